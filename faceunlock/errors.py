@@ -1,0 +1,200 @@
+"""The errors of faceunlock: one small tree, and the list of every slug a user can meet.
+
+A slug is stable between versions; its meaning, its retryability and its default hint live in
+`SLUGS`, so that the program, the JSON output and ``docs/cli.md`` cannot tell different stories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Slug:
+    """What an error slug means.
+
+    Attributes
+    ----------
+    meaning : str
+        One sentence for the documentation.
+    hint : str
+        What a user can do about it; an error may carry a more exact hint.
+    retryable : bool
+        Whether the same command may succeed with another photo or at another moment, without
+        changing the installation or the gallery.
+    """
+
+    meaning: str
+    hint: str
+    retryable: bool = False
+
+
+SLUGS: dict[str, Slug] = {
+    # photos
+    "no-face": Slug("No face was found in the photo.", "Face the camera, with light on the face.", True),
+    "several-faces": Slug(
+        "Several faces of similar size are in the photo, so it is not clear whom it is about.",
+        "Use a photo of one person, or say --faces largest.",
+        True,
+    ),
+    "face-too-small": Slug("The face has too few pixels.", "Come closer, or use a larger photo.", True),
+    "too-blurred": Slug("The face is too blurred to learn from.", "Hold the camera still and focus.", True),
+    "too-dark": Slug("The face is too dark to learn from.", "Put more light on the face.", True),
+    "unreadable-photo": Slug(
+        "The file is not a photo that can be read whole: damaged, truncated, empty or of an unknown format.",
+        "Open it in a picture viewer; export it again as JPEG or PNG.",
+        True,
+    ),
+    "photo-too-large": Slug(
+        "The photo has more pixels than the limit allows.",
+        "Shrink it, or raise the setting max_megapixels.",
+        True,
+    ),
+    "photo-not-found": Slug("The photo or folder does not exist.", "Check the path.", True),
+    "duplicate": Slug("The same file content was already used.", "Use different photos.", True),
+    "unlike-the-others": Slug(
+        "The face does not look like the other photos of this person.",
+        "Check that the photo shows the right person.",
+        True,
+    ),
+    # people and the gallery
+    "too-few-photos": Slug(
+        "Too few usable photos are left to enrol a person.",
+        "Add photos; 5 or more with different light and expression work best.",
+    ),
+    "nobody-enrolled": Slug("Nobody is enrolled yet.", "Run: faceunlock enroll NAME FOLDER"),
+    "not-enrolled": Slug("No person of that name is enrolled.", "See: faceunlock people"),
+    "already-enrolled": Slug(
+        "A person of that name is already enrolled.",
+        "Use --add to add photos, or --replace to start again.",
+    ),
+    "bad-name": Slug(
+        "The name cannot be used.",
+        "Use up to 64 printable characters, without slashes or control characters.",
+    ),
+    "model-mismatch": Slug(
+        "The template was made by another model, other weights or another preprocessing.",
+        "Re-enroll: faceunlock enroll NAME FOLDER --replace",
+    ),
+    "gallery-damaged": Slug(
+        "The gallery file is damaged or was changed from outside.",
+        "Restore it from an export, or remove it and enroll again.",
+    ),
+    "gallery-busy": Slug("Another command is writing to the gallery.", "Try again in a moment.", True),
+    "gallery-newer": Slug(
+        "The gallery was written by a newer version of faceunlock.", "Update faceunlock: pip install -U faceunlock"
+    ),
+    "gallery-unwritable": Slug("The gallery cannot be written.", "Check free space and permissions."),
+    "insecure-permissions": Slug(
+        "Other users could change or read files that must be private.",
+        "Run chmod 700 on the directory and chmod 600 on the files named.",
+    ),
+    # moving a gallery
+    "bad-passphrase": Slug("The passphrase does not open this file, or the file was changed.", "Try again.", True),
+    "export-damaged": Slug("The file is not a complete faceunlock export.", "Copy it again from the source."),
+    "file-exists": Slug("The output file already exists.", "Choose another name, or remove it first."),
+    "import-conflict": Slug(
+        "The file holds people who are already enrolled here.",
+        "Use --skip-existing to keep yours or --replace to take theirs.",
+    ),
+    "file-unwritable": Slug("A file could not be written.", "Check free space and permissions."),
+    # models
+    "unknown-model": Slug("There is no model of that name.", "See: faceunlock models"),
+    "weights-missing": Slug(
+        "The weights of this model are not on this machine.",
+        "Run: faceunlock models pull MODEL — or use --model dlib, which needs no download.",
+    ),
+    "weights-corrupt": Slug(
+        "The weights are not what they should be: wrong checksum or structure.",
+        "Run: faceunlock models pull MODEL --force — or reinstall the package that carries them.",
+    ),
+    "download-failed": Slug(
+        "The weights could not be downloaded.",
+        "Check the connection and try again — or use --model dlib, which needs no download.",
+        True,
+    ),
+    "weights-unwritable": Slug(
+        "The weights could not be written to the cache.",
+        "Free some disk space or check permissions — or use --model dlib, which needs no download.",
+    ),
+    "device-unavailable": Slug("The device that was asked for is not there.", "Use --device auto or --device cpu."),
+    # calibration
+    "insufficient-data": Slug(
+        "The data are too few to support the target error rate.",
+        "Add people or strangers (--impostors), or choose a higher --target-fmr.",
+    ),
+    "lower-threshold": Slug(
+        "The measured threshold is below the shipped one.",
+        "Say --allow-lower if you are sure that the folder shows your real conditions.",
+    ),
+    "bad-folder": Slug(
+        "The folder does not have the shape that is needed.",
+        "Use one sub-folder per person, at least two people.",
+    ),
+    # everything else
+    "bad-setting": Slug("A setting is unknown or out of its range.", "See: faceunlock status"),
+    "usage": Slug("The command line is not understood.", "See: faceunlock --help"),
+    "aborted": Slug("The question was not answered with yes.", "Say --yes to go ahead without a question."),
+    "interrupted": Slug("The command was interrupted; nothing was changed.", "Run it again.", True),
+}
+
+
+class FaceUnlockError(Exception):
+    """Base of all errors that faceunlock raises on purpose.
+
+    Parameters
+    ----------
+    slug : str
+        A key of `SLUGS`.
+    message : str, optional
+        A sentence for a person; the slug's meaning when omitted.
+    hint : str, optional
+        What to do; the slug's own hint when omitted.
+
+    Raises
+    ------
+    KeyError
+        If `slug` is not in `SLUGS`: an undocumented slug is a bug.
+
+    Examples
+    --------
+    >>> error = PhotoError("no-face", "selfie.jpg: no face found")
+    >>> str(error), error.slug, error.retryable
+    ('selfie.jpg: no face found', 'no-face', True)
+    """
+
+    def __init__(self, slug: str, message: str | None = None, *, hint: str | None = None) -> None:
+        known = SLUGS[slug]
+        self.slug = slug
+        self.message = message or known.meaning
+        self.hint = hint or known.hint
+        self.retryable = known.retryable
+        super().__init__(self.message)
+
+
+class PhotoError(FaceUnlockError):
+    """A photo cannot be used: unreadable, no face, several faces, poor quality."""
+
+
+class EnrolmentError(FaceUnlockError):
+    """A person cannot be enrolled with what was given."""
+
+
+class GalleryError(FaceUnlockError):
+    """The gallery cannot be opened, trusted or changed."""
+
+
+class TransferError(FaceUnlockError):
+    """An export or import cannot be done."""
+
+
+class ModelError(FaceUnlockError):
+    """A model, its weights or its device cannot be used."""
+
+
+class CalibrationError(FaceUnlockError):
+    """A threshold cannot be measured or saved."""
+
+
+class SettingsError(FaceUnlockError):
+    """The configuration or the command line is not acceptable."""

@@ -1,0 +1,95 @@
+"""Faces as a detector reports them, whose photo it is, and how good the face is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.errors import PhotoError
+
+RGBImage = NDArray[np.uint8]
+"""An upright photo: shape (height, width, 3), sRGB, 0 to 255."""
+
+SubjectRule = Literal["dominant", "largest", "central"]
+
+DOMINANCE = 2.0
+"""The subject's box must have at least this many times the area of the next face's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One detected face.
+
+    Attributes
+    ----------
+    box : tuple of float
+        Left, top, right, bottom in pixels of the upright photo; may reach beyond its edges.
+    landmarks : tuple of (float, float)
+        Five points (x, y) in pixels: left eye, right eye, nose, left and right mouth corner, left
+        and right as seen in the picture.
+    confidence : float
+        The detector's own score, 0 to 1.
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: tuple[tuple[float, float], ...]
+    confidence: float
+
+    @property
+    def size(self) -> float:
+        """The shorter side of the box, in pixels."""
+        left, top, right, bottom = self.box
+        return min(right - left, bottom - top)
+
+    @property
+    def area(self) -> float:
+        """The area of the box, in square pixels."""
+        left, top, right, bottom = self.box
+        return max(0.0, right - left) * max(0.0, bottom - top)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The middle of the box (x, y), in pixels."""
+        left, top, right, bottom = self.box
+        return (left + right) / 2, (top + bottom) / 2
+
+
+def choose_subject(faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectRule = "dominant") -> Face:
+    """Return the face that a photo is about.
+
+    Parameters
+    ----------
+    faces : sequence of Face
+        All faces of one photo.
+    shape : tuple of int
+        Height and width of the photo (further entries are ignored).
+    rule : {"dominant", "largest", "central"}
+        ``dominant``: the largest face, if it is at least `DOMINANCE` times the area of the next;
+        ``largest``: the largest, however close the next; ``central``: the one nearest to the middle,
+        for data sets that are cropped around their subject, such as LFW.
+
+    Raises
+    ------
+    PhotoError
+        ``no-face`` without a face; ``several-faces`` if no face dominates.
+
+    Examples
+    --------
+    >>> near = Face((0, 0, 100, 100), (), 0.99)
+    >>> far = Face((200, 0, 240, 40), (), 0.99)
+    >>> choose_subject([far, near], (300, 300)) is near
+    True
+    """
+    if not faces:
+        raise PhotoError("no-face")
+    if rule == "central":
+        middle_x, middle_y = shape[1] / 2, shape[0] / 2
+        return min(faces, key=lambda face: np.hypot(face.centre[0] - middle_x, face.centre[1] - middle_y))
+    by_area = sorted(faces, key=lambda face: face.area, reverse=True)
+    if rule == "dominant" and len(by_area) > 1 and by_area[0].area < DOMINANCE * by_area[1].area:
+        raise PhotoError("several-faces", f"{len(faces)} faces, and none is clearly the largest")
+    return by_area[0]

@@ -1,0 +1,217 @@
+"""Templates, similarity and the decision: pure functions of arrays.
+
+Similarity is the cosine of two unit vectors, in [-1, 1]. A person is represented by the sum of
+the unit embeddings of their photos; its direction is the centroid, and keeping sum and count
+(rather than photos or single embeddings) lets further photos be added later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What made an embedding; two embeddings are comparable only if all of it is equal.
+
+    Attributes
+    ----------
+    model : str
+        Id in the registry, such as ``dlib``.
+    weights_sha256 : str
+        Checksum of the weights, 64 hexadecimal digits.
+    preprocessing : str
+        Id of alignment, crop and normalisation; changes whenever their output does.
+    dimension : int
+        Length of the embedding.
+    """
+
+    model: str
+    weights_sha256: str
+    preprocessing: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """What is kept of a person: never a photo, only a sum of embeddings.
+
+    Attributes
+    ----------
+    identity : ModelIdentity
+        What made the embeddings.
+    vector_sum : ndarray of float64, shape (dimension,)
+        Sum of the unit embeddings of `count` photos.
+    count : int
+        Number of photos in the sum, at least 1.
+    mean_similarity, lowest_similarity : float
+        How consistent the photos were at the last enrolment: similarity of each to the centroid
+        of the others, in [-1, 1].
+    photo_key : bytes
+        Random 32 bytes, the key of `photo_hashes`; belongs to this template alone.
+    photo_hashes : frozenset of str
+        HMAC-SHA-256 (hexadecimal) of each photo's content under `photo_key`, so that a photo that
+        built the template is recognised when it is used as a probe in a calibration.
+    """
+
+    identity: ModelIdentity
+    vector_sum: Vector = field(repr=False)
+    count: int
+    mean_similarity: float
+    lowest_similarity: float
+    photo_key: bytes = field(repr=False)
+    photo_hashes: frozenset[str] = field(repr=False)
+
+    @property
+    def centroid(self) -> Vector:
+        """The unit vector along the sum, shape (dimension,)."""
+        return unit(self.vector_sum)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one verification.
+
+    Attributes
+    ----------
+    match : bool
+        Whether `similarity` >= `threshold`.
+    name : str
+        The person compared with; without a claimed name, the best of all enrolled people.
+    similarity : float
+        Cosine similarity of probe and centroid, in [-1, 1].
+    threshold : float
+        The similarity from which on it is a match.
+    candidates : int
+        How many people the probe was compared with.
+    """
+
+    match: bool
+    name: str
+    similarity: float
+    threshold: float
+    candidates: int
+
+
+def unit(vectors: ArrayLike) -> Vector:
+    """Scale vectors to length one along the last axis.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (..., dimension)
+
+    Returns
+    -------
+    ndarray of float64, the same shape
+
+    Raises
+    ------
+    ValueError
+        If a vector is zero or not finite: it has no direction.
+
+    Examples
+    --------
+    >>> unit([[3.0, 4.0]])
+    array([[0.6, 0.8]])
+    """
+    array = np.asarray(vectors, dtype=np.float64)
+    lengths = np.linalg.norm(array, axis=-1, keepdims=True)
+    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
+        raise ValueError("a vector of length zero or with non-finite entries has no direction")
+    return array / lengths
+
+
+def similarities(probes: ArrayLike, centroids: ArrayLike) -> Vector:
+    """Cosine similarity of every probe with every centroid.
+
+    Parameters
+    ----------
+    probes : array_like, shape (n_probes, dimension)
+        Unit vectors.
+    centroids : array_like, shape (n_centroids, dimension)
+        Unit vectors.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_probes, n_centroids)
+        Element [i, j] compares probe i with centroid j; clipped to [-1, 1].
+
+    Examples
+    --------
+    >>> similarities([[1.0, 0.0]], [[0.6, 0.8], [-1.0, 0.0]])
+    array([[ 0.6, -1. ]])
+    """
+    product = np.asarray(probes, dtype=np.float64) @ np.asarray(centroids, dtype=np.float64).T
+    return np.clip(product, -1.0, 1.0)
+
+
+def leave_one_out(embeddings: ArrayLike, base: ArrayLike | None = None) -> Vector:
+    """Similarity of each embedding to the centroid of all the others.
+
+    Parameters
+    ----------
+    embeddings : array_like, shape (n, dimension)
+        Unit vectors; n >= 2, or n >= 1 with a `base`.
+    base : array_like, shape (dimension,), optional
+        A sum of further unit vectors that belongs to "the others" of every embedding.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If an embedding has no others.
+
+    Examples
+    --------
+    >>> leave_one_out([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).round(3)
+    array([0.707, 0.707, 0.   ])
+    """
+    array = np.asarray(embeddings, dtype=np.float64)
+    total = array.sum(axis=0)
+    if base is not None:
+        total = total + np.asarray(base, dtype=np.float64)
+    elif len(array) < 2:
+        raise ValueError("leave-one-out needs at least two embeddings")
+    others = unit(total - array)
+    scores: Vector = np.clip(np.einsum("ij,ij->i", array, others), -1.0, 1.0)
+    return scores
+
+
+def decide(probe: ArrayLike, centroids: dict[str, Vector], threshold: float) -> Decision:
+    """Compare one probe with one or more people and decide for the best of them.
+
+    Parameters
+    ----------
+    probe : array_like, shape (dimension,)
+        Unit vector.
+    centroids : dict of str to ndarray of shape (dimension,)
+        At least one person; unit vectors.
+    threshold : float
+        The similarity from which on it is a match; the caller chooses it for ``len(centroids)``
+        people.
+
+    Raises
+    ------
+    ValueError
+        Without a centroid.
+
+    Examples
+    --------
+    >>> decide([1.0, 0.0], {"ada": np.array([0.8, 0.6]), "bob": np.array([0.0, 1.0])}, 0.75)
+    Decision(match=True, name='ada', similarity=0.8, threshold=0.75, candidates=2)
+    """
+    if not centroids:
+        raise ValueError("nobody to compare with")
+    names = list(centroids)
+    scores = similarities(np.asarray(probe)[None, :], np.stack([centroids[name] for name in names]))[0]
+    best = int(np.argmax(scores))
+    similarity = float(scores[best])
+    return Decision(similarity >= threshold, names[best], similarity, float(threshold), len(names))
