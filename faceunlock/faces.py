@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from faceunlock.errors import PhotoError
 
@@ -93,3 +94,55 @@ def choose_subject(faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectR
     if rule == "dominant" and len(by_area) > 1 and by_area[0].area < DOMINANCE * by_area[1].area:
         raise PhotoError("several-faces", f"{len(faces)} faces, and none is clearly the largest")
     return by_area[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a face is to learn from.
+
+    Attributes
+    ----------
+    size : float
+        Shorter side of the face's box, in pixels of the photo.
+    sharpness : float
+        Fine detail relative to contrast, in percent: see `measure_quality`.
+    brightness : float
+        Median luma of the face, 0 to 255.
+    """
+
+    size: float
+    sharpness: float
+    brightness: float
+
+
+QUALITY_SIDE = 96
+"""Faces are measured at this side, in pixels, so that sharpness does not depend on the camera."""
+
+
+def measure_quality(image: RGBImage, face: Face) -> Quality:
+    """Measure size, sharpness and light of a face.
+
+    Sharpness is the standard deviation of the Laplacian divided by the standard deviation of the
+    luma, in percent, after the box has been shrunk to `QUALITY_SIDE` pixels: the variance of the
+    Laplacian (Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548), made independent of
+    contrast, so that a dark face does not count as a blurred one.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+    face : Face
+        In pixels of `image`; the part of its box inside the photo is measured.
+    """
+    height, width = image.shape[:2]
+    left, top = max(0, int(face.box[0])), max(0, int(face.box[1]))
+    right, bottom = min(width, int(face.box[2]) + 1), min(height, int(face.box[3]) + 1)
+    if right <= left or bottom <= top:
+        return Quality(face.size, 0.0, 0.0)
+    crop = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right])).convert("L")
+    luma = np.asarray(crop.resize((QUALITY_SIDE, QUALITY_SIDE), Image.Resampling.BILINEAR), dtype=np.float64)
+    laplacian = (
+        luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
+    )
+    contrast = float(luma.std())
+    sharpness = 100.0 * float(laplacian.std()) / contrast if contrast > 0 else 0.0
+    return Quality(face.size, sharpness, float(np.median(luma)))

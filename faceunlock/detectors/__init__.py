@@ -1,0 +1,30 @@
+"""Finding faces: the protocol every detector follows, and the one that is used."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from faceunlock.faces import Face, RGBImage
+
+
+class Detector(Protocol):
+    """Finds the faces of a photo."""
+
+    def detect(self, image: RGBImage) -> list[Face]:
+        """Return all faces in pixels of `image`, the largest first; an empty list if there is none."""
+        ...
+
+
+def load_detector(device: str = "cpu") -> Detector:
+    """Return the MTCNN detector with its networks on a device.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda"}
+        Where the networks run, as `faceunlock.runtime.torch_runtime.resolve_device` returns it.
+    """
+    from faceunlock.detectors.mtcnn import MTCNN
+    from faceunlock.detectors.mtcnn_networks import build_networks
+    from faceunlock.runtime.torch_runtime import TorchNetwork
+
+    return MTCNN(*(TorchNetwork(module, device) for module in build_networks()))

@@ -1,0 +1,243 @@
+"""From samples of one person to a template, with a reason for each photo left out: pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceunlock.errors import EnrolmentError
+from faceunlock.matching import ModelIdentity, Template, leave_one_out, similarities
+from faceunlock.samples import LeftOut, Sample
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What a photo must pass to be learned from.
+
+    Attributes
+    ----------
+    min_sharpness : float
+        Lowest `Quality.sharpness`, in percent.
+    min_brightness : float
+        Lowest `Quality.brightness`, 0 to 255.
+    min_similarity : float
+        Lowest similarity to the centroid of the other photos, in [-1, 1]: the unlock threshold.
+    min_photos : int
+        Fewest photos that must remain.
+    """
+
+    min_sharpness: float
+    min_brightness: float
+    min_similarity: float
+    min_photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """The outcome of an enrolment.
+
+    Attributes
+    ----------
+    template : Template
+        What is kept.
+    used : tuple of str
+        Photos in the template that came with this enrolment.
+    left_out : tuple of LeftOut
+        The others.
+    mean_similarity, lowest_similarity : float
+        Similarity of each used photo to the centroid of the others, in [-1, 1]; NaN with a single
+        photo, which has no others.
+    """
+
+    template: Template
+    used: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    mean_similarity: float
+    lowest_similarity: float
+
+
+def photo_hash(key: bytes, digest: bytes) -> str:
+    """Return the keyed hash under which a template remembers a photo.
+
+    Parameters
+    ----------
+    key : bytes
+        The template's own random key: without it nobody can test whether a known photo was used.
+    digest : bytes
+        SHA-256 of the photo's content.
+
+    Returns
+    -------
+    str
+        HMAC-SHA-256, 64 hexadecimal digits.
+    """
+    return hmac.new(key, digest, hashlib.sha256).hexdigest()
+
+
+def enrol(
+    samples: Sequence[Sample],
+    identity: ModelIdentity,
+    gates: Gates,
+    *,
+    known: Template | None = None,
+    failures: Sequence[LeftOut] = (),
+) -> Enrolment:
+    """Learn a person from samples, leaving out those that fail a gate.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        In the order of the photos.
+    identity : ModelIdentity
+        What made the embeddings.
+    gates : Gates
+        What a sample must pass.
+    known : Template, optional
+        Add to this template: its sum belongs to "the others", and a photo must also be like its
+        centroid; `Gates.min_photos` then asks for one new photo only.
+    failures : sequence of LeftOut
+        Photos that gave no sample; they are reported first.
+
+    Raises
+    ------
+    EnrolmentError
+        ``model-mismatch`` if `known` was made by something else; ``too-few-photos`` if too few
+        pass. The error's ``left_out`` attribute lists every photo left out.
+    """
+    if known is not None and known.identity != identity:
+        raise EnrolmentError("model-mismatch")
+    fresh, repeated = _without_duplicates(samples, known)
+    good, poor = _without_poor(fresh, gates)
+    alike, unlike = _without_unlike(good, gates.min_similarity, known)
+    left_out = (*failures, *repeated, *poor, *unlike)
+    needed = 1 if known is not None else gates.min_photos
+    if len(alike) < needed:
+        raise TooFewPhotosError(len(alike), needed, left_out)
+    vectors = np.stack([sample.embedding for sample in alike]).astype(np.float64)
+    base = None if known is None else known.vector_sum
+    scores = leave_one_out(vectors, base) if len(alike) > 1 or base is not None else np.array([np.nan])
+    mean, lowest = float(scores.mean()), float(scores.min())
+    template = (
+        _new_template(alike, vectors, identity, mean, lowest)
+        if known is None
+        else _grown_template(known, alike, vectors, mean, lowest)
+    )
+    return Enrolment(template, tuple(sample.photo for sample in alike), left_out, mean, lowest)
+
+
+class TooFewPhotosError(EnrolmentError):
+    """Too few photos passed the gates.
+
+    Parameters
+    ----------
+    usable, needed : int
+        How many passed and how many are needed.
+    left_out : tuple of LeftOut
+        Every photo that did not pass.
+    """
+
+    def __init__(self, usable: int, needed: int, left_out: tuple[LeftOut, ...]) -> None:
+        plural = "photo" if needed == 1 else "photos"
+        super().__init__("too-few-photos", f"{usable} usable, but at least {needed} {plural} needed")
+        self.left_out = left_out
+
+
+def _without_duplicates(
+    samples: Sequence[Sample], known: Template | None
+) -> tuple[list[Sample], list[LeftOut]]:
+    kept: list[Sample] = []
+    left_out: list[LeftOut] = []
+    first: dict[bytes, str] = {}
+    for sample in samples:
+        if known is not None and photo_hash(known.photo_key, sample.digest) in known.photo_hashes:
+            left_out.append(LeftOut(sample.photo, "duplicate", "already part of the template"))
+        elif sample.digest in first:
+            left_out.append(LeftOut(sample.photo, "duplicate", f"same file as {first[sample.digest]}"))
+        else:
+            first[sample.digest] = sample.photo
+            kept.append(sample)
+    return kept, left_out
+
+
+def _without_poor(samples: Sequence[Sample], gates: Gates) -> tuple[list[Sample], list[LeftOut]]:
+    kept: list[Sample] = []
+    left_out: list[LeftOut] = []
+    for sample in samples:
+        quality = sample.quality
+        if quality.brightness < gates.min_brightness:
+            detail = f"brightness {quality.brightness:.0f} of 255, at least {gates.min_brightness:.0f} needed"
+            left_out.append(LeftOut(sample.photo, "too-dark", detail))
+        elif quality.sharpness < gates.min_sharpness:
+            detail = f"sharpness {quality.sharpness:.1f}, at least {gates.min_sharpness:.1f} needed"
+            left_out.append(LeftOut(sample.photo, "too-blurred", detail))
+        else:
+            kept.append(sample)
+    return kept, left_out
+
+
+def _without_unlike(
+    samples: Sequence[Sample], min_similarity: float, known: Template | None
+) -> tuple[list[Sample], list[LeftOut]]:
+    """Drop the least similar sample until all are like the others.
+
+    One at a time, because a stranger among the photos also lowers the scores of the rest.
+    """
+    kept = list(samples)
+    left_out: list[LeftOut] = []
+
+    def drop(index: int, similarity: float, others: str) -> None:
+        detail = f"similarity {similarity:.3f} to {others}, at least {min_similarity:.3f} needed"
+        left_out.append(LeftOut(kept.pop(index).photo, "unlike-the-others", detail))
+
+    if known is not None and kept:
+        to_known = similarities(np.stack([s.embedding for s in kept]), known.centroid[None, :])[:, 0]
+        for index in reversed(np.flatnonzero(to_known < min_similarity)):
+            drop(int(index), float(to_known[index]), "the enrolled template")
+    base = None if known is None else known.vector_sum
+    while len(kept) > (1 if known is None else 0):
+        scores = leave_one_out(np.stack([s.embedding for s in kept]), base)
+        worst = int(np.argmin(scores))
+        if scores[worst] >= min_similarity:
+            break
+        drop(worst, float(scores[worst]), "the other photos")
+    return kept, left_out
+
+
+def _new_template(
+    samples: Sequence[Sample],
+    vectors: np.typing.NDArray[np.float64],
+    identity: ModelIdentity,
+    mean: float,
+    lowest: float,
+) -> Template:
+    key = secrets.token_bytes(KEY_BYTES)
+    hashes = frozenset(photo_hash(key, sample.digest) for sample in samples)
+    return Template(identity, vectors.sum(axis=0), len(samples), mean, lowest, key, hashes)
+
+
+def _grown_template(
+    known: Template,
+    samples: Sequence[Sample],
+    vectors: np.typing.NDArray[np.float64],
+    mean: float,
+    lowest: float,
+) -> Template:
+    count = known.count + len(samples)
+    return Template(
+        identity=known.identity,
+        vector_sum=known.vector_sum + vectors.sum(axis=0),
+        count=count,
+        # Single embeddings are not kept, so the old photos count with what they scored then.
+        mean_similarity=float(np.average([known.mean_similarity, mean], weights=[known.count, len(samples)])),
+        lowest_similarity=float(np.minimum(known.lowest_similarity, lowest)),
+        photo_key=known.photo_key,
+        photo_hashes=known.photo_hashes
+        | {photo_hash(known.photo_key, sample.digest) for sample in samples},
+    )

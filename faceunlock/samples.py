@@ -1,0 +1,57 @@
+"""What acquisition hands on: a sample of a usable photo, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.errors import PhotoError
+from faceunlock.faces import Quality
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One photo's subject as the matcher sees it.
+
+    Attributes
+    ----------
+    photo : str
+        Name of the photo, for messages.
+    digest : bytes
+        SHA-256 of the file's content, 32 bytes.
+    quality : Quality
+        Size, sharpness and light of the subject's face.
+    embedding : ndarray of float32, shape (dimension,)
+        Unit vector.
+    """
+
+    photo: str
+    digest: bytes = field(repr=False)
+    quality: Quality
+    embedding: NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photo that was not used, and why.
+
+    Attributes
+    ----------
+    photo : str
+        Name of the photo.
+    reason : str
+        Slug of `faceunlock.errors.SLUGS`.
+    detail : str
+        A sentence with the numbers behind the reason.
+    """
+
+    photo: str
+    reason: str
+    detail: str
+
+    @classmethod
+    def because(cls, photo: str, error: PhotoError) -> LeftOut:
+        """Return the record of a photo that raised `error`."""
+        return cls(photo, error.slug, error.message)

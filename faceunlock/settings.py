@@ -1,0 +1,189 @@
+"""Where things live and how they behave: locations, the config file, the environment.
+
+Every setting has a default, a range and an environment variable ``FACEUNLOCK_<KEY>``. The
+environment wins over ``config.toml``, and the command line wins over both.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from faceunlock.errors import SettingsError
+
+APP = "faceunlock"
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """The three places faceunlock uses.
+
+    Attributes
+    ----------
+    data : Path
+        Directory of the gallery; private.
+    cache : Path
+        Directory of downloaded weights; can be deleted and fetched again.
+    config : Path
+        The file ``config.toml``; need not exist.
+    """
+
+    data: Path
+    cache: Path
+    config: Path
+
+
+def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> Locations:
+    """Return where data, cache and config live.
+
+    Parameters
+    ----------
+    home : path, optional
+        Keep everything under this directory; ``FACEUNLOCK_HOME`` when omitted; the platform's own
+        per-user directories when that is not set either.
+    environ : mapping
+        Environment variables.
+
+    Examples
+    --------
+    >>> locate("/srv/faces", {}).cache.as_posix()
+    '/srv/faces/cache'
+    """
+    chosen = home or environ.get("FACEUNLOCK_HOME")
+    if chosen:
+        root = Path(chosen).expanduser().absolute()
+        return Locations(root, root / "cache", root / "config.toml")
+    from platformdirs import PlatformDirs
+
+    dirs = PlatformDirs(APP, appauthor=False)
+    return Locations(
+        Path(dirs.user_data_dir), Path(dirs.user_cache_dir), Path(dirs.user_config_dir) / "config.toml"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a setting may be.
+
+    Attributes
+    ----------
+    meaning : str
+        One sentence for the documentation.
+    default : str, int or float
+        The value without a config file; its type is the setting's type.
+    choices : tuple of str
+        Allowed values; empty where any value in the range is allowed.
+    low, high : float
+        The range of a number, inclusive.
+    """
+
+    meaning: str
+    default: str | int | float
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+
+# The quality limits are the strictest that lose none of the 78 enrolment photos of ten phone users
+# and at most one in a thousand LFW photos; benchmarks/quality.py measures both.
+SETTINGS: dict[str, Setting] = {
+    "model": Setting("Model used when --model is not given; auto: the one the gallery uses.", "auto"),
+    "device": Setting("Where networks run.", "auto", choices=("auto", "cpu", "cuda")),
+    "max_megapixels": Setting("Larger photos are refused.", 100, low=1, high=1000),
+    "min_face_pixels": Setting("Shorter side of the smallest face box used, in pixels.", 40, low=20, high=400),
+    "min_sharpness": Setting("Sharpness below which a photo is not enrolled.", 2.0, low=0, high=100),
+    "min_brightness": Setting("Brightness of a face below which a photo is not enrolled.", 30, low=0, high=255),
+    "min_photos": Setting("Fewest usable photos for an enrolment.", 3, low=1, high=100),
+    "target_fmr": Setting("False match rate that calibrate aims at.", 1e-3, low=1e-9, high=0.5),
+    "busy_seconds": Setting("How long to wait for another command that writes.", 10.0, low=0, high=600),
+    "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force; see `SETTINGS` for meanings and ranges."""
+
+    model: str
+    device: str
+    max_megapixels: int
+    min_face_pixels: int
+    min_sharpness: float
+    min_brightness: int
+    min_photos: int
+    target_fmr: float
+    busy_seconds: float
+    weights_mirror: str
+
+    @property
+    def max_pixels(self) -> int:
+        """Largest number of pixels of a photo."""
+        return self.max_megapixels * 1_000_000
+
+
+def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the config file and the environment.
+
+    Parameters
+    ----------
+    config : Path
+        A TOML file with keys of `SETTINGS`; a missing file means defaults.
+    environ : mapping
+        Environment variables.
+
+    Raises
+    ------
+    SettingsError
+        ``bad-setting`` for a file that is not TOML, an unknown key, a wrong type or a value out of
+        range: a typing error must not silently mean the default.
+    """
+    values = {key: setting.default for key, setting in SETTINGS.items()}
+    for key, value in _read_toml(config).items():
+        if key not in SETTINGS:
+            known = ", ".join(SETTINGS)
+            raise SettingsError("bad-setting", f"{config}: unknown setting {key!r}", hint=f"Known: {known}")
+        values[key] = _checked(key, value, str(config))
+    for key in SETTINGS:
+        variable = f"FACEUNLOCK_{key.upper()}"
+        if variable in environ:
+            values[key] = _checked(key, _parsed(key, environ[variable], variable), variable)
+    return Settings(**{field.name: values[field.name] for field in fields(Settings)})  # type: ignore[arg-type]
+
+
+def _read_toml(config: Path) -> dict[str, Any]:
+    try:
+        with config.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError("bad-setting", f"{config} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("bad-setting", f"{config} is not a TOML file: {error}") from error
+
+
+def _parsed(key: str, text: str, source: str) -> str | int | float:
+    kind = type(SETTINGS[key].default)
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise SettingsError("bad-setting", f"{source}: {text!r} is not a number") from error
+
+
+def _checked(key: str, value: Any, source: str) -> str | int | float:
+    setting = SETTINGS[key]
+    kind = type(setting.default)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise SettingsError("bad-setting", f"{source}: {key} must be of type {kind.__name__}")
+    if setting.choices and value not in setting.choices:
+        raise SettingsError("bad-setting", f"{source}: {key} must be one of {', '.join(setting.choices)}")
+    # The negated form also refuses NaN.
+    if kind is not str and not setting.low <= value <= setting.high:
+        raise SettingsError("bad-setting", f"{source}: {key} must be between {setting.low:g} and {setting.high:g}")
+    return value  # type: ignore[no-any-return]
