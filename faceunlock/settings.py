@@ -94,9 +94,13 @@ SETTINGS: dict[str, Setting] = {
     "model": Setting("Model used when --model is not given; auto: the one the gallery uses.", "auto"),
     "device": Setting("Where networks run.", "auto", choices=("auto", "cpu", "cuda")),
     "max_megapixels": Setting("Larger photos are refused.", 100, low=1, high=1000),
-    "min_face_pixels": Setting("Shorter side of the smallest face box used, in pixels.", 40, low=20, high=400),
+    "min_face_pixels": Setting(
+        "Shorter side of the smallest face box used, in pixels.", 40, low=20, high=400
+    ),
     "min_sharpness": Setting("Sharpness below which a photo is not enrolled.", 2.0, low=0, high=100),
-    "min_brightness": Setting("Brightness of a face below which a photo is not enrolled.", 30, low=0, high=255),
+    "min_brightness": Setting(
+        "Brightness of a face below which a photo is not enrolled.", 30, low=0, high=255
+    ),
     "min_photos": Setting("Fewest usable photos for an enrolment.", 3, low=1, high=100),
     "target_fmr": Setting("False match rate that calibrate aims at.", 1e-3, low=1e-9, high=0.5),
     "busy_seconds": Setting("How long to wait for another command that writes.", 10.0, low=0, high=600),
@@ -185,5 +189,7 @@ def _checked(key: str, value: Any, source: str) -> str | int | float:
         raise SettingsError("bad-setting", f"{source}: {key} must be one of {', '.join(setting.choices)}")
     # The negated form also refuses NaN.
     if kind is not str and not setting.low <= value <= setting.high:
-        raise SettingsError("bad-setting", f"{source}: {key} must be between {setting.low:g} and {setting.high:g}")
+        raise SettingsError(
+            "bad-setting", f"{source}: {key} must be between {setting.low:g} and {setting.high:g}"
+        )
     return value  # type: ignore[no-any-return]
