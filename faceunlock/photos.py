@@ -1,0 +1,333 @@
+"""Photos: files become upright RGB arrays, and folders become lists of photos."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from faceunlock.decoding import DEFAULT_MAX_PIXELS, decode
+from faceunlock.errors import PhotoError
+from faceunlock.faces import RGBImage
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "MAX_BYTES",
+    "PHOTO_SUFFIXES",
+    "STANDARD_INPUT",
+    "PersonFolders",
+    "Photo",
+    "PhotoListing",
+    "find_photos",
+    "person_folders",
+    "read_photo",
+]
+
+# fmt: off
+PHOTO_SUFFIXES: frozenset[str] = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib",
+    ".gif", ".heic", ".heif", ".hif", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm",
+})
+# fmt: on
+"""Suffixes, in lower case, by which a photo is recognised in a folder."""
+
+MAX_BYTES = 1 << 30
+"""Largest file that is read, 1 GiB: more than `DEFAULT_MAX_PIXELS` need at 16 bits without compression."""
+
+STANDARD_INPUT = "standard input"
+"""What a photo is called that was read from a stream without a name."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """One photo, read whole.
+
+    Attributes
+    ----------
+    name : str
+        What to call it in messages: its path, or "standard input".
+    image : ndarray of uint8, shape (height, width, 3)
+        Upright, sRGB, 0 to 255.
+    digest : bytes
+        SHA-256 of the file's content, 32 bytes.
+    """
+
+    name: str
+    image: RGBImage = field(repr=False)
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoListing:
+    """The photos found under some files and folders.
+
+    Attributes
+    ----------
+    photos : tuple of Path
+        In the order of the walk, each file once.
+    skipped : int
+        Number of files that are no photos: another suffix, a dangling link, a pipe or device.
+    """
+
+    photos: tuple[Path, ...]
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFolders:
+    """A folder with one sub-folder per person.
+
+    Attributes
+    ----------
+    people : dict of str to tuple of Path
+        Name of each first-level sub-folder, NFC-normalised, to the photos in it and below; empty
+        where it has none. Sub-folders whose names differ only in normalisation are one person.
+    loose : tuple of Path
+        Photos that lie in the folder itself and belong to nobody.
+    skipped : int
+        Number of files that are no photos.
+    """
+
+    people: dict[str, tuple[Path, ...]]
+    loose: tuple[Path, ...]
+    skipped: int
+
+
+def read_photo(
+    source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Photo:
+    """Read one photo as an upright 8-bit sRGB array.
+
+    Format and colour are the business of `faceunlock.decoding.decode`; the file's suffix does not matter.
+
+    Parameters
+    ----------
+    source : Path or binary file
+        A regular file, or an open binary stream such as ``sys.stdin.buffer``.
+    name : str, optional
+        What to call the photo; by default its path, or "standard input" for a stream.
+    max_pixels : int
+        Limit on width x height, checked in the header before anything is decoded.
+
+    Returns
+    -------
+    Photo
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found``; ``photo-too-large`` for more than `max_pixels` pixels or `MAX_BYTES` bytes;
+        ``unreadable-photo`` for a folder, pipe or device, a file without read permission, an empty, truncated
+        or damaged file and any other format.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> read_photo(BytesIO(b"P3 2 1 255  255 0 0  0 0 255")).image.tolist()
+    [[[255, 0, 0], [0, 0, 255]]]
+    """
+    if isinstance(source, Path):
+        name = name or _printable(str(source))
+        data = _read_file(source, name)
+    else:
+        name = name or STANDARD_INPUT
+        data = _read_stream(source, name)
+    return Photo(name, decode(data, name, max_pixels), hashlib.sha256(data).digest())
+
+
+def find_photos(sources: Sequence[Path]) -> PhotoListing:
+    """List the photos among files and in folders, at any depth.
+
+    A file named in `sources` is taken whatever its suffix; in folders only `PHOTO_SUFFIXES` count. Each
+    folder is walked depth first in natural order of the names ("2.jpg" before "10.jpg", regardless of case
+    and Unicode normalisation), which is the same on every platform. Names that start with a dot are passed
+    over in silence. Links are followed; what is reached twice counts at its first place only.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Files and folders.
+
+    Returns
+    -------
+    PhotoListing
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` if a source does not exist; ``unreadable-photo`` if one of the folders
+        cannot be listed.
+    """
+    named = [path for path in sources if not stat.S_ISDIR(_status(path).st_mode)]
+    return _walk(sources, frozenset(named))
+
+
+def person_folders(folder: Path) -> PersonFolders:
+    """List the photos of a folder that has one sub-folder per person.
+
+    The walk is that of `find_photos`, for each person by itself; a link back to `folder` is not followed.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder above the people's folders.
+
+    Returns
+    -------
+    PersonFolders
+        People in the natural order of their names.
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` if `folder` is missing or is a file; ``unreadable-photo`` if a folder cannot
+        be listed.
+    """
+    status = _status(folder)
+    if not stat.S_ISDIR(status.st_mode):
+        raise PhotoError(
+            "photo-not-found",
+            f"{_printable(str(folder))}: is a file, not a folder",
+            hint="Name a folder with one sub-folder of photos per person.",
+        )
+    by_name: dict[str, list[Path]] = {}
+    files: list[Path] = []
+    for entry in _entries(folder):
+        entry_status = _status_in_folder(entry)
+        if entry_status is not None and stat.S_ISDIR(entry_status.st_mode):
+            name = _printable(unicodedata.normalize("NFC", entry.name))
+            by_name.setdefault(name, []).append(entry)
+        else:
+            files.append(entry)
+    listings = {name: _walk(folders, top=status) for name, folders in by_name.items()}
+    loose = _walk(files)
+    return PersonFolders(
+        people={name: listing.photos for name, listing in listings.items()},
+        loose=loose.photos,
+        skipped=loose.skipped + sum(listing.skipped for listing in listings.values()),
+    )
+
+
+def _walk(
+    paths: Iterable[Path], named: frozenset[Path] = frozenset(), top: os.stat_result | None = None
+) -> PhotoListing:
+    """List photos depth first; files in `named` whatever their suffix, and never the folder `top` again."""
+    photos: list[Path] = []
+    skipped = 0
+    seen = {(top.st_dev, top.st_ino)} if top else set()
+    pending = list(paths)[::-1]
+    while pending:
+        path = pending.pop()
+        status = _status_in_folder(path)
+        is_photo = path in named or (
+            status is not None and stat.S_ISREG(status.st_mode) and path.suffix.lower() in PHOTO_SUFFIXES
+        )
+        is_folder = status is not None and stat.S_ISDIR(status.st_mode)
+        if status is None or not (is_photo or is_folder):
+            skipped += 1
+        elif (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            if is_folder:
+                pending.extend(_entries(path)[::-1])
+            else:
+                photos.append(path)
+    return PhotoListing(tuple(photos), skipped)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """List what lies in a folder, without hidden names, in natural order."""
+    try:
+        visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError as error:
+        raise _cannot_open(folder, error) from error
+    return sorted(visible, key=lambda entry: (_natural(entry.name), entry.name))
+
+
+def _natural(name: str) -> list[str | int]:
+    """Sort key: text and numbers in turn, so that two keys never compare a text with a number."""
+    parts = re.split("([0-9]+)", unicodedata.normalize("NFC", name).casefold())
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        raise _cannot_open(path, error) from error
+
+
+def _status_in_folder(path: Path) -> os.stat_result | None:
+    """Status of something found in a folder; None for a link that leads nowhere or in a circle."""
+    try:
+        return _status(path)
+    except PhotoError:
+        if path.is_symlink():
+            return None
+        raise
+
+
+def _cannot_open(path: Path, error: OSError | ValueError) -> PhotoError:
+    name = _printable(str(path))
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return PhotoError("photo-not-found", f"{name}: no such file or folder")
+    reason = getattr(error, "strerror", None) or error
+    return PhotoError(
+        "unreadable-photo", f"{name}: cannot be opened: {reason}", hint="Check its permissions."
+    )
+
+
+def _printable(text: str) -> str:
+    """Escape what terminals and databases stumble over: control characters and undecodable bytes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _read_file(path: Path, name: str) -> bytes:
+    """Read a regular file, looking before opening so that a pipe cannot block and no device is touched."""
+    status = _status(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise PhotoError("unreadable-photo", f"{name}: is a folder, not a photo", hint="Name a photo in it.")
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(
+            "unreadable-photo",
+            f"{name}: is a pipe, socket or device, not a file",
+            hint="Save it to a file first.",
+        )
+    if status.st_size > MAX_BYTES:
+        raise _too_many_bytes(name)
+    try:
+        with path.open("rb") as stream:
+            return _read_stream(stream, name)
+    except OSError as error:
+        raise _cannot_open(path, error) from error
+
+
+def _read_stream(stream: BinaryIO, name: str) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while chunk := stream.read(_CHUNK):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise _too_many_bytes(name)
+    except OSError as error:
+        raise PhotoError("unreadable-photo", f"{name}: cannot be read: {error.strerror or error}") from error
+    if not size:
+        raise PhotoError("unreadable-photo", f"{name}: is empty")
+    return b"".join(chunks)
+
+
+def _too_many_bytes(name: str) -> PhotoError:
+    return PhotoError(
+        "photo-too-large",
+        f"{name}: has more than {MAX_BYTES >> 20} MiB, the most that is read",
+        hint="Shrink it, or save it as JPEG.",
+    )
