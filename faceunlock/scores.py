@@ -1,0 +1,288 @@
+"""Comparisons: who is compared with whom in a calibration, and the scores that come out.
+
+A comparison is mated (genuine) when probe and template are of one person, non-mated (impostor)
+otherwise. Every score keeps the people behind it, because comparisons that share a person are not
+independent and the intervals of `faceunlock.error_rates` need to know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faceunlock.matching import similarities
+
+PersonIds = NDArray[np.int32]
+Scores = NDArray[np.float64]
+
+BLOCK = 1 << 20
+"""Similarities computed at a time: 8 MB, whatever the size of the data."""
+
+
+def _none() -> PersonIds:
+    return np.empty(0, dtype=np.int32)
+
+
+def _checked_scores(scores: ArrayLike) -> Scores:
+    array = np.asarray(scores, dtype=np.float64)
+    if array.ndim != 1:
+        raise ValueError(f"scores must have one dimension, not {array.ndim}")
+    if not np.all((array >= -1.0) & (array <= 1.0)):
+        raise ValueError("a cosine similarity is a number from -1 to 1")
+    return array
+
+
+def _checked_ids(ids: ArrayLike, count: int) -> PersonIds:
+    array = np.asarray(ids, dtype=np.int32)
+    if array.shape != (count,):
+        raise ValueError(f"{count} scores need {count} ids each, not an array of shape {array.shape}")
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GenuineScores:
+    """Scores of mated comparisons.
+
+    Attributes
+    ----------
+    scores : ndarray of float64, shape (n,)
+        Cosine similarities, in [-1, 1].
+    person : ndarray of int32, shape (n,)
+        Whose comparison it is.
+    photo : ndarray of int32, shape (n,)
+        Which probe it was, as the caller counts them; 0 to n - 1 when omitted.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or a score is not a number from -1 to 1.
+    """
+
+    scores: Scores = field(repr=False)
+    person: PersonIds = field(repr=False)
+    photo: PersonIds = field(repr=False, default_factory=_none)
+
+    def __post_init__(self) -> None:
+        scores = _checked_scores(self.scores)
+        photo = self.photo if len(self.photo) else np.arange(len(scores))
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "person", _checked_ids(self.person, len(scores)))
+        object.__setattr__(self, "photo", _checked_ids(photo, len(scores)))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImpostorScores:
+    """Scores of non-mated comparisons; 20 bytes each, so that millions fit.
+
+    Attributes
+    ----------
+    scores : ndarray of float64, shape (n,)
+        Cosine similarities, in [-1, 1].
+    probe_person, template_person : ndarray of int32, shape (n,)
+        Whose photo was compared, and with whose template; ids of one numbering, and never equal.
+    photo : ndarray of int32, shape (n,)
+        Which probe it was, as the caller counts them; 0 to n - 1 when omitted.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a score is not a number from -1 to 1, or a comparison is mated.
+    """
+
+    scores: Scores = field(repr=False)
+    probe_person: PersonIds = field(repr=False)
+    template_person: PersonIds = field(repr=False)
+    photo: PersonIds = field(repr=False, default_factory=_none)
+
+    def __post_init__(self) -> None:
+        scores = _checked_scores(self.scores)
+        photo = self.photo if len(self.photo) else np.arange(len(scores))
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "probe_person", _checked_ids(self.probe_person, len(scores)))
+        object.__setattr__(self, "template_person", _checked_ids(self.template_person, len(scores)))
+        object.__setattr__(self, "photo", _checked_ids(photo, len(scores)))
+        if np.any(self.probe_person == self.template_person):
+            raise ValueError("an impostor comparison is between two people")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def pool(own: ImpostorScores, strangers: ImpostorScores) -> ImpostorScores:
+    """Join the impostor comparisons of a folder with those of strangers.
+
+    Raises
+    ------
+    ValueError
+        If a stranger has the id of somebody in `own` or of a template: two people would be counted as one.
+
+    Examples
+    --------
+    >>> own = ImpostorScores([0.1, 0.2], [0, 1], [1, 0])
+    >>> pool(own, ImpostorScores([0.3], [2], [0])).scores
+    array([0.1, 0.2, 0.3])
+    """
+    known = np.concatenate([own.probe_person, own.template_person, strangers.template_person])
+    if np.any(np.isin(np.unique(strangers.probe_person), known)):
+        raise ValueError("strangers need person ids of their own")
+    return ImpostorScores(
+        np.concatenate([own.scores, strangers.scores]),
+        np.concatenate([own.probe_person, strangers.probe_person]),
+        np.concatenate([own.template_person, strangers.template_person]),
+        np.concatenate([own.photo, strangers.photo]),
+    )
+
+
+def score_comparisons(
+    probes: ArrayLike, probe_person: ArrayLike, centroids: ArrayLike, template_person: ArrayLike
+) -> tuple[GenuineScores, ImpostorScores]:
+    """Compare every probe with every centroid, as `verify` does.
+
+    Parameters
+    ----------
+    probes : array_like, shape (n, dimension)
+        Unit vectors, none of which built the centroid of its own person.
+    probe_person : array_like of int, shape (n,)
+    centroids : array_like, shape (t, dimension)
+        Unit vectors.
+    template_person : array_like of int, shape (t,)
+        Ids of the same numbering as `probe_person`.
+
+    Returns
+    -------
+    GenuineScores, ImpostorScores
+        Comparisons with equal and with different ids, probe by probe; `photo` is the row of `probes`.
+
+    Examples
+    --------
+    >>> genuine, impostor = score_comparisons([[1.0, 0.0]], [7], [[0.8, 0.6], [0.0, 1.0]], [7, 8])
+    >>> genuine.scores, impostor.scores
+    (array([0.8]), array([0.]))
+    """
+    probes, centroids = np.asarray(probes, dtype=np.float64), np.asarray(centroids, dtype=np.float64)
+    probe_ids = _checked_ids(probe_person, len(probes))
+    template_ids = _checked_ids(template_person, len(centroids))
+    scores: tuple[list[Scores], list[Scores]] = ([_checked_scores([])], [_checked_scores([])])
+    rows: tuple[list[PersonIds], list[PersonIds]] = ([_none()], [_none()])
+    columns: list[PersonIds] = [_none()]
+    height = max(1, BLOCK // max(1, len(centroids)))
+    for start in range(0, len(probes) if len(centroids) else 0, height):
+        block = similarities(probes[start : start + height], centroids)
+        mated = probe_ids[start : start + height, None] == template_ids[None, :]
+        for kind, chosen in enumerate((mated, ~mated)):
+            row, column = np.nonzero(chosen)
+            scores[kind].append(block[row, column])
+            rows[kind].append((row + start).astype(np.int32))
+            if kind == 1:
+                columns.append(template_ids[column])
+    mated_row, other_row = np.concatenate(rows[0]), np.concatenate(rows[1])
+    return (
+        GenuineScores(np.concatenate(scores[0]), probe_ids[mated_row], mated_row),
+        ImpostorScores(np.concatenate(scores[1]), probe_ids[other_row], np.concatenate(columns), other_row),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which photos build centroids and which are probes, as positions in the caller's list.
+
+    Attributes
+    ----------
+    templates : tuple of int
+        Photos that build the centroids of the `enrolled`, ascending.
+    probes : tuple of int
+        All other photos, ascending; those of people who are not `enrolled` are impostor probes only.
+    enrolled : tuple of str
+        The people who have a centroid, sorted.
+    """
+
+    templates: tuple[int, ...]
+    probes: tuple[int, ...]
+    enrolled: tuple[str, ...]
+
+
+def split_people(person_of_photo: Sequence[str], k: int, seed: int) -> Split:
+    """Give `k` photos of each person who has more than `k` to a centroid; the rest are probes.
+
+    The choice depends on the seed, on the person's name and on the number of the person's photos only:
+    adding or removing another person leaves it as it was.
+
+    Parameters
+    ----------
+    person_of_photo : sequence of str
+        The name of the person in each photo.
+    k : int
+        Photos per centroid, at least 1.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If `k` is below 1.
+
+    Examples
+    --------
+    >>> split = split_people(["ada", "ada", "ada", "bob"], k=2, seed=0)
+    >>> len(split.templates), len(split.probes), split.enrolled
+    (2, 2, ('ada',))
+    """
+    if k < 1:
+        raise ValueError(f"a centroid needs at least one photo, not {k}")
+    photos: dict[str, list[int]] = {}
+    for position, person in enumerate(person_of_photo):
+        photos.setdefault(person, []).append(position)
+    enrolled = tuple(sorted(person for person, own in photos.items() if len(own) > k))
+    templates = {
+        photos[person][i] for person in enrolled for i in _choice(person, len(photos[person]), k, seed)
+    }
+    probes = tuple(i for i in range(len(person_of_photo)) if i not in templates)
+    return Split(tuple(sorted(templates)), probes, enrolled)
+
+
+def _choice(person: str, count: int, k: int, seed: int) -> list[int]:
+    # A folder name need not be valid UTF-8; Python then carries it as surrogates.
+    digest = hashlib.sha256(f"{seed}:{person}".encode("utf-8", "surrogateescape")).digest()
+    generator = np.random.default_rng(int.from_bytes(digest, "big"))
+    return [int(i) for i in generator.choice(count, size=k, replace=False)]
+
+
+def worst_pairs(
+    genuine: GenuineScores, impostor: ImpostorScores, count: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find the comparisons that look most like mistakes, such as a mislabelled photo.
+
+    Parameters
+    ----------
+    genuine : GenuineScores
+    impostor : ImpostorScores
+    count : int
+        How many of each, at most.
+
+    Returns
+    -------
+    lowest_genuine, highest_impostor : ndarray of intp
+        Positions in the two arrays of scores, worst first, earlier first among equals; their `photo`
+        leads to the file.
+
+    Examples
+    --------
+    >>> worst_pairs(GenuineScores([0.9, 0.2], [0, 1]), ImpostorScores([0.1, 0.8], [0, 1], [1, 0]), 1)
+    (array([1]), array([1]))
+    """
+    return _smallest(genuine.scores, count), _smallest(-impostor.scores, count)
+
+
+def _smallest(values: Scores, count: int) -> NDArray[np.intp]:
+    if count <= 0:
+        return np.empty(0, dtype=np.intp)
+    # Sorting millions of scores for a handful is wasteful: first find the limit, then sort what is below.
+    limit = np.partition(values, count - 1)[count - 1] if count < len(values) else np.inf
+    near = np.flatnonzero(values <= limit)
+    return near[np.argsort(values[near], kind="stable")][:count]
