@@ -1,0 +1,392 @@
+"""Error rates with the interval, the trials and the people behind them.
+
+The Clopper-Pearson interval is exact for independent trials (C. Clopper and E. Pearson, Biometrika 26,
+1934). Comparisons are not: those of one person succeed and fail together, on the side of the probe as
+on that of the template. So every interval here is the wider of Clopper-Pearson on comparisons and
+one that takes people as its unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import isfinite, nan
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faceunlock.scores import GenuineScores, ImpostorScores
+
+Method = Literal["clopper-pearson", "bootstrap-people", "clopper-pearson-people"]
+
+CONFIDENCE = 0.95
+REPLICATES = 1000
+FEWEST_RESAMPLED = 20
+"""With fewer people than this, resampling them says little about people who are not there."""
+
+REPLICATES_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """An error rate that cannot be shown without its evidence.
+
+    Attributes
+    ----------
+    errors, trials : int
+        Comparisons (or photos) that went wrong, and all of them.
+    people : int
+        Distinct people behind the trials.
+    lower, upper : float
+        The interval, in [0, 1]; `lower` is 0 where `one_sided`.
+    confidence : float
+        Of the interval, in (0, 1).
+    method : {"clopper-pearson", "bootstrap-people", "clopper-pearson-people"}
+        Where `upper` comes from.
+    one_sided : bool
+        Whether only `upper` is claimed.
+
+    Raises
+    ------
+    ValueError
+        If the numbers cannot belong to a rate.
+
+    Examples
+    --------
+    >>> Rate(1, 4, 4, 0.0, 0.75, 0.95, "clopper-pearson", True).value
+    0.25
+    """
+
+    errors: int
+    trials: int
+    people: int
+    lower: float
+    upper: float
+    confidence: float
+    method: Method
+    one_sided: bool
+
+    def __post_init__(self) -> None:
+        counts = (self.errors, self.trials, self.people)
+        if not all(isinstance(count, int) and not isinstance(count, bool) for count in counts):
+            raise ValueError("a rate counts in whole numbers")
+        if not (0 <= self.errors <= self.trials and self.people >= 0):
+            raise ValueError(f"{self.errors} errors in {self.trials} trials of {self.people} people")
+        if not 0.0 <= self.lower <= self.upper <= 1.0:
+            raise ValueError(f"no interval of a rate: {self.lower} to {self.upper}")
+        if not 0.0 < self.confidence < 1.0:
+            raise ValueError(f"no confidence: {self.confidence}")
+        if self.method not in get_args(Method) or not isinstance(self.one_sided, bool):
+            raise ValueError(f"unknown kind of interval: {self.method}, one-sided {self.one_sided}")
+
+    @property
+    def value(self) -> float:
+        """The observed rate, in [0, 1]; NaN without trials."""
+        return self.errors / self.trials if self.trials else nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes and ``value`` (None without trials) as plain JSON values."""
+        return {"value": self.value if self.trials else None, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Rate:
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        ValueError
+            If anything is missing, superfluous, of a wrong type, out of range or inconsistent.
+        """
+        try:
+            rate = cls(**{name: data[name] for name in cls.__slots__})
+            if rate.to_dict() != dict(data):
+                raise ValueError("a rate with other entries than its own")
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a rate: {error}") from error
+        return rate
+
+
+def clopper_pearson_upper(errors: int, trials: int, confidence: float = CONFIDENCE) -> float:
+    """Exact one-sided upper bound of a binomial proportion.
+
+    Without an error it is 1 - (1 - confidence)**(1/trials), about 3 / trials at 95 %: the rule of 3 of
+    ISO/IEC 19795-1. Without a trial it is 1.
+
+    Raises
+    ------
+    ValueError
+        Unless 0 <= errors <= trials.
+
+    Examples
+    --------
+    >>> round(clopper_pearson_upper(0, 300), 5)
+    0.00994
+    """
+    if not 0 <= errors <= trials:
+        raise ValueError(f"{errors} errors in {trials} trials")
+    if errors == trials:
+        return 1.0
+    from scipy.special import betaincinv
+
+    return float(betaincinv(errors + 1, trials - errors, confidence))
+
+
+def clopper_pearson_interval(errors: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Exact two-sided interval of a binomial proportion, (0, 1) without trials.
+
+    Raises
+    ------
+    ValueError
+        Unless 0 <= errors <= trials.
+
+    Examples
+    --------
+    >>> [round(bound, 4) for bound in clopper_pearson_interval(5, 100)]
+    [0.0164, 0.1128]
+    """
+    each = (1.0 + confidence) / 2.0
+    # What is an error to the one bound is a success to the other.
+    return 1.0 - clopper_pearson_upper(trials - errors, trials, each), clopper_pearson_upper(
+        errors, trials, each
+    )
+
+
+class _Interval(NamedTuple):
+    lower: float
+    upper: float
+    method: Method
+
+
+def _wider(
+    errors: int, trials: int, people: int, by_people: _Interval, *, confidence: float, one_sided: bool
+) -> Rate:
+    """Widen `by_people`, on either side, to Clopper-Pearson on the trials themselves."""
+    if one_sided:
+        lower, upper = 0.0, clopper_pearson_upper(errors, trials, confidence)
+    else:
+        lower, upper = clopper_pearson_interval(errors, trials, confidence)
+    method: Method = by_people.method if by_people.upper >= upper else "clopper-pearson"
+    lower, upper = min(lower, by_people.lower), max(upper, by_people.upper)
+    return Rate(errors, trials, people, lower, upper, confidence, method, one_sided)
+
+
+def _draws(people: int, seed: int) -> NDArray[np.uint8]:
+    """How often each person is drawn in each replicate: shape (people, `REPLICATES`)."""
+    generator = np.random.default_rng(seed)
+    draws = np.empty((REPLICATES, people), dtype=np.uint8)  # 256 draws of one person do not happen
+    for row in draws:
+        row[:] = np.bincount(generator.integers(people, size=people), minlength=people)
+    return np.ascontiguousarray(draws.T)
+
+
+def rate_over_people(
+    errors: ArrayLike, person: ArrayLike, *, confidence: float = CONFIDENCE, seed: int = 0
+) -> Rate:
+    """Measure how often photos or mated comparisons go wrong, with a two-sided interval.
+
+    The interval is the wider of Clopper-Pearson on the trials and the percentile interval of 1,000
+    resamples of people, each drawn with all of their trials. With under 20 people, or if all trials
+    ended alike, people are the trials of Clopper-Pearson instead: for the upper bound a person is an error
+    if any of their trials was, for the lower only if all were. A person's own rate lies between the
+    two, so this is conservative where people bring similar numbers of trials.
+
+    Parameters
+    ----------
+    errors : array_like of bool, shape (n,)
+    person : array_like of int, shape (n,)
+        Whose trial it was.
+    confidence : float
+        In (0, 1).
+    seed : int
+        Of the resampling.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> rate = rate_over_people([True, False, False, False], [0, 0, 1, 1])
+    >>> rate.value, rate.people, rate.method
+    (0.25, 2, 'clopper-pearson-people')
+    """
+    wrong = np.asarray(errors, dtype=bool)
+    people, code = np.unique(np.asarray(person), return_inverse=True)
+    if wrong.shape != code.shape:
+        raise ValueError(f"{wrong.shape} outcomes of {code.shape} people")
+    trials = np.bincount(code, minlength=len(people))
+    failed = np.bincount(code, weights=wrong, minlength=len(people))
+    count = int(wrong.sum())
+    if len(people) < FEWEST_RESAMPLED or count in (0, len(wrong)):
+        lower, _ = clopper_pearson_interval(int(np.sum(failed == trials)), len(people), confidence)
+        _, upper = clopper_pearson_interval(int(np.sum(failed > 0)), len(people), confidence)
+        by_people = _Interval(lower, upper, "clopper-pearson-people")
+    else:
+        draws = _draws(len(people), seed)
+        tail = (1.0 - confidence) / 2.0
+        low, high = np.quantile((failed @ draws) / (trials @ draws), (tail, 1.0 - tail))
+        by_people = _Interval(float(low), float(high), "bootstrap-people")
+    return _wider(count, len(wrong), len(people), by_people, confidence=confidence, one_sided=False)
+
+
+def fnmr_at(
+    genuine: GenuineScores, threshold: float, *, confidence: float = CONFIDENCE, seed: int = 0
+) -> Rate:
+    """Measure the false non-match rate: mated comparisons with a similarity below the threshold.
+
+    Two-sided interval as in `rate_over_people`. Failures to acquire are no comparisons and not in here.
+
+    Examples
+    --------
+    >>> fnmr_at(GenuineScores([0.9, 0.4, 0.8, 0.7], [0, 1, 2, 3]), 0.5).value
+    0.25
+    """
+    return rate_over_people(genuine.scores < threshold, genuine.person, confidence=confidence, seed=seed)
+
+
+class FalseMatches:
+    """The false match rate of one set of impostor comparisons at as many thresholds as are asked for.
+
+    What does not depend on the threshold (the resamples of people and the number of comparisons in
+    each) is worked out once. See `fmr_at` for the meaning of the bound.
+
+    Parameters
+    ----------
+    impostor : ImpostorScores
+    confidence : float
+        Of the one-sided upper bound, in (0, 1).
+    seed : int
+        Of the resampling.
+    """
+
+    def __init__(self, impostor: ImpostorScores, *, confidence: float = CONFIDENCE, seed: int = 0) -> None:
+        self.scores = impostor.scores
+        self.confidence = confidence
+        self.seed = seed
+        everyone = np.concatenate([impostor.probe_person, impostor.template_person])
+        people, code = np.unique(everyone, return_inverse=True)
+        self.people = len(people)
+        self._probe, self._template = np.split(code.astype(np.int32), 2)
+        self._probe_people = len(np.unique(self._probe))
+        self._few = min(self._probe_people, len(np.unique(self._template))) < FEWEST_RESAMPLED
+
+    @cached_property
+    def _people_draws(self) -> NDArray[np.uint8]:
+        return _draws(self.people, self.seed)
+
+    @cached_property
+    def _resampled_trials(self) -> NDArray[np.float64]:
+        return self._resampled(slice(None))
+
+    def at(self, threshold: float) -> Rate:
+        """Return the rate at a threshold, with its one-sided upper bound."""
+        return self.among(np.flatnonzero(self.scores >= threshold))
+
+    def among(self, errors: NDArray[np.intp]) -> Rate:
+        """Return the rate if exactly the comparisons at the positions `errors` are false matches."""
+        if not len(errors) or self._few:
+            erring = len(np.unique(self._probe[errors]))
+            upper = clopper_pearson_upper(erring, self._probe_people, self.confidence)
+            by_people = _Interval(0.0, upper, "clopper-pearson-people")
+        else:
+            trials = self._resampled_trials
+            # A resample without any comparison says nothing, so it counts as the worst.
+            rates = np.divide(self._resampled(errors), trials, out=np.ones_like(trials), where=trials > 0)
+            by_people = _Interval(0.0, float(np.quantile(rates, self.confidence)), "bootstrap-people")
+        return _wider(
+            len(errors), len(self.scores), self.people, by_people, confidence=self.confidence, one_sided=True
+        )
+
+    def _resampled(self, chosen: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+        """Count the chosen comparisons in each replicate, each draws(probe) * draws(template) times."""
+        from scipy.sparse import coo_array
+
+        probes, row = np.unique(self._probe[chosen], return_inverse=True)
+        templates, column = np.unique(self._template[chosen], return_inverse=True)
+        shape = (len(probes), len(templates))
+        counts: Any = coo_array((np.ones(len(row)), (row, column)), shape=shape).tocsr()
+        if 4 * counts.nnz > shape[0] * shape[1]:
+            counts = counts.toarray()  # everybody against everybody: a dense product is much faster
+        totals = np.empty(REPLICATES)
+        for start in range(0, REPLICATES, REPLICATES_AT_ONCE):
+            part = slice(start, start + REPLICATES_AT_ONCE)
+            draws = self._people_draws[:, part].astype(np.float64)
+            totals[part] = np.einsum("pr,pr->r", draws[probes], counts @ draws[templates])
+        return totals
+
+
+def fmr_at(
+    impostor: ImpostorScores, threshold: float, *, confidence: float = CONFIDENCE, seed: int = 0
+) -> Rate:
+    """Measure the false match rate: impostor comparisons with a similarity of at least the threshold.
+
+    The one-sided upper bound is the larger of Clopper-Pearson on comparisons and the percentile of 1,000
+    resamples in which people are drawn with replacement and a comparison counts (draws of its probe's person)
+    * (draws of its template's person) times, above the threshold as among all.
+
+    With under 20 people on either side, or without an error, the probe people are the trials of
+    Clopper-Pearson instead, and one is an error if any of their comparisons was. The share of people
+    with any error is at least the mean of the people's own rates, so its bound is conservative for the
+    rate of comparisons where people bring similar numbers of them; where they do not, the bound on
+    comparisons is still the least that is given. The templates are then taken as they are.
+
+    Resampling knows only people like those it has seen, so a bound from a handful of false matches is far
+    bolder than the one from none: read it together with the number of errors.
+
+    Parameters
+    ----------
+    impostor : ImpostorScores
+    threshold : float
+        Similarity from which on it is a match.
+    confidence : float
+        In (0, 1).
+    seed : int
+        Of the resampling.
+
+    Examples
+    --------
+    >>> rate = fmr_at(ImpostorScores([0.1, 0.6, 0.2, 0.3], [0, 0, 1, 1], [1, 2, 0, 2]), 0.5)
+    >>> rate.errors, rate.trials, rate.people, rate.method
+    (1, 4, 3, 'clopper-pearson-people')
+    """
+    return FalseMatches(impostor, confidence=confidence, seed=seed).at(threshold)
+
+
+def equal_error_rate(genuine: ArrayLike, impostor: ArrayLike) -> float:
+    """Rate at which FMR and FNMR are equal.
+
+    Between two neighbouring thresholds both rates jump; the rate returned is where the straight line
+    between the two points of the ROC curve crosses FMR = FNMR. Equal scores share one point, so a system
+    that gives every comparison the same score has 0.5, and separable sets have 0.
+
+    Parameters
+    ----------
+    genuine, impostor : array_like, shape (n,) and (m,)
+        Similarities, at least one each.
+
+    Raises
+    ------
+    ValueError
+        If either is empty or has an entry that is not finite.
+
+    Examples
+    --------
+    >>> equal_error_rate([0.9, 0.8, 0.4], [0.1, 0.2, 0.5])
+    0.3333333333333333
+    """
+    mated, other = np.asarray(genuine, dtype=np.float64), np.asarray(impostor, dtype=np.float64)
+    if not len(mated) or not len(other):
+        raise ValueError("the equal error rate needs genuine and impostor scores")
+    if not isfinite(float(mated.sum() + other.sum())):
+        raise ValueError("scores must be finite numbers")
+    from sklearn.metrics import roc_curve
+
+    labels = np.repeat([1, 0], [len(mated), len(other)])
+    fmr, tmr, _ = roc_curve(labels, np.concatenate([mated, other]), drop_intermediate=False)
+    gap = (1.0 - tmr) - fmr  # falls from 1 (nothing matches) to -1 (everything does)
+    after = int(np.argmax(gap <= 0.0))
+    share = gap[after - 1] / (gap[after - 1] - gap[after])
+    return float(fmr[after - 1] + share * (fmr[after] - fmr[after - 1]))
