@@ -130,6 +130,11 @@ def test_a_similarity_at_the_threshold_matches():
     assert fmr_at(impostor, 0.5).errors == 1
 
 
+def test_every_trial_is_somebodys():
+    with pytest.raises(ValueError, match="outcomes"):
+        rate_over_people([True, False], [0])
+
+
 def test_few_people_are_the_trials():
     # 4 people with 10 comparisons each: the first fails always, the second once.
     wrong = np.zeros(40, dtype=bool)
