@@ -1,0 +1,251 @@
+"""An enrolled person: what a name may be, and the plain record that carries a template.
+
+A record is a dict of JSON types. Every place that stores or moves people uses the same records and the same
+validation, so that nothing can come in through one door that another would refuse.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from faceunlock.errors import GalleryError
+from faceunlock.matching import ModelIdentity, Template, unit
+
+Record = dict[str, Any]
+
+MAX_NAME_LENGTH = 64
+PHOTO_KEY_BYTES = 32
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+"""ISO 8601, UTC, to the second."""
+
+_HEX_256 = re.compile("[0-9a-f]{64}")
+_PERSON_FIELDS = {"name", "created", "updated", "template"}
+_IDENTITY_FIELDS = {"model", "weights_sha256", "preprocessing", "dimension"}
+_TEMPLATE_FIELDS = {
+    "identity",
+    "vector_sum",
+    "count",
+    "mean_similarity",
+    "lowest_similarity",
+    "photo_key",
+    "photo_hashes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One enrolled person.
+
+    Attributes
+    ----------
+    name : str
+        As it was given at enrolment, normalised by `normalise_name`.
+    template : Template
+        What is kept of the person's photos.
+    created, updated : str
+        Moments in UTC, ISO 8601, such as ``2025-01-31T09:30:00Z``.
+    """
+
+    name: str
+    template: Template
+    created: str
+    updated: str
+
+
+def now() -> str:
+    """Return the present moment as `Person` stores it, ISO 8601 in UTC."""
+    return datetime.now(UTC).strftime(TIME_FORMAT)
+
+
+def normalise_name(name: str) -> str:
+    """Return the one spelling in which a name is stored and shown.
+
+    Unicode normal form C, no white space around it, and each run of spaces inside it as one space.
+
+    Parameters
+    ----------
+    name : str
+        As a user typed it.
+
+    Raises
+    ------
+    GalleryError
+        ``bad-name`` unless the result has 1 to 64 characters, all of them printable (so no control
+        characters and none that change the direction of text), no slash or backslash, and
+        is not ``.`` or ``..``.
+
+    Examples
+    --------
+    >>> normalise_name("  Ada   Lovelace ")
+    'Ada Lovelace'
+    """
+    normal = unicodedata.normalize("NFC", name.strip())
+    unprintable = [char for char in normal if not char.isprintable() and unicodedata.category(char) != "Zs"]
+    normal = " ".join(normal.split())
+    if not normal:
+        raise GalleryError("bad-name", "The name is empty")
+    shown = repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "…")
+    if unprintable:
+        raise GalleryError("bad-name", f"The name {shown} has the unprintable character {unprintable[0]!a}")
+    if len(normal) > MAX_NAME_LENGTH:
+        raise GalleryError("bad-name", f"The name {shown} has {len(normal)} characters")
+    if "/" in normal or "\\" in normal or normal in (".", ".."):
+        raise GalleryError("bad-name", f"The name {shown} looks like a path")
+    return normal
+
+
+def name_key(name: str) -> str:
+    """Return what two spellings of the same name have in common, whatever their case and width.
+
+    The compatibility caseless form of the Unicode standard (section 3.13, definition D146).
+
+    Examples
+    --------
+    >>> name_key("ADA") == name_key("ada") == name_key("Ａｄａ")
+    True
+    """
+    key = unicodedata.normalize("NFD", name)
+    for _ in range(2):
+        key = unicodedata.normalize("NFKC", key.casefold())
+    return key
+
+
+def person_to_record(person: Person) -> Record:
+    """Return a person as a dict of JSON types."""
+    return {
+        "name": person.name,
+        "created": person.created,
+        "updated": person.updated,
+        "template": template_to_record(person.template),
+    }
+
+
+def record_to_person(record: object) -> Person:
+    """Return the person of a record, after checking every field.
+
+    Raises
+    ------
+    ValueError
+        If the record is not exactly what `person_to_record` makes.
+    """
+    fields = _fields(record, _PERSON_FIELDS)
+    name = fields["name"]
+    try:
+        named = isinstance(name, str) and normalise_name(name) == name
+    except GalleryError as error:
+        raise ValueError(error.message) from error
+    _require(named, "the name is not in its normal form")
+    for moment in (fields["created"], fields["updated"]):
+        _require(isinstance(moment, str), "a moment is not a text")
+        datetime.strptime(moment, TIME_FORMAT).replace(tzinfo=UTC)
+    return Person(name, record_to_template(fields["template"]), fields["created"], fields["updated"])
+
+
+def identity_to_record(identity: ModelIdentity) -> Record:
+    """Return the identity of a model as a dict of JSON types."""
+    return {
+        "model": identity.model,
+        "weights_sha256": identity.weights_sha256,
+        "preprocessing": identity.preprocessing,
+        "dimension": identity.dimension,
+    }
+
+
+def record_to_identity(record: object) -> ModelIdentity:
+    """Return the identity of a record, after checking every field.
+
+    Raises
+    ------
+    ValueError
+        If the record is not exactly what `identity_to_record` makes.
+    """
+    fields = _fields(record, _IDENTITY_FIELDS)
+    for field in ("model", "preprocessing"):
+        _require(isinstance(fields[field], str) and fields[field] != "", f"{field} is not a text")
+    _require(_is_hex_256(fields["weights_sha256"]), "weights_sha256 is not a checksum")
+    _require(_is_count(fields["dimension"]), "dimension is not a positive number")
+    return ModelIdentity(**fields)
+
+
+def template_to_record(template: Template) -> Record:
+    """Return a template as a dict of JSON types.
+
+    The vector is the base64 form of its little-endian float64 bytes, exact to the last bit; the
+    photo key is hexadecimal; the photo hashes are sorted, so that equal templates have equal records.
+    """
+    return {
+        "identity": identity_to_record(template.identity),
+        "vector_sum": base64.b64encode(np.asarray(template.vector_sum, dtype="<f8").tobytes()).decode(
+            "ascii"
+        ),
+        "count": int(template.count),
+        "mean_similarity": float(template.mean_similarity),
+        "lowest_similarity": float(template.lowest_similarity),
+        "photo_key": template.photo_key.hex(),
+        "photo_hashes": sorted(template.photo_hashes),
+    }
+
+
+def record_to_template(record: object) -> Template:
+    """Return the template of a record, after checking every field.
+
+    Raises
+    ------
+    ValueError
+        If the record is not exactly what `template_to_record` makes: a vector of another length
+        than the model's, not finite or zero; a count below 1; a similarity outside [-1, 1]; a key
+        of another length than 32 bytes; a photo hash that is none or comes twice.
+    """
+    fields = _fields(record, _TEMPLATE_FIELDS)
+    identity = record_to_identity(fields["identity"])
+    _require(isinstance(fields["vector_sum"], str), "the vector is not a text")
+    content = base64.b64decode(fields["vector_sum"], validate=True)
+    _require(len(content) == 8 * identity.dimension, "the vector has the wrong length")
+    vector = np.frombuffer(content, dtype="<f8").astype(np.float64)
+    with np.errstate(all="ignore"):
+        _require(bool(np.isfinite(unit(vector)).all()), "the vector has no direction")
+    _require(_is_count(fields["count"]), "the number of photos is not positive")
+    for field in ("mean_similarity", "lowest_similarity"):
+        value = fields[field]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        _require(number and -1 <= value <= 1, f"{field} is not between -1 and 1")
+    _require(_is_hex_256(fields["photo_key"]), "the photo key has the wrong length")
+    hashes = fields["photo_hashes"]
+    _require(isinstance(hashes, list) and all(map(_is_hex_256, hashes)), "a photo hash is none")
+    _require(len(set(hashes)) == len(hashes), "a photo hash comes twice")
+    return Template(
+        identity=identity,
+        vector_sum=vector,
+        count=fields["count"],
+        mean_similarity=float(fields["mean_similarity"]),
+        lowest_similarity=float(fields["lowest_similarity"]),
+        photo_key=bytes.fromhex(fields["photo_key"]),
+        photo_hashes=frozenset(hashes),
+    )
+
+
+def _fields(record: object, names: set[str]) -> Record:
+    """Return the record as a dict that has exactly these fields."""
+    if not isinstance(record, dict) or set(record) != names:
+        raise ValueError(f"the fields are not {', '.join(sorted(names))}")
+    return record
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def _is_hex_256(value: object) -> bool:
+    return isinstance(value, str) and _HEX_256.fullmatch(value) is not None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

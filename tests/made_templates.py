@@ -1,0 +1,20 @@
+"""Templates for tests, made of nothing but numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faceunlock.matching import ModelIdentity, Template
+
+
+def make_template(vector=(1.0, 2.0, 3.0), **changes) -> Template:
+    fields = {
+        "identity": ModelIdentity("dlib", "ab" * 32, "aligned-150", len(vector)),
+        "vector_sum": np.array(vector),
+        "count": 5,
+        "mean_similarity": 0.9,
+        "lowest_similarity": 0.8,
+        "photo_key": bytes(range(32)),
+        "photo_hashes": frozenset({"00" * 32, "11" * 32}),
+    }
+    return Template(**(fields | changes))
