@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -267,11 +268,11 @@ def _status(path: Path) -> os.stat_result:
 def _status_in_folder(path: Path) -> os.stat_result | None:
     """Status of something found in a folder; None for a link that leads nowhere or in a circle."""
     try:
-        return _status(path)
-    except PhotoError:
-        if path.is_symlink():
+        return path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             return None
-        raise
+        raise _cannot_open(path, error) from error
 
 
 def _cannot_open(path: Path, error: OSError | ValueError) -> PhotoError:
