@@ -97,6 +97,7 @@ SLUGS: dict[str, Slug] = {
         "The file holds people who are already enrolled here.",
         "Use --skip-existing to keep yours or --replace to take theirs.",
     ),
+    "file-unreadable": Slug("A file could not be read.", "Check the path and its permissions."),
     "file-unwritable": Slug("A file could not be written.", "Check free space and permissions."),
     # models
     "unknown-model": Slug("There is no model of that name.", "See: faceunlock models"),
@@ -116,6 +117,10 @@ SLUGS: dict[str, Slug] = {
     "weights-unwritable": Slug(
         "The weights could not be written to the cache.",
         "Free some disk space or check permissions — or use --model dlib, which needs no download.",
+    ),
+    "demo-failed": Slug(
+        "The demonstration gave another answer than it should.",
+        "Reinstall faceunlock; if that does not help, report it with the output of faceunlock status --json.",
     ),
     "device-unavailable": Slug("The device that was asked for is not there.", "Use --device auto or --device cpu."),
     # calibration

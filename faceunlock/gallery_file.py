@@ -1,0 +1,253 @@
+"""The SQLite file behind the gallery: opening, checking, migrating, transactions and errors.
+
+One transaction per change, so a killed command leaves the file as it was; a writer takes its lock
+before it reads, so two commands at once cannot lose each other's work.
+
+The journal is SQLite's rollback journal, not a write-ahead log: reading then needs no write access
+and leaves no files, a network home directory is no danger, and what was forgotten does not live on
+in a log until the last reader has gone. With ``secure_delete`` SQLite overwrites with zeros what it
+deletes. Beyond our reach are the copies that a disk or a backup keeps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from faceunlock.errors import GalleryError
+from faceunlock.private_files import (
+    atomic_write,
+    check_private_directory,
+    check_private_file,
+    ensure_private_directory,
+    remove_leftovers,
+)
+
+FILE_NAME = "gallery.db"
+APPLICATION_ID = 0x46554C4B
+"""``FULK`` in the file's header: says that this SQLite file is one of ours."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE people (key TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, created TEXT NOT NULL, "
+        "updated TEXT NOT NULL, template TEXT NOT NULL, checksum TEXT NOT NULL)",
+        "CREATE TABLE calibrations (identity TEXT PRIMARY KEY NOT NULL, data TEXT NOT NULL, "
+        "checksum TEXT NOT NULL)",
+    ),
+)
+"""Entry i holds the statements that lead from version i to i + 1; entries are only ever appended."""
+
+_PRAGMAS = (
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA synchronous = EXTRA",  # a forgotten person must not come back after a power failure
+    "PRAGMA fullfsync = ON",  # macOS: flush the drive's own cache as well
+    "PRAGMA journal_mode = DELETE",
+)
+_JOURNALS = ("-journal", "-wal", "-shm")
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_UNWRITABLE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+}
+
+
+class GalleryFile:
+    """``gallery.db`` in a private directory.
+
+    The file is opened at the first use and held until `close`. Permissions are checked at every use, and a
+    file that was removed or exchanged meanwhile is noticed: a gallery that was deleted must not go
+    on answering.
+
+    Parameters
+    ----------
+    directory : Path
+        The private directory that holds, or will hold, the file.
+    busy_timeout : float
+        How long to wait for another process, in seconds.
+    """
+
+    def __init__(self, directory: Path, busy_timeout: float) -> None:
+        self.directory = directory
+        self.path = directory / FILE_NAME
+        self._busy_timeout = busy_timeout
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def query(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+        """Run a statement that changes nothing; a file that does not exist has no rows and stays so.
+
+        Raises
+        ------
+        GalleryError
+            ``insecure-permissions``, ``gallery-damaged``, ``gallery-newer``, ``gallery-busy`` or
+            ``gallery-unwritable``.
+        """
+        with self._translating():
+            connection = self._connect()
+            return [] if connection is None else connection.execute(statement, values).fetchall()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Make all changes in a ``with`` block one change: all of them happen, or none.
+
+        The file is created if it does not exist. The lock is taken at the beginning, so what is
+        read inside stays true until the end. A block inside a block belongs to the outer one.
+
+        Raises
+        ------
+        GalleryError
+            As `query`.
+        """
+        with self._translating():
+            connection = self._connect()
+            if connection is None:
+                self._create()
+                connection = self._connect()
+            if connection is None:
+                raise GalleryError("gallery-unwritable", f"{self.path} was removed while it was created")
+            if connection.in_transaction:
+                yield connection
+            else:
+                with _transaction(connection):
+                    yield connection
+
+    def _connect(self) -> sqlite3.Connection | None:
+        """Return the connection to the file as it is now, or None if there is no file."""
+        if self._connection is not None and self._connection.in_transaction:
+            return self._connection
+        if not self._is_there():
+            self.close()
+            return None
+        info = self.path.stat()
+        if self._connection is None or self._opened != (info.st_dev, info.st_ino):
+            self.close()
+            self._connection = self._open()
+            self._opened = (info.st_dev, info.st_ino)
+        return self._connection
+
+    def _is_there(self) -> bool:
+        if not check_private_directory(self.directory, holds=(FILE_NAME,)):
+            return False
+        for suffix in _JOURNALS:
+            check_private_file(self._beside(suffix))
+        return check_private_file(self.path)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(FILE_NAME + suffix)
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",  # never creates a file
+            uri=True,
+            timeout=self._busy_timeout,
+            isolation_level=None,
+        )
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            self._check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Refuse a file that is not a whole gallery, and bring an older one up to date."""
+        if _pragma(connection, "application_id") != APPLICATION_ID:
+            raise GalleryError("gallery-damaged", f"{self.path} is not a faceunlock gallery")
+        version = _pragma(connection, "user_version")
+        if version > len(MIGRATIONS):
+            raise GalleryError(
+                "gallery-newer",
+                f"{self.path} has format {version}; this faceunlock knows formats up to {len(MIGRATIONS)}",
+            )
+        # Not quick_check: that leaves out whether the indexes agree with their tables.
+        if version < 1 or _pragma(connection, "integrity_check(1)") != "ok":
+            raise GalleryError("gallery-damaged", f"{self.path} is damaged")
+        if version < len(MIGRATIONS):
+            _migrate(connection)
+
+    def _create(self) -> None:
+        """Create an empty gallery, whole from the first moment on; another process may be faster."""
+        ensure_private_directory(self.directory, holds=(FILE_NAME,))
+        remove_leftovers(self.directory)
+        journal = self._beside("-journal")
+        if journal.exists() and not self.path.exists():
+            # SQLite would play it back into the new file.
+            raise GalleryError(
+                "gallery-damaged",
+                f"{journal} is left over from a gallery that was removed",
+                hint=f"Remove it too: rm '{journal}'",
+            )
+        try:
+            atomic_write(self.path, _empty_gallery(), overwrite=False)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise GalleryError(
+                "gallery-unwritable", f"{self.path} cannot be created: {error.strerror}"
+            ) from error
+
+    @contextlib.contextmanager
+    def _translating(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise  # a bug of ours, such as a connection used by another thread
+        except sqlite3.Error as error:
+            # The low byte is the kind of the error, the rest its detail.
+            kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            if kind in _BUSY:
+                raise GalleryError("gallery-busy", f"Another command is using {self.path}") from error
+            if kind in _UNWRITABLE:
+                raise GalleryError("gallery-unwritable", f"{self.path} cannot be written: {error}") from error
+            raise GalleryError("gallery-damaged", f"{self.path} is damaged: {error}") from error
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> Any:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Run the migrations that a file lacks, all in one transaction."""
+    with _transaction(connection):
+        version = _pragma(connection, "user_version")  # another process may have been faster
+        for statements in MIGRATIONS[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _empty_gallery() -> bytes:
+    """Return the content of a gallery in which nobody is enrolled."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        _migrate(connection)
+        return connection.serialize()

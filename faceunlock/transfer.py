@@ -1,0 +1,379 @@
+"""Moving a gallery to another machine: one file, encrypted with a passphrase.
+
+The file is a magic line with the version of the format, a line of JSON (the header) and the
+ciphertext to the end: zlib-compressed JSON under AES-256-GCM, with both lines as associated data. The
+key is derived from the passphrase by scrypt (RFC 7914) with a fresh salt for every export, so a
+nonce can never meet the same key twice. The header says how long the ciphertext is, so that an incomplete
+copy is told from a wrong passphrase. Reading is bounded at each step: the size of the file, the
+memory of the key derivation and the size after decompression.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import unicodedata
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from faceunlock.errors import GalleryError, TransferError
+from faceunlock.gallery import Gallery
+from faceunlock.matching import ModelIdentity
+from faceunlock.person import (
+    Person,
+    identity_to_record,
+    name_key,
+    now,
+    person_to_record,
+    record_to_identity,
+    record_to_person,
+    template_to_record,
+)
+from faceunlock.private_files import atomic_write, remove_leftovers
+
+OnConflict = Literal["refuse", "skip", "replace"]
+
+MAGIC = b"FACEUNLOCK-EXPORT "
+VERSION = 1
+MIN_PASSPHRASE_LENGTH = 8
+MAX_FILE_BYTES = 64 * 2**20
+MAX_CONTENT_BYTES = 4 * MAX_FILE_BYTES
+MAX_LINE_BYTES = 1024
+MAX_KDF_BYTES = 512 * 2**20
+"""Bound on 128 * n * r * p: the memory that scrypt takes (128 * n * r bytes), and with it its time."""
+
+SCRYPT = {"n": 2**17, "r": 8, "p": 1}
+"""128 MiB for each guess at the passphrase; the first choice of OWASP's Password Storage Cheat Sheet."""
+
+_HEADER_FIELDS = {"kdf", "n", "r", "p", "salt", "cipher", "nonce", "size"}
+_ALGORITHMS = {"kdf": "scrypt", "cipher": "AES-256-GCM"}
+_SALT_BYTES = 16
+_NONCE_BYTES = 12
+_KEY_BYTES = 32
+_TAG_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What an export wrote.
+
+    Attributes
+    ----------
+    file : Path
+        The encrypted file.
+    people : tuple of str
+        Names, sorted.
+    calibrations : tuple of ModelIdentity
+        The models whose calibration is in the file.
+    size : int
+        Of the file, in bytes.
+    """
+
+    file: Path
+    people: tuple[str, ...]
+    calibrations: tuple[ModelIdentity, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """What an import changed.
+
+    Attributes
+    ----------
+    added, replaced, skipped, identical : tuple of str
+        Names: new here; enrolled here and replaced; enrolled here with another template, which was kept;
+        enrolled here with the very template of the file.
+    calibrations_added, calibrations_kept : tuple of ModelIdentity
+        Models that had no calibration here and have one now; models whose own calibration stayed,
+        because an import must never lower a threshold that was measured here.
+    """
+
+    added: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    identical: tuple[str, ...] = ()
+    calibrations_added: tuple[ModelIdentity, ...] = ()
+    calibrations_kept: tuple[ModelIdentity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What is inside an export, after validation."""
+
+    people: tuple[Person, ...]
+    calibrations: tuple[tuple[ModelIdentity, dict[str, Any]], ...] = field(repr=False)
+
+
+def export_gallery(
+    gallery: Gallery, file: Path, passphrase: str, *, overwrite: bool = False
+) -> ExportSummary:
+    """Write everybody who is enrolled, and every calibration, to an encrypted file of mode 0600.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        It is not changed.
+    file : Path
+        The file to write, all or nothing.
+    passphrase : str
+        At least 8 characters; taken in Unicode normal form C, so that it does not depend on the keyboard.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    TransferError
+        ``usage`` for an unfit passphrase, ``file-exists``, ``file-unwritable``.
+    GalleryError
+        ``nobody-enrolled`` if there is nothing to export; or as `Gallery.people`.
+    """
+    secret = _secret(passphrase)
+    if not overwrite and os.path.lexists(file):
+        raise TransferError("file-exists", f"{file} already exists")
+    content = _Content(gallery.people(), gallery.calibrations())
+    if not content.people and not content.calibrations:
+        raise GalleryError("nobody-enrolled", f"{gallery.path} holds nothing to export")
+    sealed = _seal(_pack(content), secret)
+    try:
+        remove_leftovers(file.parent)
+        atomic_write(file, sealed, overwrite=overwrite)
+    except FileExistsError as error:
+        raise TransferError("file-exists", f"{file} already exists") from error
+    except OSError as error:
+        raise TransferError("file-unwritable", f"{file} cannot be written: {error.strerror}") from error
+    names = tuple(person.name for person in content.people)
+    return ExportSummary(file, names, tuple(identity for identity, _ in content.calibrations), len(sealed))
+
+
+def import_gallery(
+    gallery: Gallery, file: Path, passphrase: str, *, on_conflict: OnConflict = "refuse"
+) -> ImportSummary:
+    """Add the people and calibrations of an export to a gallery, in one transaction.
+
+    A person enrolled here with the same template is no conflict. A damaged row here is one, and
+    ``replace`` mends it. Calibrations are taken only for models that have none here.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        Unchanged if anything fails.
+    file : Path
+        A file of `export_gallery`.
+    passphrase : str
+        As given at the export.
+    on_conflict : {"refuse", "skip", "replace"}
+        What to do about people who are enrolled here with another template.
+
+    Raises
+    ------
+    TransferError
+        ``file-unreadable``, ``usage``, ``bad-passphrase``, ``export-damaged``; ``import-conflict``,
+        which names everybody concerned.
+    GalleryError
+        As `Gallery.add`, such as ``gallery-busy``.
+    """
+    content = _unpack(_unseal(_read(file), _secret(passphrase), file), file)
+    with gallery.transaction():
+        standing = {person.name: _standing(gallery, person) for person in content.people}
+        conflicts = _named(standing, "conflict")
+        if conflicts and on_conflict == "refuse":
+            raise TransferError("import-conflict", f"Already enrolled here: {', '.join(conflicts)}")
+        for person in content.people:
+            if standing[person.name] == "new" or (
+                standing[person.name] == "conflict" and on_conflict == "replace"
+            ):
+                gallery.restore(person)
+        here = {identity for identity, _ in content.calibrations if gallery.calibration(identity) is not None}
+        for identity, data in content.calibrations:
+            if identity not in here:
+                gallery.save_calibration(identity, data)
+    identities = [identity for identity, _ in content.calibrations]
+    return ImportSummary(
+        added=_named(standing, "new"),
+        replaced=conflicts if on_conflict == "replace" else (),
+        skipped=conflicts if on_conflict == "skip" else (),
+        identical=_named(standing, "identical"),
+        calibrations_added=tuple(identity for identity in identities if identity not in here),
+        calibrations_kept=tuple(identity for identity in identities if identity in here),
+    )
+
+
+def _standing(gallery: Gallery, person: Person) -> Literal["new", "identical", "conflict"]:
+    """How a person of an export stands to the gallery."""
+    try:
+        enrolled = gallery.get(person.name)
+    except GalleryError as error:
+        if error.slug == "not-enrolled":
+            return "new"
+        if error.slug == "gallery-damaged":
+            return "conflict"
+        raise
+    same = template_to_record(enrolled.template) == template_to_record(person.template)
+    return "identical" if same else "conflict"
+
+
+def _named(standing: dict[str, Any], wanted: str) -> tuple[str, ...]:
+    return tuple(name for name, found in standing.items() if found == wanted)
+
+
+def _secret(passphrase: str) -> bytes:
+    """Return the bytes of a passphrase, the same for each way to type it."""
+    normal = unicodedata.normalize("NFC", passphrase)
+    if len(normal) < MIN_PASSPHRASE_LENGTH:
+        raise TransferError(
+            "usage",
+            f"The passphrase has fewer than {MIN_PASSPHRASE_LENGTH} characters",
+            hint="Choose a longer one; several random words are good.",
+        )
+    try:
+        return normal.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TransferError(
+            "usage", "The passphrase is not valid text", hint="Type it in a terminal that is set to UTF-8."
+        ) from error
+
+
+def _pack(content: _Content) -> bytes:
+    """Return the content as bytes, before encryption."""
+    document = {
+        "exported": now(),
+        "people": [person_to_record(person) for person in content.people],
+        "calibrations": [
+            {"identity": identity_to_record(identity), "data": data}
+            for identity, data in content.calibrations
+        ],
+    }
+    text = json.dumps(document, allow_nan=False).encode("ascii")
+    packed = zlib.compress(text, 9)
+    if len(text) > MAX_CONTENT_BYTES or len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
+        raise TransferError("file-unwritable", "The gallery is larger than one export may be")
+    return packed
+
+
+def _unpack(packed: bytes, file: Path) -> _Content:
+    """Return the content of decrypted bytes, every record checked as the gallery checks its own."""
+    try:
+        decompressor = zlib.decompressobj()
+        text = decompressor.decompress(packed, MAX_CONTENT_BYTES)
+        if not decompressor.eof or decompressor.unused_data:
+            raise ValueError("the content is incomplete or too large")
+        document = json.loads(text)
+        people = tuple(record_to_person(record) for record in document["people"])
+        if len({name_key(person.name) for person in people}) != len(people):
+            raise ValueError("a person comes twice")
+        calibrations = tuple(
+            (record_to_identity(record["identity"]), _dict(record["data"]))
+            for record in document["calibrations"]
+        )
+        json.dumps([data for _, data in calibrations], allow_nan=False)
+    except (ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
+        raise TransferError("export-damaged", f"{file} was not written by faceunlock: {error}") from error
+    return _Content(people, calibrations)
+
+
+def _dict(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("a calibration is not an object")
+    return value
+
+
+def _seal(content: bytes, secret: bytes) -> bytes:
+    """Return the whole file for a content."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    salt, nonce = os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES)
+    header = {
+        **_ALGORITHMS,
+        **SCRYPT,
+        "salt": base64.b64encode(salt).decode("ascii"),
+        "nonce": base64.b64encode(nonce).decode("ascii"),
+        "size": len(content) + _TAG_BYTES,
+    }
+    lines = MAGIC + b"%d\n" % VERSION + json.dumps(header).encode("ascii") + b"\n"
+    key = _derive(secret, salt, SCRYPT)
+    return lines + AESGCM(key).encrypt(nonce, content, lines)
+
+
+def _unseal(sealed: bytes, secret: bytes, file: Path) -> bytes:
+    """Return the content of a whole file."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    first, second, ciphertext = _lines(sealed, file)
+    try:
+        salt, nonce, costs = _parse_header(second, len(ciphertext))
+        key = _derive(secret, salt, costs)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise TransferError("export-damaged", f"{file} is damaged: {error}") from error
+    try:
+        return AESGCM(key).decrypt(nonce, ciphertext, first + second)
+    except InvalidTag as error:
+        raise TransferError(
+            "bad-passphrase", f"The passphrase does not open {file}, or the file was changed"
+        ) from error
+
+
+def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
+    """Split a file into its two lines, with their ends, and the ciphertext."""
+    if not sealed.startswith(MAGIC):
+        raise TransferError("export-damaged", f"{file} is not a faceunlock export")
+    first_end = sealed.find(b"\n", 0, MAX_LINE_BYTES) + 1
+    second_end = sealed.find(b"\n", first_end, first_end + MAX_LINE_BYTES) + 1
+    if not first_end or not second_end:
+        raise TransferError("export-damaged", f"{file} has no complete header")
+    first = sealed[:first_end]
+    if first != MAGIC + b"%d\n" % VERSION:
+        raise TransferError(
+            "export-damaged",
+            f"{file} has a format that this faceunlock does not know",
+            hint="Update faceunlock: pip install -U faceunlock — or copy the file again.",
+        )
+    return first, sealed[first_end:second_end], sealed[second_end:]
+
+
+def _parse_header(line: bytes, size: int) -> tuple[bytes, bytes, dict[str, int]]:
+    """Return salt, nonce and the costs of scrypt, or raise an error that says what is wrong."""
+    header = json.loads(line)
+    if not isinstance(header, dict) or set(header) != _HEADER_FIELDS:
+        raise ValueError("its fields are not those of an export")
+    if any(header[name] != value for name, value in _ALGORITHMS.items()):
+        raise ValueError("unknown algorithms")
+    if header["size"] != size or size < _TAG_BYTES:
+        raise ValueError(f"{size} bytes follow where {header['size']} should")
+    costs = {name: header[name] for name in SCRYPT}
+    if not all(isinstance(cost, int) and not isinstance(cost, bool) and cost >= 1 for cost in costs.values()):
+        raise ValueError("the costs of the key derivation are not positive numbers")
+    n, r, p = costs["n"], costs["r"], costs["p"]
+    # RFC 7914, section 6: n is a power of two, larger than 1 and smaller than 2**(128 * r / 8).
+    if n < 2 or n & (n - 1) or n.bit_length() > 16 * r or 128 * n * r * p > MAX_KDF_BYTES:
+        raise ValueError("the costs of the key derivation are out of bounds")
+    salt = base64.b64decode(header["salt"], validate=True)
+    nonce = base64.b64decode(header["nonce"], validate=True)
+    if len(salt) != _SALT_BYTES or len(nonce) != _NONCE_BYTES:
+        raise ValueError("salt or nonce has the wrong length")
+    return salt, nonce, costs
+
+
+def _derive(secret: bytes, salt: bytes, costs: dict[str, int]) -> bytes:
+    """Return the AES key for a passphrase."""
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+    return Scrypt(salt=salt, length=_KEY_BYTES, **costs).derive(secret)
+
+
+def _read(file: Path) -> bytes:
+    """Return the bytes of a file that is not larger than an export may be."""
+    try:
+        if not file.is_file():
+            raise TransferError("file-unreadable", f"{file} is not a file")
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise TransferError("file-unreadable", f"{file} cannot be read: {error.strerror}") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise TransferError("export-damaged", f"{file} is larger than an export can be")
+    return content
