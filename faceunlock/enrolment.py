@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceunlock.errors import EnrolmentError
-from faceunlock.matching import ModelIdentity, Template, leave_one_out, similarities
+from faceunlock.matching import ModelIdentity, Template, Vector, leave_one_out, similarities
 from faceunlock.samples import LeftOut, Sample
 
 KEY_BYTES = 32
@@ -30,7 +30,7 @@ class Gates:
     min_similarity : float
         Lowest similarity to the centroid of the other photos, in [-1, 1]: the unlock threshold.
     min_photos : int
-        Fewest photos that must remain.
+        Fewest photos that must remain, at least 2: a single photo has no others to be like.
     """
 
     min_sharpness: float
@@ -52,8 +52,7 @@ class Enrolment:
     left_out : tuple of LeftOut
         The others.
     mean_similarity, lowest_similarity : float
-        Similarity of each used photo to the centroid of the others, in [-1, 1]; NaN with a single
-        photo, which has no others.
+        Similarity of each used photo to the centroid of the others, in [-1, 1].
     """
 
     template: Template
@@ -117,12 +116,12 @@ def enrol(
     good, poor = _without_poor(fresh, gates)
     alike, unlike = _without_unlike(good, gates.min_similarity, known)
     left_out = (*failures, *repeated, *poor, *unlike)
-    needed = 1 if known is not None else gates.min_photos
+    needed = 1 if known is not None else max(2, gates.min_photos)
     if len(alike) < needed:
         raise TooFewPhotosError(len(alike), needed, left_out)
     vectors = np.stack([sample.embedding for sample in alike]).astype(np.float64)
     base = None if known is None else known.vector_sum
-    scores = leave_one_out(vectors, base) if len(alike) > 1 or base is not None else np.array([np.nan])
+    scores = leave_one_out(vectors, base)
     mean, lowest = float(scores.mean()), float(scores.min())
     template = (
         _new_template(alike, vectors, identity, mean, lowest)
@@ -212,7 +211,7 @@ def _without_unlike(
 
 def _new_template(
     samples: Sequence[Sample],
-    vectors: np.typing.NDArray[np.float64],
+    vectors: Vector,
     identity: ModelIdentity,
     mean: float,
     lowest: float,
@@ -225,7 +224,7 @@ def _new_template(
 def _grown_template(
     known: Template,
     samples: Sequence[Sample],
-    vectors: np.typing.NDArray[np.float64],
+    vectors: Vector,
     mean: float,
     lowest: float,
 ) -> Template:
@@ -238,6 +237,5 @@ def _grown_template(
         mean_similarity=float(np.average([known.mean_similarity, mean], weights=[known.count, len(samples)])),
         lowest_similarity=float(np.minimum(known.lowest_similarity, lowest)),
         photo_key=known.photo_key,
-        photo_hashes=known.photo_hashes
-        | {photo_hash(known.photo_key, sample.digest) for sample in samples},
+        photo_hashes=known.photo_hashes | {photo_hash(known.photo_key, sample.digest) for sample in samples},
     )

@@ -82,7 +82,8 @@ SLUGS: dict[str, Slug] = {
     ),
     "gallery-busy": Slug("Another command is writing to the gallery.", "Try again in a moment.", True),
     "gallery-newer": Slug(
-        "The gallery was written by a newer version of faceunlock.", "Update faceunlock: pip install -U faceunlock"
+        "The gallery was written by a newer version of faceunlock.",
+        "Update faceunlock: pip install -U faceunlock",
     ),
     "gallery-unwritable": Slug("The gallery cannot be written.", "Check free space and permissions."),
     "insecure-permissions": Slug(
@@ -90,7 +91,9 @@ SLUGS: dict[str, Slug] = {
         "Run chmod 700 on the directory and chmod 600 on the files named.",
     ),
     # moving a gallery
-    "bad-passphrase": Slug("The passphrase does not open this file, or the file was changed.", "Try again.", True),
+    "bad-passphrase": Slug(
+        "The passphrase does not open this file, or the file was changed.", "Try again.", True
+    ),
     "export-damaged": Slug("The file is not a complete faceunlock export.", "Copy it again from the source."),
     "file-exists": Slug("The output file already exists.", "Choose another name, or remove it first."),
     "import-conflict": Slug(
@@ -122,7 +125,9 @@ SLUGS: dict[str, Slug] = {
         "The demonstration gave another answer than it should.",
         "Reinstall faceunlock; if that does not help, report it with the output of faceunlock status --json.",
     ),
-    "device-unavailable": Slug("The device that was asked for is not there.", "Use --device auto or --device cpu."),
+    "device-unavailable": Slug(
+        "The device that was asked for is not there.", "Use --device auto or --device cpu."
+    ),
     # calibration
     "insufficient-data": Slug(
         "The data are too few to support the target error rate.",

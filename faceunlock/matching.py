@@ -123,7 +123,8 @@ def unit(vectors: ArrayLike) -> Vector:
     lengths = np.linalg.norm(array, axis=-1, keepdims=True)
     if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
         raise ValueError("a vector of length zero or with non-finite entries has no direction")
-    return array / lengths
+    scaled: Vector = array / lengths
+    return scaled
 
 
 def similarities(probes: ArrayLike, centroids: ArrayLike) -> Vector:

@@ -101,7 +101,7 @@ SETTINGS: dict[str, Setting] = {
     "min_brightness": Setting(
         "Brightness of a face below which a photo is not enrolled.", 30, low=0, high=255
     ),
-    "min_photos": Setting("Fewest usable photos for an enrolment.", 3, low=1, high=100),
+    "min_photos": Setting("Fewest usable photos for an enrolment.", 3, low=2, high=100),
     "target_fmr": Setting("False match rate that calibrate aims at.", 1e-3, low=1e-9, high=0.5),
     "busy_seconds": Setting("How long to wait for another command that writes.", 10.0, low=0, high=600),
     "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
@@ -178,18 +178,18 @@ def _parsed(key: str, text: str, source: str) -> str | int | float:
         raise SettingsError("bad-setting", f"{source}: {text!r} is not a number") from error
 
 
-def _checked(key: str, value: Any, source: str) -> str | int | float:
+def _checked(key: str, value: object, source: str) -> str | int | float:
     setting = SETTINGS[key]
     kind = type(setting.default)
     if kind is float and type(value) is int:
         value = float(value)
-    if type(value) is not kind:
+    if type(value) is not kind or not isinstance(value, str | int | float):
         raise SettingsError("bad-setting", f"{source}: {key} must be of type {kind.__name__}")
     if setting.choices and value not in setting.choices:
         raise SettingsError("bad-setting", f"{source}: {key} must be one of {', '.join(setting.choices)}")
     # The negated form also refuses NaN.
-    if kind is not str and not setting.low <= value <= setting.high:
+    if not isinstance(value, str) and not setting.low <= value <= setting.high:
         raise SettingsError(
             "bad-setting", f"{source}: {key} must be between {setting.low:g} and {setting.high:g}"
         )
-    return value  # type: ignore[no-any-return]
+    return value

@@ -20,11 +20,17 @@ def load_detector(device: str = "cpu") -> Detector:
 
     Parameters
     ----------
-    device : {"cpu", "cuda"}
-        Where the networks run, as `faceunlock.runtime.torch_runtime.resolve_device` returns it.
+    device : {"auto", "cpu", "cuda"}
+        Where the networks run.
+
+    Raises
+    ------
+    ModelError
+        ``device-unavailable``.
     """
     from faceunlock.detectors.mtcnn import MTCNN
     from faceunlock.detectors.mtcnn_networks import build_networks
-    from faceunlock.runtime.torch_runtime import TorchNetwork
+    from faceunlock.runtime.torch_runtime import TorchNetwork, resolve_device
 
-    return MTCNN(*(TorchNetwork(module, device) for module in build_networks()))
+    target = resolve_device(device)
+    return MTCNN(*(TorchNetwork(module, target) for module in build_networks()))

@@ -213,7 +213,8 @@ def _area_means(
     sums -= integral[rows_bottom, columns_left]
     sums += integral[rows_top, columns_left]
     pixels = (rows_bottom - rows_top) * (columns_right - columns_left)
-    return (sums / pixels[..., None]).astype(np.float32)
+    means: NDArray[np.float32] = (sums / pixels[..., None]).astype(np.float32)
+    return means
 
 
 def _normalised(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

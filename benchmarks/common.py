@@ -1,0 +1,149 @@
+"""What the benchmarks share: the photo collection, the machine, result files, cached embeddings."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faceunlock import __version__
+from faceunlock.detectors import load_detector
+from faceunlock.embedders import load_embedder
+from faceunlock.errors import PhotoError
+from faceunlock.faces import choose_subject, measure_quality
+from faceunlock.photos import read_photo
+from faceunlock.settings import locate
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+WORK = HERE / ".work"
+
+
+def collection() -> Path:
+    """Return the local photo collection, or end the program with a sentence."""
+    default = HERE.parent.parent / "shared" / "photos"
+    folder = Path(os.environ.get("FACEUNLOCK_TEST_PHOTOS", default))
+    if not folder.is_dir():
+        sys.exit("This benchmark needs the local photo collection; set FACEUNLOCK_TEST_PHOTOS.")
+    return folder
+
+
+def machine() -> dict[str, Any]:
+    """Return what a figure was measured on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def save(name: str, result: dict[str, Any]) -> None:
+    """Write a result file beside the scripts; it says when, with what and where it was measured."""
+    import torch
+
+    RESULTS.mkdir(exist_ok=True)
+    document = {
+        "benchmark": name,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "faceunlock": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": machine(),
+        **result,
+    }
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(f"written: {path.relative_to(HERE.parent)}")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embeddings of many photos, in the order of the paths."""
+
+    embeddings: np.ndarray
+    acquired: np.ndarray
+    refused: np.ndarray
+    quality: np.ndarray
+    reasons: list[str]
+
+
+def embed_photos(paths: list[Path], name: str, model: str, rule: str = "central") -> Embedded:
+    """Detect, crop and embed photos, or take the result of an earlier run with the same photos.
+
+    `refused` says for which photos the rule of `verify`, a dominant face, would find no subject.
+    """
+    cached = WORK / f"{name}-{model}.npz"
+    key = "\n".join(f"{path} {path.stat().st_size}" for path in paths) + rule
+    if cached.exists():
+        with np.load(cached) as stored:
+            if str(stored["key"]) == key:
+                parts = [stored[part] for part in ("embeddings", "acquired", "refused", "quality")]
+                return Embedded(*parts, [str(reason) for reason in stored["reasons"]])
+    detector, embedder = load_detector("auto"), load_embedder(model, cache=locate().cache, device="auto")
+    dimension = embedder.identity.dimension
+    result = Embedded(
+        np.zeros((len(paths), dimension), dtype=np.float32),
+        np.zeros(len(paths), dtype=bool),
+        np.zeros(len(paths), dtype=bool),
+        np.full((len(paths), 3), np.nan),
+        [""] * len(paths),
+    )
+    crops: list[np.ndarray] = []
+    places: list[int] = []
+
+    def flush() -> None:
+        if crops:
+            result.embeddings[places] = embedder.embed(np.stack(crops))
+            result.acquired[places] = True
+            crops.clear()
+            places.clear()
+
+    started = time.monotonic()
+    for i, path in enumerate(paths):
+        try:
+            photo = read_photo(path)
+            faces = detector.detect(photo.image)
+            face = choose_subject(faces, photo.image.shape, rule)
+            quality = measure_quality(photo.image, face)
+            result.quality[i] = quality.size, quality.sharpness, quality.brightness
+            crops.append(embedder.crop(photo.image, face))
+            places.append(i)
+        except PhotoError as error:
+            result.reasons[i] = error.slug
+        try:
+            choose_subject(faces, photo.image.shape)
+        except PhotoError:
+            result.refused[i] = True
+        if len(crops) == 64:
+            flush()
+        if i % 500 == 499:
+            rate = (i + 1) / (time.monotonic() - started)
+            print(f"  {i + 1:,} of {len(paths):,} photos, {rate:.1f}/s", file=sys.stderr, flush=True)
+    flush()
+    WORK.mkdir(exist_ok=True)
+    np.savez(
+        cached,
+        key=key,
+        embeddings=result.embeddings,
+        acquired=result.acquired,
+        refused=result.refused,
+        quality=result.quality,
+        reasons=np.array(result.reasons),
+    )
+    return result

@@ -1,0 +1,231 @@
+"""LFW through the whole pipeline: 10-fold accuracy, FNMR at fixed FMRs, and the shipped threshold.
+
+Run: python benchmarks/lfw.py [--model dlib] [--write-shipped]
+
+Data: the 7,701 images of the 10-fold protocol (6,000 pairs). The subject is the face nearest to the
+middle. A photo without a face matches nobody: its genuine comparisons are errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from common import HERE, Embedded, collection, embed_photos, save
+
+from faceunlock.calibration import Calibration
+from faceunlock.embedders.registry import MODELS
+from faceunlock.error_rates import fmr_at, rate_over_people
+from faceunlock.matching import unit
+from faceunlock.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
+from faceunlock.thresholds import fnmr_at_fmr, threshold_at
+
+NEVER = -1.0
+"""Similarity of a photo without a face to everything."""
+
+SHIPPED_TARGET = 1e-5
+SEEDS = range(10)
+
+
+def read_pairs(path: Path) -> tuple[int, list[tuple[str, str, bool]]]:
+    """Return the number of folds and the pairs of photos, fold after fold, genuine ones marked."""
+    lines = path.read_text().splitlines()
+    folds = int(lines[0].split()[0])
+    pairs = []
+    for line in lines[1:]:
+        words = line.split()
+        if len(words) == 3:
+            pairs.append((photo(words[0], words[1]), photo(words[0], words[2]), True))
+        else:
+            pairs.append((photo(words[0], words[1]), photo(words[2], words[3]), False))
+    return folds, pairs
+
+
+def photo(person: str, number: str) -> str:
+    """Return the path of a photo inside LFW."""
+    return f"{person}/{person}_{int(number):04d}.jpg"
+
+
+def folds_accuracy(scores: np.ndarray, genuine: np.ndarray, folds: int) -> np.ndarray:
+    """Accuracy of each fold at the threshold that is best on the others."""
+    order = np.arange(len(scores)).reshape(folds, -1)
+    accuracies = []
+    for held_out in order:
+        rest = np.setdiff1d(order.ravel(), held_out)
+        candidates = np.unique(scores[rest])
+        mated, other = np.sort(scores[rest][genuine[rest]]), np.sort(scores[rest][~genuine[rest]])
+        right = (len(mated) - np.searchsorted(mated, candidates)) + np.searchsorted(other, candidates)
+        threshold = candidates[np.argmax(right)]
+        accuracies.append(np.mean((scores[held_out] >= threshold) == genuine[held_out]))
+    return np.array(accuracies)
+
+
+def on_pairs(embedded: Embedded, index: dict[str, int], folds: int, pairs: list) -> dict:
+    """The 6,000 pairs of the protocol."""
+    left, right = (np.array([index[pair[side]] for pair in pairs]) for side in (0, 1))
+    genuine = np.array([pair[2] for pair in pairs])
+    scores = np.einsum("ij,ij->i", embedded.embeddings[left], embedded.embeddings[right], dtype=np.float64)
+    scores = np.clip(scores, -1, 1)
+    scores[~(embedded.acquired[left] & embedded.acquired[right])] = NEVER
+    accuracy = folds_accuracy(scores, genuine, folds)
+    people = np.array([hash_id(pair[0]) for pair in pairs]), np.array([hash_id(pair[1]) for pair in pairs])
+    mated = GenuineScores(scores[genuine], people[0][genuine])
+    other = ImpostorScores(scores[~genuine], people[0][~genuine], people[1][~genuine])
+    return {
+        "pairs": len(pairs),
+        "accuracy": float(accuracy.mean()),
+        "standard_deviation": float(accuracy.std(ddof=1)),
+        "standard_error": float(accuracy.std(ddof=1) / np.sqrt(folds)),
+        "fnmr": table(mated, other, (1e-2, 1e-3)),
+    }
+
+
+_IDS: dict[str, int] = {}
+
+
+def hash_id(path: str) -> int:
+    """Return a number for the person of a photo."""
+    return _IDS.setdefault(path.split("/")[0], len(_IDS))
+
+
+def table(mated: GenuineScores, other: ImpostorScores, targets: tuple[float, ...]) -> list[dict]:
+    """FNMR at each FMR, each with threshold, trials and bounds."""
+    rows = []
+    for target in targets:
+        threshold = threshold_at(other.scores, target)
+        fnmr = fnmr_at_fmr(mated, other, target)
+        fmr = fmr_at(other, threshold)
+        rows.append(
+            {"target_fmr": target, "threshold": threshold, "fnmr": fnmr.to_dict(), "fmr": fmr.to_dict()}
+        )
+        print(
+            f"    FMR {target:.0e}: threshold {threshold:.4f}, FNMR {fnmr.value:.4f} "
+            f"({fnmr.errors:,} of {fnmr.trials:,}; 95 % {fnmr.lower:.4f} to {fnmr.upper:.4f}), "
+            f"FMR {fmr.errors:,} of {fmr.trials:,}, at most {fmr.upper:.2e} ({fmr.method})"
+        )
+    return rows
+
+
+def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
+    """All 29.6 million pairs of two of the images."""
+    count = len(person)
+    similarity = np.clip(embedded.embeddings @ embedded.embeddings.T, -1, 1)
+    similarity[~embedded.acquired] = NEVER
+    similarity[:, ~embedded.acquired] = NEVER
+    row, column = np.triu_indices(count, k=1)
+    same = person[row] == person[column]
+    mated = GenuineScores(similarity[row[same], column[same]], person[row[same]])
+    row, column = row[~same], column[~same]
+    other = ImpostorScores(similarity[row, column], person[row], person[column])
+    del similarity, row, column
+    return {
+        "genuine": len(mated),
+        "impostor": len(other),
+        "fnmr": table(mated, other, (1e-2, 1e-3, 1e-4, 1e-5)),
+    }
+
+
+def against_centroids(embedded: Embedded, names: list[str], person: np.ndarray, seed: int):
+    """Probes against centroids of 3 photos, exactly as `calibrate --split 3` does."""
+    usable = np.flatnonzero(embedded.acquired)
+    split = split_people([names[i] for i in usable], 3, seed)
+    sums: dict[str, np.ndarray] = {}
+    for position in split.templates:
+        i = usable[position]
+        sums[names[i]] = sums.get(names[i], 0) + embedded.embeddings[i].astype(np.float64)
+    number = {name: int(person[names.index(name)]) for name in split.enrolled}
+    probes = usable[list(split.probes)]
+    return score_comparisons(
+        embedded.embeddings[probes],
+        person[probes],
+        unit(np.stack([sums[name] for name in split.enrolled])),
+        [number[name] for name in split.enrolled],
+    )
+
+
+def main() -> None:
+    """Run everything and write the result file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="dlib")
+    parser.add_argument("--threshold", type=float, default=0.960, help="the threshold to ship")
+    parser.add_argument("--write-shipped", action="store_true", help="write faceunlock/shipped/MODEL.json")
+    arguments = parser.parse_args()
+    lfw = collection() / "lfw"
+    folds, pairs = read_pairs(collection() / "lfw-pairs.txt")
+    files = sorted({file for pair in pairs for file in pair[:2]})
+    index = {file: i for i, file in enumerate(files)}
+    names = [file.split("/")[0] for file in files]
+    person = np.array([hash_id(file) for file in files])
+    embedded = embed_photos([lfw / file for file in files], "lfw", arguments.model)
+    failures = rate_over_people(~embedded.acquired, person)
+    print(f"{len(files):,} photos, {len(set(names)):,} people, failures to acquire {failures.errors}")
+    print(f"verify would refuse {int(embedded.refused.sum()):,} of them: no face dominates")
+    protocol = on_pairs(embedded, index, folds, pairs)
+    print(f"  6,000 pairs: accuracy {protocol['accuracy']:.4f} +- {protocol['standard_deviation']:.4f}")
+    print("  all pairs:")
+    everything = on_all_pairs(embedded, person)
+    print("  probes against centroids of 3 photos:")
+    draws = []
+    for seed in SEEDS:
+        mated, other = against_centroids(embedded, names, person, seed)
+        print(f"   seed {seed}: {len(mated):,} genuine, {len(other):,} impostor")
+        draws.append({"seed": seed, "fnmr": table(mated, other, (1e-2, 1e-3, 1e-4, 1e-5))})
+    mated, other = against_centroids(embedded, names, person, SEEDS[0])
+    shipped = shipped_calibration(arguments, embedded, mated, other, len(set(names)), person)
+    fmr, fnmr = shipped.fmr, shipped.fnmr
+    print(
+        f"  at {shipped.threshold}: FMR {fmr.errors:,} of {fmr.trials:,} (at most {fmr.upper:.2e}), "
+        f"FNMR {fnmr.value:.4f} ({fnmr.lower:.4f} to {fnmr.upper:.4f})"
+    )
+    save(
+        f"lfw-{arguments.model}",
+        {
+            "model": arguments.model,
+            "photos": len(files),
+            "people": len(set(names)),
+            "failures_to_acquire": failures.to_dict(),
+            "refused_by_verify": int(embedded.refused.sum()),
+            "protocol": protocol,
+            "all_pairs": everything,
+            "centroids_of_3": draws,
+            "shipped": shipped.to_dict(),
+        },
+    )
+    if arguments.write_shipped:
+        path = HERE.parent / "faceunlock" / "shipped" / f"{arguments.model}.json"
+        path.write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
+
+
+def shipped_calibration(arguments, embedded, mated, other, people, person) -> Calibration:
+    """Return the default threshold with what it is known to mean."""
+    from faceunlock.error_rates import equal_error_rate, fnmr_at
+
+    spec = MODELS[arguments.model]
+    order = np.sort(other.scores)[::-1]
+    reached = int(np.sum(order >= arguments.threshold))
+    return Calibration(
+        model=spec.id,
+        weights_sha256=spec.sha256,
+        preprocessing=spec.preprocessing,
+        threshold=arguments.threshold,
+        target_fmr=SHIPPED_TARGET,
+        status="shipped",
+        data="LFW",
+        created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        people=people,
+        photos=len(embedded.acquired),
+        failures_to_acquire=rate_over_people(~embedded.acquired, person),
+        fmr=fmr_at(other, arguments.threshold),
+        fnmr=fnmr_at(mated, arguments.threshold),
+        eer=equal_error_rate(mated.scores, other.scores),
+        tail=tuple(float(score) for score in order[: reached + 1]),
+        seed=SEEDS[0],
+        split=3,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""The terminal: the answer goes to stdout, everything else to stderr, JSON on request."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from faceunlock.errors import FaceUnlockError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+    from rich.table import Table
+
+    from faceunlock.samples import LeftOut
+
+SCHEMA = 1
+"""Version of the JSON documents; names in them never change within a version."""
+
+T = TypeVar("T")
+
+
+def printable(text: object) -> str:
+    """Replace what a terminal would act on: file names may hold escape sequences.
+
+    Examples
+    --------
+    >>> printable("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
+    )
+
+
+class Console:
+    """What one command says.
+
+    Parameters
+    ----------
+    json : bool
+        Print one JSON document on stdout instead of text.
+    quiet : bool
+        On stderr, only errors.
+    verbose : bool
+        On stderr, also what happens inside.
+    command : str
+        Name of the command, for the JSON document.
+    """
+
+    def __init__(
+        self, *, json: bool = False, quiet: bool = False, verbose: bool = False, command: str = ""
+    ) -> None:
+        self.json, self.quiet, self.verbose, self.command = json, quiet, verbose, command
+
+    def listen(self) -> None:
+        """Show what the library logs: notices always, details with ``--verbose``."""
+        logger = logging.getLogger("faceunlock")
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.handlers = [handler]
+        logger.setLevel(logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.WARNING)
+
+    def answer(self, text: str | Table | Sequence[str | Table], data: dict[str, Any]) -> None:
+        """Print the answer of the command: text or tables, or the data as JSON."""
+        if self.json:
+            document = {"schema": SCHEMA, "command": self.command, "ok": True, "data": data}
+            print(json.dumps(_plain(document), ensure_ascii=False, allow_nan=False))
+            return
+        for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
+            if isinstance(part, str):
+                print(part)
+            else:
+                _print_table(part)
+
+    def note(self, text: str) -> None:
+        """Say something that is not the answer."""
+        if not self.quiet:
+            print(text, file=sys.stderr)
+
+    def left_out(self, photos: Iterable[LeftOut]) -> None:
+        """Name each photo that was not used, with the reason."""
+        for photo in photos:
+            self.note(f"{printable(photo.photo)}: {photo.reason}: {printable(photo.detail)}")
+
+    def error(self, error: FaceUnlockError) -> None:
+        """Print an error with its hint; with ``--json`` also the error document on stdout."""
+        print(f"faceunlock: {printable(error.message)} [{error.slug}]", file=sys.stderr)
+        if error.hint:
+            print(f"  {printable(error.hint)}", file=sys.stderr)
+        if self.json:
+            details = {
+                "code": error.slug,
+                "message": error.message,
+                "hint": error.hint,
+                "retryable": error.retryable,
+            }
+            document = {"schema": SCHEMA, "command": self.command, "ok": False, "error": details}
+            print(json.dumps(document, ensure_ascii=False))
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Give a `Progress` that draws on stderr if somebody is there to see it."""
+        if self.quiet or not sys.stderr.isatty():
+            yield Progress(None)
+            return
+        from rich import progress as bars
+        from rich.console import Console as RichConsole
+
+        columns = (
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(),
+            bars.TaskProgressColumn(),
+            bars.TextColumn("{task.fields[done]}", markup=False),
+            bars.TimeRemainingColumn(),
+        )
+        with bars.Progress(*columns, console=RichConsole(stderr=True), transient=True) as display:
+            yield Progress(display)
+
+
+class Progress:
+    """Progress bars of one command.
+
+    Parameters
+    ----------
+    display : rich.progress.Progress or None
+        Where to draw; None draws nothing.
+    """
+
+    def __init__(self, display: RichProgress | None) -> None:
+        self._display = display
+        self._download: TaskID | None = None
+
+    def track(self, items: Iterable[T], total: int, label: str) -> Iterable[T]:
+        """Yield the items and show how many are done, at which rate, and the time left."""
+        if self._display is None:
+            yield from items
+            return
+        task = self._display.add_task(printable(label), total=total, done=f"0/{total}")
+        for number, item in enumerate(items, start=1):
+            yield item
+            speed = next(t.speed for t in self._display.tasks if t.id == task)
+            rate = f", {speed:.1f}/s" if speed else ""
+            self._display.update(task, advance=1, done=f"{number}/{total}{rate}")
+
+    def download(self, done: int, total: int) -> None:
+        """Show how much of a download is there, in bytes."""
+        if self._display is None:
+            return
+        if self._download is None:
+            self._download = self._display.add_task("weights", total=total, done="")
+        self._display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
+
+
+def table(*columns: str, rows: Iterable[Sequence[object]]) -> Table:
+    """Return a plain table whose cells are never interpreted as markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for row in rows:
+        result.add_row(*(Text(printable(cell)) for cell in row))
+    return result
+
+
+def _print_table(part: Table) -> None:
+    from rich.console import Console as RichConsole
+
+    # A pipe has no width: wrapping there would tear rows that scripts read.
+    console = (
+        RichConsole(highlight=False) if sys.stdout.isatty() else RichConsole(width=1000, highlight=False)
+    )
+    with console.capture() as capture:
+        console.print(part)
+    lines = capture.get().splitlines()
+    print("\n".join(line.rstrip() for line in lines))
+
+
+def _plain(value: Any) -> Any:
+    """Replace NaN and infinities, which JSON does not have, by null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

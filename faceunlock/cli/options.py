@@ -1,0 +1,165 @@
+"""The options that every command has, and the session that they make."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from faceunlock.errors import SettingsError
+
+if TYPE_CHECKING:
+    from faceunlock.cli.console import Console, Progress
+    from faceunlock.settings import Locations, Settings
+    from faceunlock.unlock import FaceUnlock
+
+
+class DeviceChoice(StrEnum):
+    """Where networks run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+Json = Annotated[
+    bool | None, typer.Option("--json", help="Print one JSON document on stdout.", show_default=False)
+]
+Quiet = Annotated[
+    bool | None, typer.Option("--quiet", "-q", help="Only errors on stderr.", show_default=False)
+]
+Verbose = Annotated[
+    bool | None, typer.Option("--verbose", "-v", help="Say more on stderr.", show_default=False)
+]
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Keep gallery, cache and config under this directory.", show_default=False),
+]
+Device = Annotated[
+    DeviceChoice | None, typer.Option("--device", help="Where networks run.", show_default="auto")
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="ID", help="Model id, see: faceunlock models.", show_default="auto"),
+]
+
+COMMON: dict[str, Any] = {
+    "json": Json,
+    "quiet": Quiet,
+    "verbose": Verbose,
+    "home": Home,
+    "device": Device,
+    "model": Model,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of one command.
+
+    Attributes
+    ----------
+    console : Console
+        Where everything a user reads goes.
+    locations : Locations
+    settings : Settings
+        With the options of the command line taken in.
+    """
+
+    console: Console
+    locations: Locations
+    settings: Settings
+
+    def unlock(self, progress: Progress | None = None) -> FaceUnlock:
+        """Return the library's face; loads NumPy, but no network."""
+        from faceunlock.unlock import FaceUnlock
+
+        return FaceUnlock(
+            locations=self.locations,
+            settings=self.settings,
+            on_download=progress.download if progress is not None else None,
+        )
+
+
+def common_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Keep the options that were given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function whose first parameter is a `Session` as a command with the common options.
+
+    Common options may stand before or after the command's name; after it wins.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        app.command(name)(_with_common_options(function))
+        return function
+
+    return register
+
+
+def default_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as what a group of commands does when none of them is named."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        app.callback(invoke_without_command=True)(_with_common_options(function))
+        return function
+
+    return register
+
+
+def _with_common_options(function: Callable[..., None]) -> Callable[..., None]:
+    hints = typing.get_type_hints(function, include_extras=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    own = [
+        parameter.replace(annotation=hints[parameter.name], kind=kind)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name != "session"
+    ]
+    context_parameter = inspect.Parameter("context", kind, annotation=typer.Context)
+    shared = [inspect.Parameter(key, kind, default=None, annotation=COMMON[key]) for key in COMMON]
+    parameters = [context_parameter, *own, *shared]
+
+    @functools.wraps(function)
+    def run(*, context: typer.Context, **values: Any) -> None:
+        given = {key: values.pop(key) for key in COMMON}
+        context.obj = {**(context.obj or {}), **common_values(given)}
+        if context.invoked_subcommand is None:
+            names = context.command_path.split()[1:]
+            function(_session(" ".join(names), context.obj), **values)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _session(command_name: str, options: dict[str, Any]) -> Session:
+    import dataclasses
+
+    from faceunlock.cli.console import Console
+    from faceunlock.settings import load_settings, locate
+
+    if options.get("quiet") and options.get("verbose"):
+        raise SettingsError("usage", "--quiet and --verbose exclude each other")
+    locations = locate(options.get("home"))
+    settings = load_settings(locations.config)
+    if "device" in options:
+        settings = dataclasses.replace(settings, device=str(options["device"]))
+    if "model" in options:
+        settings = dataclasses.replace(settings, model=options["model"])
+    console = Console(
+        json=bool(options.get("json")),
+        quiet=bool(options.get("quiet")),
+        verbose=bool(options.get("verbose")),
+        command=command_name,
+    )
+    console.listen()
+    return Session(console, locations, settings)

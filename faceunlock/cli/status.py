@@ -1,0 +1,21 @@
+"""``faceunlock status``: where everything is and whether it is in order."""
+
+from __future__ import annotations
+
+import typer
+
+from faceunlock.cli.options import Session, command
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "status")(status)
+
+
+def status(session: Session) -> None:
+    """Show where data live, which model and threshold are in use, and what is wrong."""
+    from faceunlock.cli import documents, words
+
+    with session.unlock() as unlock:
+        state = unlock.status()
+    session.console.answer(words.status(state), documents.status(state))

@@ -1,0 +1,90 @@
+"""Pictures for ``faceunlock demo``: variations of a public-domain portrait that comes inside a package.
+
+The portraits are those of Eileen Collins (NASA, in scikit-image) and of Grace Hopper (US Navy, in
+matplotlib); the picture without a face is a flower (in scikit-learn).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from PIL import Image, ImageEnhance, ImageFilter
+
+from faceunlock.errors import PhotoError
+
+PERSON = ("skimage", "data/astronaut.png")
+STRANGER = ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
+NO_FACE = ("sklearn", "datasets/images/flower.jpg")
+
+
+def _cropped(image: Image.Image) -> Image.Image:
+    return image.crop((60, 0, 420, 360))
+
+
+def _shifted(image: Image.Image) -> Image.Image:
+    return image.crop((0, 0, 400, 470))
+
+
+def _darker(image: Image.Image) -> Image.Image:
+    return ImageEnhance.Brightness(image).enhance(0.55)
+
+
+def _brighter(image: Image.Image) -> Image.Image:
+    return ImageEnhance.Contrast(ImageEnhance.Brightness(image).enhance(1.3)).enhance(0.85)
+
+
+def _rotated(image: Image.Image) -> Image.Image:
+    return image.rotate(12, resample=Image.Resampling.BICUBIC, fillcolor=(90, 90, 90))
+
+
+def _blurred(image: Image.Image) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(1.5))
+
+
+def _unseen(image: Image.Image) -> Image.Image:
+    return _darker(_blurred(image.rotate(-7, resample=Image.Resampling.BICUBIC)).crop((40, 10, 440, 430)))
+
+
+VARIATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "original": lambda image: image,
+    "cropped": _cropped,
+    "shifted": _shifted,
+    "darker": _darker,
+    "brighter": _brighter,
+    "rotated": _rotated,
+    "blurred": _blurred,
+}
+
+
+def make_pictures(directory: Path) -> None:
+    """Write the pictures of a demonstration into a directory.
+
+    ``photos/`` to enrol from, ``unseen.jpg`` (the same portrait), ``stranger.jpg`` and ``flower.jpg``.
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` if a package does not carry its picture.
+    """
+    portrait = Image.open(_inside(*PERSON)).convert("RGB")
+    folder = directory / "photos"
+    folder.mkdir()
+    for name, vary in VARIATIONS.items():
+        vary(portrait).save(folder / f"{name}.jpg", quality=92)
+    # Strong compression is a variation of its own.
+    portrait.save(folder / "compressed.jpg", quality=20)
+    _unseen(portrait).save(directory / "unseen.jpg", quality=60)
+    Image.open(_inside(*STRANGER)).convert("RGB").save(directory / "stranger.jpg", quality=95)
+    Image.open(_inside(*NO_FACE)).convert("RGB").save(directory / "flower.jpg", quality=95)
+
+
+def _inside(package: str, file: str) -> Path:
+    """Return the path of a file of a package, which is found without being imported."""
+    spec = find_spec(package)
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(location) / file
+        if path.is_file():
+            return path
+    raise PhotoError("photo-not-found", f"the package {package} does not carry {file}")
