@@ -161,6 +161,10 @@ class GalleryFile:
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
             self._check(connection)
+        except UnicodeDecodeError as error:
+            # SQLite's own message quoted damaged text, and Python could not decode it.
+            connection.close()
+            raise GalleryError("gallery-damaged", f"{self.path} is damaged") from error
         except BaseException:
             connection.close()
             raise

@@ -279,6 +279,14 @@ def test_flipped_bytes_are_refused_or_change_nothing(tmp_path):
     assert refused > 30
 
 
+def test_damage_that_sqlite_itself_quotes_is_refused(gallery):
+    gallery.add("Ada", make_template())
+    gallery.close()
+    content = gallery.path.read_bytes()
+    gallery.path.write_bytes(content.replace(b"key TEXT PRIMARY", b"key T\xa0XT \xa0RIMARY"))
+    assert slug_of(gallery.people) == "gallery-damaged"
+
+
 def everything(gallery, identity) -> object:
     """All that a gallery says, in a form that can be compared."""
     by_name = [gallery.get(f"person {number}") for number in range(6)]
