@@ -316,6 +316,10 @@ class TestProfiles:
         icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
         assert_close(decode(encode(picture(), "PNG", icc_profile=icc), "srgb"), picture(), 0)
 
+    def test_srgb_is_known_by_its_name(self) -> None:
+        data = encode(picture(), "PNG", icc_profile=swapped_primaries(renamed=False))
+        assert_close(decode(data, "named sRGB"), picture(), 0)
+
     @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
     def test_another_profile_is_converted(self, mode: str) -> None:
         image = picture().quantize(64) if mode == "P" else picture().convert(mode)
@@ -337,12 +341,12 @@ class TestProfiles:
         assert_close(decode(encode(picture(), "PNG", icc_profile=b"\xff" * 300), "noise"), picture(), 0)
 
 
-def swapped_primaries() -> bytes:
+def swapped_primaries(*, renamed: bool = True) -> bytes:
     """An sRGB profile with the red and green primaries exchanged, so that a conversion cannot be missed."""
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert b"rXYZ" in icc and b"gXYZ" in icc
     icc = icc.replace(b"rXYZ", b"tmpX", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"tmpX", b"gXYZ", 1)
-    for text in ("sRGB".encode("utf-16-be"), b"sRGB built-in"):  # not by its name, but for what it is
+    for text in ("sRGB".encode("utf-16-be"), b"sRGB") if renamed else ():
         icc = icc.replace(text, text.swapcase())
     return icc
 
