@@ -50,7 +50,7 @@ def photo(person: str, number: str) -> str:
 
 
 def folds_accuracy(scores: np.ndarray, genuine: np.ndarray, folds: int) -> np.ndarray:
-    """Accuracy of each fold at the threshold that is best on the others."""
+    """Return the accuracy of each fold at the threshold that is best on the others."""
     order = np.arange(len(scores)).reshape(folds, -1)
     accuracies = []
     for held_out in order:
@@ -64,7 +64,7 @@ def folds_accuracy(scores: np.ndarray, genuine: np.ndarray, folds: int) -> np.nd
 
 
 def on_pairs(embedded: Embedded, index: dict[str, int], folds: int, pairs: list) -> dict:
-    """The 6,000 pairs of the protocol."""
+    """Measure the 6,000 pairs of the protocol."""
     left, right = (np.array([index[pair[side]] for pair in pairs]) for side in (0, 1))
     genuine = np.array([pair[2] for pair in pairs])
     scores = np.einsum("ij,ij->i", embedded.embeddings[left], embedded.embeddings[right], dtype=np.float64)
@@ -88,11 +88,11 @@ _IDS: dict[str, int] = {}
 
 def hash_id(path: str) -> int:
     """Return a number for the person of a photo."""
-    return _IDS.setdefault(path.split("/")[0], len(_IDS))
+    return _IDS.setdefault(path.split("/", 1)[0], len(_IDS))
 
 
 def table(mated: GenuineScores, other: ImpostorScores, targets: tuple[float, ...]) -> list[dict]:
-    """FNMR at each FMR, each with threshold, trials and bounds."""
+    """Measure the FNMR at each FMR, with threshold, trials and bounds."""
     rows = []
     for target in targets:
         threshold = threshold_at(other.scores, target)
@@ -110,7 +110,7 @@ def table(mated: GenuineScores, other: ImpostorScores, targets: tuple[float, ...
 
 
 def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
-    """All 29.6 million pairs of two of the images."""
+    """Measure all 29.6 million pairs of two of the images."""
     count = len(person)
     similarity = np.clip(embedded.embeddings @ embedded.embeddings.T, -1, 1)
     similarity[~embedded.acquired] = NEVER
@@ -129,7 +129,7 @@ def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
 
 
 def against_centroids(embedded: Embedded, names: list[str], person: np.ndarray, seed: int):
-    """Probes against centroids of 3 photos, exactly as `calibrate --split 3` does."""
+    """Compare probes with centroids of 3 photos, exactly as `calibrate --split 3` does."""
     usable = np.flatnonzero(embedded.acquired)
     split = split_people([names[i] for i in usable], 3, seed)
     sums: dict[str, np.ndarray] = {}

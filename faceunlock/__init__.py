@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 __version__ = metadata.version("faceunlock")
 __all__ = ["Decision", "FaceUnlock", "FaceUnlockError", "Template", "__version__", "errors"]
 
-_LATE = {"FaceUnlock": "faceunlock.unlock", "Decision": "faceunlock.matching", "Template": "faceunlock.matching"}
+_LATE = {
+    "FaceUnlock": "faceunlock.unlock",
+    "Decision": "faceunlock.matching",
+    "Template": "faceunlock.matching",
+}
 
 
 def __getattr__(name: str) -> Any:

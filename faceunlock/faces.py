@@ -140,9 +140,7 @@ def measure_quality(image: RGBImage, face: Face) -> Quality:
         return Quality(face.size, 0.0, 0.0)
     crop = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right])).convert("L")
     luma = np.asarray(crop.resize((QUALITY_SIDE, QUALITY_SIDE), Image.Resampling.BILINEAR), dtype=np.float64)
-    laplacian = (
-        luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
-    )
+    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
     contrast = float(luma.std())
     sharpness = 100.0 * float(laplacian.std()) / contrast if contrast > 0 else 0.0
     return Quality(face.size, sharpness, float(np.median(luma)))

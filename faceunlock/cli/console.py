@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 
 def printable(text: object) -> str:
-    """Replace what a terminal would act on: file names may hold escape sequences.
+    r"""Replace what a terminal would act on: file names may hold escape sequences.
 
     Examples
     --------
-    >>> printable("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
+    >>> printable("a" + chr(27) + "[2J")
+    'a\\x1b[2J'
     """
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)

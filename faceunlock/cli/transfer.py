@@ -12,14 +12,14 @@ import typer
 from faceunlock.cli.options import Session, command
 from faceunlock.errors import SettingsError
 
-PASSPHRASE_VARIABLE = "FACEUNLOCK_PASSPHRASE"
+PASSPHRASE_VARIABLE = "FACEUNLOCK_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help=f"Read the passphrase from the first line of a file. Otherwise {PASSPHRASE_VARIABLE}, or a question.",
+        help=f"Take the passphrase from the first line of a file; else {PASSPHRASE_VARIABLE} or a question.",
         show_default=False,
     ),
 ]

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from faceunlock.cli.console import printable, table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rich.table import Table
+        from rich.table import Table
 
     from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.error_rates import Rate

@@ -153,7 +153,7 @@ def _shrunk(image: RGBImage, scale: float) -> RGBImage:
 
 
 def _pyramid(shorter_side: int, smallest_face: int) -> list[float]:
-    """Scales at which a face of `smallest_face` and every larger one fills a cell."""
+    """Return the scales at which a face of `smallest_face` and every larger one fills a cell."""
     scales, scale = [], CELL / smallest_face
     while shorter_side * scale >= CELL:
         scales.append(scale)
@@ -162,7 +162,7 @@ def _pyramid(shorter_side: int, smallest_face: int) -> list[float]:
 
 
 def _integral(image: RGBImage) -> NDArray[np.uint32]:
-    """Sums over all rectangles from the top left corner, shape (height + 1, width + 1, 3).
+    """Return sums over all rectangles from the top left corner, shape (height + 1, width + 1, 3).
 
     Sums may wrap around at 2**32; the difference of corners is still exact for every area whose own
     sum is smaller than that, which is 16 million white pixels.
@@ -175,7 +175,7 @@ def _integral(image: RGBImage) -> NDArray[np.uint32]:
 
 
 def _bins(starts: NDArray[np.int64], ends: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
-    """First and last edge of `parts` bins between starts and ends, shape (2, n, parts).
+    """Return first and last edge of `parts` bins between starts and ends, shape (2, n, parts).
 
     The bins are those of adaptive average pooling: from floor(i * length / parts) to
     ceil((i + 1) * length / parts), so they overlap when the length is not a multiple.

@@ -1,0 +1,41 @@
+"""Make the golden crop and embedding of the dlib model that tests/embedders/test_dlib.py compares with.
+
+The portrait is NASA's of Eileen Collins (public domain), as scikit-image carries it; the landmarks are
+fixed. Run it again only when the preprocessing changes on purpose, and change the preprocessing id with it.
+"""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from faceunlock.embedders import load_embedder
+from faceunlock.faces import Face
+
+FOLDER = Path(__file__).resolve().parents[1] / "tests" / "embedders" / "golden"
+LANDMARKS = ((205.0, 101.7), (246.8, 103.7), (224.7, 129.0), (201.7, 139.2), (245.3, 141.9))
+
+
+def main() -> None:
+    """Write ``astronaut-dlib.png`` and ``astronaut-dlib.json``."""
+    package = find_spec("skimage")
+    if package is None or package.origin is None:
+        raise SystemExit("scikit-image is not installed")
+    photo = np.asarray(Image.open(Path(package.origin).parent / "data" / "astronaut.png").convert("RGB"))
+    embedder = load_embedder("dlib", cache=Path("/nonexistent"), device="cpu")
+    crop = embedder.crop(photo, Face((181.05, 62.16, 267.75, 172.05), LANDMARKS, 1.0))
+    golden = {
+        "weights_sha256": embedder.identity.weights_sha256,
+        "preprocessing": embedder.identity.preprocessing,
+        "landmarks": LANDMARKS,
+        "embedding": [round(float(value), 7) for value in embedder.embed(crop[None])[0]],
+    }
+    FOLDER.mkdir(exist_ok=True)
+    Image.fromarray(crop).save(FOLDER / "astronaut-dlib.png", optimize=True)
+    (FOLDER / "astronaut-dlib.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Fetching one file over HTTPS, with time limits and with every failure put into one sentence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urljoin, urlsplit
+
+from faceunlock.errors import ModelError, SettingsError
+
+if TYPE_CHECKING:
+    import requests
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes done and the bytes to do in all (0: unknown)."""
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to wait for a connection."""
+
+READ_TIMEOUT = 30.0
+"""Seconds without a byte after which a server counts as stalled."""
+
+CHUNK = 1 << 16
+
+
+def check_url(url: str) -> str:
+    """Return the URL if faceunlock may fetch it.
+
+    HTTPS only, for nothing else says who is at the other end; plain HTTP from this very machine (a loopback
+    address), since nobody else can be.
+
+    Raises
+    ------
+    SettingsError
+        ``bad-setting`` for anything else.
+
+    Examples
+    --------
+    >>> check_url("https://example.org/weights.pt")
+    'https://example.org/weights.pt'
+    """
+    if _allowed(url):
+        return url
+    raise SettingsError(
+        "bad-setting",
+        f"weights are not fetched from {url}: only https, or http from this machine itself",
+        hint="Correct the mirror, or download the file by other means and give it with --from FILE.",
+    )
+
+
+def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
+    """Download a file.
+
+    Parameters
+    ----------
+    url : str
+        HTTPS, or HTTP on a loopback address; redirects too.
+    output : binary file
+        Open for writing.
+    limit : int
+        The most bytes to accept.
+    progress : callable, optional
+        Told how far the download is.
+
+    Raises
+    ------
+    SettingsError
+        ``bad-setting`` if the URL is not allowed.
+    ModelError
+        ``download-failed``, whatever the network or the server did wrong.
+    OSError
+        If `output` cannot be written.
+    """
+    import pooch
+    import requests
+
+    responses: list[requests.Response] = []
+
+    def check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+        responses.append(response)
+        # Before requests follows it: not even the question should go to an insecure place.
+        target = urljoin(response.url, response.headers.get("Location", ""))
+        if response.is_redirect and not _allowed(target):
+            raise failed(url, f"the server redirects to {target}, which is neither https nor this machine")
+
+    download = pooch.HTTPDownloader(
+        progressbar=_Meter(url, limit, progress),
+        chunk_size=CHUNK,
+        timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+        # A compressed transfer would hide how many bytes are to come.
+        headers={"Accept-Encoding": "identity"},
+        hooks={"response": check_redirect},
+    )
+    try:
+        download(check_url(url), output, None)
+    except requests.RequestException as error:
+        raise failed(url, _reason(error)) from error
+    finally:
+        # pooch leaves them open when the download breaks off.
+        for response in responses:
+            response.close()
+
+
+def answers(url: str, timeout: float) -> bool:
+    """Say whether a server offers a file, within a time limit that covers everything.
+
+    Parameters
+    ----------
+    url : str
+        As for `fetch`.
+    timeout : float
+        Seconds for name resolution, connection and answer together.
+
+    Raises
+    ------
+    SettingsError
+        ``bad-setting`` if the URL is not allowed.
+    """
+    check_url(url)
+    found = threading.Event()
+    # requests has no limit for name resolution, which alone can take half a minute without a network; hence a
+    # thread that may be left behind.
+    asking = threading.Thread(target=_ask, args=(url, timeout, found), daemon=True)
+    asking.start()
+    asking.join(timeout)
+    return found.is_set()
+
+
+def failed(url: str, reason: str) -> ModelError:
+    """Make the error of a download that did not come to its end."""
+    return ModelError("download-failed", f"{url} could not be downloaded: {reason}")
+
+
+def _ask(url: str, timeout: float, found: threading.Event) -> None:
+    import requests
+
+    try:
+        # A redirect to the file's store is a yes: asking there as well would double the wait.
+        if requests.head(url, timeout=timeout, allow_redirects=False).status_code < 400:
+            found.set()
+    except (requests.RequestException, OSError):
+        return
+
+
+def _allowed(url: str) -> bool:
+    try:
+        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+    except ValueError:  # such as an unclosed bracket
+        return False
+    return bool(host) and (scheme == "https" or (scheme == "http" and _loopback(host)))
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _reason(error: requests.RequestException) -> str:
+    import requests
+
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"the server answered {error.response.status_code} {error.response.reason}".rstrip()
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no secure connection to the server"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return "the server does not answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection to the server"
+    return str(error) or type(error).__name__
+
+
+class _Meter:
+    """What pooch takes for a progress bar; it also stops a download that is longer than it may be."""
+
+    def __init__(self, url: str, limit: int, progress: Progress | None) -> None:
+        self._url = url
+        self._limit = limit
+        self._progress = progress
+        self._done = 0
+        self.total = 0
+
+    def update(self, count: int) -> None:
+        self._done += count
+        # pooch counts whole chunks, so the last one may overshoot.
+        if self.total > self._limit or self._done > self._limit + CHUNK:
+            raise failed(
+                self._url, f"the file is larger than {self._limit:,} bytes, so it cannot be the right one"
+            )
+        if self._progress is not None:
+            self._progress(min(self._done, self.total) if self.total else self._done, self.total)
+
+    def reset(self) -> None:
+        self._done = 0
+
+    def close(self) -> None:
+        """Nothing to close: the caller owns what it shows."""
