@@ -283,7 +283,7 @@ def test_damage_that_sqlite_itself_quotes_is_refused(gallery):
     gallery.add("Ada", make_template())
     gallery.close()
     content = gallery.path.read_bytes()
-    gallery.path.write_bytes(content.replace(b"key TEXT PRIMARY", b"key T\xa0XT \xa0RIMARY"))
+    gallery.path.write_bytes(content.replace(b"KEY NOT NULL", b"KEY N\xa0T NULL"))
     assert slug_of(gallery.people) == "gallery-damaged"
 
 
