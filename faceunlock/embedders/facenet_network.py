@@ -1,0 +1,107 @@
+"""facenet-pytorch's InceptionResnetV1: the bare network, and what is safe to take from its weights."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
+
+from faceunlock.errors import ModelError
+
+UNREADABLE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+"""What `torch.load` raises on a file that is damaged, foreign or hostile."""
+
+
+def make_network() -> torch.nn.Module:
+    """Make the network without weights; it never downloads anything.
+
+    Returns
+    -------
+    torch.nn.Module
+        Takes float32 of shape (n, 3, 160, 160), gives unit vectors of shape (n, 512).
+    """
+    module: torch.nn.Module = InceptionResnetV1(pretrained=None, classify=False)
+    return module
+
+
+def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
+    """Read a published ``.pt`` file without running any code that it may carry.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        The weights of `make_network`, float32; the classifier (``logits.*``) and the step counters of batch
+        normalisation are left out, since an embedding needs neither.
+
+    Raises
+    ------
+    ModelError
+        ``weights-corrupt`` if the file cannot be read safely, or its names, shapes, types or values cannot be
+        the network's.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        raise ModelError("weights-corrupt", "the file is not a PyTorch file of plain weights") from error
+    return _checked(state)
+
+
+def _checked(state: object) -> dict[str, torch.Tensor]:
+    with torch.device("meta"):
+        expected = _essential(make_network().state_dict())
+    if not isinstance(state, Mapping):
+        raise ModelError("weights-corrupt", "the file holds no table of weights")
+    found = _essential(state)
+    if found.keys() != expected.keys():
+        odd = sorted(map(str, found.keys() ^ expected.keys()))
+        raise ModelError(
+            "weights-corrupt",
+            f"the weights are not InceptionResnetV1's: {len(odd)} names differ, first {odd[0]}",
+        )
+    for name, tensor in found.items():
+        if not _fits(tensor, expected[name]):
+            raise ModelError(
+                "weights-corrupt",
+                f"the weights are not InceptionResnetV1's: {name} has another shape, type or value",
+            )
+    return {name: tensor.detach().contiguous() for name, tensor in found.items()}
+
+
+def _essential(state: Mapping[Any, Any]) -> dict[Any, Any]:
+    dropped = ("logits.weight", "logits.bias")
+    return {
+        name: value
+        for name, value in state.items()
+        if name not in dropped and not str(name).endswith("num_batches_tracked")
+    }
+
+
+def _fits(tensor: object, expected: torch.Tensor) -> bool:
+    return (
+        isinstance(tensor, torch.Tensor)
+        and tensor.shape == expected.shape
+        and tensor.dtype == torch.float32
+        and tensor.layout == torch.strided
+        and bool(torch.isfinite(tensor).all())
+    )

@@ -1,0 +1,167 @@
+"""The models faceunlock knows: what they are, what they were trained on, where their weights come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faceunlock.errors import ModelError
+
+FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9"
+"""Where facenet-pytorch publishes its weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """Weights that an installed package carries.
+
+    Attributes
+    ----------
+    package : str
+        Name of the package; it is looked up, never imported.
+    file : str
+        Path inside the package.
+    """
+
+    package: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Weights to be downloaded once.
+
+    Attributes
+    ----------
+    base : str
+        URL of the folder; a mirror replaces it.
+    file : str
+        Name inside the folder.
+    """
+
+    base: str
+    file: str
+
+
+WeightsSource = Bundled | Download
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What is known about a model before any of its weights are read.
+
+    Attributes
+    ----------
+    id : str
+        What a user types.
+    network : str
+        The architecture.
+    dimension : int
+        Length of the embedding.
+    input_size : int
+        Side of the square crop, in pixels.
+    preprocessing : str
+        Id of alignment, crop and normalisation; changes whenever their output does.
+    licence : str
+        Licence of the weights.
+    training_data : str
+        What the weights were learned from, and on what terms.
+    weights : Bundled or Download
+        Where they come from.
+    size_bytes : int
+        Size of the source file: exact where `sha256` is known, otherwise an estimate.
+    sha256 : str or None
+        Checksum of the source file; None where it is recorded at the first download instead.
+    recommended : bool
+        Whether this is the model to choose where its weights can be had.
+    """
+
+    id: str
+    network: str
+    dimension: int
+    input_size: int
+    preprocessing: str
+    licence: str
+    training_data: str
+    weights: WeightsSource
+    size_bytes: int
+    sha256: str | None
+    recommended: bool = False
+
+
+MODELS: dict[str, ModelSpec] = {
+    spec.id: spec
+    for spec in (
+        ModelSpec(
+            id="vggface2",
+            network="InceptionResnetV1",
+            dimension=512,
+            input_size=160,
+            preprocessing="facenet-160-m18-1",
+            licence="MIT (facenet-pytorch)",
+            training_data="VGGFace2: 3.3 million photos of 9,131 people, collected from the web for "
+            "research; check its terms before commercial use",
+            weights=Download(FACENET_RELEASE, "20180402-114759-vggface2.pt"),
+            size_bytes=111_898_327,
+            sha256="281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+            recommended=True,
+        ),
+        ModelSpec(
+            id="casia-webface",
+            network="InceptionResnetV1",
+            dimension=512,
+            input_size=160,
+            preprocessing="facenet-160-m18-1",
+            licence="MIT (facenet-pytorch)",
+            training_data="CASIA-WebFace: 0.5 million photos of 10,575 people, collected from the web for "
+            "non-commercial research; check its terms before commercial use",
+            weights=Download(FACENET_RELEASE, "20180408-102900-casia-webface.pt"),
+            # vggface2's size plus 513 float32 for each of the further 10,575 - 8,631 classes.
+            size_bytes=115_887_415,
+            sha256=None,
+        ),
+        ModelSpec(
+            id="dlib",
+            network="ResNet with 29 convolutions",
+            dimension=128,
+            input_size=150,
+            preprocessing="dlib-150-mirror-1",
+            licence="CC0 (public domain, dlib-models)",
+            training_data="about 3 million photos of 7,485 people: FaceScrub, VGGFace and the web",
+            weights=Bundled("face_recognition_models", "models/dlib_face_recognition_resnet_model_v1.dat"),
+            size_bytes=22_466_066,
+            sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        ),
+    )
+}
+"""Every model by its id, the recommended one first."""
+
+RECOMMENDED = next(spec.id for spec in MODELS.values() if spec.recommended)
+"""The model to choose where its weights can be had."""
+
+EMBEDDED_DEFAULT = "dlib"
+"""The model that works with no network at all."""
+
+
+def model_spec(model: str) -> ModelSpec:
+    """Return what is known about a model.
+
+    Parameters
+    ----------
+    model : str
+        Its id.
+
+    Raises
+    ------
+    ModelError
+        ``unknown-model``, listing the known ones.
+
+    Examples
+    --------
+    >>> model_spec("dlib").dimension
+    128
+    """
+    try:
+        return MODELS[model]
+    except KeyError:
+        known = ", ".join(MODELS)
+        raise ModelError("unknown-model", f"there is no model {model!r}; known are {known}") from None

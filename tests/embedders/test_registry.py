@@ -1,0 +1,54 @@
+import subprocess
+import sys
+
+import pytest
+
+from faceunlock.embedders import load_embedder
+from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, Bundled, model_spec
+from faceunlock.errors import ModelError
+
+
+def test_every_model_says_what_it_is():
+    for name, spec in MODELS.items():
+        assert model_spec(name) is spec
+        assert spec.id == name
+        assert spec.licence
+        assert spec.training_data
+        assert str(spec.input_size) in spec.preprocessing
+        assert spec.sha256 is None or len(bytes.fromhex(spec.sha256)) == 32
+    assert {name: spec.dimension for name, spec in MODELS.items()} == {
+        "vggface2": 512,
+        "casia-webface": 512,
+        "dlib": 128,
+    }
+
+
+def test_the_embedded_default_needs_no_download():
+    assert isinstance(model_spec(EMBEDDED_DEFAULT).weights, Bundled)
+    assert RECOMMENDED == "vggface2"
+
+
+def test_unknown_model_lists_the_known(tmp_path):
+    for call in (
+        lambda: model_spec("arcface"),
+        lambda: load_embedder("arcface", cache=tmp_path, device="cpu"),
+    ):
+        with pytest.raises(ModelError, match=r"arcface.*vggface2, casia-webface, dlib") as caught:
+            call()
+        assert caught.value.slug == "unknown-model"
+
+
+def test_knowing_and_finding_models_needs_no_engine(tmp_path):
+    program = (
+        "import sys, pathlib\n"
+        "from faceunlock import weights\n"
+        "from faceunlock.embedders import registry\n"
+        f"cache = pathlib.Path({str(tmp_path)!r})\n"
+        "states = [weights.find(spec, cache).status for spec in registry.MODELS.values()]\n"
+        "heavy = {'torch', 'torchvision', 'facenet_pytorch', 'face_recognition_models', 'pooch',\n"
+        "         'requests', 'safetensors', 'onnxruntime', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "print(*states)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "absent absent present\n", "")
