@@ -5,24 +5,21 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from weights_helpers import answer, left_in, refused, serving
 
 from faceunlock import download, weights, weights_cache
 from faceunlock.embedders import load_embedder
 from faceunlock.embedders.facenet_network import make_network
 from faceunlock.embedders.registry import Bundled, model_spec
-from faceunlock.errors import ModelError, SettingsError
 
 CASIA = model_spec("casia-webface")
 VGGFACE2 = model_spec("vggface2")
@@ -59,65 +56,6 @@ def published():
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
-
-
-@contextmanager
-def serving(respond):
-    """A server on this machine; `respond` gets the request handler."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            requested.append(self.path)
-            with suppress(BrokenPipeError, ConnectionResetError):  # the client has had enough
-                respond(self)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *args):
-            pass
-
-    requested = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        server.requested = requested
-        server.url = f"http://127.0.0.1:{server.server_port}/files"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def answer(data, *, status=200, length=None):
-    def respond(handler):
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(data) if length is None else length))
-        handler.end_headers()
-        if handler.command == "GET":
-            handler.wfile.write(data)
-
-    return respond
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def left_in(cache):
-    """What lies in the cache, but for the lock."""
-    return sorted(path.name for path in cache.rglob("*") if path.is_file() and path.name != ".lock")
-
-
-def refused(slug, call, *args, **options):
-    with pytest.raises((ModelError, SettingsError)) as caught:
-        call(*args, **options)
-    assert caught.value.slug == slug, caught.value
-    return caught.value
 
 
 # --- the way it should go
@@ -246,117 +184,6 @@ def test_a_download_that_carries_code_is_refused_and_not_run(cache, tmp_path):
         refused("weights-corrupt", weights.pull, CASIA, cache, mirror=server.url)
     assert not (tmp_path / "ran").exists()
     assert left_in(cache) == []
-
-
-@pytest.mark.parametrize(
-    "mirror",
-    [
-        "http://example.org/files",
-        "ftp://example.org",
-        "file:///etc",
-        "nonsense",
-        "http://",
-        "http://10.0.0.1",
-        "https://[",
-    ],
-)
-def test_only_https_or_this_machine(cache, mirror):
-    for call in (weights.pull, weights.can_fetch):
-        arguments = (VGGFACE2, cache) if call is weights.pull else (VGGFACE2,)
-        assert "--from" in refused("bad-setting", call, *arguments, mirror=mirror).hint
-
-
-def test_a_redirect_to_an_insecure_place_is_not_followed(cache):
-    def redirect(handler):
-        handler.send_response(302)
-        handler.send_header("Location", f"http://127.0.0.2.example.invalid:{handler.server.server_port}/x")
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    with serving(redirect) as server:
-        error = refused("download-failed", weights.pull, CASIA, cache, mirror=server.url)
-    assert "example.invalid" in error.message
-    assert len(server.requested) == 1
-    assert left_in(cache) == []
-
-
-# --- whatever networks and servers do
-
-
-def stalled(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Length", "100000")
-    handler.end_headers()
-    handler.wfile.write(b"x" * 1000)
-    handler.wfile.flush()
-    time.sleep(1.5)
-
-
-def endless(handler):
-    handler.send_response(200)
-    handler.end_headers()
-    for _ in range(100_000):
-        handler.wfile.write(b"x" * 65536)
-
-
-@pytest.mark.parametrize(
-    ("respond", "slug", "words"),
-    [
-        (answer(b"", status=404), "download-failed", "404"),
-        (answer(b"oops", status=500), "download-failed", "500"),
-        (answer(b"x" * 1000, length=5000), "download-failed", "broke off"),
-        (answer(b"x" * 70_000, length=10**12), "download-failed", "larger"),
-        (answer(b"<html>Welcome to the Wi-Fi</html>"), "weights-corrupt", "not a PyTorch file"),
-        (answer(b""), "weights-corrupt", "not a PyTorch file"),
-        (stalled, "download-failed", "in time"),
-        (endless, "download-failed", "larger"),
-    ],
-)
-def test_bad_servers(cache, monkeypatch, respond, slug, words):
-    monkeypatch.setattr(download, "READ_TIMEOUT", 0.3)
-    spec = dataclasses.replace(CASIA, size_bytes=100_000)
-    with serving(respond) as server:
-        error = refused(slug, weights.pull, spec, cache, mirror=server.url)
-    assert words in error.message
-    assert "--model dlib" in error.hint
-    assert left_in(cache) == []
-    assert weights.find(spec, cache).status == "absent"
-
-
-def test_refused_connection(cache):
-    error = refused("download-failed", weights.pull, CASIA, cache, mirror=f"http://127.0.0.1:{free_port()}")
-    assert "no connection" in error.message
-    assert left_in(cache) == []
-
-
-def test_unknown_host(cache):
-    error = refused("download-failed", weights.pull, CASIA, cache, mirror="https://no-such-host.invalid")
-    assert "no-such-host.invalid" in error.message
-    assert error.retryable
-
-
-def test_no_tls(cache):
-    with serving(answer(b"")) as server:
-        mirror = server.url.replace("http:", "https:")
-        refused("download-failed", weights.pull, CASIA, cache, mirror=mirror)
-
-
-def test_can_fetch(monkeypatch):
-    with serving(answer(b"x")) as server:
-        assert weights.can_fetch(VGGFACE2, server.url)
-    with serving(answer(b"", status=404)) as server:
-        assert not weights.can_fetch(VGGFACE2, server.url)
-    assert not weights.can_fetch(VGGFACE2, f"http://127.0.0.1:{free_port()}")
-    with serving(lambda handler: time.sleep(1.5)) as server:
-        assert not weights.can_fetch(VGGFACE2, server.url, timeout=0.2)
-    assert weights.can_fetch(DLIB)
-
-
-def test_can_fetch_does_not_wait_for_a_name(monkeypatch):
-    forever = threading.Event()
-    monkeypatch.setattr(download, "_ask", lambda *args: forever.wait(60))
-    assert not weights.can_fetch(VGGFACE2, "https://example.invalid", timeout=0.05)
-    forever.set()
 
 
 # --- whatever disks and people do
