@@ -14,7 +14,7 @@ from faceunlock.runtime import Network
 
 INPUT_SIZE = 160
 MARGIN = 18
-"""Pixels of the crop around the box, both sides together: what facenet-pytorch's LFW evaluation uses."""
+"""Pixels of the crop around the box, both sides together; part of the preprocessing id."""
 
 BATCH = 128
 
