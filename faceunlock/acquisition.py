@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 from faceunlock.detectors import Detector
 from faceunlock.embedders import Embedder
 from faceunlock.errors import PhotoError
-from faceunlock.faces import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
-from faceunlock.photos import DEFAULT_MAX_PIXELS, read_photo
+from faceunlock.faces import Quality, SubjectRule, choose_subject, measure_quality
+from faceunlock.photos import DEFAULT_MAX_PIXELS, Photo, read_photo
 from faceunlock.samples import LeftOut, Sample
 
 BATCH = 32
@@ -56,15 +55,18 @@ class Acquisition:
         self._max_pixels = max_pixels
         self._min_face_pixels = min_face_pixels
 
-    def sample(self, source: Path | BinaryIO, rule: SubjectRule = "dominant") -> Sample:
+    def sample(self, photo: Photo, rule: SubjectRule = "dominant") -> Sample:
         """Return the sample of one photo.
 
         Raises
         ------
         PhotoError
-            The photo cannot be read, has no face or no clear subject, or the face is too small.
+            ``no-face``, ``several-faces`` or ``face-too-small``; the message begins with the photo's name.
         """
-        crop = self._crop(source, rule)
+        try:
+            crop = self._crop(photo, rule)
+        except PhotoError as error:
+            raise PhotoError(error.slug, f"{photo.name}: {error.message}", hint=error.hint) from error
         embedding = self._embedder.embed(crop.pixels[None])[0]
         return Sample(crop.photo, crop.digest, crop.quality, embedding)
 
@@ -81,23 +83,20 @@ class Acquisition:
                 else:
                     yield Sample(outcome.photo, outcome.digest, outcome.quality, next(rows))
 
-    def faces(self, image: RGBImage) -> list[Face]:
-        """Return all faces of an upright photo, the largest first."""
-        return self._detector.detect(image)
-
-    def _crop(self, source: Path | BinaryIO, rule: SubjectRule) -> _Crop:
-        photo = read_photo(source, max_pixels=self._max_pixels)
-        face = choose_subject(self.faces(photo.image), photo.image.shape, rule)
+    def _crop(self, photo: Photo, rule: SubjectRule) -> _Crop:
+        face = choose_subject(self._detector.detect(photo.image), photo.image.shape, rule)
         if face.size < self._min_face_pixels:
             raise PhotoError(
                 "face-too-small",
-                f"the face is {face.size:.0f} pixels wide, at least {self._min_face_pixels:.0f} needed",
+                f"the face is {int(face.size)} pixels wide, at least {self._min_face_pixels:.0f} needed",
             )
         quality = measure_quality(photo.image, face)
         return _Crop(photo.name, photo.digest, quality, self._embedder.crop(photo.image, face))
 
     def _crop_or_reason(self, path: Path, rule: SubjectRule) -> _Crop | LeftOut:
+        # A name that any terminal, document and database can hold, whatever bytes the path has.
+        name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
         try:
-            return self._crop(path, rule)
+            return self._crop(read_photo(path, name=name, max_pixels=self._max_pixels), rule)
         except PhotoError as error:
-            return LeftOut.because(str(path), error)
+            return LeftOut.because(name, error)

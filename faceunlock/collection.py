@@ -13,7 +13,7 @@ from faceunlock.errors import CalibrationError
 from faceunlock.faces import SubjectRule
 from faceunlock.matching import Template
 from faceunlock.person import name_key
-from faceunlock.photos import person_folders
+from faceunlock.photos import PersonFolders, person_folders
 from faceunlock.samples import LeftOut, Sample
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
@@ -59,6 +59,26 @@ class Collection:
         return frozenset((*self.person, *self.failed_person))
 
 
+def labelled_photos(folder: Path) -> PersonFolders:
+    """List a folder with one sub-folder per person; reads no photo.
+
+    Raises
+    ------
+    CalibrationError
+        ``bad-folder`` with photos of fewer than two people.
+    PhotoError
+        ``photo-not-found`` if there is no such folder.
+    """
+    found = person_folders(folder)
+    people = {name_key(person) for person, photos in found.people.items() if photos}
+    if len(people) < 2:
+        count = "of one person" if people else "of nobody"
+        raise CalibrationError(
+            "bad-folder", f"{folder} has photos {count} in sub-folders; at least two people are needed"
+        )
+    return found
+
+
 class Collector:
     """Collects the samples of one calibration; a file content is used once in all of its folders.
 
@@ -90,14 +110,8 @@ class Collector:
         PhotoError
             ``photo-not-found`` if there is no such folder.
         """
-        found = person_folders(folder)
+        found = labelled_photos(folder)
         owners = [(path, person) for person, paths in found.people.items() for path in paths]
-        people = {name_key(person) for _, person in owners}
-        if len(people) < 2:
-            count = {0: "of nobody", 1: "of one person"}[len(people)]
-            raise CalibrationError(
-                "bad-folder", f"{folder} has photos {count} in sub-folders; at least two people are needed"
-            )
         return self._collect(folder, owners, found.skipped + len(found.loose))
 
     def strangers(self, folder: Path, known: Iterable[str]) -> Collection:

@@ -171,10 +171,10 @@ def _without_poor(samples: Sequence[Sample], gates: Gates) -> tuple[list[Sample]
     for sample in samples:
         quality = sample.quality
         if quality.brightness < gates.min_brightness:
-            detail = f"brightness {quality.brightness:.0f} of 255, at least {gates.min_brightness:.0f} needed"
+            detail = f"brightness {quality.brightness:.1f} of 255, at least {gates.min_brightness:.0f} needed"
             left_out.append(LeftOut(sample.photo, "too-dark", detail))
         elif quality.sharpness < gates.min_sharpness:
-            detail = f"sharpness {quality.sharpness:.1f}, at least {gates.min_sharpness:.1f} needed"
+            detail = f"sharpness {quality.sharpness:.2f}, at least {gates.min_sharpness:.2f} needed"
             left_out.append(LeftOut(sample.photo, "too-blurred", detail))
         else:
             kept.append(sample)
@@ -192,7 +192,7 @@ def _without_unlike(
     left_out: list[LeftOut] = []
 
     def drop(index: int, similarity: float, others: str) -> None:
-        detail = f"similarity {similarity:.3f} to {others}, at least {min_similarity:.3f} needed"
+        detail = f"similarity {similarity:.4f} to {others}, at least {min_similarity:.4f} needed"
         left_out.append(LeftOut(kept.pop(index).photo, "unlike-the-others", detail))
 
     if known is not None and kept:

@@ -86,7 +86,7 @@ def choose_subject(faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectR
     True
     """
     if not faces:
-        raise PhotoError("no-face")
+        raise PhotoError("no-face", "no face was found")
     if rule == "central":
         middle_x, middle_y = shape[1] / 2, shape[0] / 2
         return min(faces, key=lambda face: np.hypot(face.centre[0] - middle_x, face.centre[1] - middle_y))

@@ -53,5 +53,11 @@ class LeftOut:
 
     @classmethod
     def because(cls, photo: str, error: PhotoError) -> LeftOut:
-        """Return the record of a photo that raised `error`."""
-        return cls(photo, error.slug, error.message)
+        """Return the record of a photo that raised `error`, without its name in front of the sentence.
+
+        Examples
+        --------
+        >>> LeftOut.because("a.jpg", PhotoError("unreadable-photo", "a.jpg: is empty"))
+        LeftOut(photo='a.jpg', reason='unreadable-photo', detail='is empty')
+        """
+        return cls(photo, error.slug, error.message.removeprefix(f"{photo}: "))

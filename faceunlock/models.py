@@ -1,0 +1,254 @@
+"""The models of one gallery: which is used, what is known about each, and how its networks are loaded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceunlock import weights
+from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, model_spec
+from faceunlock.errors import GalleryError, ModelError
+from faceunlock.gallery import Gallery
+from faceunlock.matching import ModelIdentity
+from faceunlock.outcomes import ModelState
+from faceunlock.person import Person
+from faceunlock.settings import Locations, Settings
+
+if TYPE_CHECKING:
+    from faceunlock.acquisition import Acquisition
+    from faceunlock.calibration import Calibration
+    from faceunlock.detectors import Detector
+    from faceunlock.embedders import Embedder
+
+_log = logging.getLogger(__name__)
+
+AUTO = "auto"
+
+
+class Models:
+    """Chooses a model, loads it once and knows the threshold of each.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        Its templates say which model is in use.
+    locations : Locations
+        Where weights are.
+    settings : Settings
+        Limits of photos, the mirror of the weights.
+    model : str
+        Id of a model, or ``auto``.
+    device : {"auto", "cpu", "cuda"}
+        Where networks run.
+    detector, embedder : optional
+        Used instead of the ones that model and device name.
+    on_download : callable, optional
+        Told the bytes done and to do while weights are downloaded.
+
+    Raises
+    ------
+    ModelError
+        ``unknown-model``: a typing error is reported before anything is done.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        locations: Locations,
+        settings: Settings,
+        *,
+        model: str,
+        device: str,
+        detector: Detector | None = None,
+        embedder: Embedder | None = None,
+        on_download: Callable[[int, int], None] | None = None,
+    ) -> None:
+        if model != AUTO and embedder is None:
+            model_spec(model)
+        self._gallery, self._cache, self._settings = gallery, locations.cache, settings
+        self._model, self._device = model, device
+        self._detector, self._given = detector, embedder
+        self._loaded: dict[str, Embedder] = {}
+        self._on_download = on_download
+
+    def states(self) -> tuple[ModelState, ...]:
+        """Return what is known about every model; reads no weights."""
+        return tuple(self.state(model) for model in MODELS)
+
+    def state(self, model: str) -> ModelState:
+        """Return what is known about one model; reads no weights."""
+        from faceunlock.shipped import shipped_calibration
+
+        spec = model_spec(model)
+        state = weights.find(spec, self._cache)
+        sha256 = state.sha256 or spec.sha256
+        if sha256 is None:
+            return ModelState(model, state, shipped_calibration(model))
+        identity = ModelIdentity(model, sha256, spec.preprocessing, spec.dimension)
+        return ModelState(model, state, self.calibration(identity))
+
+    def pull(self, model: str, *, file: Path | None = None, force: bool = False) -> ModelState:
+        """Fetch the weights of a model; see `faceunlock.weights.pull`."""
+        weights.pull(
+            model_spec(model),
+            self._cache,
+            force=force,
+            mirror=self._settings.weights_mirror or None,
+            file=file,
+            progress=self._on_download,
+        )
+        return self.state(model)
+
+    def verify(self, model: str | None = None) -> tuple[ModelState, ...]:
+        """Compute the checksums of the weights of a model, or of all that are present, again.
+
+        Raises
+        ------
+        ModelError
+            ``weights-corrupt`` or, for a model that was named, ``weights-missing``.
+        """
+        specs = MODELS.values() if model is None else [model_spec(model)]
+        checked = [weights.verify(spec, self._cache) for spec in specs]
+        for state in checked:
+            if state.status == "corrupt":
+                raise ModelError("weights-corrupt", f"{state.model}: {state.problem}")
+            if state.status == "absent" and model is not None:
+                raise ModelError("weights-missing", f"the weights of {model} are not on this machine")
+        return tuple(self.state(state.model) for state in checked if state.status == "present")
+
+    def calibration(self, identity: ModelIdentity) -> Calibration:
+        """Return the saved calibration of a model, or the shipped one.
+
+        Raises
+        ------
+        GalleryError
+            ``gallery-damaged`` if what is saved is no calibration, or one of another model.
+        """
+        from faceunlock.calibration import Calibration
+        from faceunlock.shipped import shipped_calibration
+
+        saved = self._gallery.calibration(identity)
+        if saved is None:
+            return shipped_calibration(identity.model)
+        try:
+            calibration = Calibration.from_dict(saved)
+        except ValueError as error:
+            raise GalleryError(
+                "gallery-damaged", f"{self._gallery.path}: the calibration of {identity.model}: {error}"
+            ) from error
+        made_by = (calibration.model, calibration.weights_sha256, calibration.preprocessing)
+        if made_by != (identity.model, identity.weights_sha256, identity.preprocessing):
+            raise GalleryError(
+                "gallery-damaged",
+                f"{self._gallery.path}: the calibration of {identity.model} belongs to another model",
+            )
+        return calibration
+
+    def local(self) -> str | None:
+        """Return the model in use, or None if that depends on what can be fetched.
+
+        Raises
+        ------
+        ModelError
+            ``model-mismatch`` if the templates are of several models and none was named.
+        """
+        if self._given is not None:
+            return self._given.identity.model
+        if self._model != AUTO:
+            return self._model
+        used = sorted({identity.model for identity in self._gallery.models()})
+        if len(used) > 1:
+            raise ModelError(
+                "model-mismatch",
+                f"the gallery holds templates of several models: {', '.join(used)}",
+                hint="Say which with --model ID, or re-enroll everybody with one of them.",
+            )
+        if used:
+            return used[0]
+        return RECOMMENDED if weights.locate(MODELS[RECOMMENDED], self._cache) else None
+
+    def acquisition(
+        self, person: Person | None = None, *, fetch: bool = False
+    ) -> tuple[Acquisition, ModelIdentity]:
+        """Return what turns photos into samples, and what makes its embeddings.
+
+        Parameters
+        ----------
+        person : Person, optional
+            With ``auto``, the model of this person's template is used; any other model is refused before
+            a network is loaded.
+        fetch : bool
+            Download the weights if they are not here.
+
+        Raises
+        ------
+        GalleryError
+            ``model-mismatch`` if the person's template was made by something else.
+        ModelError
+            The weights or the device cannot be used.
+        """
+        from faceunlock.acquisition import Acquisition
+
+        model = self._chosen(person)
+        if person is not None and person.template.identity.model != model:
+            raise mismatch(person, model)
+        detector, embedder = self._networks(model, fetch=fetch)
+        if person is not None and person.template.identity != embedder.identity:
+            raise mismatch(person, model)
+        acquisition = Acquisition(
+            detector,
+            embedder,
+            max_pixels=self._settings.max_pixels,
+            min_face_pixels=self._settings.min_face_pixels,
+        )
+        return acquisition, embedder.identity
+
+    def _chosen(self, person: Person | None) -> str:
+        """Return the model to use; in an empty gallery the recommended one if it can be had."""
+        # A named person's own template decides, so that damage to others or their models do not matter.
+        if person is not None and self._given is None and self._model == AUTO:
+            return person.template.identity.model
+        local = self.local()
+        if local is not None:
+            return local
+        if weights.can_fetch(MODELS[RECOMMENDED], self._settings.weights_mirror or None):
+            return RECOMMENDED
+        _log.warning(
+            "Using the model %s, which needs no download: %s, the recommended one, cannot be fetched now. "
+            "To get it: faceunlock models pull %s",
+            EMBEDDED_DEFAULT,
+            RECOMMENDED,
+            RECOMMENDED,
+        )
+        return EMBEDDED_DEFAULT
+
+    def _networks(self, model: str, *, fetch: bool) -> tuple[Detector, Embedder]:
+        embedder = self._given or self._loaded.get(model) or self._load(model, fetch=fetch)
+        if self._detector is None:
+            from faceunlock.detectors import load_detector
+
+            self._detector = load_detector(self._device)
+        return self._detector, embedder
+
+    def _load(self, model: str, *, fetch: bool) -> Embedder:
+        from faceunlock.embedders import load_embedder
+
+        spec = model_spec(model)
+        if fetch and weights.find(spec, self._cache).status == "absent":
+            _log.warning("Fetching the weights of %s, %.0f MB, once", model, spec.size_bytes / 1e6)
+            self.pull(model)
+        self._loaded[model] = load_embedder(model, cache=self._cache, device=self._device)
+        return self._loaded[model]
+
+
+def mismatch(person: Person, model: str) -> GalleryError:
+    """Return the error that says that a model cannot compare with a person's template."""
+    made_by = person.template.identity
+    other = f"the model {made_by.model}" if made_by.model != model else f"other weights of {model}"
+    return GalleryError(
+        "model-mismatch",
+        f"{person.name} was enrolled with {other}, so {model} cannot compare with that template",
+        hint=f"Re-enroll: faceunlock enroll {person.name!r} FOLDER --replace --model {model}",
+    )

@@ -1,0 +1,112 @@
+"""What the commands find out: the results that `faceunlock.unlock.FaceUnlock` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faceunlock.calibration import Calibration, OperatingPoint
+    from faceunlock.enrolment import Enrolment
+    from faceunlock.faces import Quality
+    from faceunlock.matching import Decision, ModelIdentity
+    from faceunlock.settings import Locations, Settings
+    from faceunlock.weights import WeightsState
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentOutcome:
+    """What an enrolment did.
+
+    Attributes
+    ----------
+    name : str
+        As it is stored.
+    enrolment : Enrolment
+        Template, photos used and photos left out.
+    looked_at : int
+        Number of photos looked at.
+    skipped : int
+        Number of files that are no photos.
+    saved : bool
+        False for a dry run.
+    """
+
+    name: str
+    enrolment: Enrolment
+    looked_at: int
+    skipped: int
+    saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A decision and what is behind it.
+
+    Attributes
+    ----------
+    decision : Decision
+        Match or no match, with name, similarity and threshold.
+    identity : ModelIdentity
+        What made the embeddings.
+    calibration : Calibration
+        Where the threshold comes from.
+    point : OperatingPoint or None
+        What the threshold means for that many candidates; None where the caller chose it.
+    quality : Quality
+        Of the probe's face.
+    not_compared : tuple of str
+        People whose templates were made by something else.
+    """
+
+    decision: Decision
+    identity: ModelIdentity
+    calibration: Calibration
+    point: OperatingPoint | None
+    quality: Quality
+    not_compared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """A model on this machine.
+
+    Attributes
+    ----------
+    model : str
+        Id in the registry.
+    weights : WeightsState
+        Whether its weights are here.
+    calibration : Calibration
+        The threshold in use.
+    """
+
+    model: str
+    weights: WeightsState
+    calibration: Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where everything is and whether it is in order.
+
+    Attributes
+    ----------
+    locations : Locations
+    settings : Settings
+    gpu : bool
+        Whether the machine has an NVIDIA driver.
+    model : ModelState or None
+        The model in use; None where it cannot be told without asking the network.
+    people : tuple of str
+        Names of enrolled people.
+    problems : tuple of str
+        One sentence for each thing that is wrong.
+    """
+
+    locations: Locations
+    settings: Settings
+    gpu: bool
+    model: ModelState | None
+    people: tuple[str, ...]
+    problems: tuple[str, ...]
