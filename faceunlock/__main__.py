@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from types import TracebackType
+
+COULD_NOT, INTERRUPTED = 2, 130
 
 
 def main() -> None:
     """Run the command line and exit with its code: 0 yes or done, 1 no, 2 could not."""
+    sys.excepthook = _report_bug
     from faceunlock.cli import run
 
     sys.exit(run(sys.argv[1:]))
+
+
+def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):  # before there was anybody to say so
+        os._exit(INTERRUPTED)
+    # Python would exit with 1, and 1 means "no": what broke must not look like a decision.
+    sys.__excepthook__(kind, error, trace)
+    print("faceunlock: this is a bug in faceunlock; please report it with the lines above", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(COULD_NOT)
 
 
 if __name__ == "__main__":

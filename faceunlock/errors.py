@@ -142,7 +142,10 @@ SLUGS: dict[str, Slug] = {
         "Use one sub-folder per person, at least two people.",
     ),
     # everything else
-    "bad-setting": Slug("A setting is unknown or out of its range.", "See: faceunlock status"),
+    "bad-setting": Slug(
+        "A setting is unknown or out of its range.",
+        "Correct or remove it; docs/cli.md lists every setting with its range.",
+    ),
     "usage": Slug("The command line is not understood.", "See: faceunlock --help"),
     "aborted": Slug("The question was not answered with yes.", "Say --yes to go ahead without a question."),
     "interrupted": Slug("The command was interrupted; nothing was changed.", "Run it again.", True),

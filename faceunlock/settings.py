@@ -48,6 +48,11 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
     environ : mapping
         Environment variables.
 
+    Raises
+    ------
+    SettingsError
+        ``bad-setting`` for the home directory (``~name``) of a user who does not exist.
+
     Examples
     --------
     >>> locate("/srv/faces", {}).cache.as_posix()
@@ -55,7 +60,12 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
     """
     chosen = home or environ.get("FACEUNLOCK_HOME")
     if chosen:
-        root = Path(chosen).expanduser().absolute()
+        try:
+            root = Path(chosen).expanduser().absolute()
+        except RuntimeError as error:
+            raise SettingsError(
+                "bad-setting", f"{chosen}: there is no such home directory", hint="Name it by its full path."
+            ) from error
         return Locations(root, root / "cache", root / "config.toml")
     from platformdirs import PlatformDirs
 

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from faceunlock.cli import calibrate, demo, enroll, models, people, status, transfer, verify
-from faceunlock.cli.console import Console
-from faceunlock.cli.options import COMMON, Device, Home, Json, Model, Quiet, Verbose, common_values
-from faceunlock.errors import FaceUnlockError, SettingsError
+from faceunlock.cli.console import Console, abandon_stdout
+from faceunlock.cli.options import (
+    COMMON,
+    Device,
+    Home,
+    Json,
+    Model,
+    Quiet,
+    Verbose,
+    command_name,
+    take_options,
+)
+from faceunlock.errors import SLUGS, FaceUnlockError, SettingsError
 
-EXIT_DONE, EXIT_NO, EXIT_COULD_NOT = 0, 1, 2
+PROGRAM = "faceunlock"
+EXIT_DONE, EXIT_NO, EXIT_COULD_NOT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
-    name="faceunlock",
+    name=PROGRAM,
     help="Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold.",
-    epilog="Exit codes: 0 yes or done, 1 no, 2 could not decide or could not do it.",
+    epilog="Exit codes: 0 yes or done, 1 no, 2 could not decide or could not do it, 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -51,7 +64,7 @@ def root(
     ] = False,
 ) -> None:
     """Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold."""
-    context.obj = common_values(dict(zip(COMMON, (json, quiet, verbose, home, device, model), strict=True)))
+    take_options(context, dict(zip(COMMON, (json, quiet, verbose, home, device, model), strict=True)))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -67,27 +80,66 @@ def run(arguments: Sequence[str]) -> int:
     int
         0 yes or done, 1 no, 2 could not decide or could not do it, 130 interrupted.
     """
+    _prepare_streams()
+    try:
+        return _run(list(arguments))
+    except BrokenPipeError:
+        return _reader_gone()
+    except SystemExit as stop:
+        # The framework ends a broken pipe with code 1, which would mean "no".
+        if isinstance(stop.__context__, BrokenPipeError):
+            return _reader_gone()
+        raise
+
+
+def _run(arguments: list[str]) -> int:
+    understood: dict[str, Any] = {}
+    try:
+        # Not through the application object, which would install an exception hook of its own.
+        program = typer.main.get_command(app)
+        return program.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=understood) or EXIT_DONE
+    except FaceUnlockError as error:
+        if error.hint == SLUGS["usage"].hint:
+            error.hint = _help_hint(understood)
+        return _report(error, arguments, understood)
+    except typer.TyperException as error:
+        if not arguments:  # no_args_is_help: the help is the message
+            print(error.format_message(), file=sys.stderr)
+            return EXIT_COULD_NOT
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            understood["command"] = command_name(context)
+        # "Value error" is what the framework's validation library calls it.
+        message = error.format_message().replace("Value error, ", "")
+        return _report(SettingsError("usage", message, hint=_help_hint(understood)), arguments, understood)
+    except (KeyboardInterrupt, typer.Abort):
+        _report(SettingsError("interrupted"), arguments, understood)
+        return EXIT_INTERRUPTED
+
+
+def _help_hint(understood: dict[str, Any]) -> str:
+    words = " ".join(filter(None, (PROGRAM, understood.get("command"))))
+    return f"See: {words} --help"
+
+
+def _report(error: FaceUnlockError, arguments: list[str], understood: dict[str, Any]) -> int:
+    # A command line that was not understood may still say how errors are wanted.
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    json = bool(understood.get("json")) or "--json" in options
+    Console(json=json, command=understood.get("command", "")).error(error)
+    return EXIT_COULD_NOT
+
+
+def _prepare_streams() -> None:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller, as with `>&-`
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # File names may hold bytes that are no text; they must not end in a traceback.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    before_separator = list(arguments)[: list(arguments).index("--")] if "--" in arguments else arguments
-    command = next((word for word in arguments if not word.startswith("-")), "")
-    console = Console(json="--json" in before_separator, command=command)
-    try:
-        return int(app(list(arguments), standalone_mode=False) or EXIT_DONE)
-    except FaceUnlockError as error:
-        console.error(error)
-        return EXIT_COULD_NOT
-    except typer.TyperException as error:
-        if not arguments:  # no_args_is_help: the help is the message
-            typer.echo(error.format_message(), err=True)
-            return EXIT_COULD_NOT
-        console.error(SettingsError("usage", error.format_message()))
-        return EXIT_COULD_NOT
-    except (KeyboardInterrupt, typer.Abort):
-        console.error(SettingsError("interrupted"))
-        return 130
-    except BrokenPipeError:
-        # The reader has gone, as in `faceunlock people | head -1`: nobody is left to tell.
-        sys.stdout = None
-        return EXIT_COULD_NOT
+
+
+def _reader_gone() -> int:
+    """End quietly when nobody reads the answer, as in ``faceunlock people | head -1``."""
+    abandon_stdout()
+    return EXIT_COULD_NOT

@@ -32,7 +32,9 @@ def calibrate(
     ],
     target_fmr: Annotated[
         float | None,
-        typer.Option("--target-fmr", help="False match rate to stay below.", show_default="0.001"),
+        typer.Option(
+            "--target-fmr", help="False match rate to stay below; default 0.001.", show_default=False
+        ),
     ] = None,
     split: Annotated[
         int | None,
@@ -40,8 +42,9 @@ def calibrate(
             "--split",
             metavar="K",
             min=1,
-            help="Build centroids from K photos of each person instead of using enrolled people.",
-            show_default="3 when nobody is enrolled",
+            help="Build centroids from K photos of each person instead of using enrolled people; "
+            "default 3 when nobody is enrolled.",
+            show_default=False,
         ),
     ] = None,
     impostors: Annotated[
@@ -58,7 +61,7 @@ def calibrate(
         typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),
     ] = FacesChoice.dominant,
 ) -> None:
-    """Find the threshold for a false match rate from photos of known people.
+    """Find the threshold for a false match rate from test photos.
 
     The threshold is saved only if the one-sided 95 % upper bound of its false match rate is at most
     the target; otherwise the command says what is missing and exits 2.

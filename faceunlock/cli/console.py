@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from faceunlock.errors import FaceUnlockError
+from faceunlock.errors import FaceUnlockError, SettingsError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -38,6 +39,11 @@ def printable(text: object) -> str:
     )
 
 
+class _PrintableFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 class Console:
     """What one command says.
 
@@ -62,7 +68,7 @@ class Console:
         """Show what the library logs: notices always, details with ``--verbose``."""
         logger = logging.getLogger("faceunlock")
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_PrintableFormatter("%(message)s"))
         logger.handlers = [handler]
         logger.setLevel(logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.WARNING)
 
@@ -70,13 +76,18 @@ class Console:
         """Print the answer of the command: text or tables, or the data as JSON."""
         if self.json:
             document = {"schema": SCHEMA, "command": self.command, "ok": True, "data": data}
-            print(json.dumps(_plain(document), ensure_ascii=False, allow_nan=False))
+            _write(_encoded(document))
             return
         for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
             if isinstance(part, str):
-                print(part)
+                _write(part)
             else:
-                _print_table(part)
+                _write(_drawn(part))
+
+    def part(self, text: str) -> None:
+        """Print one part of a long answer as soon as it is known; JSON has no parts."""
+        if not self.json:
+            _write(text)
 
     def note(self, text: str) -> None:
         """Say something that is not the answer."""
@@ -86,7 +97,8 @@ class Console:
     def left_out(self, photos: Iterable[LeftOut]) -> None:
         """Name each photo that was not used, with the reason."""
         for photo in photos:
-            self.note(f"{printable(photo.photo)}: {photo.reason}: {printable(photo.detail)}")
+            detail = photo.detail.removeprefix(f"{photo.photo}: ")
+            self.note(f"{printable(photo.photo)}: {photo.reason}: {printable(detail)}")
 
     def error(self, error: FaceUnlockError) -> None:
         """Print an error with its hint; with ``--json`` also the error document on stdout."""
@@ -101,7 +113,7 @@ class Console:
                 "retryable": error.retryable,
             }
             document = {"schema": SCHEMA, "command": self.command, "ok": False, "error": details}
-            print(json.dumps(document, ensure_ascii=False))
+            _write(_encoded(document))
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -169,7 +181,30 @@ def table(*columns: str, rows: Iterable[Sequence[object]]) -> Table:
     return result
 
 
-def _print_table(part: Table) -> None:
+def abandon_stdout() -> None:
+    """Send what is still buffered nowhere, so that Python does not fail again when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _write(text: str) -> None:
+    # Flushed at once: an answer that cannot be written must be noticed while it can be reported.
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        abandon_stdout()
+        raise SettingsError("file-unwritable", f"standard output: {error.strerror}") from error
+
+
+def _encoded(document: dict[str, Any]) -> str:
+    # ASCII is valid whatever the encoding of stdout, and carries no control characters.
+    return json.dumps(_plain(document), allow_nan=False)
+
+
+def _drawn(part: Table) -> str:
     from rich.console import Console as RichConsole
 
     # A pipe has no width: wrapping there would tear rows that scripts read.
@@ -179,7 +214,7 @@ def _print_table(part: Table) -> None:
     with console.capture() as capture:
         console.print(part)
     lines = capture.get().splitlines()
-    print("\n".join(line.rstrip() for line in lines))
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _plain(value: Any) -> Any:

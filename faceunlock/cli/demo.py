@@ -36,10 +36,11 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(session: Session) -> None:
-    """Prove the installation: enroll a public-domain portrait, then verify three pictures.
+    """Prove the installation with public-domain portraits.
 
-    Works in a temporary gallery and touches nothing of yours. Expected: an unseen variation of the
-    portrait is a yes, another person is a no, a picture without a face cannot be decided.
+    Enrolls one portrait in a temporary gallery, touching nothing of yours, and verifies three
+    pictures: an unseen variation of the portrait is a yes, another person is a no, a picture without
+    a face cannot be decided.
     """
     from faceunlock.demonstration import make_pictures
 
@@ -56,8 +57,7 @@ def demo(session: Session) -> None:
             for text, expected, act in _script(unlock):
                 step = _run(text, expected, act)
                 steps.append(step)
-                if not session.console.json:
-                    print(f"$ {step.command}\n{step.answer}\n(exit code {step.exit_code})\n", flush=True)
+                session.console.part(f"$ {step.command}\n{step.answer}\n(exit code {step.exit_code})\n")
     wrong = [step for step in steps if step.exit_code != step.expected]
     if wrong:
         raise ModelError(

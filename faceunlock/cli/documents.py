@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from faceunlock.calibration import Calibration
     from faceunlock.matching import ModelIdentity
+    from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.person import Person
     from faceunlock.samples import LeftOut
     from faceunlock.transfer import ExportSummary, ImportSummary
     from faceunlock.trial import CalibrationReport
-    from faceunlock.unlock import EnrolmentOutcome, ModelState, Status, Verification
 
 Document = dict[str, Any]
 

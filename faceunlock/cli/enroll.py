@@ -18,15 +18,18 @@ def register(app: typer.Typer) -> None:
 
 def enroll(
     session: Session,
-    name: Annotated[str, typer.Argument(help="Who it is.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is.", show_default=False)],
     photos: Annotated[
         list[Path],
-        typer.Argument(metavar="FOLDER_OR_PHOTO...", help="Photos of this person.", show_default=False),
+        typer.Argument(
+            metavar="PHOTOS", help="Photos of this person, or folders of them.", show_default=False
+        ),
     ],
     add: Annotated[bool, typer.Option("--add", help="Add photos to an enrolled person.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Forget what was enrolled before.")] = False,
     min_photos: Annotated[
-        int | None, typer.Option("--min-photos", min=2, help="Fewest usable photos.", show_default="3")
+        int | None,
+        typer.Option("--min-photos", min=2, help="Fewest usable photos; default 3.", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look at the photos, save nothing.")] = False,
 ) -> None:

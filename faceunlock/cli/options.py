@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -43,11 +43,14 @@ Home = Annotated[
     typer.Option("--home", help="Keep gallery, cache and config under this directory.", show_default=False),
 ]
 Device = Annotated[
-    DeviceChoice | None, typer.Option("--device", help="Where networks run.", show_default="auto")
+    DeviceChoice | None,
+    typer.Option("--device", help="Where networks run; default auto.", show_default=False),
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", metavar="ID", help="Model id, see: faceunlock models.", show_default="auto"),
+    typer.Option(
+        "--model", metavar="ID", help="Model id, see: faceunlock models; default auto.", show_default=False
+    ),
 ]
 
 COMMON: dict[str, Any] = {
@@ -88,9 +91,25 @@ class Session:
         )
 
 
-def common_values(values: dict[str, Any]) -> dict[str, Any]:
-    """Keep the options that were given."""
-    return {name: value for name, value in values.items() if value is not None}
+def take_options(context: typer.Context, values: dict[str, Any]) -> None:
+    """Note the common options that were given, and the command they were given to.
+
+    One dict serves the whole run, so that whoever reports an error knows how far the command line
+    was understood.
+    """
+    known = context.ensure_object(dict)
+    known.update({name: value for name, value in values.items() if value is not None})
+    known["command"] = command_name(context)
+
+
+def command_name(context: typer.Context) -> str:
+    """Return the words of a command without the program's name: ``people show``."""
+    names: list[str] = []
+    level: typer.Context | None = context
+    while level is not None and level.parent is not None:
+        names.insert(0, level.info_name or "")
+        level = cast("typer.Context | None", level.parent)
+    return " ".join(names)
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -130,18 +149,16 @@ def _with_common_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def run(*, context: typer.Context, **values: Any) -> None:
-        given = {key: values.pop(key) for key in COMMON}
-        context.obj = {**(context.obj or {}), **common_values(given)}
+        take_options(context, {key: values.pop(key) for key in COMMON})
         if context.invoked_subcommand is None:
-            names = context.command_path.split()[1:]
-            function(_session(" ".join(names), context.obj), **values)
+            function(_session(context.obj), **values)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
-def _session(command_name: str, options: dict[str, Any]) -> Session:
+def _session(options: dict[str, Any]) -> Session:
     import dataclasses
 
     from faceunlock.cli.console import Console
@@ -159,7 +176,7 @@ def _session(command_name: str, options: dict[str, Any]) -> Session:
         json=bool(options.get("json")),
         quiet=bool(options.get("quiet")),
         verbose=bool(options.get("verbose")),
-        command=command_name,
+        command=options["command"],
     )
     console.listen()
     return Session(console, locations, settings)

@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(session: Session) -> None:
-    """Show where data live, which model and threshold are in use, and what is wrong."""
+    """Show where data live, what is in use, and what is wrong."""
     from faceunlock.cli import documents, words
 
     with session.unlock() as unlock:

@@ -31,7 +31,12 @@ def verify(
     ],
     name: Annotated[
         str | None,
-        typer.Option("--as", metavar="NAME", help="Whose face it should be.", show_default="anyone enrolled"),
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Whose face it should be; anyone enrolled if omitted.",
+            show_default=False,
+        ),
     ] = None,
     threshold: Annotated[
         float | None,

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.error_rates import Rate
+    from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.person import Person
     from faceunlock.transfer import ExportSummary, ImportSummary
     from faceunlock.trial import CalibrationReport, Pair
-    from faceunlock.unlock import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.weights import WeightsState
 
 RECOMMENDED_PHOTOS = 5
@@ -86,7 +86,9 @@ def enrolment(outcome: EnrolmentOutcome) -> str:
     if result.template.count != len(result.used):
         parts.append(f"The template now holds {result.template.count} photos.")
     if outcome.skipped:
-        parts.append(f"{outcome.skipped} files are no photos.")
+        parts.append(
+            "1 file is no photo." if outcome.skipped == 1 else f"{outcome.skipped} files are no photos."
+        )
     if result.template.count < RECOMMENDED_PHOTOS:
         parts.append(f"{RECOMMENDED_PHOTOS} or more photos are recommended.")
     return " ".join(parts)
@@ -243,7 +245,8 @@ def _origin(calibration: Calibration) -> str:
         return f"not calibrated ({calibration.data})"
     measured = calibration.fmr
     return (
-        f"{calibration.status} {calibration.created[:10]}, {calibration.data}: FMR {probability(measured.value)} "
+        f"{calibration.status} {calibration.created[:10]}, {calibration.data}: "
+        f"FMR {probability(measured.value)} "
         f"({measured.errors:,} of {measured.trials:,}, at most {probability(measured.upper)})"
     )
 
@@ -307,7 +310,8 @@ def status(state: Status) -> str:
 
 def exported(summary: ExportSummary) -> str:
     """Return the answer to an export."""
-    return f"Exported {len(summary.people)} people to {printable(summary.file)} ({summary.size:,} bytes, encrypted)."
+    who = "1 person" if len(summary.people) == 1 else f"{len(summary.people)} people"
+    return f"Exported {who} to {printable(summary.file)} ({summary.size:,} bytes, encrypted)."
 
 
 def imported(summary: ImportSummary) -> str:
