@@ -1,0 +1,144 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeDetector, FakeEmbedder, embedding, paint, save, save_person, stream
+from PIL import Image
+
+from faceunlock.acquisition import BATCH, Acquisition
+from faceunlock.errors import SLUGS, PhotoError
+from faceunlock.faces import measure_quality
+from faceunlock.photos import read_photo
+from faceunlock.samples import LeftOut, Sample
+
+
+@pytest.fixture
+def acquisition():
+    return Acquisition(FakeDetector(), FakeEmbedder(), min_face_pixels=40)
+
+
+def fails(acquisition, path, rule="dominant"):
+    """Return the error of one photo and the record of the same photo among many."""
+    with pytest.raises(PhotoError) as caught:
+        acquisition.sample(read_photo(path), rule)
+    (record,) = acquisition.samples([path], rule)
+    return caught.value, record
+
+
+def test_a_sample_is_what_detector_and_embedder_see(acquisition, tmp_path):
+    path = save(tmp_path / "ada.png", paint(3, 4))
+    photo = read_photo(path)
+    sample = acquisition.sample(photo)
+    (face,) = FakeDetector().detect(photo.image)
+    assert (sample.photo, sample.digest) == (str(path), photo.digest)
+    assert np.array_equal(sample.embedding, embedding(3, 4))
+    assert sample.quality == measure_quality(photo.image, face)
+    assert sample.quality.size == 60
+
+
+@pytest.mark.parametrize(
+    ("image", "slug", "sentence"),
+    [
+        (np.full((80, 80, 3), 128, np.uint8), "no-face", "no face was found"),
+        (paint(faces=2), "several-faces", "2 faces, and none is clearly the largest"),
+        (paint(side=39), "face-too-small", "the face is 39 pixels wide, at least 40 needed"),
+    ],
+)
+def test_a_photo_that_cannot_be_used_is_named_once(acquisition, tmp_path, image, slug, sentence):
+    path = save(tmp_path / "photo.png", image)
+    error, record = fails(acquisition, path)
+    assert (error.slug, error.message) == (slug, f"{path}: {sentence}")
+    assert error.hint == SLUGS[slug].hint and error.retryable
+    assert record == LeftOut(str(path), slug, sentence)
+
+
+def test_a_photo_from_a_stream_is_named_too(acquisition):
+    with pytest.raises(PhotoError, match="standard input: no face was found"):
+        acquisition.sample(read_photo(stream(np.full((80, 80, 3), 128, np.uint8))))
+
+
+def test_a_face_that_cannot_be_cropped_is_named(tmp_path):
+    class Confused(FakeEmbedder):
+        def crop(self, image, face):
+            raise PhotoError("no-face", "the landmarks do not describe a face")
+
+    path = save(tmp_path / "photo.png", paint())
+    error, record = fails(Acquisition(FakeDetector(), Confused()), path)
+    assert error.message == f"{path}: the landmarks do not describe a face"
+    assert record.detail == "the landmarks do not describe a face"
+
+
+@pytest.mark.parametrize("content", [b"", b"no photo", b"\x89PNG\r\n\x1a\n cut"])
+def test_an_unreadable_photo_is_named_once(acquisition, tmp_path, content):
+    path = tmp_path / "broken.png"
+    path.write_bytes(content)
+    (record,) = acquisition.samples([path])
+    assert (record.photo, record.reason) == (str(path), "unreadable-photo")
+    assert record.detail and str(path) not in record.detail
+
+
+def test_a_photo_that_is_gone_does_not_stop_the_others(acquisition, tmp_path):
+    here = save(tmp_path / "here.png", paint())
+    gone, sample = acquisition.samples([tmp_path / "gone.png", here])
+    assert gone == LeftOut(str(tmp_path / "gone.png"), "photo-not-found", "no such file or folder")
+    assert isinstance(sample, Sample)
+
+
+def test_a_name_that_is_no_text_can_be_reported(acquisition, tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    path.write_bytes(b"no photo")
+    (record,) = acquisition.samples([path])
+    assert record.photo == f"{tmp_path}/caf\\udce9.png".encode().decode()
+    assert record.photo not in record.detail
+    Image.fromarray(paint()).save(path, format="PNG")
+    (sample,) = acquisition.samples([path])
+    assert sample.photo == record.photo
+
+
+def test_a_photo_with_too_many_pixels_is_refused(tmp_path):
+    acquisition = Acquisition(FakeDetector(), FakeEmbedder(), max_pixels=100)
+    (record,) = acquisition.samples([save(tmp_path / "large.png", paint())])
+    assert record.reason == "photo-too-large"
+
+
+@pytest.mark.parametrize(("rule", "person"), [("dominant", 5), ("largest", 5), ("central", 6)])
+def test_the_rule_decides_whose_face_counts(acquisition, tmp_path, rule, person):
+    sample = acquisition.sample(read_photo(save(tmp_path / "a.png", paint(5, faces=2, second_side=41))), rule)
+    assert np.array_equal(sample.embedding, embedding(person, 0))
+
+
+def test_the_largest_of_equal_faces_will_do_if_that_is_the_rule(acquisition, tmp_path):
+    path = save(tmp_path / "a.png", paint(5, faces=2))
+    assert isinstance(next(acquisition.samples([path], "largest")), Sample)
+    assert isinstance(next(acquisition.samples([path], "dominant")), LeftOut)
+
+
+def test_many_photos_are_embedded_in_batches_and_keep_their_order(tmp_path):
+    embedder = FakeEmbedder()
+    paths = save_person(tmp_path, 1, BATCH + 5)
+    save(paths[3], np.full((80, 80, 3), 128, np.uint8))
+    outcomes = list(Acquisition(FakeDetector(), embedder).samples(paths))
+    assert embedder.batches == [BATCH - 1, 5]
+    assert [outcome.photo for outcome in outcomes] == [str(path) for path in paths]
+    for number, outcome in enumerate(outcomes):
+        if number == 3:
+            assert outcome.reason == "no-face"
+        else:
+            assert np.array_equal(outcome.embedding, embedding(1, number))
+
+
+def test_photos_are_read_when_they_are_asked_for(tmp_path):
+    detector = FakeDetector()
+    outcomes = Acquisition(detector, FakeEmbedder()).samples(save_person(tmp_path, 1, BATCH + 1))
+    assert detector.calls == 0
+    next(outcomes)
+    assert detector.calls == BATCH
+
+
+def test_without_a_usable_photo_nothing_is_embedded(tmp_path):
+    embedder = FakeEmbedder()
+    acquisition = Acquisition(FakeDetector(), embedder)
+    assert list(acquisition.samples([])) == []
+    assert len(list(acquisition.samples([tmp_path / "gone.png"]))) == 1
+    assert embedder.batches == []

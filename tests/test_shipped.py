@@ -1,0 +1,27 @@
+import re
+
+import pytest
+
+from faceunlock.embedders.registry import MODELS
+from faceunlock.shipped import shipped_calibration
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_comes_with_a_threshold_of_its_own(model):
+    spec, calibration = MODELS[model], shipped_calibration(model)
+    assert (calibration.model, calibration.preprocessing) == (model, spec.preprocessing)
+    assert calibration.weights_sha256 == (spec.sha256 or "0" * 64)
+    assert calibration.status in ("shipped", "not-calibrated")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_was_not_measured_claims_nothing(model):
+    calibration = shipped_calibration(model)
+    measured = (calibration.fmr, calibration.fnmr, calibration.eer, calibration.target_fmr)
+    if calibration.status == "not-calibrated":
+        assert measured == (None, None, None, None)
+        assert calibration.threshold_for(1).fmr is None
+    else:
+        assert None not in measured
+        assert re.match(r"\d{4}-\d\d-\d\d", calibration.created)
+        assert calibration.people > 0 and calibration.photos > 0
