@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import GUESS, FakeDetector, FakeEmbedder, save_person
 from PIL import Image
+
+from faceunlock.calibration import Calibration
+from faceunlock.settings import load_settings
+from faceunlock.unlock import FaceUnlock
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -55,3 +61,55 @@ def collection() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the local photo collection (FACEUNLOCK_TEST_PHOTOS)")
     return folder
+
+
+@pytest.fixture
+def shipped(monkeypatch):
+    """A threshold for every model that no measurement of the real ones will change."""
+
+    def guess(model):
+        return Calibration(model, "0" * 64, "fake-1", GUESS, None, "not-calibrated", "a guess", "2026-01-31")
+
+    monkeypatch.setattr("faceunlock.shipped.shipped_calibration", guess)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A place for a gallery, not there yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def open_home(home, tmp_path, shipped):
+    """Open the gallery, with no network unless told otherwise; closed at the end."""
+    opened = []
+    settings = replace(load_settings(tmp_path / "none.toml", {}), min_sharpness=20.0)
+
+    def open_it(**options):
+        options = {"settings": settings, "detector": FakeDetector(), "embedder": FakeEmbedder()} | options
+        opened.append(FaceUnlock(home, **options))
+        return opened[-1]
+
+    yield open_it
+    for unlock in opened:
+        unlock.close()
+
+
+@pytest.fixture
+def unlock(open_home):
+    """An empty gallery with a detector and an embedder that need no network."""
+    return open_home()
+
+
+@pytest.fixture
+def ada(tmp_path):
+    """Five photos of one person."""
+    save_person(tmp_path / "ada", 1, 5)
+    return tmp_path / "ada"
+
+
+@pytest.fixture
+def bob(tmp_path):
+    """Five photos of another person."""
+    save_person(tmp_path / "bob", 2, 5)
+    return tmp_path / "bob"

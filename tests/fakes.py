@@ -11,9 +11,10 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from faceunlock.errors import PhotoError
+from faceunlock.errors import FaceUnlockError, PhotoError
 from faceunlock.faces import Face
 from faceunlock.matching import ModelIdentity, unit
 
@@ -23,6 +24,12 @@ FRAME = np.array((1, 2, 3), dtype=np.uint8)
 """Colour that marks the upper left corner of a face; the next pixels hold person, variation and side."""
 
 SIZE = 100
+
+GREY = np.full((80, 80, 3), 128, np.uint8)
+"""A photo without a face."""
+
+GUESS = 0.7
+"""The threshold that comes with every model, in the gallery of the fixture `open_home`."""
 
 
 def paint(
@@ -132,3 +139,18 @@ def direction(seed: int | tuple[int, ...]) -> np.ndarray:
     """Return a random unit vector that is always the same for a seed."""
     key = (seed,) if isinstance(seed, int) else seed
     return unit(np.random.default_rng((len(key), *key)).normal(size=DIMENSION))
+
+
+def snapshot(folder):
+    """Everything in a folder that a change would change."""
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def slug_of(call, *args, kind=FaceUnlockError, **options):
+    """Return the slug of the error that a call raises."""
+    with pytest.raises(kind) as caught:
+        call(*args, **options)
+    return caught.value.slug
