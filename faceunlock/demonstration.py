@@ -68,7 +68,7 @@ def make_pictures(directory: Path) -> None:
     PhotoError
         ``photo-not-found`` if a package does not carry its picture.
     """
-    portrait = Image.open(_inside(*PERSON)).convert("RGB")
+    portrait = Image.open(inside(*PERSON)).convert("RGB")
     folder = directory / "photos"
     folder.mkdir()
     for name, vary in VARIATIONS.items():
@@ -76,11 +76,11 @@ def make_pictures(directory: Path) -> None:
     # Strong compression is a variation of its own.
     portrait.save(folder / "compressed.jpg", quality=20)
     _unseen(portrait).save(directory / "unseen.jpg", quality=60)
-    Image.open(_inside(*STRANGER)).convert("RGB").save(directory / "stranger.jpg", quality=95)
-    Image.open(_inside(*NO_FACE)).convert("RGB").save(directory / "flower.jpg", quality=95)
+    Image.open(inside(*STRANGER)).convert("RGB").save(directory / "stranger.jpg", quality=95)
+    Image.open(inside(*NO_FACE)).convert("RGB").save(directory / "flower.jpg", quality=95)
 
 
-def _inside(package: str, file: str) -> Path:
+def inside(package: str, file: str) -> Path:
     """Return the path of a file of a package, which is found without being imported."""
     spec = find_spec(package)
     for location in (spec.submodule_search_locations or ()) if spec else ():

@@ -30,6 +30,9 @@ PROPOSAL_THRESHOLD, REFINEMENT_THRESHOLD, OUTPUT_THRESHOLD = 0.6, 0.7, 0.7
 LOOKS = (640, 2560)
 """Longer side of the copies searched, in pixels: a near face first; a closer look if there is none."""
 
+CLOSER = 0.7
+"""The last look starts its pyramid at faces this much smaller, so that its levels fall between the others."""
+
 
 class MTCNN:
     """Multi-task cascaded convolutional networks: three stages from coarse to fine.
@@ -68,22 +71,26 @@ class MTCNN:
         Returns
         -------
         list of Face
-            In pixels of `image`. A look that finds nothing is followed by a closer one.
+            In pixels of `image`. A look that finds nothing is followed by a closer one, the last of them
+            at another set of scales.
         """
         longer = max(image.shape[:2])
+        copy = image
         for look in self._looks:
             copy = image if longer <= look else _shrunk(image, look / longer)
-            if faces := self._search(copy, (image.shape[1] / copy.shape[1], image.shape[0] / copy.shape[0])):
+            if faces := self._search(copy, image.shape, self._smallest_face):
                 return faces
             if longer <= look:
                 break
-        return []
+        return self._search(copy, image.shape, max(CELL, CLOSER * self._smallest_face))
 
-    def _search(self, image: RGBImage, zoom: tuple[float, float]) -> list[Face]:
+    def _search(self, image: RGBImage, shape: tuple[int, ...], smallest_face: float) -> list[Face]:
+        """Search a copy; return its faces in pixels of the photo that has the given shape."""
         integral = _integral(image)
-        boxes = self._propose(integral)
+        boxes = self._propose(integral, smallest_face)
         boxes = self._refine(integral, boxes)
         boxes, scores, landmarks = self._finish(integral, boxes)
+        zoom = shape[1] / image.shape[1], shape[0] / image.shape[0]
         scale = np.array([*zoom, *zoom])
         faces = [
             Face(
@@ -95,12 +102,10 @@ class MTCNN:
         ]
         return sorted(faces, key=lambda face: face.area, reverse=True)
 
-    def _propose(self, integral: NDArray[np.uint32]) -> Boxes:
+    def _propose(self, integral: NDArray[np.uint32], smallest_face: float) -> Boxes:
         """Stage one: look at every place in every size; return candidate squares."""
         height, width = integral.shape[0] - 1, integral.shape[1] - 1
-        found = [
-            self._propose_at(integral, scale) for scale in _pyramid(min(height, width), self._smallest_face)
-        ]
+        found = [self._propose_at(integral, scale) for scale in _pyramid(min(height, width), smallest_face)]
         candidates = np.concatenate(found) if found else np.zeros((0, 9), dtype=np.float32)
         candidates = candidates[suppress(candidates[:, :4], candidates[:, 4], 0.7)]
         return squared(regress(candidates[:, :4], candidates[:, 5:], edge=0.0))
@@ -152,7 +157,7 @@ def _shrunk(image: RGBImage, scale: float) -> RGBImage:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
-def _pyramid(shorter_side: int, smallest_face: int) -> list[float]:
+def _pyramid(shorter_side: int, smallest_face: float) -> list[float]:
     """Return the scales at which a face of `smallest_face` and every larger one fills a cell."""
     scales, scale = [], CELL / smallest_face
     while shorter_side * scale >= CELL:

@@ -1,0 +1,71 @@
+"""The same photo stored in each of the eight EXIF orientations: the same embedding?
+
+Run: python benchmarks/orientations.py [--model dlib]
+
+A photo of the local collection and two public-domain portraits, each written losslessly (PNG with EXIF) in each orientation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from common import collection, save
+from PIL import Image
+
+from faceunlock.acquisition import Acquisition
+from faceunlock.demonstration import PERSON, STRANGER, inside
+from faceunlock.detectors import load_detector
+from faceunlock.embedders import load_embedder
+from faceunlock.settings import locate
+
+# The stored picture that a viewer must undo: the inverse of what each EXIF value asks for.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+ORIENTATION = 0x0112
+
+
+def main() -> None:
+    """Embed all copies, print the cosines with the upright one, write the result file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="dlib")
+    arguments = parser.parse_args()
+    embedder = load_embedder(arguments.model, cache=locate().cache, device="cpu")
+    acquisition = Acquisition(load_detector("cpu"), embedder)
+    sources = {
+        "phone photo (14 megapixels)": collection() / "timing" / "14mp.jpg",
+        "astronaut": inside(*PERSON),
+        "Grace Hopper": inside(*STRANGER),
+    }
+    result = {}
+    with tempfile.TemporaryDirectory() as directory:
+        for name, source in sources.items():
+            from faceunlock.photos import read_photo
+
+            upright = Image.fromarray(read_photo(source).image)
+            vectors = []
+            for orientation, transpose in STORED.items():
+                copy = upright if transpose is None else upright.transpose(transpose)
+                exif = Image.Exif()
+                exif[ORIENTATION] = orientation
+                path = Path(directory) / f"{orientation}.png"
+                copy.save(path, exif=exif, compress_level=1)
+                vectors.append(acquisition.sample(path).embedding.astype(np.float64))
+            cosines = [float(min(1.0, vector @ vectors[0])) for vector in vectors]
+            result[name] = cosines
+            print(f"{name:30} lowest cosine of 8 orientations {min(cosines):.6f}")
+    save(f"orientations-{arguments.model}", {"model": arguments.model, "cosines": result})
+
+
+if __name__ == "__main__":
+    main()
