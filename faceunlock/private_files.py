@@ -106,13 +106,26 @@ def ensure_private_directory(path: Path, *, holds: Collection[str] = ()) -> None
     if check_private_directory(path, holds=holds):
         return
     try:
-        # The XDG base directory specification asks for 0700 on every directory made on the way.
-        for directory in (*reversed(path.parents), path):
-            if not directory.exists():
-                directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+        make_private_directories(path)
     except OSError as error:
         raise GalleryError("gallery-unwritable", f"{path} cannot be created: {error.strerror}") from error
     check_private_directory(path, holds=holds)
+
+
+def make_private_directories(path: Path) -> None:
+    """Create a directory and the parents it lacks, all with mode 0700.
+
+    The XDG base directory specification asks for that on every directory made on the way; ``mkdir``
+    gives the mode to the last one only.
+
+    Raises
+    ------
+    OSError
+        If one cannot be created.
+    """
+    for directory in (*reversed(path.parents), path):
+        if not directory.exists():
+            directory.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
 
 
 def check_private_file(path: Path) -> bool:

@@ -22,7 +22,13 @@ from typing import BinaryIO, cast, get_type_hints
 
 from faceunlock.embedders.registry import Bundled, ModelSpec
 from faceunlock.errors import ModelError
-from faceunlock.private_files import OTHERS_WRITE, TEMPORARY_PREFIX, TEMPORARY_SUFFIX, atomic_write
+from faceunlock.private_files import (
+    OTHERS_WRITE,
+    TEMPORARY_PREFIX,
+    TEMPORARY_SUFFIX,
+    atomic_write,
+    make_private_directories,
+)
 
 FORMAT = 1
 """Version of the record."""
@@ -124,7 +130,8 @@ def writing(spec: ModelSpec, cache: Path) -> Iterator[None]:
     """
     place = folder(cache)
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # With --home the gallery's directory is a parent, and it must be private.
+        make_private_directories(place)
         refuse_if_others_write(place)
         with (place / ".lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

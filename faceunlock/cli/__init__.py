@@ -97,7 +97,10 @@ def _run(arguments: list[str]) -> int:
     try:
         # Not through the application object, which would install an exception hook of its own.
         program = typer.main.get_command(app)
-        return program.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=understood) or EXIT_DONE
+        code: int | None = program.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=understood)
+        if code == EXIT_INTERRUPTED:  # how the framework tells that Ctrl-C was pressed
+            raise KeyboardInterrupt
+        return code or EXIT_DONE
     except FaceUnlockError as error:
         if error.hint == SLUGS["usage"].hint:
             error.hint = _help_hint(understood)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import math
@@ -93,6 +94,12 @@ class Console:
         """Say something that is not the answer."""
         if not self.quiet:
             print(text, file=sys.stderr)
+
+    def ask(self, question: str) -> bool:
+        """Ask on stderr and wait for a line on stdin; only a clear yes is one."""
+        # Not the framework's question, which writes to stdout.
+        print(f"{printable(question)} [y/N]: ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def left_out(self, photos: Iterable[LeftOut]) -> None:
         """Name each photo that was not used, with the reason."""
@@ -207,13 +214,13 @@ def _encoded(document: dict[str, Any]) -> str:
 def _drawn(part: Table) -> str:
     from rich.console import Console as RichConsole
 
+    # Only drawn here: writing, and what can go wrong with it, is for `_write`.
+    paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, errors="backslashreplace")
     # A pipe has no width: wrapping there would tear rows that scripts read.
-    console = (
-        RichConsole(highlight=False) if sys.stdout.isatty() else RichConsole(width=1000, highlight=False)
-    )
-    with console.capture() as capture:
-        console.print(part)
-    lines = capture.get().splitlines()
+    width = None if sys.stdout.isatty() else 1000
+    RichConsole(file=paper, width=width, highlight=False).print(part)
+    paper.seek(0)
+    lines = paper.read().splitlines()
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.console import printable
+from faceunlock.cli.console import Console, printable
 from faceunlock.cli.options import Session, command, default_command
 from faceunlock.errors import SettingsError
 
@@ -65,7 +65,7 @@ def forget(
     if (name is None) == (not everybody):
         raise SettingsError("usage", "say either a NAME or --all")
     if not yes:
-        _confirm(name or "everybody")
+        _confirm(session.console, name or "everybody")
     with session.unlock() as unlock:
         if name is None:
             count = unlock.forget_all()
@@ -76,8 +76,8 @@ def forget(
     session.console.answer(text, {"name": name, "forgotten": count})
 
 
-def _confirm(who: str) -> None:
+def _confirm(console: Console, who: str) -> None:
     if not sys.stdin.isatty():
         raise SettingsError("aborted", f"forgetting {who} needs a yes, and nobody is there to ask")
-    if not typer.confirm(f"Forget {who} for good?", err=True):
+    if not console.ask(f"Forget {who} for good?"):
         raise SettingsError("aborted", f"{who} was not forgotten")

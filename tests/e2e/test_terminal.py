@@ -1,0 +1,264 @@
+"""What belongs to any good program: usage, pipes, signals, permissions, completion, a quick start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HEAVY = (
+    "torch",
+    "torchvision",
+    "facenet_pytorch",
+    "onnxruntime",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "skimage",
+)
+
+
+def test_without_arguments_the_help_goes_to_stderr(faceunlock):
+    result = faceunlock()
+    assert result.code == 2 and result.stdout == ""
+    assert result.stderr == faceunlock("--help").stdout
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("enroll",), ("verify",), ("calibrate",), ("people",), ("people", "forget")]
+)
+def test_help_is_an_answer(faceunlock, words):
+    for option in ("--help", "-h"):
+        result = faceunlock(*words, option)
+        assert result.code == 0 and result.stderr == ""
+        assert result.stdout.startswith(f"Usage: {' '.join(('faceunlock', *words))} ")
+        assert "..." not in result.stdout.split("\n\n", 1)[1].replace("[ARGS]...", ""), "a text is cut"
+
+
+def test_version(faceunlock):
+    result = faceunlock("--version")
+    assert result.code == 0 and result.stdout.startswith("faceunlock ") and result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["frobnicate"], ""),
+        ([], ""),
+        (["people", "list"], "people"),
+        (["--home", "somewhere", "verify"], "verify"),
+        (["verify", "--frobnicate", "x.jpg"], "verify"),
+        (["verify", "a.jpg", "b.jpg"], "verify"),
+        (["verify", "a.jpg", "--threshold", "1.5"], "verify"),
+        (["verify", "a.jpg", "--threshold", "nan"], "verify"),
+        (["verify", "a.jpg", "--faces", "smallest"], "verify"),
+        (["enroll", "Eileen"], "enroll"),
+        (["enroll", "Eileen", "photos", "--min-photos", "1"], "enroll"),
+        (["enroll", "Eileen", "photos", "--add", "--replace"], "enroll"),
+        (["calibrate", "folder", "--target-fmr", "0"], "calibrate"),
+        (["calibrate", "folder", "--split", "0"], "calibrate"),
+        (["status", "--quiet", "--verbose"], "status"),
+        (["status", "--device", "tpu"], "status"),
+        (["people", "rename", "Eileen"], "people rename"),
+        (["models", "pull"], "models pull"),
+    ],
+)
+def test_usage_errors_are_documents_too(faceunlock, words, command):
+    for line in (["--json", *words], [*words, "--json"]):
+        result = faceunlock(*line)
+        assert result.code == 2
+        assert result.document["command"] == command
+        assert result.error["code"] == "usage" and result.error["message"]
+        assert result.error["hint"] == " ".join(f"See: faceunlock {command} --help".split())
+    if words:
+        text = faceunlock(*words)
+        assert (text.code, text.stdout, text.stderr) == (2, "", result.stderr)
+
+
+def test_a_photo_called_like_an_option_is_a_photo(enrolled):
+    result = enrolled("verify", "--", "--json")
+    assert result.code == 2 and result.stdout == "" and "[photo-not-found]" in result.stderr
+
+
+def test_errors_before_any_network(faceunlock, enrolled, pictures, tmp_path):
+    photo = pictures / "unseen.jpg"
+    cases = [
+        (faceunlock, ["verify", photo], "nobody-enrolled"),
+        (enrolled, ["verify", "x.jpg"], "photo-not-found"),
+        (enrolled, ["enroll", "New", tmp_path / "missing"], "photo-not-found"),
+        (enrolled, ["calibrate", tmp_path / "missing"], "photo-not-found"),
+        (enrolled, ["verify", photo, "--as", "Eileen", "--model", "vggface2"], "model-mismatch"),
+        (enrolled, ["enroll", "Eileen", photo, "--add", "--model", "vggface2"], "model-mismatch"),
+    ]
+    for program, words, slug in cases:
+        result = program(*words, "--json", "--quiet")
+        assert result.code == 2 and result.error["code"] == slug, result
+
+
+def test_folders_of_the_wrong_shape(faceunlock, pictures, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    enrolment = faceunlock("--model", "dlib", "enroll", "E", empty, "--json")
+    assert enrolment.code == 2 and enrolment.error["code"] == "too-few-photos"
+    for folder in (empty, pictures / "few"):
+        calibration = faceunlock("--model", "dlib", "calibrate", folder, "--json")
+        assert calibration.code == 2 and calibration.error["code"] == "bad-folder"
+
+
+def test_a_directory_that_others_can_write_is_refused(enrolled):
+    enrolled.home.chmod(0o777)
+    for words in (("people",), ("verify", "x.jpg"), ("people", "forget", "Eileen", "--yes")):
+        result = enrolled(*words, "--json")
+        assert result.code == 2 and result.error["code"] == "insecure-permissions"
+        assert str(enrolled.home) in result.error["message"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"this is no gallery", "cut", "middle"])
+def test_a_damaged_gallery_is_refused(enrolled, damage):
+    gallery = enrolled.home / "gallery.db"
+    whole = gallery.read_bytes()
+    if damage == "cut":
+        damage = whole[: len(whole) // 2]
+    elif damage == "middle":
+        damage = whole[:5000] + bytes(byte ^ 255 for byte in whole[5000:])
+    gallery.write_bytes(damage)
+    result = enrolled("people", "--json")
+    assert result.code == 2 and result.error["code"] == "gallery-damaged"
+    assert "gallery.db" in result.error["message"]
+    assert gallery.read_bytes() == damage, "what cannot be understood is left alone"
+
+
+def test_quiet_leaves_only_errors_on_stderr(enrolled):
+    assert enrolled("people", "--quiet").stderr == ""
+    failed = enrolled("-q", "people", "show", "Nobody")
+    assert failed.code == 2 and failed.stderr.startswith("faceunlock: ") and failed.stdout == ""
+
+
+def test_ctrl_c_changes_nothing(enrolled, pictures, people_of):
+    before = people_of(enrolled)
+    with subprocess.Popen(
+        enrolled.command("-v", "--json", "enroll", "Grace", *[pictures / "photos"] * 20),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=enrolled.environment(),
+    ) as process:
+        # Until the networks are being loaded or run, that is well inside the command.
+        _wait_for(lambda: b"libtorch" in Path(f"/proc/{process.pid}/maps").read_bytes())
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate()
+    assert process.returncode == 130
+    assert b"[interrupted]" in stderr and b"Traceback" not in stderr
+    assert stdout.count(b"\n") == 1 and b'"interrupted"' in stdout
+    assert people_of(enrolled) == before
+
+
+def _wait_for(condition):
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+@pytest.mark.parametrize(
+    "words", [["models"], ["--help"], ["models", "--json"], ["people", "show", "Nobody", "--json"]]
+)
+def test_a_reader_that_has_gone_is_no_answer_but_no_traceback_either(enrolled, words):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        enrolled.command(*words),
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=enrolled.environment(),
+        check=False,
+    )
+    os.close(write)
+    assert done.returncode == 2, "1 would mean no"
+    assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_answer_that_cannot_be_written_is_an_error(enrolled):
+    for words in (["models"], ["people", "--json"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                enrolled.command(*words),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=enrolled.environment(),
+                check=False,
+            )
+        assert done.returncode == 2
+        assert b"[file-unwritable]" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_closed_streams_do_not_matter(enrolled):
+    line = " ".join(["exec", sys.executable, "-m faceunlock", "$1 >&- 2>&- <&-"])
+    for words, code in (("people", 0), ("verify -", 2), ("frobnicate", 2)):
+        shell = ["sh", "-c", line.replace("$1", words)]
+        assert subprocess.run(shell, env=enrolled.environment(), check=False).returncode == code
+
+
+def test_a_bug_never_looks_like_a_no(enrolled, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import faceunlock.settings as s\ndef broken(*_): raise ZeroDivisionError\ns.locate = broken\n"
+    )
+    done = subprocess.run(
+        enrolled.command("people"),
+        capture_output=True,
+        env=enrolled.environment({"PYTHONPATH": str(tmp_path)}),
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"ZeroDivisionError" in done.stderr and b"bug in faceunlock" in done.stderr
+
+
+def test_completion(faceunlock):
+    script = faceunlock(
+        "--show-completion", "bash", env={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    )
+    assert script.code == 0 and "_FACEUNLOCK_COMPLETE=complete_bash" in script.stdout
+    words = {"_FACEUNLOCK_COMPLETE": "complete_bash", "COMP_WORDS": "faceunlock ca", "COMP_CWORD": "1"}
+    assert faceunlock(env=words).stdout.split() == ["calibrate"]
+    words |= {"COMP_WORDS": "faceunlock people re", "COMP_CWORD": "2"}
+    assert faceunlock(env=words).stdout.split() == ["rename"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["enroll", "--help"],
+        ["people"],
+        ["people", "show", "Nobody"],
+        ["models"],
+        ["status"],
+        ["frobnicate"],
+        ["verify", "missing.jpg"],
+        ["enroll", "New", "missing"],
+        ["verify", "missing.jpg", "--as", "Nobody"],
+    ],
+)
+def test_what_needs_no_network_loads_none(enrolled, words):
+    probe = (
+        "import sys; from faceunlock.cli import run; run(sys.argv[1:]);"
+        "print('loaded:', *(m for m in sys.modules if '.' not in m), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, *words],
+        capture_output=True,
+        text=True,
+        env=enrolled.environment(),
+        check=False,
+    )
+    loaded = set(done.stderr.rpartition("loaded: ")[2].split())
+    assert "faceunlock" in loaded
+    assert not loaded.intersection(HEAVY)
+    if "--help" in words:
+        assert "numpy" not in loaded
