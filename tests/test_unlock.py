@@ -277,12 +277,14 @@ def test_a_probe_need_not_be_good_enough_to_learn_from(unlock, ada, tmp_path):
 @pytest.mark.parametrize("name", ["Ada", None])
 def test_a_template_made_by_something_else_is_not_compared(open_home, ada, change, words, name):
     open_home().enroll("Ada", ada)
-    other = open_home(embedder=FakeEmbedder(replace(IDENTITY, **change)))
+    detector = FakeDetector()
+    other = open_home(detector=detector, embedder=FakeEmbedder(replace(IDENTITY, **change)))
     with pytest.raises(GalleryError, match=words) as caught:
         other.verify(ada / "0.png", name)
     assert caught.value.slug == "model-mismatch"
     assert "--replace" in caught.value.hint and "'Ada'" in caught.value.hint
-    assert slug_of(other.enroll, "Ada", ada, add=True) == "model-mismatch"
+    assert slug_of(other.enroll, "Ada", ada, add=True, kind=GalleryError) == "model-mismatch"
+    assert detector.calls == 0
     assert other.enroll("Ada", ada, replace=True).saved
     assert other.verify(ada / "0.png", name).decision.match
 
