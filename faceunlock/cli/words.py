@@ -62,7 +62,8 @@ def threshold_meaning(calibration: Calibration, point: OperatingPoint | None) ->
         return "not calibrated: the error rate of this threshold is not known"
     measured = calibration.fmr
     evidence = (
-        f"{measured.errors:,} false matches in {measured.trials:,} comparisons, {measured.people:,} people, "
+        f"{measured.errors:,} false {'match' if measured.errors == 1 else 'matches'} "
+        f"in {measured.trials:,} comparisons, {measured.people:,} people, "
         f"at most {probability(measured.upper)} with {100 * measured.confidence:.0f} % confidence"
     )
     source = "shipped, measured on" if calibration.status == "shipped" else "calibrated on"

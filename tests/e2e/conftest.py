@@ -88,7 +88,7 @@ class Program:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``few/`` photos of a person, ``more/`` with one known and one new; ``unseen``, ``stranger``, ``flower``.
+    """``few/`` photos of a person, ``more/`` with a new one; ``unseen``, ``stranger`` and ``flower``.
 
     ``photos/`` holds all of that person.
     """

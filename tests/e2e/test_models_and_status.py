@@ -100,6 +100,12 @@ def test_home_may_be_named_on_the_command_line(enrolled, faceunlock):
         assert "people      1: Eileen\n" in faceunlock(*words).stdout
 
 
+def test_an_option_after_the_command_wins(faceunlock):
+    result = faceunlock("--model", "vggface2", "status", "--model", "dlib", "--json")
+    assert result.data["model"]["id"] == "dlib"
+    assert faceunlock("--model", "vggface2", "status", "--json").data["model"]["id"] == "vggface2"
+
+
 def test_settings_come_from_file_and_environment_and_are_checked(faceunlock):
     faceunlock.home.mkdir(mode=0o700)
     (faceunlock.home / "config.toml").write_text("min_photos = 7\n")

@@ -1,0 +1,210 @@
+"""``docs/cli.md`` says what the program does: everything, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import EnumType
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer
+
+from faceunlock import cli
+from faceunlock.cli.transfer import PASSPHRASE_VARIABLE
+from faceunlock.errors import SLUGS
+from faceunlock.settings import SETTINGS
+
+# The program is asked through its own description of itself, which is what `--help` prints.
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+
+
+@dataclass(frozen=True)
+class Section:
+    """The text below a heading, and its tables by the word in the first cell of their heading."""
+
+    text: str
+
+    def rows(self, kind):
+        rows, inside = [], False
+        for line in self.text.splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+            if not cells or set(cells[0]) <= {"-"}:
+                inside = inside and bool(cells)
+            elif inside:
+                rows.append(cells)
+            else:
+                inside = cells[0] == kind
+        return rows
+
+    def first_cells(self, kind):
+        return [cells[0].strip("`") for cells in self.rows(kind)]
+
+    def options(self, kind="option"):
+        return {name for cells in self.rows(kind) for name in re.findall(r"`(-[^`]+)`", cells[0])}
+
+
+@cache
+def sections():
+    parts = re.split(r"^#{2,3} (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {title: Section(text) for title, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def commands(command=None, words=("faceunlock",)):
+    """Every command of the application with its words."""
+    command = command or typer.main.get_command(cli.app)
+    if len(words) > 1:
+        yield " ".join(words), command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, (*words, name))
+
+
+COMMANDS = dict(commands())
+COMMON = sections()["Options of every command"]
+
+
+def parameters(command, kind):
+    return [parameter for parameter in command.params if parameter.param_type_name == kind]
+
+
+def option_names(command):
+    names = {
+        name for option in parameters(command, "option") for name in (*option.opts, *option.secondary_opts)
+    }
+    return names | {"--help", "-h"}
+
+
+def test_every_command_has_a_section_and_every_section_a_command():
+    documented = {title for title in sections() if title.startswith("faceunlock ")}
+    assert documented == set(COMMANDS)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_options_and_arguments_of_a_command(words):
+    section, command = sections()[words], COMMANDS[words]
+    assert section.options() | COMMON.options() == option_names(command)
+    assert not section.options() & COMMON.options()
+    assert section.first_cells("argument") == [
+        argument.metavar for argument in parameters(command, "argument")
+    ]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_what_the_prose_mentions_exists(words):
+    section, command = sections()[words], COMMANDS[words]
+    mentioned = set(re.findall(r"`(--[a-z-]+)", section.text))
+    assert mentioned <= option_names(command)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_choices_are_named(words):
+    for option in parameters(COMMANDS[words], "option"):
+        kind = option.type_descriptor.annotation
+        choices = kind if isinstance(kind, EnumType) else ()
+        texts = [
+            row[1]
+            for section in (sections()[words], COMMON)
+            for row in section.rows("option")
+            if f"`{option.opts[0]}`" in row[0]
+        ]
+        assert len(texts) == 1
+        for choice in choices:
+            assert f"`{choice}`" in texts[0]
+
+
+def test_options_of_the_program_itself():
+    root = typer.main.get_command(cli.app)
+    assert COMMON.options() | COMMON.options("root option") == option_names(root)
+
+
+def test_exit_codes():
+    codes = {cli.EXIT_DONE, cli.EXIT_NO, cli.EXIT_COULD_NOT, cli.EXIT_INTERRUPTED}
+    assert sections()["Promises"].first_cells("exit code") == [str(code) for code in sorted(codes)]
+
+
+def test_slugs():
+    rows = {cells[0].strip("`"): cells[1:] for cells in sections()["Slugs"].rows("slug")}
+    assert rows == {name: ["yes" if slug.retryable else "no", slug.meaning] for name, slug in SLUGS.items()}
+
+
+def test_settings():
+    rows = {cells[0].strip("`"): cells[1:] for cells in sections()["Settings"].rows("setting")}
+    assert rows == {
+        key: [_default(setting), _range(setting), setting.meaning] for key, setting in SETTINGS.items()
+    }
+
+
+def _default(setting):
+    return "empty" if setting.default == "" else f"`{setting.default}`"
+
+
+def _range(setting):
+    if setting.choices:
+        return ", ".join(f"`{choice}`" for choice in setting.choices)
+    return "any text" if isinstance(setting.default, str) else f"{setting.low:g} to {setting.high:g}"
+
+
+def test_environment_variables_are_those_that_the_source_names():
+    source = "".join(path.read_text() for path in Path(cli.__file__).parents[1].rglob("*.py"))
+    named = set(re.findall(r"[\"']FACEUNLOCK_([A-Z]+)[\"']", source))
+    documented = set(sections()["Environment variables"].first_cells("variable"))
+    assert documented == {f"FACEUNLOCK_{name}" for name in named}
+    assert PASSPHRASE_VARIABLE in documented and "FACEUNLOCK_HOME" in documented
+
+
+def fields(title):
+    return set(sections()[title].first_cells("field"))
+
+
+def held(data, title):
+    """Hold the fields of a document to a table of the page."""
+    assert set(data) == fields(title), title
+    return data
+
+
+def test_json_of_people_and_photos(faceunlock, ada, monkeypatch, tmp_path):
+    enrolment = held(faceunlock.data("enroll", "Ada", ada), "faceunlock enroll")
+    held(enrolment["left_out"][0], "Part: photo left out")
+    held(enrolment["model"], "Part: embedding model")
+
+    verification = held(faceunlock.data("verify", ada / "0.png"), "faceunlock verify")
+    held(verification["quality"], "Part: quality")
+
+    listing = held(faceunlock.data("people"), "faceunlock people")
+    held(listing["people"][0], "Part: person")
+    held(faceunlock.data("people", "show", "ada"), "faceunlock people show")
+    held(faceunlock.data("people", "rename", "ada", "Ada"), "faceunlock people rename")
+
+    monkeypatch.setenv("FACEUNLOCK_PASSPHRASE", "correct horse")
+    held(faceunlock.data("export", tmp_path / "moved"), "faceunlock export")
+    held(faceunlock.data("import", tmp_path / "moved"), "faceunlock import")
+    held(faceunlock.data("people", "forget", "Ada", "--yes"), "faceunlock people forget")
+
+
+def test_json_of_models_and_status(faceunlock, ada):
+    listing = held(faceunlock.data("models"), "faceunlock models")
+    model = held(listing["models"][0], "Part: model")
+    held(model["threshold"], "Part: threshold")
+    held(faceunlock.data("models", "pull", "dlib"), "faceunlock models pull")
+    held(faceunlock.data("models", "verify"), "faceunlock models verify")
+    status = held(faceunlock.data("status"), "faceunlock status")
+    assert set(status["settings"]) == set(SETTINGS)
+
+
+def test_json_of_calibrate(faceunlock, test_folder):
+    folder, strangers = test_folder
+    words = ("calibrate", folder, "--impostors", strangers, "--target-fmr", "0.2", "--allow-lower")
+    data = held(faceunlock.data(*words), "faceunlock calibrate")
+    assert data["saved"] is True
+    held(data["failures"][0], "Part: photo left out")
+    held(data["fmr"], "Part: rate")
+    for kind in ("lowest_genuine", "highest_impostor"):
+        held(data[kind][0], "Part: pair")
+
+
+def test_json_of_demo(faceunlock):
+    data = held(faceunlock.data("demo"), "faceunlock demo")
+    assert [set(step) for step in data["steps"]] == [{"command", "exit_code", "data"}] * 4
+    assert [step["exit_code"] for step in data["steps"]] == [0, 0, 1, 2]
+    assert set(data["steps"][-1]["data"]) == {"code", "message"}

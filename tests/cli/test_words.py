@@ -1,0 +1,130 @@
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from faceunlock.calibration import Calibration, OperatingPoint
+from faceunlock.cli import words
+from faceunlock.error_rates import Method, Rate
+from faceunlock.faces import Quality
+from faceunlock.matching import Decision, ModelIdentity
+from faceunlock.outcomes import Verification
+from faceunlock.transfer import ImportSummary
+
+IDENTITY = ModelIdentity("dlib", "a" * 64, "dlib-1", 128)
+ONE_SIDED = Rate(2, 4000, 60, 0.0, 0.0016, 0.95, "clopper-pearson", True)
+TWO_SIDED = Rate(12, 400, 8, 0.0155, 0.0518, 0.95, "clopper-pearson-people", False)
+NO_TRIALS = Rate(0, 0, 0, 0.0, 1.0, 0.95, "clopper-pearson", True)
+
+
+def made(status="shipped", fmr=ONE_SIDED):
+    return Calibration(
+        model="dlib",
+        weights_sha256="a" * 64,
+        preprocessing="dlib-1",
+        threshold=0.9,
+        target_fmr=2e-3,
+        status=status,
+        data="LFW",
+        created="2026-01-02T03:04:05Z",
+        people=60,
+        photos=300,
+        fmr=fmr,
+        fnmr=TWO_SIDED if fmr else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1.0, "100 %"),
+        (0.5, "50 %"),
+        (0.0123, "1.23 %"),
+        (0.001, "0.1 %"),
+        (0.00099, "9.9e-04"),
+        (1e-9, "1.0e-09"),
+    ],
+)
+def test_probabilities_are_readable_at_any_size(value, text):
+    assert words.probability(value) == text
+
+
+def test_a_rate_is_never_told_alone():
+    assert words.rate(ONE_SIDED) == (
+        "5.0e-04 (2 of 4,000, 60 people; at most 0.16 % with 95 % confidence, "
+        "Clopper-Pearson over comparisons)"
+    )
+    assert words.rate(TWO_SIDED) == (
+        "3 % (12 of 400, 8 people; 95 % interval 1.55 % to 5.18 %, Clopper-Pearson over people)"
+    )
+    assert words.rate(NO_TRIALS) == "cannot tell (no comparisons)"
+
+
+def point(candidates=1, supported=True, fmr=1e-3):
+    return OperatingPoint(0.9, candidates, supported, fmr)
+
+
+def test_what_a_threshold_means_depends_on_where_it_comes_from():
+    assert "nothing is known" in words.threshold_meaning(made(), None)
+    uncalibrated = replace(made("not-calibrated", None), target_fmr=None)
+    assert words.threshold_meaning(uncalibrated, point(fmr=None)).startswith("not calibrated: ")
+    shipped = words.threshold_meaning(made(), point())
+    assert shipped.startswith(
+        "FMR 5.0e-04: 2 false matches in 4,000 comparisons, 60 people, at most 0.16 % with 95 % "
+    )
+    assert shipped.endswith("shipped, measured on LFW")
+    assert words.threshold_meaning(made("calibrated"), point()).endswith("calibrated on LFW")
+    among = words.threshold_meaning(made(), point(5))
+    assert among.startswith("among 5 people, FMR target 0.1 % per search; one against one: 2 false matches")
+    beyond = words.threshold_meaning(made(), point(5, supported=False))
+    assert beyond == "among 5 people: more than the 4,000 comparisons behind the threshold can support"
+
+
+def answer(match, candidates=1, **quality):
+    decision = Decision(match, "Ada", 0.95 if match else 0.8, 0.9, candidates)
+    measured = Quality(**({"size": 80.0, "sharpness": 20.0, "brightness": 120.0} | quality))
+    return Verification(decision, IDENTITY, made(), point(candidates), measured, ())
+
+
+def test_an_answer_is_one_line_with_its_numbers():
+    assert words.verification(answer(True)).startswith(
+        "yes: Ada, similarity 0.9500 >= threshold 0.9000 (FMR "
+    )
+    assert words.verification(answer(False)).startswith("no: Ada, similarity 0.8000 < threshold 0.9000 (FMR ")
+    assert words.verification(answer(False, 3)).startswith("no: closest Ada, similarity 0.8000 < ")
+    assert words.verification(answer(True, 3)).startswith("yes: Ada, ")
+
+
+def test_a_no_from_a_poor_photo_says_so():
+    poor = {"sharpness": 1.0, "brightness": 10.0}
+    assert words.verification_notes(answer(True, **poor), 2.0, 30) == []
+    assert words.verification_notes(answer(False), 2.0, 30) == []
+    dark, blurred = words.verification_notes(answer(False, **poor), 2.0, 30)
+    assert "dark" in dark and "blurred" in blurred
+    others = replace(answer(True), not_compared=("Bob", "Cyd"))
+    assert words.verification_notes(others, 2.0, 30) == [
+        "Not compared, because enrolled with something else than dlib: Bob, Cyd"
+    ]
+
+
+def test_an_import_tells_what_became_of_everybody():
+    nothing = ImportSummary((), (), (), (), (), ())
+    assert words.imported(nothing) == "Import: the file holds nothing new."
+    much = ImportSummary(
+        added=("Ada",),
+        replaced=("Bob",),
+        skipped=("Cyd",),
+        identical=("Dan",),
+        calibrations_added=(IDENTITY,),
+        calibrations_kept=(replace(IDENTITY, model="vggface2"),),
+    )
+    assert words.imported(much) == (
+        "Import: added Ada; replaced Bob; kept yours of Cyd; already here: Dan; "
+        "took the calibration of dlib; kept your calibration of vggface2."
+    )
+
+
+def test_every_method_of_an_interval_has_words():
+    assert set(words.METHODS) == set(get_args(Method))
+    assert len(set(words.METHODS.values())) == len(words.METHODS)
