@@ -1,7 +1,7 @@
 """Ask pip-audit about the installed versions of the direct dependencies.
 
-Fails on a known vulnerability. Where the advisory data cannot be reached, it says so and goes on: no network is no
-vulnerability, but it is no clean bill of health either.
+Fails on a known vulnerability. Where the advisory data cannot be reached, it says so and goes on: no network is
+no vulnerability, but no clean bill of health either.
 """
 
 import re
@@ -37,7 +37,10 @@ def main() -> int:
         requirements.flush()
         command = ["-m", "pip_audit", "-r", requirements.name, "--no-deps", "--disable-pip"]
         done = subprocess.run(
-            [sys.executable, *command, "--progress-spinner", "off"], capture_output=True, text=True, check=False
+            [sys.executable, *command, "--progress-spinner", "off"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     output = done.stdout + done.stderr
     unreached = sum(word in line for line in output.splitlines() for word in UNREACHABLE[:1])
@@ -45,7 +48,8 @@ def main() -> int:
         print(output)
         return 1
     if unreached or any(word in output for word in UNREACHABLE):
-        print(f"{unreached or len(pins)} of {len(pins)} direct dependencies not audited: no advisory data within reach")
+        missed = unreached or len(pins)
+        print(f"{missed} of {len(pins)} direct dependencies not audited: no advisory data within reach")
         return 0
     print(f"{len(pins)} direct dependencies: no known vulnerabilities" if done.returncode == 0 else output)
     return done.returncode

@@ -1,4 +1,4 @@
-"""Damaged, odd and hostile files through `enroll` and `verify`: an answer or a clear error, never a traceback.
+"""Damaged, odd and hostile files through `enroll` and `verify`: an answer or a clear error.
 
 Run: python benchmarks/bad_photos.py
 
@@ -35,7 +35,10 @@ def main() -> None:
     tracebacks = sum(entry["traceback"] for entry in rows)
     strange = sum(entry["exit_codes"][0] not in (1, 2) or entry["exit_codes"][1] != 2 for entry in rows)
     print(f"{len(rows)} files, {tracebacks} tracebacks, {strange} unexpected exit codes")
-    save("bad-photos", {"files": len(rows), "tracebacks": tracebacks, "unexpected_exit_codes": strange, "rows": rows})
+    save(
+        "bad-photos",
+        {"files": len(rows), "tracebacks": tracebacks, "unexpected_exit_codes": strange, "rows": rows},
+    )
 
 
 def row(path: Path, home: Path) -> dict:
@@ -68,7 +71,17 @@ def reason(run: dict) -> str:
 
 def faceunlock(*arguments: str, home: Path) -> dict:
     """Run the real program."""
-    command = [sys.executable, "-m", "faceunlock", *arguments, "--json", "--home", str(home), "--model", "dlib"]
+    command = [
+        sys.executable,
+        "-m",
+        "faceunlock",
+        *arguments,
+        "--json",
+        "--home",
+        str(home),
+        "--model",
+        "dlib",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120, check=False)
     return {"exit_code": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 

@@ -20,7 +20,8 @@ from faceunlock.embedders import load_embedder
 from faceunlock.errors import PhotoError
 from faceunlock.faces import choose_subject, measure_quality
 from faceunlock.photos import read_photo
-from faceunlock.settings import locate
+from faceunlock.runtime import choose_engine
+from faceunlock.settings import load_settings, locate
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -95,7 +96,9 @@ def embed_photos(paths: list[Path], name: str, model: str, rule: str = "central"
             if str(stored["key"]) == key:
                 parts = [stored[part] for part in ("embeddings", "acquired", "refused", "quality")]
                 return Embedded(*parts, [str(reason) for reason in stored["reasons"]])
-    detector, embedder = load_detector("auto"), load_embedder(model, cache=locate().cache, device="auto")
+    cache = locate().cache
+    engine = choose_engine("auto", cache, runtime=load_settings(locate().config).runtime, photos=len(paths))
+    detector, embedder = load_detector(engine), load_embedder(model, cache=cache, engine=engine)
     dimension = embedder.identity.dimension
     result = Embedded(
         np.zeros((len(paths), dimension), dtype=np.float32),

@@ -2,8 +2,9 @@
 
 Run: python benchmarks/killed_enrolments.py [--kills 200] [--seed 0]
 
-Every run is the real program, ended by SIGKILL at a random moment of the time that an undisturbed run takes. After each the
-gallery must open; who was reported enrolled must be there, who was being enrolled wholly there or wholly absent.
+Every run is the real program, ended by SIGKILL at a random moment of the time that an undisturbed run takes.
+Afterwards the gallery must open; who was reported enrolled must be there, who was being enrolled wholly there
+or wholly absent.
 Half of the kills fall into the last tenth of the run, where the gallery is written.
 """
 
@@ -44,10 +45,13 @@ def main() -> None:
         usual = [undisturbed(photos, home, f"first{i}") for i in range(3)]
         duration = statistics.median(usual)
         moments = [
-            duration * (rng.uniform(0, 1.05) if i % 2 else rng.uniform(0.9, 1.05)) for i in range(arguments.kills)
+            duration * (rng.uniform(0, 1.05) if i % 2 else rng.uniform(0.9, 1.05))
+            for i in range(arguments.kills)
         ]
         with ThreadPoolExecutor(WORKERS) as pool:
-            reported = list(pool.map(lambda i: killed(photos, home, f"person{i}", moments[i]), range(arguments.kills)))
+            reported = list(
+                pool.map(lambda i: killed(photos, home, f"person{i}", moments[i]), range(arguments.kills))
+            )
         there = check(home)
         promised = {f"first{i}" for i in range(3)} | {f"person{i}" for i, done in enumerate(reported) if done}
         leftovers_before = sorted(path.name for path in home.iterdir() if path.is_file())

@@ -13,6 +13,7 @@ from PIL import Image
 
 from faceunlock.embedders import load_embedder
 from faceunlock.faces import Face
+from faceunlock.runtime import Engine
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "embedders" / "golden"
 LANDMARKS = ((205.0, 101.7), (246.8, 103.7), (224.7, 129.0), (201.7, 139.2), (245.3, 141.9))
@@ -24,7 +25,9 @@ def main() -> None:
     if package is None or package.origin is None:
         raise SystemExit("scikit-image is not installed")
     photo = np.asarray(Image.open(Path(package.origin).parent / "data" / "astronaut.png").convert("RGB"))
-    embedder = load_embedder("dlib", cache=Path("/nonexistent"), device="cpu")
+    embedder = load_embedder(
+        "dlib", cache=Path("/nonexistent"), engine=Engine("torch", "cpu", Path("/nonexistent"))
+    )
     crop = embedder.crop(photo, Face((181.05, 62.16, 267.75, 172.05), LANDMARKS, 1.0))
     golden = {
         "weights_sha256": embedder.identity.weights_sha256,

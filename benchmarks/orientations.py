@@ -19,6 +19,7 @@ from faceunlock.acquisition import Acquisition
 from faceunlock.demonstration import PERSON, STRANGER, inside
 from faceunlock.detectors import load_detector
 from faceunlock.embedders import load_embedder
+from faceunlock.runtime import choose_engine
 from faceunlock.settings import locate
 
 # The stored picture that a viewer must undo: the inverse of what each EXIF value asks for.
@@ -40,8 +41,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="dlib")
     arguments = parser.parse_args()
-    embedder = load_embedder(arguments.model, cache=locate().cache, device="cpu")
-    acquisition = Acquisition(load_detector("cpu"), embedder)
+    engine = choose_engine("cpu", locate().cache)
+    embedder = load_embedder(arguments.model, cache=engine.cache, engine=engine)
+    acquisition = Acquisition(load_detector(engine), embedder)
     sources = {
         "phone photo (14 megapixels)": collection() / "timing" / "14mp.jpg",
         "astronaut": inside(*PERSON),

@@ -87,7 +87,14 @@ def verify(unlock: FaceUnlock, probe: Path, name: str | None) -> dict:
     try:
         decision = unlock.verify(probe, name).decision
     except FaceUnlockError as error:
-        return {"owner": owner, "name": name, "match": None, "similarity": None, "threshold": None, "error": error.slug}
+        return {
+            "owner": owner,
+            "name": name,
+            "match": None,
+            "similarity": None,
+            "threshold": None,
+            "error": error.slug,
+        }
     return {
         "owner": owner,
         "name": decision.name,

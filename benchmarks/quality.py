@@ -20,6 +20,7 @@ from faceunlock.detectors import load_detector
 from faceunlock.embedders import load_embedder
 from faceunlock.faces import Quality, choose_subject, measure_quality
 from faceunlock.photos import find_photos, read_photo
+from faceunlock.runtime import choose_engine
 from faceunlock.settings import load_settings, locate
 
 BLURS = (1, 2, 3, 4, 6, 8)
@@ -54,8 +55,8 @@ def main() -> None:
 
 def spoiled(paths: list[Path], settings) -> list[dict]:
     """Blur and darken photos; say how many are refused, and what the spoiling costs in similarity."""
-    detector = load_detector("cpu")
-    embedder = load_embedder("dlib", cache=locate().cache, device="cpu")
+    engine = choose_engine("cpu", locate().cache)
+    detector, embedder = load_detector(engine), load_embedder("dlib", cache=engine.cache, engine=engine)
     rows = []
     loaded = []
     for path in paths:
@@ -86,7 +87,9 @@ def spoil(image: Image.Image, face: float, kind: str, amount: float) -> Image.Im
 
 def row(kind: str, amount: float, qualities: list[Quality], cosines: list[float], settings) -> dict:
     """Return one line of the result."""
-    refused = sum(q.sharpness < settings.min_sharpness or q.brightness < settings.min_brightness for q in qualities)
+    refused = sum(
+        q.sharpness < settings.min_sharpness or q.brightness < settings.min_brightness for q in qualities
+    )
     return {
         "kind": kind,
         "amount": amount,

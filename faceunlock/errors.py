@@ -125,6 +125,10 @@ SLUGS: dict[str, Slug] = {
         "The demonstration gave another answer than it should.",
         "Reinstall faceunlock; if that does not help, report it with the output of faceunlock status --json.",
     ),
+    "conversion-failed": Slug(
+        "The network converted for ONNX Runtime does not answer like the original.",
+        'Set runtime = "torch" in the config file, or FACEUNLOCK_RUNTIME=torch.',
+    ),
     "device-unavailable": Slug(
         "The device that was asked for is not there.", "Use --device auto or --device cpu."
     ),

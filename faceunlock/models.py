@@ -14,6 +14,7 @@ from faceunlock.gallery import Gallery
 from faceunlock.matching import ModelIdentity
 from faceunlock.outcomes import ModelState
 from faceunlock.person import Person
+from faceunlock.runtime import Engine, choose_engine
 from faceunlock.settings import Locations, Settings
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ class Models:
             model_spec(model)
         self._gallery, self._cache, self._settings = gallery, locations.cache, settings
         self._model, self._device = model, device
-        self._detector, self._given = detector, embedder
-        self._loaded: dict[str, Embedder] = {}
+        self._given_detector, self._given = detector, embedder
+        self._detectors: dict[Engine, Detector] = {}
+        self._embedders: dict[tuple[str, Engine], Embedder] = {}
         self._on_download = on_download
 
     def states(self) -> tuple[ModelState, ...]:
@@ -170,7 +172,7 @@ class Models:
         return RECOMMENDED if weights.locate(MODELS[RECOMMENDED], self._cache) else None
 
     def acquisition(
-        self, person: Person | None = None, *, fetch: bool = False
+        self, person: Person | None = None, *, fetch: bool = False, photos: int = 1
     ) -> tuple[Acquisition, ModelIdentity]:
         """Return what turns photos into samples, and what makes its embeddings.
 
@@ -181,6 +183,8 @@ class Models:
             a network is loaded.
         fetch : bool
             Download the weights if they are not here.
+        photos : int
+            How many photos there are to look at: enough of them pay for starting a GPU.
 
         Raises
         ------
@@ -194,7 +198,7 @@ class Models:
         model = self._chosen(person)
         if person is not None and person.template.identity.model != model:
             raise mismatch(person, model)
-        detector, embedder = self._networks(model, fetch=fetch)
+        detector, embedder = self._networks(model, fetch=fetch, photos=photos)
         if person is not None and person.template.identity != embedder.identity:
             raise mismatch(person, model)
         acquisition = Acquisition(
@@ -224,23 +228,31 @@ class Models:
         )
         return EMBEDDED_DEFAULT
 
-    def _networks(self, model: str, *, fetch: bool) -> tuple[Detector, Embedder]:
-        embedder = self._given or self._loaded.get(model) or self._load(model, fetch=fetch)
-        if self._detector is None:
-            from faceunlock.detectors import load_detector
+    def _networks(self, model: str, *, fetch: bool, photos: int) -> tuple[Detector, Embedder]:
+        if self._given is not None and self._given_detector is not None:
+            return self._given_detector, self._given
+        engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
+        # The embedder first: it takes longest to open, and the detector is needed first.
+        embedder = self._given or self._embedder(model, engine, fetch=fetch)
+        return self._given_detector or self._detector(engine), embedder
 
-            self._detector = load_detector(self._device)
-        return self._detector, embedder
+    def _detector(self, engine: Engine) -> Detector:
+        from faceunlock.detectors import load_detector
 
-    def _load(self, model: str, *, fetch: bool) -> Embedder:
+        if engine not in self._detectors:
+            self._detectors[engine] = load_detector(engine)
+        return self._detectors[engine]
+
+    def _embedder(self, model: str, engine: Engine, *, fetch: bool) -> Embedder:
         from faceunlock.embedders import load_embedder
 
-        spec = model_spec(model)
-        if fetch and weights.find(spec, self._cache).status == "absent":
-            _log.warning("Fetching the weights of %s, %.0f MB, once", model, spec.size_bytes / 1e6)
-            self.pull(model)
-        self._loaded[model] = load_embedder(model, cache=self._cache, device=self._device)
-        return self._loaded[model]
+        if (model, engine) not in self._embedders:
+            spec = model_spec(model)
+            if fetch and weights.find(spec, self._cache).status == "absent":
+                _log.warning("Fetching the weights of %s, %.0f MB, once", model, spec.size_bytes / 1e6)
+                self.pull(model)
+            self._embedders[model, engine] = load_embedder(model, cache=self._cache, engine=engine)
+        return self._embedders[model, engine]
 
 
 def mismatch(person: Person, model: str) -> GalleryError:

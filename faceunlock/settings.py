@@ -104,6 +104,11 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "model": Setting("Model used when --model is not given; auto: the one the gallery uses.", "auto"),
     "device": Setting("Where networks run.", "auto", choices=("auto", "cpu", "cuda")),
+    "runtime": Setting(
+        "What runs networks; auto: ONNX Runtime on the processor, PyTorch on a GPU.",
+        "auto",
+        choices=("auto", "onnx", "torch"),
+    ),
     "max_megapixels": Setting("Larger photos are refused.", 100, low=1, high=1000),
     "min_face_pixels": Setting(
         "Shorter side of the smallest face box used, in pixels.", 40, low=20, high=400
@@ -125,6 +130,7 @@ class Settings:
 
     model: str
     device: str
+    runtime: str
     max_megapixels: int
     min_face_pixels: int
     min_sharpness: float

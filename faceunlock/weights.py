@@ -132,23 +132,39 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
         ``weights-missing``; ``weights-corrupt`` if size, checksum or content are not as recorded;
         ``insecure-permissions`` if others could have written the weights.
     """
+    state, sha256 = _trusted(spec, cache)
+    data = _read_trusted(spec, cache, state)
+    if isinstance(spec.weights, Bundled):
+        from faceunlock.embedders.dlib_format import parse
+
+        return Weights(parse(data), sha256)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as parse_safetensors
+
+    try:
+        return Weights(parse_safetensors(data), sha256)
+    except SafetensorError as error:
+        raise corrupt(spec, str(error)) from error
+
+
+def trusted_sha256(spec: ModelSpec, cache: Path) -> str:
+    """Return the checksum that templates record, if the weights are here; reads no weights.
+
+    Raises
+    ------
+    ModelError
+        ``weights-missing`` or ``weights-corrupt``.
+    """
+    return _trusted(spec, cache)[1]
+
+
+def _trusted(spec: ModelSpec, cache: Path) -> tuple[WeightsState, str]:
     state = find(spec, cache)
     if state.status == "absent":
         raise _missing(spec)
     if state.status == "corrupt" or state.sha256 is None:
         raise corrupt(spec, state.problem or "their checksum is not recorded")
-    data = _read_trusted(spec, cache, state)
-    if isinstance(spec.weights, Bundled):
-        from faceunlock.embedders.dlib_format import parse
-
-        return Weights(parse(data), state.sha256)
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as parse_safetensors
-
-    try:
-        return Weights(parse_safetensors(data), state.sha256)
-    except SafetensorError as error:
-        raise corrupt(spec, str(error)) from error
+    return state, state.sha256
 
 
 def can_fetch(spec: ModelSpec, mirror: str | None = None, timeout: float = 3.0) -> bool:

@@ -23,12 +23,12 @@ def loaded(monkeypatch):
     """Stand-ins for every model and the detector; the list says which were loaded."""
     names = []
 
-    def load_embedder(model, *, cache, device):
+    def load_embedder(model, *, cache, engine):
         names.append(model)
         return FakeEmbedder(replace(IDENTITY, model=model))
 
     monkeypatch.setattr("faceunlock.embedders.load_embedder", load_embedder)
-    monkeypatch.setattr("faceunlock.detectors.load_detector", lambda device: FakeDetector())
+    monkeypatch.setattr("faceunlock.detectors.load_detector", lambda engine: FakeDetector())
     return names
 
 

@@ -20,6 +20,7 @@ from faceunlock import download, weights, weights_cache
 from faceunlock.embedders import load_embedder
 from faceunlock.embedders.facenet_network import make_network
 from faceunlock.embedders.registry import Bundled, model_spec
+from faceunlock.runtime import Engine
 
 CASIA = model_spec("casia-webface")
 VGGFACE2 = model_spec("vggface2")
@@ -91,7 +92,7 @@ def test_download_convert_load_embed(cache, published):
     assert not any(name.startswith("logits") for name in loaded.arrays)
     np.testing.assert_array_equal(loaded.arrays["last_linear.weight"], original["last_linear.weight"].numpy())
 
-    embedder = load_embedder("casia-webface", cache=cache, device="cpu")
+    embedder = load_embedder("casia-webface", cache=cache, engine=Engine("torch", "cpu", cache))
     crops = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
     reference = make_network().eval()
     reference.load_state_dict({name: original[name] for name in reference.state_dict()})
@@ -427,7 +428,7 @@ def test_the_real_vggface2_tells_faces_apart():
     cache = Path(os.environ.get("FACEUNLOCK_CACHE_DIR") or user_cache_path("faceunlock"))
     if weights.locate(VGGFACE2, cache) is None:
         pytest.skip("needs the weights of vggface2 in the cache (faceunlock models pull vggface2)")
-    embedder = load_embedder("vggface2", cache=cache, device="cpu")
+    embedder = load_embedder("vggface2", cache=cache, engine=Engine("torch", "cpu", cache))
     folder = Path(find_spec("skimage").origin).parent / "data"
     photo = np.asarray(Image.open(folder / "astronaut.png").convert("RGB"))
     face = embedder.crop(photo, Face((181.05, 62.16, 267.75, 172.05), (), 1.0))

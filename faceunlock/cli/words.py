@@ -217,11 +217,11 @@ def _weights(state: WeightsState, expected: int) -> str:
 
 
 def models(states: Sequence[ModelState]) -> list[str | Table]:
-    """Return the table of models, and their licences."""
+    """Return the table of models, and below it what is too long for a table."""
     from faceunlock.embedders.registry import MODELS
 
     rows = []
-    licences = []
+    details = []
     for state in states:
         spec = MODELS[state.model]
         rows.append(
@@ -231,14 +231,16 @@ def models(states: Sequence[ModelState]) -> list[str | Table]:
                 _weights(state.weights, spec.size_bytes),
                 spec.dimension,
                 f"{state.calibration.threshold:.4f}",
-                _origin(state.calibration),
             )
         )
-        licences.append(
-            f"{state.model}: {spec.network}; weights {spec.licence}; trained on {spec.training_data}"
-        )
-    listing = table("id", "weights", "size", "dimension", "threshold", "where it comes from", rows=rows)
-    return [listing, "", *licences]
+        details += [
+            "",
+            f"{state.model}: {spec.network}",
+            f"  threshold  {_origin(state.calibration)}",
+            f"  licence    {spec.licence}",
+            f"  trained on {spec.training_data}",
+        ]
+    return [table("id", "weights", "size", "dimension", "threshold", rows=rows), *details]
 
 
 def _origin(calibration: Calibration) -> str:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
+from faceunlock.errors import ModelError
 from faceunlock.faces import Face, RGBImage
+from faceunlock.runtime import Engine, Recipe
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Detector(Protocol):
@@ -15,22 +23,53 @@ class Detector(Protocol):
         ...
 
 
-def load_detector(device: str = "cpu") -> Detector:
-    """Return the MTCNN detector with its networks on a device.
+def load_detector(engine: Engine) -> Detector:
+    """Return the MTCNN detector; its networks may still be on the way.
 
     Parameters
     ----------
-    device : {"auto", "cpu", "cuda"}
-        Where the networks run.
+    engine : Engine
+        What runs the networks.
 
     Raises
     ------
     ModelError
-        ``device-unavailable``.
+        ``weights-missing`` if facenet-pytorch, which carries the weights, is not installed.
     """
     from faceunlock.detectors.mtcnn import MTCNN
-    from faceunlock.detectors.mtcnn_networks import build_networks
-    from faceunlock.runtime.torch_runtime import TorchNetwork, resolve_device
 
-    target = resolve_device(device)
-    return MTCNN(*(TorchNetwork(module, target) for module in build_networks()))
+    return MTCNN(*(engine.network(recipe) for recipe in _recipes()))
+
+
+def _recipes() -> list[Recipe]:
+    """Return how the proposal, refinement and output network are made."""
+
+    def recipe(index: int, name: str, file: str, shape: tuple[int, ...], free_axes: dict[int, str]) -> Recipe:
+        def build() -> torch.nn.Module:
+            from faceunlock.detectors.mtcnn_networks import build_networks
+
+            return build_networks()[index]
+
+        checksum = hashlib.sha256(_weights(file).read_bytes()).hexdigest()
+        definition = Path(__file__).with_name("mtcnn_networks.py")
+        return Recipe(f"mtcnn-{name}", checksum, definition, build, shape, free_axes)
+
+    return [
+        recipe(0, "proposal", "pnet.pt", (1, 3, 97, 131), {2: "height", 3: "width"}),
+        recipe(1, "refinement", "rnet.pt", (5, 3, 24, 24), {0: "n"}),
+        recipe(2, "output", "onet.pt", (5, 3, 48, 48), {0: "n"}),
+    ]
+
+
+def _weights(file: str) -> Path:
+    """Return a weights file of facenet-pytorch, which is found without being imported."""
+    spec = find_spec("facenet_pytorch")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(location) / "data" / file
+        if path.is_file():
+            return path
+    raise ModelError(
+        "weights-missing",
+        f"the package facenet-pytorch does not carry {file}",
+        hint="Run: pip install --force-reinstall --no-deps facenet-pytorch==2.5.3",
+    )

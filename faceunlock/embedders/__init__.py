@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from faceunlock.embedders.registry import ModelSpec, model_spec
+from faceunlock.runtime import Engine, Recipe
 
+if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from faceunlock.faces import Face, RGBImage
@@ -59,8 +62,8 @@ class Embedder(Protocol):
         ...
 
 
-def load_embedder(model: str, *, cache: Path, device: str) -> Embedder:
-    """Load a model's weights and build its embedder on PyTorch.
+def load_embedder(model: str, *, cache: Path, engine: Engine) -> Embedder:
+    """Return a model's embedder; its network may still be on the way.
 
     Parameters
     ----------
@@ -68,8 +71,8 @@ def load_embedder(model: str, *, cache: Path, device: str) -> Embedder:
         Id in the registry.
     cache : Path
         The cache directory that `faceunlock.weights.pull` writes to.
-    device : {"auto", "cpu", "cuda"}
-        Where to compute.
+    engine : Engine
+        What runs the network.
 
     Raises
     ------
@@ -77,21 +80,40 @@ def load_embedder(model: str, *, cache: Path, device: str) -> Embedder:
         ``unknown-model``, ``weights-missing``, ``weights-corrupt`` or ``device-unavailable``.
     """
     from faceunlock import weights
-    from faceunlock.embedders.registry import model_spec
 
     spec = model_spec(model)
-    loaded = weights.load(spec, cache)
-
-    from faceunlock.runtime.torch_runtime import TorchNetwork, build, resolve_device
-
-    target = resolve_device(device)
+    sha256 = weights.trusted_sha256(spec, cache)
     if spec.id == "dlib":
         from faceunlock.embedders.dlib import DlibEmbedder
-        from faceunlock.embedders.dlib_network import DlibNetwork
 
-        return DlibEmbedder(TorchNetwork(build(DlibNetwork, loaded.arrays), target), loaded.sha256)
+        return DlibEmbedder(engine.network(_recipe(spec, cache, sha256)), sha256)
 
     from faceunlock.embedders.facenet import FaceNetEmbedder
-    from faceunlock.embedders.facenet_network import make_network
 
-    return FaceNetEmbedder(spec, TorchNetwork(build(make_network, loaded.arrays), target), loaded.sha256)
+    return FaceNetEmbedder(spec, engine.network(_recipe(spec, cache, sha256)), sha256)
+
+
+def _recipe(spec: ModelSpec, cache: Path, sha256: str) -> Recipe:
+    network = "dlib_network.py" if spec.id == "dlib" else "facenet_network.py"
+
+    def build() -> torch.nn.Module:
+        from faceunlock import weights
+        from faceunlock.runtime.torch_runtime import build
+
+        arrays = weights.load(spec, cache).arrays
+        if spec.id == "dlib":
+            from faceunlock.embedders.dlib_network import DlibNetwork
+
+            return build(DlibNetwork, arrays)
+        from faceunlock.embedders.facenet_network import make_network
+
+        return build(make_network, arrays)
+
+    return Recipe(
+        name=spec.id,
+        source_sha256=sha256,
+        definition=Path(__file__).with_name(network),
+        build=build,
+        example_shape=(2, 3, spec.input_size, spec.input_size),
+        free_axes={0: "n"},
+    )

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from faceunlock.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
+
+_log = logging.getLogger(__name__)
+
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
 class Network(Protocol):
@@ -26,3 +37,120 @@ class Network(Protocol):
             One output per crop, in order; not necessarily of unit length.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is made: what every engine starts from.
+
+    Attributes
+    ----------
+    name : str
+        Of the network; a file name without suffix.
+    source_sha256 : str
+        Checksum of the weights.
+    definition : Path
+        The source file of the network's layers; when it changes, conversions of it are stale.
+    build : callable
+        Makes the torch module with its weights, in evaluation mode.
+    example_shape : tuple of int
+        A shape of the input; no free axis has length 1 there.
+    free_axes : mapping of int to str
+        Axes of the input that may have any length, with their names.
+    """
+
+    name: str
+    source_sha256: str
+    definition: Path
+    build: Callable[[], torch.nn.Module] = field(repr=False)
+    example_shape: tuple[int, ...]
+    free_axes: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What runs networks, and where.
+
+    Attributes
+    ----------
+    runtime : {"onnx", "torch"}
+        ONNX Runtime (CPU only, starts at once) or PyTorch (the reference, and the way to a GPU).
+    device : {"cpu", "cuda"}
+    cache : Path
+        Where converted networks are kept.
+    """
+
+    runtime: Literal["onnx", "torch"]
+    device: Literal["cpu", "cuda"]
+    cache: Path
+
+    def network(self, recipe: Recipe) -> Network:
+        """Return a network of this engine; ONNX Runtime opens it while other work goes on."""
+        if self.runtime == "torch":
+            from faceunlock.runtime.torch_runtime import TorchNetwork
+
+            return TorchNetwork(recipe.build(), self.device)
+        from faceunlock.runtime.opening import Opening
+
+        def open_converted() -> Network:
+            from faceunlock.runtime.conversion import converted
+            from faceunlock.runtime.onnx_runtime import OnnxNetwork
+
+            try:
+                return OnnxNetwork(converted(recipe, self.cache))
+            except ModelError as error:
+                if error.slug != "conversion-failed":
+                    raise
+                from faceunlock.runtime.torch_runtime import TorchNetwork
+
+                _log.warning("%s; using PyTorch, which answers the same but starts later", error.message)
+                return TorchNetwork(recipe.build(), self.device)
+
+        return Opening(open_converted)
+
+
+CUDA_PAYS_FROM = 300
+"""Photos from which on a GPU answers first: starting CUDA takes as long as this many on two cores."""
+
+
+def choose_engine(
+    device: str, cache: Path, *, runtime: str = "auto", photos: int = 1, driver: Path = NVIDIA_DRIVER
+) -> Engine:
+    """Return the engine that answers first.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+        ``auto`` is the processor, unless there is a GPU and enough photos to pay for starting it.
+    cache : Path
+        The cache directory.
+    runtime : {"auto", "onnx", "torch"}
+        ``auto`` is ONNX Runtime on the processor and PyTorch on a GPU.
+    photos : int
+        How many photos there are to look at.
+    driver : Path
+        A file that exists where an NVIDIA driver is loaded: asking PyTorch would take seconds.
+
+    Raises
+    ------
+    ModelError
+        ``device-unavailable`` if CUDA is asked for and missing.
+    SettingsError
+        ``bad-setting`` if CUDA is asked for in ONNX Runtime.
+
+    Examples
+    --------
+    >>> choose_engine("auto", Path("cache"), photos=1).runtime
+    'onnx'
+    """
+    if device == "cuda" and runtime == "onnx":
+        raise SettingsError(
+            "bad-setting", "ONNX Runtime runs on the processor only; CUDA needs runtime = torch"
+        )
+    worth_starting = photos >= CUDA_PAYS_FROM and driver.exists() and runtime != "onnx"
+    if device == "cuda" or (device == "auto" and worth_starting):
+        from faceunlock.runtime.torch_runtime import resolve_device
+
+        if resolve_device(device) == "cuda":
+            return Engine("torch", "cuda", cache)
+    return Engine("torch" if runtime == "torch" else "onnx", "cpu", cache)

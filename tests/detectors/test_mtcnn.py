@@ -1,5 +1,7 @@
 """The cascade: parity with facenet-pytorch's MTCNN, and photos that give it a hard time."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from facenet_pytorch import MTCNN as Reference
@@ -8,12 +10,13 @@ from PIL import Image
 from faceunlock.detectors import load_detector
 from faceunlock.detectors.mtcnn import MTCNN
 from faceunlock.detectors.mtcnn_networks import build_networks
+from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork
 
 
 @pytest.fixture(scope="module")
 def detector():
-    return load_detector("cpu")
+    return load_detector(Engine("torch", "cpu", Path("unused")))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from faceunlock.embedders.dlib_network import DlibNetwork
 from faceunlock.embedders.registry import model_spec
 from faceunlock.errors import ModelError, PhotoError
 from faceunlock.faces import Face
+from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork, build
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,7 +35,7 @@ def network(data):
 
 @pytest.fixture(scope="module")
 def embedder():
-    return load_embedder("dlib", cache=NOWHERE, device="cpu")
+    return load_embedder("dlib", cache=NOWHERE, engine=Engine("torch", "cpu", NOWHERE))
 
 
 @pytest.fixture(scope="module")

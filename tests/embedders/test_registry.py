@@ -6,6 +6,7 @@ import pytest
 from faceunlock.embedders import load_embedder
 from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, Bundled, model_spec
 from faceunlock.errors import ModelError
+from faceunlock.runtime import Engine
 
 
 def test_every_model_says_what_it_is():
@@ -31,7 +32,7 @@ def test_the_embedded_default_needs_no_download():
 def test_unknown_model_lists_the_known(tmp_path):
     for call in (
         lambda: model_spec("arcface"),
-        lambda: load_embedder("arcface", cache=tmp_path, device="cpu"),
+        lambda: load_embedder("arcface", cache=tmp_path, engine=Engine("torch", "cpu", tmp_path)),
     ):
         with pytest.raises(ModelError, match=r"arcface.*vggface2, casia-webface, dlib") as caught:
             call()

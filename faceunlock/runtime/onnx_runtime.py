@@ -1,0 +1,51 @@
+"""Running a converted network with ONNX Runtime on the processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+BATCH = 32
+"""Crops per pass: more is no faster on a processor and only takes memory."""
+
+INPUT, OUTPUT = "input", "output"
+"""Names of the only input and the only output of a converted network."""
+
+
+class OnnxNetwork:
+    """An ONNX file as a `faceunlock.runtime.Network`.
+
+    Parameters
+    ----------
+    model : Path or bytes
+        The network, already optimised: the work is not repeated.
+    optimise_to : Path, optional
+        Optimise instead, and write the result there.
+    """
+
+    def __init__(self, model: Path | bytes, *, optimise_to: Path | None = None) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        # Idle threads that spin would take the cores from the decoding threads.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        levels = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_DISABLE_ALL
+        if optimise_to is not None:
+            options.graph_optimization_level = levels.ORT_ENABLE_ALL
+            options.optimized_model_filepath = str(optimise_to)
+        self._session = onnxruntime.InferenceSession(
+            model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network on the batch, `BATCH` crops at a time."""
+        batch = np.ascontiguousarray(batch, dtype=np.float32)
+        outputs = [self._run(batch[start : start + BATCH]) for start in range(0, max(1, len(batch)), BATCH)]
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def _run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: batch})[0]
+        return result
