@@ -12,14 +12,15 @@ import pytest
 def test_models_are_listed_with_where_each_number_comes_from(faceunlock):
     result = faceunlock("models")
     assert result.code == 0 and result.stderr == ""
-    rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    rows = {line.split()[0]: line for line in result.stdout.partition("\n\n")[0].splitlines()}
     assert "absent" in rows["vggface2"] and "(recommended)" in rows["vggface2"]
     assert "absent" in rows["casia-webface"] and "present" in rows["dlib"]
     models = {model["id"]: model for model in faceunlock("models", "--json").data["models"]}
     assert list(models) == ["vggface2", "casia-webface", "dlib"]
     for model in models.values():
-        assert model["licence"] and model["training_data"]
-        assert f"{model['threshold']['value']:.4f}" in rows[model["id"]] or model["id"] in rows
+        assert f"{model['threshold']['value']:.4f}" in rows[model["id"]]
+        assert f"\n{model['id']}: {model['network']}\n" in result.stdout
+        assert f"  licence    {model['licence']}\n  trained on {model['training_data']}\n" in result.stdout
 
 
 def test_weights_that_are_there_are_checked_again(faceunlock):

@@ -147,14 +147,19 @@ def test_ctrl_c_changes_nothing(enrolled, pictures, people_of):
         stderr=subprocess.PIPE,
         env=enrolled.environment(),
     ) as process:
-        # Until the networks are being loaded or run, that is well inside the command.
-        _wait_for(lambda: b"libtorch" in Path(f"/proc/{process.pid}/maps").read_bytes())
+        # A runtime is being loaded for the networks: that is well inside the command.
+        _wait_for(lambda: _maps(process.pid, b"libtorch", b"onnxruntime"))
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate()
     assert process.returncode == 130
     assert b"[interrupted]" in stderr and b"Traceback" not in stderr
     assert stdout.count(b"\n") == 1 and b'"interrupted"' in stdout
     assert people_of(enrolled) == before
+
+
+def _maps(pid, *libraries):
+    maps = Path(f"/proc/{pid}/maps").read_bytes()
+    return any(library in maps for library in libraries)
 
 
 def _wait_for(condition):
