@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import typer
 from fakes import GREY, paint, save, save_person
 
 from faceunlock.cli import words
@@ -134,3 +135,30 @@ def test_the_hint_of_a_usage_error_names_the_command(faceunlock):
         assert code == 2 and err.endswith(f"  See: faceunlock {command}--help\n")
     _, _, err = faceunlock("people", "forget")
     assert err.endswith("  See: faceunlock people forget --help\n") and SLUGS["usage"].hint not in err
+
+
+def test_a_passphrase_is_asked_for_without_showing_it(faceunlock, ada, tmp_path, monkeypatch):
+    faceunlock("enroll", "Ada", ada)
+    asked = []
+
+    def prompt(text, **how):
+        asked.append(how)
+        return "correct horse"
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", prompt)
+    assert faceunlock("export", tmp_path / "moved")[0] == 0
+    assert faceunlock("import", tmp_path / "moved")[1] == "Import: already here: Ada.\n"
+    twice, once = asked
+    assert twice == {"hide_input": True, "confirmation_prompt": True, "err": True}
+    assert once == {"hide_input": True, "confirmation_prompt": False, "err": True}
+
+
+def test_ctrl_c_at_a_question_is_an_interruption(faceunlock, tmp_path, monkeypatch):
+    def prompt(text, **how):
+        raise typer.Abort
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", prompt)
+    code, out, err = faceunlock("export", tmp_path / "moved", "--json")
+    assert code == 130 and json.loads(out)["error"]["code"] == "interrupted" and "[interrupted]" in err
