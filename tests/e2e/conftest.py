@@ -115,6 +115,15 @@ def first_enrolment(pictures: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
+def prepared(first_enrolment: tuple[Path, Result], tmp_path: Path) -> Program:
+    """The program with nobody enrolled, and the networks prepared, which takes a while the first time."""
+    home = tmp_path / "prepared"
+    home.mkdir(mode=0o700)
+    shutil.copytree(first_enrolment[0] / "cache", home / "cache")
+    return Program(home)
+
+
+@pytest.fixture
 def enrolled(first_enrolment: tuple[Path, Result], tmp_path: Path) -> Program:
     """The program with Eileen enrolled, in a home that a test may change."""
     home = tmp_path / "enrolled"

@@ -100,13 +100,13 @@ def test_errors_before_any_network(faceunlock, enrolled, pictures, tmp_path):
         assert result.code == 2 and result.error["code"] == slug, result
 
 
-def test_folders_of_the_wrong_shape(faceunlock, pictures, tmp_path):
+def test_folders_of_the_wrong_shape(prepared, pictures, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    enrolment = faceunlock("--model", "dlib", "enroll", "E", empty, "--json")
+    enrolment = prepared("--model", "dlib", "enroll", "E", empty, "--json")
     assert enrolment.code == 2 and enrolment.error["code"] == "too-few-photos"
     for folder in (empty, pictures / "few"):
-        calibration = faceunlock("--model", "dlib", "calibrate", folder, "--json")
+        calibration = prepared("--model", "dlib", "calibrate", folder, "--json")
         assert calibration.code == 2 and calibration.error["code"] == "bad-folder"
 
 
