@@ -17,6 +17,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,8 +108,43 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
     >>> decode(b"P3 2 1 255  255 0 0  0 0 255", "two pixels").tolist()
     [[[255, 0, 0], [0, 0, 255]]]
     """
+    return decode_view(data, name, max_pixels)[0]
+
+
+def decode_view(
+    data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS, *, at_least: int | None = None
+) -> tuple[RGBImage, float]:
+    """Decode like `decode`, at a reduced scale where the format can do that for less work.
+
+    JPEG can leave out the finest frequencies of every block (1/2, 1/4 or 1/8 of the size); other formats come
+    in full size.
+
+    Parameters
+    ----------
+    data, name, max_pixels
+        As for `decode`.
+    at_least : int, optional
+        What the longer side must not fall below, in pixels, if the photo has that many; by default full size.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+    float
+        How many pixels of the photo one of these is wide, at least 1.
+
+    Raises
+    ------
+    PhotoError
+        As `decode`.
+    """
     with _quiet_decoders, _decoder_errors(name):
-        return _pixels(_open(data, name, max_pixels))
+        image = _open(data, name, max_pixels)
+        longer = max(image.size)
+        if at_least is not None and image.format == "JPEG" and at_least < longer:
+            share = at_least / longer
+            image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
+        pixels = _pixels(image)
+        return pixels, longer / max(pixels.shape[:2])
 
 
 class _QuietDecoders:
@@ -260,13 +296,15 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """Convert to sRGB by the embedded profile; without a usable one by Pillow's plain formulas."""
-    from PIL import ImageCms
-
     if image.mode == "LAB":
+        from PIL import ImageCms
+
         return _convert(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     if image.mode not in ("RGB", "CMYK", "L"):
         image = image.convert("RGB")
     if icc:
+        from PIL import ImageCms
+
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
             if not _is_srgb(profile):

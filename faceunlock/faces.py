@@ -40,6 +40,12 @@ class Face:
     landmarks: tuple[tuple[float, float], ...]
     confidence: float
 
+    def scaled(self, factor: float) -> Face:
+        """Return the same face in a picture whose sides are `factor` times as long."""
+        left, top, right, bottom = self.box
+        box = (left * factor, top * factor, right * factor, bottom * factor)
+        return Face(box, tuple((x * factor, y * factor) for x, y in self.landmarks), self.confidence)
+
     @property
     def size(self) -> float:
         """The shorter side of the box, in pixels."""

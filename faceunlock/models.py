@@ -71,8 +71,9 @@ class Models:
         self._gallery, self._cache, self._settings = gallery, locations.cache, settings
         self._model, self._device = model, device
         self._given_detector, self._given = detector, embedder
-        self._detectors: dict[Engine, Detector] = {}
-        self._embedders: dict[tuple[str, Engine], Embedder] = {}
+        # By runtime and device: networks serve one thread or several.
+        self._detectors: dict[tuple[str, str], Detector] = {}
+        self._embedders: dict[tuple[str, str, str], Embedder] = {}
         self._on_download = on_download
 
     def states(self) -> tuple[ModelState, ...]:
@@ -198,7 +199,7 @@ class Models:
         model = self._chosen(person)
         if person is not None and person.template.identity.model != model:
             raise mismatch(person, model)
-        detector, embedder = self._networks(model, fetch=fetch, photos=photos)
+        detector, embedder, workers = self._networks(model, fetch=fetch, photos=photos)
         if person is not None and person.template.identity != embedder.identity:
             raise mismatch(person, model)
         acquisition = Acquisition(
@@ -206,6 +207,7 @@ class Models:
             embedder,
             max_pixels=self._settings.max_pixels,
             min_face_pixels=self._settings.min_face_pixels,
+            workers=workers,
         )
         return acquisition, embedder.identity
 
@@ -228,31 +230,33 @@ class Models:
         )
         return EMBEDDED_DEFAULT
 
-    def _networks(self, model: str, *, fetch: bool, photos: int) -> tuple[Detector, Embedder]:
+    def _networks(self, model: str, *, fetch: bool, photos: int) -> tuple[Detector, Embedder, int]:
         if self._given is not None and self._given_detector is not None:
-            return self._given_detector, self._given
+            return self._given_detector, self._given, 1
         engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
         # The embedder first: it takes longest to open, and the detector is needed first.
         embedder = self._given or self._embedder(model, engine, fetch=fetch)
-        return self._given_detector or self._detector(engine), embedder
+        return self._given_detector or self._detector(engine), embedder, engine.workers
 
     def _detector(self, engine: Engine) -> Detector:
         from faceunlock.detectors import load_detector
 
-        if engine not in self._detectors:
-            self._detectors[engine] = load_detector(engine)
-        return self._detectors[engine]
+        key = engine.runtime, engine.device
+        if key not in self._detectors:
+            self._detectors[key] = load_detector(engine)
+        return self._detectors[key]
 
     def _embedder(self, model: str, engine: Engine, *, fetch: bool) -> Embedder:
         from faceunlock.embedders import load_embedder
 
-        if (model, engine) not in self._embedders:
+        key = model, engine.runtime, engine.device
+        if key not in self._embedders:
             spec = model_spec(model)
             if fetch and weights.find(spec, self._cache).status == "absent":
                 _log.warning("Fetching the weights of %s, %.0f MB, once", model, spec.size_bytes / 1e6)
                 self.pull(model)
-            self._embedders[model, engine] = load_embedder(model, cache=self._cache, engine=engine)
-        return self._embedders[model, engine]
+            self._embedders[key] = load_embedder(model, cache=self._cache, engine=engine)
+        return self._embedders[key]
 
 
 def mismatch(person: Person, model: str) -> GalleryError:

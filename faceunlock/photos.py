@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from faceunlock.decoding import DEFAULT_MAX_PIXELS, decode
+from faceunlock.decoding import DEFAULT_MAX_PIXELS, decode_view
 from faceunlock.errors import PhotoError
 from faceunlock.faces import RGBImage
 
@@ -48,22 +48,67 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Photo:
-    """One photo, read whole.
+class PhotoFile:
+    """The content of a photo's file, not decoded yet.
 
     Attributes
     ----------
     name : str
         What to call it in messages: its path, or "standard input".
-    image : ndarray of uint8, shape (height, width, 3)
-        Upright, sRGB, 0 to 255.
-    digest : bytes
-        SHA-256 of the file's content, 32 bytes.
+    data : bytes
+        The whole file.
+    max_pixels : int
+        Limit on width x height.
     """
 
     name: str
+    data: bytes = field(repr=False)
+    max_pixels: int
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the content, 32 bytes."""
+        return hashlib.sha256(self.data).digest()
+
+    def view(self, at_least: int | None = None) -> Photo:
+        """Decode the photo, in full or so that its longer side has at least so many pixels.
+
+        Raises
+        ------
+        PhotoError
+            ``photo-too-large`` or ``unreadable-photo``.
+        """
+        image, scale = decode_view(self.data, self.name, self.max_pixels, at_least=at_least)
+        return Photo(self, image, scale)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """One photo, decoded.
+
+    Attributes
+    ----------
+    file : PhotoFile
+        What it was decoded from.
+    image : ndarray of uint8, shape (height, width, 3)
+        Upright, sRGB, 0 to 255; the photo in full or a reduced view of it.
+    scale : float
+        How many pixels of the photo one of `image` is wide, at least 1.
+    """
+
+    file: PhotoFile
     image: RGBImage = field(repr=False)
-    digest: bytes = field(repr=False)
+    scale: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages: its path, or "standard input"."""
+        return self.file.name
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the file's content, 32 bytes."""
+        return self.file.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +146,16 @@ class PersonFolders:
     loose: tuple[Path, ...]
     skipped: int
 
+    @property
+    def count(self) -> int:
+        """Number of photos, of whomever."""
+        return sum(map(len, self.people.values())) + len(self.loose)
 
-def read_photo(
+
+def load_photo(
     source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
-) -> Photo:
-    """Read one photo as an upright 8-bit sRGB array.
-
-    Format and colour are the business of `faceunlock.decoding.decode`; the file's suffix does not matter.
+) -> PhotoFile:
+    """Read the file of one photo, without decoding it.
 
     Parameters
     ----------
@@ -118,6 +166,31 @@ def read_photo(
     max_pixels : int
         Limit on width x height, checked in the header before anything is decoded.
 
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found``; ``photo-too-large`` for more than `MAX_BYTES` bytes; ``unreadable-photo`` for a
+        folder, pipe or device, a file without read permission and an empty file.
+    """
+    if isinstance(source, Path):
+        name = name or _printable(str(source))
+        return PhotoFile(name, _read_file(source, name), max_pixels)
+    name = name or STANDARD_INPUT
+    return PhotoFile(name, _read_stream(source, name), max_pixels)
+
+
+def read_photo(
+    source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Photo:
+    """Read one photo as an upright 8-bit sRGB array.
+
+    Format and colour are the business of `faceunlock.decoding.decode`; the file's suffix does not matter.
+
+    Parameters
+    ----------
+    source, name, max_pixels
+        As for `load_photo`.
+
     Returns
     -------
     Photo
@@ -125,9 +198,8 @@ def read_photo(
     Raises
     ------
     PhotoError
-        ``photo-not-found``; ``photo-too-large`` for more than `max_pixels` pixels or `MAX_BYTES` bytes;
-        ``unreadable-photo`` for a folder, pipe or device, a file without read permission, an empty, truncated
-        or damaged file and any other format.
+        As `load_photo`; also ``photo-too-large`` for more than `max_pixels` pixels, and ``unreadable-photo``
+        for a truncated or damaged file and any other format.
 
     Examples
     --------
@@ -135,13 +207,7 @@ def read_photo(
     >>> read_photo(BytesIO(b"P3 2 1 255  255 0 0  0 0 255")).image.tolist()
     [[[255, 0, 0], [0, 0, 255]]]
     """
-    if isinstance(source, Path):
-        name = name or _printable(str(source))
-        data = _read_file(source, name)
-    else:
-        name = name or STANDARD_INPUT
-        data = _read_stream(source, name)
-    return Photo(name, decode(data, name, max_pixels), hashlib.sha256(data).digest())
+    return load_photo(source, name=name, max_pixels=max_pixels).view()
 
 
 def find_photos(sources: Sequence[Path]) -> PhotoListing:

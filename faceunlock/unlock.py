@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from faceunlock.errors import CalibrationError, GalleryError, ModelError, SettingsError
+from faceunlock.errors import GalleryError, ModelError, SettingsError
 from faceunlock.faces import SubjectRule
 from faceunlock.gallery import Gallery
 from faceunlock.matching import ModelIdentity, Template, decide
@@ -22,12 +22,13 @@ from faceunlock.settings import Locations, Settings, load_settings, locate
 if TYPE_CHECKING:
     from faceunlock.acquisition import Acquisition
     from faceunlock.calibration import Calibration
+    from faceunlock.calibrator import Calibrator
     from faceunlock.collection import Track
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
     from faceunlock.enrolment import Enrolment, Gates
+    from faceunlock.judgement import CalibrationReport
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
-    from faceunlock.trial import CalibrationReport
 
 __all__ = ["EnrolmentOutcome", "FaceUnlock", "ModelState", "Status", "Verification"]
 
@@ -85,11 +86,13 @@ class FaceUnlock:
         self.locations = locations or locate(home)
         self.settings = settings or load_settings(self.locations.config)
         self._gallery = Gallery(self.locations.data, busy_timeout=self.settings.busy_seconds)
+        self._named = model or self.settings.model
+        self._given = embedder
         self._models = Models(
             self._gallery,
             self.locations,
             self.settings,
-            model=model or self.settings.model,
+            model=self._named,
             device=device or self.settings.device,
             detector=detector,
             embedder=embedder,
@@ -157,7 +160,7 @@ class FaceUnlock:
         known = self._known(name, add=add, replace=replace)
         paths = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
         listing = find_photos([Path(path) for path in paths])
-        acquisition, identity = self._models.acquisition(known, fetch=True)
+        acquisition, identity = self._models.acquisition(known, fetch=True, photos=len(listing.photos))
         gates = self._gates(identity, min_photos)
         samples, failures = _acquire(acquisition, listing.photos, track or _untracked)
 
@@ -230,15 +233,15 @@ class FaceUnlock:
             ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``, and everything that keeps the
             gallery from being trusted.
         """
-        from faceunlock.photos import read_photo
+        from faceunlock.photos import load_photo
 
         if threshold is not None and not -1.0 <= threshold <= 1.0:
             raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
         people = [self._gallery.get(name)] if name is not None else list(self._gallery.people())
         if not people:
             raise GalleryError("nobody-enrolled")
-        # Read before any network is loaded: a photo that is no photo needs none.
-        probe = read_photo(
+        # Read before any network is loaded: a photo that is not there needs none.
+        probe = load_photo(
             Path(photo) if isinstance(photo, str | os.PathLike) else photo,
             max_pixels=self.settings.max_pixels,
         )
@@ -273,9 +276,11 @@ class FaceUnlock:
         impostors: PhotoPath | None = None,
         seed: int = 0,
         faces: SubjectRule = "dominant",
+        save_scores: PhotoPath | None = None,
+        overwrite: bool = False,
         track: Track | None = None,
     ) -> CalibrationReport:
-        """Find the threshold for a false match rate; nothing is saved.
+        """Find the threshold for a false match rate, without using it yet.
 
         Parameters
         ----------
@@ -292,67 +297,43 @@ class FaceUnlock:
             Of the choice of photos and of the resampling.
         faces : {"dominant", "largest", "central"}
             Which face a photo is about.
+        save_scores : path, optional
+            Keep the comparisons in this file, for `judge_scores`; whether they support the target or not.
+        overwrite : bool
+            Whether that file may replace another.
         track : callable, optional
             Shows progress.
 
         Raises
         ------
         CalibrationError
-            ``bad-folder`` or ``insufficient-data``.
+            ``bad-folder`` or ``insufficient-data``; ``file-exists`` or ``file-unwritable`` for `save_scores`.
         """
-        from faceunlock.collection import labelled_photos
-        from faceunlock.photos import person_folders
-        from faceunlock.trial import DEFAULT_SPLIT, Plan, run_trial
-
-        target = self.settings.target_fmr if target_fmr is None else target_fmr
-        if not 0.0 < target < 1.0:
-            raise SettingsError("usage", f"a target FMR is between 0 and 1, not {target}")
-        if (split is not None and split < 1) or seed < 0:
-            raise SettingsError(
-                "usage", f"a split is at least 1 and a seed at least 0, not {split} and {seed}"
-            )
-        # Looked at before any network is loaded: a wrong folder needs none.
-        labelled_photos(Path(folder))
-        if impostors is not None:
-            person_folders(Path(impostors))
-        acquisition, identity = self._models.acquisition(fetch=True)
-        enrolled = {
-            person.name: person.template
-            for person in self._gallery.people()
-            if person.template.identity == identity
-        }
-        plan = Plan(target, split if split or enrolled else DEFAULT_SPLIT, seed, faces)
-        return run_trial(
+        return self._calibrator().calibrate(
             Path(folder),
-            acquisition,
-            identity,
-            plan,
-            enrolled=enrolled,
+            self.settings.target_fmr if target_fmr is None else target_fmr,
+            split=split,
             impostors=None if impostors is None else Path(impostors),
+            seed=seed,
+            faces=faces,
+            save_scores=None if save_scores is None else Path(save_scores),
+            overwrite=overwrite,
             track=track or _untracked,
         )
 
+    def judge_scores(self, file: PhotoPath, *, target_fmr: float | None = None) -> CalibrationReport:
+        """Find the threshold from kept comparisons; see `faceunlock.calibrator.Calibrator.judge_scores`."""
+        target = self.settings.target_fmr if target_fmr is None else target_fmr
+        return self._calibrator().judge_scores(Path(file), target)
+
     def save_calibration(self, report: CalibrationReport, *, allow_lower: bool = False) -> Calibration:
-        """Use a measured threshold from now on.
+        """Use a measured threshold from now on; see `faceunlock.calibrator.Calibrator.save`."""
+        return self._calibrator().save(report, allow_lower=allow_lower)
 
-        Raises
-        ------
-        CalibrationError
-            ``insufficient-data`` if the data do not support it; ``lower-threshold`` if it is below
-            the shipped one and `allow_lower` is not set.
-        """
-        from faceunlock.shipped import shipped_calibration
+    def _calibrator(self) -> Calibrator:
+        from faceunlock.calibrator import Calibrator
 
-        calibration = report.calibration
-        shipped = shipped_calibration(calibration.model)
-        if calibration.threshold < shipped.threshold and not allow_lower:
-            raise CalibrationError(
-                "lower-threshold",
-                f"the measured threshold {calibration.threshold:.4f} is below the shipped one, "
-                f"{shipped.threshold:.4f}; nothing was saved",
-            )
-        self._gallery.save_calibration(report.identity, calibration.to_dict())
-        return calibration
+        return Calibrator(self._gallery, self._models, self.locations.cache, self._named, self._given)
 
     # people
 

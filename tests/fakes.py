@@ -115,6 +115,10 @@ class FakeEmbedder:
         self.noise = noise
         self.batches: list[int] = []
 
+    @property
+    def input_size(self) -> int:
+        return 3
+
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
         left, top = int(face.box[0]), int(face.box[1])
         corner = image[top : top + 1, left : left + 3]

@@ -6,10 +6,10 @@ import pytest
 from fakes import FakeDetector, FakeEmbedder, embedding, paint, save, save_person, stream
 from PIL import Image
 
-from faceunlock.acquisition import BATCH, Acquisition
+from faceunlock.acquisition import AHEAD, BATCH, FIRST_LOOK, Acquisition
 from faceunlock.errors import SLUGS, PhotoError
-from faceunlock.faces import measure_quality
-from faceunlock.photos import read_photo
+from faceunlock.faces import Face, measure_quality
+from faceunlock.photos import load_photo
 from faceunlock.samples import LeftOut, Sample
 
 
@@ -21,19 +21,19 @@ def acquisition():
 def fails(acquisition, path, rule="dominant"):
     """Return the error of one photo and the record of the same photo among many."""
     with pytest.raises(PhotoError) as caught:
-        acquisition.sample(read_photo(path), rule)
+        acquisition.sample(load_photo(path), rule)
     (record,) = acquisition.samples([path], rule)
     return caught.value, record
 
 
 def test_a_sample_is_what_detector_and_embedder_see(acquisition, tmp_path):
     path = save(tmp_path / "ada.png", paint(3, 4))
-    photo = read_photo(path)
+    photo = load_photo(path)
     sample = acquisition.sample(photo)
-    (face,) = FakeDetector().detect(photo.image)
+    (face,) = FakeDetector().detect(photo.view().image)
     assert (sample.photo, sample.digest) == (str(path), photo.digest)
     assert np.array_equal(sample.embedding, embedding(3, 4))
-    assert sample.quality == measure_quality(photo.image, face)
+    assert sample.quality == measure_quality(photo.view().image, face)
     assert sample.quality.size == 60
 
 
@@ -55,7 +55,7 @@ def test_a_photo_that_cannot_be_used_is_named_once(acquisition, tmp_path, image,
 
 def test_a_photo_from_a_stream_is_named_too(acquisition):
     with pytest.raises(PhotoError, match="standard input: no face was found"):
-        acquisition.sample(read_photo(stream(np.full((80, 80, 3), 128, np.uint8))))
+        acquisition.sample(load_photo(stream(np.full((80, 80, 3), 128, np.uint8))))
 
 
 def test_a_face_that_cannot_be_cropped_is_named(tmp_path):
@@ -104,7 +104,7 @@ def test_a_photo_with_too_many_pixels_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("rule", "person"), [("dominant", 5), ("largest", 5), ("central", 6)])
 def test_the_rule_decides_whose_face_counts(acquisition, tmp_path, rule, person):
-    sample = acquisition.sample(read_photo(save(tmp_path / "a.png", paint(5, faces=2, second_side=41))), rule)
+    sample = acquisition.sample(load_photo(save(tmp_path / "a.png", paint(5, faces=2, second_side=41))), rule)
     assert np.array_equal(sample.embedding, embedding(person, 0))
 
 
@@ -133,7 +133,7 @@ def test_photos_are_read_when_they_are_asked_for(tmp_path):
     outcomes = Acquisition(detector, FakeEmbedder()).samples(save_person(tmp_path, 1, BATCH + 1))
     assert detector.calls == 0
     next(outcomes)
-    assert detector.calls == BATCH
+    assert BATCH <= detector.calls <= BATCH + AHEAD
 
 
 def test_without_a_usable_photo_nothing_is_embedded(tmp_path):
@@ -142,3 +142,83 @@ def test_without_a_usable_photo_nothing_is_embedded(tmp_path):
     assert list(acquisition.samples([])) == []
     assert len(list(acquisition.samples([tmp_path / "gone.png"]))) == 1
     assert embedder.batches == []
+
+
+class SpyDetector:
+    """Finds one face, given in pixels of the whole photo, and notes the views it was shown."""
+
+    def __init__(self, whole: tuple[int, int], box: tuple[float, float, float, float], blind_below: int = 0):
+        self.whole, self.box, self.blind_below = whole, box, blind_below
+        self.views: list[tuple[int, ...]] = []
+
+    def detect(self, image):
+        self.views.append(image.shape[:2])
+        if max(image.shape[:2]) < self.blind_below:
+            return []
+        landmarks = tuple((self.box[0] + i, self.box[1] + i) for i in range(5))
+        return [Face(self.box, landmarks, 0.99).scaled(image.shape[1] / self.whole[0])]
+
+
+class SpyEmbedder(FakeEmbedder):
+    """Notes view and face of each crop; needs 100 pixels."""
+
+    input_size = 100
+
+    def crop(self, image, face):
+        self.cropped = image.shape[:2], face
+        return np.zeros((3, 3, 3), dtype=np.uint8)
+
+
+def large_jpeg(path, width=2400, height=1600):
+    noise = np.random.default_rng(0).integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((width, height)).save(path, quality=80)
+    return path
+
+
+def test_a_large_face_is_cut_from_a_reduced_view(tmp_path):
+    detector, embedder = SpyDetector((2400, 1600), (400, 200, 1200, 1000)), SpyEmbedder()
+    sample = Acquisition(detector, embedder).sample(load_photo(large_jpeg(tmp_path / "a.jpg")))
+    assert FIRST_LOOK <= max(detector.views[0]) < 2400
+    assert embedder.cropped[0] == detector.views[0]
+    assert embedder.cropped[1].size >= embedder.input_size
+    assert sample.quality.size == pytest.approx(800)
+
+
+def test_a_small_face_is_cut_from_a_closer_view(tmp_path):
+    detector, embedder = SpyDetector((2400, 1600), (400, 200, 560, 360)), SpyEmbedder()
+    sample = Acquisition(detector, embedder).sample(load_photo(large_jpeg(tmp_path / "a.jpg")))
+    (seen,) = detector.views
+    view, face = embedder.cropped
+    assert max(seen) < max(view) <= 2400
+    assert face.size >= embedder.input_size
+    assert face.box[0] * 2400 / view[1] == pytest.approx(400)
+    assert sample.quality.size == pytest.approx(160)
+
+
+def test_a_face_missed_in_the_view_is_looked_for_in_the_whole_photo(tmp_path):
+    detector = SpyDetector((2400, 1600), (400, 200, 430, 230), blind_below=2000)
+    embedder = SpyEmbedder()
+    Acquisition(detector, embedder).sample(load_photo(large_jpeg(tmp_path / "a.jpg")))
+    assert detector.views[-1] == (1600, 2400)
+    assert embedder.cropped[0] == (1600, 2400)
+
+
+def test_several_workers_keep_the_order(tmp_path):
+    paths = save_person(tmp_path, 1, 2 * BATCH + 3)
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    paths.insert(7, tmp_path / "broken.jpg")
+    alone = list(Acquisition(FakeDetector(), FakeEmbedder()).samples(paths))
+    together = list(Acquisition(FakeDetector(), FakeEmbedder(), workers=4).samples(paths))
+    assert [outcome.photo for outcome in together] == [str(path) for path in paths]
+    for one, other in zip(alone, together, strict=True):
+        assert type(one) is type(other)
+        if isinstance(one, Sample):
+            assert np.array_equal(one.embedding, other.embedding)
+
+
+def test_what_nobody_asks_for_any_more_is_not_read(tmp_path):
+    detector = FakeDetector()
+    outcomes = Acquisition(detector, FakeEmbedder(), workers=2).samples(save_person(tmp_path, 1, 4 * BATCH))
+    next(outcomes)
+    outcomes.close()
+    assert detector.calls <= 2 * BATCH + 2 * AHEAD

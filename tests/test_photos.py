@@ -86,7 +86,8 @@ class TestReadPhoto:
         assert caught.value.slug == "photo-too-large"
 
     def test_the_pixels_do_not_show_in_its_text(self, photo: Path) -> None:
-        assert repr(read_photo(photo)) == f"Photo(name={str(photo)!r})"
+        assert str(photo) in repr(read_photo(photo))
+        assert "data" not in repr(read_photo(photo)) and "array" not in repr(read_photo(photo))
 
     @pytest.mark.parametrize("path", ["missing.jpg", "me.png/inside.jpg", "no/such/folder/me.png"])
     def test_missing(self, photo: Path, path: str) -> None:

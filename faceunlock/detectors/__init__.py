@@ -23,22 +23,25 @@ class Detector(Protocol):
         ...
 
 
-def load_detector(engine: Engine) -> Detector:
+def load_detector(engine: Engine, *, small_faces: bool = False) -> Detector:
     """Return the MTCNN detector; its networks may still be on the way.
 
     Parameters
     ----------
     engine : Engine
         What runs the networks.
+    small_faces : bool
+        Find every face of a group, not only the subject of a photo.
 
     Raises
     ------
     ModelError
         ``weights-missing`` if facenet-pytorch, which carries the weights, is not installed.
     """
-    from faceunlock.detectors.mtcnn import MTCNN
+    from faceunlock.detectors.mtcnn import GROUP_LOOKS, LOOKS, MTCNN
 
-    return MTCNN(*(engine.network(recipe) for recipe in _recipes()))
+    networks = (engine.network(recipe) for recipe in _recipes())
+    return MTCNN(*networks, looks=GROUP_LOOKS if small_faces else LOOKS)
 
 
 def _recipes() -> list[Recipe]:

@@ -27,8 +27,15 @@ SCALE_FACTOR = 0.709
 
 PROPOSAL_THRESHOLD, REFINEMENT_THRESHOLD, OUTPUT_THRESHOLD = 0.6, 0.7, 0.7
 
-LOOKS = (640, 2560)
-"""Longer side of the copies searched, in pixels: a near face first; a closer look if there is none."""
+LOOKS = (320, 640, 2560)
+"""Longer side of the copies searched for the subject of a photo, in pixels, one after the other."""
+
+GROUP_LOOKS = (2560,)
+"""The same when small faces count, as in a group."""
+
+SURE = 2.0
+"""A look is enough if its largest face is this many times the smallest it can find: a rival of half the
+area would have been found too, and the landmarks are read from about as many pixels as the network takes."""
 
 CLOSER = 0.7
 """The last look starts its pyramid at faces this much smaller, so that its levels fall between the others."""
@@ -44,8 +51,8 @@ class MTCNN:
     smallest_face : int
         Smallest face searched for, in pixels of the copy that is looked at, at least 12.
     looks : tuple of int
-        Longer side of each copy, tried in order until a face is found; a photo that is smaller
-        already is searched once, as it is.
+        Longer side of each copy, tried in order until a face is found that is large enough to be sure of; a
+        photo that is smaller already is searched as it is.
     """
 
     def __init__(
@@ -71,18 +78,20 @@ class MTCNN:
         Returns
         -------
         list of Face
-            In pixels of `image`. A look that finds nothing is followed by a closer one, the last of them
-            at another set of scales.
+            In pixels of `image`. A look that finds nothing, or only faces so small that others may have been
+            missed, is followed by a closer one; the last of all is at another set of scales.
         """
         longer = max(image.shape[:2])
-        copy = image
+        copy, faces = image, []
         for look in self._looks:
             copy = image if longer <= look else _shrunk(image, look / longer)
-            if faces := self._search(copy, image.shape, self._smallest_face):
+            faces = self._search(copy, image.shape, self._smallest_face)
+            enough = SURE * self._smallest_face * image.shape[1] / copy.shape[1]
+            if faces and (copy is image or faces[0].size >= enough):
                 return faces
-            if longer <= look:
+            if copy is image:
                 break
-        return self._search(copy, image.shape, max(CELL, CLOSER * self._smallest_face))
+        return faces or self._search(copy, image.shape, max(CELL, CLOSER * self._smallest_face))
 
     def _search(self, image: RGBImage, shape: tuple[int, ...], smallest_face: float) -> list[Face]:
         """Search a copy; return its faces in pixels of the photo that has the given shape."""

@@ -25,6 +25,11 @@ class Embedder(Protocol):
         """What makes the embeddings: only those of equal identity are comparable."""
         ...
 
+    @property
+    def input_size(self) -> int:
+        """Side of the square crop, in pixels: a face smaller than that has to be enlarged."""
+        ...
+
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
         """Cut the face out of the photo as the network sees it.
 

@@ -40,6 +40,11 @@ class DlibEmbedder:
         """What makes the embeddings."""
         return self._identity
 
+    @property
+    def input_size(self) -> int:
+        """Side of the square crop, in pixels."""
+        return INPUT_SIZE
+
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
         """Turn, scale and shift the face onto `TARGET`; shape (150, 150, 3).
 

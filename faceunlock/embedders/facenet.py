@@ -41,6 +41,11 @@ class FaceNetEmbedder:
         """What makes the embeddings."""
         return self._identity
 
+    @property
+    def input_size(self) -> int:
+        """Side of the square crop, in pixels."""
+        return INPUT_SIZE
+
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
         """Cut the box and its margin out and scale them; shape (160, 160, 3).
 

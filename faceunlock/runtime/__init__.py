@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,11 +79,14 @@ class Engine:
     device : {"cpu", "cuda"}
     cache : Path
         Where converted networks are kept.
+    workers : int
+        Threads that use the networks at the same time; with more than one, ONNX Runtime adds none of its own.
     """
 
     runtime: Literal["onnx", "torch"]
     device: Literal["cpu", "cuda"]
     cache: Path
+    workers: int = 1
 
     def network(self, recipe: Recipe) -> Network:
         """Return a network of this engine; ONNX Runtime opens it while other work goes on."""
@@ -97,7 +101,7 @@ class Engine:
             from faceunlock.runtime.onnx_runtime import OnnxNetwork
 
             try:
-                return OnnxNetwork(converted(recipe, self.cache))
+                return OnnxNetwork(converted(recipe, self.cache), threads=1 if self.workers > 1 else 0)
             except ModelError as error:
                 if error.slug != "conversion-failed":
                     raise
@@ -152,5 +156,12 @@ def choose_engine(
         from faceunlock.runtime.torch_runtime import resolve_device
 
         if resolve_device(device) == "cuda":
-            return Engine("torch", "cuda", cache)
-    return Engine("torch" if runtime == "torch" else "onnx", "cpu", cache)
+            return Engine("torch", "cuda", cache, workers=_cores() if photos > 1 else 1)
+    if runtime == "torch":
+        return Engine("torch", "cpu", cache)
+    return Engine("onnx", "cpu", cache, workers=_cores() if photos > 1 else 1)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -21,6 +21,7 @@ import numpy as np
 import onnxruntime
 
 from faceunlock.errors import ModelError
+from faceunlock.matching import unit
 from faceunlock.private_files import atomic_write, make_private_directories, remove_leftovers
 from faceunlock.runtime import Recipe
 from faceunlock.runtime.onnx_runtime import INPUT, OUTPUT, OnnxNetwork
@@ -163,7 +164,8 @@ def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
         raise ModelError("conversion-failed", f"PyTorch cannot export the network {recipe.name}") from error
     finally:
         logger.setLevel(level)
-    assert program is not None  # with dynamo, always
+    if program is None:  # never with dynamo, but the signature allows it
+        raise ModelError("conversion-failed", f"PyTorch exports nothing for the network {recipe.name}")
     content: bytes = program.model_proto.SerializeToString()
     return content
 
@@ -192,8 +194,6 @@ def _check_parity(module: torch.nn.Module, network: OnnxNetwork, recipe: Recipe)
 
 
 def _cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    a = left.reshape(len(left), -1).astype(np.float64)
-    b = right.reshape(len(right), -1).astype(np.float64)
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    cosines: NDArray[np.float64] = np.einsum("ij,ij->i", a, b) / lengths
-    return cosines
+    """Return the cosine of each output with its counterpart, shape (n,)."""
+    ours, theirs = unit(left.reshape(len(left), -1)), unit(right.reshape(len(right), -1))
+    return np.asarray(np.einsum("ij,ij->i", ours, theirs), dtype=np.float64)

@@ -22,12 +22,15 @@ class OnnxNetwork:
     ----------
     model : Path or bytes
         The network, already optimised: the work is not repeated.
+    threads : int
+        Threads of one run; 0 for as many as there are cores.
     optimise_to : Path, optional
         Optimise instead, and write the result there.
     """
 
-    def __init__(self, model: Path | bytes, *, optimise_to: Path | None = None) -> None:
+    def __init__(self, model: Path | bytes, *, threads: int = 0, optimise_to: Path | None = None) -> None:
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
         options.log_severity_level = 3
         # Idle threads that spin would take the cores from the decoding threads.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -25,17 +25,15 @@ class Opening:
 
     def __init__(self, open_network: Callable[[], Network]) -> None:
         self._open_network = open_network
-        self._network: Network | None = None
+        self._network: Network
         self._error: BaseException | None = None
-        # A daemon, so that a command that has its answer (or an error) does not wait for it.
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Wait until the network is open, then run it."""
         self._thread.join()
-        if self._network is None:
-            assert self._error is not None
+        if self._error is not None:
             raise self._error
         return self._network(batch)
 

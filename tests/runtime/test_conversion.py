@@ -1,0 +1,172 @@
+"""Converted networks: the same answers as PyTorch, and a cache that is made again rather than trusted."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from faceunlock.errors import ModelError
+from faceunlock.runtime import Engine, Recipe, conversion
+from faceunlock.runtime.conversion import converted
+from faceunlock.runtime.onnx_runtime import BATCH, OnnxNetwork
+from faceunlock.runtime.torch_runtime import TorchNetwork
+
+
+def make_module(seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3), torch.nn.PReLU(4), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()
+        )
+    return layers.eval()
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return Recipe("small", "a" * 64, Path(__file__), make_module, (2, 3, 8, 8), {0: "n"})
+
+
+@pytest.fixture(scope="module")
+def kept(recipe, tmp_path_factory):
+    """A cache that holds the conversion."""
+    cache = tmp_path_factory.mktemp("cache")
+    cache.chmod(0o700)
+    assert converted(recipe, cache).is_file()
+    return cache
+
+
+@pytest.fixture
+def cache(kept, tmp_path):
+    """A copy of that cache."""
+    folder = tmp_path / "converted"
+    folder.mkdir(mode=0o700)
+    for path in (kept / "converted").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+        (folder / path.name).chmod(0o600)
+    return tmp_path
+
+
+@pytest.fixture
+def conversions(monkeypatch):
+    """Count the conversions, and make each cheap: the real one has been tested above."""
+    done = []
+    original = conversion._convert
+
+    def count(recipe):
+        done.append(recipe.name)
+        return original(recipe)
+
+    monkeypatch.setattr(conversion, "_convert", count)
+    return done
+
+
+def batch(count, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, 3, 8, 8)).astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, BATCH + 3])
+def test_the_same_answers_as_pytorch(recipe, kept, count):
+    crops = batch(count)
+    expected = TorchNetwork(make_module(), "cpu")(crops)
+    for threads in (0, 1):
+        result = OnnxNetwork(converted(recipe, kept), threads=threads)(crops)
+        assert result.dtype == np.float32
+        np.testing.assert_allclose(result, expected, atol=1e-6)
+
+
+def test_what_is_kept_is_used_again(recipe, cache, conversions):
+    first, again = converted(recipe, cache), converted(recipe, cache)
+    assert first == again and conversions == []
+    assert {path.stat().st_mode & 0o777 for path in (cache / "converted").iterdir()} == {0o600}
+
+
+def test_a_damaged_file_is_made_again(recipe, cache, conversions):
+    path = converted(recipe, cache)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert converted(recipe, cache).read_bytes() != bytes(content)
+    assert conversions == ["small"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"file": "../x.onnx"}', "\xff", '{"file": 3, "made_from": 3}']
+)
+def test_a_damaged_record_is_made_again(recipe, cache, conversions, text):
+    (cache / "converted" / "small.json").write_text(text, encoding="latin-1")
+    converted(recipe, cache)
+    assert conversions == ["small"]
+
+
+@pytest.mark.parametrize("change", [{"source_sha256": "b" * 64}, {"definition": Path(conversion.__file__)}])
+def test_other_weights_or_layers_are_made_again(recipe, cache, conversions, change):
+    converted(replace(recipe, **change), cache)
+    assert conversions == ["small"]
+    assert len(list((cache / "converted").glob("*.onnx"))) == 1
+
+
+def test_another_version_of_the_runtime_makes_it_again(recipe, cache, conversions, monkeypatch):
+    monkeypatch.setattr("onnxruntime.__version__", "0.0")
+    converted(recipe, cache)
+    assert conversions == ["small"]
+
+
+def test_a_record_that_names_a_file_elsewhere_is_not_followed(recipe, cache, conversions, tmp_path):
+    record_path = cache / "converted" / "small.json"
+    record = json.loads(record_path.read_text())
+    foreign = tmp_path / "foreign.onnx"
+    foreign.write_bytes(b"foreign")
+    record |= {"file": str(foreign), "sha256": hashlib.sha256(b"foreign").hexdigest()}
+    record_path.write_text(json.dumps(record))
+    assert converted(recipe, cache).parent == cache / "converted"
+    assert conversions == ["small"]
+
+
+def test_what_others_can_write_is_refused(recipe, cache):
+    converted(recipe, cache).chmod(0o666)
+    with pytest.raises(ModelError) as caught:
+        converted(recipe, cache)
+    assert caught.value.slug == "insecure-permissions"
+
+
+def test_without_a_place_to_keep_it_the_network_is_returned(recipe, tmp_path, caplog):
+    (tmp_path / "converted").write_text("in the way")
+    content = converted(recipe, tmp_path)
+    assert isinstance(content, bytes)
+    np.testing.assert_allclose(
+        OnnxNetwork(content)(batch(2)), TorchNetwork(make_module(), "cpu")(batch(2)), atol=1e-6
+    )
+    assert "cannot be kept" in caplog.text
+
+
+def test_a_conversion_that_answers_differently_is_refused(recipe, tmp_path, monkeypatch):
+    other = conversion._export(make_module(seed=1), recipe)
+    monkeypatch.setattr(conversion, "_export", lambda module, recipe: other)
+    with pytest.raises(ModelError) as caught:
+        converted(recipe, tmp_path)
+    assert caught.value.slug == "conversion-failed"
+    assert not list(tmp_path.rglob("*.onnx"))
+
+
+def test_a_network_that_cannot_be_exported_runs_on_pytorch(recipe, tmp_path, monkeypatch, caplog):
+    def fail(module, recipe):
+        raise ModelError("conversion-failed", "PyTorch cannot export the network small")
+
+    monkeypatch.setattr(conversion, "_export", fail)
+    network = Engine("onnx", "cpu", tmp_path).network(recipe)
+    np.testing.assert_allclose(network(batch(2)), TorchNetwork(make_module(), "cpu")(batch(2)), atol=1e-6)
+    assert "using PyTorch" in caplog.text
+
+
+def test_an_exporter_that_gives_up_is_a_clear_error(recipe, tmp_path):
+    class Undecided(torch.nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(ModelError) as caught:
+        converted(replace(recipe, name="undecided", build=lambda: Undecided().eval()), tmp_path)
+    assert caught.value.slug == "conversion-failed"
