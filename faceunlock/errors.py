@@ -141,6 +141,10 @@ SLUGS: dict[str, Slug] = {
         "The measured threshold is below the shipped one.",
         "Say --allow-lower if you are sure that the folder shows your real conditions.",
     ),
+    "scores-damaged": Slug(
+        "The file does not hold the scores of a calibration, or is damaged.",
+        "Write it again: faceunlock calibrate FOLDER --save-scores FILE",
+    ),
     "bad-folder": Slug(
         "The folder does not have the shape that is needed.",
         "Use one sub-folder per person, at least two people.",

@@ -20,7 +20,7 @@ PersonIds = NDArray[np.int32]
 Scores = NDArray[np.float64]
 
 BLOCK = 1 << 20
-"""Similarities computed at a time: 8 MB, whatever the size of the data."""
+"""Similarities told apart at a time, so that what is needed on the way stays small."""
 
 
 def _none() -> PersonIds:
@@ -167,14 +167,44 @@ def score_comparisons(
     (array([0.8]), array([0.]))
     """
     probes, centroids = np.asarray(probes, dtype=np.float64), np.asarray(centroids, dtype=np.float64)
-    probe_ids = _checked_ids(probe_person, len(probes))
-    template_ids = _checked_ids(template_person, len(centroids))
+    compared = len(probes) > 0 and len(centroids) > 0
+    similarity = similarities(probes, centroids) if compared else np.empty((len(probes), len(centroids)))
+    return separate(similarity, probe_person, template_person)
+
+
+def separate(
+    similarity: ArrayLike, probe_person: ArrayLike, template_person: ArrayLike
+) -> tuple[GenuineScores, ImpostorScores]:
+    """Tell mated from non-mated comparisons.
+
+    Parameters
+    ----------
+    similarity : array_like, shape (n, t)
+        Of every probe with every template, in [-1, 1].
+    probe_person : array_like of int, shape (n,)
+    template_person : array_like of int, shape (t,)
+        Ids of the same numbering as `probe_person`.
+
+    Returns
+    -------
+    GenuineScores, ImpostorScores
+        Comparisons with equal and with different ids, probe by probe; `photo` is the row.
+
+    Examples
+    --------
+    >>> genuine, impostor = separate([[0.8, 0.1], [0.2, 0.3]], [7, 9], [7, 8])
+    >>> genuine.scores, impostor.scores, impostor.photo
+    (array([0.8]), array([0.1, 0.2, 0.3]), array([0, 1, 1], dtype=int32))
+    """
+    table = np.asarray(similarity, dtype=np.float64)
+    probe_ids = _checked_ids(probe_person, table.shape[0])
+    template_ids = _checked_ids(template_person, table.shape[1])
     scores: tuple[list[Scores], list[Scores]] = ([_checked_scores([])], [_checked_scores([])])
     rows: tuple[list[PersonIds], list[PersonIds]] = ([_none()], [_none()])
     columns: list[PersonIds] = [_none()]
-    height = max(1, BLOCK // max(1, len(centroids)))
-    for start in range(0, len(probes) if len(centroids) else 0, height):
-        block = similarities(probes[start : start + height], centroids)
+    height = max(1, BLOCK // max(1, len(template_ids)))
+    for start in range(0, len(table), height):
+        block = table[start : start + height]
         mated = probe_ids[start : start + height, None] == template_ids[None, :]
         for kind, chosen in enumerate((mated, ~mated)):
             row, column = np.nonzero(chosen)

@@ -6,14 +6,17 @@ from fakes import IDENTITY, FakeDetector, FakeEmbedder, embedding, paint, save, 
 
 from faceunlock.acquisition import Acquisition
 from faceunlock.calibration import Calibration
+from faceunlock.comparisons import Plan
 from faceunlock.enrolment import Gates, enrol
 from faceunlock.errors import CalibrationError, PhotoError
+from faceunlock.judgement import WORST, judge
 from faceunlock.matching import unit
 from faceunlock.photos import find_photos
-from faceunlock.trial import WORST, Plan, run_trial
+from faceunlock.trial import compare_photos
 
 GATES = Gates(0.0, 0.0, -1.0, 2)
-PLAN = Plan(target_fmr=0.2, split=3)
+PLAN = Plan(split=3)
+TARGET = 0.2
 NAMES = ("Ada", "Bob", "Cyd", "Dan")
 
 
@@ -38,8 +41,12 @@ def acquisition():
     return Acquisition(FakeDetector(), FakeEmbedder())
 
 
-def trial(folder, plan=PLAN, **options):
-    return run_trial(folder, acquisition(), IDENTITY, plan, **options)
+def compared(folder, plan=PLAN, **options):
+    return compare_photos(folder, acquisition(), IDENTITY, plan, **options)
+
+
+def trial(folder, plan=PLAN, target=TARGET, **options):
+    return judge(compared(folder, plan, **options), target)
 
 
 def template(photos):
@@ -199,9 +206,9 @@ def test_separable_people_have_no_errors(folder):
 
 def test_the_threshold_keeps_the_target_on_the_data(folder, strangers):
     report = trial(folder, impostors=strangers)
-    assert report.supported and report.choice.fmr.upper <= PLAN.target_fmr
-    assert report.choice.own_fmr.value <= PLAN.target_fmr
-    assert report.choice.strangers_fmr.value <= PLAN.target_fmr
+    assert report.supported and report.choice.fmr.upper <= TARGET
+    assert report.choice.own_fmr.value <= TARGET
+    assert report.choice.strangers_fmr.value <= TARGET
 
 
 def test_what_is_saved_is_what_was_measured(folder, strangers):
@@ -224,23 +231,23 @@ def test_what_is_saved_is_what_was_measured(folder, strangers):
 
 
 def test_too_few_people_do_not_support_a_low_target(folder):
-    report = trial(folder, replace(PLAN, target_fmr=1e-4))
+    report = trial(folder, target=1e-4)
     assert not report.supported
     error = report.insufficient()
     assert error.slug == "insufficient-data"
-    for part in ("24 impostor comparisons of 4 people", "0.0001", "lowest FMR this folder can support is"):
+    for part in ("24 impostor comparisons of 4 people", "0.0001", "lowest FMR these data can support is"):
         assert part in error.message
-    assert "29956 people" in error.hint and "Nothing was saved" in error.hint
+    assert "29956 people" in error.hint and "No threshold was saved" in error.hint
     with pytest.raises(CalibrationError):
         _ = report.calibration
 
 
 def test_the_lowest_supported_target_is_supported(folder, strangers):
-    report = trial(folder, replace(PLAN, target_fmr=1e-6), impostors=strangers)
+    report = trial(folder, target=1e-6, impostors=strangers)
     lowest = report.choice.lowest_supported_fmr
     assert not report.supported and 1e-6 < lowest < 0.5
-    assert trial(folder, replace(PLAN, target_fmr=lowest), impostors=strangers).supported
-    assert not trial(folder, replace(PLAN, target_fmr=lowest * 0.99), impostors=strangers).supported
+    assert trial(folder, target=lowest, impostors=strangers).supported
+    assert not trial(folder, target=lowest * 0.99, impostors=strangers).supported
 
 
 def test_without_a_template_there_is_nothing_to_compare(folder):

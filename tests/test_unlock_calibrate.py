@@ -31,7 +31,7 @@ def strangers(tmp_path):
 def test_with_nobody_enrolled_three_photos_build_a_centroid(unlock, folder):
     report = unlock.calibrate(folder)
     assert (report.plan.split, report.templates, report.genuine) == (3, 4, 8)
-    assert report.plan.target_fmr == unlock.settings.target_fmr
+    assert report.choice.target == unlock.settings.target_fmr
 
 
 def test_enrolled_people_are_probed_as_they_are(unlock, folder, ada, bob):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from faceunlock.cli.options import Session, command
-from faceunlock.errors import CalibrationError
+from faceunlock.errors import CalibrationError, SettingsError
 
 
 class FacesChoice(StrEnum):
@@ -28,8 +28,11 @@ def register(app: typer.Typer) -> None:
 def calibrate(
     session: Session,
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="One sub-folder per person.", show_default=False)
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER", help="One sub-folder per person; not with --scores.", show_default=False
+        ),
+    ] = None,
     target_fmr: Annotated[
         float | None,
         typer.Option(
@@ -54,12 +57,36 @@ def calibrate(
     allow_lower: Annotated[
         bool, typer.Option("--allow-lower", help="Save a threshold below the shipped one, too.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, save nothing.")] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the split and the bootstrap.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, save no threshold.")] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, help="Seed of the split and the bootstrap; default 0.", show_default=False
+        ),
+    ] = None,
     faces: Annotated[
-        FacesChoice,
-        typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),
-    ] = FacesChoice.dominant,
+        FacesChoice | None,
+        typer.Option(
+            "--faces",
+            help="Which face counts, default dominant; central suits data sets cropped like LFW.",
+            show_default=False,
+        ),
+    ] = None,
+    save_scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--save-scores", metavar="FILE", help="Keep the comparisons for --scores.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Let --save-scores replace an existing file.")
+    ] = False,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores", metavar="FILE", help="Judge kept comparisons instead of a folder.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Find the threshold for a false match rate from test photos.
 
@@ -68,17 +95,42 @@ def calibrate(
     """
     from faceunlock.cli import documents, words
 
+    if overwrite and save_scores is None:
+        raise SettingsError("usage", "--overwrite is about the file of --save-scores")
+    photo_options = {
+        "FOLDER": folder,
+        "--split": split,
+        "--impostors": impostors,
+        "--seed": seed,
+        "--faces": faces,
+        "--save-scores": save_scores,
+    }
+    given = [name for name, value in photo_options.items() if value is not None]
+    if scores is not None and given:
+        raise SettingsError(
+            "usage", f"--scores excludes {given[0]}: what was compared is settled in its file"
+        )
+
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
-        report = unlock.calibrate(
-            folder,
-            target_fmr=target_fmr,
-            split=split,
-            impostors=impostors,
-            seed=seed,
-            faces=faces.value,
-            track=progress.track,
-        )
+        if scores is not None:
+            report = unlock.judge_scores(scores, target_fmr=target_fmr)
+        elif folder is not None:
+            report = unlock.calibrate(
+                folder,
+                target_fmr=target_fmr,
+                split=split,
+                impostors=impostors,
+                seed=seed or 0,
+                faces=(faces or FacesChoice.dominant).value,
+                save_scores=save_scores,
+                overwrite=overwrite,
+                track=progress.track,
+            )
+        else:
+            raise SettingsError("usage", "Missing argument 'FOLDER', or --scores FILE instead of it")
+        if save_scores is not None:
+            console.note(words.scores_kept(save_scores))
         console.left_out(report.failures if console.verbose else ())
         if not report.supported:
             console.note(words.calibration(report))

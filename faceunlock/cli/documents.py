@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from faceunlock.calibration import Calibration
+    from faceunlock.judgement import CalibrationReport
     from faceunlock.matching import ModelIdentity
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.person import Person
     from faceunlock.samples import LeftOut
     from faceunlock.transfer import ExportSummary, ImportSummary
-    from faceunlock.trial import CalibrationReport
 
 Document = dict[str, Any]
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from faceunlock.cli.console import printable, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.error_rates import Rate
+    from faceunlock.judgement import CalibrationReport, Pair
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.person import Person
     from faceunlock.transfer import ExportSummary, ImportSummary
-    from faceunlock.trial import CalibrationReport, Pair
     from faceunlock.weights import WeightsState
 
 RECOMMENDED_PHOTOS = 5
@@ -161,9 +163,14 @@ def calibration(report: CalibrationReport, *, saved: bool = False) -> str:
     lines += _pairs("most similar impostor pairs:", report.highest_impostor)
     if choice.supported:
         lines.append(
-            f"Saved: {report.identity.model} now uses this threshold." if saved else "Nothing was saved."
+            f"Saved: {report.identity.model} now uses this threshold." if saved else "No threshold was saved."
         )
     return "\n".join(lines)
+
+
+def scores_kept(file: Path) -> str:
+    """Return the note that says where the comparisons are."""
+    return f"The scores are in {printable(file)}; to judge them again: faceunlock calibrate --scores FILE"
 
 
 def _pairs(title: str, pairs: Sequence[Pair]) -> list[str]:

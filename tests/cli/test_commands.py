@@ -65,7 +65,7 @@ def test_calibrating_saves_and_says_what_was_measured(faceunlock, test_folder):
     folder, strangers = test_folder
     words = ("calibrate", folder, "--impostors", strangers, "--target-fmr", "0.2", "--allow-lower")
     code, rehearsed, _ = faceunlock(*words, "--dry-run")
-    assert code == 0 and rehearsed.endswith("Nothing was saved.\n")
+    assert code == 0 and rehearsed.endswith("No threshold was saved.\n")
     code, out, err = faceunlock(*words, "--verbose")
     assert code == 0 and out.endswith("Saved: dlib now uses this threshold.\n")
     assert out.splitlines()[0] == "people 4, photos 21, templates 4, strangers 25 (25 photos)"

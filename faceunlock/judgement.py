@@ -1,0 +1,164 @@
+"""Comparisons in, a threshold with its evidence out; the same comparisons can be judged for any target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from faceunlock.calibration import Calibration
+from faceunlock.comparisons import Comparisons, Material
+from faceunlock.error_rates import Rate, equal_error_rate, fnmr_at
+from faceunlock.errors import CalibrationError
+from faceunlock.scores import GenuineScores, ImpostorScores, pool, worst_pairs
+from faceunlock.thresholds import ThresholdChoice, choose_threshold, people_needed
+
+WORST = 5
+"""Pairs named at each end, so that a mislabelled photo is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One comparison by name.
+
+    Attributes
+    ----------
+    photo : str
+        The probe.
+    person : str
+        Whose template it was compared with.
+    similarity : float
+        Cosine, in [-1, 1].
+    """
+
+    photo: str
+    person: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationReport(Material):
+    """What a calibration found, beside what it looked at.
+
+    Attributes
+    ----------
+    fnmr : Rate
+        At the threshold; without trials if nobody has both a template and a probe.
+    genuine, impostor : int
+        Numbers of comparisons.
+    eer : float or None
+        Equal error rate; None without genuine comparisons.
+    choice : ThresholdChoice
+        The threshold, the FMR there and whether the data support it.
+    lowest_genuine, highest_impostor : tuple of Pair
+        The worst pairs, worst first.
+    """
+
+    fnmr: Rate
+    genuine: int
+    impostor: int
+    eer: float | None
+    choice: ThresholdChoice
+    lowest_genuine: tuple[Pair, ...]
+    highest_impostor: tuple[Pair, ...]
+
+    @property
+    def supported(self) -> bool:
+        """Whether the upper bound of the FMR is at most the target."""
+        return self.choice.supported
+
+    @property
+    def calibration(self) -> Calibration:
+        """What is saved of it.
+
+        Raises
+        ------
+        CalibrationError
+            ``insufficient-data`` if the data do not support the target.
+        """
+        if not self.supported:
+            raise self.insufficient()
+        return Calibration(
+            model=self.identity.model,
+            weights_sha256=self.identity.weights_sha256,
+            preprocessing=self.identity.preprocessing,
+            threshold=self.choice.threshold,
+            target_fmr=self.choice.target,
+            status="calibrated",
+            data=self.data,
+            created=self.created,
+            people=self.people + self.strangers,
+            photos=self.photos + self.stranger_photos,
+            failures_to_acquire=self.failures_to_acquire,
+            fmr=self.choice.fmr,
+            fnmr=self.fnmr,
+            own_fmr=self.choice.own_fmr,
+            strangers_fmr=self.choice.strangers_fmr,
+            eer=self.eer,
+            tail=self.choice.tail,
+            seed=self.plan.seed,
+            split=self.plan.split,
+        )
+
+    def insufficient(self) -> CalibrationError:
+        """Return the error that says what is missing."""
+        choice, fmr = self.choice, self.choice.fmr
+        lowest = (
+            f"the lowest FMR these data can support is {choice.lowest_supported_fmr:.2g}"
+            if choice.lowest_supported_fmr < 1
+            else "these data cannot support any FMR"
+        )
+        return CalibrationError(
+            "insufficient-data",
+            f"insufficient data: {self.impostor} impostor comparisons of {fmr.people} people bound the FMR "
+            f"by {fmr.upper:.2g} (95 %), above the target {choice.target:g}; {lowest}",
+            hint=f"It takes about {people_needed(choice.target)} people without any false match: add "
+            "people, or strangers with --impostors FOLDER; or choose a higher --target-fmr. "
+            "No threshold was saved.",
+        )
+
+
+def judge(comparisons: Comparisons, target: float) -> CalibrationReport:
+    """Choose the threshold for a target and say what it does to the comparisons.
+
+    The same comparisons and the same target always give the same report.
+
+    Parameters
+    ----------
+    comparisons : Comparisons
+    target : float
+        False match rate to stay below, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        For a target out of range.
+    """
+    genuine, own, strangers = comparisons.scores()
+    impostor = pool(own, strangers)
+    seed = comparisons.plan.seed
+    choice = choose_threshold(own, strangers if len(strangers) else None, target, seed)
+    lowest, highest = _worst(comparisons, genuine, impostor)
+    return CalibrationReport(
+        **{entry.name: getattr(comparisons, entry.name) for entry in fields(Material)},
+        fnmr=fnmr_at(genuine, choice.threshold, seed=seed),
+        genuine=len(genuine),
+        impostor=len(impostor),
+        eer=equal_error_rate(genuine.scores, impostor.scores) if len(genuine) else None,
+        choice=choice,
+        lowest_genuine=lowest,
+        highest_impostor=highest,
+    )
+
+
+def _worst(
+    comparisons: Comparisons, genuine: GenuineScores, impostor: ImpostorScores
+) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Name the comparisons that look most like mistakes."""
+
+    def pair(photo: int, person: int, score: float) -> Pair:
+        return Pair(comparisons.files[photo], comparisons.name_of(person), float(score))
+
+    lowest, highest = worst_pairs(genuine, impostor, WORST)
+    return (
+        tuple(pair(genuine.photo[i], genuine.person[i], genuine.scores[i]) for i in lowest),
+        tuple(pair(impostor.photo[i], impostor.template_person[i], impostor.scores[i]) for i in highest),
+    )

@@ -1,0 +1,312 @@
+"""The comparisons of a calibration in one file, so that they can be judged for another target at no cost.
+
+The file is an ``.npz`` archive of NumPy: the arrays of `Comparisons` (``numpy.load`` reads them), and
+``record.json`` with everything else. Nothing in it is a pickle, and what is read is not left to a general
+reader: only arrays of the shapes and types that belong there are taken, each of a bounded size. The
+checksums of the archive find damage by accident; whoever writes the file decides what is in it,
+as with a folder of photos.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from datetime import datetime
+from io import BytesIO
+from math import prod
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.comparisons import Comparisons, Material, Plan
+from faceunlock.error_rates import Rate
+from faceunlock.errors import CalibrationError
+from faceunlock.faces import SubjectRule
+from faceunlock.person import TIME_FORMAT, identity_to_record, record_to_identity
+from faceunlock.private_files import atomic_write, remove_leftovers
+from faceunlock.samples import LeftOut
+
+T = TypeVar("T")
+
+FORMAT = "faceunlock-scores"
+VERSION = 1
+RECORD = "record.json"
+ARRAYS = {"similarity": "<f8", "probe_person": "<i4", "template_person": "<i4"}
+"""The arrays of `Comparisons` and their type in the file."""
+
+MAX_PHOTOS = 1 << 20
+"""As probes, as templates, or left out."""
+MAX_COMPARISONS = 1 << 26
+"""67 million; LFW, everybody against everybody, has 2.8 million."""
+MAX_RECORD_BYTES = 1 << 26
+MAX_HEADER_BYTES = 1 << 10
+MAX_FILE_BYTES = 8 * MAX_COMPARISONS + MAX_RECORD_BYTES + 8 * MAX_PHOTOS + (1 << 16)
+
+_COMPRESSION_LEVEL = 1
+"""Similarities hardly shrink (to 19 of 20 bytes), whatever the effort; file names do at any."""
+_MEMBERS = {RECORD, *(f"{name}.npy" for name in ARRAYS)}
+_ENCRYPTED = 0x1
+_MAX_COUNT = 2**53
+_COUNTS = (
+    "people",
+    "photos",
+    "templates",
+    "strangers",
+    "stranger_photos",
+    "duplicates",
+    "own_photos",
+    "skipped",
+    "own_probes",
+)
+_RECORD_FIELDS = {
+    "format",
+    "version",
+    "files",
+    "names",
+    "own_probes",
+    *(entry.name for entry in fields(Material)),
+}
+# Version 1.0 of the format, as `numpy.lib.format` writes it: never more than a dict of three literals.
+_NPY = re.compile(
+    rb"\x93NUMPY\x01\x00(?P<length>..)"
+    rb"\{'descr': '(?P<dtype><[fi][48])', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>[0-9, ]{1,50})\), \} *\n",
+    re.DOTALL,
+)
+# All that `zipfile`, `zlib` and `json` raise on bytes that nobody wrote with them.
+_DAMAGE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+
+
+def check_destination(file: Path, *, overwrite: bool = False) -> None:
+    """Complain about a file that cannot be written, before the work of an hour is to go there.
+
+    Raises
+    ------
+    CalibrationError
+        ``file-exists`` unless `overwrite`; ``file-unwritable`` if it is no regular file, or if there is no
+        directory for it.
+    """
+    if os.path.lexists(file) and not overwrite:
+        raise CalibrationError("file-exists", f"{file} already exists")
+    if file.exists() and not file.is_file():
+        raise CalibrationError("file-unwritable", f"{file} is not a regular file")
+    if not file.parent.is_dir():
+        raise CalibrationError("file-unwritable", f"{file} cannot be written: {file.parent} is no directory")
+
+
+def write_scores(comparisons: Comparisons, file: Path, *, overwrite: bool = False) -> None:
+    """Write comparisons to a file of mode 0600, all or nothing.
+
+    Scores with names and file names tell who is on which photo, so they are private like a gallery.
+
+    Parameters
+    ----------
+    comparisons : Comparisons
+        About 8 bytes each in the file.
+    file : Path
+        The file to write.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    CalibrationError
+        ``file-exists``; ``file-unwritable``, also for more comparisons than `read_scores` would take.
+    """
+    content = _pack(comparisons)
+    try:
+        remove_leftovers(file.parent)
+        atomic_write(file, content, overwrite=overwrite)
+    except FileExistsError as error:
+        raise CalibrationError("file-exists", f"{file} already exists") from error
+    except OSError as error:
+        raise CalibrationError("file-unwritable", f"{file} cannot be written: {error.strerror}") from error
+
+
+def read_scores(file: Path) -> Comparisons:
+    """Read what `write_scores` wrote.
+
+    Parameters
+    ----------
+    file : Path
+        Of at most `MAX_FILE_BYTES`.
+
+    Raises
+    ------
+    CalibrationError
+        ``file-unreadable``; ``scores-damaged`` if anything in it is not as `write_scores` writes it.
+    """
+    try:
+        if not file.is_file():
+            raise CalibrationError("file-unreadable", f"{file} is not a file")
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise CalibrationError("file-unreadable", f"{file} cannot be read: {error.strerror}") from error
+    try:
+        _require(len(content) <= MAX_FILE_BYTES, "it is larger than such a file can be")
+        return _unpack(content)
+    except _DAMAGE as error:
+        raise CalibrationError(
+            "scores-damaged", f"{file} does not hold the scores of a calibration: {error}"
+        ) from error
+
+
+def _pack(comparisons: Comparisons) -> bytes:
+    """Return the whole file; the same comparisons give the same bytes."""
+    record = json.dumps(_to_record(comparisons), allow_nan=False).encode("ascii")
+    photos = max(len(comparisons.files), len(comparisons.names), len(comparisons.failures))
+    if photos > MAX_PHOTOS or comparisons.similarity.size > MAX_COMPARISONS or len(record) > MAX_RECORD_BYTES:
+        raise CalibrationError("file-unwritable", "These are more comparisons than one file may hold")
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL) as archive:
+        archive.writestr(_member(RECORD), record)
+        for name, dtype in ARRAYS.items():
+            array = np.ascontiguousarray(getattr(comparisons, name), dtype=dtype)
+            part = BytesIO()
+            np.lib.format.write_array(part, array, version=(1, 0), allow_pickle=False)
+            archive.writestr(_member(f"{name}.npy"), part.getbuffer())
+    return buffer.getvalue()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name)  # of 1 January 1980, not of today
+    member.compress_type = zipfile.ZIP_DEFLATED
+    return member
+
+
+def _unpack(content: bytes) -> Comparisons:
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        members = archive.infolist()
+        _require({member.filename for member in members} == _MEMBERS, "its members are others")
+        _require(len(members) == len(_MEMBERS), "a member comes twice")
+        values = _from_record(_json(_member_bytes(archive, RECORD, MAX_RECORD_BYTES)))
+        shapes = {
+            "similarity": (len(values["files"]), len(values["names"])),
+            "probe_person": (len(values["files"]),),
+            "template_person": (len(values["names"]),),
+        }
+        _require(prod(shapes["similarity"]) <= MAX_COMPARISONS, "it has too many comparisons")
+        values |= {name: _array(archive, name, shape) for name, shape in shapes.items()}
+    return Comparisons(**values)
+
+
+def _member_bytes(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """Return the whole of a member, whose size and checksum must be what the archive says."""
+    member = archive.getinfo(name)
+    plain = not member.flag_bits & _ENCRYPTED and member.compress_type == zipfile.ZIP_DEFLATED
+    _require(plain and member.file_size <= limit, f"{name} is too large or packed otherwise")
+    with archive.open(member) as stream:
+        content = stream.read(limit + 1)
+    _require(len(content) == member.file_size, f"{name} is incomplete")
+    return content
+
+
+def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    dtype = np.dtype(ARRAYS[name])
+    content = _member_bytes(archive, f"{name}.npy", MAX_HEADER_BYTES + prod(shape) * dtype.itemsize)
+    header = _NPY.match(content)
+    if header is None:
+        raise ValueError(f"{name} is not an array of numbers")
+    said = tuple(int(length) for length in header["shape"].split(b",") if length.strip())
+    ends = int.from_bytes(header["length"], "little") + header.end("length") == header.end()
+    fits = (header["dtype"].decode(), said) == (ARRAYS[name], shape)
+    _require(ends and fits, f"{name} has another shape or type")
+    _require(len(content) - header.end() == prod(shape) * dtype.itemsize, f"{name} has another length")
+    numbers = np.frombuffer(content, dtype=dtype, offset=header.end()).reshape(shape)
+    return numbers.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _to_record(comparisons: Comparisons) -> dict[str, Any]:
+    """Return everything but the arrays as JSON types."""
+    values = {entry.name: getattr(comparisons, entry.name) for entry in fields(Material)}
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        **values,
+        "identity": identity_to_record(comparisons.identity),
+        "plan": asdict(comparisons.plan),
+        "failures": [asdict(failure) for failure in comparisons.failures],
+        "failures_to_acquire": comparisons.failures_to_acquire.to_dict(),
+        "own_probes": comparisons.own_probes,
+        "files": list(comparisons.files),
+        "names": list(comparisons.names),
+    }
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    record = json.loads(content, parse_constant=_refuse_constant)
+    _require(isinstance(record, dict) and record.get("format") == FORMAT, "its record is of something else")
+    _require(record.get("version") == VERSION, "its version is not one that this faceunlock knows")
+    return dict(record)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _from_record(record: dict[str, Any]) -> dict[str, Any]:
+    """Return everything but the arrays, each value checked by itself."""
+    _require(set(record) == _RECORD_FIELDS, "the fields of its record are others")
+    for name in _COUNTS:
+        _require(type(record[name]) is int and 0 <= record[name] <= _MAX_COUNT, f"{name} is no count")
+    for name in ("data", "created"):
+        _text(record[name])
+    datetime.strptime(record["created"], TIME_FORMAT)
+    return {
+        **{name: record[name] for name in (*_COUNTS, "data", "created")},
+        "identity": record_to_identity(record["identity"]),
+        "plan": _plan(record["plan"]),
+        "failures": _each(_failure, record["failures"]),
+        "failures_to_acquire": Rate.from_dict(record["failures_to_acquire"]),
+        "files": _each(_text, record["files"]),
+        "names": _each(_text, record["names"]),
+    }
+
+
+def _plan(value: dict[str, Any]) -> Plan:
+    plan = Plan(**value)
+    _require(type(plan.seed) is int and 0 <= plan.seed <= _MAX_COUNT, "the seed is no number")
+    split = plan.split
+    _require(split is None or (type(split) is int and 1 <= split <= MAX_PHOTOS), "the split is no count")
+    _require(isinstance(plan.rule, str) and plan.rule in get_args(SubjectRule), "the rule is unknown")
+    return plan
+
+
+def _failure(value: dict[str, Any]) -> LeftOut:
+    failure = LeftOut(**value)
+    _each(_text, [failure.photo, failure.reason, failure.detail])
+    return failure
+
+
+def _each(check: Callable[[Any], T], values: Any) -> tuple[T, ...]:
+    _require(isinstance(values, list) and len(values) <= MAX_PHOTOS, "a list is none, or too long")
+    return tuple(check(value) for value in values)
+
+
+def _text(value: Any) -> str:
+    _require(isinstance(value, str), "a text is none")
+    return str(value)
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
