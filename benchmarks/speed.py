@@ -1,0 +1,371 @@
+"""How long whole processes take, and how much memory, against what else does the same job.
+
+Run: python benchmarks/speed.py [SECTION ...] [--runs 7] [--photos 1000]
+
+Sections (all without a name; only then, and with 7 runs or more, is the result file written):
+
+verify-1mp, verify-14mp
+    One photo, a process of its own: read, find the face, embed, compare with one enrolled person.
+enroll
+    78 phone photos of ten people in one process; our program also as its users run it, ten commands.
+calibrate
+    Photos of LFW, of people with more than three: embed all, compare all.
+start
+    ``--help`` and ``people`` against the mere import of the framework of the command line.
+parts
+    Where the time of our ``verify`` goes; see parts.py.
+
+Contestants: the program as installed; the same with PyTorch instead of ONNX Runtime; the script that the
+README of facenet-pytorch leads to (opponents/straightforward.py); the command ``face_recognition`` with dlib,
+in a virtual environment of its own. InceptionResnetV1 has random weights here and there: the time does not
+depend on them. Who is enrolled is not on the photo, so "no" is a good answer. ``face_recognition`` keeps
+no templates and looks at a photo of the known person too: one of 250 x 250 pixels, the best case for it.
+
+Every process is run once for warming up, then all of a section in turn; times are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from common import HERE, WORK, collection, save
+from parts import measure, show
+from processes import Measured, Process, side_by_side
+
+from faceunlock import FaceUnlock
+
+SCRIPT = HERE / "opponents" / "straightforward.py"
+PROGRAM = Path(sys.executable).parent / "faceunlock"
+FACE_RECOGNITION = WORK / "venv-face-recognition"
+PACKAGES = (
+    "face_recognition",
+    "dlib-bin",
+    "face_recognition_models",
+    "click",
+    "numpy",
+    "pillow",
+    "setuptools<81",
+)
+
+MODELS = ("casia-webface", "dlib")
+KNOWN = "known"
+DECIDED = (0, 1)
+DONE_OR_INSUFFICIENT = (0, 2)
+"""With random weights a calibration finds out, after all the work, that they are good for nothing."""
+
+STRAIGHTFORWARD, DLIB_COMMAND = "facenet-pytorch script", "face_recognition"
+
+ENROLL_EVERYBODY = """
+import sys
+from pathlib import Path
+from faceunlock import FaceUnlock
+home, model, folder = sys.argv[1:]
+with FaceUnlock(home, model=model) as unlock:
+    for person in sorted(Path(folder).iterdir()):
+        unlock.enroll(person.name, person, dry_run=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A promise: how many times as long (or as much memory) the opponent takes.
+
+    Attributes
+    ----------
+    section, ours, opponent : str
+        What is compared.
+    factor : float
+        At least that many times.
+    memory : bool
+        Peak memory instead of time.
+    """
+
+    section: str
+    ours: str
+    opponent: str
+    factor: float
+    memory: bool = False
+
+    def reached(self, measured: dict[str, Measured]) -> float:
+        """Return the factor measured."""
+        ours, opponent = measured[self.ours], measured[self.opponent]
+        return opponent.memory / ours.memory if self.memory else opponent.median / ours.median
+
+
+FACENET, DLIB = "faceunlock casia-webface", "faceunlock dlib"
+GOALS = (
+    Goal("verify-1mp", FACENET, STRAIGHTFORWARD, 10),
+    Goal("verify-1mp", DLIB, DLIB_COMMAND, 4),
+    Goal("verify-1mp", FACENET, STRAIGHTFORWARD, 3, memory=True),
+    Goal("verify-14mp", FACENET, STRAIGHTFORWARD, 12),
+    Goal("verify-14mp", FACENET, STRAIGHTFORWARD, 3, memory=True),
+    Goal("enroll", FACENET, STRAIGHTFORWARD, 8),
+    Goal("calibrate", FACENET, STRAIGHTFORWARD, 8),
+    Goal("start", "faceunlock --help", "import typer", 0.5),
+    Goal("start", "faceunlock people", "import typer", 0.5),
+)
+
+
+def main() -> None:
+    """Measure the sections asked for; print and write what came out."""
+    sections: dict[str, Callable[[Path, int], list[Process]]] = {
+        "verify-1mp": lambda photos, _: verify(photos / "timing" / "1mp.jpg", photos),
+        "verify-14mp": lambda photos, _: verify(photos / "timing" / "14mp.jpg", photos),
+        "enroll": lambda photos, _: enroll(photos / "phone10" / "enroll"),
+        "calibrate": lambda photos, count: calibrate(lfw_subset(photos / "lfw", count)),
+        "start": lambda _photos, _count: start(),
+    }
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--photos", type=int, default=1000, help="of LFW, for calibrate")
+    arguments = parser.parse_args()
+    wanted = arguments.sections or [*sections, "parts"]
+    if unknown := set(wanted) - {*sections, "parts"}:
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
+    photos = collection()
+    # Elsewhere: what is measured should not share the machine with a gigabyte of PyTorch.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere:
+        elsewhere.submit(prepare, photos).result()
+    result: dict[str, Any] = {}
+    for section in wanted:
+        if section == "parts":
+            result[section] = parts(photos / "timing", arguments.runs)
+            continue
+        measured = side_by_side(sections[section](photos, arguments.photos), arguments.runs)
+        count = {"enroll": count_files(photos / "phone10" / "enroll"), "calibrate": arguments.photos}.get(
+            section, 1
+        )
+        result[section] = report(section, measured, count)
+    if arguments.sections or arguments.runs < 7:
+        print("\nnot written: a result has all sections and at least 7 runs")
+        return
+    save("speed", {"runs": arguments.runs, "load_at_end": os.getloadavg()[0], **result})
+
+
+# preparing
+
+
+def prepare(photos: Path) -> None:
+    """Make what the contestants need: galleries, converted networks, a vector, a virtual environment."""
+    WORK.mkdir(exist_ok=True)
+    person = sorted((photos / "phone10" / "enroll").iterdir())[0]
+    for model in MODELS:
+        with FaceUnlock(home(model), model=model) as unlock:
+            if model == "casia-webface":
+                unlock.pull(model, file=random_weights())
+            unlock.enroll(KNOWN, person, replace=True)
+    stored_vector()
+    if not (FACE_RECOGNITION / "bin" / "face_recognition").exists():
+        venv.create(FACE_RECOGNITION, with_pip=True, clear=True)
+        pip = [str(FACE_RECOGNITION / "bin" / "pip"), "install", "--quiet", "--no-deps", *PACKAGES]
+        subprocess.run(pip, check=True)
+    known = WORK / "speed-known"
+    known.mkdir(exist_ok=True)
+    face = lfw_people(photos / "lfw")[0][0]
+    link(known / face.name, face)
+
+
+def home(model: str) -> Path:
+    """Return where a model's gallery is kept between runs, so that networks are converted once."""
+    return WORK / f"speed-{model}"
+
+
+def random_weights() -> Path:
+    """Write a file like the published ones, always the same."""
+    import torch
+    from facenet_pytorch import InceptionResnetV1
+
+    path = WORK / "speed-random.pt"
+    if not path.exists():
+        torch.manual_seed(0)
+        torch.save(InceptionResnetV1(pretrained=None).state_dict(), path)
+    return path
+
+
+def stored_vector() -> Path:
+    """Write the vector that the straightforward script compares with."""
+    import torch
+
+    path = WORK / "speed-stored.pt"
+    if not path.exists():
+        torch.manual_seed(0)
+        torch.save(torch.nn.functional.normalize(torch.randn(512), dim=0), path)
+    return path
+
+
+def lfw_people(lfw: Path) -> list[list[Path]]:
+    """Return the photos of everybody who has more than three, in the order of their names."""
+    people = [sorted(folder.iterdir()) for folder in sorted(lfw.iterdir()) if folder.is_dir()]
+    return [photos for photos in people if len(photos) > 3]
+
+
+def lfw_subset(lfw: Path, count: int) -> Path:
+    """Return a folder of links to the first `count` photos of people with more than three."""
+    chosen = [photo for photos in lfw_people(lfw) for photo in photos][:count]
+    if len(chosen) < count:
+        sys.exit(f"{lfw} has only {len(chosen)} photos of people with more than three")
+    folder = WORK / f"speed-lfw-{count}"
+    for photo in chosen:
+        (folder / photo.parent.name).mkdir(parents=True, exist_ok=True)
+        link(folder / photo.parent.name / photo.name, photo)
+    return folder
+
+
+def link(path: Path, target: Path) -> None:
+    """Make a link unless it is there."""
+    if not path.is_symlink():
+        path.symlink_to(target)
+
+
+def count_files(folder: Path) -> int:
+    """Return how many photos the people in a folder have."""
+    return sum(1 for _ in folder.glob("*/*"))
+
+
+# contestants
+
+
+def ours(model: str, arguments: list[str], codes: tuple[int, ...] = (0,)) -> list[Process]:
+    """Return the program in both runtimes."""
+    command = [str(PROGRAM), "--quiet", "--home", str(home(model)), "--model", model, *arguments]
+    return [
+        Process(f"faceunlock {model}", command, codes=codes),
+        Process(f"faceunlock {model}, PyTorch", command, {"FACEUNLOCK_RUNTIME": "torch"}, codes),
+    ]
+
+
+def straightforward(*arguments: str) -> Process:
+    """Return the script of the README of facenet-pytorch."""
+    return Process(STRAIGHTFORWARD, [sys.executable, str(SCRIPT), *arguments])
+
+
+def verify(photo: Path, photos: Path) -> list[Process]:
+    """Return everybody who can look at one photo."""
+    command = [str(FACE_RECOGNITION / "bin" / "face_recognition"), str(WORK / "speed-known"), str(photo)]
+    return [
+        *(
+            process
+            for model in MODELS
+            for process in ours(model, ["verify", str(photo), "--as", KNOWN], DECIDED)
+        ),
+        straightforward("verify", str(photo), str(stored_vector())),
+        Process(DLIB_COMMAND, command),
+    ]
+
+
+def enroll(folder: Path) -> list[Process]:
+    """Return everybody who can learn ten people; in one process, and as ten commands."""
+    found = []
+    for model in MODELS:
+        command = [sys.executable, "-c", ENROLL_EVERYBODY, str(home(model)), model, str(folder)]
+        found.append(Process(f"faceunlock {model}", command))
+        found.append(Process(f"faceunlock {model}, PyTorch", command, {"FACEUNLOCK_RUNTIME": "torch"}))
+        loop = (
+            f'for person in "{folder}"/*; do "{PROGRAM}" --quiet --home "{home(model)}" --model {model} '
+            'enroll "$(basename "$person")" "$person" --dry-run || exit; done'
+        )
+        found.append(Process(f"faceunlock {model}, ten commands", ["/bin/sh", "-c", loop]))
+    return [*found, straightforward("enroll", str(folder))]
+
+
+def calibrate(folder: Path) -> list[Process]:
+    """Return everybody who can compare all photos of a folder."""
+    options = [
+        "calibrate",
+        str(folder),
+        "--split",
+        "3",
+        "--faces",
+        "central",
+        "--dry-run",
+        "--target-fmr",
+        "0.01",
+    ]
+    return [
+        *(process for model in MODELS for process in ours(model, options, DONE_OR_INSUFFICIENT)),
+        straightforward("calibrate", str(folder)),
+    ]
+
+
+def start() -> list[Process]:
+    """Return what needs no network."""
+    common = [str(PROGRAM), "--home", str(home("dlib"))]
+    return [
+        Process("faceunlock --help", [str(PROGRAM), "--help"]),
+        Process("faceunlock people", [*common, "people"]),
+        Process("import typer", [sys.executable, "-c", "import typer"]),
+        Process("python", [sys.executable, "-c", ""]),
+    ]
+
+
+def parts(timing: Path, runs: int) -> dict[str, dict[str, float]]:
+    """Take our own run apart, for both models and both photos."""
+    found = {}
+    for model in MODELS:
+        for photo in ("1mp.jpg", "14mp.jpg"):
+            command = [
+                "--home",
+                str(home(model)),
+                "--model",
+                model,
+                "verify",
+                str(timing / photo),
+                "--as",
+                KNOWN,
+            ]
+            title = f"{model}, {photo}"
+            found[title] = {part: round(seconds, 4) for part, seconds in measure(command, runs).items()}
+            show(title, found[title])
+    return found
+
+
+# reporting
+
+
+def report(section: str, measured: dict[str, Measured], photos: int) -> dict[str, Any]:
+    """Print a section; return it for the result file."""
+    runs = len(next(iter(measured.values())).seconds)
+    print(f"\n{section}: {photos} photo{'s' if photos > 1 else ''}, {runs} run{'s' if runs > 1 else ''}")
+    print(f"  {'':<38} {'median s':>9} {'min':>8} {'max':>8} {'photos/s':>9} {'peak MB':>8}")
+    for name, one in measured.items():
+        print(
+            f"  {name:<38} {one.median:>9.3f} {min(one.seconds):>8.3f} {max(one.seconds):>8.3f} "
+            f"{photos / one.median:>9.1f} {one.memory:>8.0f}"
+        )
+    goals = []
+    for goal in (goal for goal in GOALS if goal.section == section):
+        factor = goal.reached(measured)
+        kind = "memory" if goal.memory else "time"
+        verdict = "reached" if factor >= goal.factor else "NOT reached"
+        print(f"  {kind} of {goal.opponent} / {goal.ours}: {factor:.2f} (goal {goal.factor:g}: {verdict})")
+        goals.append(
+            {
+                "ours": goal.ours,
+                "opponent": goal.opponent,
+                "of": kind,
+                "goal": goal.factor,
+                "factor": round(factor, 2),
+            }
+        )
+    return {
+        "photos": photos,
+        "contestants": {name: one.document() for name, one in measured.items()},
+        "goals": goals,
+    }
+
+
+if __name__ == "__main__":
+    main()
