@@ -284,6 +284,7 @@ def _from_record(record: dict[str, Any]) -> dict[str, Any]:
 
 def _plan(value: dict[str, Any]) -> Plan:
     plan = Plan(**value)
+    _require(asdict(plan) == value, "the plan is incomplete")
     _require(type(plan.seed) is int and 0 <= plan.seed <= _MAX_COUNT, "the seed is no number")
     split = plan.split
     _require(split is None or (type(split) is int and 1 <= split <= MAX_PHOTOS), "the split is no count")

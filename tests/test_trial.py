@@ -270,3 +270,25 @@ def test_a_folder_that_is_not_there_is_named(folder, tmp_path, missing):
             trial(tmp_path / "nowhere")
         else:
             trial(folder, impostors=tmp_path / "nowhere")
+
+
+# comparisons, apart from what is made of them
+
+
+def test_comparisons_say_who_was_compared_with_whom(folder, strangers):
+    comparisons = compared(folder, impostors=strangers)
+    assert comparisons.similarity.shape == (8 + 23, 4)
+    assert (comparisons.own_probes, comparisons.names) == (8, NAMES)
+    assert all(str(folder) in file for file in comparisons.files[:8])
+    assert all(str(strangers) in file for file in comparisons.files[8:])
+    genuine, own, outside = comparisons.scores()
+    assert (len(genuine), len(own), len(outside)) == (8, 24, 92)
+    np.testing.assert_array_equal(comparisons.probe_person[outside.photo], outside.probe_person)
+    assert set(outside.photo.tolist()) == set(range(8, 31))
+
+
+def test_comparisons_are_judged_for_one_target_after_another(folder, strangers):
+    comparisons = compared(folder, impostors=strangers)
+    low, high = (judge(comparisons, target) for target in (0.15, 0.3))
+    assert low.choice.threshold > high.choice.threshold
+    assert low == judge(comparisons, 0.15) and low.created == high.created

@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 from dataclasses import replace
 
@@ -5,6 +6,7 @@ import pytest
 from fakes import GUESS, IDENTITY, FakeDetector, FakeEmbedder, paint, save, save_person, slug_of
 
 from faceunlock.calibration import Calibration
+from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import (
     CalibrationError,
     FaceUnlockError,
@@ -12,6 +14,7 @@ from faceunlock.errors import (
     SettingsError,
 )
 from faceunlock.gallery import Gallery
+from faceunlock.matching import ModelIdentity
 
 
 @pytest.fixture
@@ -174,3 +177,91 @@ def test_a_calibration_changed_from_outside_is_damage(open_home, home, ada, fold
     # Neither enrolment nor status takes it for good.
     assert slug_of(open_home().enroll, "Bob", ada, kind=GalleryError) == "gallery-damaged"
     assert any("damaged" in problem for problem in open_home().status().problems)
+
+
+# scores that were kept
+
+
+@pytest.fixture
+def kept(unlock, folder, strangers, tmp_path):
+    """The scores of a folder, and the report that came with them."""
+    file = tmp_path / "kept.npz"
+    return file, unlock.calibrate(folder, target_fmr=0.2, impostors=strangers, seed=3, save_scores=file)
+
+
+@pytest.mark.parametrize("target", [0.2, 0.3, 1e-5])
+def test_kept_scores_give_the_report_that_the_photos_gave(open_home, kept, folder, strangers, target):
+    file, first = kept
+    again = open_home().judge_scores(file, target_fmr=target)
+    photos = open_home().calibrate(folder, target_fmr=target, impostors=strangers, seed=3)
+    assert again == replace(photos, created=first.created)
+    assert again.choice.target == target and again.supported == (target > 0.1)
+
+
+def test_kept_scores_need_no_photo_and_no_network(open_home, kept, folder):
+    file, first = kept
+    shutil.rmtree(folder)
+    detector, embedder = FakeDetector(), FakeEmbedder()
+    unlock = open_home(detector=detector, embedder=embedder)
+    report = unlock.judge_scores(file, target_fmr=0.2)
+    assert (report, detector.calls, embedder.batches) == (first, 0, [])
+    saved = unlock.save_calibration(report, allow_lower=True)
+    assert (saved.data, saved.created, saved.seed) == (first.data, first.created, 3)
+
+
+def test_scores_that_do_not_suffice_are_kept_all_the_same(unlock, folder, tmp_path):
+    assert not unlock.calibrate(folder, target_fmr=1e-6, save_scores=tmp_path / "kept.npz").supported
+    assert unlock.judge_scores(tmp_path / "kept.npz").choice.target == unlock.settings.target_fmr
+
+
+def test_a_threshold_from_kept_scores_may_not_be_lower_either(unlock, kept):
+    report = unlock.judge_scores(kept[0], target_fmr=0.2)
+    assert slug_of(unlock.save_calibration, report, kind=CalibrationError) == "lower-threshold"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"weights_sha256": "e" * 64}, {"preprocessing": "fake-2"}, {"dimension": 32}, {"model": "other"}],
+)
+def test_scores_of_what_is_not_here_are_judged_and_not_saved(open_home, home, kept, change):
+    other = open_home(embedder=FakeEmbedder(replace(IDENTITY, **change)))
+    report = other.judge_scores(kept[0], target_fmr=0.2)
+    assert report.supported
+    assert (
+        slug_of(other.save_calibration, report, allow_lower=True, kind=CalibrationError) == "model-mismatch"
+    )
+    assert not home.exists()
+
+
+def test_without_an_embedder_the_weights_that_are_here_decide(open_home, home, kept, tmp_path):
+    real = open_home(detector=None, embedder=None)
+    report = real.judge_scores(kept[0], target_fmr=0.2)
+    assert slug_of(real.save_calibration, report, allow_lower=True) == "model-mismatch"
+    unknown = replace(report, identity=replace(IDENTITY, model="unknown"))
+    assert slug_of(real.save_calibration, unknown, allow_lower=True) == "model-mismatch"
+    spec = MODELS["dlib"]
+    here = ModelIdentity("dlib", spec.sha256, spec.preprocessing, spec.dimension)
+    saved = real.save_calibration(replace(report, identity=here), allow_lower=True)
+    assert saved.threshold == report.choice.threshold
+
+
+def test_a_model_that_was_named_must_be_the_one_of_the_scores(open_home, kept):
+    assert open_home(model="dlib").judge_scores(kept[0], target_fmr=0.2).identity == IDENTITY
+    with pytest.raises(CalibrationError, match="scores of dlib, not of vggface2") as caught:
+        open_home(model="vggface2").judge_scores(kept[0], target_fmr=0.2)
+    assert caught.value.slug == "model-mismatch"
+
+
+def test_a_place_for_the_scores_is_looked_at_before_any_photo(open_home, folder, tmp_path, kept):
+    detector = FakeDetector()
+    calibrate = open_home(detector=detector).calibrate
+    assert slug_of(calibrate, folder, save_scores=kept[0]) == "file-exists"
+    assert slug_of(calibrate, folder, save_scores=tmp_path / "no" / "kept.npz") == "file-unwritable"
+    assert detector.calls == 0
+    calibrate(folder, split=2, save_scores=kept[0], overwrite=True)
+    assert open_home().judge_scores(kept[0]).plan.split == 2
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0, float("nan")])
+def test_a_target_out_of_range_is_refused_for_kept_scores(unlock, kept, target):
+    assert slug_of(unlock.judge_scores, kept[0], target_fmr=target, kind=SettingsError) == "usage"

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import typer
 from fakes import GREY, paint, save, save_person
 
@@ -92,6 +93,44 @@ def test_what_does_not_suffice_is_measured_and_not_saved(faceunlock, test_folder
     assert json.loads(out)["error"]["code"] == "insufficient-data"
     lower = faceunlock("calibrate", folder, "--impostors", strangers, "--target-fmr", "0.2")
     assert lower[0] == 2 and lower[1] == "" and "[lower-threshold]" in lower[2] and "FMR there" in lower[2]
+
+
+def test_kept_scores_are_judged_again_for_another_target(faceunlock, test_folder, tmp_path):
+    folder, strangers = test_folder
+    scores = tmp_path / "kept scores.npz"
+    photos = ("calibrate", folder, "--impostors", strangers)
+    code, out, err = faceunlock(*photos, "--target-fmr", "1e-5", "--save-scores", scores)
+    assert (code, out) == (2, "") and "[insufficient-data]" in err and f"The scores are in {scores}; " in err
+    words = ("calibrate", "--scores", scores, "--target-fmr", "0.2", "--allow-lower")
+    code, rehearsed, err = faceunlock(*words, "--dry-run")
+    assert (code, err) == (0, "") and rehearsed.endswith("No threshold was saved.\n")
+    from_photos = faceunlock(*photos, "--target-fmr", "0.2", "--dry-run")
+    assert from_photos == (0, rehearsed, "")
+    code, out, err = faceunlock(*words)
+    assert (code, err) == (0, "") and out.endswith("Saved: dlib now uses this threshold.\n")
+    assert "[file-exists]" in faceunlock(*photos, "--save-scores", scores)[2]
+    code, out, _ = faceunlock(
+        *photos, "--save-scores", scores, "--overwrite", "--target-fmr", "0.2", "--dry-run"
+    )
+    assert code == 0 and out == rehearsed
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ((), "FOLDER"),
+        (("--scores", "kept.npz", "folder"), "FOLDER"),
+        (("--scores", "kept.npz", "--split", "2"), "--split"),
+        (("--scores", "kept.npz", "--impostors", "others"), "--impostors"),
+        (("--scores", "kept.npz", "--seed", "0"), "--seed"),
+        (("--scores", "kept.npz", "--faces", "dominant"), "--faces"),
+        (("--scores", "kept.npz", "--save-scores", "more.npz"), "--save-scores"),
+        (("folder", "--overwrite"), "--overwrite"),
+    ],
+)
+def test_photos_and_kept_scores_exclude_each_other(faceunlock, words, named):
+    code, out, err = faceunlock("calibrate", *words)
+    assert (code, out) == (2, "") and "[usage]" in err and named in err
 
 
 def test_a_demonstration_that_fails_is_an_error(faceunlock, monkeypatch):

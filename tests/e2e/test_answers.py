@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 
@@ -125,7 +126,9 @@ def test_replacing_starts_again(enrolled, pictures, people_of):
     assert person["photos"] == len(result.data["used"]) == 4
 
 
-def test_calibrating_with_too_little_says_so_and_saves_nothing(prepared, pictures, hopper_path, tmp_path):
+@pytest.fixture
+def two_people(pictures, hopper_path, tmp_path):
+    """A folder with few photos of two people."""
     folder = tmp_path / "people"
     shutil.copytree(pictures / "few", folder / "Eileen")
     shutil.copytree(pictures / "more", folder / "Eileen", dirs_exist_ok=True)
@@ -133,6 +136,11 @@ def test_calibrating_with_too_little_says_so_and_saves_nothing(prepared, picture
     portrait = Image.open(hopper_path).convert("RGB")
     for degrees in range(5):
         portrait.rotate(degrees, expand=True).save(folder / "Grace" / f"{degrees}.jpg")
+    return folder
+
+
+def test_calibrating_with_too_little_says_so_and_saves_nothing(prepared, two_people):
+    folder = two_people
     result = prepared("--model", "dlib", "calibrate", folder, "--json")
     assert result.code == 2
     assert result.error["code"] == "insufficient-data"
@@ -147,6 +155,28 @@ def test_calibrating_with_too_little_says_so_and_saves_nothing(prepared, picture
         assert line in result.stderr, "what was measured is told although it does not suffice"
     status = prepared("--model", "dlib", "status", "--json").data
     assert status["model"]["threshold"]["status"] != "calibrated"
+
+
+def test_kept_scores_are_judged_without_the_photos_and_without_a_network(prepared, two_people, tmp_path):
+    scores = tmp_path / "kept.npz"
+    words = ("--model", "dlib", "calibrate", "--json")
+    first = prepared(*words, two_people, "--save-scores", scores)
+    assert first.error["code"] == "insufficient-data" and scores.stat().st_mode & 0o777 == 0o600
+    from_photos = prepared(*words, two_people, "--target-fmr", "0.9", "--dry-run").data
+    shutil.rmtree(two_people)
+    kept = (*words, "--scores", scores, "--target-fmr", "0.9")
+    again = prepared(*kept, "--dry-run", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert {**again.data, "created": None} == {**from_photos, "created": None}
+    # The interpreter lists what it imports, one module a line.
+    imported = {line.split("|")[-1].strip() for line in again.stderr.splitlines()}
+    assert "faceunlock.score_file" in imported and not imported & {"torch", "torchvision", "onnxruntime"}
+    assert prepared(*kept, "--allow-lower").data["saved"] is True
+    assert (
+        prepared("--model", "dlib", "status", "--json").data["model"]["threshold"]["value"]
+        == (from_photos["threshold"])
+    )
+    scores.write_bytes(scores.read_bytes()[:-100])
+    assert prepared(*kept).error["code"] == "scores-damaged"
 
 
 def test_demo_shows_a_yes_a_no_and_a_cannot_tell(prepared, tmp_path):
