@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from faceunlock import __version__
 from faceunlock.detectors import load_detector
 from faceunlock.embedders import load_embedder
 from faceunlock.errors import PhotoError
-from faceunlock.faces import choose_subject, measure_quality
+from faceunlock.faces import Face, choose_subject, measure_quality
 from faceunlock.photos import read_photo
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import load_settings, locate
@@ -107,38 +108,28 @@ def embed_photos(paths: list[Path], name: str, model: str, rule: str = "central"
         np.full((len(paths), 3), np.nan),
         [""] * len(paths),
     )
-    crops: list[np.ndarray] = []
-    places: list[int] = []
 
-    def flush() -> None:
-        if crops:
-            result.embeddings[places] = embedder.embed(np.stack(crops))
-            result.acquired[places] = True
-            crops.clear()
-            places.clear()
-
-    started = time.monotonic()
-    for i, path in enumerate(paths):
+    def acquire(i: int) -> None:
+        faces: list[Face] = []
         try:
-            photo = read_photo(path)
+            photo = read_photo(paths[i])
             faces = detector.detect(photo.image)
             face = choose_subject(faces, photo.image.shape, rule)
             quality = measure_quality(photo.image, face)
             result.quality[i] = quality.size, quality.sharpness, quality.brightness
-            crops.append(embedder.crop(photo.image, face))
-            places.append(i)
+            result.embeddings[i] = embedder.embed(embedder.crop(photo.image, face)[None])[0]
+            result.acquired[i] = True
+            choose_subject(faces, photo.image.shape)
         except PhotoError as error:
             result.reasons[i] = error.slug
-        try:
-            choose_subject(faces, photo.image.shape)
-        except PhotoError:
             result.refused[i] = True
-        if len(crops) == 64:
-            flush()
-        if i % 500 == 499:
-            rate = (i + 1) / (time.monotonic() - started)
-            print(f"  {i + 1:,} of {len(paths):,} photos, {rate:.1f}/s", file=sys.stderr, flush=True)
-    flush()
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(engine.workers) as pool:
+        for i, _ in enumerate(pool.map(acquire, range(len(paths))), start=1):
+            if i % 500 == 0:
+                rate = i / (time.monotonic() - started)
+                print(f"  {i:,} of {len(paths):,} photos, {rate:.1f}/s", file=sys.stderr, flush=True)
     WORK.mkdir(exist_ok=True)
     np.savez(
         cached,

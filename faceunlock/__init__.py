@@ -9,17 +9,17 @@ Examples
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from faceunlock import errors
 from faceunlock.errors import FaceUnlockError
 
 if TYPE_CHECKING:
+    __version__: str
     from faceunlock.matching import Decision, Template
     from faceunlock.unlock import FaceUnlock
 
-__version__ = metadata.version("faceunlock")
 __all__ = ["Decision", "FaceUnlock", "FaceUnlockError", "Template", "__version__", "errors"]
 
 _LATE = {
@@ -31,6 +31,10 @@ _LATE = {
 
 def __getattr__(name: str) -> Any:
     # Late, so that `faceunlock --help` and scripts that only catch errors do not load NumPy.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("faceunlock")
     if name in _LATE:
         return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

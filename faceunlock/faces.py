@@ -149,4 +149,7 @@ def measure_quality(image: RGBImage, face: Face) -> Quality:
     laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
     contrast = float(luma.std())
     sharpness = 100.0 * float(laplacian.std()) / contrast if contrast > 0 else 0.0
-    return Quality(face.size, sharpness, float(np.median(luma)))
+    # Not np.median, which imports numpy.ma: a third of the time that importing NumPy takes.
+    middle = luma.size // 2
+    brightness = np.partition(luma.ravel(), (middle - 1, middle))[middle - 1 : middle + 1].mean()
+    return Quality(face.size, sharpness, float(brightness))

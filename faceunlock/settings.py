@@ -7,7 +7,6 @@ environment wins over ``config.toml``, and the command line wins over both.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -176,6 +175,10 @@ def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Sett
 
 
 def _read_toml(config: Path) -> dict[str, Any]:
+    if not config.exists():  # usual, and then the parser is not needed
+        return {}
+    import tomllib
+
     try:
         with config.open("rb") as file:
             return tomllib.load(file)

@@ -23,6 +23,7 @@ from faceunlock.cli.options import (
     command_name,
     take_options,
 )
+from faceunlock.cli.quick import quicken
 from faceunlock.errors import SLUGS, FaceUnlockError, SettingsError
 
 PROGRAM = "faceunlock"
@@ -97,6 +98,7 @@ def _run(arguments: list[str]) -> int:
     try:
         # Not through the application object, which would install an exception hook of its own.
         program = typer.main.get_command(app)
+        quicken(program)
         code: int | None = program.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=understood)
         if code == EXIT_INTERRUPTED:  # how the framework tells that Ctrl-C was pressed
             raise KeyboardInterrupt

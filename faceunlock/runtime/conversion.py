@@ -39,6 +39,8 @@ LOWEST_COSINE = 0.99999
 PARITY_INPUTS = 4
 CPUINFO = Path("/proc/cpuinfo")
 
+_announced = False
+
 _exporting = threading.Lock()
 """PyTorch exports one network at a time; networks open in threads."""
 
@@ -69,13 +71,22 @@ def converted(recipe: Recipe, cache: Path) -> Path | bytes:
     if kept is not None:
         return kept
     with _exporting:
-        _log.warning("Preparing the network %s for a fast start, once", recipe.name)
+        _announce(recipe)
         content = _convert(recipe)
     try:
         return _keep(recipe, folder, content)
     except OSError as error:
         _log.warning("The prepared network %s cannot be kept: %s", recipe.name, error)
         return content
+
+
+def _announce(recipe: Recipe) -> None:
+    """Say once per process why this run takes longer."""
+    global _announced  # noqa: PLW0603 - said to a person, and so once for all networks
+    if not _announced:
+        _announced = True
+        _log.warning("Preparing the networks for a fast start; this is done once and takes a while")
+    _log.info("Preparing %s", recipe.name)
 
 
 def _find(recipe: Recipe, folder: Path) -> Path | None:
@@ -183,10 +194,11 @@ def _check_parity(module: torch.nn.Module, network: OnnxNetwork, recipe: Recipe)
     reference = TorchNetwork(module, "cpu")
     random = np.random.default_rng(0)
     for smooth in range(PARITY_INPUTS):
-        noise = random.uniform(-1, 1, recipe.example_shape).astype(np.float32)
+        noise = random.uniform(-1, 1, recipe.example_shape)
         for _ in range(smooth):
             noise = (noise + np.roll(noise, 1, axis=-1) + np.roll(noise, 1, axis=-2)) / 3
-        ours, theirs = network(noise), reference(noise)
+        batch = noise.astype(np.float32)
+        ours, theirs = network(batch), reference(batch)
         if not np.all(_cosines(ours, theirs) >= LOWEST_COSINE):
             raise ModelError(
                 "conversion-failed", f"the converted network {recipe.name} differs from the original"
