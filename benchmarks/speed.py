@@ -57,6 +57,9 @@ PACKAGES = (
     "setuptools<81",
 )
 
+IDLE = 0.5
+"""Load of a machine that has nothing else to do, in processes that run or want to."""
+
 MODELS = ("casia-webface", "dlib")
 KNOWN = "known"
 DECIDED = (0, 1)
@@ -132,6 +135,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--photos", type=int, default=1000, help="of LFW, for calibrate")
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+    if load > IDLE:
+        print(f"warning: the load is {load:.1f}; PyTorch's threads, which wait for each other, suffer most")
     wanted = arguments.sections or [*sections, "parts"]
     if unknown := set(wanted) - {*sections, "parts"}:
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
@@ -152,7 +158,7 @@ def main() -> None:
     if arguments.sections or arguments.runs < 7:
         print("\nnot written: a result has all sections and at least 7 runs")
         return
-    save("speed", {"runs": arguments.runs, "load_at_end": os.getloadavg()[0], **result})
+    save("speed", {"runs": arguments.runs, "load_before": round(load, 2), **result})
 
 
 # preparing
