@@ -1,7 +1,7 @@
 """Ask pip-audit about the installed versions of the direct dependencies.
 
-Fails on a known vulnerability. Where the advisory data cannot be reached, it says so and goes on: no network is
-no vulnerability, but no clean bill of health either.
+Fails on a known vulnerability. Where the advisory data cannot be reached, it says so and goes on: no network
+is no vulnerability, and no clean bill of health.
 """
 
 import re

@@ -2,7 +2,8 @@
 
 Run: python benchmarks/orientations.py [--model dlib]
 
-A photo of the local collection and two public-domain portraits, each written losslessly (PNG with EXIF) in each orientation.
+A photo of the local collection and two public-domain portraits, each written losslessly (PNG with EXIF) in
+each orientation.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from faceunlock.acquisition import Acquisition
 from faceunlock.demonstration import PERSON, STRANGER, inside
 from faceunlock.detectors import load_detector
 from faceunlock.embedders import load_embedder
+from faceunlock.photos import load_photo, read_photo
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import locate
 
@@ -52,8 +54,6 @@ def main() -> None:
     result = {}
     with tempfile.TemporaryDirectory() as directory:
         for name, source in sources.items():
-            from faceunlock.photos import read_photo
-
             upright = Image.fromarray(read_photo(source).image)
             vectors = []
             for orientation, transpose in STORED.items():
@@ -62,7 +62,7 @@ def main() -> None:
                 exif[ORIENTATION] = orientation
                 path = Path(directory) / f"{orientation}.png"
                 copy.save(path, exif=exif, compress_level=1)
-                vectors.append(acquisition.sample(path).embedding.astype(np.float64))
+                vectors.append(acquisition.sample(load_photo(path)).embedding.astype(np.float64))
             cosines = [float(min(1.0, vector @ vectors[0])) for vector in vectors]
             result[name] = cosines
             print(f"{name:30} lowest cosine of 8 orientations {min(cosines):.6f}")

@@ -2,8 +2,8 @@
 
 Run: python benchmarks/quality.py   (after benchmarks/lfw.py, whose detections it uses again)
 
-Good photos: the 78 enrolment photos of ten phone users and the 7,701 LFW images. Bad ones: 200 LFW images and the phone photos,
-blurred (standard deviation in percent of the face's width) or darkened (factor on the pixel values).
+Good photos: the 78 enrolment photos of ten phone users and the 7,701 LFW images. Bad ones: 200 of LFW and
+the phone photos, blurred (standard deviation in percent of the face's width) or darkened (a factor).
 For the blurred ones the similarity to the unblurred photo says what the blur costs.
 """
 

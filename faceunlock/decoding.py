@@ -111,6 +111,27 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
     return decode_view(data, name, max_pixels)[0]
 
 
+def recognise(data: bytes, name: str) -> str:
+    """Return the format of an image file by its first bytes; loads no decoder.
+
+    Raises
+    ------
+    PhotoError
+        ``unreadable-photo`` if it is none of the known ones.
+
+    Examples
+    --------
+    >>> recognise(b"P3 2 1 255", "two pixels")
+    'PNM'
+    """
+    head = data[:_HEAD]
+    for form, (signature, _, _) in _FORMATS.items():
+        if signature.match(head):
+            return form
+    known = ", ".join(_FORMATS)
+    raise PhotoError("unreadable-photo", f"{name}: is not a photo of a known format ({known})")
+
+
 def decode_view(
     data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS, *, at_least: int | None = None
 ) -> tuple[RGBImage, float]:
@@ -195,11 +216,7 @@ def _open(data: bytes, name: str, max_pixels: int) -> ImageFile.ImageFile:
     """Recognise the format, read the header and check the size; no pixel is decoded yet."""
     from PIL import features
 
-    head = data[:_HEAD]
-    form = next((form for form, (signature, _, _) in _FORMATS.items() if signature.match(head)), None)
-    if form is None:
-        known = ", ".join(_FORMATS)
-        raise PhotoError("unreadable-photo", f"{name}: is not a photo of a known format ({known})")
+    form = recognise(data, name)
     if form in ("AVIF", "WebP") and not features.check(form.lower()):
         raise PhotoError("unreadable-photo", f"{name}: this installation of Pillow cannot read {form}")
     if form in ("AVIF", "HEIF"):

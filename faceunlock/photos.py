@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from faceunlock.decoding import DEFAULT_MAX_PIXELS, decode_view
+from faceunlock.decoding import DEFAULT_MAX_PIXELS, decode_view, recognise
 from faceunlock.errors import PhotoError
 from faceunlock.faces import RGBImage
 
@@ -170,13 +170,16 @@ def load_photo(
     ------
     PhotoError
         ``photo-not-found``; ``photo-too-large`` for more than `MAX_BYTES` bytes; ``unreadable-photo`` for a
-        folder, pipe or device, a file without read permission and an empty file.
+        folder, pipe or device, a file without read permission, an empty file and any other format.
     """
     if isinstance(source, Path):
         name = name or _printable(str(source))
-        return PhotoFile(name, _read_file(source, name), max_pixels)
-    name = name or STANDARD_INPUT
-    return PhotoFile(name, _read_stream(source, name), max_pixels)
+        data = _read_file(source, name)
+    else:
+        name = name or STANDARD_INPUT
+        data = _read_stream(source, name)
+    recognise(data, name)  # a file that is no photo is refused before anything else is done about it
+    return PhotoFile(name, data, max_pixels)
 
 
 def read_photo(

@@ -59,7 +59,7 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
 
 
 def _makes(annotation: Any, text: str) -> bool:
-    """Whether a text becomes a value by calling its type; a wrong choice is left to Typer to complain about."""
+    """Whether a text becomes a value by calling its type; wrong choices are left to Typer to refuse."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return text in [choice.value for choice in annotation]
     return annotation in (str, Path)

@@ -1,0 +1,89 @@
+"""Every figure in the README and in docs/limitations.md comes from a committed result file."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+RESULTS = PROJECT / "benchmarks" / "results"
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+LIMITATIONS = (PROJECT / "docs" / "limitations.md").read_text(encoding="utf-8")
+
+
+def result(name):
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def percent(rate):
+    counts = f"{rate['errors']:,} of {rate['trials']:,}"
+    return f"{100 * rate['value']:.1f} % ({counts}; {100 * rate['lower']:.1f} to {100 * rate['upper']:.1f} %)"
+
+
+def rows(table):
+    return {row["target_fmr"]: row for row in table}
+
+
+def expected_lines():
+    lfw, phone = result("lfw-dlib"), result("phone10-dlib")
+    protocol, everything, draw = lfw["protocol"], lfw["all_pairs"], lfw["centroids_of_3"][0]
+    yield f"{phone['genuine_accepted']} of {phone['genuine']} owners accepted"
+    yield f"{phone['impostor_accepted']} of {phone['impostor']} impostors accepted"
+    yield f"lowest genuine {phone['lowest_genuine']:.3f}, highest impostor {phone['highest_impostor']:.3f}"
+    searches = phone["searches"]
+    yield f"{searches['named']} of {searches['probes']} named, {searches['misnamed']} misnamed"
+    yield f"accuracy {protocol['accuracy']:.4f} ± {protocol['standard_error']:.4f}"
+    pairs = everything["genuine"] + everything["impostor"]
+    for kind, part in (
+        ("6,000 pairs", protocol),
+        (f"all {pairs:,} pairs", everything),
+        ("centroids of 3 photos", draw),
+    ):
+        for target, row in rows(part["fnmr"]).items():
+            yield f"| {kind} | {target:.0e} | {row['threshold']:.3f} | {percent(row['fnmr'])} |"
+    shipped = lfw["shipped"]
+    yield (
+        f"FMR {shipped['fmr']['value']:.1e} "
+        f"({shipped['fmr']['errors']} of {shipped['fmr']['trials']:,} comparisons of "
+        f"{shipped['fmr']['people']:,} people, at most {shipped['fmr']['upper']:.1e})"
+    )
+    yield f"FNMR {percent(shipped['fnmr'])}"
+    yield f"{lfw['failures_to_acquire']['errors']} failures to acquire in {lfw['photos']:,} photos"
+    yield f"`verify` would refuse {lfw['refused_by_verify']:,} of them"
+    bad = result("bad-photos")
+    yield f"{bad['files']} damaged, odd and hostile files: {bad['tracebacks']} tracebacks"
+    kills = result("killed-enrolments")
+    missing = len(kills["reported_but_missing"])
+    yield f"{kills['kills']} enrolments killed at random moments: {missing} reported people missing"
+    turned = result("orientations-dlib")["cosines"]
+    yield f"lowest cosine {min(min(values) for values in turned.values()):.4f}"
+
+
+@pytest.mark.parametrize("line", list(expected_lines()))
+def test_the_readme_quotes_the_result_files(line):
+    assert " ".join(line.split()) in " ".join(README.split())
+
+
+def test_the_limitations_quote_the_phone_photos():
+    phone = result("phone10-dlib")
+    assert f"reached {phone['highest_impostor']:.3f} at a threshold of {phone['threshold']:.3f}" in " ".join(
+        LIMITATIONS.split()
+    )
+
+
+def test_the_shipped_threshold_is_the_one_measured():
+    shipped = json.loads((PROJECT / "faceunlock" / "shipped" / "dlib.json").read_text(encoding="utf-8"))
+    assert shipped == result("lfw-dlib")["shipped"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/limitations.md", "docs/cli.md"])
+def test_links_lead_somewhere(page):
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (PROJECT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_readme_names_both_commands():
+    for name in ("demo", "tests"):
+        assert re.search(rf"<!-- command: {name} -->\n+```sh\n.+?```", README, re.DOTALL)
