@@ -48,7 +48,7 @@ def row(path: Path, home: Path) -> dict:
     return {
         "file": path.name,
         "verify": answer(verified),
-        "enroll": reason(tried),
+        "enroll": reason(tried, path),
         "exit_codes": [verified["exit_code"], tried["exit_code"]],
         "traceback": "Traceback" in verified["stderr"] + tried["stderr"],
     }
@@ -60,12 +60,11 @@ def answer(run: dict) -> str:
     return document["error"]["code"] if not document["ok"] else "yes" if document["data"]["match"] else "no"
 
 
-def reason(run: dict) -> str:
+def reason(run: dict, path: Path) -> str:
     """Return the reason given for the photo, or that it was fine but is too few."""
     for line in run["stderr"].splitlines():
-        parts = line.split(": ")
-        if len(parts) >= 3 and not line.startswith("faceunlock: "):
-            return parts[1]
+        if line.startswith(f"{path}: "):
+            return line.removeprefix(f"{path}: ").split(":")[0]
     return json.loads(run["stdout"])["error"]["code"]
 
 

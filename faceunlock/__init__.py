@@ -17,7 +17,8 @@ from faceunlock.errors import FaceUnlockError
 
 if TYPE_CHECKING:
     __version__: str
-    from faceunlock.matching import Decision, Template
+    from faceunlock.matching import Decision
+    from faceunlock.templates import Template
     from faceunlock.unlock import FaceUnlock
 
 __all__ = ["Decision", "FaceUnlock", "FaceUnlockError", "Template", "__version__", "errors"]
@@ -25,7 +26,7 @@ __all__ = ["Decision", "FaceUnlock", "FaceUnlockError", "Template", "__version__
 _LATE = {
     "FaceUnlock": "faceunlock.unlock",
     "Decision": "faceunlock.matching",
-    "Template": "faceunlock.matching",
+    "Template": "faceunlock.templates",
 }
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from faceunlock import weights
 from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import CalibrationError, SettingsError
-from faceunlock.faces import SubjectRule
 from faceunlock.gallery import Gallery
-from faceunlock.matching import ModelIdentity
 from faceunlock.models import AUTO, Models
+from faceunlock.templates import ModelIdentity
 
 if TYPE_CHECKING:
     from faceunlock.calibration import Calibration
     from faceunlock.collection import Track
     from faceunlock.embedders import Embedder
+    from faceunlock.faces import SubjectRule
     from faceunlock.judgement import CalibrationReport
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from faceunlock.error_rates import Rate
 from faceunlock.faces import SubjectRule
-from faceunlock.matching import ModelIdentity
 from faceunlock.samples import LeftOut
 from faceunlock.scores import GenuineScores, ImpostorScores, PersonIds, Scores, separate
+from faceunlock.templates import ModelIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceunlock.errors import EnrolmentError
-from faceunlock.matching import ModelIdentity, Template, Vector, leave_one_out, similarities
+from faceunlock.matching import Vector, leave_one_out, similarities
 from faceunlock.samples import LeftOut, Sample
+from faceunlock.templates import ModelIdentity, Template
 
 KEY_BYTES = 32
 
@@ -231,7 +232,7 @@ def _grown_template(
     count = known.count + len(samples)
     return Template(
         identity=known.identity,
-        vector_sum=known.vector_sum + vectors.sum(axis=0),
+        vector_sum=np.asarray(known.vector_sum) + vectors.sum(axis=0),
         count=count,
         # Single embeddings are not kept, so the old photos count with what they scored then.
         mean_similarity=float(np.average([known.mean_similarity, mean], weights=[known.count, len(samples)])),

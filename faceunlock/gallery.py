@@ -10,7 +10,6 @@ person. How the file is kept whole and private is the matter of `faceunlock.gall
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +18,6 @@ from typing import Any, Self
 
 from faceunlock.errors import GalleryError
 from faceunlock.gallery_file import GalleryFile
-from faceunlock.matching import ModelIdentity, Template
 from faceunlock.person import (
     Person,
     identity_to_record,
@@ -30,6 +28,7 @@ from faceunlock.person import (
     record_to_identity,
     record_to_person,
 )
+from faceunlock.templates import ModelIdentity, Template
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
 
@@ -327,6 +326,8 @@ class Gallery:
 
     def _not_enrolled(self, name: str) -> GalleryError:
         names = {name_key(enrolled): enrolled for (enrolled,) in self._file.query("SELECT name FROM people")}
+        import difflib
+
         close = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
         hint = f"Did you mean {' or '.join(close)}? See: faceunlock people" if close else None
         return GalleryError("not-enrolled", f"{name!r} is not enrolled", hint=hint)

@@ -11,11 +11,11 @@ from faceunlock import weights
 from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, model_spec
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.gallery import Gallery
-from faceunlock.matching import ModelIdentity
 from faceunlock.outcomes import ModelState
 from faceunlock.person import Person
 from faceunlock.runtime import Engine, choose_engine
 from faceunlock.settings import Locations, Settings
+from faceunlock.templates import ModelIdentity
 
 if TYPE_CHECKING:
     from faceunlock.acquisition import Acquisition

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.enrolment import Enrolment
     from faceunlock.faces import Quality
-    from faceunlock.matching import Decision, ModelIdentity
+    from faceunlock.matching import Decision
     from faceunlock.settings import Locations, Settings
+    from faceunlock.templates import ModelIdentity
     from faceunlock.weights import WeightsState
 
 

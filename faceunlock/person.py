@@ -7,16 +7,20 @@ validation, so that nothing can come in through one door that another would refu
 from __future__ import annotations
 
 import base64
+import math
 import re
+import sys
 import unicodedata
+from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import GalleryError
-from faceunlock.matching import ModelIdentity, Template, unit
+from faceunlock.templates import ModelIdentity, Template
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 Record = dict[str, Any]
 
@@ -182,9 +186,7 @@ def template_to_record(template: Template) -> Record:
     """
     return {
         "identity": identity_to_record(template.identity),
-        "vector_sum": base64.b64encode(np.asarray(template.vector_sum, dtype="<f8").tobytes()).decode(
-            "ascii"
-        ),
+        "vector_sum": _packed(template.vector_sum),
         "count": int(template.count),
         "mean_similarity": float(template.mean_similarity),
         "lowest_similarity": float(template.lowest_similarity),
@@ -208,9 +210,11 @@ def record_to_template(record: object) -> Template:
     _require(isinstance(fields["vector_sum"], str), "the vector is not a text")
     content = base64.b64decode(fields["vector_sum"], validate=True)
     _require(len(content) == 8 * identity.dimension, "the vector has the wrong length")
-    vector = np.frombuffer(content, dtype="<f8").astype(np.float64)
-    with np.errstate(all="ignore"):
-        _require(bool(np.isfinite(unit(vector)).all()), "the vector has no direction")
+    vector = array("d", content)
+    if sys.byteorder == "big":
+        vector.byteswap()
+    length = math.hypot(*vector)
+    _require(math.isfinite(length) and length > 0, "the vector has no direction")
     _require(_is_count(fields["count"]), "the number of photos is not positive")
     for field in ("mean_similarity", "lowest_similarity"):
         value = fields[field]
@@ -229,6 +233,12 @@ def record_to_template(record: object) -> Template:
         photo_key=bytes.fromhex(fields["photo_key"]),
         photo_hashes=frozenset(hashes),
     )
+
+
+def _packed(vector: ArrayLike) -> str:
+    import numpy as np
+
+    return base64.b64encode(np.asarray(vector, dtype="<f8").tobytes()).decode("ascii")
 
 
 def _fields(record: object, names: set[str]) -> Record:

@@ -20,7 +20,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -218,6 +217,8 @@ def atomic_write(path: Path, content: bytes, *, mode: int = FILE_MODE, overwrite
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "not a regular file", str(path))
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(TEMPORARY_SUFFIX, TEMPORARY_PREFIX, path.parent)
     temporary = Path(name)
     try:

@@ -21,7 +21,6 @@ from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
 from faceunlock.gallery import Gallery
-from faceunlock.matching import ModelIdentity
 from faceunlock.person import (
     Person,
     identity_to_record,
@@ -33,6 +32,7 @@ from faceunlock.person import (
     template_to_record,
 )
 from faceunlock.private_files import atomic_write, remove_leftovers
+from faceunlock.templates import ModelIdentity
 
 OnConflict = Literal["refuse", "skip", "replace"]
 

@@ -9,15 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from faceunlock.errors import GalleryError, ModelError, SettingsError
-from faceunlock.faces import SubjectRule
 from faceunlock.gallery import Gallery
-from faceunlock.matching import ModelIdentity, Template, decide
 from faceunlock.models import Models, mismatch
 from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
 from faceunlock.person import Person, name_key, normalise_name
 from faceunlock.private_files import problems
-from faceunlock.samples import LeftOut, Sample
 from faceunlock.settings import Locations, Settings, load_settings, locate
+from faceunlock.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
     from faceunlock.acquisition import Acquisition
@@ -27,7 +25,9 @@ if TYPE_CHECKING:
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
     from faceunlock.enrolment import Enrolment, Gates
+    from faceunlock.faces import SubjectRule
     from faceunlock.judgement import CalibrationReport
+    from faceunlock.samples import LeftOut, Sample
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
 
 __all__ = ["EnrolmentOutcome", "FaceUnlock", "ModelState", "Status", "Verification"]
@@ -233,6 +233,7 @@ class FaceUnlock:
             ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``, and everything that keeps the
             gallery from being trusted.
         """
+        from faceunlock.matching import decide
         from faceunlock.photos import load_photo
 
         if threshold is not None and not -1.0 <= threshold <= 1.0:
@@ -413,6 +414,8 @@ class FaceUnlock:
 def _acquire(
     acquisition: Acquisition, photos: Sequence[Path], track: Track
 ) -> tuple[list[Sample], list[LeftOut]]:
+    from faceunlock.samples import LeftOut
+
     samples: list[Sample] = []
     failures: list[LeftOut] = []
     for outcome in track(acquisition.samples(photos), len(photos), "photos"):

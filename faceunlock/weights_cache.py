@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -149,6 +148,8 @@ def writing(spec: ModelSpec, cache: Path) -> Iterator[None]:
 @contextmanager
 def temporary(cache: Path) -> Iterator[BinaryIO]:
     """Open a file in the cache that is gone afterwards, whatever happens."""
+    import tempfile
+
     with tempfile.NamedTemporaryFile(
         dir=folder(cache), prefix=TEMPORARY_PREFIX, suffix=TEMPORARY_SUFFIX
     ) as output:

@@ -14,7 +14,7 @@ from faceunlock.errors import (
     SettingsError,
 )
 from faceunlock.gallery import Gallery
-from faceunlock.matching import ModelIdentity
+from faceunlock.templates import ModelIdentity
 
 
 @pytest.fixture

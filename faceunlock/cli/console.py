@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from faceunlock.errors import FaceUnlockError, SettingsError
@@ -17,7 +18,6 @@ from faceunlock.errors import FaceUnlockError, SettingsError
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
-    from rich.table import Table
 
     from faceunlock.samples import LeftOut
 
@@ -176,16 +176,25 @@ class Progress:
         self._display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
 
 
-def table(*columns: str, rows: Iterable[Sequence[object]]) -> Table:
-    """Return a plain table whose cells are never interpreted as markup."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of plain texts.
 
-    result = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for row in rows:
-        result.add_row(*(Text(printable(cell)) for cell in row))
-    return result
+    Attributes
+    ----------
+    columns : tuple of str
+        Their titles.
+    rows : tuple of tuple of str
+        A cell per column; what a terminal would act on has been replaced.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def table(*columns: str, rows: Iterable[Sequence[object]]) -> Table:
+    """Return a table of anything that can be printed."""
+    return Table(columns, tuple(tuple(printable(cell) for cell in row) for row in rows))
 
 
 def abandon_stdout() -> None:
@@ -212,16 +221,22 @@ def _encoded(document: dict[str, Any]) -> str:
 
 
 def _drawn(part: Table) -> str:
+    """Lay out a table: aligned for a person, separated by tabs for a program."""
+    if not sys.stdout.isatty():
+        return "\n".join("\t".join(cells) for cells in (part.columns, *part.rows))
+    from rich import box
     from rich.console import Console as RichConsole
+    from rich.table import Table as RichTable
+    from rich.text import Text
 
+    laid_out = RichTable(*part.columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for row in part.rows:
+        laid_out.add_row(*map(Text, row))
     # Only drawn here: writing, and what can go wrong with it, is for `_write`.
     paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, errors="backslashreplace")
-    # A pipe has no width: wrapping there would tear rows that scripts read.
-    width = None if sys.stdout.isatty() else 1000
-    RichConsole(file=paper, width=width, highlight=False).print(part)
+    RichConsole(file=paper, highlight=False).print(laid_out)
     paper.seek(0)
-    lines = paper.read().splitlines()
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(line.rstrip() for line in paper.read().splitlines())
 
 
 def _plain(value: Any) -> Any:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.console import printable, table
+from faceunlock.cli.console import Table, printable, table
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rich.table import Table
 
     from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.error_rates import Rate

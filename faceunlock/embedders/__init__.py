@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faceunlock.faces import Face, RGBImage
-    from faceunlock.matching import ModelIdentity
+    from faceunlock.templates import ModelIdentity
 
 
 class Embedder(Protocol):

@@ -9,8 +9,9 @@ from faceunlock.embedders.alignment import similarity, warp
 from faceunlock.embedders.dlib_format import INPUT_SIZE, MEAN
 from faceunlock.embedders.registry import model_spec
 from faceunlock.faces import Face, RGBImage
-from faceunlock.matching import ModelIdentity, unit
+from faceunlock.matching import unit
 from faceunlock.runtime import Network
+from faceunlock.templates import ModelIdentity
 
 TARGET = ((48.21, 46.26), (102.84, 46.50), (75.46, 79.10), (51.35, 106.15), (99.52, 106.73))
 """Where the five landmarks belong in the crop: medians over 400 LFW photos of MTCNN's landmarks in

@@ -9,8 +9,9 @@ from PIL import Image
 from faceunlock.embedders.registry import ModelSpec
 from faceunlock.errors import PhotoError
 from faceunlock.faces import Face, RGBImage
-from faceunlock.matching import ModelIdentity, unit
+from faceunlock.matching import unit
 from faceunlock.runtime import Network
+from faceunlock.templates import ModelIdentity
 
 INPUT_SIZE = 160
 MARGIN = 18

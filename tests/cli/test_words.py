@@ -7,8 +7,9 @@ from faceunlock.calibration import Calibration, OperatingPoint
 from faceunlock.cli import words
 from faceunlock.error_rates import Method, Rate
 from faceunlock.faces import Quality
-from faceunlock.matching import Decision, ModelIdentity
+from faceunlock.matching import Decision
 from faceunlock.outcomes import Verification
+from faceunlock.templates import ModelIdentity
 from faceunlock.transfer import ImportSummary
 
 IDENTITY = ModelIdentity("dlib", "a" * 64, "dlib-1", 128)

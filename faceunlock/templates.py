@@ -1,0 +1,76 @@
+"""What is kept of a person, and what made it.
+
+A person is represented by the sum of the unit embeddings of their photos; its direction is the centroid, and
+keeping sum and count (rather than photos or single embeddings) lets further photos be added later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from faceunlock.matching import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What made an embedding; two embeddings are comparable only if all of it is equal.
+
+    Attributes
+    ----------
+    model : str
+        Id in the registry, such as ``dlib``.
+    weights_sha256 : str
+        Checksum of the weights, 64 hexadecimal digits.
+    preprocessing : str
+        Id of alignment, crop and normalisation; changes whenever their output does.
+    dimension : int
+        Length of the embedding.
+    """
+
+    model: str
+    weights_sha256: str
+    preprocessing: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """What is kept of a person: never a photo, only a sum of embeddings.
+
+    Attributes
+    ----------
+    identity : ModelIdentity
+        What made the embeddings.
+    vector_sum : array_like of float64, shape (dimension,)
+        Sum of the unit embeddings of `count` photos. Read from a gallery it is a plain `array.array`, so
+        that listing people needs no NumPy.
+    count : int
+        Number of photos in the sum, at least 1.
+    mean_similarity, lowest_similarity : float
+        How consistent the photos were at the last enrolment: similarity of each to the centroid
+        of the others, in [-1, 1].
+    photo_key : bytes
+        Random 32 bytes, the key of `photo_hashes`; belongs to this template alone.
+    photo_hashes : frozenset of str
+        HMAC-SHA-256 (hexadecimal) of each photo's content under `photo_key`, so that a photo that
+        built the template is recognised when it is used as a probe in a calibration.
+    """
+
+    identity: ModelIdentity
+    vector_sum: ArrayLike = field(repr=False)
+    count: int
+    mean_similarity: float
+    lowest_similarity: float
+    photo_key: bytes = field(repr=False)
+    photo_hashes: frozenset[str] = field(repr=False)
+
+    @property
+    def centroid(self) -> Vector:
+        """The unit vector along the sum, shape (dimension,)."""
+        from faceunlock.matching import unit
+
+        return unit(self.vector_sum)
