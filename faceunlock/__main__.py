@@ -14,7 +14,14 @@ def main() -> None:
     sys.excepthook = _report_bug
     from faceunlock.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        # At once, without waiting for threads. And an interrupt that met the start of an extension module
+        # makes Python kill itself in the end, whatever the code.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
+    sys.exit(code)
 
 
 def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -98,10 +98,12 @@ class Engine:
 
         def open_converted() -> Network:
             from faceunlock.runtime.conversion import converted
-            from faceunlock.runtime.onnx_runtime import OnnxNetwork
 
             try:
-                return OnnxNetwork(converted(recipe, self.cache), threads=1 if self.workers > 1 else 0)
+                model = converted(recipe, self.cache)
+                from faceunlock.runtime.onnx_runtime import OnnxNetwork
+
+                return OnnxNetwork(model, threads=1 if self.workers > 1 else 0)
             except ModelError as error:
                 if error.slug != "conversion-failed":
                     raise

@@ -17,19 +17,17 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import onnxruntime
-
 from faceunlock.errors import ModelError
-from faceunlock.matching import unit
 from faceunlock.private_files import atomic_write, make_private_directories, remove_leftovers
 from faceunlock.runtime import Recipe
-from faceunlock.runtime.onnx_runtime import INPUT, OUTPUT, OnnxNetwork
 from faceunlock.weights_cache import refuse_if_others_write
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from numpy.typing import NDArray
+
+    from faceunlock.runtime.onnx_runtime import OnnxNetwork
 
 _log = logging.getLogger(__name__)
 
@@ -94,15 +92,17 @@ def _find(recipe: Recipe, folder: Path) -> Path | None:
     try:
         record = json.loads((folder / f"{recipe.name}.json").read_bytes())
         path = folder / str(record["file"])
-        if path.parent != folder or record["made_from"] != _made_from(recipe):
+        if path.parent != folder:
             return None
         refuse_if_others_write(folder)
         refuse_if_others_write(path)
+        # First, because it leaves the interpreter free for the threads that import and decode.
         with path.open("rb") as file:
             whole = hashlib.file_digest(file, "sha256").hexdigest() == record["sha256"]
+        fresh = record["made_from"] == _made_from(recipe)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return path if whole else None
+    return path if whole and fresh else None
 
 
 def _keep(recipe: Recipe, folder: Path, content: bytes) -> Path:
@@ -127,6 +127,8 @@ def _made_from(recipe: Recipe) -> dict[str, str]:
 
     The processor, because the optimised form lays weights out for its vector units.
     """
+    import onnxruntime
+
     flags = ""
     with contextlib.suppress(OSError), CPUINFO.open(encoding="utf-8", errors="replace") as file:
         flags = next((line for line in file if line.startswith(("flags", "Features"))), "")
@@ -140,6 +142,8 @@ def _made_from(recipe: Recipe) -> dict[str, str]:
 
 def _convert(recipe: Recipe) -> bytes:
     """Export, optimise, compare with the original; return the optimised network."""
+    from faceunlock.runtime.onnx_runtime import OnnxNetwork
+
     module = recipe.build()
     exported = _export(module, recipe)
     with tempfile.TemporaryDirectory(prefix="faceunlock-") as directory:
@@ -152,6 +156,8 @@ def _convert(recipe: Recipe) -> bytes:
 
 def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
     import torch
+
+    from faceunlock.runtime.onnx_runtime import INPUT, OUTPUT
 
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -189,6 +195,8 @@ def _check_parity(module: torch.nn.Module, network: OnnxNetwork, recipe: Recipe)
     ModelError
         ``conversion-failed``.
     """
+    import numpy as np
+
     from faceunlock.runtime.torch_runtime import TorchNetwork
 
     reference = TorchNetwork(module, "cpu")
@@ -207,5 +215,9 @@ def _check_parity(module: torch.nn.Module, network: OnnxNetwork, recipe: Recipe)
 
 def _cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the cosine of each output with its counterpart, shape (n,)."""
+    import numpy as np
+
+    from faceunlock.matching import unit
+
     ours, theirs = unit(left.reshape(len(left), -1)), unit(right.reshape(len(right), -1))
     return np.asarray(np.einsum("ij,ij->i", ours, theirs), dtype=np.float64)

@@ -15,7 +15,7 @@ def test_enrolling_says_what_was_used(first_enrolment):
     assert result.code == 0
     assert result.stdout.startswith("Eileen enrolled: used 3 of 3 photos, similarity to the others mean 0.")
     assert "model dlib. 5 or more photos are recommended.\n" in result.stdout
-    assert all(line.startswith("Preparing the network ") for line in result.stderr.splitlines())
+    assert all(line.startswith("Preparing the networks ") for line in result.stderr.splitlines())
 
 
 def test_verify_says_yes(enrolled, pictures, people_of):
