@@ -213,7 +213,8 @@ def record_to_template(record: object) -> Template:
     vector = array("d", content)
     if sys.byteorder == "big":
         vector.byteswap()
-    length = math.hypot(*vector)
+    # By squares, as `faceunlock.matching.unit` will: neither may overflow or vanish there.
+    length = sum(number * number for number in vector)
     _require(math.isfinite(length) and length > 0, "the vector has no direction")
     _require(_is_count(fields["count"]), "the number of photos is not positive")
     for field in ("mean_similarity", "lowest_similarity"):

@@ -115,9 +115,9 @@ def test_only_a_clear_yes_is_one(reply, answer, monkeypatch, capsys):
 def test_tables_hold_long_rows_whole_and_no_markup(capsys):
     long = "[bold]" + "x" * 300
     Console().answer(table("name", "value", rows=[(long, 1), (NASTY, 2)]), {})
-    heading, _, first, second = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["name", "value"]
-    assert first.split() == [long, "1"] and second.split() == [printable(NASTY), "2"]
+    heading, first, second = capsys.readouterr().out.splitlines()
+    assert heading == "name\tvalue"
+    assert first == f"{long}\t1" and second == f"{printable(NASTY)}\t2"
 
 
 def test_tables_fit_a_terminal(capsys, monkeypatch):

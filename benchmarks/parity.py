@@ -1,0 +1,170 @@
+"""The same faces as facenet-pytorch's MTCNN, and the same embeddings from both runtimes?
+
+Run: python benchmarks/parity.py [--photos 0]   (0: all)
+
+Detection: every photo of LFW (7,701) at full size and every photo of phone10 shrunk to 1,280 pixels, the
+cascade in ONNX Runtime against facenet-pytorch's own MTCNN, at equal resolution and equal smallest face (20
+pixels). A face is the same if the boxes overlap with an IoU of at least 0.6; every disagreement is listed.
+Selfie mode: whether the first, reduced look chooses the same subject as the search at full size.
+Embeddings: faces of phone10 and LFW through PyTorch and ONNX Runtime, with `dlib` and with an
+InceptionResnetV1 of random weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from common import WORK, collection, save
+from lfw import read_pairs
+from PIL import Image
+
+from faceunlock.embedders.facenet import normalise as facenet_input
+from faceunlock.errors import PhotoError
+from faceunlock.faces import choose_subject
+from faceunlock.photos import find_photos, read_photo
+from faceunlock.runtime import Engine, Recipe
+from faceunlock.settings import locate
+
+LONGER_SIDE = 1280
+SAME = 0.6
+WORKERS = 2
+
+
+@cache
+def detectors():
+    """Return ours at full resolution, ours as `verify` uses it, and the reference; once per process."""
+    import facenet_pytorch
+    import torch
+
+    from faceunlock.detectors import load_detector
+    from faceunlock.detectors.mtcnn import MTCNN
+
+    torch.set_num_threads(1)
+    engine = Engine("onnx", "cpu", locate().cache, workers=2)
+    selfie = load_detector(engine)
+    networks = (selfie._proposal, selfie._refinement, selfie._output)
+    return MTCNN(*networks, looks=(100_000,)), selfie, facenet_pytorch.MTCNN(keep_all=True)
+
+
+def compare(path: Path) -> dict:
+    """Search one photo in all three ways."""
+    ours, selfie, reference = detectors()
+    image = read_photo(path).image
+    if max(image.shape[:2]) > LONGER_SIDE:
+        small = Image.fromarray(image)
+        small.thumbnail((LONGER_SIDE, LONGER_SIDE))
+        image = np.asarray(small)
+    boxes, _ = reference.detect(image)
+    theirs = [] if boxes is None else np.array([list(box) for box in boxes], dtype=float)
+    # Without the last look, which the reference does not have.
+    faces = ours._search(image, image.shape, 20)
+    mine = np.array([face.box for face in faces]).reshape(-1, 4)
+    missed = [box for box in theirs if not len(mine) or iou(box, mine).max() < SAME]
+    extra = [box for box in mine if not len(theirs) or iou(box, np.array(theirs)).max() < SAME]
+    quick = selfie.detect(image)
+    return {
+        "photo": f"{path.parent.name}/{path.name}",
+        "theirs": len(theirs),
+        "ours": len(mine),
+        "missed": len(missed),
+        "extra": len(extra),
+        "same_subject": same_subject(faces or ours.detect(image), quick, image.shape),
+    }
+
+
+def same_subject(full, quick, shape) -> bool:
+    """Whether both searches lead `verify` to the same face, or to the same refusal."""
+    answers = []
+    for faces in (full, quick):
+        try:
+            answers.append(choose_subject(faces, shape))
+        except PhotoError as error:
+            answers.append(error.slug)
+    if isinstance(answers[0], str) or isinstance(answers[1], str):
+        return answers[0] == answers[1]
+    return bool(iou(np.array(answers[0].box), np.array([answers[1].box]))[0] >= SAME)
+
+
+def iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Return the overlap of one box with each of the others, 0 to 1."""
+    start, end = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.maximum(end - start, 0), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return shared / (np.prod(box[2:] - box[:2]) + areas - shared)
+
+
+def embeddings(paths: list[Path]) -> dict:
+    """Return the lowest cosine between the runtimes over the faces of some photos."""
+    import torch
+    from facenet_pytorch import InceptionResnetV1
+
+    import faceunlock.embedders.facenet_network as definition
+    from faceunlock.embedders import load_embedder
+
+    engines = [Engine(runtime, "cpu", locate().cache) for runtime in ("torch", "onnx")]
+    ours, _, _ = detectors()
+    loaded = [load_embedder("dlib", cache=locate().cache, engine=engine) for engine in engines]
+    pairs = [(read_photo(path).image, None) for path in paths]
+    faces = [(image, found[0]) for image, _ in pairs if (found := ours.detect(image))]
+    crops = np.stack([loaded[0].crop(image, face) for image, face in faces])
+    a, b = (embedder.embed(crops).astype(np.float64) for embedder in loaded)
+    torch.manual_seed(0)
+    module = InceptionResnetV1(pretrained=None).eval()
+    recipe = Recipe(
+        "parity-facenet", "0" * 64, Path(definition.__file__), lambda: module, (2, 3, 160, 160), {0: "n"}
+    )
+    large = np.stack([np.asarray(Image.fromarray(crop).resize((160, 160))) for crop in crops])
+    networks = [Engine(engine.runtime, "cpu", WORK).network(recipe) for engine in engines]
+    c, d = (network(facenet_input(large)).astype(np.float64) for network in networks)
+    return {
+        "crops": len(crops),
+        "dlib_lowest_cosine": float(np.einsum("ij,ij->i", a, b).min()),
+        "inception_resnet_lowest_cosine": float(
+            (np.einsum("ij,ij->i", c, d) / np.linalg.norm(c, axis=1) / np.linalg.norm(d, axis=1)).min()
+        ),
+    }
+
+
+def main() -> None:
+    """Compare, print, write the result file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=0, help="LFW photos to compare, evenly spread; 0: all")
+    arguments = parser.parse_args()
+    photos = collection()
+    _, pairs = read_pairs(photos / "lfw-pairs.txt")
+    lfw = [photos / "lfw" / file for file in sorted({file for pair in pairs for file in pair[:2]})]
+    if arguments.photos:
+        lfw = lfw[:: max(1, len(lfw) // arguments.photos)]
+    phone = list(find_photos([photos / "phone10"]).photos)
+    result = {}
+    with ProcessPoolExecutor(WORKERS) as pool:
+        for name, paths in (("phone10", phone), ("lfw", lfw)):
+            rows = list(pool.map(compare, paths, chunksize=16))
+            result[name] = summary(rows)
+            print(name, {key: value for key, value in result[name].items() if key != "disagreements"})
+    result["embeddings"] = embeddings([*phone, *lfw[:: max(1, len(lfw) // 200)]])
+    print(result["embeddings"])
+    save("parity", result)
+
+
+def summary(rows: list[dict]) -> dict:
+    """Add up the comparisons of one collection."""
+    theirs = sum(row["theirs"] for row in rows)
+    missed = sum(row["missed"] for row in rows)
+    return {
+        "photos": len(rows),
+        "faces_of_the_reference": theirs,
+        "found_by_ours": theirs - missed,
+        "share": (theirs - missed) / theirs,
+        "found_by_ours_only": sum(row["extra"] for row in rows),
+        "same_subject_in_selfie_mode": sum(row["same_subject"] for row in rows),
+        "disagreements": [row for row in rows if row["missed"] or row["extra"] or not row["same_subject"]],
+    }
+
+
+if __name__ == "__main__":
+    main()
