@@ -115,7 +115,12 @@ def embeddings(paths: list[Path]) -> dict:
     torch.manual_seed(0)
     module = InceptionResnetV1(pretrained=None).eval()
     recipe = Recipe(
-        "parity-facenet", "0" * 64, Path(definition.__file__), lambda: module, (2, 3, 160, 160), {0: "n"}
+        "parity-facenet",
+        lambda: "0" * 64,
+        Path(definition.__file__),
+        lambda: module,
+        (2, 3, 160, 160),
+        {0: "n"},
     )
     large = np.stack([np.asarray(Image.fromarray(crop).resize((160, 160))) for crop in crops])
     networks = [Engine(engine.runtime, "cpu", WORK).network(recipe) for engine in engines]

@@ -81,12 +81,10 @@ def run_once(begun: float, arguments: list[str]) -> dict[str, float]:
     watch.parts["start of Python"] = time.monotonic() - begun
     with watch.part("import the command line"):
         from faceunlock.cli import run
-    with watch.part("import Pydantic, for Typer's options"):
-        from pydantic import TypeAdapter  # noqa: F401
     with watch.part("import NumPy"):
         import numpy  # noqa: F401
     with watch.part("import Pillow"):
-        from PIL import Image, ImageCms, JpegImagePlugin, features  # noqa: F401
+        from PIL import Image, JpegImagePlugin, features  # noqa: F401
     with watch.part("import the library"):
         from faceunlock.cli import documents, words  # noqa: F401
 
@@ -100,7 +98,7 @@ def run_once(begun: float, arguments: list[str]) -> dict[str, float]:
 def _wrap_pieces(watch: Stopwatch) -> None:
     import typer.main
 
-    from faceunlock import acquisition, detectors, embedders, gallery, models, photos, unlock
+    from faceunlock import acquisition, detectors, embedders, gallery, matching, models, photos
     from faceunlock.detectors import mtcnn
     from faceunlock.embedders import dlib, facenet
     from faceunlock.runtime import opening
@@ -118,7 +116,7 @@ def _wrap_pieces(watch: Stopwatch) -> None:
     for embedder in (dlib.DlibEmbedder, facenet.FaceNetEmbedder):
         watch.wrap(embedder, "crop", "crop")
         watch.wrap(embedder, "embed", "embed")
-    watch.wrap(unlock, "decide", "decide")
+    watch.wrap(matching, "decide", "decide")
     _wrap_opening(watch, opening.Opening)
 
 
@@ -129,7 +127,8 @@ def _wrap_opening(watch: Stopwatch, opening: Any) -> None:
     def timed_start(self: Any, open_network: Callable[[], Any]) -> None:
         def timed_open() -> Callable[[Any], Any]:
             with watch.thread("import ONNX Runtime"):
-                import faceunlock.runtime.conversion  # noqa: F401
+                import faceunlock.runtime.conversion
+                import faceunlock.runtime.onnx_runtime  # noqa: F401
             with watch.thread("check and open a network"):
                 network = open_network()
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import inf, nextafter
 from typing import Any, Literal, get_args
 
-from faceunlock.error_rates import Rate
+from faceunlock.rates import Rate
 
 Status = Literal["shipped", "calibrated", "not-calibrated"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.error_rates import Rate
 from faceunlock.faces import SubjectRule
+from faceunlock.rates import Rate
 from faceunlock.samples import LeftOut
 from faceunlock.scores import GenuineScores, ImpostorScores, PersonIds, Scores, separate
 from faceunlock.templates import ModelIdentity

@@ -214,10 +214,8 @@ def _decoder_errors(name: str) -> Iterator[None]:
 
 def _open(data: bytes, name: str, max_pixels: int) -> ImageFile.ImageFile:
     """Recognise the format, read the header and check the size; no pixel is decoded yet."""
-    from PIL import features
-
     form = recognise(data, name)
-    if form in ("AVIF", "WebP") and not features.check(form.lower()):
+    if form in ("AVIF", "WebP") and not _supported(form):
         raise PhotoError("unreadable-photo", f"{name}: this installation of Pillow cannot read {form}")
     if form in ("AVIF", "HEIF"):
         _check_boxes(data)
@@ -228,6 +226,12 @@ def _open(data: bytes, name: str, max_pixels: int) -> ImageFile.ImageFile:
         size = f"{width} x {height} = {width * height:,} pixels"
         raise PhotoError("photo-too-large", f"{name}: has {size}; the limit is {max_pixels:,}")
     return image
+
+
+def _supported(form: str) -> bool:
+    from PIL import features
+
+    return bool(features.check(form.lower()))
 
 
 def _check_boxes(data: bytes) -> None:

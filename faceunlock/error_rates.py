@@ -8,18 +8,15 @@ one that takes people as its unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import isfinite, nan
-from typing import Any, Literal, NamedTuple, get_args
+from math import isfinite
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faceunlock.rates import Method, Rate
 from faceunlock.scores import GenuineScores, ImpostorScores
-
-Method = Literal["clopper-pearson", "bootstrap-people", "clopper-pearson-people"]
 
 CONFIDENCE = 0.95
 REPLICATES = 1000
@@ -27,85 +24,6 @@ FEWEST_RESAMPLED = 20
 """With fewer people than this, resampling them says little about people who are not there."""
 
 REPLICATES_AT_ONCE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """An error rate that cannot be shown without its evidence.
-
-    Attributes
-    ----------
-    errors, trials : int
-        Comparisons (or photos) that went wrong, and all of them.
-    people : int
-        Distinct people behind the trials.
-    lower, upper : float
-        The interval, in [0, 1]; `lower` is 0 where `one_sided`.
-    confidence : float
-        Of the interval, in (0, 1).
-    method : {"clopper-pearson", "bootstrap-people", "clopper-pearson-people"}
-        Where `upper` comes from.
-    one_sided : bool
-        Whether only `upper` is claimed.
-
-    Raises
-    ------
-    ValueError
-        If the numbers cannot belong to a rate.
-
-    Examples
-    --------
-    >>> Rate(1, 4, 4, 0.0, 0.75, 0.95, "clopper-pearson", True).value
-    0.25
-    """
-
-    errors: int
-    trials: int
-    people: int
-    lower: float
-    upper: float
-    confidence: float
-    method: Method
-    one_sided: bool
-
-    def __post_init__(self) -> None:
-        counts = (self.errors, self.trials, self.people)
-        if not all(isinstance(count, int) and not isinstance(count, bool) for count in counts):
-            raise ValueError("a rate counts in whole numbers")
-        if not (0 <= self.errors <= self.trials and self.people >= 0):
-            raise ValueError(f"{self.errors} errors in {self.trials} trials of {self.people} people")
-        if not 0.0 <= self.lower <= self.upper <= 1.0:
-            raise ValueError(f"no interval of a rate: {self.lower} to {self.upper}")
-        if not 0.0 < self.confidence < 1.0:
-            raise ValueError(f"no confidence: {self.confidence}")
-        if self.method not in get_args(Method) or not isinstance(self.one_sided, bool):
-            raise ValueError(f"unknown kind of interval: {self.method}, one-sided {self.one_sided}")
-
-    @property
-    def value(self) -> float:
-        """The observed rate, in [0, 1]; NaN without trials."""
-        return self.errors / self.trials if self.trials else nan
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes and ``value`` (None without trials) as plain JSON values."""
-        return {"value": self.value if self.trials else None, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Rate:
-        """Read what `to_dict` wrote.
-
-        Raises
-        ------
-        ValueError
-            If anything is missing, superfluous, of a wrong type, out of range or inconsistent.
-        """
-        try:
-            rate = cls(**{name: data[name] for name in cls.__slots__})
-            if rate.to_dict() != dict(data):
-                raise ValueError("a rate with other entries than its own")
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a rate: {error}") from error
-        return rate
 
 
 def clopper_pearson_upper(errors: int, trials: int, confidence: float = CONFIDENCE) -> float:

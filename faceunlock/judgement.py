@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 
 from faceunlock.calibration import Calibration
 from faceunlock.comparisons import Comparisons, Material
-from faceunlock.error_rates import Rate, equal_error_rate, fnmr_at
+from faceunlock.error_rates import equal_error_rate, fnmr_at
 from faceunlock.errors import CalibrationError
+from faceunlock.rates import Rate
 from faceunlock.scores import GenuineScores, ImpostorScores, pool, worst_pairs
 from faceunlock.thresholds import ThresholdChoice, choose_threshold, people_needed
 

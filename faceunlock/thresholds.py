@@ -14,7 +14,8 @@ from math import ceil, log, log1p
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.error_rates import CONFIDENCE, FalseMatches, Rate, clopper_pearson_upper, fnmr_at
+from faceunlock.error_rates import CONFIDENCE, FalseMatches, clopper_pearson_upper, fnmr_at
+from faceunlock.rates import Rate
 from faceunlock.scores import GenuineScores, ImpostorScores, Scores, pool
 
 

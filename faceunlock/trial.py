@@ -10,10 +10,11 @@ import numpy as np
 from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Collection, Collector, Track
 from faceunlock.comparisons import Comparisons, Plan, impostor_comparisons
-from faceunlock.error_rates import Rate, rate_over_people
+from faceunlock.error_rates import rate_over_people
 from faceunlock.errors import CalibrationError
 from faceunlock.matching import Vector, similarities, unit
 from faceunlock.person import name_key, now
+from faceunlock.rates import Rate
 from faceunlock.samples import Sample
 from faceunlock.scores import PersonIds, split_people
 from faceunlock.templates import ModelIdentity, Template

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceunlock.calibration import Calibration, OperatingPoint
-from faceunlock.error_rates import Rate
+from faceunlock.rates import Rate
 
 FMR = Rate(4, 1000, 30, 0.0, 0.009, 0.95, "bootstrap-people", True)
 CALIBRATION = Calibration(

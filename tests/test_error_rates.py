@@ -12,7 +12,6 @@ from scipy.stats import binomtest
 
 from faceunlock.error_rates import (
     FalseMatches,
-    Rate,
     clopper_pearson_interval,
     clopper_pearson_upper,
     equal_error_rate,
@@ -20,6 +19,7 @@ from faceunlock.error_rates import (
     fnmr_at,
     rate_over_people,
 )
+from faceunlock.rates import Rate
 from faceunlock.scores import GenuineScores, ImpostorScores
 
 RATE = Rate(1, 4, 3, 0.0, 0.75, 0.95, "clopper-pearson", True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from faceunlock.cli import calibrate, demo, enroll, models, people, status, transfer, verify
 from faceunlock.cli.console import Console, abandon_stdout
 from faceunlock.cli.options import (
     COMMON,
@@ -29,18 +29,18 @@ from faceunlock.errors import SLUGS, FaceUnlockError, SettingsError
 PROGRAM = "faceunlock"
 EXIT_DONE, EXIT_NO, EXIT_COULD_NOT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold.",
-    epilog="Exit codes: 0 yes or done, 1 no, 2 could not decide or could not do it, 130 interrupted.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-for module in (enroll, verify, calibrate, people, models, status, demo, transfer):
-    module.register(app)
+MODULES = {
+    "enroll": "enroll",
+    "verify": "verify",
+    "calibrate": "calibrate",
+    "people": "people",
+    "models": "models",
+    "status": "status",
+    "demo": "demo",
+    "export": "transfer",
+    "import": "transfer",
+}
+"""Each command and the module of this package that it is in."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -51,7 +51,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     context: typer.Context,
     json: Json = None,
@@ -66,6 +65,31 @@ def root(
 ) -> None:
     """Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold."""
     take_options(context, dict(zip(COMMON, (json, quiet, verbose, home, device, model), strict=True)))
+
+
+def application(words: Sequence[str] = ()) -> typer.Typer:
+    """Return the application with the commands that a command line can mean.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line. Commands that are not among its words are not even imported; with none
+        among them, as in ``faceunlock --help``, all are there.
+    """
+    app = typer.Typer(
+        name=PROGRAM,
+        help="Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold.",
+        epilog="Exit codes: 0 yes or done, 1 no, 2 could not decide or could not do it, 130 interrupted.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    meant = [MODULES[word] for word in words if word in MODULES] or MODULES.values()
+    for module in dict.fromkeys(meant):
+        import_module(f"{__name__}.{module}").register(app)
+    return app
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -97,7 +121,7 @@ def _run(arguments: list[str]) -> int:
     understood: dict[str, Any] = {}
     try:
         # Not through the application object, which would install an exception hook of its own.
-        program = typer.main.get_command(app)
+        program = typer.main.get_command(application(arguments))
         quicken(program)
         code: int | None = program.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=understood)
         if code == EXIT_INTERRUPTED:  # how the framework tells that Ctrl-C was pressed

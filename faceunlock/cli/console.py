@@ -32,8 +32,8 @@ def printable(text: object) -> str:
 
     Examples
     --------
-    >>> printable("a" + chr(27) + "[2J")
-    'a\x1b[2J'
+    >>> print(printable("a" + chr(27) + "[2J"))
+    a\x1b[2J
     """
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)

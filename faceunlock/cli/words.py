@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from faceunlock.calibration import Calibration, OperatingPoint
-    from faceunlock.error_rates import Rate
     from faceunlock.judgement import CalibrationReport, Pair
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.person import Person
+    from faceunlock.rates import Rate
     from faceunlock.transfer import ExportSummary, ImportSummary
     from faceunlock.weights import WeightsState
 

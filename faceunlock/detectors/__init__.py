@@ -53,9 +53,11 @@ def _recipes() -> list[Recipe]:
 
             return build_networks()[index]
 
-        checksum = hashlib.sha256(_weights(file).read_bytes()).hexdigest()
+        def source() -> str:
+            return hashlib.sha256(_weights(file).read_bytes()).hexdigest()
+
         definition = Path(__file__).with_name("mtcnn_networks.py")
-        return Recipe(f"mtcnn-{name}", checksum, definition, build, shape, free_axes)
+        return Recipe(f"mtcnn-{name}", source, definition, build, shape, free_axes)
 
     return [
         recipe(0, "proposal", "pnet.pt", (1, 3, 97, 131), {2: "height", 3: "width"}),

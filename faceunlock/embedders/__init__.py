@@ -116,7 +116,7 @@ def _recipe(spec: ModelSpec, cache: Path, sha256: str) -> Recipe:
 
     return Recipe(
         name=spec.id,
-        source_sha256=sha256,
+        source=lambda: sha256,
         definition=Path(__file__).with_name(network),
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),

@@ -48,8 +48,8 @@ class Recipe:
     ----------
     name : str
         Of the network; a file name without suffix.
-    source_sha256 : str
-        Checksum of the weights.
+    source : callable
+        Returns the checksum of the weights; called in the thread that opens the network.
     definition : Path
         The source file of the network's layers; when it changes, conversions of it are stale.
     build : callable
@@ -61,7 +61,7 @@ class Recipe:
     """
 
     name: str
-    source_sha256: str
+    source: Callable[[], str] = field(repr=False)
     definition: Path
     build: Callable[[], torch.nn.Module] = field(repr=False)
     example_shape: tuple[int, ...]

@@ -134,7 +134,7 @@ def _made_from(recipe: Recipe) -> dict[str, str]:
         flags = next((line for line in file if line.startswith(("flags", "Features"))), "")
     converter = hashlib.sha256(Path(__file__).read_bytes() + recipe.definition.read_bytes() + flags.encode())
     return {
-        "weights": recipe.source_sha256,
+        "weights": recipe.source(),
         "converter": converter.hexdigest(),
         "onnxruntime": onnxruntime.__version__,
     }

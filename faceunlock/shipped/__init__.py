@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from importlib import resources
+from pathlib import Path
 
 from faceunlock.calibration import Calibration
 
@@ -24,5 +24,5 @@ def shipped_calibration(model: str) -> Calibration:
     >>> shipped_calibration("vggface2").status
     'not-calibrated'
     """
-    text = resources.files(__name__).joinpath(f"{model}.json").read_text(encoding="utf-8")
+    text = Path(__file__).with_name(f"{model}.json").read_text(encoding="utf-8")
     return Calibration.from_dict(json.loads(text))

@@ -53,7 +53,7 @@ def sections():
 
 def commands(command=None, words=("faceunlock",)):
     """Every command of the application with its words."""
-    command = command or typer.main.get_command(cli.app)
+    command = command or typer.main.get_command(cli.application())
     if len(words) > 1:
         yield " ".join(words), command
     for name, child in getattr(command, "commands", {}).items():
@@ -114,7 +114,7 @@ def test_choices_are_named(words):
 
 
 def test_options_of_the_program_itself():
-    root = typer.main.get_command(cli.app)
+    root = typer.main.get_command(cli.application())
     assert COMMON.options() | COMMON.options("root option") == option_names(root)
 
 

@@ -5,10 +5,11 @@ import pytest
 
 from faceunlock.calibration import Calibration, OperatingPoint
 from faceunlock.cli import words
-from faceunlock.error_rates import Method, Rate
+from faceunlock.error_rates import Method
 from faceunlock.faces import Quality
 from faceunlock.matching import Decision
 from faceunlock.outcomes import Verification
+from faceunlock.rates import Rate
 from faceunlock.templates import ModelIdentity
 from faceunlock.transfer import ImportSummary
 

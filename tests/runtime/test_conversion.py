@@ -27,7 +27,7 @@ def make_module(seed=0):
 
 @pytest.fixture(scope="module")
 def recipe():
-    return Recipe("small", "a" * 64, Path(__file__), make_module, (2, 3, 8, 8), {0: "n"})
+    return Recipe("small", lambda: "a" * 64, Path(__file__), make_module, (2, 3, 8, 8), {0: "n"})
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_damaged_record_is_made_again(recipe, cache, conversions, text):
     assert conversions == ["small"]
 
 
-@pytest.mark.parametrize("change", [{"source_sha256": "b" * 64}, {"definition": Path(conversion.__file__)}])
+@pytest.mark.parametrize("change", [{"source": lambda: "b" * 64}, {"definition": Path(conversion.__file__)}])
 def test_other_weights_or_layers_are_made_again(recipe, cache, conversions, change):
     converted(replace(recipe, **change), cache)
     assert conversions == ["small"]
