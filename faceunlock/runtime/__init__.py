@@ -96,14 +96,11 @@ class Engine:
             return TorchNetwork(recipe.build(), self.device)
         from faceunlock.runtime.opening import Opening
 
-        def open_converted() -> Network:
-            from faceunlock.runtime.conversion import converted
+        def open_network() -> Network:
+            from faceunlock.runtime import conversion
 
             try:
-                model = converted(recipe, self.cache)
-                from faceunlock.runtime.onnx_runtime import OnnxNetwork
-
-                return OnnxNetwork(model, threads=1 if self.workers > 1 else 0)
+                return conversion.open_converted(recipe, self.cache, threads=1 if self.workers > 1 else 0)
             except ModelError as error:
                 if error.slug != "conversion-failed":
                     raise
@@ -112,7 +109,7 @@ class Engine:
                 _log.warning("%s; using PyTorch, which answers the same but starts later", error.message)
                 return TorchNetwork(recipe.build(), self.device)
 
-        return Opening(open_converted)
+        return Opening(open_network)
 
 
 CUDA_PAYS_FROM = 300

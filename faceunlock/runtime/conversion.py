@@ -14,8 +14,9 @@ import logging
 import tempfile
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import ModelError
 from faceunlock.private_files import atomic_write, make_private_directories, remove_leftovers
@@ -43,6 +44,42 @@ _exporting = threading.Lock()
 """PyTorch exports one network at a time; networks open in threads."""
 
 
+def open_converted(recipe: Recipe, cache: Path, *, threads: int = 0) -> OnnxNetwork:
+    """Open a network in the form that ONNX Runtime opens fastest; convert it if need be.
+
+    A kept network is opened while its checksum is computed, and thrown away if that is wrong.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What the network is made of.
+    cache : Path
+        The cache directory.
+    threads : int
+        As for `OnnxNetwork`.
+
+    Raises
+    ------
+    ModelError
+        As `converted`.
+    """
+    kept = _recorded(recipe, cache / "converted")
+    if kept is not None:
+        with ThreadPoolExecutor(1) as pool:
+            whole = pool.submit(_is_whole, *kept)
+            from faceunlock.runtime.onnx_runtime import REFUSALS, OnnxNetwork
+
+            try:
+                network = OnnxNetwork(kept[0], threads=threads)
+            except REFUSALS:
+                network = None
+        if network is not None and whole.result() and _is_fresh(recipe, cache / "converted"):
+            return network
+    from faceunlock.runtime.onnx_runtime import OnnxNetwork
+
+    return OnnxNetwork(converted(recipe, cache), threads=threads)
+
+
 def converted(recipe: Recipe, cache: Path) -> Path | bytes:
     """Return a network in the form that ONNX Runtime opens fastest; convert it if need be.
 
@@ -65,9 +102,9 @@ def converted(recipe: Recipe, cache: Path) -> Path | bytes:
         ``insecure-permissions`` if others can write to the cache; what `recipe.build` raises.
     """
     folder = cache / "converted"
-    kept = _find(recipe, folder)
-    if kept is not None:
-        return kept
+    kept = _recorded(recipe, folder)
+    if kept is not None and _is_whole(*kept) and _is_fresh(recipe, folder):
+        return kept[0]
     with _exporting:
         _announce(recipe)
         content = _convert(recipe)
@@ -87,22 +124,42 @@ def _announce(recipe: Recipe) -> None:
     _log.info("Preparing %s", recipe.name)
 
 
-def _find(recipe: Recipe, folder: Path) -> Path | None:
-    """Return the file of a conversion that is fresh and whole."""
+def _record(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Return what was written about a conversion; raises OSError or ValueError where that is nothing."""
+    record = json.loads((folder / f"{recipe.name}.json").read_bytes())
+    if not isinstance(record, dict):
+        raise ValueError("not a record of a conversion")
+    return record
+
+
+def _recorded(recipe: Recipe, folder: Path) -> tuple[Path, str] | None:
+    """Return the file of a conversion and the checksum that it should have."""
     try:
-        record = json.loads((folder / f"{recipe.name}.json").read_bytes())
-        path = folder / str(record["file"])
+        record = _record(recipe, folder)
+        path, checksum = folder / str(record["file"]), str(record["sha256"])
         if path.parent != folder:
             return None
         refuse_if_others_write(folder)
         refuse_if_others_write(path)
-        # First, because it leaves the interpreter free for the threads that import and decode.
-        with path.open("rb") as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == record["sha256"]
-        fresh = record["made_from"] == _made_from(recipe)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError):
         return None
-    return path if whole and fresh else None
+    return path, checksum
+
+
+def _is_whole(path: Path, checksum: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == checksum
+    except OSError:
+        return False
+
+
+def _is_fresh(recipe: Recipe, folder: Path) -> bool:
+    """Whether a conversion was made from these weights and layers, by this converter, for this runtime."""
+    try:
+        return bool(_record(recipe, folder).get("made_from") == _made_from(recipe))
+    except (OSError, ValueError):
+        return False
 
 
 def _keep(recipe: Recipe, folder: Path, content: bytes) -> Path:

@@ -7,9 +7,21 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state
 
 BATCH = 32
 """Crops per pass: more is no faster on a processor and only takes memory."""
+
+REFUSALS = (
+    onnxruntime_pybind11_state.Fail,
+    onnxruntime_pybind11_state.InvalidArgument,
+    onnxruntime_pybind11_state.InvalidGraph,
+    onnxruntime_pybind11_state.InvalidProtobuf,
+    onnxruntime_pybind11_state.NoSuchFile,
+    onnxruntime_pybind11_state.NotImplemented,
+    onnxruntime_pybind11_state.RuntimeException,
+)
+"""What ONNX Runtime raises on a file that is damaged or missing."""
 
 INPUT, OUTPUT = "input", "output"
 """Names of the only input and the only output of a converted network."""
