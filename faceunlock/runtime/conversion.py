@@ -1,8 +1,8 @@
 """Networks converted from PyTorch to ONNX, once, and kept in the cache in their optimised form.
 
-``converted/NAME.json`` names the file of the network, its checksum, the checksum of the weights it came
-from and that of the converter. It is written last and names a file of its own, so that a reader sees the
-old pair or the new one. Whatever does not fit is made again; nothing is trusted because it is there.
+``converted/NAME.json`` names the files of the network, their checksums, the checksum of the weights it came
+from and that of the converter. It is written last and names files of its own, so that a reader sees the old
+ones or the new ones. Whatever does not fit is made again; nothing is trusted because it is there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import contextlib
 import hashlib
 import json
 import logging
+import secrets
 import tempfile
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from faceunlock.errors import ModelError
 from faceunlock.private_files import atomic_write, make_private_directories, remove_leftovers
@@ -47,53 +49,16 @@ _exporting = threading.Lock()
 def open_converted(recipe: Recipe, cache: Path, *, threads: int = 0) -> OnnxNetwork:
     """Open a network in the form that ONNX Runtime opens fastest; convert it if need be.
 
-    A kept network is opened while its checksum is computed, and thrown away if that is wrong.
+    A kept network is opened while its checksums are computed, and thrown away if one is wrong.
 
     Parameters
     ----------
     recipe : Recipe
         What the network is made of.
     cache : Path
-        The cache directory.
+        The cache directory. Where it cannot be written, the network is converted every time.
     threads : int
         As for `OnnxNetwork`.
-
-    Raises
-    ------
-    ModelError
-        As `converted`.
-    """
-    kept = _recorded(recipe, cache / "converted")
-    if kept is not None:
-        with ThreadPoolExecutor(1) as pool:
-            whole = pool.submit(_is_whole, *kept)
-            from faceunlock.runtime.onnx_runtime import REFUSALS, OnnxNetwork
-
-            try:
-                network = OnnxNetwork(kept[0], threads=threads)
-            except REFUSALS:
-                network = None
-        if network is not None and whole.result() and _is_fresh(recipe, cache / "converted"):
-            return network
-    from faceunlock.runtime.onnx_runtime import OnnxNetwork
-
-    return OnnxNetwork(converted(recipe, cache), threads=threads)
-
-
-def converted(recipe: Recipe, cache: Path) -> Path | bytes:
-    """Return a network in the form that ONNX Runtime opens fastest; convert it if need be.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What the network is made of.
-    cache : Path
-        The cache directory.
-
-    Returns
-    -------
-    Path or bytes
-        The file in the cache; the network itself where the cache cannot be written.
 
     Raises
     ------
@@ -102,17 +67,36 @@ def converted(recipe: Recipe, cache: Path) -> Path | bytes:
         ``insecure-permissions`` if others can write to the cache; what `recipe.build` raises.
     """
     folder = cache / "converted"
-    kept = _recorded(recipe, folder)
-    if kept is not None and _is_whole(*kept) and _is_fresh(recipe, folder):
-        return kept[0]
-    with _exporting:
+    network = _open_kept(recipe, folder, threads)
+    if network is not None:
+        return network
+    from faceunlock.runtime.onnx_runtime import OnnxNetwork
+
+    with _exporting, tempfile.TemporaryDirectory(prefix="faceunlock-") as directory:
         _announce(recipe)
-        content = _convert(recipe)
-    try:
-        return _keep(recipe, folder, content)
-    except OSError as error:
-        _log.warning("The prepared network %s cannot be kept: %s", recipe.name, error)
-        return content
+        path = _convert(recipe, Path(directory))
+        network = OnnxNetwork(path, threads=threads)
+        try:
+            _keep(recipe, folder, path)
+        except OSError as error:
+            _log.warning("The prepared network %s cannot be kept: %s", recipe.name, error)
+    return network
+
+
+def _open_kept(recipe: Recipe, folder: Path, threads: int) -> OnnxNetwork | None:
+    """Return a network that is kept, if it is whole and fresh."""
+    record = _record(recipe, folder)
+    if record is None:
+        return None
+    with ThreadPoolExecutor(1) as pool:
+        whole = pool.submit(_is_whole, folder, record.files)
+        from faceunlock.runtime.onnx_runtime import REFUSALS, OnnxNetwork
+
+        try:
+            network = OnnxNetwork(folder / next(iter(record.files)), threads=threads)
+        except REFUSALS:
+            return None
+    return network if whole.result() and record.made_from == _made_from(recipe) else None
 
 
 def _announce(recipe: Recipe) -> None:
@@ -124,59 +108,66 @@ def _announce(recipe: Recipe) -> None:
     _log.info("Preparing %s", recipe.name)
 
 
-def _record(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """Return what was written about a conversion; raises OSError or ValueError where that is nothing."""
-    record = json.loads((folder / f"{recipe.name}.json").read_bytes())
-    if not isinstance(record, dict):
-        raise ValueError("not a record of a conversion")
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What is written about a conversion."""
+
+    files: dict[str, str]
+    """Checksum of each file by its name: the network, and what is too large to be in it."""
+
+    made_from: dict[str, str]
+
+
+def _record(recipe: Recipe, folder: Path) -> _Record | None:
+    """Return what was written about a conversion, if its files are ours alone.
+
+    Raises
+    ------
+    ModelError
+        ``insecure-permissions``.
+    """
+    try:
+        record = _Record(**json.loads((folder / f"{recipe.name}.json").read_bytes()))
+        if not record.files or any(Path(name).name != name for name in record.files):
+            return None
+        for path in (folder, *(folder / name for name in record.files)):
+            refuse_if_others_write(path)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
     return record
 
 
-def _recorded(recipe: Recipe, folder: Path) -> tuple[Path, str] | None:
-    """Return the file of a conversion and the checksum that it should have."""
+def _is_whole(folder: Path, files: dict[str, str]) -> bool:
     try:
-        record = _record(recipe, folder)
-        path, checksum = folder / str(record["file"]), str(record["sha256"])
-        if path.parent != folder:
-            return None
-        refuse_if_others_write(folder)
-        refuse_if_others_write(path)
-    except (OSError, ValueError, KeyError):
-        return None
-    return path, checksum
-
-
-def _is_whole(path: Path, checksum: str) -> bool:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == checksum
+        return all(_checksum(folder / name) == checksum for name, checksum in files.items())
     except OSError:
         return False
 
 
-def _is_fresh(recipe: Recipe, folder: Path) -> bool:
-    """Whether a conversion was made from these weights and layers, by this converter, for this runtime."""
-    try:
-        return bool(_record(recipe, folder).get("made_from") == _made_from(recipe))
-    except (OSError, ValueError):
-        return False
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _keep(recipe: Recipe, folder: Path, content: bytes) -> Path:
+def _keep(recipe: Recipe, folder: Path, network: Path) -> None:
     make_private_directories(folder)
     refuse_if_others_write(folder)
     remove_leftovers(folder)
-    checksum = hashlib.sha256(content).hexdigest()
-    path = folder / f"{recipe.name}-{checksum[:16]}.onnx"
-    record = {"file": path.name, "sha256": checksum, "made_from": _made_from(recipe)}
-    atomic_write(path, content)
-    atomic_write(folder / f"{recipe.name}.json", json.dumps(record, indent=2).encode())
-    for old in folder.glob(f"{recipe.name}-{'[0-9a-f]' * 16}.onnx"):
-        if old != path:
+    files = {path.name: _checksum(path) for path in _parts(network)}
+    for path in _parts(network):
+        atomic_write(folder / path.name, path.read_bytes())
+    record = _Record(files, _made_from(recipe))
+    atomic_write(folder / f"{recipe.name}.json", json.dumps(asdict(record), indent=2).encode())
+    for old in folder.glob(f"{recipe.name}-{'[0-9a-f]' * 16}.*"):
+        if old.name not in files:
             # A reader that has just been told of it finds nothing, and converts for itself.
             with contextlib.suppress(OSError):
                 old.unlink()
-    return path
+
+
+def _parts(network: Path) -> list[Path]:
+    """Return the file of a network and, if there is one, that of its large tensors."""
+    return [network, *(path for path in [network.with_suffix(".bin")] if path.exists())]
 
 
 def _made_from(recipe: Recipe) -> dict[str, str]:
@@ -197,18 +188,15 @@ def _made_from(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def _convert(recipe: Recipe) -> bytes:
-    """Export, optimise, compare with the original; return the optimised network."""
+def _convert(recipe: Recipe, directory: Path) -> Path:
+    """Export, optimise, compare with the original; return the file of the optimised network."""
     from faceunlock.runtime.onnx_runtime import OnnxNetwork
 
     module = recipe.build()
-    exported = _export(module, recipe)
-    with tempfile.TemporaryDirectory(prefix="faceunlock-") as directory:
-        file = Path(directory) / "optimised.onnx"
-        OnnxNetwork(exported, optimise_to=file)
-        content = file.read_bytes()
-    _check_parity(module, OnnxNetwork(content), recipe)
-    return content
+    path = directory / f"{recipe.name}-{secrets.token_hex(8)}.onnx"
+    OnnxNetwork(_export(module, recipe), optimise_to=path)
+    _check_parity(module, OnnxNetwork(path), recipe)
+    return path
 
 
 def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:

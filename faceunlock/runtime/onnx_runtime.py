@@ -23,6 +23,9 @@ REFUSALS = (
 )
 """What ONNX Runtime raises on a file that is damaged or missing."""
 
+LARGE = 64 * 1024
+"""Bytes from which on a tensor is kept outside the network's own file."""
+
 INPUT, OUTPUT = "input", "output"
 """Names of the only input and the only output of a converted network."""
 
@@ -37,7 +40,7 @@ class OnnxNetwork:
     threads : int
         Threads of one run; 0 for as many as there are cores.
     optimise_to : Path, optional
-        Optimise instead, and write the result there.
+        Optimise instead, and write the result there; large tensors beside it, as ``.bin``.
     """
 
     def __init__(self, model: Path | bytes, *, threads: int = 0, optimise_to: Path | None = None) -> None:
@@ -51,6 +54,10 @@ class OnnxNetwork:
         if optimise_to is not None:
             options.graph_optimization_level = levels.ORT_ENABLE_ALL
             options.optimized_model_filepath = str(optimise_to)
+            # Large tensors in a file of their own are mapped into memory instead of copied.
+            external = "session.optimized_model_external_initializers_"
+            options.add_session_config_entry(f"{external}file_name", optimise_to.with_suffix(".bin").name)
+            options.add_session_config_entry(f"{external}min_size_in_bytes", str(LARGE))
         self._session = onnxruntime.InferenceSession(
             model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
         )

@@ -11,8 +11,8 @@ import torch
 
 from faceunlock.errors import ModelError
 from faceunlock.runtime import Engine, Recipe, conversion
-from faceunlock.runtime.conversion import converted
-from faceunlock.runtime.onnx_runtime import BATCH, OnnxNetwork
+from faceunlock.runtime.conversion import open_converted
+from faceunlock.runtime.onnx_runtime import BATCH
 from faceunlock.runtime.torch_runtime import TorchNetwork
 
 
@@ -23,6 +23,13 @@ def make_module(seed=0):
             torch.nn.Conv2d(3, 4, 3), torch.nn.PReLU(4), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()
         )
     return layers.eval()
+
+
+def converted(recipe, cache):
+    """Open the network; return the file that is kept of it."""
+    open_converted(recipe, cache)
+    (path,) = (cache / "converted").glob(f"{recipe.name}-*.onnx")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +63,9 @@ def conversions(monkeypatch):
     done = []
     original = conversion._convert
 
-    def count(recipe):
+    def count(recipe, directory):
         done.append(recipe.name)
-        return original(recipe)
+        return original(recipe, directory)
 
     monkeypatch.setattr(conversion, "_convert", count)
     return done
@@ -73,7 +80,7 @@ def test_the_same_answers_as_pytorch(recipe, kept, count):
     crops = batch(count)
     expected = TorchNetwork(make_module(), "cpu")(crops)
     for threads in (0, 1):
-        result = OnnxNetwork(converted(recipe, kept), threads=threads)(crops)
+        result = open_converted(recipe, kept, threads=threads)(crops)
         assert result.dtype == np.float32
         np.testing.assert_allclose(result, expected, atol=1e-6)
 
@@ -93,8 +100,20 @@ def test_a_damaged_file_is_made_again(recipe, cache, conversions):
     assert conversions == ["small"]
 
 
+@pytest.mark.parametrize("place", [0.0, 0.1, 0.5, 0.9])
+def test_a_damaged_file_is_never_the_network_that_answers(recipe, cache, conversions, place):
+    path = converted(recipe, cache)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 0xFF
+    path.write_bytes(content)
+    expected = TorchNetwork(make_module(), "cpu")(batch(3))
+    for _ in range(2):
+        np.testing.assert_allclose(open_converted(recipe, cache)(batch(3)), expected, atol=1e-6)
+        assert conversions == ["small"]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"file": "../x.onnx"}', "\xff", '{"file": 3, "made_from": 3}']
+    "text", ["", "[]", "{}", '{"files": {}, "made_from": {}}', "\xff", '{"files": 3, "made_from": 3}']
 )
 def test_a_damaged_record_is_made_again(recipe, cache, conversions, text):
     (cache / "converted" / "small.json").write_text(text, encoding="latin-1")
@@ -120,9 +139,9 @@ def test_a_record_that_names_a_file_elsewhere_is_not_followed(recipe, cache, con
     record = json.loads(record_path.read_text())
     foreign = tmp_path / "foreign.onnx"
     foreign.write_bytes(b"foreign")
-    record |= {"file": str(foreign), "sha256": hashlib.sha256(b"foreign").hexdigest()}
+    record["files"] = {str(foreign): hashlib.sha256(b"foreign").hexdigest()}
     record_path.write_text(json.dumps(record))
-    assert converted(recipe, cache).parent == cache / "converted"
+    converted(recipe, cache)
     assert conversions == ["small"]
 
 
@@ -135,11 +154,8 @@ def test_what_others_can_write_is_refused(recipe, cache):
 
 def test_without_a_place_to_keep_it_the_network_is_returned(recipe, tmp_path, caplog):
     (tmp_path / "converted").write_text("in the way")
-    content = converted(recipe, tmp_path)
-    assert isinstance(content, bytes)
-    np.testing.assert_allclose(
-        OnnxNetwork(content)(batch(2)), TorchNetwork(make_module(), "cpu")(batch(2)), atol=1e-6
-    )
+    network = open_converted(recipe, tmp_path)
+    np.testing.assert_allclose(network(batch(2)), TorchNetwork(make_module(), "cpu")(batch(2)), atol=1e-6)
     assert "cannot be kept" in caplog.text
 
 
@@ -170,3 +186,27 @@ def test_an_exporter_that_gives_up_is_a_clear_error(recipe, tmp_path):
     with pytest.raises(ModelError) as caught:
         converted(replace(recipe, name="undecided", build=lambda: Undecided().eval()), tmp_path)
     assert caught.value.slug == "conversion-failed"
+
+
+def test_large_tensors_are_kept_in_a_file_of_their_own_and_checked_too(tmp_path, conversions):
+    def build():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 300)).eval()
+
+    wide = Recipe("wide", lambda: "a" * 64, Path(__file__), build, (2, 3, 8, 8), {0: "n"})
+    expected = TorchNetwork(build(), "cpu")(batch(3))
+    np.testing.assert_allclose(open_converted(wide, tmp_path)(batch(3)), expected, atol=1e-5)
+    (large,) = (tmp_path / "converted").glob("wide-*.bin")
+    assert large.stat().st_mode & 0o777 == 0o600
+    np.testing.assert_allclose(open_converted(wide, tmp_path)(batch(3)), expected, atol=1e-5)
+    assert conversions == ["wide"]
+    content = bytearray(large.read_bytes())
+    content[1000] ^= 0x40
+    large.write_bytes(content)
+    np.testing.assert_allclose(open_converted(wide, tmp_path)(batch(3)), expected, atol=1e-5)
+    assert conversions == ["wide", "wide"]
+    assert len(list((tmp_path / "converted").iterdir())) == 3
+    next((tmp_path / "converted").glob("wide-*.bin")).unlink()
+    np.testing.assert_allclose(open_converted(wide, tmp_path)(batch(3)), expected, atol=1e-5)
+    assert conversions == ["wide", "wide", "wide"]
