@@ -60,7 +60,18 @@ def expected_lines():
     yield f"lowest cosine {min(min(values) for values in turned.values()):.4f}"
 
 
-@pytest.mark.parametrize("line", list(expected_lines()))
+def speed_lines():
+    sections = result("speed")["sections"]
+    titles = {"verify-1mp": "`verify`, 1 megapixel", "verify-14mp": "`verify`, 14 megapixels"}
+    for section, title in titles.items():
+        if section in sections:
+            for name, row in sections[section]["rows"]["contestants"].items():
+                yield f"| {title} | {name} | {row['median_s']:.2f} s | {row['peak_mb']:.0f} MB |"
+    for name, row in sections["start"]["rows"]["contestants"].items():
+        yield f"| start | {name} | {row['median_s']:.2f} s | {row['peak_mb']:.0f} MB |"
+
+
+@pytest.mark.parametrize("line", [*expected_lines(), *speed_lines()])
 def test_the_readme_quotes_the_result_files(line):
     assert " ".join(line.split()) in " ".join(README.split())
 
