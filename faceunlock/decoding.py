@@ -111,6 +111,10 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
     return decode_view(data, name, max_pixels)[0]
 
 
+_USUAL_SRGB_BYTES, _USUAL_SRGB_NAME = 3144, b"sRGB IEC61966-2.1"
+"""The profile that most photos with one carry, by Hewlett-Packard: known by size and name, it needs no reading."""
+
+
 def recognise(data: bytes, name: str) -> str:
     """Return the format of an image file by its first bytes; loads no decoder.
 
@@ -323,7 +327,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
         return _convert(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     if image.mode not in ("RGB", "CMYK", "L"):
         image = image.convert("RGB")
-    if icc:
+    if icc and not (len(icc) == _USUAL_SRGB_BYTES and _USUAL_SRGB_NAME in icc):
         from PIL import ImageCms
 
         try:
