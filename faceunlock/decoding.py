@@ -112,7 +112,7 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
 
 
 _USUAL_SRGB_BYTES, _USUAL_SRGB_NAME = 3144, b"sRGB IEC61966-2.1"
-"""The profile that most photos with one carry, by Hewlett-Packard: known by size and name, it needs no reading."""
+"""The profile that most photos with one carry: known by size and name, it needs no reading."""
 
 
 def recognise(data: bytes, name: str) -> str:
