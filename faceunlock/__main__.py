@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
-from types import TracebackType
+from types import FrameType, TracebackType
 
 COULD_NOT, INTERRUPTED = 2, 130
 
@@ -15,6 +16,7 @@ def main() -> None:
     sys.excepthook = _report_bug
     # Imports make many objects that stay: collecting among them takes a tenth of a short command.
     gc.set_threshold(100_000, 50, 50)
+    signal.signal(signal.SIGINT, _interrupted)
     from faceunlock.cli import run
 
     code = run(sys.argv[1:])
@@ -25,6 +27,23 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(INTERRUPTED)
     sys.exit(code)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    """End at once: an exception could get lost or stuck in an extension module or a waiting thread.
+
+    What is written is written in one step each, so nothing is half-done, as after any other kill.
+    """
+    try:
+        cli = sys.modules.get("faceunlock.cli")
+        if cli is not None and hasattr(cli, "report_interrupt"):
+            cli.report_interrupt(sys.argv[1:])
+        if sys.stderr.isatty():
+            sys.stderr.write("\x1b[?25h")  # a progress bar may have hidden the cursor
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(INTERRUPTED)
 
 
 def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

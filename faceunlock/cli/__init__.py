@@ -146,6 +146,11 @@ def _run(arguments: list[str]) -> int:
         return EXIT_INTERRUPTED
 
 
+def report_interrupt(arguments: Sequence[str]) -> None:
+    """Say that the command was interrupted, as text and, if it was asked for, as JSON."""
+    _report(SettingsError("interrupted"), list(arguments), {})
+
+
 def _help_hint(understood: dict[str, Any]) -> str:
     words = " ".join(filter(None, (PROGRAM, understood.get("command"))))
     return f"See: {words} --help"
