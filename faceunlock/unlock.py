@@ -14,6 +14,7 @@ from faceunlock.models import Models, mismatch
 from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
 from faceunlock.person import Person, name_key, normalise_name
 from faceunlock.private_files import problems
+from faceunlock.runtime import NVIDIA_DRIVER
 from faceunlock.settings import Locations, Settings, load_settings, locate
 from faceunlock.templates import ModelIdentity, Template
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
 
 __all__ = ["EnrolmentOutcome", "FaceUnlock", "ModelState", "Status", "Verification"]
-
-NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 PhotoPath = str | os.PathLike[str]
 
