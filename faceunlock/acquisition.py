@@ -81,11 +81,14 @@ class Acquisition:
         embedding = self._embedder.embed(crop.pixels[None])[0]
         return Sample(crop.photo, crop.digest, crop.quality, embedding)
 
-    def samples(self, photos: Iterable[Path], rule: SubjectRule = "dominant") -> Iterator[Sample | LeftOut]:
+    def samples(
+        self, photos: Iterable[Path], rule: SubjectRule = "dominant", *, keep_crops: bool = False
+    ) -> Iterator[Sample | LeftOut]:
         """Yield a sample, or the reason why there is none, for every photo in order.
 
         Photos are read and searched by several threads while crops are embedded in batches. Whatever their
-        number, memory holds one decoded photo per worker and `BATCH` + `AHEAD` * workers crops.
+        number, memory holds one decoded photo per worker and `BATCH` + `AHEAD` * workers crops. With
+        `keep_crops`, each sample brings its crop; how many of them stay in memory is up to the caller.
         """
         outcomes = self._in_order(photos, rule)
         while batch := list(islice(outcomes, BATCH)):
@@ -95,7 +98,8 @@ class Acquisition:
                 if isinstance(outcome, LeftOut):
                     yield outcome
                 else:
-                    yield Sample(outcome.photo, outcome.digest, outcome.quality, next(rows))
+                    crop = outcome.pixels if keep_crops else None
+                    yield Sample(outcome.photo, outcome.digest, outcome.quality, next(rows), crop)
 
     def _in_order(self, photos: Iterable[Path], rule: SubjectRule) -> Iterator[_Crop | LeftOut]:
         """Crop with all workers, a bounded number of photos ahead of the one that is asked for."""

@@ -25,12 +25,15 @@ class Sample:
         Size, sharpness and light of the subject's face.
     embedding : ndarray of float32, shape (dimension,)
         Unit vector.
+    crop : ndarray of uint8, shape (side, side, 3), or None
+        The face as the network sees it, sRGB, where it was asked for.
     """
 
     photo: str
     digest: bytes = field(repr=False)
     quality: Quality
     embedding: NDArray[np.float32] = field(repr=False)
+    crop: NDArray[np.uint8] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

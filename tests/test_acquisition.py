@@ -128,6 +128,16 @@ def test_many_photos_are_embedded_in_batches_and_keep_their_order(tmp_path):
             assert np.array_equal(outcome.embedding, embedding(1, number))
 
 
+def test_a_sample_brings_its_crop_where_it_is_asked_for(acquisition, tmp_path):
+    paths = save_person(tmp_path, 1, 2)
+    assert [sample.crop for sample in acquisition.samples(paths)] == [None, None]
+    assert acquisition.sample(load_photo(paths[0])).crop is None
+    for path, sample in zip(paths, acquisition.samples(paths, keep_crops=True), strict=True):
+        photo = load_photo(path).view().image
+        (face,) = FakeDetector().detect(photo)
+        assert np.array_equal(sample.crop, FakeEmbedder().crop(photo, face))
+
+
 def test_photos_are_read_when_they_are_asked_for(tmp_path):
     detector = FakeDetector()
     outcomes = Acquisition(detector, FakeEmbedder()).samples(save_person(tmp_path, 1, BATCH + 1))
