@@ -9,14 +9,13 @@ Examples
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from faceunlock import errors
-from faceunlock.errors import FaceUnlockError
-
+TYPE_CHECKING = False  # as `typing` has it, whose import would take longer than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     __version__: str
+    from faceunlock import errors
+    from faceunlock.errors import FaceUnlockError
     from faceunlock.matching import Decision
     from faceunlock.templates import Template
     from faceunlock.unlock import FaceUnlock
@@ -25,17 +24,22 @@ __all__ = ["Decision", "FaceUnlock", "FaceUnlockError", "Template", "__version__
 
 _LATE = {
     "FaceUnlock": "faceunlock.unlock",
+    "FaceUnlockError": "faceunlock.errors",
     "Decision": "faceunlock.matching",
     "Template": "faceunlock.templates",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `faceunlock --help` and scripts that only catch errors do not load NumPy.
+    # Late, so that a question to the resident process loads next to nothing, and `--help` no NumPy.
     if name == "__version__":
         from importlib.metadata import version
 
         return version("faceunlock")
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module("faceunlock.errors")
     if name in _LATE:
         return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

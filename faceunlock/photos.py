@@ -162,7 +162,8 @@ def load_photo(
     source : Path or binary file
         A regular file, or an open binary stream such as ``sys.stdin.buffer``.
     name : str, optional
-        What to call the photo; by default its path, or "standard input" for a stream.
+        What to call the photo; by default its path, of a stream the path in its attribute ``name``, and
+        otherwise "standard input".
     max_pixels : int
         Limit on width x height, checked in the header before anything is decoded.
 
@@ -176,7 +177,7 @@ def load_photo(
         name = name or _printable(str(source))
         data = _read_file(source, name)
     else:
-        name = name or STANDARD_INPUT
+        name = name or _stream_name(source)
         data = _read_stream(source, name)
     recognise(data, name)  # a file that is no photo is refused before anything else is done about it
     return PhotoFile(name, data, max_pixels)
@@ -393,6 +394,12 @@ def _read_stream(stream: BinaryIO, name: str) -> bytes:
     if not size:
         raise PhotoError("unreadable-photo", f"{name}: is empty")
     return b"".join(chunks)
+
+
+def _stream_name(stream: BinaryIO) -> str:
+    # Files that were opened by number have that as their name, and standard input has one in brackets.
+    name = getattr(stream, "name", None)
+    return _printable(name) if isinstance(name, str) and not name.startswith("<") else STANDARD_INPUT
 
 
 def _too_many_bytes(name: str) -> PhotoError:

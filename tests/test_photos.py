@@ -65,6 +65,12 @@ class TestReadPhoto:
         assert np.array_equal(read.image, PIXELS)
         assert read.digest == hashlib.sha256(png()).digest()
 
+    def test_an_open_file_keeps_its_name(self, photo: Path) -> None:
+        with photo.open("rb") as stream:
+            assert read_photo(stream).name == str(photo)
+        with open(os.open(photo, os.O_RDONLY), "rb") as numbered:  # noqa: PTH123
+            assert read_photo(numbered).name == "standard input"
+
     def test_a_stream_that_gives_little_at_a_time(self) -> None:
         class Drops(io.BytesIO):
             def read(self, size: int | None = -1, /) -> bytes:
@@ -166,7 +172,7 @@ class TestReadPhoto:
         monkeypatch.setattr(photos, "MAX_BYTES", 3 << 20)
         with (
             Path("/dev/zero").open("rb") as zeros,
-            pytest.raises(PhotoError, match="standard input: has more than 3 MiB") as caught,
+            pytest.raises(PhotoError, match="/dev/zero: has more than 3 MiB") as caught,
         ):
             read_photo(zeros)
         assert caught.value.slug == "photo-too-large"

@@ -65,6 +65,20 @@ class Console:
     ) -> None:
         self.json, self.quiet, self.verbose, self.command = json, quiet, verbose, command
 
+    def write(self, text: str) -> None:
+        """Write lines to stdout; flushed at once: what cannot be written must be noticed in time."""
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            abandon_stdout()
+            raise SettingsError("file-unwritable", f"standard output: {error.strerror}") from error
+
+    def say(self, text: str) -> None:
+        """Write lines to stderr."""
+        print(text, file=sys.stderr)
+
     def listen(self) -> None:
         """Show what the library logs: notices always, details with ``--verbose``."""
         logger = logging.getLogger("faceunlock")
@@ -77,23 +91,23 @@ class Console:
         """Print the answer of the command: text or tables, or the data as JSON."""
         if self.json:
             document = {"schema": SCHEMA, "command": self.command, "ok": True, "data": data}
-            _write(_encoded(document))
+            self.write(_encoded(document))
             return
         for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
             if isinstance(part, str):
-                _write(part)
+                self.write(part)
             else:
-                _write(_drawn(part))
+                self.write(_drawn(part))
 
     def part(self, text: str) -> None:
         """Print one part of a long answer as soon as it is known; JSON has no parts."""
         if not self.json:
-            _write(text)
+            self.write(text)
 
     def note(self, text: str) -> None:
         """Say something that is not the answer."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            self.say(text)
 
     def ask(self, question: str) -> bool:
         """Ask on stderr and wait for a line on stdin; only a clear yes is one."""
@@ -109,9 +123,9 @@ class Console:
 
     def error(self, error: FaceUnlockError) -> None:
         """Print an error with its hint; with ``--json`` also the error document on stdout."""
-        print(f"faceunlock: {printable(error.message)} [{error.slug}]", file=sys.stderr)
+        self.say(f"faceunlock: {printable(error.message)} [{error.slug}]")
         if error.hint:
-            print(f"  {printable(error.hint)}", file=sys.stderr)
+            self.say(f"  {printable(error.hint)}")
         if self.json:
             details = {
                 "code": error.slug,
@@ -120,7 +134,7 @@ class Console:
                 "retryable": error.retryable,
             }
             document = {"schema": SCHEMA, "command": self.command, "ok": False, "error": details}
-            _write(_encoded(document))
+            self.write(_encoded(document))
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -204,17 +218,6 @@ def abandon_stdout() -> None:
     os.close(nowhere)
 
 
-def _write(text: str) -> None:
-    # Flushed at once: an answer that cannot be written must be noticed while it can be reported.
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        abandon_stdout()
-        raise SettingsError("file-unwritable", f"standard output: {error.strerror}") from error
-
-
 def _encoded(document: dict[str, Any]) -> str:
     # ASCII is valid whatever the encoding of stdout, and carries no control characters.
     return json.dumps(_plain(document), allow_nan=False)
@@ -232,7 +235,7 @@ def _drawn(part: Table) -> str:
     laid_out = RichTable(*part.columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for row in part.rows:
         laid_out.add_row(*map(Text, row))
-    # Only drawn here: writing, and what can go wrong with it, is for `_write`.
+    # Only drawn here: writing, and what can go wrong with it, is for `Console.write`.
     paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, errors="backslashreplace")
     RichConsole(file=paper, highlight=False).print(laid_out)
     paper.seek(0)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from faceunlock.cli.options import Session, command
+
+if TYPE_CHECKING:
+    from faceunlock.outcomes import Verification
 
 
 class FacesChoice(StrEnum):
@@ -52,14 +55,19 @@ def verify(
     Exits 0 for yes, 1 for no, 2 if it cannot be decided. Without --as the photo is compared with
     everybody enrolled, at the threshold that keeps the target for that many people.
     """
-    from faceunlock.cli import documents, words
-
     source = sys.stdin.buffer if photo == "-" else Path(photo)
     with session.unlock() as unlock:
         verification = unlock.verify(source, name, threshold=threshold, faces=faces.value)
+    if not answer(session, verification):
+        raise typer.Exit(1)
+
+
+def answer(session: Session, verification: Verification) -> bool:
+    """Say what a verification found, and return whether it is a yes."""
+    from faceunlock.cli import documents, words
+
     session.console.answer(words.verification(verification), documents.verification(verification))
     settings = session.settings
     for note in words.verification_notes(verification, settings.min_sharpness, settings.min_brightness):
         session.console.note(note)
-    if not verification.decision.match:
-        raise typer.Exit(1)
+    return verification.decision.match
