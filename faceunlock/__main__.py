@@ -16,6 +16,8 @@ def main() -> None:
     sys.excepthook = _report_bug
     # Imports make many objects that stay: collecting among them takes a tenth of a short command.
     gc.set_threshold(100_000, 50, 50)
+    # NumPy's linear algebra has nothing large to do here, and its threads spin while they are started.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, _interrupted)
     from faceunlock.cli import run
 

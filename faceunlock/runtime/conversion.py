@@ -11,8 +11,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import secrets
-import tempfile
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +68,8 @@ def open_converted(recipe: Recipe, cache: Path, *, threads: int = 0) -> OnnxNetw
     network = _open_kept(recipe, folder, threads)
     if network is not None:
         return network
+    import tempfile
+
     from faceunlock.runtime.onnx_runtime import OnnxNetwork
 
     with _exporting, tempfile.TemporaryDirectory(prefix="faceunlock-") as directory:
@@ -190,6 +190,8 @@ def _made_from(recipe: Recipe) -> dict[str, str]:
 
 def _convert(recipe: Recipe, directory: Path) -> Path:
     """Export, optimise, compare with the original; return the file of the optimised network."""
+    import secrets
+
     from faceunlock.runtime.onnx_runtime import OnnxNetwork
 
     module = recipe.build()
