@@ -22,7 +22,6 @@ from common import WORK, collection, save
 from lfw import read_pairs
 from PIL import Image
 
-from faceunlock.embedders.facenet import normalise as facenet_input
 from faceunlock.errors import PhotoError
 from faceunlock.faces import choose_subject
 from faceunlock.photos import find_photos, read_photo
@@ -46,6 +45,7 @@ def detectors():
     torch.set_num_threads(1)
     engine = Engine("onnx", "cpu", locate().cache, workers=2)
     selfie = load_detector(engine)
+    selfie.detect(np.zeros((64, 64, 3), dtype=np.uint8))  # converts the networks now, not beside PyTorch
     networks = (selfie._proposal, selfie._refinement, selfie._output)
     return MTCNN(*networks, looks=(100_000,)), selfie, facenet_pytorch.MTCNN(keep_all=True)
 
@@ -103,15 +103,25 @@ def embeddings(paths: list[Path]) -> dict:
     from facenet_pytorch import InceptionResnetV1
 
     import faceunlock.embedders.facenet_network as definition
-    from faceunlock.embedders import load_embedder
+    from faceunlock.embedders import Embedder, load_embedder
+    from faceunlock.embedders.facenet import FaceNetEmbedder
+    from faceunlock.embedders.registry import model_spec
 
-    engines = [Engine(runtime, "cpu", locate().cache) for runtime in ("torch", "onnx")]
+    # One after the other: PyTorch does not convert a network in one thread and run another in a second one.
+    engines = [Engine(runtime, "cpu", locate().cache) for runtime in ("onnx", "torch")]
     ours, _, _ = detectors()
-    loaded = [load_embedder("dlib", cache=locate().cache, engine=engine) for engine in engines]
-    pairs = [(read_photo(path).image, None) for path in paths]
-    faces = [(image, found[0]) for image, _ in pairs if (found := ours.detect(image))]
-    crops = np.stack([loaded[0].crop(image, face) for image, face in faces])
-    a, b = (embedder.embed(crops).astype(np.float64) for embedder in loaded)
+    faces = [
+        (image, found[0])
+        for image in (read_photo(path).image for path in paths)
+        if (found := ours.detect(image))
+    ]
+
+    def embeddings_of(embedder: Embedder) -> np.ndarray:
+        return embedder.embed(np.stack([embedder.crop(image, face) for image, face in faces])).astype(float)
+
+    def through_dlib(engine: Engine) -> np.ndarray:
+        return embeddings_of(load_embedder("dlib", cache=locate().cache, engine=engine))
+
     torch.manual_seed(0)
     module = InceptionResnetV1(pretrained=None).eval()
     recipe = Recipe(
@@ -122,15 +132,19 @@ def embeddings(paths: list[Path]) -> dict:
         (2, 3, 160, 160),
         {0: "n"},
     )
-    large = np.stack([np.asarray(Image.fromarray(crop).resize((160, 160))) for crop in crops])
-    networks = [Engine(engine.runtime, "cpu", WORK).network(recipe) for engine in engines]
-    c, d = (network(facenet_input(large)).astype(np.float64) for network in networks)
+
+    def through_facenet(engine: Engine) -> np.ndarray:
+        network = Engine(engine.runtime, "cpu", WORK).network(recipe)
+        return embeddings_of(FaceNetEmbedder(model_spec("casia-webface"), network, "0" * 64))
+
     return {
-        "crops": len(crops),
-        "dlib_lowest_cosine": float(np.einsum("ij,ij->i", a, b).min()),
-        "inception_resnet_lowest_cosine": float(
-            (np.einsum("ij,ij->i", c, d) / np.linalg.norm(c, axis=1) / np.linalg.norm(d, axis=1)).min()
-        ),
+        "crops": len(faces),
+        **{
+            f"{name}_lowest_cosine": float(
+                np.einsum("ij,ij->i", *(through(engine) for engine in engines)).min()
+            )
+            for name, through in (("dlib", through_dlib), ("inception_resnet", through_facenet))
+        },
     }
 
 

@@ -278,17 +278,24 @@ def verify(photo: Path, photos: Path) -> list[Process]:
 
 def enroll(folder: Path) -> list[Process]:
     """Return everybody who can learn ten people; in one process, and as ten commands."""
-    found = []
-    for model in MODELS:
+
+    def in_one(model: str, runtime: str = "") -> Process:
         command = [sys.executable, "-c", ENROLL_EVERYBODY, str(home(model)), model, str(folder)]
-        found.append(Process(f"faceunlock {model}", command))
-        found.append(Process(f"faceunlock {model}, PyTorch", command, {"FACEUNLOCK_RUNTIME": "torch"}))
-        loop = (
-            f'for person in "{folder}"/*; do "{PROGRAM}" --quiet --home "{home(model)}" --model {model} '
-            'enroll "$(basename "$person")" "$person" --dry-run || exit; done'
+        return Process(
+            f"faceunlock {model}{runtime and ', PyTorch'}", command, {"FACEUNLOCK_RUNTIME": runtime or "auto"}
         )
-        found.append(Process(f"faceunlock {model}, ten commands", ["/bin/sh", "-c", loop]))
-    return [*found, straightforward("enroll", str(folder))]
+
+    loop = (
+        f'for person in "{folder}"/*; do "{PROGRAM}" --quiet --home "{home("casia-webface")}" '
+        '--model casia-webface enroll "$(basename "$person")" "$person" --dry-run || exit; done'
+    )
+    return [
+        in_one("casia-webface"),
+        Process("faceunlock casia-webface, ten commands", ["/bin/sh", "-c", loop]),
+        in_one("casia-webface", "torch"),
+        in_one("dlib"),
+        straightforward("enroll", str(folder)),
+    ]
 
 
 def calibrate(folder: Path) -> list[Process]:
@@ -305,7 +312,8 @@ def calibrate(folder: Path) -> list[Process]:
         "0.01",
     ]
     return [
-        *(process for model in MODELS for process in ours(model, options, DONE_OR_INSUFFICIENT)),
+        *ours("casia-webface", options, DONE_OR_INSUFFICIENT),
+        ours("dlib", options, DONE_OR_INSUFFICIENT)[0],
         straightforward("calibrate", str(folder)),
     ]
 
