@@ -7,12 +7,12 @@ matplotlib); the picture without a face is a flower (in scikit-learn).
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image, ImageEnhance, ImageFilter
 
 from faceunlock.errors import PhotoError
+from faceunlock.packages import find_in_package
 
 PERSON = ("skimage", "data/astronaut.png")
 STRANGER = ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
@@ -81,10 +81,8 @@ def make_pictures(directory: Path) -> None:
 
 
 def inside(package: str, file: str) -> Path:
-    """Return the path of a file of a package, which is found without being imported."""
-    spec = find_spec(package)
-    for location in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(location) / file
-        if path.is_file():
-            return path
-    raise PhotoError("photo-not-found", f"the package {package} does not carry {file}")
+    """Return the path of a picture that a package carries; ``photo-not-found`` without it."""
+    path = find_in_package(package, file)
+    if path is None:
+        raise PhotoError("photo-not-found", f"the package {package} does not carry {file}")
+    return path

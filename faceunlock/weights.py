@@ -5,7 +5,6 @@ Published files are pickles: they are only ever read by torch's restricted loade
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from faceunlock import download
 from faceunlock.download import Progress
 from faceunlock.embedders.registry import Bundled, Download, ModelSpec
 from faceunlock.errors import ModelError
+from faceunlock.packages import find_in_package
 from faceunlock.weights_cache import (
     FORMAT,
     corrupt,
@@ -270,12 +270,7 @@ def _bundled_path(spec: ModelSpec, source: Bundled) -> Path:
 
 
 def _find_bundled(spec: ModelSpec, source: Bundled) -> WeightsState:
-    # Looked up, not imported: the package's own code is old and not needed.
-    package = importlib.util.find_spec(source.package)
-    folders = (package.submodule_search_locations if package else None) or ()
-    path = next(
-        (Path(folder) / source.file for folder in folders if (Path(folder) / source.file).is_file()), None
-    )
+    path = find_in_package(source.package, source.file)
     if path is None:
         return WeightsState(spec.id, "absent", sha256=spec.sha256, source=source.package)
     size = path.stat().st_size

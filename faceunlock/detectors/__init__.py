@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from faceunlock.errors import ModelError
 from faceunlock.faces import Face, RGBImage
+from faceunlock.packages import find_in_package
 from faceunlock.runtime import Engine, Recipe
 
 if TYPE_CHECKING:
@@ -67,14 +67,12 @@ def _recipes() -> list[Recipe]:
 
 
 def _weights(file: str) -> Path:
-    """Return a weights file of facenet-pytorch, which is found without being imported."""
-    spec = find_spec("facenet_pytorch")
-    for location in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(location) / "data" / file
-        if path.is_file():
-            return path
-    raise ModelError(
-        "weights-missing",
-        f"the package facenet-pytorch does not carry {file}",
-        hint="Run: pip install --force-reinstall --no-deps facenet-pytorch==2.5.3",
-    )
+    """Return a weights file of facenet-pytorch."""
+    path = find_in_package("facenet_pytorch", f"data/{file}")
+    if path is None:
+        raise ModelError(
+            "weights-missing",
+            f"the package facenet-pytorch does not carry {file}",
+            hint="Run: pip install --force-reinstall --no-deps facenet-pytorch==2.5.3",
+        )
+    return path
