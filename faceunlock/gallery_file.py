@@ -1,4 +1,4 @@
-"""The SQLite file behind the gallery: opening, checking, migrating, transactions and errors.
+"""Private SQLite files, the gallery's above all: opening, checking, migrating, transactions and errors.
 
 One transaction per change, so a killed command leaves the file as it was; a writer takes its lock
 before it reads, so two commands at once cannot lose each other's work.
@@ -15,7 +15,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from faceunlock.errors import GalleryError
 from faceunlock.private_files import (
@@ -60,12 +60,21 @@ _UNWRITABLE = {
 }
 
 
-class GalleryFile:
-    """``gallery.db`` in a private directory.
+class PrivateDatabase:
+    """One SQLite file of ours in a private directory; subclasses say which.
 
     The file is opened at the first use and held until `close`. Permissions are checked at every use, and a
     file that was removed or exchanged meanwhile is noticed: a gallery that was deleted must not go
     on answering.
+
+    Attributes
+    ----------
+    file_name : str
+    application_id : int
+        In the file's header: says what the file is.
+    kind : str
+        What the file is, in one word; its errors have the slugs ``KIND-damaged``, ``KIND-busy``,
+        ``KIND-newer`` and ``KIND-unwritable``.
 
     Parameters
     ----------
@@ -75,12 +84,21 @@ class GalleryFile:
         How long to wait for another process, in seconds.
     """
 
+    file_name: ClassVar[str]
+    application_id: ClassVar[int]
+    kind: ClassVar[str]
+
     def __init__(self, directory: Path, busy_timeout: float) -> None:
         self.directory = directory
-        self.path = directory / FILE_NAME
+        self.path = directory / self.file_name
         self._busy_timeout = busy_timeout
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+
+    @classmethod
+    def migrations(cls) -> tuple[tuple[str, ...], ...]:
+        """Return the statements that lead from each version to the next; only ever appended to."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
@@ -88,14 +106,14 @@ class GalleryFile:
             self._connection.close()
             self._connection = None
 
-    def query(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, *values: str | int) -> list[tuple[Any, ...]]:
         """Run a statement that changes nothing; a file that does not exist has no rows and stays so.
 
         Raises
         ------
         GalleryError
-            ``insecure-permissions``, ``gallery-damaged``, ``gallery-newer``, ``gallery-busy`` or
-            ``gallery-unwritable``.
+            ``insecure-permissions``, ``KIND-damaged``, ``KIND-newer``, ``KIND-busy`` or
+            ``KIND-unwritable``.
         """
         with self._translating():
             connection = self._connect()
@@ -119,7 +137,7 @@ class GalleryFile:
                 self._create()
                 connection = self._connect()
             if connection is None:
-                raise GalleryError("gallery-unwritable", f"{self.path} was removed while it was created")
+                raise self._error("unwritable", f"{self.path} was removed while it was created")
             if connection.in_transaction:
                 yield connection
             else:
@@ -141,14 +159,14 @@ class GalleryFile:
         return self._connection
 
     def _is_there(self) -> bool:
-        if not check_private_directory(self.directory, holds=(FILE_NAME,)):
+        if not check_private_directory(self.directory, holds=(self.file_name,)):
             return False
         for suffix in _JOURNALS:
             check_private_file(self._beside(suffix))
         return check_private_file(self.path)
 
     def _beside(self, suffix: str) -> Path:
-        return self.path.with_name(FILE_NAME + suffix)
+        return self.path.with_name(self.file_name + suffix)
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -164,7 +182,7 @@ class GalleryFile:
         except UnicodeDecodeError as error:
             # SQLite's own message quoted damaged text, and Python could not decode it.
             connection.close()
-            raise GalleryError("gallery-damaged", f"{self.path} is damaged") from error
+            raise self._error("damaged", f"{self.path} is damaged") from error
         except BaseException:
             connection.close()
             raise
@@ -172,40 +190,49 @@ class GalleryFile:
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Refuse a file that is not a whole gallery, and bring an older one up to date."""
-        if _pragma(connection, "application_id") != APPLICATION_ID:
-            raise GalleryError("gallery-damaged", f"{self.path} is not a faceunlock gallery")
+        if _pragma(connection, "application_id") != self.application_id:
+            raise self._error("damaged", f"{self.path} is not a file of faceunlock ({self.kind})")
         version = _pragma(connection, "user_version")
-        if version > len(MIGRATIONS):
-            raise GalleryError(
-                "gallery-newer",
-                f"{self.path} has format {version}; this faceunlock knows formats up to {len(MIGRATIONS)}",
+        migrations = self.migrations()
+        if version > len(migrations):
+            raise self._error(
+                "newer",
+                f"{self.path} has format {version}; this faceunlock knows formats up to {len(migrations)}",
             )
         # Not quick_check: that leaves out whether the indexes agree with their tables.
         if version < 1 or _pragma(connection, "integrity_check(1)") != "ok":
-            raise GalleryError("gallery-damaged", f"{self.path} is damaged")
-        if version < len(MIGRATIONS):
-            _migrate(connection)
+            raise self._error("damaged", f"{self.path} is damaged")
+        if version < len(migrations):
+            _migrate(connection, migrations)
 
     def _create(self) -> None:
-        """Create an empty gallery, whole from the first moment on; another process may be faster."""
-        ensure_private_directory(self.directory, holds=(FILE_NAME,))
+        """Create an empty file, whole from the first moment on; another process may be faster."""
+        ensure_private_directory(self.directory, holds=(self.file_name,))
         remove_leftovers(self.directory)
         journal = self._beside("-journal")
         if journal.exists() and not self.path.exists():
             # SQLite would play it back into the new file.
-            raise GalleryError(
-                "gallery-damaged",
-                f"{journal} is left over from a gallery that was removed",
+            raise self._error(
+                "damaged",
+                f"{journal} is left over from a file that was removed",
                 hint=f"Remove it too: rm '{journal}'",
             )
         try:
-            atomic_write(self.path, _empty_gallery(), overwrite=False)
+            atomic_write(self.path, self._empty(), overwrite=False)
         except FileExistsError:
             return
         except OSError as error:
-            raise GalleryError(
-                "gallery-unwritable", f"{self.path} cannot be created: {error.strerror}"
-            ) from error
+            raise self._error("unwritable", f"{self.path} cannot be created: {error.strerror}") from error
+
+    def _empty(self) -> bytes:
+        """Return the content of a file in which nothing is stored."""
+        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+            connection.execute(f"PRAGMA application_id = {self.application_id}")
+            _migrate(connection, self.migrations())
+            return connection.serialize()
+
+    def _error(self, what: str, message: str, *, hint: str | None = None) -> GalleryError:
+        return GalleryError(f"{self.kind}-{what}", message, hint=hint)
 
     @contextlib.contextmanager
     def _translating(self) -> Iterator[None]:
@@ -218,10 +245,23 @@ class GalleryFile:
             # The low byte is the kind of the error, the rest its detail.
             kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
             if kind in _BUSY:
-                raise GalleryError("gallery-busy", f"Another command is using {self.path}") from error
+                raise self._error("busy", f"Another command is using {self.path}") from error
             if kind in _UNWRITABLE:
-                raise GalleryError("gallery-unwritable", f"{self.path} cannot be written: {error}") from error
-            raise GalleryError("gallery-damaged", f"{self.path} is damaged: {error}") from error
+                raise self._error("unwritable", f"{self.path} cannot be written: {error}") from error
+            raise self._error("damaged", f"{self.path} is damaged: {error}") from error
+
+
+class GalleryFile(PrivateDatabase):
+    """``gallery.db``."""
+
+    file_name = FILE_NAME
+    application_id = APPLICATION_ID
+    kind = "gallery"
+
+    @classmethod
+    def migrations(cls) -> tuple[tuple[str, ...], ...]:
+        """Return `MIGRATIONS`."""
+        return MIGRATIONS
 
 
 @contextlib.contextmanager
@@ -239,19 +279,11 @@ def _pragma(connection: sqlite3.Connection, name: str) -> Any:
     return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...]) -> None:
     """Run the migrations that a file lacks, all in one transaction."""
     with _transaction(connection):
         version = _pragma(connection, "user_version")  # another process may have been faster
-        for statements in MIGRATIONS[version:]:
+        for statements in migrations[version:]:
             for statement in statements:
                 connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-
-
-def _empty_gallery() -> bytes:
-    """Return the content of a gallery in which nobody is enrolled."""
-    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        _migrate(connection)
-        return connection.serialize()
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
