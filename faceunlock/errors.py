@@ -217,5 +217,9 @@ class CalibrationError(FaceUnlockError):
     """A threshold cannot be measured or saved."""
 
 
+class ReportError(FaceUnlockError):
+    """A page or a picture cannot be made or written."""
+
+
 class SettingsError(FaceUnlockError):
     """The configuration or the command line is not acceptable."""

@@ -1,0 +1,190 @@
+"""Figures for a page: each is drawn twice, for light and for dark surroundings."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+"""Eight colours that people with colour-blindness can tell apart (M. Okabe and K. Ito, 2008)."""
+
+SEQUENTIAL = "cividis"
+"""Colour map that looks alike with and without colour-blindness (J. Nuñez and others, PLoS ONE 13, 2018)."""
+
+PIXELS_PER_INCH = 100
+"""CSS pixels of the page per inch of a drawing."""
+
+PNG_SCALE = 2
+"""Pixels of a picture per CSS pixel, for sharp screens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """The colours of a drawing, the same as those of the page.
+
+    Attributes
+    ----------
+    name : {"light", "dark"}
+    paper, ink, muted, grid : str
+        Background, text, secondary text, thin lines.
+    first, second, third : str
+        Colours of curves, told apart with colour-blindness and legible on the paper.
+    """
+
+    name: Literal["light", "dark"]
+    paper: str
+    ink: str
+    muted: str
+    grid: str
+    first: str
+    second: str
+    third: str
+
+
+LIGHT = Scheme("light", "#ffffff", "#1b1f24", "#57606a", "#d8dee4", "#0072B2", "#B85C00", "#007A5A")
+DARK = Scheme("dark", "#16191d", "#e6e8eb", "#a3abb4", "#3a4149", "#56B4E9", "#E69F00", "#2EC4A0")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure as the page shows it.
+
+    Attributes
+    ----------
+    name : str
+        Short; its anchor on the page and the name of its PNG file.
+    title : str
+        Heading.
+    caption : str
+        What is drawn: data, counts, model.
+    alt : str
+        What it shows, in words, for those who do not see it.
+    light, dark : str
+        ``data:`` addresses of the two drawings.
+    width, height : int
+        CSS pixels.
+    png : bytes
+        The light drawing as a PNG file.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    light: str = field(repr=False)
+    dark: str = field(repr=False)
+    width: int
+    height: int
+    png: bytes = field(repr=False)
+
+
+def render(
+    draw: Callable[[Scheme], Drawing],
+    *,
+    name: str,
+    title: str,
+    caption: str,
+    alt: str,
+    photographic: bool = False,
+) -> Figure:
+    """Draw a figure for light and for dark surroundings.
+
+    Parameters
+    ----------
+    draw : callable
+        Makes the drawing in the colours of a scheme; called with the style of all figures in force.
+    name, title, caption, alt : str
+        See `Figure`.
+    photographic : bool
+        Whether it holds photos or large images; these become WebP, everything else SVG.
+    """
+    from matplotlib import rc_context
+
+    encoded: dict[str, str] = {}
+    png, size = b"", (0.0, 0.0)
+    for scheme in (LIGHT, DARK):
+        with rc_context(_style(scheme)):
+            drawing = draw(scheme)
+            if photographic or scheme is LIGHT:
+                picture = _png(drawing)
+            encoded[scheme.name] = _webp(picture) if photographic else _svg(drawing)
+            if scheme is LIGHT:
+                png, size = picture, tuple(drawing.get_size_inches())
+    width, height = (round(side * PIXELS_PER_INCH) for side in size)
+    return Figure(name, title, caption, alt, encoded["light"], encoded["dark"], width, height, png)
+
+
+def data_address(kind: str, content: bytes) -> str:
+    """Return a ``data:`` address that holds the content itself.
+
+    Examples
+    --------
+    >>> data_address("image/png", b"abc")
+    'data:image/png;base64,YWJj'
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _style(scheme: Scheme) -> Any:
+    return {
+        "figure.facecolor": scheme.paper,
+        "figure.dpi": PIXELS_PER_INCH,
+        "savefig.facecolor": scheme.paper,
+        "axes.facecolor": scheme.paper,
+        "axes.edgecolor": scheme.muted,
+        "axes.labelcolor": scheme.ink,
+        "axes.titlecolor": scheme.ink,
+        "axes.linewidth": 0.8,
+        "axes.grid": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 10,
+        "grid.color": scheme.grid,
+        "grid.linewidth": 0.7,
+        "text.color": scheme.ink,
+        "text.parse_math": False,  # a name may hold a dollar sign
+        "xtick.color": scheme.muted,
+        "ytick.color": scheme.muted,
+        "xtick.labelcolor": scheme.ink,
+        "ytick.labelcolor": scheme.ink,
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+        "legend.frameon": False,
+        "legend.fontsize": 9,
+        "font.size": 10,
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
+        "lines.linewidth": 1.8,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "faceunlock",  # the same drawing gives the same bytes
+    }
+
+
+def _png(drawing: Drawing) -> bytes:
+    content = io.BytesIO()
+    drawing.savefig(content, format="png", dpi=PNG_SCALE * PIXELS_PER_INCH, metadata={"Software": None})
+    return content.getvalue()
+
+
+def _webp(png: bytes) -> str:
+    from PIL import Image
+
+    content = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        picture.convert("RGB").save(content, format="WEBP", quality=88, method=4)
+    return data_address("image/webp", content.getvalue())
+
+
+def _svg(drawing: Drawing) -> str:
+    content = io.BytesIO()
+    drawing.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+    return data_address("image/svg+xml", content.getvalue())

@@ -1,0 +1,137 @@
+"""Pages: templates with data become one HTML file that needs nothing else, and is private."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.errors import ReportError
+from faceunlock.private_files import atomic_write, make_private_directories, remove_leftovers
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from faceunlock.reports.figures import Figure
+
+
+def render_page(template: str, **data: Any) -> str:
+    """Fill a template of ``faceunlock/reports/templates``; everything in `data` is escaped.
+
+    Templates extend ``base.html`` and use the macros of ``parts.html``.
+
+    Parameters
+    ----------
+    template : str
+        Name of its file.
+    **data
+        What the template asks for; anything that it asks for in vain is an error.
+    """
+    return _environment().get_template(template).render(**data)
+
+
+def check_page(file: Path, *, overwrite: bool = False) -> None:
+    """Complain about a file that cannot be written, before minutes of work are to go there.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` unless `overwrite`; ``file-unwritable`` if it is no regular file, or if there is no
+        directory for it.
+    """
+    if file.exists() and not file.is_file():
+        raise ReportError("file-unwritable", f"{file} is not a regular file")
+    if os.path.lexists(file) and not overwrite:
+        raise _exists(file)
+    if not file.parent.is_dir():
+        raise ReportError("file-unwritable", f"{file} cannot be written: {file.parent} is no directory")
+
+
+def write_page(file: Path, page: str, *, overwrite: bool = False) -> None:
+    """Write a page to a file of mode 0600, all or nothing: who is on which photo is private.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` unless `overwrite`; ``file-unwritable``.
+    """
+    _write(file, page.encode("utf-8", "backslashreplace"), overwrite=overwrite)
+
+
+def check_pictures(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> None:
+    """Complain about a folder in which figures of these names cannot be written.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` if one of the files is there, unless `overwrite`; ``file-unwritable`` if the folder
+        is a file.
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ReportError("file-unwritable", f"{folder} is not a folder")
+    for name in names:
+        file = _picture(folder, name)
+        if os.path.lexists(file) and not overwrite:
+            raise _exists(file)
+
+
+def write_pictures(folder: Path, figures: Sequence[Figure], *, overwrite: bool = False) -> tuple[Path, ...]:
+    """Write each figure to a PNG file of mode 0600 in a folder, which is made if it is not there.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of the figures.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` unless `overwrite`; ``file-unwritable``.
+    """
+    try:
+        make_private_directories(folder)
+    except OSError as error:
+        raise ReportError("file-unwritable", f"{folder} cannot be created: {error.strerror}") from error
+    files = tuple(_picture(folder, figure.name) for figure in figures)
+    for file, figure in zip(files, figures, strict=True):
+        _write(file, figure.png, overwrite=overwrite)
+    return files
+
+
+def _picture(folder: Path, name: str) -> Path:
+    return folder / f"{name}.png"
+
+
+def _write(file: Path, content: bytes, *, overwrite: bool) -> None:
+    try:
+        remove_leftovers(file.parent)
+        atomic_write(file, content, overwrite=overwrite)
+    except FileExistsError as error:
+        raise _exists(file) from error
+    except OSError as error:
+        raise ReportError("file-unwritable", f"{file} cannot be written: {error.strerror}") from error
+
+
+def _exists(file: Path) -> ReportError:
+    return ReportError(
+        "file-exists",
+        f"{file} already exists",
+        hint="Choose another name, or say --overwrite.",
+    )
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("faceunlock.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["count"] = lambda number: f"{number:,}"
+    return environment
