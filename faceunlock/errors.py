@@ -90,6 +90,24 @@ SLUGS: dict[str, Slug] = {
         "Other users could change or read files that must be private.",
         "Run chmod 700 on the directory and chmod 600 on the files named.",
     ),
+    # attempts
+    "locked-out": Slug(
+        "There were too many failed attempts in a row.",
+        "Wait for the seconds left, then try again with light on the face.",
+        True,
+    ),
+    "attempts-damaged": Slug(
+        "The file that counts attempts is damaged or was changed from outside.",
+        "Remove attempts.db in the data directory; every count and the log begin anew.",
+    ),
+    "attempts-busy": Slug("Another command is recording an attempt.", "Try again in a moment.", True),
+    "attempts-newer": Slug(
+        "The file that counts attempts was written by a newer version of faceunlock.",
+        "Update faceunlock: pip install -U faceunlock",
+    ),
+    "attempts-unwritable": Slug(
+        "An attempt cannot be counted, so it is not decided.", "Check free space and permissions."
+    ),
     # moving a gallery
     "bad-passphrase": Slug(
         "The passphrase does not open this file, or the file was changed.", "Try again.", True
@@ -190,7 +208,28 @@ class FaceUnlockError(Exception):
         self.message = message or known.meaning
         self.hint = hint or known.hint
         self.retryable = known.retryable
+        self.seconds_left: float | None = None
         super().__init__(self.message)
+
+
+class LockoutError(FaceUnlockError):
+    """There were too many failed attempts in a row.
+
+    Parameters
+    ----------
+    slug : str
+        ``locked-out``.
+    message : str
+        Who is locked out.
+    seconds_left : float or None
+        Until the next attempt; None if waiting does not help.
+    """
+
+    def __init__(self, slug: str, message: str, *, seconds_left: float | None) -> None:
+        hint = None if seconds_left is not None else "The owner of the gallery can release the lock."
+        super().__init__(slug, message, hint=hint)
+        self.retryable = seconds_left is not None
+        self.seconds_left = seconds_left
 
 
 class PhotoError(FaceUnlockError):

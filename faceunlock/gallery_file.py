@@ -15,7 +15,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from faceunlock.errors import GalleryError
 from faceunlock.private_files import (
@@ -60,6 +60,15 @@ _UNWRITABLE = {
 }
 
 
+class Slugs(NamedTuple):
+    """Slugs of the errors of a file."""
+
+    damaged: str
+    newer: str
+    busy: str
+    unwritable: str
+
+
 class PrivateDatabase:
     """One SQLite file of ours in a private directory; subclasses say which.
 
@@ -72,9 +81,8 @@ class PrivateDatabase:
     file_name : str
     application_id : int
         In the file's header: says what the file is.
-    kind : str
-        What the file is, in one word; its errors have the slugs ``KIND-damaged``, ``KIND-busy``,
-        ``KIND-newer`` and ``KIND-unwritable``.
+    slugs : Slugs
+        Of its errors.
 
     Parameters
     ----------
@@ -86,7 +94,7 @@ class PrivateDatabase:
 
     file_name: ClassVar[str]
     application_id: ClassVar[int]
-    kind: ClassVar[str]
+    slugs: ClassVar[Slugs]
 
     def __init__(self, directory: Path, busy_timeout: float) -> None:
         self.directory = directory
@@ -112,8 +120,7 @@ class PrivateDatabase:
         Raises
         ------
         GalleryError
-            ``insecure-permissions``, ``KIND-damaged``, ``KIND-newer``, ``KIND-busy`` or
-            ``KIND-unwritable``.
+            ``insecure-permissions``, or one of `slugs`.
         """
         with self._translating():
             connection = self._connect()
@@ -137,7 +144,7 @@ class PrivateDatabase:
                 self._create()
                 connection = self._connect()
             if connection is None:
-                raise self._error("unwritable", f"{self.path} was removed while it was created")
+                raise GalleryError(self.slugs.unwritable, f"{self.path} was removed while it was created")
             if connection.in_transaction:
                 yield connection
             else:
@@ -182,7 +189,7 @@ class PrivateDatabase:
         except UnicodeDecodeError as error:
             # SQLite's own message quoted damaged text, and Python could not decode it.
             connection.close()
-            raise self._error("damaged", f"{self.path} is damaged") from error
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged") from error
         except BaseException:
             connection.close()
             raise
@@ -191,17 +198,17 @@ class PrivateDatabase:
     def _check(self, connection: sqlite3.Connection) -> None:
         """Refuse a file that is not a whole gallery, and bring an older one up to date."""
         if _pragma(connection, "application_id") != self.application_id:
-            raise self._error("damaged", f"{self.path} is not a file of faceunlock ({self.kind})")
+            raise GalleryError(self.slugs.damaged, f"{self.path} is not a {self.file_name} of faceunlock")
         version = _pragma(connection, "user_version")
         migrations = self.migrations()
         if version > len(migrations):
-            raise self._error(
-                "newer",
+            raise GalleryError(
+                self.slugs.newer,
                 f"{self.path} has format {version}; this faceunlock knows formats up to {len(migrations)}",
             )
         # Not quick_check: that leaves out whether the indexes agree with their tables.
         if version < 1 or _pragma(connection, "integrity_check(1)") != "ok":
-            raise self._error("damaged", f"{self.path} is damaged")
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged")
         if version < len(migrations):
             _migrate(connection, migrations)
 
@@ -212,8 +219,8 @@ class PrivateDatabase:
         journal = self._beside("-journal")
         if journal.exists() and not self.path.exists():
             # SQLite would play it back into the new file.
-            raise self._error(
-                "damaged",
+            raise GalleryError(
+                self.slugs.damaged,
                 f"{journal} is left over from a file that was removed",
                 hint=f"Remove it too: rm '{journal}'",
             )
@@ -222,7 +229,9 @@ class PrivateDatabase:
         except FileExistsError:
             return
         except OSError as error:
-            raise self._error("unwritable", f"{self.path} cannot be created: {error.strerror}") from error
+            raise GalleryError(
+                self.slugs.unwritable, f"{self.path} cannot be created: {error.strerror}"
+            ) from error
 
     def _empty(self) -> bytes:
         """Return the content of a file in which nothing is stored."""
@@ -230,9 +239,6 @@ class PrivateDatabase:
             connection.execute(f"PRAGMA application_id = {self.application_id}")
             _migrate(connection, self.migrations())
             return connection.serialize()
-
-    def _error(self, what: str, message: str, *, hint: str | None = None) -> GalleryError:
-        return GalleryError(f"{self.kind}-{what}", message, hint=hint)
 
     @contextlib.contextmanager
     def _translating(self) -> Iterator[None]:
@@ -245,10 +251,12 @@ class PrivateDatabase:
             # The low byte is the kind of the error, the rest its detail.
             kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
             if kind in _BUSY:
-                raise self._error("busy", f"Another command is using {self.path}") from error
+                raise GalleryError(self.slugs.busy, f"Another command is using {self.path}") from error
             if kind in _UNWRITABLE:
-                raise self._error("unwritable", f"{self.path} cannot be written: {error}") from error
-            raise self._error("damaged", f"{self.path} is damaged: {error}") from error
+                raise GalleryError(
+                    self.slugs.unwritable, f"{self.path} cannot be written: {error}"
+                ) from error
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged: {error}") from error
 
 
 class GalleryFile(PrivateDatabase):
@@ -256,7 +264,7 @@ class GalleryFile(PrivateDatabase):
 
     file_name = FILE_NAME
     application_id = APPLICATION_ID
-    kind = "gallery"
+    slugs = Slugs("gallery-damaged", "gallery-newer", "gallery-busy", "gallery-unwritable")
 
     @classmethod
     def migrations(cls) -> tuple[tuple[str, ...], ...]:

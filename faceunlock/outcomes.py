@@ -58,6 +58,8 @@ class Verification:
         Of the probe's face.
     not_compared : tuple of str
         People whose templates were made by something else.
+    locked_out : tuple of str
+        People who were not compared because of failed attempts.
     """
 
     decision: Decision
@@ -66,6 +68,7 @@ class Verification:
     point: OperatingPoint | None
     quality: Quality
     not_compared: tuple[str, ...] = ()
+    locked_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

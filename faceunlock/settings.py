@@ -119,6 +119,14 @@ SETTINGS: dict[str, Setting] = {
     "min_photos": Setting("Fewest usable photos for an enrolment.", 3, low=2, high=100),
     "target_fmr": Setting("False match rate that calibrate aims at.", 1e-3, low=1e-9, high=0.5),
     "busy_seconds": Setting("How long to wait for another command that writes.", 10.0, low=0, high=600),
+    "failures_before_wait": Setting(
+        "From so many failed attempts in a row on, waiting is needed.", 5, low=1, high=10
+    ),
+    "wait_seconds": Setting("How long to wait before each further attempt.", 30.0, low=1, high=86400),
+    "failures_before_lock": Setting(
+        "From so many failed attempts in a row on, only unlock-attempts helps.", 50, low=1, high=1000
+    ),
+    "log_entries": Setting("Attempts that the log keeps; 0 keeps none.", 1000, low=0, high=100000),
     "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
 }
 
@@ -137,6 +145,10 @@ class Settings:
     min_photos: int
     target_fmr: float
     busy_seconds: float
+    failures_before_wait: int
+    wait_seconds: float
+    failures_before_lock: int
+    log_entries: int
     weights_mirror: str
 
     @property

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
+from faceunlock.attempts import Attempts, LogEntry
 from faceunlock.errors import GalleryError, ModelError, SettingsError
 from faceunlock.gallery import Gallery
+from faceunlock.lockout import Limits
 from faceunlock.models import Models, mismatch
 from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
 from faceunlock.person import Person, name_key, normalise_name
@@ -85,6 +87,16 @@ class FaceUnlock:
         self.locations = locations or locate(home)
         self.settings = settings or load_settings(self.locations.config)
         self._gallery = Gallery(self.locations.data, busy_timeout=self.settings.busy_seconds)
+        self._attempts = Attempts(
+            self.locations.data,
+            Limits(
+                before_wait=self.settings.failures_before_wait,
+                wait_seconds=self.settings.wait_seconds,
+                before_lock=self.settings.failures_before_lock,
+            ),
+            log_entries=self.settings.log_entries,
+            busy_timeout=self.settings.busy_seconds,
+        )
         self._named = model or self.settings.model
         self._given = embedder
         self._models = Models(
@@ -107,8 +119,9 @@ class FaceUnlock:
         self.close()
 
     def close(self) -> None:
-        """Let go of the gallery file."""
+        """Let go of the gallery's files."""
         self._gallery.close()
+        self._attempts.close()
 
     # enrolment
 
@@ -210,8 +223,9 @@ class FaceUnlock:
         *,
         threshold: float | None = None,
         faces: SubjectRule = "dominant",
+        source: str | None = None,
     ) -> Verification:
-        """Answer whether a photo shows an enrolled person.
+        """Answer whether a photo shows an enrolled person; counts and logs the attempt.
 
         Parameters
         ----------
@@ -223,9 +237,13 @@ class FaceUnlock:
             Used instead, in [-1, 1].
         faces : {"dominant", "largest", "central"}
             Which face the photo is about.
+        source : str, optional
+            Where the photo comes from, for the log; its path, ``stdin`` or ``stream`` when omitted.
 
         Raises
         ------
+        LockoutError
+            ``locked-out`` after too many failures in a row; see `faceunlock.attempts`.
         PhotoError
             The photo cannot be read or has no clear subject.
         GalleryError
@@ -237,33 +255,53 @@ class FaceUnlock:
 
         if threshold is not None and not -1.0 <= threshold <= 1.0:
             raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
-        people = [self._gallery.get(name)] if name is not None else list(self._gallery.people())
-        if not people:
-            raise GalleryError("nobody-enrolled")
-        # Read before any network is loaded: a photo that is not there needs none.
-        probe = load_photo(
-            Path(photo) if isinstance(photo, str | os.PathLike) else photo,
-            max_pixels=self.settings.max_pixels,
-        )
-        acquisition, identity = self._models.acquisition(people[0] if name is not None else None)
-        comparable = [person for person in people if person.template.identity == identity]
-        if not comparable:
-            raise mismatch(people[0], identity.model)
-        sample = acquisition.sample(probe, faces)
-        calibration = self._models.calibration(identity)
-        point = None
-        if threshold is None:
-            point = calibration.threshold_for(len(comparable))
-            threshold = point.threshold
-        centroids = {person.name: person.template.centroid for person in comparable}
-        return Verification(
-            decision=decide(sample.embedding, centroids, threshold),
-            identity=identity,
-            calibration=calibration,
-            point=point,
-            quality=sample.quality,
-            not_compared=tuple(person.name for person in people if person not in comparable),
-        )
+        with self._attempts.attempt(source or _source(photo)) as attempt:
+            people = [self._gallery.get(name)] if name is not None else list(self._gallery.people())
+            if not people:
+                raise GalleryError("nobody-enrolled")
+            # Before anything else is looked at: whoever is locked out learns nothing about a photo.
+            attempt.admit([person.name for person in people], named=name is not None)
+            # Read before any network is loaded: a photo that is not there needs none.
+            probe = load_photo(
+                Path(photo) if isinstance(photo, str | os.PathLike) else photo,
+                max_pixels=self.settings.max_pixels,
+            )
+            acquisition, identity = self._models.acquisition(people[0] if name is not None else None)
+            comparable = [person for person in people if person.template.identity == identity]
+            if not comparable:
+                raise mismatch(people[0], identity.model)
+            sample = acquisition.sample(probe, faces)
+            calibration = self._models.calibration(identity)
+
+            def answer(admitted: Collection[str]) -> Verification:
+                centroids = {p.name: p.template.centroid for p in comparable if p.name in admitted}
+                measured = calibration.threshold_for(len(centroids))
+                point, limit = (measured, measured.threshold) if threshold is None else (None, threshold)
+                return Verification(
+                    decision=decide(sample.embedding, centroids, limit),
+                    identity=identity,
+                    calibration=calibration,
+                    point=point,
+                    quality=sample.quality,
+                    not_compared=tuple(person.name for person in people if person not in comparable),
+                    locked_out=tuple(p.name for p in comparable if p.name not in admitted),
+                )
+
+            return attempt.settle([person.name for person in comparable], answer)
+
+    # attempts
+
+    def attempts_log(self, name: str | None = None) -> tuple[LogEntry, ...]:
+        """Return what was asked and answered, oldest first; see `faceunlock.attempts.Attempts.entries`."""
+        return self._attempts.entries(name)
+
+    def clear_log(self, name: str | None = None) -> int:
+        """Delete the log and return how many entries that were; see `faceunlock.attempts.Attempts.clear`."""
+        return self._attempts.clear(name)
+
+    def unlock_attempts(self, name: str | None = None) -> int:
+        """Let a person, or everybody, try again at once; see `faceunlock.attempts.Attempts.release`."""
+        return self._attempts.release(None if name is None else self._gallery.get(name).name)
 
     # calibration
 
@@ -347,15 +385,23 @@ class FaceUnlock:
 
     def rename(self, name: str, new_name: str) -> Person:
         """Give a person another name."""
-        return self._gallery.rename(name, new_name)
+        with self._gallery.transaction():
+            person = self._gallery.rename(name, new_name)
+            # Before the gallery changes: the count must never be lost on the way.
+            self._attempts.copy(name, person.name)
+        self._attempts.renamed(name, person.name)
+        return person
 
     def forget(self, name: str) -> None:
         """Delete what is stored of a person, for good."""
         self._gallery.forget(name)
+        self._attempts.forget(name)
 
     def forget_all(self) -> int:
         """Delete what is stored of everybody and return how many people that were."""
-        return self._gallery.forget_all()
+        count = self._gallery.forget_all()
+        self._attempts.forget_all()
+        return count
 
     # moving
 
@@ -394,6 +440,7 @@ class FaceUnlock:
         model = None
         try:
             names = tuple(person.name for person in self.people())
+            found += self._attempts.problems(names)
             chosen = self._models.local()
             model = self._models.state(chosen) if chosen is not None else None
         except (GalleryError, ModelError) as error:
@@ -408,6 +455,13 @@ class FaceUnlock:
             people=names,
             problems=tuple(dict.fromkeys(found)),
         )
+
+
+def _source(photo: PhotoPath | BinaryIO) -> str:
+    """Return what a photo comes from, for the log."""
+    if isinstance(photo, str | os.PathLike):
+        return str(Path(photo).absolute())
+    return "stdin" if getattr(photo, "name", None) == "<stdin>" else "stream"
 
 
 def _acquire(

@@ -36,6 +36,8 @@ MODULES = {
     "people": "people",
     "models": "models",
     "status": "status",
+    "log": "log",
+    "unlock-attempts": "log",
     "demo": "demo",
     "export": "transfer",
     "import": "transfer",

@@ -133,6 +133,8 @@ class Console:
                 "hint": error.hint,
                 "retryable": error.retryable,
             }
+            if error.seconds_left is not None:
+                details["seconds_left"] = math.ceil(error.seconds_left)
             document = {"schema": SCHEMA, "command": self.command, "ok": False, "error": details}
             self.write(_encoded(document))
 

@@ -60,6 +60,7 @@ def verification(answer: Verification) -> Document:
         "fmr": _fmr(answer.calibration) if point is not None else None,
         "quality": asdict(answer.quality),
         "not_compared": list(answer.not_compared),
+        "locked_out": list(answer.locked_out),
         "model": identity(answer.identity),
     }
 

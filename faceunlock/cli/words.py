@@ -115,6 +115,9 @@ def verification_notes(answer: Verification, min_sharpness: float, min_brightnes
         notes.append(
             f"Not compared, because enrolled with something else than {answer.identity.model}: {names}"
         )
+    if answer.locked_out:
+        names = ", ".join(answer.locked_out)
+        notes.append(f"Not compared, because locked out after failed attempts: {names}")
     if not answer.decision.match and answer.quality.brightness < min_brightness:
         notes.append("The face is dark; more light may help.")
     if not answer.decision.match and answer.quality.sharpness < min_sharpness:

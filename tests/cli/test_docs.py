@@ -179,6 +179,11 @@ def test_json_of_people_and_photos(faceunlock, ada, monkeypatch, tmp_path):
     monkeypatch.setenv("FACEUNLOCK_PASSPHRASE", "correct horse")
     held(faceunlock.data("export", tmp_path / "moved"), "faceunlock export")
     held(faceunlock.data("import", tmp_path / "moved"), "faceunlock import")
+    held(faceunlock.data("unlock-attempts", "Ada"), "faceunlock unlock-attempts")
+    held(faceunlock.data("log")["entries"][0], "Part: log entry")
+    held(faceunlock.data("log"), "faceunlock log")
+    cleared = faceunlock.data("log", "--clear", "--yes")
+    assert list(cleared) == sections()["faceunlock log"].first_cells("cleared field")
     held(faceunlock.data("people", "forget", "Ada", "--yes"), "faceunlock people forget")
 
 

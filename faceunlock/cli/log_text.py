@@ -1,0 +1,54 @@
+"""What the commands about attempts say, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.cli.console import Table, printable, table
+
+if TYPE_CHECKING:
+    from faceunlock.attempts import LogEntry
+
+
+def entries(log: Sequence[LogEntry]) -> str | Table:
+    """Return the table of attempts."""
+    if not log:
+        return "No attempts are logged."
+    rows = (
+        (
+            entry.time,
+            entry.person or "-",
+            entry.outcome,
+            "-" if entry.similarity is None else f"{entry.similarity:.4f}",
+            entry.model or "-",
+            entry.source,
+        )
+        for entry in log
+    )
+    return table("time", "person", "outcome", "similarity", "model", "source", rows=rows)
+
+
+def document(log: Sequence[LogEntry]) -> dict[str, Any]:
+    """Return the data of ``log``."""
+    return {"entries": [asdict(entry) for entry in log]}
+
+
+def cleared(count: int) -> str:
+    """Return the answer to ``log --clear``."""
+    return "Deleted: 1 entry." if count == 1 else f"Deleted: {count} entries."
+
+
+def cleared_document(name: str | None, count: int) -> dict[str, Any]:
+    """Return the data of ``log --clear``."""
+    return {"name": name, "deleted": count}
+
+
+def released(name: str | None, forgiven: int) -> str:
+    """Return the answer to ``unlock-attempts``."""
+    who = "Everybody" if name is None else printable(name)
+    if not forgiven:
+        return f"{who}: nothing to forgive, no failed attempts are counted."
+    attempts = "1 failed attempt" if forgiven == 1 else f"{forgiven} failed attempts in a row"
+    return f"{who} can try again: {attempts} forgiven."
