@@ -49,6 +49,13 @@ def photo(person: str, number: str) -> str:
     return f"{person}/{person}_{int(number):04d}.jpg"
 
 
+def photos(pairs: list[tuple[str, str, bool]], model: str) -> tuple[list[str], np.ndarray, Embedded]:
+    """Return the photos of the protocol, a number for the person on each, and their embeddings."""
+    files = sorted({file for pair in pairs for file in pair[:2]})
+    person = np.array([hash_id(file) for file in files])
+    return files, person, embed_photos([collection() / "lfw" / file for file in files], "lfw", model)
+
+
 def folds_accuracy(scores: np.ndarray, genuine: np.ndarray, folds: int) -> np.ndarray:
     """Return the accuracy of each fold at the threshold that is best on the others."""
     order = np.arange(len(scores)).reshape(folds, -1)
@@ -109,8 +116,8 @@ def table(mated: GenuineScores, other: ImpostorScores, targets: tuple[float, ...
     return rows
 
 
-def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
-    """Measure all 29.6 million pairs of two of the images."""
+def all_pairs(embedded: Embedded, person: np.ndarray) -> tuple[GenuineScores, ImpostorScores]:
+    """Compare all 29.6 million pairs of two of the images."""
     count = len(person)
     similarity = np.clip(embedded.embeddings @ embedded.embeddings.T, -1, 1)
     similarity[~embedded.acquired] = NEVER
@@ -120,7 +127,12 @@ def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
     mated = GenuineScores(similarity[row[same], column[same]], person[row[same]])
     row, column = row[~same], column[~same]
     other = ImpostorScores(similarity[row, column], person[row], person[column])
-    del similarity, row, column
+    return mated, other
+
+
+def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
+    """Measure all pairs."""
+    mated, other = all_pairs(embedded, person)
     return {
         "genuine": len(mated),
         "impostor": len(other),
@@ -153,13 +165,10 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.960, help="the threshold to ship")
     parser.add_argument("--write-shipped", action="store_true", help="write faceunlock/shipped/MODEL.json")
     arguments = parser.parse_args()
-    lfw = collection() / "lfw"
     folds, pairs = read_pairs(collection() / "lfw-pairs.txt")
-    files = sorted({file for pair in pairs for file in pair[:2]})
+    files, person, embedded = photos(pairs, arguments.model)
     index = {file: i for i, file in enumerate(files)}
     names = [file.split("/")[0] for file in files]
-    person = np.array([hash_id(file) for file in files])
-    embedded = embed_photos([lfw / file for file in files], "lfw", arguments.model)
     failures = rate_over_people(~embedded.acquired, person)
     print(f"{len(files):,} photos, {len(set(names)):,} people, failures to acquire {failures.errors}")
     print(f"verify would refuse {int(embedded.refused.sum()):,} of them: no face dominates")

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from math import ceil
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceunlock.detectors import Detector
 from faceunlock.embedders import Embedder
 from faceunlock.errors import PhotoError
-from faceunlock.faces import Face, Quality, SubjectRule, choose_subject, measure_quality
+from faceunlock.faces import Face, RGBImage, SubjectRule, choose_subject, measure_quality
 from faceunlock.photos import DEFAULT_MAX_PIXELS, Photo, PhotoFile, load_photo
-from faceunlock.samples import LeftOut, Sample
+from faceunlock.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
 
 BATCH = 32
 """Crops embedded together."""
@@ -29,13 +30,10 @@ AHEAD = 2
 FIRST_LOOK = 640
 """Longer side of the view that faces are searched in first, in pixels, if the format can give a view."""
 
+GROUP_LOOK = 2560
+"""The same where every face counts: as large as the detector looks at small faces."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Crop:
-    photo: str
-    digest: bytes
-    quality: Quality
-    pixels: NDArray[np.uint8] = field(repr=False)
+_T = TypeVar("_T")
 
 
 class Acquisition:
@@ -68,8 +66,8 @@ class Acquisition:
         self._min_face_pixels = min_face_pixels
         self._workers = workers
 
-    def sample(self, file: PhotoFile, rule: SubjectRule = "dominant") -> Sample:
-        """Return the sample of one photo.
+    def sample(self, file: PhotoFile, rule: SubjectRule = "dominant", *, keep_crop: bool = False) -> Sample:
+        """Return the sample of one photo, with its crop if that is wanted.
 
         Raises
         ------
@@ -79,7 +77,8 @@ class Acquisition:
         """
         crop = self._crop(file, rule)
         embedding = self._embedder.embed(crop.pixels[None])[0]
-        return Sample(crop.photo, crop.digest, crop.quality, embedding)
+        pixels = crop.pixels if keep_crop else None
+        return Sample(crop.photo, crop.digest, crop.quality, embedding, pixels)
 
     def samples(
         self, photos: Iterable[Path], rule: SubjectRule = "dominant", *, keep_crops: bool = False
@@ -90,46 +89,69 @@ class Acquisition:
         number, memory holds one decoded photo per worker and `BATCH` + `AHEAD` * workers crops. With
         `keep_crops`, each sample brings its crop; how many of them stay in memory is up to the caller.
         """
-        outcomes = self._in_order(photos, rule)
+        outcomes = self.crops(photos, rule)
         while batch := list(islice(outcomes, BATCH)):
-            crops = [outcome for outcome in batch if isinstance(outcome, _Crop)]
+            crops = [outcome for outcome in batch if isinstance(outcome, Crop)]
             rows = iter(self._embedder.embed(np.stack([crop.pixels for crop in crops])) if crops else ())
             for outcome in batch:
                 if isinstance(outcome, LeftOut):
                     yield outcome
                 else:
-                    crop = outcome.pixels if keep_crops else None
-                    yield Sample(outcome.photo, outcome.digest, outcome.quality, next(rows), crop)
+                    pixels = outcome.pixels if keep_crops else None
+                    yield Sample(outcome.photo, outcome.digest, outcome.quality, next(rows), pixels)
 
-    def _in_order(self, photos: Iterable[Path], rule: SubjectRule) -> Iterator[_Crop | LeftOut]:
-        """Crop with all workers, a bounded number of photos ahead of the one that is asked for."""
+    def crops(self, photos: Iterable[Path], rule: SubjectRule = "dominant") -> Iterator[Crop | LeftOut]:
+        """Yield the subject as the network sees it, or the reason why not, for every photo in order."""
+        return self._in_order(photos, partial(self._crop, rule=rule), BATCH + AHEAD * self._workers)
+
+    def faces(self, photos: Sequence[Path]) -> Iterator[PhotoFaces | LeftOut]:
+        """Yield all faces of every photo in order, or the reason why it could not be read.
+
+        A face of fewer than `min_face_pixels` has no embedding. The detector should be one for small
+        faces; see `faceunlock.detectors.load_detector`.
+        """
+        outcomes = self._in_order(photos, self._every_face, 1 + AHEAD * self._workers)
+        for path, outcome in zip(photos, outcomes, strict=True):
+            if isinstance(outcome, LeftOut):
+                yield outcome
+                continue
+            name, found = outcome
+            crops = [crop for _, crop in found if not isinstance(crop, PhotoError)]
+            rows = iter(self._embedder.embed(np.stack(crops)) if crops else ())
+            faces = tuple(
+                FoundFace(face, reason=crop.slug)
+                if isinstance(crop, PhotoError)
+                else FoundFace(face, next(rows))
+                for face, crop in found
+            )
+            yield PhotoFaces(name, path, faces)
+
+    def _in_order(
+        self, photos: Iterable[Path], look: Callable[[PhotoFile], _T], ahead: int
+    ) -> Iterator[_T | LeftOut]:
+        """Look at photos with all workers, a bounded number of them ahead of the one that is asked for."""
         remaining = iter(photos)
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="acquisition")
         try:
             pending = deque(
-                pool.submit(self._crop_or_reason, path, rule)
-                for path in islice(remaining, BATCH + AHEAD * self._workers)
+                pool.submit(self._look_or_reason, path, look) for path in islice(remaining, ahead)
             )
             while pending:
                 outcome = pending.popleft().result()
-                pending.extend(pool.submit(self._crop_or_reason, path, rule) for path in islice(remaining, 1))
+                pending.extend(pool.submit(self._look_or_reason, path, look) for path in islice(remaining, 1))
                 yield outcome
         finally:
             # Also when nobody wants the rest (Ctrl-C): what has not begun never does.
             pool.shutdown(cancel_futures=True)
 
-    def _crop(self, file: PhotoFile, rule: SubjectRule) -> _Crop:
+    def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
         photo = file.view(FIRST_LOOK)
         try:
             photo, face = self._subject(photo, rule)
             size = face.size * photo.scale
-            if size < self._min_face_pixels:
-                raise PhotoError(
-                    "face-too-small",
-                    f"the face is {int(size)} pixels wide, at least {self._min_face_pixels:.0f} needed",
-                )
+            self._require_size(size)
             quality = replace(measure_quality(photo.image, face), size=size)
-            return _Crop(file.name, file.digest, quality, self._embedder.crop(photo.image, face))
+            return Crop(file.name, file.digest, quality, self._embedder.crop(photo.image, face))
         except PhotoError as error:
             message = error.message.removeprefix(f"{file.name}: ")
             raise PhotoError(error.slug, f"{file.name}: {message}", hint=error.hint) from error
@@ -141,16 +163,44 @@ class Acquisition:
             photo = photo.file.view()
             faces = self._detector.detect(photo.image)
         face = choose_subject(faces, photo.image.shape, rule)
-        missing = self._embedder.input_size / face.size
-        if photo.scale == 1 or missing <= 1:
-            return photo, face
-        closer = photo.file.view(ceil(missing * max(photo.image.shape[:2])))
+        closer = self._closer(photo, face.size)
         return closer, face.scaled(photo.scale / closer.scale)
 
-    def _crop_or_reason(self, path: Path, rule: SubjectRule) -> _Crop | LeftOut:
+    def _every_face(self, file: PhotoFile) -> tuple[str, list[tuple[Face, RGBImage | PhotoError]]]:
+        """Find and cut every face, from left to right, in pixels of the whole photo."""
+        photo = file.view(GROUP_LOOK)
+        faces = sorted(self._detector.detect(photo.image), key=lambda face: face.box[0])
+        sizes = [face.size for face in faces if face.size * photo.scale >= self._min_face_pixels]
+        closer = self._closer(photo, min(sizes)) if sizes else photo
+        whole = [face.scaled(photo.scale) for face in faces]
+        return file.name, [(face, self._cut(closer, face)) for face in whole]
+
+    def _cut(self, photo: Photo, face: Face) -> RGBImage | PhotoError:
+        """Crop a face, given in pixels of the whole photo, or return why it cannot be compared."""
+        try:
+            self._require_size(face.size)
+            return self._embedder.crop(photo.image, face.scaled(1 / photo.scale))
+        except PhotoError as error:
+            return error
+
+    def _closer(self, photo: Photo, size: float) -> Photo:
+        """Return a view in which a face of `size` pixels in this one is no smaller than a crop."""
+        missing = self._embedder.input_size / size
+        if photo.scale == 1 or missing <= 1:
+            return photo
+        return photo.file.view(ceil(missing * max(photo.image.shape[:2])))
+
+    def _require_size(self, size: float) -> None:
+        if size < self._min_face_pixels:
+            raise PhotoError(
+                "face-too-small",
+                f"the face is {int(size)} pixels wide, at least {self._min_face_pixels:.0f} needed",
+            )
+
+    def _look_or_reason(self, path: Path, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
         # A name that any terminal, document and database can hold, whatever bytes the path has.
         name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
         try:
-            return self._crop(load_photo(path, name=name, max_pixels=self._max_pixels), rule)
+            return look(load_photo(path, name=name, max_pixels=self._max_pixels))
         except PhotoError as error:
             return LeftOut.because(name, error)

@@ -72,7 +72,7 @@ class Models:
         self._model, self._device = model, device
         self._given_detector, self._given = detector, embedder
         # By runtime and device: networks serve one thread or several.
-        self._detectors: dict[tuple[str, str], Detector] = {}
+        self._detectors: dict[tuple[str, str, bool], Detector] = {}
         self._embedders: dict[tuple[str, str, str], Embedder] = {}
         self._on_download = on_download
 
@@ -149,6 +149,13 @@ class Models:
             )
         return calibration
 
+    @staticmethod
+    def pair_calibration(identity: ModelIdentity) -> Calibration:
+        """Return the threshold for two single photos; see `faceunlock.shipped.shipped_pair_calibration`."""
+        from faceunlock.shipped import shipped_pair_calibration
+
+        return shipped_pair_calibration(identity.model)
+
     def local(self) -> str | None:
         """Return the model in use, or None if that depends on what can be fetched.
 
@@ -173,7 +180,12 @@ class Models:
         return RECOMMENDED if weights.locate(MODELS[RECOMMENDED], self._cache) else None
 
     def acquisition(
-        self, person: Person | None = None, *, fetch: bool = False, photos: int = 1
+        self,
+        person: Person | None = None,
+        *,
+        fetch: bool = False,
+        photos: int = 1,
+        small_faces: bool = False,
     ) -> tuple[Acquisition, ModelIdentity]:
         """Return what turns photos into samples, and what makes its embeddings.
 
@@ -186,6 +198,8 @@ class Models:
             Download the weights if they are not here.
         photos : int
             How many photos there are to look at: enough of them pay for starting a GPU.
+        small_faces : bool
+            Find every face of a group, not only the subject of a photo.
 
         Raises
         ------
@@ -199,7 +213,9 @@ class Models:
         model = self._chosen(person)
         if person is not None and person.template.identity.model != model:
             raise mismatch(person, model)
-        detector, embedder, workers = self._networks(model, fetch=fetch, photos=photos)
+        detector, embedder, workers = self._networks(
+            model, fetch=fetch, photos=photos, small_faces=small_faces
+        )
         if person is not None and person.template.identity != embedder.identity:
             raise mismatch(person, model)
         acquisition = Acquisition(
@@ -230,20 +246,23 @@ class Models:
         )
         return EMBEDDED_DEFAULT
 
-    def _networks(self, model: str, *, fetch: bool, photos: int) -> tuple[Detector, Embedder, int]:
+    def _networks(
+        self, model: str, *, fetch: bool, photos: int, small_faces: bool
+    ) -> tuple[Detector, Embedder, int]:
         if self._given is not None and self._given_detector is not None:
             return self._given_detector, self._given, 1
         engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
         # The embedder first: it takes longest to open, and the detector is needed first.
         embedder = self._given or self._embedder(model, engine, fetch=fetch)
-        return self._given_detector or self._detector(engine), embedder, engine.workers
+        detector = self._given_detector or self._detector(engine, small_faces=small_faces)
+        return detector, embedder, engine.workers
 
-    def _detector(self, engine: Engine) -> Detector:
+    def _detector(self, engine: Engine, *, small_faces: bool) -> Detector:
         from faceunlock.detectors import load_detector
 
-        key = engine.runtime, engine.device
+        key = engine.runtime, engine.device, small_faces
         if key not in self._detectors:
-            self._detectors[key] = load_detector(engine)
+            self._detectors[key] = load_detector(engine, small_faces=small_faces)
         return self._detectors[key]
 
     def _embedder(self, model: str, engine: Engine, *, fetch: bool) -> Embedder:

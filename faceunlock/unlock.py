@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from faceunlock.enrolment import Enrolment, Gates
     from faceunlock.faces import SubjectRule
     from faceunlock.judgement import CalibrationReport
+    from faceunlock.pairs import PairComparison
     from faceunlock.samples import LeftOut, Sample
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
 
@@ -302,6 +303,31 @@ class FaceUnlock:
     def unlock_attempts(self, name: str | None = None) -> int:
         """Let a person, or everybody, try again at once; see `faceunlock.attempts.Attempts.release`."""
         return self._attempts.release(None if name is None else self._gallery.get(name).name)
+
+    # without an enrolment
+
+    def compare(
+        self,
+        photo: PhotoPath | BinaryIO,
+        other: PhotoPath,
+        *,
+        threshold: float | None = None,
+        faces: SubjectRule = "dominant",
+        track: Track | None = None,
+    ) -> PairComparison:
+        """Compare a photo with another, or with all of a folder; see `faceunlock.pairs.compare`."""
+        from faceunlock.pairs import compare
+
+        source = Path(photo) if isinstance(photo, str | os.PathLike) else photo
+        return compare(
+            self._models,
+            self.settings,
+            source,
+            Path(other),
+            threshold=threshold,
+            rule=faces,
+            track=track or _untracked,
+        )
 
     # calibration
 

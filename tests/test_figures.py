@@ -42,13 +42,15 @@ def expected_lines():
     ):
         for target, row in rows(part["fnmr"]).items():
             yield f"| {kind} | {target:.0e} | {row['threshold']:.3f} | {percent(row['fnmr'])} |"
-    shipped = lfw["shipped"]
-    yield (
-        f"FMR {shipped['fmr']['value']:.1e} "
-        f"({shipped['fmr']['errors']} of {shipped['fmr']['trials']:,} comparisons of "
-        f"{shipped['fmr']['people']:,} people, at most {shipped['fmr']['upper']:.1e})"
-    )
-    yield f"FNMR {percent(shipped['fnmr'])}"
+    pair = result("lfw-pairs-dlib")["shipped"]
+    yield f"a threshold of its own, {pair['threshold']:.3f}"
+    for shipped in (lfw["shipped"], pair):
+        yield (
+            f"FMR {shipped['fmr']['value']:.1e} "
+            f"({shipped['fmr']['errors']} of {shipped['fmr']['trials']:,} comparisons of "
+            f"{shipped['fmr']['people']:,} people, at most {shipped['fmr']['upper']:.1e})"
+        )
+        yield f"FNMR {percent(shipped['fnmr'])}"
     yield f"{lfw['failures_to_acquire']['errors']} failures to acquire in {lfw['photos']:,} photos"
     yield f"`verify` would refuse {lfw['refused_by_verify']:,} of them"
     bad = result("bad-photos")
@@ -86,6 +88,16 @@ def test_the_limitations_quote_the_phone_photos():
 def test_the_shipped_threshold_is_the_one_measured():
     shipped = json.loads((PROJECT / "faceunlock" / "shipped" / "dlib.json").read_text(encoding="utf-8"))
     assert shipped == result("lfw-dlib")["shipped"]
+    pairs = json.loads((PROJECT / "faceunlock" / "shipped" / "dlib-pairs.json").read_text(encoding="utf-8"))
+    assert pairs == result("lfw-pairs-dlib")["shipped"]
+
+
+def test_the_threshold_for_pairs_is_the_plain_one_rounded_up():
+    measured = result("lfw-pairs-dlib")
+    (row,) = (row for row in result("lfw-dlib")["all_pairs"]["fnmr"] if row["target_fmr"] == 1e-5)
+    assert measured["threshold"] == pytest.approx(row["threshold"], abs=1e-6)
+    assert 0 <= measured["shipped"]["threshold"] - measured["threshold"] < 0.001
+    assert len(measured["shipped"]["tail"]) == measured["shipped"]["fmr"]["errors"] + 1
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/limitations.md", "docs/cli.md"])

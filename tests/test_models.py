@@ -28,7 +28,7 @@ def loaded(monkeypatch):
         return FakeEmbedder(replace(IDENTITY, model=model))
 
     monkeypatch.setattr("faceunlock.embedders.load_embedder", load_embedder)
-    monkeypatch.setattr("faceunlock.detectors.load_detector", lambda engine: FakeDetector())
+    monkeypatch.setattr("faceunlock.detectors.load_detector", lambda engine, *, small_faces: FakeDetector())
     return names
 
 

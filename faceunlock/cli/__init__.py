@@ -32,6 +32,7 @@ EXIT_DONE, EXIT_NO, EXIT_COULD_NOT, EXIT_INTERRUPTED = 0, 1, 2, 130
 MODULES = {
     "enroll": "enroll",
     "verify": "verify",
+    "compare": "compare",
     "calibrate": "calibrate",
     "people": "people",
     "models": "models",

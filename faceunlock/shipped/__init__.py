@@ -1,6 +1,7 @@
-"""The thresholds that come with the program: one JSON file per model, as `Calibration.to_dict` writes it.
+"""The thresholds that come with the program: one JSON file each, as `Calibration.to_dict` writes it.
 
-``dlib.json`` is written by ``benchmarks/lfw.py``; the others are no measurements and say so.
+``dlib.json`` (a photo against a centroid) is written by ``benchmarks/lfw.py``, ``dlib-pairs.json`` (a photo
+against a photo) by ``benchmarks/lfw_pairs.py``; the others are no measurements and say so.
 """
 
 from __future__ import annotations
@@ -26,3 +27,37 @@ def shipped_calibration(model: str) -> Calibration:
     """
     text = Path(__file__).with_name(f"{model}.json").read_text(encoding="utf-8")
     return Calibration.from_dict(json.loads(text))
+
+
+def shipped_pair_calibration(model: str) -> Calibration:
+    """Return the threshold for two single photos that comes with the program.
+
+    Two single photos of a person are less alike than a photo and a centroid, so the threshold for the same
+    FMR is another. Where it was not measured, the one for centroids stands in, and nothing is claimed.
+
+    Parameters
+    ----------
+    model : str
+        Id in the registry.
+
+    Examples
+    --------
+    >>> shipped_pair_calibration("dlib").threshold < shipped_calibration("dlib").threshold
+    True
+    >>> shipped_pair_calibration("vggface2").status
+    'not-calibrated'
+    """
+    file = Path(__file__).with_name(f"{model}-pairs.json")
+    if file.exists():
+        return Calibration.from_dict(json.loads(file.read_text(encoding="utf-8")))
+    centroid = shipped_calibration(model)
+    return Calibration(
+        model=centroid.model,
+        weights_sha256=centroid.weights_sha256,
+        preprocessing=centroid.preprocessing,
+        threshold=centroid.threshold,
+        target_fmr=None,
+        status="not-calibrated",
+        data="none: the threshold for a photo against a centroid, not measured for two photos",
+        created=centroid.created,
+    )

@@ -187,6 +187,16 @@ def test_json_of_people_and_photos(faceunlock, ada, monkeypatch, tmp_path):
     held(faceunlock.data("people", "forget", "Ada", "--yes"), "faceunlock people forget")
 
 
+def test_json_of_compare(faceunlock, ada):
+    data = held(faceunlock.data("compare", ada / "0.png", ada), "faceunlock compare")
+    compared = held(data["others"][0], "Part: compared photo")
+    held(compared["quality"], "Part: quality")
+    held(data["quality"], "Part: quality")
+    held(data["left_out"][0], "Part: photo left out")
+    held(data["fmr"], "Part: rate")
+    held(data["fnmr"], "Part: rate")
+
+
 def test_json_of_models_and_status(faceunlock, ada):
     listing = held(faceunlock.data("models"), "faceunlock models")
     model = held(listing["models"][0], "Part: model")

@@ -1,0 +1,133 @@
+"""Pictures for the user: where they go, and that none is overwritten unasked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceunlock.errors import ReportError
+from faceunlock.private_files import atomic_write, make_private_directories, remove_leftovers
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS: dict[str, tuple[str, dict[str, int | bool]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 92, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 92, "subsampling": 0}),
+    ".webp": ("WEBP", {"quality": 90}),
+}
+"""What a picture is written as, by the suffix of its file."""
+
+LOSSY = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", ".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg",
+         ".avif": ".jpg"}  # fmt: skip
+"""What copies of photos in other lossy formats become; all the rest becomes PNG."""
+
+
+def copy_suffix(photo: Path) -> str:
+    """Return the suffix of a copy of a photo: the same format where everybody can read it.
+
+    Examples
+    --------
+    >>> [copy_suffix(Path(name)) for name in ("a.JPG", "a.png", "a.heic", "a.gif", "a")]
+    ['.JPG', '.png', '.jpg', '.png', '.png']
+    """
+    lower = photo.suffix.lower()
+    return photo.suffix if lower in FORMATS else LOSSY.get(lower, ".png")
+
+
+def check_picture(file: Path, *, overwrite: bool) -> None:
+    """Complain about a picture that cannot be written, before there is any work for it.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` unless `overwrite`; ``file-unwritable`` for an unknown suffix, or if there is no
+        directory for it or something else than a file in its place.
+    """
+    if file.suffix.lower() not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise ReportError(
+            "file-unwritable", f"{file}: a picture is written as one of {known}", hint="Choose such a name."
+        )
+    if os.path.lexists(file) and not overwrite:
+        raise ReportError("file-exists", f"{file} already exists", hint=_OVERWRITE)
+    if file.exists() and not file.is_file():
+        raise ReportError("file-unwritable", f"{file} is not a file")
+    if not file.parent.is_dir():
+        raise ReportError("file-unwritable", f"{file} cannot be written: {file.parent} is no directory")
+
+
+_OVERWRITE = "Choose another name, or say --overwrite."
+
+
+def plan_folder(
+    folder: Path, names: Iterable[Path], *, overwrite: bool, never: Sequence[Path] = ()
+) -> tuple[Path, ...]:
+    """Return a file of its own in a folder for each name, before anything is written.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files go; need not exist.
+    names : iterable of Path
+        Wanted names inside the folder; equal ones, but for upper and lower case, get a number: ``a-2.jpg``.
+    overwrite : bool
+        Whether existing files may be replaced.
+    never : sequence of Path
+        Files that must not be replaced in any case, such as the photos themselves.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` if a file must not be replaced; ``file-unwritable`` if `folder` is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ReportError("file-unwritable", f"{folder} is not a folder", hint="Name a folder.")
+    used: set[str] = set()
+    planned = []
+    for name in names:
+        candidate, number = name, 1
+        while str(candidate).casefold() in used:
+            number += 1
+            candidate = name.with_name(f"{name.stem}-{number}{name.suffix}")
+        used.add(str(candidate).casefold())
+        planned.append(folder / candidate)
+    kept = {path.resolve() for path in never}
+    for file in planned:
+        if file.resolve() in kept:
+            raise ReportError(
+                "file-exists", f"{file} is one of the photos themselves", hint="Choose another folder."
+            )
+        if not overwrite and os.path.lexists(file):
+            raise ReportError("file-exists", f"{file} already exists", hint=_OVERWRITE)
+    for directory in {file.parent for file in planned}:
+        remove_leftovers(directory)
+    return tuple(planned)
+
+
+def write_picture(file: Path, picture: Image.Image, *, overwrite: bool) -> None:
+    """Write a picture with mode 0600, all or nothing, and the folders that it needs with mode 0700.
+
+    Nothing but pixels is written: no EXIF data, no thumbnail, no place.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` or ``file-unwritable``.
+    """
+    kind, options = FORMATS[file.suffix.lower()]
+    content = BytesIO()
+    try:
+        picture.save(content, kind, **options)
+        make_private_directories(file.parent)
+        atomic_write(file, content.getvalue(), overwrite=overwrite)
+    except FileExistsError as error:
+        raise ReportError("file-exists", f"{file} already exists", hint=_OVERWRITE) from error
+    except OSError as error:
+        raise ReportError(
+            "file-unwritable", f"{file} cannot be written: {error.strerror or error}"
+        ) from error

@@ -1,0 +1,233 @@
+"""Two single photos, or one and a folder: how alike are they, and is it the same person?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.errors import PhotoError, SettingsError
+from faceunlock.faces import Quality, SubjectRule
+from faceunlock.matching import similarities, unit
+from faceunlock.photos import find_photos, load_photo
+from faceunlock.samples import LeftOut, NoneUsableError, Sample
+
+if TYPE_CHECKING:
+    from faceunlock.acquisition import Acquisition
+    from faceunlock.calibration import Calibration, OperatingPoint
+    from faceunlock.models import Models
+    from faceunlock.settings import Settings
+    from faceunlock.templates import ModelIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedPhoto:
+    """One photo beside the photo in question.
+
+    Attributes
+    ----------
+    photo : str
+        Its name.
+    similarity : float
+        Cosine of the two embeddings, in [-1, 1].
+    distance : float
+        Euclidean distance of the two unit vectors, sqrt(2 - 2 similarity), in [0, 2].
+    match : bool
+        Whether the similarity is at or above the threshold.
+    quality : Quality
+        Of its face.
+    """
+
+    photo: str
+    similarity: float
+    distance: float
+    match: bool
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairComparison:
+    """A photo beside one or more others.
+
+    Attributes
+    ----------
+    photo : str
+        Name of the photo in question.
+    quality : Quality
+        Of its face.
+    others : tuple of ComparedPhoto
+        The most similar first; those equally similar in the order of the folder.
+    left_out : tuple of LeftOut
+        Photos of the folder that could not be compared.
+    skipped : int
+        Files of the folder that are no photos.
+    is_folder : bool
+        Whether it was compared with a folder.
+    identical : bool
+        Whether two photos were named and have the same content, so that there was nothing to compare.
+    threshold : float
+        Similarity from which on two photos match.
+    calibration : Calibration
+        Where the threshold comes from.
+    point : OperatingPoint or None
+        What it is known to mean; None where the caller chose it.
+    identity : ModelIdentity
+        What made the embeddings.
+    crops : tuple of two ndarray of uint8, shape (side, side, 3)
+        The face in question and the most similar one, as the network sees them.
+    """
+
+    photo: str
+    quality: Quality
+    others: tuple[ComparedPhoto, ...]
+    left_out: tuple[LeftOut, ...]
+    skipped: int
+    is_folder: bool
+    identical: bool
+    threshold: float
+    calibration: Calibration
+    point: OperatingPoint | None
+    identity: ModelIdentity
+    crops: tuple[NDArray[np.uint8], ...] = field(repr=False)
+
+    @property
+    def matches(self) -> int:
+        """How many of the others match."""
+        return sum(other.match for other in self.others)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing matches, but not every photo could be compared."""
+        return not self.matches and any(photo.reason != "duplicate" for photo in self.left_out)
+
+    @property
+    def false_match_bound(self) -> float | None:
+        """The chance that photos of strangers give any match, at most: union bound over the photos.
+
+        None where nothing is known about the threshold.
+        """
+        if self.point is None or self.point.fmr is None:
+            return None
+        return min(1.0, len(self.others) * self.point.fmr)
+
+
+def distance(similarity: float) -> float:
+    """Return the Euclidean distance of two unit vectors from their cosine.
+
+    Parameters
+    ----------
+    similarity : float
+        In [-1, 1].
+
+    Examples
+    --------
+    >>> distance(1.0), distance(0.5), distance(-1.0)
+    (0.0, 1.0, 2.0)
+    """
+    return float(np.sqrt(2.0 - 2.0 * similarity))
+
+
+def compare(
+    models: Models,
+    settings: Settings,
+    photo: Path | BinaryIO,
+    other: Path,
+    *,
+    threshold: float | None,
+    rule: SubjectRule,
+    track: Callable[[Iterable[Any], int, str], Iterable[Any]],
+) -> PairComparison:
+    """Compare a photo with another, or with every photo of a folder.
+
+    Parameters
+    ----------
+    models : Models
+        Chooses the model; its threshold for two photos is used.
+    settings : Settings
+        Limits of photos.
+    photo : path or binary file
+    other : Path
+        A photo or a folder, which is searched at any depth.
+    threshold : float or None
+        Used instead of the model's, in [-1, 1].
+    rule : {"dominant", "largest", "central"}
+        Which face a photo is about.
+    track : callable
+        Shows progress over the photos of a folder.
+
+    Raises
+    ------
+    PhotoError
+        A photo that was named cannot be used; `NoneUsableError` if none of a folder's can;
+        ``photo-not-found`` for a folder without photos.
+    SettingsError
+        ``usage`` for a threshold out of range.
+    ModelError
+        The weights or the device cannot be used.
+    """
+    if threshold is not None and not -1.0 <= threshold <= 1.0:
+        raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
+    # Read before any network is loaded: a photo that is not there needs none.
+    probe = load_photo(photo, max_pixels=settings.max_pixels)
+    listing = find_photos([other])
+    is_folder = other.is_dir()
+    if not listing.photos:
+        raise PhotoError("photo-not-found", f"{other}: holds no photos")
+    second = None if is_folder else load_photo(other, max_pixels=settings.max_pixels)
+    acquisition, identity = models.acquisition(fetch=True, photos=1 + len(listing.photos))
+    calibration = models.pair_calibration(identity)
+    limit = calibration.threshold if threshold is None else threshold
+    sample = acquisition.sample(probe, rule, keep_crop=True)
+    outcomes: Iterable[Sample | LeftOut] = (
+        [acquisition.sample(second, rule, keep_crop=True)]
+        if second is not None
+        else _others(sample, acquisition, listing.photos, rule, track)
+    )
+    others: list[ComparedPhoto] = []
+    left_out: list[LeftOut] = []
+    crops = [sample.crop, None]
+    best = -np.inf
+    for outcome in outcomes:
+        if isinstance(outcome, LeftOut):
+            left_out.append(outcome)
+            continue
+        similarity = float(similarities(unit(sample.embedding)[None], unit(outcome.embedding)[None])[0, 0])
+        if similarity > best:
+            best, crops[1] = similarity, outcome.crop
+        match = similarity >= limit
+        others.append(ComparedPhoto(outcome.photo, similarity, distance(similarity), match, outcome.quality))
+    if not others:
+        raise NoneUsableError(left_out)
+    return PairComparison(
+        photo=sample.photo,
+        quality=sample.quality,
+        others=tuple(sorted(others, key=lambda one: one.similarity, reverse=True)),
+        left_out=tuple(left_out),
+        skipped=listing.skipped if is_folder else 0,
+        is_folder=is_folder,
+        identical=second is not None and second.digest == probe.digest,
+        threshold=limit,
+        calibration=calibration,
+        point=calibration.threshold_for(1) if threshold is None else None,
+        identity=identity,
+        crops=tuple(crop for crop in crops if crop is not None),
+    )
+
+
+def _others(
+    probe: Sample,
+    acquisition: Acquisition,
+    photos: tuple[Path, ...],
+    rule: SubjectRule,
+    track: Callable[[Iterable[Any], int, str], Iterable[Any]],
+) -> Iterator[Sample | LeftOut]:
+    """Yield the samples of a folder; the photo in question may itself be in it, and says nothing."""
+    for outcome in track(acquisition.samples(photos, rule, keep_crops=True), len(photos), "photos"):
+        if isinstance(outcome, Sample) and outcome.digest == probe.digest:
+            yield LeftOut(outcome.photo, "duplicate", f"the same file content as {probe.photo}")
+        else:
+            yield outcome
