@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import cast
 
 from PIL import ImageFont
 
-from faceunlock.packages import inside
+from faceunlock.packages import find_in_package
 
 Font = ImageFont.FreeTypeFont
 
@@ -19,17 +20,12 @@ ELLIPSIS = "…"
 
 @lru_cache(maxsize=64)
 def font(size: int, *, bold: bool = False) -> Font:
-    """Return the font at a size in pixels.
-
-    Raises
-    ------
-    PhotoError
-        ``photo-not-found`` if matplotlib does not carry its font.
-    """
+    """Return the font at a size in pixels; Pillow's own, of fewer scripts, where matplotlib has none."""
+    file = find_in_package(*(BOLD if bold else REGULAR))
+    if file is None:
+        return cast("Font", ImageFont.load_default(size))
     # The plain layout: whether Pillow has another one depends on the machine.
-    return ImageFont.truetype(
-        inside(*(BOLD if bold else REGULAR)), size, layout_engine=ImageFont.Layout.BASIC
-    )
+    return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def width(text: str, face: Font) -> int:
