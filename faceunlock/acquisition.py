@@ -17,7 +17,7 @@ import numpy as np
 from faceunlock.detectors import Detector
 from faceunlock.embedders import Embedder
 from faceunlock.errors import PhotoError
-from faceunlock.faces import Face, RGBImage, SubjectRule, choose_subject, measure_quality
+from faceunlock.faces import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
 from faceunlock.photos import DEFAULT_MAX_PIXELS, Photo, PhotoFile, load_photo
 from faceunlock.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
 
@@ -80,8 +80,17 @@ class Acquisition:
         pixels = crop.pixels if keep_crop else None
         return Sample(crop.photo, crop.digest, crop.quality, embedding, pixels)
 
+    def look(self, file: PhotoFile, rule: SubjectRule = "dominant") -> Quality:
+        """Return the quality of one photo's subject, without embedding it; raises as `sample`."""
+        return self._crop(file, rule).quality
+
+    def subject(self, file: PhotoFile, rule: SubjectRule = "dominant") -> tuple[Photo, Face]:
+        """Return one photo in full and its subject; raises as `sample`, but takes any size of face."""
+        photo, face = self._subject(file.view(FIRST_LOOK), rule)
+        return (photo, face) if photo.scale == 1 else (file.view(), face.scaled(photo.scale))
+
     def samples(
-        self, photos: Iterable[Path], rule: SubjectRule = "dominant", *, keep_crops: bool = False
+        self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant", *, keep_crops: bool = False
     ) -> Iterator[Sample | LeftOut]:
         """Yield a sample, or the reason why there is none, for every photo in order.
 
@@ -100,7 +109,9 @@ class Acquisition:
                     pixels = outcome.pixels if keep_crops else None
                     yield Sample(outcome.photo, outcome.digest, outcome.quality, next(rows), pixels)
 
-    def crops(self, photos: Iterable[Path], rule: SubjectRule = "dominant") -> Iterator[Crop | LeftOut]:
+    def crops(
+        self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant"
+    ) -> Iterator[Crop | LeftOut]:
         """Yield the subject as the network sees it, or the reason why not, for every photo in order."""
         return self._in_order(photos, partial(self._crop, rule=rule), BATCH + AHEAD * self._workers)
 
@@ -127,7 +138,7 @@ class Acquisition:
             yield PhotoFaces(name, path, faces)
 
     def _in_order(
-        self, photos: Iterable[Path], look: Callable[[PhotoFile], _T], ahead: int
+        self, photos: Iterable[Path | PhotoFile], look: Callable[[PhotoFile], _T], ahead: int
     ) -> Iterator[_T | LeftOut]:
         """Look at photos with all workers, a bounded number of them ahead of the one that is asked for."""
         remaining = iter(photos)
@@ -197,10 +208,11 @@ class Acquisition:
                 f"the face is {int(size)} pixels wide, at least {self._min_face_pixels:.0f} needed",
             )
 
-    def _look_or_reason(self, path: Path, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
+    def _look_or_reason(self, source: Path | PhotoFile, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
         # A name that any terminal, document and database can hold, whatever bytes the path has.
-        name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+        name = source.name if isinstance(source, PhotoFile) else str(source)
+        name = name.encode("utf-8", "backslashreplace").decode("utf-8")
         try:
-            return look(load_photo(path, name=name, max_pixels=self._max_pixels))
+            return look(load_photo(source, name=name, max_pixels=self._max_pixels))
         except PhotoError as error:
             return LeftOut.because(name, error)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceunlock.errors import EnrolmentError
+from faceunlock.errors import EnrolmentError, PhotoError
+from faceunlock.faces import Quality
 from faceunlock.matching import Vector, leave_one_out, similarities
 from faceunlock.samples import LeftOut, Sample
 from faceunlock.templates import ModelIdentity, Template
@@ -38,6 +39,16 @@ class Gates:
     min_brightness: float
     min_similarity: float
     min_photos: int
+
+    def fault(self, quality: Quality) -> PhotoError | None:
+        """Return what is wrong with the quality of a face: ``too-dark``, ``too-blurred`` or nothing."""
+        if quality.brightness < self.min_brightness:
+            detail = f"brightness {quality.brightness:.1f} of 255, at least {self.min_brightness:.0f} needed"
+            return PhotoError("too-dark", detail)
+        if quality.sharpness < self.min_sharpness:
+            detail = f"sharpness {quality.sharpness:.2f}, at least {self.min_sharpness:.2f} needed"
+            return PhotoError("too-blurred", detail)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +181,9 @@ def _without_poor(samples: Sequence[Sample], gates: Gates) -> tuple[list[Sample]
     kept: list[Sample] = []
     left_out: list[LeftOut] = []
     for sample in samples:
-        quality = sample.quality
-        if quality.brightness < gates.min_brightness:
-            detail = f"brightness {quality.brightness:.1f} of 255, at least {gates.min_brightness:.0f} needed"
-            left_out.append(LeftOut(sample.photo, "too-dark", detail))
-        elif quality.sharpness < gates.min_sharpness:
-            detail = f"sharpness {quality.sharpness:.2f}, at least {gates.min_sharpness:.2f} needed"
-            left_out.append(LeftOut(sample.photo, "too-blurred", detail))
+        fault = gates.fault(sample.quality)
+        if fault is not None:
+            left_out.append(LeftOut.because(sample.photo, fault))
         else:
             kept.append(sample)
     return kept, left_out

@@ -167,6 +167,30 @@ SLUGS: dict[str, Slug] = {
         "The folder does not have the shape that is needed.",
         "Use one sub-folder per person, at least two people.",
     ),
+    # cameras
+    "camera-support-missing": Slug(
+        "OpenCV, which reads cameras and videos, is not installed.", "Run: pip install 'faceunlock[camera]'"
+    ),
+    "no-camera": Slug("There is no such camera.", "Connect a camera, or name another with --camera DEVICE."),
+    "camera-denied": Slug(
+        "The camera may not be used.",
+        "Join the group that owns it (often: sudo usermod -aG video $USER, then log in again).",
+    ),
+    "camera-busy": Slug(
+        "The camera gives no picture; another program may be using it.",
+        "Close other programs that use the camera.",
+        True,
+    ),
+    "camera-failed": Slug("The camera stopped giving pictures.", "Check the cable and try again.", True),
+    "camera-black": Slug(
+        "The camera's picture is black.",
+        "Open the camera's shutter or take the cover off; some cameras have a switch.",
+        True,
+    ),
+    "camera-dark": Slug("The camera's picture is too dark to find a face in.", "Put on some light.", True),
+    "unreadable-video": Slug(
+        "The file is not a video that can be read.", "Play it; convert it to MP4.", True
+    ),
     # everything else
     "bad-setting": Slug(
         "A setting is unknown or out of its range.",
@@ -234,6 +258,10 @@ class LockoutError(FaceUnlockError):
 
 class PhotoError(FaceUnlockError):
     """A photo cannot be used: unreadable, no face, several faces, poor quality."""
+
+
+class CameraError(FaceUnlockError):
+    """A camera cannot be used."""
 
 
 class EnrolmentError(FaceUnlockError):

@@ -153,14 +153,15 @@ class PersonFolders:
 
 
 def load_photo(
-    source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
+    source: Path | BinaryIO | PhotoFile, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> PhotoFile:
     """Read the file of one photo, without decoding it.
 
     Parameters
     ----------
-    source : Path or binary file
-        A regular file, or an open binary stream such as ``sys.stdin.buffer``.
+    source : Path, binary file or PhotoFile
+        A regular file, or an open binary stream such as ``sys.stdin.buffer``. What was read already, such as
+        a frame of a camera, is returned as it is.
     name : str, optional
         What to call the photo; by default its path, of a stream the path in its attribute ``name``, and
         otherwise "standard input".
@@ -173,6 +174,8 @@ def load_photo(
         ``photo-not-found``; ``photo-too-large`` for more than `MAX_BYTES` bytes; ``unreadable-photo`` for a
         folder, pipe or device, a file without read permission, an empty file and any other format.
     """
+    if isinstance(source, PhotoFile):
+        return source
     if isinstance(source, Path):
         name = name or _printable(str(source))
         data = _read_file(source, name)

@@ -127,6 +127,9 @@ SETTINGS: dict[str, Setting] = {
         "From so many failed attempts in a row on, only unlock-attempts helps.", 50, low=1, high=1000
     ),
     "log_entries": Setting("Attempts that the log keeps; 0 keeps none.", 1000, low=0, high=100000),
+    "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
+    "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
+    "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
     "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
 }
 
@@ -149,6 +152,9 @@ class Settings:
     wait_seconds: float
     failures_before_lock: int
     log_entries: int
+    camera: str
+    camera_seconds: float
+    camera_photos: int
     weights_mirror: str
 
     @property

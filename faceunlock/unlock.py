@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from faceunlock.acquisition import Acquisition
     from faceunlock.calibration import Calibration
     from faceunlock.calibrator import Calibrator
+    from faceunlock.capture import Capture, Look
     from faceunlock.collection import Track
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from faceunlock.faces import SubjectRule
     from faceunlock.judgement import CalibrationReport
     from faceunlock.pairs import PairComparison
+    from faceunlock.photos import PhotoFile
     from faceunlock.samples import LeftOut, Sample
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
 
@@ -129,7 +131,7 @@ class FaceUnlock:
     def enroll(
         self,
         name: str,
-        photos: PhotoPath | Sequence[PhotoPath],
+        photos: PhotoPath | Sequence[PhotoPath | PhotoFile],
         *,
         add: bool = False,
         replace: bool = False,
@@ -144,7 +146,7 @@ class FaceUnlock:
         name : str
             Up to 64 printable characters.
         photos : path or sequence of paths
-            Photos, and folders that are searched for photos.
+            Photos, and folders that are searched for photos; also what `take_several` yields.
         add : bool
             Take the photos into an existing template.
         replace : bool
@@ -165,17 +167,19 @@ class FaceUnlock:
             keeps the gallery from being read or written.
         """
         from faceunlock.enrolment import enrol
-        from faceunlock.photos import find_photos
+        from faceunlock.photos import PhotoFile, find_photos
 
         if add and replace:
             raise SettingsError("usage", "add and replace exclude each other")
         name = normalise_name(name)
         known = self._known(name, add=add, replace=replace)
-        paths = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
-        listing = find_photos([Path(path) for path in paths])
-        acquisition, identity = self._models.acquisition(known, fetch=True, photos=len(listing.photos))
+        given = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
+        taken = [photo for photo in given if isinstance(photo, PhotoFile)]
+        listing = find_photos([Path(path) for path in given if not isinstance(path, PhotoFile)])
+        sources: list[Path | PhotoFile] = [*taken, *listing.photos]
+        acquisition, identity = self._models.acquisition(known, fetch=True, photos=len(sources))
         gates = self._gates(identity, min_photos)
-        samples, failures = _acquire(acquisition, listing.photos, track or _untracked)
+        samples, failures = _acquire(acquisition, sources, track or _untracked)
 
         def learn(template: Template | None) -> Enrolment:
             return enrol(samples, identity, gates, known=template, failures=failures)
@@ -195,7 +199,7 @@ class FaceUnlock:
                 self._gallery.replace(name, enrolment.template)
             else:
                 self._gallery.add(name, enrolment.template)
-        return EnrolmentOutcome(name, enrolment, len(listing.photos), listing.skipped, not dry_run)
+        return EnrolmentOutcome(name, enrolment, len(sources), listing.skipped, not dry_run)
 
     def _known(self, name: str, *, add: bool, replace: bool) -> Person | None:
         """Return the person to add to; complain early rather than after minutes of work."""
@@ -219,7 +223,7 @@ class FaceUnlock:
 
     def verify(
         self,
-        photo: PhotoPath | BinaryIO,
+        photo: PhotoPath | BinaryIO | PhotoFile,
         name: str | None = None,
         *,
         threshold: float | None = None,
@@ -230,7 +234,7 @@ class FaceUnlock:
 
         Parameters
         ----------
-        photo : path or binary file
+        photo : path, binary file, or the photo that `take` took
         name : str, optional
             The claimed person; without it the answer is for the best of everybody enrolled, at the
             threshold that keeps the target for that many.
@@ -328,6 +332,75 @@ class FaceUnlock:
             rule=faces,
             track=track or _untracked,
         )
+
+    # cameras
+
+    def take(
+        self,
+        device: str | None = None,
+        name: str | None = None,
+        *,
+        faces: SubjectRule = "dominant",
+        clip: bool = False,
+    ) -> Capture:
+        """Take a photo of a good face, to verify it; see `faceunlock.camera` and `faceunlock.capture`.
+
+        Parameters
+        ----------
+        device : str, optional
+            A number, a device file or a video file; the setting ``camera`` when omitted.
+        name : str, optional
+            The claimed person, who must be enrolled: otherwise the camera is not even opened.
+        faces : {"dominant", "largest", "central"}
+            Which face a frame is about.
+        clip : bool
+            Take the frames of the next seconds, too.
+
+        Raises
+        ------
+        CameraError
+            The camera cannot be used.
+        PhotoError
+            No good face within the setting ``camera_seconds``; the slug is the most frequent reason.
+        """
+        from faceunlock.camera import open_camera
+        from faceunlock.capture import one_good
+
+        person = None if name is None else self._gallery.get(name)
+        if person is None and not self.people():
+            raise GalleryError("nobody-enrolled")
+        with open_camera(self.settings.camera if device is None else device) as camera:
+            look = self._look(*self._models.acquisition(person), faces)
+            return one_good(camera.frames(self.settings.camera_seconds), look, clip=clip)
+
+    def take_several(
+        self, name: str, device: str | None = None, *, add: bool = False, replace: bool = False
+    ) -> Iterator[PhotoFile]:
+        """Yield photos of good faces that differ, to enrol a person; as `take` otherwise.
+
+        As many as the setting ``camera_photos`` says, or as come in the time. `add` and `replace` as for
+        `enroll`, so that nobody sits for what would be refused.
+        """
+        from faceunlock.camera import open_camera
+        from faceunlock.capture import several_good
+
+        known = self._known(normalise_name(name), add=add, replace=replace)
+        with open_camera(self.settings.camera if device is None else device) as camera:
+            look = self._look(*self._models.acquisition(known, fetch=True), "dominant")
+            frames = camera.frames(self.settings.camera_seconds)
+            yield from several_good(frames, look, self.settings.camera_photos)
+
+    def _look(self, acquisition: Acquisition, identity: ModelIdentity, faces: SubjectRule) -> Look:
+        from faceunlock.capture import Look
+
+        gates = self._gates(identity, None)
+
+        def examine(photo: PhotoFile) -> None:
+            fault = gates.fault(acquisition.look(photo, faces))
+            if fault is not None:
+                raise fault
+
+        return Look(examine, self.settings.max_pixels)
 
     # calibration
 
@@ -483,15 +556,19 @@ class FaceUnlock:
         )
 
 
-def _source(photo: PhotoPath | BinaryIO) -> str:
+def _source(photo: PhotoPath | BinaryIO | PhotoFile) -> str:
     """Return what a photo comes from, for the log."""
+    from faceunlock.photos import PhotoFile
+
+    if isinstance(photo, PhotoFile):
+        return photo.name
     if isinstance(photo, str | os.PathLike):
         return str(Path(photo).absolute())
     return "stdin" if getattr(photo, "name", None) == "<stdin>" else "stream"
 
 
 def _acquire(
-    acquisition: Acquisition, photos: Sequence[Path], track: Track
+    acquisition: Acquisition, photos: Sequence[Path | PhotoFile], track: Track
 ) -> tuple[list[Sample], list[LeftOut]]:
     from faceunlock.samples import LeftOut
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from faceunlock.cli.options import Session, command
 from faceunlock.errors import SettingsError
+
+if TYPE_CHECKING:
+    from faceunlock.photos import PhotoFile
 
 
 def register(app: typer.Typer) -> None:
@@ -20,11 +23,19 @@ def enroll(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is.", show_default=False)],
     photos: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            metavar="PHOTOS", help="Photos of this person, or folders of them.", show_default=False
+            metavar="PHOTOS",
+            help="Photos of this person, or folders of them. With --camera, the camera instead.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    camera: Annotated[
+        bool,
+        typer.Option(
+            "--camera", help="Look into a camera: its number, device or video file, or the default one."
+        ),
+    ] = False,
     add: Annotated[bool, typer.Option("--add", help="Add photos to an enrolled person.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Forget what was enrolled before.")] = False,
     min_photos: Annotated[
@@ -43,12 +54,22 @@ def enroll(
 
     if add and replace:
         raise SettingsError("usage", "--add and --replace exclude each other")
+    if camera and photos and len(photos) > 1:
+        raise SettingsError("usage", "--camera takes one camera and no photos")
+    if not camera and not photos:
+        raise SettingsError("usage", "Missing argument 'PHOTOS', or --camera instead of it")
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
+        sources: list[Path | PhotoFile] = list(photos or ())
+        if camera:
+            console.note("Look at the camera, and turn your head a little to all sides.")
+            device = str(photos[0]) if photos else None
+            taken = unlock.take_several(name, device, add=add, replace=replace)
+            sources = list(progress.track(taken, session.settings.camera_photos, "frames"))
         try:
             outcome = unlock.enroll(
                 name,
-                photos,
+                sources,
                 add=add,
                 replace=replace,
                 min_photos=min_photos,

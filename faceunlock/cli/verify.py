@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from faceunlock.cli.options import Session, command
+from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
     from faceunlock.outcomes import Verification
@@ -30,8 +31,19 @@ def register(app: typer.Typer) -> None:
 def verify(
     session: Session,
     photo: Annotated[
-        str, typer.Argument(metavar="PHOTO", help="A photo; - reads standard input.", show_default=False)
-    ],
+        str | None,
+        typer.Argument(
+            metavar="PHOTO",
+            help="A photo; - reads standard input. With --camera, the camera instead.",
+            show_default=False,
+        ),
+    ] = None,
+    camera: Annotated[
+        bool,
+        typer.Option(
+            "--camera", help="Look into a camera: its number, device or video file, or the default one."
+        ),
+    ] = False,
     name: Annotated[
         str | None,
         typer.Option(
@@ -55,9 +67,15 @@ def verify(
     Exits 0 for yes, 1 for no, 2 if it cannot be decided. Without --as the photo is compared with
     everybody enrolled, at the threshold that keeps the target for that many people.
     """
-    source = sys.stdin.buffer if photo == "-" else Path(photo)
+    if photo is None and not camera:
+        raise SettingsError("usage", "Missing argument 'PHOTO', or --camera instead of it")
     with session.unlock() as unlock:
-        verification = unlock.verify(source, name, threshold=threshold, faces=faces.value)
+        if camera:
+            probe = unlock.take(photo, name, faces=faces.value).photo
+            verification = unlock.verify(probe, name, threshold=threshold, faces=faces.value)
+        else:
+            source = sys.stdin.buffer if photo == "-" else Path(str(photo))
+            verification = unlock.verify(source, name, threshold=threshold, faces=faces.value)
     if not answer(session, verification):
         raise typer.Exit(1)
 

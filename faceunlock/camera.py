@@ -1,0 +1,248 @@
+"""Cameras: a device or a video file becomes a stream of upright RGB frames, and is let go on every path.
+
+OpenCV does the reading; it comes with the extra ``camera`` and is imported only when a camera is opened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from faceunlock.errors import CameraError
+from faceunlock.faces import RGBImage
+from faceunlock.photos import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES, PhotoFile
+
+if TYPE_CHECKING:
+    import cv2
+
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ogv", ".webm"})
+"""Suffixes, in lower case, by which a video is recognised in a folder."""
+
+BLACK_LEVEL = 16
+"""Luma that is still black: the black level of video, ITU-R BT.601."""
+
+DARK_LEVEL = 30
+"""Median luma below which a picture without a face lacks light: that of the setting ``min_brightness``."""
+
+FALLBACK_RATE = 30.0
+"""Frames per second of a video file that does not say."""
+
+Light = Literal["black", "dark", "lit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a camera.
+
+    Attributes
+    ----------
+    camera : str
+        What the camera is called in messages.
+    seconds : float
+        When it was taken, from the first frame on; in a video file the time of the film.
+    image : ndarray of uint8, shape (height, width, 3)
+        sRGB, 0 to 255.
+    """
+
+    camera: str
+    seconds: float
+    image: RGBImage = field(repr=False)
+
+    def photo(self, max_pixels: int = DEFAULT_MAX_PIXELS) -> PhotoFile:
+        """Return the frame as a photo that goes the ordinary way; nothing is written to the disk.
+
+        Examples
+        --------
+        >>> frame = Frame("camera 0", 0.5, np.zeros((2, 3, 3), np.uint8))
+        >>> frame.photo().name, frame.photo().view().image.shape
+        ('camera 0 at 0.50 s', (2, 3, 3))
+        """
+        height, width = self.image.shape[:2]
+        data = b"P6 %d %d 255\n" % (width, height) + self.image.tobytes()
+        return PhotoFile(f"{self.camera} at {self.seconds:.2f} s", data, max_pixels)
+
+
+def light(image: RGBImage) -> Light:
+    """Tell a black picture (lens covered, no signal) from a dark one (light missing) and from a lit one.
+
+    Black: 99.5 % of the pixels are at most `BLACK_LEVEL` in every channel, so that sensor noise and a few
+    defective pixels do not count. Dark: half of them are below `DARK_LEVEL`.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+
+    Examples
+    --------
+    >>> [light(np.full((8, 8, 3), level, np.uint8)) for level in (3, 20, 90)]
+    ['black', 'dark', 'lit']
+    """
+    brightest = image[::2, ::2].max(axis=2) if min(image.shape[:2]) > 1 else image.max(axis=2)
+    if np.count_nonzero(brightest > BLACK_LEVEL) <= 0.005 * brightest.size:
+        return "black"
+    return "dark" if np.count_nonzero(brightest < DARK_LEVEL) > 0.5 * brightest.size else "lit"
+
+
+class Camera:
+    """An open camera: a context manager that yields frames.
+
+    Parameters
+    ----------
+    capture : cv2.VideoCapture
+        Open; this object releases it.
+    name : str
+        What to call it in messages.
+    live : bool
+        Whether it is a device; a video file has a time of its own and an end.
+    """
+
+    def __init__(self, capture: cv2.VideoCapture, name: str, *, live: bool) -> None:
+        self._capture, self.name, self.live = capture, name, live
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self._capture.release()
+
+    def frames(self, seconds: float) -> Iterator[Frame]:
+        """Yield frames for so long, or until a video file ends.
+
+        Raises
+        ------
+        CameraError
+            ``camera-busy`` if the device gives no picture at all, ``camera-failed`` if it stops giving
+            them, ``unreadable-video`` if a file has none.
+        """
+        import cv2
+
+        rate = 0.0 if self.live else float(self._capture.get(cv2.CAP_PROP_FPS))
+        rate = rate if 0 < rate < 1000 else FALLBACK_RATE
+        start = time.monotonic()
+        index = 0
+        while True:
+            try:
+                there, pixels = self._capture.read()
+            except cv2.error:
+                there, pixels = False, np.empty(0, np.uint8)
+            now = time.monotonic() - start if self.live else index / rate
+            if not there:
+                self._check_end(index, now)
+                return
+            if now > seconds:
+                return
+            image: Any = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB)
+            yield Frame(self.name, now, np.ascontiguousarray(image, dtype=np.uint8))
+            index += 1
+
+    def _check_end(self, frames: int, now: float) -> None:
+        if not self.live:
+            if not frames:
+                raise CameraError("unreadable-video", f"{self.name}: no picture in it can be read")
+        elif not frames:
+            raise CameraError("camera-busy", f"{self.name} gives no picture")
+        else:
+            raise CameraError("camera-failed", f"{self.name} stopped after {now:.1f} s")
+
+
+def open_camera(device: str) -> Camera:
+    """Open a camera.
+
+    Parameters
+    ----------
+    device : str
+        A number ("0" is the first camera), a device file (/dev/video0) or a video file.
+
+    Raises
+    ------
+    CameraError
+        ``camera-support-missing`` without OpenCV; ``no-camera``, ``camera-denied`` or ``camera-busy`` for a
+        device; ``unreadable-video`` for a file. ``usage`` for a photo.
+    """
+    if re.fullmatch("[0-9]{1,3}", device):
+        return _open_numbered(int(device))
+    path = Path(device)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CameraError("no-camera", f"{device}: {reason}", hint=_present()) from error
+    if stat.S_ISCHR(mode):
+        return _open_device(path, device)
+    if not stat.S_ISREG(mode):
+        raise CameraError("no-camera", f"{device} is neither a device nor a video file", hint=_present())
+    if path.suffix.lower() in PHOTO_SUFFIXES:
+        raise CameraError(
+            "usage", f"{device} is a photo, not a camera", hint="Leave --camera out to verify a photo."
+        )
+    cv2 = _opencv()
+    # The absolute path: nothing in it can be taken for an address or a pattern of file names.
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        capture.release()
+        raise CameraError("unreadable-video", f"{device} is no video that can be read")
+    return Camera(capture, device, live=False)
+
+
+def _open_numbered(number: int) -> Camera:
+    name = f"camera {number}"
+    if sys.platform == "linux":
+        return _open_device(Path(f"/dev/video{number}"), name)
+    cv2 = _opencv()
+    return _opened(cv2.VideoCapture(number), name)
+
+
+def _open_device(path: Path, name: str) -> Camera:
+    try:
+        # OpenCV does not say why it cannot open a device; the system does.
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        slug = {errno.EACCES: "camera-denied", errno.EPERM: "camera-denied", errno.EBUSY: "camera-busy"}
+        chosen = slug.get(error.errno or 0, "no-camera")
+        hint = _present() if chosen == "no-camera" else None
+        raise CameraError(chosen, f"{name} ({path}): {error.strerror}", hint=hint) from error
+    cv2 = _opencv()
+    return _opened(cv2.VideoCapture(str(path), cv2.CAP_V4L2), name)
+
+
+def _opened(capture: cv2.VideoCapture, name: str) -> Camera:
+    if not capture.isOpened():
+        capture.release()
+        raise CameraError("no-camera", f"{name} is no camera that can be opened", hint=_present())
+    return Camera(capture, name, live=True)
+
+
+def _present() -> str:
+    devices = sorted(str(path) for path in Path("/dev").glob("video*"))
+    if devices:
+        return f"Here are: {', '.join(devices)}. One camera often has several; try each."
+    return "Connect a camera, or name a video file: faceunlock verify --camera clip.mp4"
+
+
+def _opencv() -> Any:
+    # It writes to stderr by itself otherwise, and a play list could make it fetch from the network.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"
+    try:
+        import cv2
+    except ImportError as error:
+        raise CameraError("camera-support-missing", f"OpenCV cannot be imported: {error}") from error
+    return cv2

@@ -1,0 +1,165 @@
+"""From frames to photos: the first good one to verify, several that differ to enrol."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from faceunlock.camera import Frame, light
+from faceunlock.errors import PhotoError
+from faceunlock.faces import RGBImage
+from faceunlock.photos import DEFAULT_MAX_PIXELS, PhotoFile
+
+Examine = Callable[[PhotoFile], object]
+"""Looks at a photo and raises `PhotoError` if its face is not good enough."""
+
+CLIP_SECONDS = 2.0
+CLIP_INTERVAL = 0.1
+CLIP_SIDE = 640
+"""Longer side of the frames of a clip, in pixels: motion needs no more."""
+
+APART_SECONDS = 0.4
+"""Frames to enrol are at least so far apart: frames of one moment say the same."""
+
+DIFFERENT = 1.0
+"""Mean difference of two frames to enrol at 32 pixels, in grey levels; noise averages out well below it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """A photo that a camera took, and what came after it.
+
+    Attributes
+    ----------
+    photo : PhotoFile
+        The first frame with a good face.
+    clip : tuple of ndarray of uint8, shape (height, width, 3)
+        That frame and those of the next seconds, at most `CLIP_SIDE` pixels wide and high, about
+        `CLIP_INTERVAL` seconds apart; empty where none was asked for.
+    camera : str
+        What the camera is called.
+    """
+
+    photo: PhotoFile
+    clip: tuple[RGBImage, ...] = field(repr=False)
+    camera: str
+
+
+class Look:
+    """Looks at frames, and remembers why they were not good enough.
+
+    Parameters
+    ----------
+    examine : callable
+        Raises `PhotoError` for a photo that is not good enough.
+    max_pixels : int
+        Larger frames are refused.
+    """
+
+    def __init__(self, examine: Examine, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
+        self._examine, self._max_pixels = examine, max_pixels
+        self._reasons: Counter[str] = Counter()
+        self._last: dict[str, PhotoError] = {}
+        self._frames, self._seconds, self._camera = 0, 0.0, "the camera"
+
+    def __call__(self, frame: Frame) -> PhotoFile | None:
+        """Return the frame as a photo if its face is good enough."""
+        self._frames, self._seconds, self._camera = self._frames + 1, frame.seconds, frame.camera
+        photo = frame.photo(self._max_pixels)
+        lit = light(frame.image)
+        try:
+            if lit == "black":
+                raise PhotoError("camera-black", "the picture is black")
+            self._examine(photo)
+        except PhotoError as error:
+            dark = lit == "dark" and error.slug == "no-face"
+            refusal = PhotoError("camera-dark", "the picture is dark") if dark else error
+            self._reasons[refusal.slug] += 1
+            detail = refusal.message.removeprefix(f"{photo.name}: ")
+            self._last[refusal.slug] = PhotoError(refusal.slug, detail, hint=refusal.hint)
+            return None
+        return photo
+
+    def failure(self) -> PhotoError:
+        """Return the error that says why no frame was good: the most frequent reason."""
+        if not self._reasons:
+            return PhotoError("no-face", f"{self._camera}: no picture came in time")
+        error = self._last[self._reasons.most_common(1)[0][0]]
+        frames = "1 frame" if self._frames == 1 else f"{self._frames} frames"
+        return PhotoError(
+            error.slug,
+            f"{self._camera}: no good face in {frames} of {self._seconds:.1f} s, mostly: {error.message}",
+            hint=error.hint,
+        )
+
+
+def one_good(frames: Iterable[Frame], look: Look, *, clip: bool = False) -> Capture:
+    """Return the first frame with a good face and, if wanted, the clip that begins with it.
+
+    Raises
+    ------
+    PhotoError
+        If no frame is good before the frames end: the most frequent reason, among them ``camera-black``,
+        ``camera-dark`` and ``no-face``.
+    """
+    remaining = iter(frames)
+    for frame in remaining:
+        photo = look(frame)
+        if photo is not None:
+            followed = tuple(_clip(frame, remaining)) if clip else ()
+            return Capture(photo, followed, frame.camera)
+    raise look.failure()
+
+
+def several_good(frames: Iterable[Frame], look: Look, count: int) -> Iterator[PhotoFile]:
+    """Yield up to `count` good frames that are `APART_SECONDS` apart and differ from each other.
+
+    Raises
+    ------
+    PhotoError
+        If not even one frame is good, as `one_good`.
+    """
+    taken: list[NDArray[np.float32]] = []
+    due = 0.0
+    for frame in frames:
+        if len(taken) == count:
+            return
+        if frame.seconds < due:
+            continue
+        small = _small(frame.image)
+        if any(float(np.abs(small - earlier).mean()) < DIFFERENT for earlier in taken):
+            continue
+        photo = look(frame)
+        if photo is not None:
+            taken.append(small)
+            due = frame.seconds + APART_SECONDS
+            yield photo
+    if not taken:
+        raise look.failure()
+
+
+def _clip(first: Frame, following: Iterator[Frame]) -> Iterator[RGBImage]:
+    yield _shrunk(first.image)
+    due = first.seconds + CLIP_INTERVAL
+    for frame in following:
+        if frame.seconds > first.seconds + CLIP_SECONDS + 1e-6:
+            return
+        if frame.seconds >= due - 1e-6 and frame.image.shape == first.image.shape:
+            yield _shrunk(frame.image)
+            due = frame.seconds + CLIP_INTERVAL
+
+
+def _shrunk(image: RGBImage) -> RGBImage:
+    picture = Image.fromarray(image)
+    picture.thumbnail((CLIP_SIDE, CLIP_SIDE), Image.Resampling.BOX)
+    return np.array(picture)
+
+
+def _small(image: RGBImage) -> NDArray[np.float32]:
+    picture = Image.fromarray(image).convert("L").resize((32, 32), Image.Resampling.BOX)
+    return np.asarray(picture, dtype=np.float32)

@@ -1,0 +1,73 @@
+"""The real program with a video file for a camera."""
+
+import numpy as np
+import pytest
+from clips import panned, write_clip
+from conftest import Program
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory, astronaut, hopper):
+    folder = tmp_path_factory.mktemp("clips")
+    black, dark = np.zeros((360, 360, 3), np.uint8), np.full((360, 360, 3), 20, np.uint8)
+    portrait = panned(astronaut, 360, 360, 36, step=4)
+    write_clip(folder / "eileen.avi", [black] * 3 + portrait)
+    write_clip(folder / "grace.avi", panned(hopper, 400, 500, 6, step=4))
+    write_clip(folder / "black.avi", [black] * 5)
+    write_clip(folder / "dark.avi", [dark] * 5)
+    return folder
+
+
+def test_a_stranger_and_the_person(enrolled: Program, clips):
+    yes = enrolled("verify", "--camera", clips / "eileen.avi", "--as", "Eileen", "--json")
+    assert yes.code == 0 and yes.data["match"] and yes.stderr == ""
+    no = enrolled("verify", "--as", "Eileen", "--camera", clips / "grace.avi")
+    assert no.code == 1 and no.stdout.startswith("no: Eileen, ")
+
+
+def test_the_default_camera_is_a_setting(enrolled: Program, clips):
+    done = enrolled("verify", "--camera", env={"FACEUNLOCK_CAMERA": str(clips / "eileen.avi")})
+    assert done.code == 0
+    missing = enrolled("verify", "--camera", "977", "--json")
+    assert missing.code == 2 and missing.error["code"] == "no-camera"
+
+
+@pytest.mark.parametrize("name", ["black", "dark"])
+def test_black_and_dark(enrolled: Program, clips, name):
+    done = enrolled("verify", "--camera", clips / f"{name}.avi", "--json")
+    assert done.code == 2 and done.error["code"] == f"camera-{name}" and done.error["retryable"]
+
+
+def test_enrolling_with_a_camera(prepared: Program, clips, pictures):
+    done = prepared("--model", "dlib", "enroll", "Eileen", "--camera", clips / "eileen.avi", "--json")
+    assert done.code == 0 and len(done.data["used"]) == 8, done
+    assert all(" at " in photo for photo in done.data["used"])
+    assert "turn your head" in done.stderr
+    assert prepared("verify", pictures / "unseen.jpg").code == 0
+    assert prepared("verify", pictures / "stranger.jpg").code == 1
+    assert not [path for path in prepared.home.rglob("*") if path.suffix in {".jpg", ".png", ".ppm", ".avi"}]
+    again = prepared("enroll", "eileen", "--camera", clips / "eileen.avi")
+    assert again.code == 2 and "[already-enrolled]" in again.stderr
+
+
+def test_a_name_that_is_not_enrolled_opens_no_camera(enrolled: Program):
+    done = enrolled("verify", "--camera", "977", "--as", "Nobody", "--json")
+    assert done.code == 2 and done.error["code"] == "not-enrolled"
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (("verify",), "Missing argument 'PHOTO', or --camera"),
+        (("enroll", "Ada"), "Missing argument 'PHOTOS', or --camera"),
+        (("enroll", "Ada", "--camera", "0", "1"), "--camera takes one camera"),
+    ],
+)
+def test_usage(faceunlock: Program, words, sentence):
+    done = faceunlock(*words)
+    assert done.code == 2 and sentence in done.stderr and "[usage]" in done.stderr
+
+
+def test_a_photo_is_no_camera(enrolled: Program, pictures):
+    done = enrolled("verify", "--camera", pictures / "unseen.jpg")
+    assert done.code == 2 and "is a photo, not a camera" in done.stderr
