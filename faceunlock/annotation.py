@@ -19,10 +19,10 @@ NAMED, UNKNOWN, INK = "#ffc20a", "#f2f2f2", "#101010"
 SMALLEST_TEXT = 11
 """Pixels below which letters cannot be read."""
 
-TEXT_SHARE = 1 / 36
+TEXT_SHARE = 1 / 44
 """Height of the letters as a share of the photo's mean side."""
 
-LARGEST_TEXT_SHARE = 0.35
+LARGEST_TEXT_SHARE = 0.25
 """And at most this share of the median face, so that labels do not cover faces, if they stay legible."""
 
 

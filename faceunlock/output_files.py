@@ -27,16 +27,16 @@ LOSSY = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", ".heic": ".jpg", ".hei
 """What copies of photos in other lossy formats become; all the rest becomes PNG."""
 
 
-def copy_suffix(photo: Path) -> str:
-    """Return the suffix of a copy of a photo: the same format where everybody can read it.
+def copy_name(photo: Path) -> Path:
+    """Return the name of a copy of a photo: in the same format where everybody can read it.
 
     Examples
     --------
-    >>> [copy_suffix(Path(name)) for name in ("a.JPG", "a.png", "a.heic", "a.gif", "a")]
-    ['.JPG', '.png', '.jpg', '.png', '.png']
+    >>> [str(copy_name(Path(name))) for name in ("a.JPG", "b.png", "c.heic", "d.gif", "e")]
+    ['a.JPG', 'b.png', 'c.jpg', 'd.png', 'e.png']
     """
-    lower = photo.suffix.lower()
-    return photo.suffix if lower in FORMATS else LOSSY.get(lower, ".png")
+    suffix = photo.suffix.lower()
+    return photo if suffix in FORMATS else photo.with_suffix(LOSSY.get(suffix, ".png"))
 
 
 def check_picture(file: Path, *, overwrite: bool) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from faceunlock.embedders import Embedder
     from faceunlock.enrolment import Enrolment, Gates
     from faceunlock.faces import SubjectRule
+    from faceunlock.identification import Identification
     from faceunlock.judgement import CalibrationReport
     from faceunlock.pairs import PairComparison
     from faceunlock.photos import PhotoFile
@@ -307,6 +308,30 @@ class FaceUnlock:
     def unlock_attempts(self, name: str | None = None) -> int:
         """Let a person, or everybody, try again at once; see `faceunlock.attempts.Attempts.release`."""
         return self._attempts.release(None if name is None else self._gallery.get(name).name)
+
+    def identify(
+        self,
+        photos: PhotoPath | Sequence[PhotoPath],
+        *,
+        threshold: float | None = None,
+        destination: PhotoPath | None = None,
+        overwrite: bool = False,
+        track: Track | None = None,
+    ) -> Identification:
+        """Name every face on photos; see `faceunlock.identifier.identify`."""
+        from faceunlock.identifier import identify
+
+        given = [photos] if isinstance(photos, str | os.PathLike) else photos
+        return identify(
+            self._gallery,
+            self._models,
+            self.settings,
+            [Path(photo) for photo in given],
+            threshold=threshold,
+            destination=None if destination is None else Path(destination),
+            overwrite=overwrite,
+            track=track or _untracked,
+        )
 
     # without an enrolment
 

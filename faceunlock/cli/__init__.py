@@ -33,6 +33,7 @@ MODULES = {
     "enroll": "enroll",
     "verify": "verify",
     "compare": "compare",
+    "identify": "identify",
     "calibrate": "calibrate",
     "people": "people",
     "models": "models",

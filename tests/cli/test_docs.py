@@ -197,6 +197,14 @@ def test_json_of_compare(faceunlock, ada):
     held(data["fnmr"], "Part: rate")
 
 
+def test_json_of_identify(faceunlock, ada):
+    faceunlock("enroll", "Ada", ada)
+    data = held(faceunlock.data("identify", ada), "faceunlock identify")
+    photo = held(data["photos"][0], "Part: identified photo")
+    held(photo["faces"][0], "Part: identified face")
+    held(data["fmr"], "Part: rate")
+
+
 def test_json_of_models_and_status(faceunlock, ada):
     listing = held(faceunlock.data("models"), "faceunlock models")
     model = held(listing["models"][0], "Part: model")

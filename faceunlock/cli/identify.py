@@ -1,0 +1,71 @@
+"""``faceunlock identify``: who is on these photos?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import Session, command
+from faceunlock.errors import SettingsError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "identify")(identify)
+
+
+def identify(
+    session: Session,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PHOTOS...", help="Photos, or folders that are searched for photos.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Write copies of the photos there, with names drawn on them.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", min=-1, max=1, help="Threshold for this call only.", show_default=False),
+    ] = None,
+) -> None:
+    """Find every face on photos and name those who are enrolled.
+
+    Exits 0 if somebody was identified, 1 if nobody, 2 if it cannot be decided. Each person is given to at
+    most one face of a photo. The threshold keeps the target for as many people as are enrolled.
+    """
+    from faceunlock.cli import identify_text
+    from faceunlock.samples import NoneUsableError
+
+    if overwrite and output is None:
+        raise SettingsError("usage", "--overwrite is about the files of -o")
+    console = session.console
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        try:
+            found = unlock.identify(
+                photos,
+                threshold=threshold,
+                destination=output,
+                overwrite=overwrite,
+                track=progress.track,
+            )
+        except NoneUsableError as error:
+            console.left_out(error.left_out)
+            raise
+    console.left_out(found.left_out)
+    console.answer(identify_text.text(found), identify_text.document(found))
+    for note in identify_text.notes(found, output):
+        console.note(note)
+    if not found.names:
+        raise typer.Exit(2 if found.left_out else 1)
