@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from faceunlock.calibrator import Calibrator
     from faceunlock.capture import Capture, Look
     from faceunlock.collection import Track
+    from faceunlock.cropping import CropOutcome
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
     from faceunlock.enrolment import Enrolment, Gates
@@ -426,6 +427,27 @@ class FaceUnlock:
                 raise fault
 
         return Look(examine, self.settings.max_pixels)
+
+    def crop(
+        self,
+        folder: PhotoPath,
+        destination: PhotoPath,
+        *,
+        faces: SubjectRule = "dominant",
+        overwrite: bool = False,
+        track: Track | None = None,
+    ) -> CropOutcome:
+        """Cut faces out as the network sees them; see `faceunlock.cropping.crop_folder`."""
+        from faceunlock.cropping import crop_folder
+
+        return crop_folder(
+            self._models,
+            Path(folder),
+            Path(destination),
+            rule=faces,
+            overwrite=overwrite,
+            track=track or _untracked,
+        )
 
     # calibration
 

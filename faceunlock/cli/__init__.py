@@ -34,6 +34,7 @@ MODULES = {
     "verify": "verify",
     "compare": "compare",
     "identify": "identify",
+    "crop": "crop",
     "calibrate": "calibrate",
     "people": "people",
     "models": "models",

@@ -205,6 +205,12 @@ def test_json_of_identify(faceunlock, ada):
     held(data["fmr"], "Part: rate")
 
 
+def test_json_of_crop(faceunlock, ada, tmp_path):
+    data = held(faceunlock.data("crop", ada, "-o", tmp_path / "faces"), "faceunlock crop")
+    held(data["crops"][0], "Part: crop")
+    held(data["left_out"][0], "Part: photo left out")
+
+
 def test_json_of_models_and_status(faceunlock, ada):
     listing = held(faceunlock.data("models"), "faceunlock models")
     model = held(listing["models"][0], "Part: model")

@@ -1,0 +1,54 @@
+"""``faceunlock crop``: faces as the network sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.calibrate import FacesChoice
+from faceunlock.cli.options import Session, command
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "crop")(crop)
+
+
+def crop(
+    session: Session,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="One sub-folder per person, or photos of one person.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where the faces go.", show_default=False),
+    ],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    faces: Annotated[
+        FacesChoice,
+        typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),
+    ] = FacesChoice.dominant,
+) -> None:
+    """Cut the face out of every photo as the network sees it, one folder per person, with a contact sheet.
+
+    Photos without a clear face are left out and named.
+    """
+    from faceunlock.cli import crop_text
+    from faceunlock.samples import NoneUsableError
+
+    console = session.console
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        try:
+            outcome = unlock.crop(
+                folder, output, faces=faces.value, overwrite=overwrite, track=progress.track
+            )
+        except NoneUsableError as error:
+            console.left_out(error.left_out)
+            raise
+    console.left_out(outcome.left_out)
+    console.answer(crop_text.text(outcome), crop_text.document(outcome))
