@@ -120,12 +120,12 @@ def crop_folder(
         The weights or the device cannot be used.
     """
     found = person_folders(folder)
-    groups: dict[str | None, tuple[Path, ...]] = {None: found.loose, **found.people}
-    photos = [
+    labelled = [(person, path) for person, paths in found.people.items() for path in paths]
+    inside = destination.resolve()
+    photos: list[tuple[str | None, Path]] = [
         (person, path)
-        for person, paths in groups.items()
-        for path in paths
-        if not path.resolve().is_relative_to(destination.resolve())
+        for person, path in [*((None, path) for path in found.loose), *labelled]
+        if not path.resolve().is_relative_to(inside)
     ]
     if not photos:
         raise PhotoError("photo-not-found", f"{folder}: no photo is there")
