@@ -108,6 +108,20 @@ SLUGS: dict[str, Slug] = {
     "attempts-unwritable": Slug(
         "An attempt cannot be counted, so it is not decided.", "Check free space and permissions."
     ),
+    "gallery-tampered": Slug(
+        "The sealed gallery, or a row of it, is not what faceunlock last wrote there.",
+        "Restore it, or run: faceunlock people forget --all — and enroll again, or import an export.",
+    ),
+    "key-missing": Slug(
+        "The key of the sealed gallery is not where it should be.",
+        "Put the key back; if it is lost, run: faceunlock people forget --all — and enroll again.",
+    ),
+    "keyring-unavailable": Slug(
+        "The desktop keyring that holds the key is not there, locked or does not answer.",
+        "Log in to the desktop and unlock the keyring, or seal with --key file.",
+        True,
+    ),
+    "not-sealed": Slug("The gallery is not sealed.", "Run: faceunlock protect on"),
     # moving a gallery
     "bad-passphrase": Slug(
         "The passphrase does not open this file, or the file was changed.", "Try again.", True

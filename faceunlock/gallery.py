@@ -4,20 +4,23 @@ Each row carries a checksum and is checked whenever it is read: a row that is no
 written is an error, never a guess. A damaged row blocks only what needs it: other people are still found by
 `Gallery.get`, and `Gallery.forget` and `Gallery.replace` of the damaged person work because they do
 not trust the row; whatever looks at everybody (`Gallery.people`, `Gallery.models`) refuses, naming the
-person. How the file is kept whole and private is the matter of `faceunlock.gallery_file`.
+person. How the file is kept whole is the matter of `faceunlock.gallery_file`; how its rows are proven and, in
+a sealed gallery, encrypted, that of `faceunlock.protection` and `faceunlock.sealing`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from faceunlock.desktop_keyring import DesktopKeyring
 from faceunlock.errors import GalleryError
 from faceunlock.gallery_file import GalleryFile
+from faceunlock.key_store import KeyStore
 from faceunlock.person import (
     Person,
     identity_to_record,
@@ -28,12 +31,13 @@ from faceunlock.person import (
     record_to_identity,
     record_to_person,
 )
+from faceunlock.protection import Guard, ProtectionState
+from faceunlock.sealing import Place, Plain, Row, document
 from faceunlock.templates import ModelIdentity, Template
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
 
-Row = tuple[Any, ...]
-
+_PEOPLE, _CALIBRATIONS = "people", "calibrations"
 _PERSON = "SELECT key, name, created, updated, template, checksum FROM people"
 _CALIBRATION = "SELECT identity, data, checksum FROM calibrations"
 
@@ -49,7 +53,7 @@ class Gallery:
     Every method raises `GalleryError`: ``insecure-permissions`` if others could have changed the
     directory or the file, ``gallery-damaged``, ``gallery-newer``, ``gallery-busy`` if another
     process holds the lock for longer than `busy_timeout`, ``gallery-unwritable`` if the system
-    refuses.
+    refuses. If it is sealed also ``gallery-tampered``, ``key-missing`` and ``keyring-unavailable``.
 
     Parameters
     ----------
@@ -57,6 +61,10 @@ class Gallery:
         The private directory that holds, or will hold, ``gallery.db``.
     busy_timeout : float
         How long to wait for another process, in seconds.
+    keys : Path, optional
+        The private directory of the key files of sealed galleries; ``keys`` in `directory` if omitted.
+    keyring_timeout : float
+        How long to wait for the desktop keyring, in seconds.
 
     Examples
     --------
@@ -64,8 +72,17 @@ class Gallery:
     ()
     """
 
-    def __init__(self, directory: Path, *, busy_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        busy_timeout: float = 10.0,
+        keys: Path | None = None,
+        keyring_timeout: float = 15.0,
+    ) -> None:
         self._file = GalleryFile(directory, busy_timeout)
+        keyring = DesktopKeyring(keyring_timeout)
+        self._guard = Guard(self._file, KeyStore(keys or directory / "keys", self._file.path, keyring))
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +103,9 @@ class Gallery:
 
     def people(self) -> tuple[Person, ...]:
         """Return everybody who is enrolled, sorted by name."""
-        found = [self._person(row) for row in self._file.query(_PERSON)]
+        with self._guard.reading() as seal:
+            rows = seal.complete(_PEOPLE, self._file.query(_PERSON))
+            found = [self._person(seal, row) for row in rows]
         return tuple(sorted(found, key=lambda person: name_key(person.name)))
 
     def get(self, name: str) -> Person:
@@ -97,10 +116,12 @@ class Gallery:
         GalleryError
             ``not-enrolled``, with the closest names as a hint; ``bad-name``.
         """
-        rows = self._file.query(f"{_PERSON} WHERE key = ?", name_key(normalise_name(name)))
-        if not rows:
-            raise self._not_enrolled(name)
-        return self._person(rows[0])
+        key = name_key(normalise_name(name))
+        with self._guard.reading() as seal:
+            rows = self._file.query(f"{_PERSON} WHERE key = ?", key)
+            if not rows and key not in seal.keys(_PEOPLE):
+                raise self._not_enrolled(name)
+            return self._person(seal, rows[0] if rows else (key,))
 
     def add(self, name: str, template: Template) -> Person:
         """Enrol somebody new.
@@ -112,8 +133,8 @@ class Gallery:
         """
         moment = now()
         person = Person(normalise_name(name), template, moment, moment)
-        with self._file.transaction():
-            self._refuse_enrolled(person.name)
+        with self._guard.changing() as change:
+            self._refuse_enrolled(change.seal, person.name)
             self.restore(person)
         return person
 
@@ -130,10 +151,10 @@ class Gallery:
         """
         moment = now()
         person = Person(normalise_name(name), template, moment, moment)
-        with self._file.transaction():
+        with self._guard.changing() as change:
             for row in self._file.query(f"{_PERSON} WHERE key = ?", name_key(person.name)):
                 with contextlib.suppress(GalleryError):
-                    earlier = self._person(row)
+                    earlier = self._person(change.seal, row)
                     person = Person(earlier.name, template, earlier.created, moment)
             self.restore(person)
         return person
@@ -155,7 +176,7 @@ class Gallery:
             ``not-enrolled``.
         """
         self.get(name)  # a name that is not enrolled must not create a gallery
-        with self._file.transaction():
+        with self._guard.changing():
             person = self.get(name)
             person = Person(person.name, merge(person.template), person.created, now())
             self.restore(person)
@@ -171,10 +192,10 @@ class Gallery:
         """
         new = normalise_name(new)
         self.get(old)  # a name that is not enrolled must not create a gallery
-        with self._file.transaction():
+        with self._guard.changing() as change:
             person = self.get(old)
             if name_key(new) != name_key(person.name):
-                self._refuse_enrolled(new)
+                self._refuse_enrolled(change.seal, new)
                 self.forget(person.name)
             person = Person(new, person.template, person.created, now())
             self.restore(person)
@@ -191,18 +212,31 @@ class Gallery:
             ``not-enrolled``; ``bad-name``.
         """
         key = name_key(normalise_name(name))
-        if not self._file.query("SELECT 1 FROM people WHERE key IN (?, ?)", key, name):
-            raise self._not_enrolled(name)
-        with self._file.transaction() as connection:
-            if not connection.execute("DELETE FROM people WHERE key IN (?, ?)", (key, name)).rowcount:
+        with self._guard.reading() as seal:
+            if not self._row_is_known(seal, _PEOPLE, "key", key, name):
+                raise self._not_enrolled(name)
+        with self._guard.changing() as change:
+            if not change.delete(_PEOPLE, key, name):
                 raise self._not_enrolled(name)
 
     def forget_all(self) -> int:
-        """Delete everybody, damaged rows too, and return how many they were; calibrations stay."""
-        if not self._file.query("SELECT 1 FROM people LIMIT 1"):
-            return 0
-        with self._file.transaction() as connection:
-            return connection.execute("DELETE FROM people WHERE TRUE").rowcount
+        """Delete everybody, damaged rows too, and return how many they were; calibrations stay.
+
+        Works on a sealed gallery that cannot be proven, or whose key is missing, too; its calibrations are
+        then deleted as well, and it is not sealed any more.
+        """
+        try:
+            with self._guard.reading() as seal:
+                if not self._file.query("SELECT 1 FROM people LIMIT 1") and not seal.keys(_PEOPLE):
+                    return 0
+            with self._guard.changing() as change:
+                keys = {key for (key,) in self._file.query("SELECT key FROM people")}
+                change.delete(_PEOPLE, *seal.keys(_PEOPLE) - keys)
+                return change.delete(_PEOPLE, *keys)
+        except GalleryError as error:
+            if error.slug not in ("gallery-tampered", "key-missing"):
+                raise
+            return self._guard.start_again()
 
     def restore(self, person: Person) -> None:
         """Store a person with the dates given, in place of whoever has that name.
@@ -216,13 +250,10 @@ class Gallery:
         record = person_to_record(person)
         record_to_person(record)
         values = (
-            name_key(person.name), person.name, person.created, person.updated, _document(record["template"])
+            name_key(person.name), person.name, person.created, person.updated, document(record["template"])
         )  # fmt: skip
-        with self._file.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?)",
-                (*values, _checksum(*values)),
-            )
+        with self._guard.changing() as change:
+            change.write(_PEOPLE, values)
 
     def models(self) -> tuple[ModelIdentity, ...]:
         """Return the models that made the templates, each once, sorted by id."""
@@ -233,16 +264,18 @@ class Gallery:
 
     def calibration(self, identity: ModelIdentity) -> dict[str, Any] | None:
         """Return the calibration saved for a model, exactly this model, or None."""
-        rows = self._file.query(
-            f"{_CALIBRATION} WHERE identity = ?",
-            _document(identity_to_record(identity)),
-        )
-        return self._calibration(rows[0])[1] if rows else None
+        key = document(identity_to_record(identity))
+        with self._guard.reading() as seal:
+            rows = self._file.query(f"{_CALIBRATION} WHERE identity = ?", key)
+            if not rows and key not in seal.keys(_CALIBRATIONS):
+                return None
+            return self._calibration(seal, rows[0] if rows else (key,))[1]
 
     def calibrations(self) -> tuple[tuple[ModelIdentity, dict[str, Any]], ...]:
         """Return every saved calibration with its model."""
-        rows = self._file.query(f"{_CALIBRATION} ORDER BY identity")
-        return tuple(self._calibration(row) for row in rows)
+        with self._guard.reading() as seal:
+            rows = self._file.query(f"{_CALIBRATION} ORDER BY identity")
+            return tuple(self._calibration(seal, row) for row in seal.complete(_CALIBRATIONS, rows))
 
     def save_calibration(self, identity: ModelIdentity, data: dict[str, Any]) -> None:
         """Save the calibration of a model in place of an earlier one.
@@ -259,69 +292,92 @@ class Gallery:
         ValueError
             If a number in `data` is not finite: JSON has no such numbers.
         """
-        values = (_document(identity_to_record(identity)), _document(data))
-        with self._file.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO calibrations VALUES (?, ?, ?)",
-                (*values, _checksum(*values)),
-            )
+        values = (document(identity_to_record(identity)), document(data))
+        with self._guard.changing() as change:
+            change.write(_CALIBRATIONS, values)
 
     def forget_calibration(self, identity: ModelIdentity) -> bool:
         """Delete the calibration of a model and return whether there was one, damaged or not."""
-        key = _document(identity_to_record(identity))
-        if not self._file.query("SELECT 1 FROM calibrations WHERE identity = ?", key):
-            return False
-        with self._file.transaction() as connection:
-            return connection.execute("DELETE FROM calibrations WHERE identity = ?", (key,)).rowcount == 1
+        key = document(identity_to_record(identity))
+        with self._guard.reading() as seal:
+            if not self._row_is_known(seal, _CALIBRATIONS, "identity", key):
+                return False
+        with self._guard.changing() as change:
+            return change.delete(_CALIBRATIONS, key) == 1
+
+    # protection
+
+    def protection(self) -> ProtectionState:
+        """Return whether the gallery is sealed and where its key is; needs no key."""
+        return self._guard.state()
+
+    def seal(self, place: Place | None = None) -> bool:
+        """Encrypt every row; see `faceunlock.protection.Guard.seal`."""
+        return self._guard.seal(place)
+
+    def rotate(self, place: Place | None = None) -> None:
+        """Encrypt every row with a new key; see `faceunlock.protection.Guard.rotate`."""
+        self._guard.rotate(place)
+
+    def unseal(self) -> bool:
+        """Decrypt every row; see `faceunlock.protection.Guard.unseal`."""
+        return self._guard.unseal()
 
     # state
 
     def problems(self) -> tuple[str, ...]:
         """Return one sentence for each thing in the gallery that cannot be trusted, damaged rows first."""
         found: list[str] = []
-        with _noting(found):
-            for row in self._file.query(_PERSON):
+        with _noting(found), self._guard.reading() as seal:
+            for row in seal.complete(_PEOPLE, self._file.query(_PERSON)):
                 with _noting(found):
-                    self._person(row)
-            for row in self._file.query(_CALIBRATION):
+                    self._person(seal, row)
+            for row in seal.complete(_CALIBRATIONS, self._file.query(_CALIBRATION)):
                 with _noting(found):
-                    self._calibration(row)
+                    self._calibration(seal, row)
         return tuple(found)
 
-    def transaction(self) -> contextlib.AbstractContextManager[object]:
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Return a context in which all changes are one change: all of them happen, or none.
 
         The lock is taken at the beginning, so what is read inside stays true until the end.
         """
-        return self._file.transaction()
+        with self._guard.changing() as change:
+            yield change.connection
 
-    def _person(self, row: Row) -> Person:
-        key, name, created, updated, template, _ = row
+    def _person(self, seal: Plain, row: Row) -> Person:
         try:
-            _verify(row)
+            _, name, created, updated, template = seal.read(_PEOPLE, row)
             fields = {"name": name, "created": created, "updated": updated, "template": json.loads(template)}
             return record_to_person(fields)
         except ValueError as error:
             raise GalleryError(
-                "gallery-damaged",
-                f"{self.path}: what is stored of {key!r} is damaged: {error}",
-                hint=f"Run: faceunlock forget {key!r} — then enrol this person again, or import an export.",
+                seal.slug,
+                f"{self.path}: what is stored of {row[0]!r} is {seal.verdict}: {error}",
+                hint=f"Run: faceunlock people forget {row[0]!r} — then enrol this person again, "
+                "or import an export.",
             ) from error
 
-    def _calibration(self, row: Row) -> tuple[ModelIdentity, dict[str, Any]]:
+    def _calibration(self, seal: Plain, row: Row) -> tuple[ModelIdentity, dict[str, Any]]:
         try:
-            _verify(row)
-            identity, data = record_to_identity(json.loads(row[0])), json.loads(row[1])
+            key, data = seal.read(_CALIBRATIONS, row)
+            return record_to_identity(json.loads(key)), json.loads(data)
         except ValueError as error:
             raise GalleryError(
-                "gallery-damaged",
-                f"{self.path}: the calibration of {row[0]!s:.60} is damaged: {error}",
+                seal.slug,
+                f"{self.path}: the calibration of {row[0]!s:.60} is {seal.verdict}: {error}",
                 hint="Run: faceunlock calibrate — again, to replace it.",
             ) from error
-        return identity, data
 
-    def _refuse_enrolled(self, name: str) -> None:
-        if self._file.query("SELECT 1 FROM people WHERE key = ?", name_key(name)):
+    def _row_is_known(self, seal: Plain, table: str, column: str, *keys: str) -> bool:
+        """Whether a row is there, or should be."""
+        marks = ", ".join("?" * len(keys))
+        there = self._file.query(f"SELECT 1 FROM {table} WHERE {column} IN ({marks})", *keys)  # noqa: S608
+        return bool(there) or not seal.keys(table).isdisjoint(keys)
+
+    def _refuse_enrolled(self, seal: Plain, name: str) -> None:
+        if self._row_is_known(seal, _PEOPLE, "key", name_key(name)):
             raise GalleryError("already-enrolled", f"{name!r} is already enrolled")
 
     def _not_enrolled(self, name: str) -> GalleryError:
@@ -331,22 +387,6 @@ class Gallery:
         close = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
         hint = f"Did you mean {' or '.join(close)}? See: faceunlock people" if close else None
         return GalleryError("not-enrolled", f"{name!r} is not enrolled", hint=hint)
-
-
-def _document(value: object) -> str:
-    """Return the one JSON text of a value: equal values have equal texts."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _checksum(*values: str) -> str:
-    return hashlib.sha256(_document(values).encode("ascii")).hexdigest()
-
-
-def _verify(row: Row) -> None:
-    """Compare a row, whose last field is its checksum, with that checksum."""
-    *values, checksum = row
-    if not all(isinstance(value, str) for value in values) or _checksum(*values) != checksum:
-        raise ValueError("its checksum does not match")
 
 
 @contextlib.contextmanager

@@ -26,6 +26,9 @@ from faceunlock.private_files import (
     remove_leftovers,
 )
 
+Signature = tuple[int, int, int, int, int]
+"""What of a file changes whenever its content does: device, inode, size, and its last two changes."""
+
 FILE_NAME = "gallery.db"
 APPLICATION_ID = 0x46554C4B
 """``FULK`` in the file's header: says that this SQLite file is one of ours."""
@@ -36,6 +39,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "updated TEXT NOT NULL, template TEXT NOT NULL, checksum TEXT NOT NULL)",
         "CREATE TABLE calibrations (identity TEXT PRIMARY KEY NOT NULL, data TEXT NOT NULL, "
         "checksum TEXT NOT NULL)",
+    ),
+    (
+        "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), key_id TEXT NOT NULL, "
+        "place TEXT NOT NULL, generation INTEGER NOT NULL, manifest TEXT NOT NULL, mac TEXT NOT NULL)",
     ),
 )
 """Entry i holds the statements that lead from version i to i + 1; entries are only ever appended."""
@@ -125,6 +132,35 @@ class PrivateDatabase:
         with self._translating():
             connection = self._connect()
             return [] if connection is None else connection.execute(statement, values).fetchall()
+
+    def signature(self) -> Signature | None:
+        """Return what tells whether the file was written to meanwhile; None if there is no file."""
+        try:
+            info = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let all queries in a ``with`` block see the file at one moment; nothing may be changed inside.
+
+        Raises
+        ------
+        GalleryError
+            As `query`.
+        """
+        with self._translating():
+            connection = self._connect()
+        if connection is None or connection.in_transaction:
+            yield
+            return
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -277,10 +313,14 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-        connection.execute("COMMIT")
+        _commit(connection)
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> Any:

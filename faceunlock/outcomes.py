@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from faceunlock.enrolment import Enrolment
     from faceunlock.faces import Quality
     from faceunlock.matching import Decision
+    from faceunlock.protection import ProtectionState
     from faceunlock.settings import Locations, Settings
     from faceunlock.templates import ModelIdentity
     from faceunlock.weights import WeightsState
@@ -104,6 +105,8 @@ class Status:
         The model in use; None where it cannot be told without asking the network.
     people : tuple of str
         Names of enrolled people.
+    protection : ProtectionState or None
+        Whether the gallery is sealed; None where that cannot be told.
     problems : tuple of str
         One sentence for each thing that is wrong.
     """
@@ -113,4 +116,5 @@ class Status:
     gpu: bool
     model: ModelState | None
     people: tuple[str, ...]
+    protection: ProtectionState | None
     problems: tuple[str, ...]

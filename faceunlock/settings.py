@@ -35,6 +35,11 @@ class Locations:
     cache: Path
     config: Path
 
+    @property
+    def keys(self) -> Path:
+        """Directory of the keys of sealed galleries, beside the config file; private."""
+        return self.config.with_name("keys")
+
 
 def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> Locations:
     """Return where data, cache and config live.
@@ -130,6 +135,7 @@ SETTINGS: dict[str, Setting] = {
     "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
+    "keyring_seconds": Setting("How long to wait for the desktop keyring.", 15.0, low=1, high=600),
     "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
 }
 
@@ -155,6 +161,7 @@ class Settings:
     camera: str
     camera_seconds: float
     camera_photos: int
+    keyring_seconds: float
     weights_mirror: str
 
     @property

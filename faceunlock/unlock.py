@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from faceunlock.judgement import CalibrationReport
     from faceunlock.pairs import PairComparison
     from faceunlock.photos import PhotoFile
+    from faceunlock.protection import ProtectionState
     from faceunlock.samples import LeftOut, Sample
+    from faceunlock.sealing import Place
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
 
 __all__ = ["EnrolmentOutcome", "FaceUnlock", "ModelState", "Status", "Verification"]
@@ -91,7 +93,12 @@ class FaceUnlock:
     ) -> None:
         self.locations = locations or locate(home)
         self.settings = settings or load_settings(self.locations.config)
-        self._gallery = Gallery(self.locations.data, busy_timeout=self.settings.busy_seconds)
+        self._gallery = Gallery(
+            self.locations.data,
+            busy_timeout=self.settings.busy_seconds,
+            keys=self.locations.keys,
+            keyring_timeout=self.settings.keyring_seconds,
+        )
         self._attempts = Attempts(
             self.locations.data,
             Limits(
@@ -549,6 +556,24 @@ class FaceUnlock:
         self._attempts.forget_all()
         return count
 
+    # protection
+
+    def protection(self) -> ProtectionState:
+        """Return whether the gallery is sealed and where its key is; needs no key."""
+        return self._gallery.protection()
+
+    def protect(self, place: Place | None = None) -> bool:
+        """Encrypt the gallery; see `faceunlock.protection.Guard.seal`."""
+        return self._gallery.seal(place)
+
+    def rotate_key(self, place: Place | None = None) -> None:
+        """Encrypt the gallery with a new key; see `faceunlock.protection.Guard.rotate`."""
+        self._gallery.rotate(place)
+
+    def unprotect(self) -> bool:
+        """Decrypt the gallery; see `faceunlock.protection.Guard.unseal`."""
+        return self._gallery.unseal()
+
     # moving
 
     def export_to(self, file: PhotoPath, passphrase: str, *, overwrite: bool = False) -> ExportSummary:
@@ -584,7 +609,9 @@ class FaceUnlock:
         found = [*problems(self.locations.data), *self._gallery.problems()]
         names: tuple[str, ...] = ()
         model = None
+        protection = None
         try:
+            protection = self._gallery.protection()
             names = tuple(person.name for person in self.people())
             found += self._attempts.problems(names)
             chosen = self._models.local()
@@ -599,6 +626,7 @@ class FaceUnlock:
             gpu=NVIDIA_DRIVER.exists(),
             model=model,
             people=names,
+            protection=protection,
             problems=tuple(dict.fromkeys(found)),
         )
 

@@ -44,6 +44,7 @@ MODULES = {
     "demo": "demo",
     "export": "transfer",
     "import": "transfer",
+    "protect": "protect",
 }
 """Each command and the module of this package that it is in."""
 

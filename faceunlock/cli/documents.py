@@ -168,6 +168,8 @@ def threshold(measured: Calibration) -> Document:
 
 def status(state: Status) -> Document:
     """Return the data of ``status``."""
+    from faceunlock.cli import protect_text
+
     return {
         "data": str(state.locations.data),
         "cache": str(state.locations.cache),
@@ -176,6 +178,7 @@ def status(state: Status) -> Document:
         "gpu": state.gpu,
         "model": None if state.model is None else model(state.model),
         "people": list(state.people),
+        "protection": None if state.protection is None else protect_text.document(state.protection),
         "settings": asdict(state.settings),
         "problems": list(state.problems),
     }

@@ -276,6 +276,7 @@ def verified(states: Sequence[ModelState]) -> str:
 
 def status(state: Status) -> str:
     """Return where everything is, a line each, problems last."""
+    from faceunlock.cli import protect_text
     from faceunlock.embedders.registry import MODELS
 
     settings = state.settings
@@ -311,6 +312,8 @@ def status(state: Status) -> str:
     lines.append(
         f"people      {len(state.people)}" + (f": {', '.join(state.people)}" if state.people else "")
     )
+    if state.protection is not None:
+        lines.append(f"protection  {protect_text.sentence(state.protection)}")
     if state.problems:
         lines.append("problems")
         lines += [f"  {printable(problem)}" for problem in state.problems]

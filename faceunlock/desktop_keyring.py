@@ -1,0 +1,126 @@
+"""The desktop's keyring: Secret Service, KWallet, Keychain or Credential Manager, through `keyring`.
+
+A keyring is asked in a thread of its own and for a limited time: without a desktop session a call over D-Bus
+may never return, and a locked keyring asks its owner for a password. Only a keyring that protects what it
+keeps counts as one: the library's own mark for that is a priority of at least 1, which its plain-text, null
+and failing stand-ins do not have.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from faceunlock.errors import GalleryError
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+SERVICE = "faceunlock gallery"
+
+RECOMMENDED_PRIORITY = 1.0
+
+_FOREIGN = (("secretstorage.exceptions", "SecretStorageException"), ("jeepney", "DBusErrorResponse"))
+"""Errors that the library lets through although they are not its own."""
+
+T = TypeVar("T")
+
+
+class DesktopKeyring:
+    """Texts by name in the user's keyring.
+
+    Every method raises `GalleryError` ``keyring-unavailable`` if there is no keyring that protects
+    what it keeps, or if it does not answer in time, or refuses.
+
+    Parameters
+    ----------
+    seconds : float
+        How long to wait for each answer; somebody may have to type a password.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def name(self) -> str | None:
+        """Return which keyring it is, or None if there is none."""
+        found = self._asked(_best)
+        return None if found is None else type(found).__module__.rpartition(".")[2]
+
+    def get(self, name: str) -> str | None:
+        """Return the text of a name, or None if there is none."""
+        return self._asked(lambda: _needed().get_password(SERVICE, name))
+
+    def put(self, name: str, text: str) -> None:
+        """Store a text, in place of an earlier one."""
+        self._asked(lambda: _needed().set_password(SERVICE, name, text))
+
+    def remove(self, name: str) -> None:
+        """Delete a text if there is one."""
+
+        def act() -> None:
+            keyring = _needed()
+            if keyring.get_password(SERVICE, name) is not None:
+                keyring.delete_password(SERVICE, name)
+
+        self._asked(act)
+
+    def _asked(self, question: Callable[[], T]) -> T:
+        answers: list[T] = []
+        problems: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                answers.append(question())
+            except _failures() as error:
+                problems.append(error)
+
+        thread = threading.Thread(target=ask, daemon=True)  # so that a hanging keyring cannot keep us alive
+        thread.start()
+        thread.join(self._seconds)
+        if answers:
+            return answers[0]
+        if problems and isinstance(problems[0], GalleryError):
+            raise problems[0]
+        if problems:
+            raise GalleryError(
+                "keyring-unavailable", f"The desktop keyring refuses: {problems[0]}"
+            ) from problems[0]
+        raise GalleryError(
+            "keyring-unavailable", f"The desktop keyring gave no answer in {self._seconds:g} s"
+        )
+
+
+def _best() -> KeyringBackend | None:
+    """Return the keyring in use if it protects what it keeps."""
+    import keyring
+    from keyring.backends.chainer import ChainerBackend
+
+    chosen = keyring.get_keyring()
+    # A chain is as weak as its weakest part, so its best part is asked directly.
+    candidates = chosen.backends if isinstance(chosen, ChainerBackend) else [chosen]
+    return next((found for found in candidates if found.priority >= RECOMMENDED_PRIORITY), None)
+
+
+def _needed() -> KeyringBackend:
+    found = _best()
+    if found is None:
+        raise GalleryError("keyring-unavailable", "There is no desktop keyring here")
+    return found
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """Return what a keyring that does not work may raise."""
+    kinds: list[type[BaseException]] = [
+        GalleryError,
+        ImportError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+    ]
+    if "keyring.errors" in sys.modules:
+        kinds.append(sys.modules["keyring.errors"].KeyringError)
+    kinds += [getattr(sys.modules[module], name) for module, name in _FOREIGN if module in sys.modules]
+    return tuple(kinds)

@@ -1,0 +1,350 @@
+"""What stands between the gallery and its file, so that nothing is believed that is not proven.
+
+Whoever reads through `Guard` gets a `Plain` or a `Sealed`, which turn stored rows into rows and refuse what
+is not exactly as it was written; whoever writes gets a `Change`.
+
+In a sealed gallery a row counts only if the manifest, proven by its MAC, lists it as it is. So a row
+that was changed, exchanged, put back, added or removed is noticed, and blocks what needs it: that person,
+that model, and whatever looks at everybody. A manifest without its proof, or of a generation that the keyring
+does not accept, blocks everything but a new start.
+
+A key is fetched before the file is locked, since a locked keyring may wait for its owner; it is fetched again
+under the lock if another command was faster. While the file does not change, an opened seal stays open, so
+that a long-lived process does not ask again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceunlock.errors import GalleryError
+from faceunlock.gallery_file import GalleryFile, Signature
+from faceunlock.key_store import KeyStore
+from faceunlock.sealing import Cipher, Place, Plain, Sealed, SealRecord, Secret
+
+_log = logging.getLogger(__name__)
+
+TABLES = {"people": "key", "calibrations": "identity"}
+"""The tables of a gallery and their primary keys; see `faceunlock.sealing.Row`."""
+
+Claim = tuple[SealRecord, str]
+"""What a gallery says about itself, and the MAC that it says proves it."""
+
+_SEAL = "SELECT key_id, place, generation, manifest, mac FROM seal"
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionState:
+    """Whether a gallery is sealed, and where its key is.
+
+    Attributes
+    ----------
+    sealed : bool
+    place : {"keyring", "file"} or None
+        None where the gallery is not sealed.
+    key_file : Path or None
+        The file that holds the key; None where there is none.
+    generation : int or None
+        How many changes were made under seal.
+    """
+
+    sealed: bool
+    place: Place | None = None
+    key_file: Path | None = None
+    generation: int | None = None
+
+
+class Change:
+    """One transaction on a gallery.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        In a transaction.
+    seal : Plain or Sealed
+        How rows are read and written; exchanged when the gallery is sealed or unsealed.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, seal: Plain) -> None:
+        self.connection, self.seal = connection, seal
+        self.before = seal
+        self.dirty = False
+
+    def write(self, table: str, values: Sequence[str]) -> None:
+        """Store a row in place of one with the same key."""
+        row = self.seal.write(table, values)
+        marks = ", ".join("?" * len(row))
+        self.connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608
+        self.dirty = True
+
+    def delete(self, table: str, *keys: str) -> int:
+        """Delete rows, damaged or not, and return how many there were or should have been."""
+        marks = ", ".join("?" * len(keys))
+        statement = f"DELETE FROM {table} WHERE {TABLES[table]} IN ({marks})"  # noqa: S608
+        count = self.connection.execute(statement, keys).rowcount
+        self.dirty = True
+        return max(count, self.seal.drop(table, keys))
+
+    def rows(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield every row with its table; nothing may be missing.
+
+        Raises
+        ------
+        ValueError
+            If anything is not as it was written.
+        """
+        for table, key in TABLES.items():
+            rows = self.connection.execute(f"SELECT * FROM {table} ORDER BY {key}").fetchall()  # noqa: S608
+            for row in self.seal.complete(table, rows):
+                yield table, self.seal.read(table, row)
+
+    def reseal(self, seal: Plain) -> None:
+        """Write every row anew under another seal."""
+        rows = list(self.rows())
+        self.seal = seal
+        for table, values in rows:
+            self.write(table, values)
+        self.dirty = True
+
+
+class Guard:
+    """Reads and changes a gallery's file, and believes nothing that is not proven.
+
+    Parameters
+    ----------
+    file : GalleryFile
+    keys : KeyStore
+        Asked only if the gallery is sealed, or should be.
+    """
+
+    def __init__(self, file: GalleryFile, keys: KeyStore) -> None:
+        self._file, self._keys = file, keys
+        self._known: tuple[Signature, Claim, Sealed] | None = None
+        self._change: Change | None = None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Plain]:
+        """Give what reads rows; all queries inside see the same moment."""
+        if self._change is not None:
+            yield self._change.seal
+            return
+        fetched = self._fetched()
+        with self._file.reading():
+            yield self._opened(fetched)
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Change]:
+        """Give a change that happens when the block ends, or not at all; inside another, the outer one."""
+        if self._change is not None:
+            yield self._change
+            return
+        fetched = self._fetched()
+        with self._file.transaction() as connection:
+            seal = self._opened(fetched)
+            change = self._begin(connection, seal)
+            self._change = change
+            try:
+                yield change
+                record = self._finish(change)
+            finally:
+                self._change = None
+        if change.before is not change.seal or (record is not None and record.place == "keyring"):
+            self._settle(record)
+
+    def state(self) -> ProtectionState:
+        """Return whether the gallery is sealed; needs no key and proves nothing."""
+        record = self._record()
+        if record is None:
+            return ProtectionState(sealed=False)
+        path = self._keys.file_of(record[0].key_id) if record[0].place == "file" else None
+        return ProtectionState(True, record[0].place, path, record[0].generation)
+
+    def seal(self, place: Place | None = None) -> bool:
+        """Seal a gallery; return False if it is sealed already. A place of None leaves the choice to us."""
+        place = place or self._keys.choose()
+        with self.changing() as change:
+            if isinstance(change.seal, Sealed):
+                return False
+            self._reseal(change, self._new_seal(place, 0))
+        return True
+
+    def rotate(self, place: Place | None = None) -> None:
+        """Seal a gallery with a new key, in the same place if none is given, and delete the old one.
+
+        Raises
+        ------
+        GalleryError
+            ``not-sealed``.
+        """
+        self._need_seal()
+        with self.changing() as change:
+            if not isinstance(change.seal, Sealed):
+                raise GalleryError("not-sealed")
+            record = change.seal.record
+            self._reseal(change, self._new_seal(place or record.place, record.generation))
+
+    def unseal(self) -> bool:
+        """Decrypt a gallery and delete its key; return False if it is not sealed."""
+        if not self.state().sealed:
+            with self.reading():  # which refuses a gallery that should be sealed
+                return False
+        with self.changing() as change:
+            if not isinstance(change.seal, Sealed):
+                return False
+            self._reseal(change, Plain())
+            change.connection.execute("DELETE FROM seal")
+            self._keys.retire()
+        return True
+
+    def start_again(self) -> int:
+        """Empty a gallery that cannot be proven, leave it unsealed, and return how many people were in it."""
+        with self._file.transaction() as connection:
+            count = connection.execute("DELETE FROM people WHERE TRUE").rowcount
+            connection.execute("DELETE FROM calibrations")
+            connection.execute("DELETE FROM seal")
+            self._keys.retire()
+        self._settle(None)
+        _log.warning(
+            "The sealed gallery could not be proven, so its calibrations were deleted as well, and what is "
+            "enrolled from now on is not sealed. To seal it: faceunlock protect on"
+        )
+        return count
+
+    # under a lock of the file
+
+    def _begin(self, connection: sqlite3.Connection, seal: Plain) -> Change:
+        if isinstance(seal, Sealed):
+            self._keys.settle(seal.record.key_id, seal.record.place)
+            return Change(connection, seal.copy())
+        marker = self._keys.marker()
+        if marker is None:
+            self._keys.settle(None)
+            return Change(connection, seal)
+        # The gallery is new and empty, and the one before it was sealed.
+        secret = self._keys.fetch(marker.key_id, marker.place)
+        change = Change(connection, seal)
+        change.reseal(
+            Sealed(SealRecord(marker.key_id, marker.place, 0, {}), Cipher(secret.key, marker.key_id), secret)
+        )
+        return change
+
+    def _finish(self, change: Change) -> SealRecord | None:
+        """Write the proof of a change, and return its record if it has one."""
+        seal = change.seal
+        if not isinstance(seal, Sealed) or not change.dirty:
+            return None
+        record, mac = seal.closed()
+        accepted = seal.secret.accepted or ()
+        if record.generation not in accepted:
+            # Before the commit: the file must never be ahead of what is accepted.
+            still = (seal.record.generation,) if seal.record.generation in accepted else accepted
+            self._keys.accept(record.key_id, seal.secret, [*still, record.generation])
+        change.connection.execute(
+            "INSERT OR REPLACE INTO seal VALUES (1, ?, ?, ?, ?, ?)",
+            (record.key_id, record.place, record.generation, record.listing(), mac),
+        )
+        return record
+
+    def _settle(self, committed: SealRecord | None) -> None:
+        """Let the keys follow a change; if that fails now, the next change makes up for it."""
+        try:
+            with self._file.transaction():
+                found = self._record()
+                if committed is None and found is None:
+                    self._keys.settle(None)
+                if committed is None or found is None or found[0] != committed:
+                    return
+                self._keys.settle(committed.key_id, committed.place)
+                if committed.place == "keyring":
+                    secret = self._keys.fetch(committed.key_id, committed.place)
+                    self._keys.accept(committed.key_id, secret, [committed.generation])
+        except GalleryError as error:
+            _log.info("The keys could not be put in order yet: %s", error.message)
+
+    def _reseal(self, change: Change, seal: Plain) -> None:
+        slug = change.seal.slug
+        try:
+            change.reseal(seal)
+        except ValueError as error:
+            raise GalleryError(
+                slug, f"{self._file.path}: {error}", hint="See the problems that faceunlock status names."
+            ) from error
+
+    def _new_seal(self, place: Place, generation: int) -> Sealed:
+        key_id, secret = self._keys.create(place, generation + 1)
+        record = SealRecord(key_id, place, generation, {})
+        seal = Sealed(record, Cipher(secret.key, key_id), secret)
+        seal.next_generation = generation + 1
+        return seal
+
+    # opening
+
+    def _need_seal(self) -> None:
+        if not self.state().sealed:
+            with self.reading():  # which refuses a gallery that should be sealed
+                raise GalleryError("not-sealed")
+
+    def _record(self) -> Claim | None:
+        """Return what the gallery says about itself, unproven, and the MAC that it claims."""
+        rows = self._file.query(_SEAL)
+        try:
+            return SealRecord.from_row(rows[0]) if rows else None
+        except ValueError as error:
+            raise self._tampered(f"its seal is damaged: {error}") from error
+
+    def _fetched(self) -> Secret | None:
+        """Fetch the key before any lock is taken: a locked keyring may wait for its owner."""
+        found = self._record()
+        if found is None or self._is_known(found, self._file.signature()):
+            return None
+        try:
+            return self._keys.fetch(found[0].key_id, found[0].place)
+        except GalleryError as error:
+            if error.slug != "key-missing":
+                raise
+            return None  # perhaps only because another command gave the gallery a new key just now
+
+    def _opened(self, secret: Secret | None) -> Plain:
+        """Return what reads the rows as they are at this moment, after all proofs."""
+        before = self._file.signature()
+        found = self._record()
+        if found is None:
+            self._refuse_unsealed()
+            return Plain()
+        # From the first query on no command can write; whoever writes without asking changes the signature.
+        signature = before if before == self._file.signature() else None
+        if self._known is not None and self._is_known(found, signature):
+            return self._known[2]
+        record, mac = found
+        cipher = None if secret is None else Cipher(secret.key, record.key_id)
+        fits = secret is not None and secret.accepts(record.generation)
+        if secret is None or cipher is None or not fits or not cipher.proves(record, mac):
+            # Another command may have been here since the key was fetched; under the lock none can.
+            secret = self._keys.fetch(record.key_id, record.place)
+            cipher = Cipher(secret.key, record.key_id)
+        if not cipher.proves(record, mac):
+            raise self._tampered("it does not match its key")
+        if not secret.accepts(record.generation):
+            raise self._tampered(f"it is an older copy: change {record.generation} was not the last one")
+        sealed = Sealed(record, cipher, secret)
+        self._known = None if signature is None else (signature, found, sealed)
+        return sealed
+
+    def _is_known(self, found: Claim, signature: Signature | None) -> bool:
+        """Whether this was proven before, and the file was not touched since."""
+        return self._known is not None and self._known[:2] == (signature, found)
+
+    def _refuse_unsealed(self) -> None:
+        """Refuse an unsealed gallery that should be sealed; an empty one can deceive nobody."""
+        if self._keys.marker() is None:
+            return
+        if any(self._file.query(f"SELECT 1 FROM {table} LIMIT 1") for table in TABLES):  # noqa: S608
+            raise self._tampered("it was sealed and is not any more")
+
+    def _tampered(self, what: str) -> GalleryError:
+        return GalleryError("gallery-tampered", f"{self._file.path} was changed from outside: {what}")

@@ -1,0 +1,300 @@
+"""Rows in and out of a gallery, plain or sealed: what one key encrypts and vouches for.
+
+Each row is encrypted with AES-256-GCM under a fresh random nonce. Bound to it as associated data are the
+table, the readable columns (a person's key, name and dates; a calibration's model), the version of this
+scheme and the generation, the number of the change that wrote the row.
+
+That alone would not notice a row that is gone, or an older one of the same person. So the manifest lists the
+checksum of every row, and an HMAC-SHA-256 covers the manifest, the generation and the name of the key. A
+manifest is carried from change to change, and only the entries of rows that were written change: made anew
+from what the file holds, it would vouch for whatever somebody else has put there.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+VERSION = 1
+"""Of this scheme: part of everything that is authenticated."""
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+"""A random nonce of 96 bits is good for 2**32 encryptions with one key (NIST SP 800-38D, section 8.3)."""
+
+PREFIX = f"sealed-{VERSION}"
+
+Place = Literal["keyring", "file"]
+"""Where a key is: in the desktop keyring, or in a private file."""
+
+Entry = tuple[str, str]
+"""A row: its table and its primary key."""
+
+Row = Sequence[Any]
+"""The columns of a row: its key, others that stay readable, what is sealed, and a checksum of them all."""
+
+
+def document(value: object) -> str:
+    """Return the one JSON text of a value: equal values have equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def checksum(values: Sequence[str]) -> str:
+    """Return the SHA-256 of the columns of a row, 64 hexadecimal digits."""
+    return hashlib.sha256(document(tuple(values)).encode("ascii")).hexdigest()
+
+
+def new_key() -> bytes:
+    """Return 32 random bytes."""
+    return os.urandom(KEY_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class SealRecord:
+    """What a sealed gallery says about itself, readable without its key.
+
+    Attributes
+    ----------
+    key_id : str
+        The key's name, which is no secret.
+    place : {"keyring", "file"}
+        Where the key is.
+    generation : int
+        How many changes were made under seal; each has a number of its own.
+    manifest : mapping of entry to str
+        The checksum of every row.
+    """
+
+    key_id: str
+    place: Place
+    generation: int
+    manifest: Mapping[Entry, str]
+
+    def listing(self) -> str:
+        """Return the manifest as it is stored.
+
+        Examples
+        --------
+        >>> SealRecord("k", "file", 1, {("people", "bob"): "b2", ("people", "ada"): "a1"}).listing()
+        '[["people","ada","a1"],["people","bob","b2"]]'
+        """
+        return document([[*entry, self.manifest[entry]] for entry in sorted(self.manifest)])
+
+    @classmethod
+    def from_row(cls, row: Sequence[object]) -> tuple[SealRecord, str]:
+        """Return what a row of the table ``seal`` says, and the MAC that it claims.
+
+        Raises
+        ------
+        ValueError
+            If it is not what a gallery writes.
+        """
+        key_id, place, generation, listing, mac = row
+        texts = isinstance(key_id, str) and isinstance(listing, str) and isinstance(mac, str)
+        if not texts or not isinstance(generation, int) or generation < 1:
+            raise ValueError("a column has the wrong type")
+        if place not in ("keyring", "file"):
+            raise ValueError("the place of the key is unknown")
+        entries = json.loads(str(listing))
+        if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
+            raise ValueError("the manifest is none")
+        manifest = {(table, key): digest for table, key, digest in entries}
+        where: Place = "keyring" if place == "keyring" else "file"
+        return cls(str(key_id), where, generation, manifest), str(mac)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A key, and what is remembered with it.
+
+    Attributes
+    ----------
+    key : bytes
+        32 bytes.
+    accepted : tuple of int, or None
+        The generations that the gallery may have; None where nothing remembers them, in a key file.
+    """
+
+    key: bytes = field(repr=False)
+    accepted: tuple[int, ...] | None
+
+    def accepts(self, generation: int) -> bool:
+        """Return whether a gallery of this generation is the current one, as far as that is known."""
+        return self.accepted is None or generation in self.accepted
+
+
+class Cipher:
+    """AES-256-GCM and HMAC-SHA-256 under keys that HKDF-SHA-256 (RFC 5869) derives from one.
+
+    Parameters
+    ----------
+    key : bytes
+        32 random bytes.
+    key_id : str
+        The key's name; part of the derivation.
+
+    Examples
+    --------
+    >>> cipher = Cipher(bytes(32), "an example")
+    >>> sealed = cipher.seal("secret", ["people", "ada"], generation=7)
+    >>> cipher.unseal(sealed, ["people", "ada"])
+    'secret'
+    """
+
+    def __init__(self, key: bytes, key_id: str) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        self._rows = AESGCM(_derived(key, f"faceunlock gallery rows {key_id}"))
+        self._mac_key = _derived(key, f"faceunlock gallery manifest {key_id}")
+
+    def seal(self, text: str, context: Iterable[str], *, generation: int) -> str:
+        """Encrypt a text and bind it to its context and to the generation, which stays readable."""
+        nonce = os.urandom(NONCE_BYTES)
+        content = self._rows.encrypt(nonce, text.encode("utf-8"), _associated(context, generation))
+        return f"{PREFIX}:{generation}:{base64.b64encode(nonce + content).decode('ascii')}"
+
+    def unseal(self, sealed: str, context: Iterable[str]) -> str:
+        """Decrypt a text.
+
+        Raises
+        ------
+        ValueError
+            If it was not encrypted with this key for this context.
+        """
+        from cryptography.exceptions import InvalidTag
+
+        prefix, generation, packed = (*sealed.split(":"), "", "", "")[:3]
+        if prefix != PREFIX:
+            raise ValueError("it is not encrypted")
+        content = base64.b64decode(packed, validate=True)
+        if base64.b64encode(content).decode("ascii") != packed:  # the last character may have bits to spare
+            raise ValueError("it is not as it was encoded")
+        try:
+            plain = self._rows.decrypt(
+                content[:NONCE_BYTES], content[NONCE_BYTES:], _associated(context, int(generation))
+            )
+        except InvalidTag as error:
+            raise ValueError("it was not encrypted for this place with this key") from error
+        return plain.decode("utf-8")
+
+    def mac(self, record: SealRecord) -> str:
+        """Return what proves a record, 64 hexadecimal digits."""
+        what = document([VERSION, record.key_id, record.place, record.generation, record.listing()])
+        return hmac.new(self._mac_key, what.encode("ascii"), hashlib.sha256).hexdigest()
+
+    def proves(self, record: SealRecord, mac: str) -> bool:
+        """Return whether a MAC is the one of a record."""
+        return hmac.compare_digest(self.mac(record).encode("ascii"), mac.encode("utf-8"))
+
+
+class Plain:
+    """Rows as they are, each with a checksum against accidents."""
+
+    slug, verdict = "gallery-damaged", "damaged"
+
+    def read(self, table: str, row: Row) -> list[str]:
+        """Return the columns of a stored row without its checksum.
+
+        Raises
+        ------
+        ValueError
+            If it is not as it was written.
+        """
+        *values, claimed = row
+        if not values:
+            raise ValueError("it is missing")
+        if not all(isinstance(value, str) for value in values) or checksum(values) != claimed:
+            raise ValueError("its checksum does not match")
+        return values
+
+    def write(self, table: str, values: Sequence[str]) -> Row:
+        """Return a row as it is stored."""
+        return (*values, checksum(values))
+
+    def drop(self, table: str, keys: Iterable[str]) -> int:
+        """Note that rows are gone, and return how many were known of."""
+        return 0
+
+    def keys(self, table: str) -> frozenset[str]:
+        """Return the keys of the rows that must be there."""
+        return frozenset()
+
+    def complete(self, table: str, rows: Sequence[Row]) -> list[Row]:
+        """Return all rows of a table and, for each that is missing, one that has only its key."""
+        there = {row[0] for row in rows}
+        return [*rows, *((key,) for key in sorted(self.keys(table) - there))]
+
+
+class Sealed(Plain):
+    """Rows under seal.
+
+    Parameters
+    ----------
+    record : SealRecord
+        Proven; what the gallery says about itself.
+    cipher : Cipher
+        Of its key.
+    secret : Secret
+        The key.
+    """
+
+    slug, verdict = "gallery-tampered", "not what faceunlock wrote"
+
+    def __init__(self, record: SealRecord, cipher: Cipher, secret: Secret) -> None:
+        self.record, self.cipher, self.secret = record, cipher, secret
+        self.manifest: dict[Entry, str] = dict(record.manifest)
+        # Never a number that was used before, even by a change that did not come to pass.
+        self.next_generation = max([record.generation, *(secret.accepted or ())]) + 1
+
+    def copy(self) -> Sealed:
+        """Return a seal that can be changed without harm to this one."""
+        return Sealed(self.record, self.cipher, self.secret)
+
+    def read(self, table: str, row: Row) -> list[str]:
+        """Return the columns of a stored row, unsealed; see `Plain.read`."""
+        values = super().read(table, row)
+        if self.manifest.get((table, values[0])) != row[-1]:
+            raise ValueError("it is not what was last written there")
+        return [*values[:-1], self.cipher.unseal(values[-1], [table, *values[:-1]])]
+
+    def write(self, table: str, values: Sequence[str]) -> Row:
+        """Return a row as it is stored, sealed, and take it into the manifest."""
+        *visible, secret = values
+        sealed = self.cipher.seal(secret, [table, *visible], generation=self.next_generation)
+        row = super().write(table, [*visible, sealed])
+        self.manifest[table, values[0]] = row[-1]
+        return row
+
+    def drop(self, table: str, keys: Iterable[str]) -> int:
+        """Take rows out of the manifest."""
+        return sum(self.manifest.pop((table, key), None) is not None for key in keys)
+
+    def keys(self, table: str) -> frozenset[str]:
+        """Return the keys that the manifest lists."""
+        return frozenset(key for listed, key in self.manifest if listed == table)
+
+    def closed(self) -> tuple[SealRecord, str]:
+        """Return the record of the next generation, and its MAC."""
+        record = replace(self.record, generation=self.next_generation, manifest=dict(self.manifest))
+        return record, self.cipher.mac(record)
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode("ascii")).derive(key)
+
+
+def _associated(context: Iterable[str], generation: int) -> bytes:
+    return document(["faceunlock gallery", VERSION, generation, *context]).encode("ascii")
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, list) and len(entry) == 3 and all(isinstance(part, str) for part in entry)

@@ -1,0 +1,121 @@
+"""What one key encrypts and vouches for, with nothing but texts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceunlock.sealing import Cipher, Plain, Sealed, SealRecord, Secret
+
+KEY = bytes(range(32))
+RECORD = SealRecord("k1", "file", 4, {("people", "ada"): "a", ("people", "bob"): "b"})
+
+
+@pytest.fixture
+def sealed():
+    return Sealed(dataclasses.replace(RECORD, manifest={}), Cipher(KEY, "k1"), Secret(KEY, None))
+
+
+def test_what_is_sealed_comes_back_and_never_looks_the_same_twice():
+    cipher = Cipher(KEY, "k1")
+    sealed = [cipher.seal("geheim Zoë", ["people", "ada"], generation=3) for _ in range(2)]
+    assert sealed[0] != sealed[1] and "geheim" not in "".join(sealed)
+    assert {cipher.unseal(text, ["people", "ada"]) for text in sealed} == {"geheim Zoë"}
+
+
+@pytest.mark.parametrize("key, key_id", [(bytes(32), "k1"), (KEY, "k2")])
+def test_another_key_or_another_name_of_it_opens_nothing(key, key_id):
+    sealed = Cipher(KEY, "k1").seal("text", ["people", "ada"], generation=1)
+    with pytest.raises(ValueError):
+        Cipher(key, key_id).unseal(sealed, ["people", "ada"])
+    assert not Cipher(key, key_id).proves(RECORD, Cipher(KEY, "k1").mac(RECORD))
+
+
+@pytest.mark.parametrize("context", [["people", "bob"], ["calibrations", "ada"], ["people"], []])
+def test_the_context_is_bound(context):
+    sealed = Cipher(KEY, "k1").seal("text", ["people", "ada"], generation=1)
+    with pytest.raises(ValueError):
+        Cipher(KEY, "k1").unseal(sealed, context)
+
+
+def test_the_generation_is_bound():
+    prefix, generation, content = Cipher(KEY, "k1").seal("text", ["people"], generation=1).split(":")
+    assert generation == "1"
+    with pytest.raises(ValueError):
+        Cipher(KEY, "k1").unseal(f"{prefix}:2:{content}", ["people"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "text", "sealed-1", "sealed-1:1:", "sealed-1:x:AAAA", "sealed-1:1:&", "sealed-2:1:"]
+)
+def test_what_was_never_sealed_is_refused(text):
+    with pytest.raises(ValueError):
+        Cipher(KEY, "k1").unseal(text, [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"key_id": "k2"}, {"place": "keyring"}, {"generation": 5}, {"manifest": {}},
+     {"manifest": {("people", "ada"): "b", ("people", "bob"): "a"}}],
+)  # fmt: skip
+def test_a_record_is_proven_as_a_whole(changes):
+    cipher = Cipher(KEY, "k1")
+    mac = cipher.mac(RECORD)
+    assert cipher.proves(RECORD, mac)
+    assert not cipher.proves(dataclasses.replace(RECORD, **changes), mac)
+    assert not cipher.proves(RECORD, mac[:-1] + "é")
+
+
+def test_a_record_survives_storage_and_nothing_else_is_one():
+    row = ["k1", "file", 4, RECORD.listing(), "mac"]
+    assert SealRecord.from_row(row) == (RECORD, "mac")
+    for column, wrong in (
+        (0, None),
+        (1, "cloud"),
+        (2, 0),
+        (2, "4"),
+        (3, "[1]"),
+        (3, "{}"),
+        (3, "no"),
+        (4, b""),
+    ):
+        with pytest.raises(ValueError):
+            SealRecord.from_row([*row[:column], wrong, *row[column + 1 :]])
+
+
+def test_rows_count_only_as_the_manifest_lists_them(sealed):
+    old = sealed.write("people", ("ada", "Ada", "old"))
+    new = sealed.write("people", ("ada", "Ada", "new"))
+    assert sealed.read("people", new) == ["ada", "Ada", "new"]
+    for row in (old, Plain().write("people", ("ada", "Ada", "new")), ("ada",)):
+        with pytest.raises(ValueError):
+            sealed.read("people", row)
+    with pytest.raises(ValueError):
+        sealed.read("calibrations", new)
+    assert sealed.complete("people", []) == [("ada",)] and sealed.complete("people", [new]) == [new]
+    assert sealed.drop("people", ["ada", "bob"]) == 1
+    assert sealed.keys("people") == set() == Plain().keys("people")
+
+
+def test_the_number_of_a_change_is_used_once():
+    cipher = Cipher(KEY, "k1")
+    assert Sealed(RECORD, cipher, Secret(KEY, None)).next_generation == 5
+    assert Sealed(RECORD, cipher, Secret(KEY, (4, 9))).next_generation == 10
+    assert (
+        Secret(KEY, None).accepts(1) and Secret(KEY, (4, 9)).accepts(9) and not Secret(KEY, (4,)).accepts(3)
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40), st.lists(st.text(max_size=10), max_size=4), st.data())
+def test_any_change_of_one_character_is_noticed(text, context, data):
+    cipher = Cipher(KEY, "k1")
+    sealed = cipher.seal(text, context, generation=12)
+    assert cipher.unseal(sealed, context) == text
+    position = data.draw(st.integers(0, len(sealed) - 1))
+    character = data.draw(st.characters(codec="ascii").filter(lambda other: other != sealed[position]))
+    with pytest.raises(ValueError):
+        cipher.unseal(sealed[:position] + character + sealed[position + 1 :], context)
