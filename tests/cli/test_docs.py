@@ -218,7 +218,15 @@ def test_json_of_models_and_status(faceunlock, ada):
     held(faceunlock.data("models", "pull", "dlib"), "faceunlock models pull")
     held(faceunlock.data("models", "verify"), "faceunlock models verify")
     status = held(faceunlock.data("status"), "faceunlock status")
+    held(status["protection"], "Part: protection")
     assert set(status["settings"]) == set(SETTINGS)
+
+
+def test_json_of_protect(faceunlock, ada):
+    held(faceunlock.data("protect"), "faceunlock protect")
+    for words in (("on", "--key", "file"), ("rotate",), ("off",)):
+        data = held(faceunlock.data("protect", *words), f"faceunlock protect {words[0]}")
+        held({name: value for name, value in data.items() if name != "changed"}, "Part: protection")
 
 
 def test_json_of_calibrate(faceunlock, test_folder):

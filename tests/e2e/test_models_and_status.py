@@ -90,7 +90,8 @@ def test_status_of_a_fresh_installation(faceunlock):
     result = faceunlock("status")
     assert result.code == 0 and result.stderr == ""
     assert result.stdout.startswith(f"data        {faceunlock.home}\n")
-    assert result.stdout.endswith("people      0\nproblems    none\n")
+    assert "\npeople      0\nprotection  not sealed" in result.stdout
+    assert result.stdout.endswith("\nproblems    none\n")
     data = faceunlock("status", "--json").data
     assert data["data"] == str(faceunlock.home) and data["people"] == [] and data["problems"] == []
     assert not faceunlock.home.exists()
