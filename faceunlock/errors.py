@@ -164,6 +164,11 @@ SLUGS: dict[str, Slug] = {
     "device-unavailable": Slug(
         "The device that was asked for is not there.", "Use --device auto or --device cpu."
     ),
+    # PAM
+    "pam-unsuitable": Slug(
+        "A face must not, or cannot, answer for this PAM service.",
+        "Use it for services of people who sit in front of the machine, such as sudo; see docs/pam.md.",
+    ),
     # calibration
     "insufficient-data": Slug(
         "The data are too few to support the target error rate.",
@@ -300,6 +305,10 @@ class CalibrationError(FaceUnlockError):
 
 class ReportError(FaceUnlockError):
     """A page or a picture cannot be made or written."""
+
+
+class PamError(FaceUnlockError):
+    """A PAM service cannot be served or looked at."""
 
 
 class SettingsError(FaceUnlockError):

@@ -39,6 +39,7 @@ MODULES = {
     "people": "people",
     "models": "models",
     "status": "status",
+    "pam": "pam",
     "log": "log",
     "unlock-attempts": "log",
     "demo": "demo",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from enum import EnumType
@@ -179,6 +180,11 @@ def test_json_of_people_and_photos(faceunlock, ada, monkeypatch, tmp_path):
     monkeypatch.setenv("FACEUNLOCK_PASSPHRASE", "correct horse")
     held(faceunlock.data("export", tmp_path / "moved"), "faceunlock export")
     held(faceunlock.data("import", tmp_path / "moved"), "faceunlock import")
+    held(faceunlock.data("pam"), "faceunlock pam")
+    held(faceunlock.data("pam", "print", "sudo"), "faceunlock pam print")
+    (tmp_path / "sudo").write_text("auth required pam_unix.so\n")
+    _, out, _ = faceunlock("pam", "check", "sudo", "--file", tmp_path / "sudo", "--json")
+    held(json.loads(out)["data"], "faceunlock pam check")
     held(faceunlock.data("unlock-attempts", "Ada"), "faceunlock unlock-attempts")
     held(faceunlock.data("log")["entries"][0], "Part: log entry")
     held(faceunlock.data("log"), "faceunlock log")

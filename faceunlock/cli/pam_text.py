@@ -1,0 +1,85 @@
+"""What the commands about PAM say, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.cli.console import printable
+from faceunlock.pam_service import command_line
+
+if TYPE_CHECKING:
+    from faceunlock.pam_service import Proposal, Report
+
+WARNING = (
+    "A printed photo of you may open this, and so may a picture on a screen: nothing checks that a living",
+    "person is in front of the camera. Where that matters, do not let a face answer at all.",
+)
+
+
+def services(names: Sequence[str]) -> str:
+    """Return the answer to ``pam``."""
+    return "\n".join(map(printable, names)) if names else "No service asks for a face."
+
+
+def proposal(offer: Proposal) -> str:
+    """Return the line between comments that PAM skips, so that all of it can be pasted."""
+    comments = [
+        *WARNING,
+        "",
+        f"Put the last line above the first auth line of {offer.file}; faceunlock does not edit it.",
+        "A face that is recognised is the answer. Anything else (no match, nobody enrolled, no camera,",
+        "locked out, too slow) leaves it to the lines below, that is, to the password.",
+        "To undo it, remove the line. Keep a root shell open until you have seen the password work.",
+        "",
+        "Before: enrol under the name of the login, and check.",
+        f"  {command_line(offer, 'enroll', 'LOGIN', 'PHOTOS')}",
+        *([f"  {command_line(offer, 'protect', 'on', '--key', 'file')}"] if offer.system else []),
+        f"  {_check_command(offer)}",
+    ]
+    if offer.system:
+        comments += [
+            "",
+            "This service gives more than its user has, so gallery, key and program are root's. No keyring",
+            "is open before login: the key is a file of root's, which protects a gallery copied without it.",
+        ]
+    return "\n".join([*(f"# {printable(comment)}".rstrip() for comment in comments), offer.line])
+
+
+def _check_command(offer: Proposal) -> str:
+    root = "sudo " if offer.system else ""
+    return f"{root}{offer.program} -I -m faceunlock pam check {offer.service}"
+
+
+def proposal_document(offer: Proposal) -> dict[str, Any]:
+    """Return the data of ``pam print``."""
+    return {
+        "service": offer.service,
+        "file": str(offer.file),
+        "line": offer.line,
+        "system_gallery": offer.system,
+        "home": None if offer.home is None else str(offer.home),
+        "problems": list(offer.problems),
+        "warning": " ".join(WARNING),
+    }
+
+
+def report(found: Report) -> str:
+    """Return the answer to ``pam check``."""
+    where = [f"{printable(line.file)}:{line.number}: asks faceunlock" for line in found.lines]
+    if found.good:
+        return "\n".join([*where, f"{found.service}: good. Remember that a printed photo may open it."])
+    problems = [f"  {printable(problem)}" for problem in found.problems]
+    return "\n".join([*where, f"{found.service}: not safe, or not set up", *problems])
+
+
+def report_document(found: Report) -> dict[str, Any]:
+    """Return the data of ``pam check``."""
+    return {
+        "service": found.service,
+        "file": str(found.file),
+        "good": found.good,
+        "system_gallery": found.system,
+        "lines": [{"file": str(line.file), "number": line.number} for line in found.lines],
+        "problems": list(found.problems),
+    }

@@ -1,0 +1,446 @@
+"""PAM service files: the line that lets a face answer, and whether a file that has it is safe.
+
+Nothing here edits a service file. A gallery that its user can write lets any program of that user enrol
+another face. So a user's own gallery is good for unlocking that user's screen and for nothing else; wherever
+an answer gives more than the user has already, gallery, program and everything on the way to them must be
+root's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceunlock import pam
+from faceunlock.errors import FaceUnlockError, PamError
+from faceunlock.trusted_paths import distrust, distrust_all, distrust_entries
+
+DIRECTORY = Path("/etc/pam.d")
+SYSTEM_HOME = Path("/var/lib/faceunlock")
+MODULE = "pam_exec.so"
+HELPER = "faceunlock.pam"
+INTERPRETER_WORDS = ("-I", "-m", HELPER)
+
+SCREEN_LOCKERS = frozenset(
+    (
+        "cinnamon-screensaver", "gtklock", "hyprlock", "i3lock", "i3lock-color", "kde", "kde-fingerprint",
+        "light-locker", "mate-screensaver", "physlock", "slock", "swaylock", "vlock", "waylock",
+        "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
+    )
+)  # fmt: skip
+"""Services that ask on behalf of the user who is logged in already."""
+
+UNSUITABLE = {
+    "sshd": "the camera does not see who is at the other end of a connection",
+    "cron": "nobody sits in front of the camera",
+    "crond": "nobody sits in front of the camera",
+    "atd": "nobody sits in front of the camera",
+    "passwd": "whoever may change the password needs no face any more",
+    "chpasswd": "whoever may change the password needs no face any more",
+    "other": "it stands for services that nobody thought of",
+}
+_UNSUITABLE_BEGINNINGS = {
+    "common-": "every other service includes it, sshd too",
+    "system-": "every other service includes it, sshd too",
+    "password-auth": "every other service includes it, sshd too",
+    "postlogin": "every other service includes it, sshd too",
+}
+
+_LINE = re.compile(r"^-?(?P<type>\w+)\s+(?P<control>\[[^]]*\]|\S+)\s+(?P<module>\S+)\s*(?P<words>.*)$")
+_INCLUDE = re.compile(r"^@include\s+(\S+)$")
+_GOOD_CONTROLS = re.compile(r"sufficient|\[success=(?:done|\d+)\s+default=ignore\]", re.IGNORECASE)
+_MOST_INCLUDES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a service file.
+
+    Attributes
+    ----------
+    file : Path
+        Where it stands, which may be an included file.
+    number : int
+        Counted from 1; of its first part if it is continued.
+    kind : str
+        ``auth``, ``account``, ``password`` or ``session``.
+    control : str
+        What its answer means.
+    module : str
+        File of the module.
+    words : tuple of str
+        Its arguments.
+    """
+
+    file: Path
+    number: int
+    kind: str
+    control: str
+    module: str
+    words: tuple[str, ...]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it asks faceunlock."""
+        # Also a line that calls us in some other way: it is the dangerous one.
+        return Path(self.module).name == MODULE and any("faceunlock" in word for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to put into a service file.
+
+    Attributes
+    ----------
+    service : str
+    file : Path
+        The service file.
+    system : bool
+        Whether it needs the system gallery.
+    home : Path or None
+        Directory of the gallery; None for the user's own.
+    program : Path
+        The interpreter.
+    line : str
+        The line.
+    problems : tuple of str
+        What keeps it from being safe here and now.
+    """
+
+    service: str
+    file: Path
+    system: bool
+    home: Path | None
+    program: Path
+    line: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Whether a service file is safe.
+
+    Attributes
+    ----------
+    service : str
+    file : Path
+    system : bool
+        Whether it needs the system gallery.
+    lines : tuple of Line
+        Those that ask faceunlock.
+    problems : tuple of str
+        A sentence for each thing that is wrong.
+    """
+
+    service: str
+    file: Path
+    system: bool
+    lines: tuple[Line, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether faceunlock is asked, and safely."""
+        return bool(self.lines) and not self.problems
+
+
+def needs_system_gallery(service: str) -> bool:
+    """Return whether an answer for a service gives more than the user has already.
+
+    Raises
+    ------
+    PamError
+        ``pam-unsuitable`` for a service where a face proves nothing.
+    SettingsError
+        ``usage`` for what is no name of a service.
+
+    Examples
+    --------
+    >>> needs_system_gallery("sudo"), needs_system_gallery("swaylock")
+    (True, False)
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", service):
+        raise PamError("pam-unsuitable", f"{service!r} is not the name of a service in {DIRECTORY}")
+    reason = UNSUITABLE.get(service) or next(
+        (why for start, why in _UNSUITABLE_BEGINNINGS.items() if service.startswith(start)), None
+    )
+    if reason is not None:
+        raise PamError("pam-unsuitable", f"{service} must not ask for a face: {reason}")
+    return service not in SCREEN_LOCKERS
+
+
+def propose(
+    service: str, source: str = "--camera", *, home: Path | None = None, timeout: float | None = None
+) -> Proposal:
+    """Return the line for a service.
+
+    Parameters
+    ----------
+    service : str
+        Name of a file in ``/etc/pam.d``.
+    source : str
+        Where the photo comes from, as an option of `faceunlock.pam`.
+    home : Path, optional
+        Directory of the gallery; for services that need the system gallery `SYSTEM_HOME` when omitted.
+    timeout : float, optional
+        Seconds after which to give up.
+
+    Raises
+    ------
+    PamError
+        ``pam-unsuitable``.
+    """
+    system = needs_system_gallery(service)
+    if home is None and system:
+        home = SYSTEM_HOME
+    program = Path(sys.executable)
+    options = [f"--home={home}"] if home is not None else []
+    options.append(source)
+    if timeout is not None:
+        options.append(f"--timeout={timeout:g}")
+    try:
+        pam.understand(options)
+    except pam.CannotAskError as error:
+        raise PamError("pam-unsuitable", f"{error}") from error
+    words = ["quiet", *(["seteuid"] if system else []), "type=auth"]
+    line = " ".join(
+        ["auth sufficient", MODULE, *words, *map(_quoted, [str(program), *INTERPRETER_WORDS, *options])]
+    )
+    problems = tuple(_installation_problems(program)) if system else ()
+    return Proposal(service, DIRECTORY / service, system, home, program, line, problems)
+
+
+def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
+    """Return the names of the service files that ask faceunlock, themselves or through what they include.
+
+    Raises
+    ------
+    PamError
+        ``file-unreadable``.
+    """
+    try:
+        files = sorted(entry for entry in directory.iterdir() if entry.is_file())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise PamError("file-unreadable", f"{directory}: {error.strerror}") from error
+    return tuple(file.name for file in files if any(line.is_ours for line in _lines(file)))
+
+
+def check(service: str, file: Path | None = None) -> Report:
+    """Return whether a service file asks faceunlock, and safely.
+
+    Parameters
+    ----------
+    service : str
+        Name of a file in ``/etc/pam.d``.
+    file : Path, optional
+        Look at this file instead.
+
+    Raises
+    ------
+    PamError
+        ``pam-unsuitable`` or ``file-unreadable``.
+    """
+    system = needs_system_gallery(service)
+    file = DIRECTORY / service if file is None else file
+    lines = list(_lines(file))
+    ours = [line for line in lines if line.is_ours]
+    problems: list[str] = []
+    if not ours:
+        problems.append(f"{file} does not ask faceunlock")
+    elif len(ours) > 1:
+        problems.append(f"{file} asks faceunlock {len(ours)} times: each is an attempt")
+    for where in dict.fromkeys(line.file for line in lines):
+        problem = distrust(where.absolute())
+        if problem is not None:
+            problems.append(problem)
+    for line in ours:
+        at = f"{line.file}:{line.number}: "
+        after = lines[lines.index(line) + 1 :]
+        problems += [at + problem for problem in _line_problems(line, after, system=system)]
+        problems += [at + problem for problem in _program_problems(line, system=system)]
+    return Report(service, file, system, tuple(ours), tuple(dict.fromkeys(problems)))
+
+
+def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[str]:
+    if line.kind != "auth":
+        yield f"a face answers auth, not {line.kind}"
+    if not _GOOD_CONTROLS.fullmatch(line.control):
+        yield (
+            f"the control is {line.control}: only sufficient lets the password answer when the face does not"
+        )
+    if not any(other.kind == "auth" and not other.is_ours for other in after):
+        yield "no line comes after it that could ask for the password"
+    options = _module_options(line)
+    if "expose_authtok" in options:
+        yield "expose_authtok would hand over the password, which nobody needs"
+    if system and "seteuid" not in options:
+        yield "seteuid is missing: the system gallery is root's alone"
+
+
+def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
+    command = line.words[len(_module_options(line)) :]
+    if not command or not command[0].startswith("/"):
+        yield "the program is not named by an absolute path"
+        return
+    program = Path(command[0])
+    if command[1:4] != INTERPRETER_WORDS:
+        yield f"the program is not called as PYTHON {' '.join(INTERPRETER_WORDS)}"
+        return
+    try:
+        options = pam.understand(command[4:])
+    except pam.CannotAskError as error:
+        yield str(error)
+        return
+    if system and "home" not in options:
+        yield f"the system gallery is needed, --home={SYSTEM_HOME}: its user can change any other"
+    if system:
+        yield from _installation_problems(program)
+        for name in ("photo", "capture"):
+            problem = distrust(Path(options[name])) if name in options else None
+            if problem is not None:
+                yield problem
+        camera = options.get("camera", "")
+        if camera.startswith("/") and not camera.startswith("/dev/"):
+            yield f"{camera} is a file and no camera"
+        if "home" in options:
+            problem = distrust_all(Path(options["home"]))
+            if problem is not None:
+                yield f"the gallery must be root's: {problem}"
+                return
+    elif not program.exists():
+        yield f"{program} does not exist"
+    if "home" in options or os.geteuid() != 0:
+        yield from _gallery_problems(Path(options["home"]) if "home" in options else None, system=system)
+
+
+def _gallery_problems(home: Path | None, *, system: bool) -> Iterator[str]:
+    """Yield what keeps a gallery from answering; without a home, the present user's."""
+    from faceunlock.settings import load_settings, locate
+    from faceunlock.unlock import FaceUnlock
+
+    try:
+        locations = locate(home)
+        # Without the environment, as it will be.
+        with FaceUnlock(locations=locations, settings=load_settings(locations.config, {})) as unlock:
+            status = unlock.status()
+    except FaceUnlockError as error:
+        yield error.message
+        return
+    yield from status.problems
+    if not status.people:
+        yield f"nobody is enrolled in {locations.data}; the name must be that of the login"
+
+
+def _installation_problems(program: Path) -> Iterator[str]:
+    """Yield what makes an installation unfit for a service that acts as root."""
+    problem = distrust(program)
+    if problem is not None:
+        yield f"the program must be root's: {problem}"
+        return
+    if program != Path(sys.executable) and not _same(program, Path(sys.executable)):
+        yield f"another installation can only be judged by itself: {program} -I -m faceunlock pam check"
+        return
+    paths = sysconfig.get_paths()
+    places = {Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    for place in sorted(place for place in places if place.exists()):
+        problem = distrust_entries(place)
+        if problem is not None:
+            yield f"Python's modules must be root's: {problem}"
+            return
+    problem = distrust_all(Path(pam.__file__).parent)
+    if problem is not None:
+        yield f"the program must be root's: {problem}"
+
+
+def _same(one: Path, other: Path) -> bool:
+    # Not by where the links end: that is the same interpreter for every virtual environment.
+    return one.parent.resolve() == other.parent.resolve()
+
+
+def _module_options(line: Line) -> tuple[str, ...]:
+    """Return the words that are for pam_exec itself."""
+    options: list[str] = []
+    for word in line.words:
+        if word.startswith("/") or word.startswith("-") or "faceunlock" in word or "python" in word:
+            break
+        options.append(word)
+    return tuple(options)
+
+
+def _lines(file: Path, depth: int = 0) -> Iterator[Line]:
+    """Yield the lines of a service file and of what it includes, in the order in which they act."""
+    if depth > _MOST_INCLUDES:
+        raise PamError("pam-unsuitable", f"{file} includes itself")
+    try:
+        text = file.read_text(encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise PamError("file-unreadable", f"{file}: {error.strerror}") from error
+    for number, content in _joined(text):
+        included = _INCLUDE.match(content)
+        if included is not None:
+            yield from _lines(_beside(file, included[1]), depth + 1)
+            continue
+        found = _LINE.match(content)
+        if found is None:
+            continue
+        if found["control"] in ("include", "substack"):
+            kinds = {found["type"]}
+            inside = _lines(_beside(file, found["module"]), depth + 1)
+            yield from (line for line in inside if line.kind in kinds)
+            continue
+        yield Line(
+            file,
+            number,
+            found["type"].lower(),
+            found["control"],
+            found["module"],
+            tuple(_split(found["words"])),
+        )
+
+
+def _beside(file: Path, name: str) -> Path:
+    near = file.parent / name  # the same, if the name is absolute
+    return near if near.exists() else DIRECTORY / name
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Yield lines without comments, continued ones as one, with the number of the first."""
+    start, parts = 0, []
+    for number, line in enumerate(text.splitlines(), start=1):
+        content = line.partition("#")[0].strip()
+        start = start or number
+        if content.endswith("\\"):
+            parts.append(content[:-1].strip())
+            continue
+        joined = " ".join(filter(None, [*parts, content]))
+        if joined:
+            yield start, joined
+        start, parts = 0, []
+
+
+def _split(text: str) -> Iterator[str]:
+    """Yield the arguments of a line: words, and texts in brackets as one."""
+    for found in re.finditer(r"\[((?:[^]\\]|\\.)*)\]|(\S+)", text):
+        yield found[2] if found[2] is not None else found[1].replace("\\]", "]")
+
+
+def _quoted(word: str) -> str:
+    """Return a word as PAM reads it back."""
+    if any(char.isspace() for char in word) or "[" in word:
+        return "[" + word.replace("]", "\\]") + "]"
+    return word
+
+
+def command_line(proposal: Proposal, *words: str) -> str:
+    """Return a command about the gallery of a proposal, as a shell takes it."""
+    home = [] if proposal.home is None else [f"--home={proposal.home}"]
+    root = ["sudo"] if proposal.system else []
+    return shlex.join([*root, str(proposal.program), "-I", "-m", "faceunlock", *home, *words])

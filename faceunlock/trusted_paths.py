@@ -1,0 +1,111 @@
+"""Whether somebody else than root could change what a path leads to."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+OTHERS_WRITE = 0o022
+MOST_LINKS = 40
+
+
+def distrust(path: Path) -> str | None:
+    """Return why a path cannot be trusted, or None.
+
+    Every directory on the way, every symbolic link and what they lead to must belong to root, and nobody else
+    may write to it; a directory with the sticky bit may be shared, because there nobody can exchange what
+    is root's.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute.
+
+    Returns
+    -------
+    str or None
+        A sentence about the first thing that is wrong.
+
+    Examples
+    --------
+    >>> distrust(Path("/"))
+    """
+    if not path.is_absolute():
+        return f"{path} is not an absolute path"
+    try:
+        for place in _way(path):
+            problem = _problem(place, place.lstat(), last=place == path)
+            if problem is not None:
+                return problem
+    except OSError as error:
+        return f"{path} cannot be looked at: {error.strerror}"
+    return None
+
+
+def distrust_all(directory: Path) -> str | None:
+    """Return why a directory, or anything below it, cannot be trusted, or None."""
+    problem = distrust(directory)
+    if problem is not None:
+        return problem
+    try:
+        for folder, _, files in os.walk(directory.resolve(), onerror=_raise):
+            for place in (Path(folder), *(Path(folder) / name for name in files)):
+                problem = _problem(place, place.lstat(), last=True)
+                if problem is not None:
+                    return problem
+    except OSError as error:
+        return f"{directory} cannot be looked at: {error.strerror}"
+    return None
+
+
+def distrust_entries(directory: Path) -> str | None:
+    """Return why a directory, or one of its entries, cannot be trusted, or None; enters none of them."""
+    problem = distrust(directory)
+    if problem is not None:
+        return problem
+    try:
+        for place in directory.iterdir():
+            problem = _problem(place, place.lstat(), last=True)
+            if problem is not None:
+                return problem
+    except OSError as error:
+        return f"{directory} cannot be looked at: {error.strerror}"
+    return None
+
+
+def _way(path: Path) -> Iterator[Path]:
+    """Yield every place that the system visits on the way to a path, links followed."""
+    todo = list(path.parts[1:])
+    place, links = Path("/"), 0
+    yield place
+    while todo:
+        part = todo.pop(0)
+        place = place.parent if part == ".." else place / part
+        yield place
+        if place.is_symlink():
+            links += 1
+            if links > MOST_LINKS:
+                raise OSError(0, "too many symbolic links")
+            target = place.readlink()
+            todo = [*(target.parts[1:] if target.is_absolute() else target.parts), *todo]
+            place = Path("/") if target.is_absolute() else place.parent
+
+
+def _problem(place: Path, info: os.stat_result, *, last: bool) -> str | None:
+    if info.st_uid != 0:
+        return f"{place} belongs to another user than root (uid {info.st_uid})"
+    if stat.S_ISLNK(info.st_mode):
+        return None
+    writable = info.st_mode & OTHERS_WRITE
+    if info.st_gid == 0:
+        writable &= ~stat.S_IWGRP
+    shared = stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX and not last
+    if writable and not shared:
+        return f"others than root can change {place} (mode {stat.S_IMODE(info.st_mode):04o})"
+    return None
+
+
+def _raise(error: OSError) -> None:
+    raise error
