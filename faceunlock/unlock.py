@@ -538,6 +538,7 @@ class FaceUnlock:
 
     def rename(self, name: str, new_name: str) -> Person:
         """Give a person another name."""
+        self._gallery.get(name)  # a name that is not enrolled must not create a gallery
         with self._gallery.transaction():
             person = self._gallery.rename(name, new_name)
             # Before the gallery changes: the count must never be lost on the way.

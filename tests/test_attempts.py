@@ -376,6 +376,11 @@ def test_a_path_that_is_no_text_can_be_logged(people, photos):
     assert people.attempts_log()[-1].source == "/nowhere/\\xff.jpg"
 
 
+def test_renaming_nobody_creates_nothing(unlock, home):
+    assert slug_of(unlock.rename, "Ada", "Eve") == "not-enrolled"
+    assert not home.exists()
+
+
 def test_asking_for_the_log_creates_nothing(people, home):
     before = sorted(home.iterdir())
     assert people.attempts_log() == () and people.clear_log() == 0 and people.unlock_attempts() == 0

@@ -1,0 +1,231 @@
+"""Real PAM, real accounts: what a login gets from a face, and what another user gets of the gallery.
+
+Needs root, ``pamtester`` and ``pam_exec``. Makes two accounts and a service file, and removes them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import faceunlock as package
+from faceunlock.pam_service import check, propose
+
+PASSWORD = secrets.token_urlsafe(12)
+SERVICE = f"faceunlock-test-{os.getpid()}"
+SERVICE_FILE = Path("/etc/pam.d") / SERVICE
+REST = "auth required pam_unix.so nodelay\naccount required pam_permit.so\n"
+
+
+def _missing() -> str | None:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "needs root on Linux"
+    if shutil.which("useradd") is None or shutil.which("runuser") is None:
+        return "needs useradd and runuser"
+    if not any(Path("/").glob("*lib*/**/security/pam_exec.so")) and not any(
+        Path("/usr").glob("lib*/**/security/pam_exec.so")
+    ):
+        return "needs pam_exec.so"
+    if shutil.which("pamtester") is None:
+        return "needs pamtester"
+    where = [sys.executable, "-I", "-c", "import faceunlock; print(faceunlock.__file__)"]
+    found = subprocess.run(where, capture_output=True, text=True, check=False).stdout.strip()
+    if found != package.__file__:
+        return f"the installed faceunlock is another one: {found}"
+    return None
+
+
+@pytest.fixture(scope="module")
+def accounts() -> Iterator[tuple[str, str]]:
+    """Two users with a password and without a home directory."""
+    reason = _missing()
+    if reason is not None:
+        pytest.skip(reason)
+    names = f"fua{os.getpid()}", f"fub{os.getpid()}"
+    try:
+        for name in names:
+            subprocess.run(
+                ["useradd", "--no-create-home", "--home-dir", f"/nonexistent/{name}", name], check=True
+            )
+            subprocess.run(["chpasswd"], input=f"{name}:{PASSWORD}", text=True, check=True)
+        yield names
+    finally:
+        for name in names:
+            subprocess.run(["userdel", "--force", name], check=False, capture_output=True)
+
+
+@dataclass
+class Login:
+    """A system gallery and a service that asks it; the photo is a file that tests replace."""
+
+    program: object
+    home: Path
+    photo: Path
+    enrolled: str
+    other: str
+
+    def serve(self, line: str | None = None) -> None:
+        """Write the service file; by default with the line that ``pam print`` gives."""
+        offer = propose(SERVICE, f"--photo={self.photo}", home=self.home, timeout=30)
+        SERVICE_FILE.write_text(f"{line or offer.line}\n{REST}")
+
+    def show(self, photo: Path) -> None:
+        """Hold another photo before the camera."""
+        shutil.copy(photo, self.photo)
+
+    def enter(
+        self, user: str, password: str = "", *, before: tuple[str, ...] = (), options: tuple[str, ...] = ()
+    ) -> bool:
+        """Return whether PAM lets a user in."""
+        words = [*before, "pamtester", *options, SERVICE, user, "authenticate"]
+        done = subprocess.run(words, input=f"{password}\n", capture_output=True, text=True, check=False)
+        assert "successfully authenticated" in done.stdout or done.returncode != 0
+        return done.returncode == 0
+
+    def outcomes(self) -> list[str]:
+        """Return what the log says."""
+        return [entry["outcome"] for entry in self.program("log", "--json").data["entries"]]
+
+
+@pytest.fixture
+def login(accounts, enrolled, pictures) -> Iterator[Login]:
+    """Eileen enrolled under the name of the first account, below a directory that others can enter."""
+    folder = Path(tempfile.mkdtemp(prefix="faceunlock-"))
+    try:
+        folder.chmod(0o755)
+        shutil.copytree(enrolled.home, folder / "system")
+        program = type(enrolled)(folder / "system")
+        assert program("people", "rename", "Eileen", accounts[0]).code == 0
+        made = Login(program, folder / "system", folder / "face.jpg", *accounts)
+        made.serve()
+        made.show(pictures / "unseen.jpg")
+        yield made
+    finally:
+        SERVICE_FILE.unlink(missing_ok=True)
+        shutil.rmtree(folder)
+
+
+def test_a_face_that_matches_needs_no_password(login):
+    assert login.enter(login.enrolled)
+    assert login.outcomes() == ["yes"]
+
+
+@pytest.mark.parametrize(("picture", "outcome"), [("stranger.jpg", "no"), ("flower.jpg", "no-face")])
+def test_anything_else_leaves_it_to_the_password(login, pictures, picture, outcome):
+    login.show(pictures / picture)
+    assert not login.enter(login.enrolled, "wrong")
+    assert login.enter(login.enrolled, PASSWORD)
+    assert login.outcomes() == [outcome] * 2
+
+
+def test_whoever_is_locked_out_still_has_the_password(login, pictures):
+    login.show(pictures / "stranger.jpg")
+    for _ in range(5):
+        assert not login.enter(login.enrolled)
+    login.show(pictures / "unseen.jpg")
+    assert not login.enter(login.enrolled)
+    assert login.enter(login.enrolled, PASSWORD)
+    assert login.outcomes() == ["no"] * 5 + ["locked-out"] * 2
+    assert login.program("unlock-attempts", login.enrolled).code == 0
+    assert login.enter(login.enrolled)
+
+
+def test_a_user_without_a_template_has_the_password(login):
+    assert not login.enter(login.other)
+    assert login.enter(login.other, PASSWORD)
+    assert login.outcomes() == ["not-enrolled"] * 2
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda login: shutil.rmtree(login.home),
+        lambda login: (login.home / "gallery.db").write_bytes(b"damaged"),
+        lambda login: (login.home / "attempts.db").write_bytes(b"damaged"),
+        lambda login: (login.home / "gallery.db").chmod(0o666),
+        lambda login: (login.home / "config.toml").write_text("unheard_of = 1"),
+        lambda login: shutil.rmtree(login.home / "cache") or login.photo.unlink(),
+    ],
+    ids=["no gallery", "damaged gallery", "damaged count", "open gallery", "bad config", "no photo"],
+)
+def test_what_is_broken_lets_nobody_in_and_nobody_out(login, harm):
+    harm(login)
+    assert not login.enter(login.enrolled)
+    assert login.enter(login.enrolled, PASSWORD)
+
+
+def test_time_ends(login):
+    slow = login.home / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o700)
+    login.serve(propose(SERVICE, f"--capture={slow}", home=login.home, timeout=2).line)
+    started = time.monotonic()
+    assert not login.enter(login.enrolled)
+    assert time.monotonic() - started < 60
+
+
+def test_the_environment_of_pam_is_not_believed(login, pictures):
+    evil = login.home.parent / "evil"
+    evil.mkdir()
+    for module in ("sitecustomize", "usercustomize", "faceunlock", "numpy", "typer"):
+        (evil / f"{module}.py").write_text("import os\nos._exit(0)\n")
+    login.show(pictures / "stranger.jpg")
+    variables = {
+        "PYTHONPATH": evil,
+        "PYTHONHOME": evil,
+        "PYTHONSTARTUP": evil / "faceunlock.py",
+        "HOME": evil,
+        "FACEUNLOCK_HOME": evil,
+        "FACEUNLOCK_FAILURES_BEFORE_WAIT": "10",
+    }
+    options = tuple(word for name, value in variables.items() for word in ("-E", f"{name}={value}"))
+    assert not login.enter(login.enrolled, options=options)
+    assert login.outcomes() == ["no"]
+
+
+def test_a_screen_locker_of_a_user_without_a_home_directory(login):
+    login.serve(f"auth sufficient pam_exec.so quiet type=auth {sys.executable} -I -m faceunlock.pam --camera")
+    before = ("runuser", "-u", login.other, "--")
+    assert not login.enter(login.other, "wrong", before=before)
+    assert login.enter(login.other, PASSWORD, before=before)
+
+
+def test_the_check_accepts_the_line_and_refuses_what_the_user_could_change(login):
+    report = check(SERVICE)
+    assert all("gallery must be root's" not in problem for problem in report.problems), report
+    assert [line.number for line in report.lines] == [1]
+    shutil.chown(login.home / "gallery.db", login.enrolled)
+    assert any("gallery must be root's" in problem for problem in check(SERVICE).problems)
+
+
+def test_another_user_reads_nothing(login):
+    login.enter(login.enrolled)
+    user = ("runuser", "-u", login.other, "--")
+
+    def reads(*words: object) -> bool:
+        done = subprocess.run([*user, *map(str, words)], capture_output=True, check=False)
+        return done.returncode == 0
+
+    assert reads("ls", login.home.parent), "the test must be about the gallery's own permissions"
+    assert not reads("ls", login.home)
+    private = [login.home / "gallery.db", login.home / "attempts.db"]
+    for file in private:
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert not reads("cat", file)
+    # Even if the directory were open, the files would not be.
+    login.home.chmod(0o755)
+    assert reads("ls", login.home)
+    for file in private:
+        assert not reads("cat", file)
+        assert not reads("dd", f"of={file}", "if=/dev/null", "conv=notrunc")
