@@ -17,6 +17,9 @@ from typing import NoReturn
 
 COULD_NOT = 2
 TIMEOUT_SECONDS = 10.0
+ANSWER_SECONDS = 2.0
+"""Of the time, what is left for the answer after the camera has been looked into."""
+
 MAX_PHOTO_BYTES = 64 << 20
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -135,6 +138,7 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
         _capture(options["capture"], limit)
         words.append("-")
     else:
+        os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{max(1.0, limit - ANSWER_SECONDS):g}"
         words += [*filter(None, [options["camera"]]), "--camera"]
     return [*words, f"--as={user}"]
 

@@ -335,6 +335,8 @@ def _gallery_problems(home: Path | None, *, system: bool) -> Iterator[str]:
         yield error.message
         return
     yield from status.problems
+    if system and status.protection is not None and status.protection.place == "keyring":
+        yield "the gallery's key is in a keyring, which is locked before login: protect rotate --key file"
     if not status.people:
         yield f"nobody is enrolled in {locations.data}; the name must be that of the login"
 

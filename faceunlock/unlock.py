@@ -391,6 +391,8 @@ class FaceUnlock:
 
         Raises
         ------
+        LockoutError
+            ``locked-out``; the camera is not opened then.
         CameraError
             The camera cannot be used.
         PhotoError
@@ -399,12 +401,17 @@ class FaceUnlock:
         from faceunlock.camera import open_camera
         from faceunlock.capture import one_good
 
-        person = None if name is None else self._gallery.get(name)
-        if person is None and not self.people():
-            raise GalleryError("nobody-enrolled")
-        with open_camera(self.settings.camera if device is None else device) as camera:
-            look = self._look(*self._models.acquisition(person), faces)
-            return one_good(camera.frames(self.settings.camera_seconds), look, clip=clip)
+        device = self.settings.camera if device is None else device
+        with self._attempts.attempt(f"camera {device}") as attempt:
+            person = None if name is None else self._gallery.get(name)
+            people = self.people() if person is None else (person,)
+            if not people:
+                raise GalleryError("nobody-enrolled")
+            # Nobody sits for what would be refused.
+            attempt.admit([somebody.name for somebody in people], named=person is not None)
+            with open_camera(device) as camera:
+                look = self._look(*self._models.acquisition(person), faces)
+                return one_good(camera.frames(self.settings.camera_seconds), look, clip=clip)
 
     def take_several(
         self, name: str, device: str | None = None, *, add: bool = False, replace: bool = False

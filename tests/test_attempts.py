@@ -176,6 +176,17 @@ def test_a_lock_is_told_before_a_photo_is_read_or_a_network_loaded(people, photo
     assert detector.calls == 0
 
 
+def test_whoever_is_locked_out_opens_no_camera(people, photos, clock):
+    fail(people, photos, 5)
+    with pytest.raises(LockoutError):
+        people.take("977", "Ada")
+    clock.seconds += 30
+    assert slug_of(people.take, "977", "Ada") != "locked-out"
+    assert [(entry.person, entry.source) for entry in people.attempts_log()[5:]] == [
+        ("Ada", "camera 977")
+    ] * 2
+
+
 def test_a_failure_meanwhile_is_seen_before_the_answer(people, photos, open_home):
     """The last moment counts, not the first: a lock that came up during the networks' work holds."""
     fail(people, photos, 4)

@@ -58,7 +58,8 @@ def refused(*arguments, **environment):
     ],
 )
 def test_the_question(source, words):
-    argv, _, cwd, _ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
+    argv, environment, cwd, _ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
+    assert environment.get("FACEUNLOCK_CAMERA_SECONDS") == ("8" if "camera" in source else None)
     assert argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--as=ada"] and cwd == "/"
 
 
@@ -73,7 +74,7 @@ def test_nothing_of_the_environment_is_taken():
         XDG_DATA_HOME="/tmp/evil",
         HOME="/tmp/evil",
     )
-    assert set(environment) <= {"PATH", "HOME", "LC_CTYPE"}
+    assert set(environment) <= {"PATH", "HOME", "LC_CTYPE", "FACEUNLOCK_CAMERA_SECONDS"}
     assert environment["HOME"] == "/srv/faces" and environment["PATH"] == pam.PATH
 
 

@@ -165,6 +165,17 @@ def test_what_is_broken_lets_nobody_in_and_nobody_out(login, harm):
     assert login.enter(login.enrolled, PASSWORD)
 
 
+def test_a_camera(login, astronaut, hopper):
+    pytest.importorskip("cv2")
+    from clips import panned, write_clip
+
+    for picture, recognised in ((astronaut, True), (hopper, False)):
+        clip = write_clip(login.home.parent / "clip.avi", panned(picture, 400, 500, 10))
+        login.serve(propose(SERVICE, f"--camera={clip}", home=login.home, timeout=30).line)
+        assert login.enter(login.enrolled) == recognised
+    assert login.outcomes() == ["yes", "no"]
+
+
 def test_time_ends(login):
     slow = login.home / "slow"
     slow.write_text("#!/bin/sh\nexec sleep 600\n")
@@ -211,6 +222,8 @@ def test_the_check_accepts_the_line_and_refuses_what_the_user_could_change(login
 
 def test_another_user_reads_nothing(login):
     login.enter(login.enrolled)
+    assert login.program("protect", "on", "--key", "file").code == 0
+    assert login.enter(login.enrolled), "root reads the key"
     user = ("runuser", "-u", login.other, "--")
 
     def reads(*words: object) -> bool:
@@ -219,13 +232,16 @@ def test_another_user_reads_nothing(login):
 
     assert reads("ls", login.home.parent), "the test must be about the gallery's own permissions"
     assert not reads("ls", login.home)
-    private = [login.home / "gallery.db", login.home / "attempts.db"]
+    keys = list((login.home / "keys").iterdir())
+    private = [login.home / "gallery.db", login.home / "attempts.db", *keys]
+    assert keys
     for file in private:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert not reads("cat", file)
     # Even if the directory were open, the files would not be.
-    login.home.chmod(0o755)
-    assert reads("ls", login.home)
+    for directory in (login.home, login.home / "keys"):
+        directory.chmod(0o755)
+        assert reads("ls", directory)
     for file in private:
         assert not reads("cat", file)
         assert not reads("dd", f"of={file}", "if=/dev/null", "conv=notrunc")
