@@ -6,7 +6,7 @@ import pytest
 from fakes import FakeDetector, FakeEmbedder, embedding, paint, save, save_person, stream
 from PIL import Image
 
-from faceunlock.acquisition import AHEAD, BATCH, FIRST_LOOK, Acquisition
+from faceunlock.acquisition import AHEAD, BATCH, FIRST_LOOK, GROUP_LOOK, Acquisition
 from faceunlock.errors import SLUGS, PhotoError
 from faceunlock.faces import Face, measure_quality
 from faceunlock.photos import load_photo
@@ -232,3 +232,37 @@ def test_what_nobody_asks_for_any_more_is_not_read(tmp_path):
     next(outcomes)
     outcomes.close()
     assert detector.calls <= 2 * BATCH + 2 * AHEAD
+
+
+def test_every_face_of_a_photo_from_left_to_right(acquisition, tmp_path):
+    photo = save(tmp_path / "a.png", paint(5, faces=3, second_side=50))
+    grey = save(tmp_path / "grey.png", np.full((80, 80, 3), 128, np.uint8))
+    far = save(tmp_path / "far.png", paint(8, side=39))
+    gone = tmp_path / "gone.png"
+    outcomes = list(acquisition.faces([photo, grey, gone, far]))
+    assert [getattr(outcome, "path", None) for outcome in outcomes] == [photo, grey, None, far]
+    assert [found.face.box[0] for found in outcomes[0].faces] == [20, 120, 220]
+    for number, found in enumerate(outcomes[0].faces):
+        assert np.array_equal(found.embedding, embedding(5 + number, 0)) and found.reason is None
+    assert outcomes[1].faces == () and outcomes[2].reason == "photo-not-found"
+    (small,) = outcomes[3].faces
+    assert (small.embedding, small.reason) == (None, "face-too-small")
+
+
+def test_small_faces_are_cut_from_a_closer_view_and_told_in_pixels_of_the_photo(tmp_path):
+    detector, embedder = SpyDetector((6000, 4000), (400, 200, 480, 290)), SpyEmbedder()
+    path = large_jpeg(tmp_path / "a.jpg", 6000, 4000)
+    (outcome,) = Acquisition(detector, embedder).faces([path])
+    view, face = embedder.cropped
+    assert GROUP_LOOK <= max(detector.views[0]) < max(view) == 6000
+    assert face.box == pytest.approx((400, 200, 480, 290))
+    assert outcome.faces[0].face.box == pytest.approx((400, 200, 480, 290))
+
+
+def test_crops_need_no_embedding(tmp_path):
+    embedder = FakeEmbedder()
+    paths = [*save_person(tmp_path, 1, 2), tmp_path / "gone.png"]
+    first, second, gone = Acquisition(FakeDetector(), embedder).crops(paths)
+    assert embedder.batches == [] and gone.reason == "photo-not-found"
+    assert (first.photo, second.photo) == (str(paths[0]), str(paths[1]))
+    assert not np.array_equal(first.pixels, second.pixels)

@@ -53,6 +53,16 @@ def expected_lines():
         yield f"FNMR {percent(shipped['fnmr'])}"
     yield f"{lfw['failures_to_acquire']['errors']} failures to acquire in {lfw['photos']:,} photos"
     yield f"`verify` would refuse {lfw['refused_by_verify']:,} of them"
+    groups = result("groups-dlib")
+    yield (
+        f"{groups['faces_found']} of the {groups['faces_by_eye']} faces that the eye finds on "
+        f"{len(groups['photos'])} photos"
+    )
+    yield (
+        f"Of {groups['shown']} enrolled people on them, {groups['named']} named "
+        f"and {groups['misnamed']} misnamed"
+    )
+    yield f"{groups['faces_found'] - groups['compared']} small faces were found, but not compared"
     bad = result("bad-photos")
     yield f"{bad['files']} damaged, odd and hostile files: {bad['tracebacks']} tracebacks"
     kills = result("killed-enrolments")
@@ -83,6 +93,11 @@ def test_the_limitations_quote_the_phone_photos():
     assert f"reached {phone['highest_impostor']:.3f} at a threshold of {phone['threshold']:.3f}" in " ".join(
         LIMITATIONS.split()
     )
+
+
+def test_the_limitations_quote_the_pairs():
+    fnmr = result("lfw-pairs-dlib")["shipped"]["fnmr"]["value"]
+    assert f"{100 * fnmr:.0f} % of LFW's pairs of the same person stay below" in " ".join(LIMITATIONS.split())
 
 
 def test_the_shipped_threshold_is_the_one_measured():

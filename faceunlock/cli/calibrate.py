@@ -88,10 +88,10 @@ def calibrate(
         ),
     ] = None,
 ) -> None:
-    """Find the threshold for a false match rate from test photos.
+    """Find the threshold for a false match rate.
 
-    The threshold is saved only if the one-sided 95 % upper bound of its false match rate is at most
-    the target; otherwise the command says what is missing and exits 2.
+    Measured on test photos of known people, and saved only if the one-sided 95 % upper bound of its
+    false match rate is at most the target; otherwise the command says what is missing and exits 2.
     """
     from faceunlock.cli import documents, words
 

@@ -47,9 +47,10 @@ def compare(
         typer.Option("--faces", help="dominant refuses a photo of several people; largest does not."),
     ] = FacesChoice.dominant,
 ) -> None:
-    """Answer whether two photos show the same person; nobody needs to be enrolled.
+    """Answer whether two photos show one person.
 
-    Exits 0 if they do (with a folder: if any of its photos does), 1 if not, 2 if it cannot be decided.
+    Nobody needs to be enrolled. Exits 0 if they do (with a folder: if any of its photos does), 1 if
+    not, 2 if it cannot be decided.
     """
     from faceunlock.cli import compare_text
     from faceunlock.samples import NoneUsableError

@@ -34,9 +34,9 @@ def crop(
         typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),
     ] = FacesChoice.dominant,
 ) -> None:
-    """Cut the face out of every photo as the network sees it, one folder per person, with a contact sheet.
+    """Cut faces out as the network sees them.
 
-    Photos without a clear face are left out and named.
+    One folder per person, and a contact sheet. Photos without a clear face are left out and named.
     """
     from faceunlock.cli import crop_text
     from faceunlock.samples import NoneUsableError

@@ -40,10 +40,11 @@ def identify(
         typer.Option("--threshold", min=-1, max=1, help="Threshold for this call only.", show_default=False),
     ] = None,
 ) -> None:
-    """Find every face on photos and name those who are enrolled.
+    """Name everybody enrolled who is on photos.
 
-    Exits 0 if somebody was identified, 1 if nobody, 2 if it cannot be decided. Each person is given to at
-    most one face of a photo. The threshold keeps the target for as many people as are enrolled.
+    Finds every face, small ones too. Exits 0 if somebody was identified, 1 if nobody, 2 if it cannot be
+    decided. Each person is given to at most one face of a photo. The threshold keeps the target for as
+    many people as are enrolled.
     """
     from faceunlock.cli import identify_text
     from faceunlock.samples import NoneUsableError

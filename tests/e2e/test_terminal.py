@@ -248,6 +248,12 @@ def test_completion(faceunlock):
         ["verify", "missing.jpg"],
         ["enroll", "New", "missing"],
         ["verify", "missing.jpg", "--as", "Nobody"],
+        ["compare", "--help"],
+        ["identify", "--help"],
+        ["crop", "--help"],
+        ["compare", "missing.jpg", "missing.jpg"],
+        ["identify", "missing.jpg"],
+        ["crop", "missing", "-o", "faces"],
     ],
 )
 def test_what_needs_no_network_loads_none(enrolled, words):

@@ -1,0 +1,91 @@
+"""``compare``, ``identify`` and ``crop``: the real program on real photos."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def group(pictures, tmp_path):
+    """Eileen and Grace side by side, stored lying on their side as phones do, with a secret in EXIF."""
+    with Image.open(pictures / "unseen.jpg") as left, Image.open(pictures / "stranger.jpg") as right:
+        both = Image.new("RGB", (left.width + right.width, max(left.height, right.height)), "grey")
+        both.paste(left, (0, 0))
+        both.paste(right, (left.width, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 8  # turn it clockwise by 270 degrees to see it upright
+    exif[0x010E] = "secret"
+    path = tmp_path / "in" / "group.jpg"
+    path.parent.mkdir()
+    both.transpose(Image.Transpose.ROTATE_270).save(path, quality=95, exif=exif)
+    return path, both.size
+
+
+def test_two_photos(prepared, pictures, tmp_path):
+    photos, picture = pictures / "photos", tmp_path / "pair.png"
+    same = prepared(
+        "--model", "dlib", "compare", photos / "original.jpg", photos / "darker.jpg", "-o", picture
+    )
+    assert same.code == 0 and same.stdout.startswith("yes: the same person, similarity 0.9")
+    with Image.open(picture) as drawn:
+        left, right = (np.asarray(drawn)[32:432, x : x + 400].astype(float) for x in (32, 456))
+    assert left.std() > 20 and left.mean() > 1.3 * right.mean(), "the second photo is the darker one"
+    other = prepared(
+        "--model", "dlib", "compare", photos / "original.jpg", pictures / "stranger.jpg", "--json"
+    )
+    assert other.code == 1 and other.data["match"] is False
+    assert other.data["threshold_status"] == "shipped" and other.data["fmr"]["trials"] == 29_640_749
+    nobody = prepared(
+        "--model", "dlib", "compare", photos / "original.jpg", pictures / "flower.jpg", "--json"
+    )
+    assert nobody.code == 2 and nobody.error["code"] == "no-face"
+
+
+def test_a_folder(prepared, pictures):
+    result = prepared("--model", "dlib", "compare", pictures / "unseen.jpg", pictures / "few", "--json")
+    assert result.code == 0 and result.data["matches"] == 3
+    similarity = [other["similarity"] for other in result.data["others"]]
+    assert similarity == sorted(similarity, reverse=True)
+
+
+def test_who_is_on_a_photo(enrolled, group, pictures, tmp_path):
+    photo, size = group
+    result = enrolled("identify", photo.parent, pictures / "flower.jpg", "-o", tmp_path / "out", "--json")
+    assert result.code == 0 and result.data["names"] == ["Eileen"]
+    faces, nothing = (entry["faces"] for entry in result.data["photos"])
+    assert [face["name"] for face in faces] == ["Eileen", None] and nothing == []
+    assert faces[0]["box"][0] < size[0] / 2 < faces[1]["box"][0]
+    with Image.open(tmp_path / "out" / "group.jpg") as copy:
+        assert copy.size == size and copy.format == "JPEG" and not copy.getexif()
+        yellow = (np.abs(np.asarray(copy).astype(int) - (255, 194, 10)) < 12).all(axis=2)
+    assert yellow.sum() > 500 and b"secret" not in (tmp_path / "out" / "group.jpg").read_bytes()
+    assert np.argwhere(yellow)[:, 1].mean() < size[0] / 2
+
+
+def test_nobody_is_on_a_photo(enrolled, pictures):
+    result = enrolled("identify", pictures / "stranger.jpg", pictures / "flower.jpg")
+    assert result.code == 1 and "0 of 1 face in 2 photos identified: nobody\n" in result.stdout
+
+
+def test_faces_as_the_network_sees_them(prepared, pictures, tmp_path):
+    out = tmp_path / "faces"
+    result = prepared("--model", "dlib", "crop", pictures, "-o", out, "--json")
+    assert result.code == 0 and result.data["people"] == 3
+    assert [photo["reason"] for photo in result.data["left_out"]] == ["no-face"]
+    for crop in result.data["crops"]:
+        with Image.open(crop["file"]) as face:
+            assert face.size == (150, 150)
+    with Image.open(out / "contact-sheet.png") as sheet:
+        assert sheet.width == 1070
+    again = prepared("--model", "dlib", "crop", pictures, "-o", out)
+    assert again.code == 2 and "[file-exists]" in again.stderr
+
+
+def test_group_photos_of_the_collection(enrolled, collection):
+    groups = collection / "groups"
+    result = enrolled("identify", groups / "multiface.jpg", groups / "dogs.jpg", "--json")
+    assert result.code == 1 and result.data["names"] == []
+    friends, dogs = (photo["faces"] for photo in result.data["photos"])
+    assert len(friends) == 6 and dogs == []
