@@ -318,19 +318,23 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
     elif not program.exists():
         yield f"{program} does not exist"
     if "home" in options or os.geteuid() != 0:
-        yield from _gallery_problems(Path(options["home"]) if "home" in options else None, system=system)
+        yield from _gallery_problems(options, system=system)
 
 
-def _gallery_problems(home: Path | None, *, system: bool) -> Iterator[str]:
-    """Yield what keeps a gallery from answering; without a home, the present user's."""
+def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]:
+    """Yield what keeps a gallery, or the camera, from answering; without a home, the present user's."""
+    from faceunlock.camera import open_camera
     from faceunlock.settings import load_settings, locate
     from faceunlock.unlock import FaceUnlock
 
     try:
-        locations = locate(home)
-        # Without the environment, as it will be.
-        with FaceUnlock(locations=locations, settings=load_settings(locations.config, {})) as unlock:
+        locations = locate(options.get("home"))
+        settings = load_settings(locations.config, {})  # without the environment, as it will be
+        with FaceUnlock(locations=locations, settings=settings) as unlock:
             status = unlock.status()
+        if "camera" in options:
+            with open_camera(options["camera"] or settings.camera):
+                pass
     except FaceUnlockError as error:
         yield error.message
         return

@@ -17,7 +17,7 @@ def trusting(monkeypatch):
     monkeypatch.setattr(pam_service, "distrust", lambda path: None)
     monkeypatch.setattr(pam_service, "distrust_all", lambda path: None)
     monkeypatch.setattr(pam_service, "distrust_entries", lambda path: None)
-    monkeypatch.setattr(pam_service, "_gallery_problems", lambda home, system: ())
+    monkeypatch.setattr(pam_service, "_gallery_problems", lambda options, system: ())
 
 
 @pytest.fixture

@@ -234,7 +234,11 @@ def _drawn(part: Table) -> str:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    laid_out = RichTable(*part.columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    laid_out = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    *others, last = part.columns
+    for column in others:
+        laid_out.add_column(column, no_wrap=True)
+    laid_out.add_column(last, overflow="fold")  # where there is no room, it continues below
     for row in part.rows:
         laid_out.add_row(*map(Text, row))
     # Only drawn here: writing, and what can go wrong with it, is for `Console.write`.
