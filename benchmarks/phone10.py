@@ -84,6 +84,7 @@ def enrol(unlock: FaceUnlock, name: str, folder: Path) -> dict:
 def verify(unlock: FaceUnlock, probe: Path, name: str | None) -> dict:
     """Verify one photo; a photo that cannot be decided has no match and no similarity."""
     owner = probe.parent.name
+    unlock.unlock_attempts()  # each probe stands for somebody's first attempt
     try:
         decision = unlock.verify(probe, name).decision
     except FaceUnlockError as error:
