@@ -19,7 +19,8 @@ Contestants: the program as installed; the same with PyTorch instead of ONNX Run
 README of facenet-pytorch leads to (opponents/straightforward.py); the command ``face_recognition`` with dlib,
 in a virtual environment of its own. InceptionResnetV1 has random weights here and there: the time does not
 depend on them. Who is enrolled is not on the photo, so the threshold is -1: the answer is "yes" and costs
-the same. ``face_recognition`` keeps no templates and looks at a photo of the known person too: one of 250 x 250 pixels, the best case for it.
+the same. ``face_recognition`` keeps no templates and looks at a photo of the known person too: one of
+250 x 250 pixels, the best case for it.
 
 Every process is run once for warming up, then all of a section in turn; times are medians.
 """
