@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -170,14 +171,20 @@ def _plan(
     """Return where the copy of each photo goes: as it lies below its source."""
     if destination is None:
         return {}
-    folders = [source for source in sources if source.is_dir()]
+    folders = [_absolute(source) for source in sources if source.is_dir()]
 
     def relative(photo: Path) -> Path:
-        above = next((folder for folder in folders if photo.is_relative_to(folder)), photo.parent)
-        return copy_name(photo.relative_to(above))
+        whole = _absolute(photo)
+        above = next((folder for folder in folders if whole.is_relative_to(folder)), whole.parent)
+        return copy_name(whole.relative_to(above))
 
     files = plan_folder(destination, map(relative, photos), overwrite=overwrite, never=photos)
     return dict(zip(photos, files, strict=True))
+
+
+def _absolute(path: Path) -> Path:
+    """Return a path without "..", which would lead out of a destination; links stay what they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def _draw(path: Path, photo: IdentifiedPhoto, copy: Path, max_pixels: int, *, overwrite: bool) -> None:

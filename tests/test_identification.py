@@ -149,6 +149,17 @@ def test_copies_lie_as_their_photos_do(known, tmp_path):
     assert not any("annotated" in photo.photo for photo in again.photos)
 
 
+def test_copies_stay_in_their_folder_whatever_leads_to_the_photos(known, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    save_person(here, 1, 1, first=60)
+    above = save(tmp_path / "above.png", paint(2, 60))
+    save_person(tmp_path / "beside", 2, 1, first=61)
+    monkeypatch.chdir(here)
+    found = known.identify([".", "../above.png", "../beside"], destination="out")
+    assert sorted(path.name for path in (here / "out").iterdir()) == ["60.png", "61.png", "above.png"]
+    assert len(found.photos) == 3 and above.exists()
+
+
 def test_a_photo_is_never_overwritten_by_its_copy(known, tmp_path):
     photo = save(tmp_path / "a.png", paint(1))
     before = photo.read_bytes()

@@ -240,7 +240,8 @@ def _drawn(part: Table) -> str:
         laid_out.add_column(column, no_wrap=True)
     laid_out.add_column(last, overflow="fold")  # where there is no room, it continues below
     for row in part.rows:
-        laid_out.add_row(*map(Text, row))
+        # Folded, not cut: of a path, the end matters most.
+        laid_out.add_row(*(Text(cell, overflow="fold") for cell in row))
     # Only drawn here: writing, and what can go wrong with it, is for `Console.write`.
     paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, errors="backslashreplace")
     RichConsole(file=paper, highlight=False).print(laid_out)
