@@ -149,18 +149,18 @@ def _home(options: dict[str, str], user: str) -> str:
 
     os.environ["PATH"] = PATH
     number = os.geteuid()
-    if "home" in options:
-        os.environ["HOME"] = options["home"]
-        return options["home"]
-    if number == 0:
-        raise CannotAskError("root needs the system gallery: --home=DIRECTORY")
     try:
         account = pwd.getpwuid(number)
     except KeyError as error:
         raise CannotAskError(f"there is no user with the number {number}") from error
+    # A resident process answers only whoever has the same directories.
+    os.environ["HOME"] = account.pw_dir
+    if "home" in options:
+        return options["home"]
+    if number == 0:
+        raise CannotAskError("root needs the system gallery: --home=DIRECTORY")
     if account.pw_name != user:
         raise CannotAskError(f"{account.pw_name} cannot answer for {user}")
-    os.environ["HOME"] = account.pw_dir
     runtime = f"/run/user/{number}"
     if os.path.isdir(runtime):  # noqa: PTH112 - pathlib is slow to import
         os.environ["XDG_RUNTIME_DIR"] = runtime

@@ -252,7 +252,7 @@ class FaceUnlock:
         faces : {"dominant", "largest", "central"}
             Which face the photo is about.
         source : str, optional
-            Where the photo comes from, for the log; its path, ``stdin`` or ``stream`` when omitted.
+            Where the photo comes from, for the log; its name, ``stdin`` or ``stream`` when omitted.
 
         Raises
         ------
@@ -647,7 +647,8 @@ def _source(photo: PhotoPath | BinaryIO | PhotoFile) -> str:
         return photo.name
     if isinstance(photo, str | os.PathLike):
         return str(Path(photo).absolute())
-    return "stdin" if getattr(photo, "name", None) == "<stdin>" else "stream"
+    name = getattr(photo, "name", None)
+    return "stdin" if name == "<stdin>" else name if isinstance(name, str) else "stream"
 
 
 def _acquire(

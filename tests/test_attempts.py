@@ -253,6 +253,39 @@ def test_processes_cannot_race_past_the_limit(tmp_path):
     assert sum(answers) == 5
 
 
+ENDLESS = RACE.replace("range(5)", "range(10**9)").replace(
+    "Limits(5, 3600.0, 50)", "Limits(10**9, 1.0, 10**9)"
+)
+
+
+def test_what_was_answered_was_counted_whenever_the_process_is_killed(tmp_path):
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o700)
+    script = ENDLESS.replace("answers += 1", "answers += 1; print('told', flush=True)")
+    told = 0
+    for number in range(8):
+        asker = subprocess.Popen(
+            [sys.executable, "-c", script, str(directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        asker.stdin.write("go\n")
+        asker.stdin.flush()
+        for _ in range(number + 1):
+            assert asker.stdout.readline() == "told\n"
+        asker.kill()
+        told += number + 1 + asker.stdout.read().count("told")
+        asker.wait()
+        asker.stdin.close()
+        asker.stdout.close()
+    attempts = Attempts(directory, Limits(1, 1e6, 10**9))
+    counted = attempts.locks(["Ada"])["Ada"].failures
+    assert told <= counted <= told + 8, "each kill may lose one answer, and no count"
+    attempts.close()
+
+
 def test_the_file_is_private(people, photos, home):
     fail(people, photos, 1)
     assert stat.S_IMODE((home / "attempts.db").stat().st_mode) == 0o600
