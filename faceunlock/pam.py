@@ -18,7 +18,7 @@ from typing import NoReturn
 COULD_NOT = 2
 TIMEOUT_SECONDS = 10.0
 ANSWER_SECONDS = 2.0
-"""Of the time, what is left for the answer after the camera has been looked into."""
+"""Of the time, what is left for the answer once a photo has been taken."""
 
 MAX_PHOTO_BYTES = 64 << 20
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
@@ -135,7 +135,7 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     if "photo" in options:
         words.append(options["photo"])
     elif "capture" in options:
-        _capture(options["capture"], limit)
+        _capture(options["capture"], max(0.5, limit - ANSWER_SECONDS))
         words.append("-")
     else:
         os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{max(1.0, limit - ANSWER_SECONDS):g}"

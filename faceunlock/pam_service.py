@@ -15,16 +15,20 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from faceunlock import pam
 from faceunlock.errors import FaceUnlockError, PamError
-from faceunlock.trusted_paths import distrust, distrust_all, distrust_entries
+from faceunlock.trusted_paths import distrust, distrust_all
 
 DIRECTORY = Path("/etc/pam.d")
 SYSTEM_HOME = Path("/var/lib/faceunlock")
 MODULE = "pam_exec.so"
 HELPER = "faceunlock.pam"
+MODULE_OPTIONS = frozenset(
+    ("debug", "expose_authtok", "log", "quiet", "quiet_log", "seteuid", "stdout", "type")
+)
 INTERPRETER_WORDS = ("-I", "-m", HELPER)
 
 SCREEN_LOCKERS = frozenset(
@@ -212,8 +216,11 @@ def propose(
     line = " ".join(
         ["auth sufficient", MODULE, *words, *map(_quoted, [str(program), *INTERPRETER_WORDS, *options])]
     )
-    problems = tuple(_installation_problems(program)) if system else ()
-    return Proposal(service, DIRECTORY / service, system, home, program, line, problems)
+    problems = list(_installation_problems(program)) if system else []
+    if system and home is not None and home.exists():
+        problem = distrust_all(home)
+        problems += [f"the gallery must be root's: {problem}"] if problem is not None else []
+    return Proposal(service, DIRECTORY / service, system, home, program, line, tuple(problems))
 
 
 def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
@@ -356,14 +363,14 @@ def _installation_problems(program: Path) -> Iterator[str]:
         return
     paths = sysconfig.get_paths()
     places = {Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    for place in sorted(place for place in places if place.exists()):
-        problem = distrust_entries(place)
-        if problem is not None:
-            yield f"Python's modules must be root's: {problem}"
-            return
-    problem = distrust_all(Path(pam.__file__).parent)
-    if problem is not None:
-        yield f"the program must be root's: {problem}"
+    places.add(Path(pam.__file__).parent)
+    if sys.flags.isolated:  # otherwise also what this process alone was told
+        places.update(map(Path, sys.path))
+    configuration = Path(sys.prefix) / "pyvenv.cfg"
+    problems = [distrust(configuration) if configuration.exists() else None]
+    problems += [distrust_all(place) for place in sorted(places) if place.exists()]
+    for problem in filter(None, problems):
+        yield f"Python and its modules must be root's: {problem}"
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -372,13 +379,8 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _module_options(line: Line) -> tuple[str, ...]:
-    """Return the words that are for pam_exec itself."""
-    options: list[str] = []
-    for word in line.words:
-        if word.startswith("/") or word.startswith("-") or "faceunlock" in word or "python" in word:
-            break
-        options.append(word)
-    return tuple(options)
+    """Return the words that are for pam_exec itself; what follows is the command."""
+    return tuple(takewhile(lambda word: word.partition("=")[0] in MODULE_OPTIONS, line.words))
 
 
 def _lines(file: Path, depth: int = 0) -> Iterator[Line]:
@@ -398,9 +400,8 @@ def _lines(file: Path, depth: int = 0) -> Iterator[Line]:
         if found is None:
             continue
         if found["control"] in ("include", "substack"):
-            kinds = {found["type"]}
             inside = _lines(_beside(file, found["module"]), depth + 1)
-            yield from (line for line in inside if line.kind in kinds)
+            yield from (line for line in inside if line.kind == found["type"].lower())
             continue
         yield Line(
             file,

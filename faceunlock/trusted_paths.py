@@ -60,21 +60,6 @@ def distrust_all(directory: Path) -> str | None:
     return None
 
 
-def distrust_entries(directory: Path) -> str | None:
-    """Return why a directory, or one of its entries, cannot be trusted, or None; enters none of them."""
-    problem = distrust(directory)
-    if problem is not None:
-        return problem
-    try:
-        for place in directory.iterdir():
-            problem = _problem(place, place.lstat(), last=True)
-            if problem is not None:
-                return problem
-    except OSError as error:
-        return f"{directory} cannot be looked at: {error.strerror}"
-    return None
-
-
 def _way(path: Path) -> Iterator[Path]:
     """Yield every place that the system visits on the way to a path, links followed."""
     todo = list(path.parts[1:])

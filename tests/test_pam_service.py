@@ -16,7 +16,6 @@ def trusting(monkeypatch):
     """Ownership and galleries are for other tests."""
     monkeypatch.setattr(pam_service, "distrust", lambda path: None)
     monkeypatch.setattr(pam_service, "distrust_all", lambda path: None)
-    monkeypatch.setattr(pam_service, "distrust_entries", lambda path: None)
     monkeypatch.setattr(pam_service, "_gallery_problems", lambda options, system: ())
 
 
@@ -102,6 +101,7 @@ def test_everything_less_is_refused(problems, lines, words):
         [f"-{GOOD}", UNIX],
         [GOOD.replace(" -I", " \\\n   -I"), UNIX, "session required pam_unix.so"],
         [f"{GOOD}   # by hand", UNIX],
+        [GOOD.replace("quiet", "log=/var/log/faceunlock quiet_log"), UNIX],
         ["auth required pam_faillock.so preauth", GOOD, UNIX],
     ],
 )
@@ -114,6 +114,7 @@ def test_included_files_are_read(problems, tmp_path):
     assert problems(GOOD, "@include common-auth") == ""
     assert problems(GOOD, "auth include common-auth") == ""
     assert "no line comes after" in problems(GOOD, "account include common-auth")
+    assert problems(GOOD, "AUTH include common-auth") == ""
     (tmp_path / "common-face").write_text(GOOD.replace("sufficient", "required"))
     assert "common-face:1: the control" in problems("auth substack common-face", UNIX)
     (tmp_path / "loop").write_text("@include loop")
@@ -133,7 +134,22 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
-def test_what_others_can_change_is_refused(tmp_path):
+def test_an_installation_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    program = tmp_path / "python"
+    program.symlink_to(sys.executable)
+    os.chown(program, 65534, 0, follow_symlinks=False)
+    offer = propose("sudo")
+    monkeypatch.setattr(sys, "executable", str(program))
+    (problem,) = propose("sudo").problems
+    assert "the program must be root's" in problem and "uid 65534" in problem
+    file = tmp_path / "sudo"
+    file.write_text(offer.line.replace(str(offer.program), str(program)) + f"\n{UNIX}\n")
+    assert any("the program must be root's" in problem for problem in check("sudo", file).problems)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_what_others_can_change_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(pam_service, "_installation_problems", lambda program: ())
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     (tmp_path / "capture").write_text("x")

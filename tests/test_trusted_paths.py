@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from faceunlock.trusted_paths import distrust, distrust_all, distrust_entries
+from faceunlock.trusted_paths import distrust, distrust_all
 
 pytestmark = pytest.mark.skipif(
     os.name != "posix" or os.geteuid() != 0, reason="only root can make files of others"
@@ -23,7 +23,7 @@ def place(tmp_path):
 
 def test_what_is_roots_is_trusted(place):
     assert distrust(place / "b" / "file") is None
-    assert distrust_all(place) is None and distrust_entries(place) is None
+    assert distrust_all(place) is None
 
 
 @pytest.mark.parametrize("part", ["", "b", "b/file"])
@@ -67,9 +67,10 @@ def test_a_loop_ends(place):
 def test_everything_below_counts(place):
     (place / "b" / "file").chmod(0o666)
     assert "file" in distrust_all(place)
-    assert distrust_entries(place) is None
-    (place / "b").chmod(0o777)
-    assert distrust_entries(place) is not None
+    (place / "b" / "file").chmod(0o644)
+    assert distrust_all(place) is None
+    os.chown(place / "b", NOBODY, 0)
+    assert "b belongs" in distrust_all(place)
 
 
 def test_what_is_not_there_or_not_absolute(tmp_path):

@@ -19,7 +19,7 @@ Service = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer()
-    app.add_typer(group, name="pam", help="Let a face answer for a login, and check that this is safe.")
+    app.add_typer(group, name="pam", help="Let a face answer for a login, and check that.")
     default_command(group)(list_services)
     command(group, "print")(print_line)
     command(group, "check")(check)
