@@ -15,16 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from faceunlock.errors import CameraError
 from faceunlock.faces import RGBImage
 from faceunlock.photos import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES, PhotoFile
-
-if TYPE_CHECKING:
-    import cv2
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ogv", ".webm"})
 """Suffixes, in lower case, by which a video is recognised in a folder."""
@@ -107,7 +104,7 @@ class Camera:
         Whether it is a device; a video file has a time of its own and an end.
     """
 
-    def __init__(self, capture: cv2.VideoCapture, name: str, *, live: bool) -> None:
+    def __init__(self, capture: Any, name: str, *, live: bool) -> None:
         self._capture, self.name, self.live = capture, name, live
 
     def __enter__(self) -> Self:
@@ -131,8 +128,7 @@ class Camera:
             ``camera-busy`` if the device gives no picture at all, ``camera-failed`` if it stops giving
             them, ``unreadable-video`` if a file has none.
         """
-        import cv2
-
+        cv2 = opencv()
         rate = 0.0 if self.live else float(self._capture.get(cv2.CAP_PROP_FPS))
         rate = rate if 0 < rate < 1000 else FALLBACK_RATE
         start = time.monotonic()
@@ -148,7 +144,7 @@ class Camera:
                 return
             if now > seconds:
                 return
-            image: Any = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB)
+            image = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB)
             yield Frame(self.name, now, np.ascontiguousarray(image, dtype=np.uint8))
             index += 1
 
@@ -192,7 +188,7 @@ def open_camera(device: str) -> Camera:
         raise CameraError(
             "usage", f"{device} is a photo, not a camera", hint="Leave --camera out to verify a photo."
         )
-    cv2 = _opencv()
+    cv2 = opencv()
     # The absolute path: nothing in it can be taken for an address or a pattern of file names.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
@@ -205,7 +201,7 @@ def _open_numbered(number: int) -> Camera:
     name = f"camera {number}"
     if sys.platform == "linux":
         return _open_device(Path(f"/dev/video{number}"), name)
-    cv2 = _opencv()
+    cv2 = opencv()
     return _opened(cv2.VideoCapture(number), name)
 
 
@@ -218,11 +214,11 @@ def _open_device(path: Path, name: str) -> Camera:
         chosen = slug.get(error.errno or 0, "no-camera")
         hint = _present() if chosen == "no-camera" else None
         raise CameraError(chosen, f"{name} ({path}): {error.strerror}", hint=hint) from error
-    cv2 = _opencv()
+    cv2 = opencv()
     return _opened(cv2.VideoCapture(str(path), cv2.CAP_V4L2), name)
 
 
-def _opened(capture: cv2.VideoCapture, name: str) -> Camera:
+def _opened(capture: Any, name: str) -> Camera:
     if not capture.isOpened():
         capture.release()
         raise CameraError("no-camera", f"{name} is no camera that can be opened", hint=_present())
@@ -236,7 +232,8 @@ def _present() -> str:
     return "Connect a camera, or name a video file: faceunlock verify --camera clip.mp4"
 
 
-def _opencv() -> Any:
+def opencv() -> Any:
+    """Import OpenCV; ``camera-support-missing`` without it."""
     # It writes to stderr by itself otherwise, and a play list could make it fetch from the network.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

@@ -210,6 +210,16 @@ SLUGS: dict[str, Slug] = {
     "unreadable-video": Slug(
         "The file is not a video that can be read.", "Play it; convert it to MP4.", True
     ),
+    # presentation attacks
+    "not-live": Slug(
+        "A check that was measured on presentation attacks takes this for one, or could not be made.",
+        "Move your head a little, in even light; measure again if it refuses you often.",
+        True,
+    ),
+    "pad-not-measured": Slug(
+        "No check for presentation attacks has been measured on attack data, or none stopped enough.",
+        "Run: faceunlock pad-test --live FOLDER --attack FOLDER",
+    ),
     # everything else
     "bad-setting": Slug(
         "A setting is unknown or out of its range.",

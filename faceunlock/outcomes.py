@@ -42,6 +42,23 @@ class EnrolmentOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedCheck:
+    """A check for presentation attacks that a probe passed.
+
+    Attributes
+    ----------
+    check : str
+        Key of `faceunlock.liveness.checks.CHECKS`.
+    score, threshold : float
+        The score is at least the threshold.
+    """
+
+    check: str
+    score: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """A decision and what is behind it.
 
@@ -61,6 +78,8 @@ class Verification:
         People whose templates were made by something else.
     locked_out : tuple of str
         People who were not compared because of failed attempts.
+    liveness : tuple of PassedCheck, or None
+        The checks for presentation attacks that were passed; None where none was asked for.
     """
 
     decision: Decision
@@ -70,6 +89,7 @@ class Verification:
     quality: Quality
     not_compared: tuple[str, ...] = ()
     locked_out: tuple[str, ...] = ()
+    liveness: tuple[PassedCheck, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

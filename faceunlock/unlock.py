@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from faceunlock.faces import SubjectRule
     from faceunlock.identification import Identification
     from faceunlock.judgement import CalibrationReport
+    from faceunlock.liveness.gate import LivenessGate
+    from faceunlock.liveness.presentations import PadReport
     from faceunlock.pairs import PairComparison
     from faceunlock.photos import PhotoFile
     from faceunlock.protection import ProtectionState
@@ -232,18 +234,19 @@ class FaceUnlock:
 
     def verify(
         self,
-        photo: PhotoPath | BinaryIO | PhotoFile,
+        photo: PhotoPath | BinaryIO | PhotoFile | Capture,
         name: str | None = None,
         *,
         threshold: float | None = None,
         faces: SubjectRule = "dominant",
         source: str | None = None,
+        require_live: bool = False,
     ) -> Verification:
         """Answer whether a photo shows an enrolled person; counts and logs the attempt.
 
         Parameters
         ----------
-        photo : path, binary file, or the photo that `take` took
+        photo : path, binary file, or what `take` took
         name : str, optional
             The claimed person; without it the answer is for the best of everybody enrolled, at the
             threshold that keeps the target for that many.
@@ -253,22 +256,28 @@ class FaceUnlock:
             Which face the photo is about.
         source : str, optional
             Where the photo comes from, for the log; its name, ``stdin`` or ``stream`` when omitted.
+        require_live : bool
+            Refuse what the measured checks take for an attack; see `faceunlock.liveness`.
 
         Raises
         ------
         LockoutError
             ``locked-out`` after too many failures in a row; see `faceunlock.attempts`.
         PhotoError
-            The photo cannot be read or has no clear subject.
+            The photo cannot be read or has no clear subject, or is ``not-live``.
         GalleryError
-            ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``, and everything that keeps the
-            gallery from being trusted.
+            ``pad-not-measured``, ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``, and everything
+            that keeps the gallery from being trusted.
         """
+        from faceunlock.capture import Capture
         from faceunlock.matching import decide
         from faceunlock.photos import load_photo
 
         if threshold is not None and not -1.0 <= threshold <= 1.0:
             raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
+        clip = photo.clip if isinstance(photo, Capture) else ()
+        photo = photo.photo if isinstance(photo, Capture) else photo
+        gate = self._gate(camera=bool(clip)) if require_live else None
         with self._attempts.attempt(source or _source(photo)) as attempt:
             people = [self._gallery.get(name)] if name is not None else list(self._gallery.people())
             if not people:
@@ -285,6 +294,7 @@ class FaceUnlock:
             if not comparable:
                 raise mismatch(people[0], identity.model)
             sample = acquisition.sample(probe, faces)
+            passed = None if gate is None else gate.admit(acquisition, probe, clip, faces)
             calibration = self._models.calibration(identity)
 
             def answer(admitted: Collection[str]) -> Verification:
@@ -299,6 +309,7 @@ class FaceUnlock:
                     quality=sample.quality,
                     not_compared=tuple(person.name for person in people if person not in comparable),
                     locked_out=tuple(p.name for p in comparable if p.name not in admitted),
+                    liveness=passed,
                 )
 
             return attempt.settle([person.name for person in comparable], answer)
@@ -374,7 +385,7 @@ class FaceUnlock:
         name: str | None = None,
         *,
         faces: SubjectRule = "dominant",
-        clip: bool = False,
+        require_live: bool = False,
     ) -> Capture:
         """Take a photo of a good face, to verify it; see `faceunlock.camera` and `faceunlock.capture`.
 
@@ -386,8 +397,8 @@ class FaceUnlock:
             The claimed person, who must be enrolled: otherwise the camera is not even opened.
         faces : {"dominant", "largest", "central"}
             Which face a frame is about.
-        clip : bool
-            Take the frames of the next seconds, too.
+        require_live : bool
+            Take the frames of the next seconds, too, for the checks of `verify`.
 
         Raises
         ------
@@ -402,6 +413,8 @@ class FaceUnlock:
         from faceunlock.capture import one_good
 
         device = self.settings.camera if device is None else device
+        if require_live:
+            self._gate(camera=True)
         with self._attempts.attempt(f"camera {device}") as attempt:
             person = None if name is None else self._gallery.get(name)
             people = self.people() if person is None else (person,)
@@ -411,7 +424,7 @@ class FaceUnlock:
             attempt.admit([somebody.name for somebody in people], named=person is not None)
             with open_camera(device) as camera:
                 look = self._look(*self._models.acquisition(person), faces)
-                return one_good(camera.frames(self.settings.camera_seconds), look, clip=clip)
+                return one_good(camera.frames(self.settings.camera_seconds), look, clip=require_live)
 
     def take_several(
         self, name: str, device: str | None = None, *, add: bool = False, replace: bool = False
@@ -462,6 +475,48 @@ class FaceUnlock:
             overwrite=overwrite,
             track=track or _untracked,
         )
+
+    # presentation attacks
+
+    def measure_pad(
+        self,
+        live: PhotoPath,
+        attack: PhotoPath,
+        *,
+        target_bpcer: float = 0.1,
+        seed: int = 0,
+        dry_run: bool = False,
+        track: Track | None = None,
+    ) -> PadReport:
+        """Measure the checks for presentation attacks; see `faceunlock.liveness.presentations`.
+
+        `target_bpcer` in (0, 1) is shared by the checks; with `dry_run` the thresholds are not used.
+        """
+        from faceunlock.liveness.presentations import PadReport, measure_folders
+        from faceunlock.liveness.record import save
+
+        if not 0.0 < target_bpcer < 1.0:
+            raise SettingsError("usage", f"a target is a number between 0 and 1, not {target_bpcer}")
+        acquisition, identity = self._models.acquisition()
+        measurement, left_out = measure_folders(
+            acquisition,
+            lambda: self._look(acquisition, identity, "dominant"),
+            Path(live),
+            Path(attack),
+            target_bpcer=target_bpcer,
+            seed=seed,
+            seconds=self.settings.camera_seconds,
+            max_pixels=self.settings.max_pixels,
+            track=track or _untracked,
+        )
+        if not dry_run:
+            save(self.locations.data, measurement)
+        return PadReport(measurement, left_out, saved=not dry_run)
+
+    def _gate(self, *, camera: bool) -> LivenessGate:
+        from faceunlock.liveness.gate import open_gate
+
+        return open_gate(self.locations.data, camera=camera)
 
     # calibration
 

@@ -36,6 +36,7 @@ MODULES = {
     "identify": "identify",
     "crop": "crop",
     "calibrate": "calibrate",
+    "pad-test": "pad_test",
     "people": "people",
     "models": "models",
     "status": "status",

@@ -61,6 +61,7 @@ def verification(answer: Verification) -> Document:
         "quality": asdict(answer.quality),
         "not_compared": list(answer.not_compared),
         "locked_out": list(answer.locked_out),
+        "liveness": None if answer.liveness is None else [asdict(check) for check in answer.liveness],
         "model": identity(answer.identity),
     }
 

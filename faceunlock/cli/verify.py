@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -13,6 +13,7 @@ from faceunlock.cli.options import Session, command
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
+    from faceunlock.capture import Capture
     from faceunlock.outcomes import Verification
 
 
@@ -61,6 +62,12 @@ def verify(
         FacesChoice,
         typer.Option("--faces", help="dominant refuses a photo of several people; largest does not."),
     ] = FacesChoice.dominant,
+    require_live: Annotated[
+        bool,
+        typer.Option(
+            "--require-live", help="Refuse what the checks measured by pad-test take for an attack."
+        ),
+    ] = False,
 ) -> None:
     """Answer whether a photo shows an enrolled person.
 
@@ -70,12 +77,14 @@ def verify(
     if photo is None and not camera:
         raise SettingsError("usage", "Missing argument 'PHOTO', or --camera instead of it")
     with session.unlock() as unlock:
+        source: Path | BinaryIO | Capture
         if camera:
-            probe = unlock.take(photo, name, faces=faces.value).photo
-            verification = unlock.verify(probe, name, threshold=threshold, faces=faces.value)
+            source = unlock.take(photo, name, faces=faces.value, require_live=require_live)
         else:
             source = sys.stdin.buffer if photo == "-" else Path(str(photo))
-            verification = unlock.verify(source, name, threshold=threshold, faces=faces.value)
+        verification = unlock.verify(
+            source, name, threshold=threshold, faces=faces.value, require_live=require_live
+        )
     if not answer(session, verification):
         raise typer.Exit(1)
 
@@ -88,4 +97,8 @@ def answer(session: Session, verification: Verification) -> bool:
     settings = session.settings
     for note in words.verification_notes(verification, settings.min_sharpness, settings.min_brightness):
         session.console.note(note)
+    if verification.liveness is not None:
+        from faceunlock.cli import pad_test_text
+
+        session.console.note(pad_test_text.passed(verification.liveness))
     return verification.decision.match

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from fakes import GREY, paint, save
 
 from faceunlock import cli
 from faceunlock.cli.transfer import PASSPHRASE_VARIABLE
@@ -244,6 +245,20 @@ def test_json_of_calibrate(faceunlock, test_folder):
     held(data["fmr"], "Part: rate")
     for kind in ("lowest_genuine", "highest_impostor"):
         held(data[kind][0], "Part: pair")
+
+
+def test_json_of_pad_test(faceunlock, tmp_path):
+    for number in range(8):
+        save(tmp_path / "live" / f"{number}" / "a.png", paint(number, side=80))
+        save(tmp_path / "attack" / "print" / f"a{number}" / "a.png", paint(number, side=80, blurred=True))
+    save(tmp_path / "attack" / "print" / "grey.png", GREY)
+    words = ("pad-test", "--live", tmp_path / "live", "--attack", tmp_path / "attack")
+    data = held(faceunlock.data(*words), "faceunlock pad-test")
+    check = held(data["checks"][0], "Part: presentation attack check")
+    held(check["bpcer"], "Part: rate")
+    held(check["apcer"]["print"], "Part: rate")
+    held(data["left_out"][0], "Part: photo left out")
+    assert data["saved"] is True and set(data["together"]) == {"bpcer", "apcer"}
 
 
 def test_json_of_demo(faceunlock):

@@ -1,0 +1,87 @@
+"""What ``verify --require-live`` asks: only checks that were measured, at the measured thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from pathlib import Path
+
+from faceunlock.acquisition import Acquisition
+from faceunlock.errors import GalleryError, PhotoError
+from faceunlock.faces import RGBImage, SubjectRule
+from faceunlock.liveness.checks import CHECKS, scores
+from faceunlock.liveness.measuring import MeasuredCheck
+from faceunlock.liveness.record import load
+from faceunlock.outcomes import PassedCheck
+from faceunlock.photos import PhotoFile
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessGate:
+    """The checks that a presentation must pass.
+
+    Attributes
+    ----------
+    checks : tuple of MeasuredCheck
+        At least one.
+    """
+
+    checks: tuple[MeasuredCheck, ...]
+
+    @property
+    def of_clip(self) -> bool:
+        """Whether frames of a camera are needed."""
+        return any(CHECKS[one.check].of_clip for one in self.checks)
+
+    def admit(
+        self, acquisition: Acquisition, photo: PhotoFile, clip: Sequence[RGBImage], rule: SubjectRule
+    ) -> tuple[PassedCheck, ...]:
+        """Return what was checked, if everything was passed.
+
+        Raises
+        ------
+        PhotoError
+            ``not-live`` if one was not, or could not be made.
+        """
+        whole, face = acquisition.subject(photo, rule)
+        found = scores(whole.image, face, clip)
+        for one in self.checks:
+            score = found.get(one.check, nan)
+            if not one.passes(score):
+                reason = (
+                    "could not be made"
+                    if isnan(score)
+                    else f"{score:.4g}, at least {one.threshold:.4g} needed"
+                )
+                raise PhotoError("not-live", f"{photo.name}: check {one.check}: {reason}")
+        return tuple(PassedCheck(one.check, found[one.check], one.threshold) for one in self.checks)
+
+
+def open_gate(directory: Path, *, camera: bool) -> LivenessGate:
+    """Return the gate for photos or for a camera.
+
+    Raises
+    ------
+    GalleryError
+        ``pad-not-measured`` if no check that applies was measured and stopped enough; a check that has
+        changed since does not count. Also as `faceunlock.liveness.record.load`.
+    """
+    measurement = load(directory)
+    if measurement is None:
+        raise GalleryError("pad-not-measured", "no check has been measured on attacks")
+    useful = [
+        one
+        for one in measurement.checks
+        if one.useful and one.check in CHECKS and one.version == CHECKS[one.check].version
+    ]
+    usable = tuple(one for one in useful if camera or not CHECKS[one.check].of_clip)
+    if not usable and useful:
+        raise GalleryError(
+            "pad-not-measured",
+            "only checks of moving pictures stopped enough attacks when they were measured",
+            hint="Use a camera: faceunlock verify --camera --require-live",
+        )
+    if not usable:
+        raise GalleryError("pad-not-measured", "no check stopped enough attacks when they were measured")
+    return LivenessGate(usable)

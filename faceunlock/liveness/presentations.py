@@ -1,0 +1,198 @@
+"""Folders of live and attack presentations: photos and videos to scores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from faceunlock.acquisition import Acquisition
+from faceunlock.camera import VIDEO_SUFFIXES, open_camera
+from faceunlock.capture import Look, one_good
+from faceunlock.collection import Track
+from faceunlock.errors import CalibrationError, CameraError, PhotoError
+from faceunlock.liveness.checks import scores
+from faceunlock.liveness.measuring import PadMeasurement, Presentation, measure
+from faceunlock.photos import PHOTO_SUFFIXES, load_photo
+from faceunlock.samples import LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file with a presentation.
+
+    Attributes
+    ----------
+    path : Path
+    person : str
+        The sub-folder it lies in, or the file's name without its suffix.
+    species : str or None
+        Of the attack; None for a live person.
+    """
+
+    path: Path
+    person: str
+    species: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PadReport:
+    """A measurement and what could not take part in it.
+
+    Attributes
+    ----------
+    measurement : PadMeasurement
+    left_out : tuple of LeftOut
+        Presentations without a usable face.
+    saved : bool
+        Whether ``verify --require-live`` uses it from now on.
+    """
+
+    measurement: PadMeasurement
+    left_out: tuple[LeftOut, ...]
+    saved: bool
+
+
+def find_sources(live: Path, attack: Path) -> tuple[Source, ...]:
+    """List photos and videos of live people and of attacks.
+
+    Parameters
+    ----------
+    live : Path
+        ``PERSON/...``, or files that each show another person.
+    attack : Path
+        ``SPECIES/PERSON/...`` or ``SPECIES/...``.
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` or ``unreadable-photo`` for a folder.
+    CalibrationError
+        ``bad-folder`` for an attack that lies in no species' folder, or for a folder with nothing in it.
+    """
+    sources = [Source(live / file, _person(file.parts), None) for file in _files(live)]
+    for file in _files(attack):
+        if len(file.parts) == 1:
+            raise CalibrationError(
+                "bad-folder",
+                f"{attack / file}: an attack belongs into the sub-folder of its species",
+                hint="Use one sub-folder per kind of attack, such as print, phone or tablet.",
+            )
+        sources.append(Source(attack / file, _person(file.parts[1:]), file.parts[0]))
+    for folder, what in ((live, "live presentations"), (attack, "attacks")):
+        if not any(folder in source.path.parents for source in sources):
+            raise CalibrationError(
+                "bad-folder", f"{folder}: holds no {what}", hint="Put photos or videos into it."
+            )
+    return tuple(sources)
+
+
+def measure_folders(
+    acquisition: Acquisition,
+    examine: Callable[[], Look],
+    live: Path,
+    attack: Path,
+    *,
+    target_bpcer: float,
+    seed: int,
+    seconds: float,
+    max_pixels: int,
+    track: Track,
+) -> tuple[PadMeasurement, tuple[LeftOut, ...]]:
+    """Score every presentation and measure the checks.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Finds the faces.
+    examine : callable
+        Makes what looks for the first good frame of a video.
+    live, attack : Path
+        As for `find_sources`.
+    target_bpcer, seed
+        As for `faceunlock.liveness.measuring.measure`.
+    seconds : float
+        How long to look for a good face in a video.
+    max_pixels : int
+        Larger photos are left out.
+    track : callable
+        Shows progress.
+
+    Raises
+    ------
+    CameraError
+        ``camera-support-missing`` if there are videos and no OpenCV.
+    CalibrationError
+        ``bad-folder`` or ``insufficient-data``.
+    """
+    sources = find_sources(live, attack)
+    presentations: list[Presentation] = []
+    left_out: list[LeftOut] = []
+    silent = {True: 0, False: 0}
+
+    def outcomes() -> Iterator[Presentation | LeftOut]:
+        for source in sources:
+            yield _present(source, acquisition, examine, seconds, max_pixels)
+
+    for source, outcome in zip(sources, track(outcomes(), len(sources), "presentations"), strict=True):
+        if isinstance(outcome, LeftOut):
+            left_out.append(outcome)
+            silent[source.species is None] += 1
+        else:
+            presentations.append(outcome)
+    measurement = measure(
+        presentations,
+        target_bpcer=target_bpcer,
+        seed=seed,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        data=f"live {live}, attacks {attack}",
+        no_response_live=silent[True],
+        no_response_attacks=silent[False],
+    )
+    return measurement, tuple(left_out)
+
+
+def _present(
+    source: Source, acquisition: Acquisition, examine: Callable[[], Look], seconds: float, max_pixels: int
+) -> Presentation | LeftOut:
+    name = str(source.path).encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        if source.path.suffix.lower() in VIDEO_SUFFIXES:
+            with open_camera(str(source.path)) as camera:
+                capture = one_good(camera.frames(seconds), examine(), clip=True)
+            photo, clip = capture.photo, capture.clip
+        else:
+            photo, clip = load_photo(source.path, name=name, max_pixels=max_pixels), ()
+        whole, face = acquisition.subject(photo)
+    except (PhotoError, CameraError) as error:
+        if error.slug == "camera-support-missing":
+            raise
+        return LeftOut(name, error.slug, error.message.removeprefix(f"{name}: "))
+    return Presentation(source.person, source.species, scores(whole.image, face, clip))
+
+
+def _person(parts: tuple[str, ...]) -> str:
+    return parts[0] if len(parts) > 1 else Path(parts[0]).stem
+
+
+def _files(folder: Path) -> list[Path]:
+    """List photos and videos below a folder, relative to it and in order; hidden ones are passed over."""
+
+    def refuse(error: OSError) -> None:
+        slug = (
+            "photo-not-found"
+            if isinstance(error, FileNotFoundError | NotADirectoryError)
+            else "unreadable-photo"
+        )
+        raise PhotoError(slug, f"{error.filename}: {error.strerror}") from error
+
+    found = []
+    for directory, below, names in os.walk(folder, onerror=refuse):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(directory, name)
+            if not name.startswith(".") and path.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
+                found.append(path.relative_to(folder))
+    return found

@@ -1,0 +1,113 @@
+"""The measurement of a gallery's machine, kept in a private file beside the gallery."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from faceunlock.errors import GalleryError
+from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
+from faceunlock.private_files import (
+    atomic_write,
+    check_private_directory,
+    check_private_file,
+    ensure_private_directory,
+)
+from faceunlock.rates import Rate
+
+FILE_NAME = "pad.json"
+SCHEMA = 1
+
+
+def save(directory: Path, measurement: PadMeasurement) -> None:
+    """Keep a measurement; it takes the place of an earlier one.
+
+    Raises
+    ------
+    GalleryError
+        ``gallery-unwritable`` or ``insecure-permissions``.
+    """
+    ensure_private_directory(directory)
+    content = json.dumps({"schema": SCHEMA, **to_dict(measurement)}, indent=1, allow_nan=False)
+    try:
+        atomic_write(directory / FILE_NAME, content.encode("ascii"))
+    except OSError as error:
+        raise GalleryError("gallery-unwritable", f"{directory / FILE_NAME}: {error.strerror}") from error
+
+
+def load(directory: Path) -> PadMeasurement | None:
+    """Return the measurement that is kept, or None.
+
+    Raises
+    ------
+    GalleryError
+        ``insecure-permissions`` if others could have changed it; ``gallery-damaged`` if it is none.
+    """
+    path = directory / FILE_NAME
+    if not check_private_directory(directory) or not check_private_file(path):
+        return None
+    try:
+        data = json.loads(path.read_bytes())
+        if data.pop("schema") != SCHEMA:
+            raise ValueError("of another version")
+        return from_dict(data)
+    except OSError as error:
+        raise GalleryError("gallery-unwritable", f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise GalleryError(
+            "gallery-damaged",
+            f"{path} is not a measurement of checks: {error}",
+            hint="Measure again: faceunlock pad-test --live FOLDER --attack FOLDER",
+        ) from error
+
+
+def to_dict(measurement: PadMeasurement) -> dict[str, Any]:
+    """Return a measurement as plain JSON values."""
+    plain = asdict(measurement)
+    plain["checks"] = [
+        {"check": one.check, "version": one.version, "threshold": one.threshold, **_rates(one.rates)}
+        for one in measurement.checks
+    ]
+    plain["together"] = None if measurement.together is None else _rates(measurement.together)
+    return plain
+
+
+def from_dict(data: Mapping[str, Any]) -> PadMeasurement:
+    """Read what `to_dict` wrote.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, AttributeError
+        If it is anything else.
+    """
+    checks = tuple(
+        MeasuredCheck(one["check"], one["version"], _finite(one["threshold"]), _read_rates(one))
+        for one in data["checks"]
+    )
+    together = None if data["together"] is None else _read_rates(data["together"])
+    measurement = PadMeasurement(**{**data, "checks": checks, "together": together})
+    if to_dict(measurement) != dict(data):
+        raise ValueError("other entries than its own")
+    return measurement
+
+
+def _rates(rates: CheckRates) -> dict[str, Any]:
+    return {
+        "bpcer": rates.bpcer.to_dict(),
+        "apcer": {species: rate.to_dict() for species, rate in rates.apcer.items()},
+    }
+
+
+def _read_rates(data: Mapping[str, Any]) -> CheckRates:
+    apcer = {str(species): Rate.from_dict(rate) for species, rate in data["apcer"].items()}
+    return CheckRates(Rate.from_dict(data["bpcer"]), apcer)
+
+
+def _finite(value: object) -> float:
+    if not isinstance(value, float) or not math.isfinite(value):
+        raise ValueError(f"no threshold: {value!r}")
+    return value
