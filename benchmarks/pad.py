@@ -8,7 +8,7 @@ sampled by another sensor, with another gamma, noise and JPEG. A print is the ph
 of less contrast, blurred and sampled likewise. Real attacks are better and worse than that in ways that no
 simulation shows; see docs/limitations.md. The check of clips is not measured here: there are no films.
 
-Live are the photos of ten phone users (uncropped) and one photo each of 120 people of LFW.
+Live are the photos of ten phone users (uncropped) and one photo each of 50 people of LFW.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from faceunlock.settings import locate
 from faceunlock.unlock import FaceUnlock
 
 SEED = 20261123
-PHOTOS_PER_PERSON = 6
-LFW_PEOPLE = 120
-FACE_ON_DISPLAY = (220, 420)
+PHOTOS_PER_PERSON = 3
+LFW_PEOPLE = 50
+FACE_ON_DISPLAY = (150, 300)
 """Width of the face in pixels of the display, or in dots of the print."""
 
 FACE_IN_PHOTO = (180, 500)
@@ -42,7 +42,7 @@ FACE_IN_PHOTO = (180, 500)
 def screen(image: Image.Image, face: float, generator: np.random.Generator) -> Image.Image:
     """Photograph a display that shows the image."""
     shown = _resized(image, generator.uniform(*FACE_ON_DISPLAY) / face)
-    pixels = np.asarray(shown, dtype=np.float64) ** 2.2
+    pixels = np.asarray(shown, dtype=np.float32) ** 2.2
     stripes = np.repeat(np.repeat(pixels, 3, axis=0), 3, axis=1)
     for channel in range(3):
         mask = np.full(3, 0.08)
@@ -59,15 +59,15 @@ def printed(image: Image.Image, face: float, generator: np.random.Generator) -> 
     """Photograph a print of the image: amplitude-modulated dots, three to a pixel's side, in 45 degrees."""
     shown = _resized(image, generator.uniform(*FACE_ON_DISPLAY) / face)
     large = np.asarray(
-        shown.resize((shown.width * 3, shown.height * 3), Image.Resampling.BICUBIC), dtype=np.float64
+        shown.resize((shown.width * 3, shown.height * 3), Image.Resampling.BICUBIC), dtype=np.float32
     )
-    rows, columns = np.mgrid[: large.shape[0], : large.shape[1]]
+    rows, columns = np.ogrid[: large.shape[0], : large.shape[1]]
     pitch = generator.uniform(2.5, 4.0)
     ink = np.empty_like(large)
     for channel, angle in enumerate(np.radians((15.0, 75.0, 45.0))):
         along = (columns * np.cos(angle) + rows * np.sin(angle)) * 2 * np.pi / pitch
         across = (rows * np.cos(angle) - columns * np.sin(angle)) * 2 * np.pi / pitch
-        dots = (np.cos(along) + np.cos(across)) / 4 + 0.5
+        dots = (np.cos(along.astype(np.float32)) + np.cos(across.astype(np.float32))) / 4 + 0.5
         ink[:, :, channel] = 255 / (1 + np.exp(-12 * (large[:, :, channel] / 255 - dots)))
     paper = 35 + ink * (215 - 35) / 255
     return _second_photo(
@@ -100,11 +100,11 @@ def _second_photo(
     sampled = seen.resize(
         (round(seen.width * factor), round(seen.height * factor)), Image.Resampling.BILINEAR
     )
-    pixels = np.asarray(sampled, dtype=np.float64)
+    pixels = np.asarray(sampled, dtype=np.float32)
     # Cameras expose for the picture: as bright as what is shown, with another gamma.
     pixels *= np.clip(np.asarray(shown).mean() / max(pixels.mean(), 1.0), 0.5, 4.0)
     pixels = 255 * np.clip(pixels / 255, 0, 1) ** generator.uniform(0.85, 1.15)
-    pixels += generator.normal(0, generator.uniform(1, 4), pixels.shape)
+    pixels += generator.uniform(1, 4) * generator.standard_normal(pixels.shape, dtype=np.float32)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
@@ -137,7 +137,7 @@ def build(folder: Path, photos: dict[str, list[Path]], detector, generator: np.r
                 face = choose_subject(detector.detect(pixels), pixels.shape, "central")
             except PhotoError:
                 continue
-            (x, y), half = face.centre, 1.5 * face.size
+            (x, y), half = face.centre, 1.1 * face.size
             cut = image.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
             for species, render in SPECIES.items():
                 target = folder / "attack" / species / person / f"{number}.jpg"

@@ -71,3 +71,10 @@ def test_usage(faceunlock: Program, words, sentence):
 def test_a_photo_is_no_camera(enrolled: Program, pictures):
     done = enrolled("verify", "--camera", pictures / "unseen.jpg")
     assert done.code == 2 and "is a photo, not a camera" in done.stderr
+
+
+def test_liveness_is_refused_until_it_was_measured(enrolled: Program, clips, pictures):
+    for words in ((pictures / "unseen.jpg",), ("--camera", clips / "eileen.avi"), ("--camera", "977")):
+        done = enrolled("verify", "--require-live", *words, "--json")
+        assert done.code == 2 and done.error["code"] == "pad-not-measured"
+        assert "pad-test" in done.error["hint"]
