@@ -8,7 +8,7 @@ sampled by another sensor, with another gamma, noise and JPEG. A print is the ph
 of less contrast, blurred and sampled likewise. Real attacks are better and worse than that in ways that no
 simulation shows; see docs/limitations.md. The check of clips is not measured here: there are no films.
 
-Live are the photos of ten phone users (uncropped) and one photo each of 50 people of LFW.
+Live are the photos of ten phone users (uncropped) and one photo each of 100 people of LFW.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from faceunlock.unlock import FaceUnlock
 
 SEED = 20261123
 PHOTOS_PER_PERSON = 3
-LFW_PEOPLE = 50
+LFW_PEOPLE = 100
 FACE_ON_DISPLAY = (150, 300)
 """Width of the face in pixels of the display, or in dots of the print."""
 

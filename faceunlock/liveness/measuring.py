@@ -88,8 +88,13 @@ class MeasuredCheck:
 
     @property
     def useful(self) -> bool:
-        """Whether it stops enough of at least one species to be used."""
-        return any(rate.trials and rate.upper <= MAX_APCER for rate in self.rates.apcer.values())
+        """Whether it stops enough of at least one species to be used, and tells them from live people.
+
+        What refuses everybody stops every attack: the bound of the APCER and the BPCER must add up to less
+        than 1, which is what a check reaches that decides by chance.
+        """
+        limit = min(MAX_APCER, 1.0 - self.rates.bpcer.value) if self.rates.bpcer.trials else 0.0
+        return any(rate.trials and rate.upper <= limit for rate in self.rates.apcer.values())
 
     def passes(self, score: float) -> bool:
         """Whether a score is that of a live presentation; NaN is not."""

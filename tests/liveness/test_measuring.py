@@ -65,6 +65,13 @@ def test_attacks_like_live_people_pass_and_the_check_is_not_used():
     assert not check.useful and check.rates.worst > 0.5 and measurement.together is None
 
 
+def test_what_refuses_nearly_everybody_is_not_used():
+    (check,) = judged(made(gap=50.0)).checks
+    assert check.useful
+    everybody = replace(check.rates, bpcer=judged(made(gap=-50.0)).checks[0].rates.apcer["print"])
+    assert everybody.bpcer.value == 1.0 and not replace(check, rates=everybody).useful
+
+
 def test_few_people_are_too_few_to_use_a_check():
     (check,) = judged(made(attacks=4)).checks
     assert check.rates.apcer["print"].errors == 0 and not check.useful
