@@ -53,6 +53,8 @@ EVERYBODY = ""
 
 MAX_SOURCE_LENGTH = 1000
 YES, NO = "yes", "no"
+COUNTED = frozenset(("not-live",))
+"""Errors that are failures, too: whoever tries out prints must not be free to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ class Attempts:
 
     @contextlib.contextmanager
     def attempt(self, source: str) -> Iterator[Attempt]:
-        """Give the attempt of a ``with`` block; an error of ours that ends the block is logged, not counted.
+        """Give the attempt of a ``with`` block; an error of ours that ends the block is logged.
+
+        It is not counted, unless it is one of `COUNTED`.
 
         Parameters
         ----------
@@ -150,7 +154,11 @@ class Attempts:
         except FaceUnlockError as error:
             # Where there is no gallery, nothing is created. And the error is more important than its entry.
             if (self._file.directory / GALLERY_NAME).exists():
-                with contextlib.suppress(GalleryError), self._file.transaction() as connection:
+                counted = error.slug in COUNTED
+                bearing = contextlib.nullcontext() if counted else contextlib.suppress(GalleryError)
+                with bearing, self._file.transaction() as connection:
+                    if counted:
+                        self._fail(connection, attempt.counts_for)
                     self._log(connection, attempt, error.slug)
             raise
 
@@ -171,15 +179,12 @@ class Attempts:
         with self._file.transaction() as connection:
             answer = decide(attempt.admit(names, named=attempt.named))
             decision = answer.decision
-            counted = {name_key(decision.name)} if attempt.named else {EVERYBODY}
             if decision.match:
-                for key in counted | {name_key(decision.name)}:
+                for key in {attempt.counts_for, name_key(decision.name)}:
                     self._begin_again(connection, key)
-            else:
-                for key in counted:
-                    self._fail(connection, key)
-            if decision.match:
                 attempt.person = decision.name
+            else:
+                self._fail(connection, attempt.counts_for)
             self._log(
                 connection,
                 attempt,
@@ -362,6 +367,11 @@ class Attempt:
         self.source = os.fsencode(source).decode("utf-8", "backslashreplace")[:MAX_SOURCE_LENGTH]
         self.named = False
         self.person: str | None = None
+
+    @property
+    def counts_for(self) -> str:
+        """Key of the count that a failure adds to."""
+        return name_key(self.person) if self.named and self.person is not None else EVERYBODY
 
     def admit(self, names: Sequence[str], *, named: bool) -> tuple[str, ...]:
         """Return those of some people whom a photo may be compared with now.

@@ -15,7 +15,7 @@ import pytest
 from fakes import GREY, FakeDetector, paint, save, slug_of, stream
 
 from faceunlock.attempts import Attempts
-from faceunlock.errors import GalleryError, LockoutError
+from faceunlock.errors import GalleryError, LockoutError, PhotoError
 from faceunlock.lockout import Limits, Moment
 
 
@@ -169,6 +169,17 @@ def test_what_could_not_be_decided_does_not_count(people, photos, tmp_path, open
     assert outcomes[-2:] == ["model-mismatch", "yes"]
 
 
+def test_an_attack_that_was_noticed_counts(people, photos, home):
+    attempts = people._attempts
+    for named in (True, True, False, False, False):
+        with pytest.raises(PhotoError), attempts.attempt("camera") as attempt:
+            attempt.admit(["Ada"], named=named)
+            raise PhotoError("not-live")
+    refused(people, photos["Ada"], "Ada")
+    assert people.verify(photos["Bob"], "Bob").decision.match
+    assert [entry.person for entry in people.attempts_log()[:5]] == ["Ada", "Ada", None, None, None]
+
+
 def test_a_lock_is_told_before_a_photo_is_read_or_a_network_loaded(people, photos, open_home):
     fail(people, photos, 5)
     detector = FakeDetector()
@@ -226,7 +237,7 @@ answers = 0
 for _ in range(5):
     try:
         with attempts.attempt("test") as attempt:
-            attempt.named = True
+            attempt.admit(["Ada"], named=True)
             attempt.settle(["Ada"], lambda admitted: No())
         answers += 1
     except LockoutError:
