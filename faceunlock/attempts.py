@@ -21,10 +21,11 @@ import math
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceunlock.attempt_log import CREATE as CREATE_LOG
+from faceunlock.attempt_log import AttemptLog, LogEntry
 from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
 from faceunlock.gallery_file import FILE_NAME as GALLERY_NAME
 from faceunlock.gallery_file import PrivateDatabase, Slugs
@@ -42,8 +43,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE failures (key TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL, boot TEXT NOT NULL, "
         "seconds REAL NOT NULL, checksum TEXT NOT NULL)",
-        "CREATE TABLE log (number INTEGER PRIMARY KEY, time TEXT NOT NULL, key TEXT, person TEXT, "
-        "outcome TEXT NOT NULL, similarity REAL, model TEXT, source TEXT NOT NULL)",
+        CREATE_LOG,
     ),
 )
 """Entry i holds the statements that lead from version i to i + 1; entries are only ever appended."""
@@ -55,34 +55,6 @@ MAX_SOURCE_LENGTH = 1000
 YES, NO = "yes", "no"
 COUNTED = frozenset(("not-live",))
 """Errors that are failures, too: whoever tries out prints must not be free to go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One attempt.
-
-    Attributes
-    ----------
-    time : str
-        In UTC, ISO 8601, by the clock of the wall.
-    person : str or None
-        The claimed person; without a claim whoever was recognised.
-    outcome : str
-        ``yes``, ``no``, or the slug of the error that kept it from being decided.
-    similarity : float or None
-        Cosine, in [-1, 1]; None where nothing was decided.
-    model : str or None
-        Id of the model that was used.
-    source : str
-        Path of the photo, ``stdin``, or what else the photo came from.
-    """
-
-    time: str
-    person: str | None
-    outcome: str
-    similarity: float | None
-    model: str | None
-    source: str
 
 
 class AttemptFile(PrivateDatabase):
@@ -129,7 +101,8 @@ class Attempts:
         clock: Callable[[], Moment] = moment,
     ) -> None:
         self._file = AttemptFile(directory, busy_timeout)
-        self._limits, self._log_entries, self._clock = limits, log_entries, clock
+        self._limits, self._clock = limits, clock
+        self.log = AttemptLog(self._file, log_entries)
 
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
@@ -243,6 +216,10 @@ class Attempts:
 
     # people come and go
 
+    def check(self) -> None:
+        """Raise what would keep the file from being changed, before something else is."""
+        self._knows()
+
     def copy(self, old: str, new: str) -> None:
         """Let a person's failures count for another name, too."""
         failures = self._failures(name_key(old))
@@ -258,9 +235,7 @@ class Attempts:
         with self._file.transaction() as connection:
             if name_key(old) != name_key(new):
                 self._begin_again(connection, name_key(old))
-            connection.execute(
-                "UPDATE log SET key = ?, person = ? WHERE key = ?", (name_key(new), new, name_key(old))
-            )
+            self.log.rename(connection, old, new)
 
     def forget(self, name: str) -> None:
         """Delete what is kept of a person, log included; overwritten in the file."""
@@ -284,40 +259,6 @@ class Attempts:
             for table in ("failures", "log")
         )
 
-    # the log
-
-    def entries(self, name: str | None = None) -> tuple[LogEntry, ...]:
-        """Return what happened, the oldest first; with a name only what concerns that person."""
-        columns = "SELECT time, person, outcome, similarity, model, source FROM log"
-        if name is None:
-            rows = self._file.query(f"{columns} ORDER BY number")
-        else:
-            key = name_key(normalise_name(name))
-            rows = self._file.query(f"{columns} WHERE key = ? ORDER BY number", key)
-        return tuple(self._entry(row) for row in rows)
-
-    def clear(self, name: str | None = None) -> int:
-        """Delete the log, or what is in it about one person, and return how many entries that were.
-
-        Counts are not touched.
-        """
-        entries = self.entries(name)
-        if not entries:
-            return 0
-        with self._file.transaction() as connection:
-            if name is None:
-                return connection.execute("DELETE FROM log WHERE TRUE").rowcount
-            key = name_key(normalise_name(name))
-            return connection.execute("DELETE FROM log WHERE key = ?", (key,)).rowcount
-
-    def _entry(self, row: tuple[Any, ...]) -> LogEntry:
-        time, person, outcome, similarity, model, source = row
-        texts = (time, outcome, source, person or "", model or "")
-        number = 0.0 if similarity is None else similarity
-        if not all(isinstance(text, str) for text in texts) or not isinstance(number, float):
-            raise GalleryError("attempts-damaged", f"{self._file.path}: an entry of the log is damaged")
-        return LogEntry(time, person, outcome, similarity, model, source)
-
     def _log(
         self,
         connection: sqlite3.Connection,
@@ -327,17 +268,8 @@ class Attempts:
         similarity: float | None = None,
         model: str | None = None,
     ) -> None:
-        person = attempt.person
-        key = None if person is None else name_key(person)
-        if self._log_entries:
-            connection.execute(
-                "INSERT INTO log (time, key, person, outcome, similarity, model, source) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (now(), key, person, outcome, similarity, model, attempt.source),
-            )
-        connection.execute(
-            "DELETE FROM log WHERE number <= (SELECT max(number) FROM log) - ?", (self._log_entries,)
-        )
+        entry = LogEntry(now(), attempt.person, outcome, similarity, model, attempt.source)
+        self.log.add(connection, entry)
 
     # state
 

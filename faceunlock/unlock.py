@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from faceunlock.attempts import Attempts, LogEntry
+from faceunlock.attempt_log import LogEntry
+from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, ModelError, SettingsError
 from faceunlock.gallery import Gallery
 from faceunlock.lockout import Limits
@@ -317,12 +318,12 @@ class FaceUnlock:
     # attempts
 
     def attempts_log(self, name: str | None = None) -> tuple[LogEntry, ...]:
-        """Return what was asked and answered, oldest first; see `faceunlock.attempts.Attempts.entries`."""
-        return self._attempts.entries(name)
+        """Return what was asked and answered, oldest first; see `faceunlock.attempt_log.AttemptLog`."""
+        return self._attempts.log.entries(name)
 
     def clear_log(self, name: str | None = None) -> int:
-        """Delete the log and return how many entries that were; see `faceunlock.attempts.Attempts.clear`."""
-        return self._attempts.clear(name)
+        """Delete the log and return how many entries that were; see `faceunlock.attempt_log.AttemptLog`."""
+        return self._attempts.log.clear(name)
 
     def unlock_attempts(self, name: str | None = None) -> int:
         """Let a person, or everybody, try again at once; see `faceunlock.attempts.Attempts.release`."""
@@ -610,11 +611,13 @@ class FaceUnlock:
 
     def forget(self, name: str) -> None:
         """Delete what is stored of a person, for good."""
+        self._attempts.check()
         self._gallery.forget(name)
         self._attempts.forget(name)
 
     def forget_all(self) -> int:
         """Delete what is stored of everybody and return how many people that were."""
+        self._attempts.check()
         count = self._gallery.forget_all()
         self._attempts.forget_all()
         return count

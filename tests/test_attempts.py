@@ -331,6 +331,9 @@ def test_a_damaged_file_is_refused_with_the_way_out(people, photos, home, conten
     with pytest.raises(GalleryError) as caught:
         people.verify(photos["Ada"], "Ada")
     assert caught.value.slug == "attempts-damaged" and "attempts.db" in caught.value.hint
+    for change in (lambda: people.forget("Ada"), people.forget_all, lambda: people.rename("Ada", "Eve")):
+        assert slug_of(change) == "attempts-damaged"
+    assert [person.name for person in people.people()] == ["Ada", "Bob"]
     (home / "attempts.db").unlink()
     assert people.verify(photos["Ada"], "Ada").decision.match
 

@@ -1,0 +1,108 @@
+"""The log of attempts: who, when, what came out and where the photo came from; bounded, and never a photo."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from faceunlock.errors import GalleryError
+from faceunlock.gallery_file import PrivateDatabase
+from faceunlock.person import name_key, normalise_name
+
+CREATE = (
+    "CREATE TABLE log (number INTEGER PRIMARY KEY, time TEXT NOT NULL, key TEXT, person TEXT, "
+    "outcome TEXT NOT NULL, similarity REAL, model TEXT, source TEXT NOT NULL)"
+)
+_COLUMNS = "time, person, outcome, similarity, model, source"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One attempt.
+
+    Attributes
+    ----------
+    time : str
+        In UTC, ISO 8601, by the clock of the wall.
+    person : str or None
+        The claimed person; without a claim whoever was recognised.
+    outcome : str
+        ``yes``, ``no``, or the slug of the error that kept it from being decided.
+    similarity : float or None
+        Cosine, in [-1, 1]; None where nothing was decided.
+    model : str or None
+        Id of the model that was used.
+    source : str
+        Path of the photo, ``stdin``, or what else the photo came from.
+    """
+
+    time: str
+    person: str | None
+    outcome: str
+    similarity: float | None
+    model: str | None
+    source: str
+
+
+class AttemptLog:
+    """The entries in the file of the attempts.
+
+    Methods that take a connection belong to a transaction of the caller. All raise `GalleryError` as the
+    file does.
+
+    Parameters
+    ----------
+    file : PrivateDatabase
+        Has the table of `CREATE`.
+    limit : int
+        How many entries are kept; the oldest make room. 0 keeps none.
+    """
+
+    def __init__(self, file: PrivateDatabase, limit: int) -> None:
+        self._file, self._limit = file, limit
+
+    def add(self, connection: sqlite3.Connection, entry: LogEntry) -> None:
+        """Append an entry."""
+        if self._limit:
+            key = None if entry.person is None else name_key(entry.person)
+            connection.execute(
+                f"INSERT INTO log (key, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                (key, *astuple(entry)),
+            )
+        connection.execute(
+            "DELETE FROM log WHERE number <= (SELECT max(number) FROM log) - ?", (self._limit,)
+        )
+
+    def entries(self, name: str | None = None) -> tuple[LogEntry, ...]:
+        """Return what happened, the oldest first; with a name only what concerns that person."""
+        where, values = _about(name)
+        statement = f"SELECT {_COLUMNS} FROM log {where} ORDER BY number"  # noqa: S608
+        return tuple(self._entry(row) for row in self._file.query(statement, *values))
+
+    def clear(self, name: str | None = None) -> int:
+        """Delete the log, or what is in it about one person, and return how many entries that were."""
+        where, values = _about(name)
+        if not self._file.query(f"SELECT 1 FROM log {where} LIMIT 1", *values):  # noqa: S608
+            return 0
+        with self._file.transaction() as connection:
+            return connection.execute(f"DELETE FROM log {where}", values).rowcount  # noqa: S608
+
+    def rename(self, connection: sqlite3.Connection, old: str, new: str) -> None:
+        """Write a person's new name over the old one."""
+        connection.execute(
+            "UPDATE log SET key = ?, person = ? WHERE key = ?", (name_key(new), new, name_key(old))
+        )
+
+    def _entry(self, row: tuple[Any, ...]) -> LogEntry:
+        time, person, outcome, similarity, model, source = row
+        texts = (time, outcome, source, person or "", model or "")
+        number = 0.0 if similarity is None else similarity
+        if not all(isinstance(text, str) for text in texts) or not isinstance(number, float):
+            raise GalleryError("attempts-damaged", f"{self._file.path}: an entry of the log is damaged")
+        return LogEntry(time, person, outcome, similarity, model, source)
+
+
+def _about(name: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the condition that an entry is about a person, with its values."""
+    return ("WHERE TRUE", ()) if name is None else ("WHERE key = ?", (name_key(normalise_name(name)),))
