@@ -90,8 +90,8 @@ def _wider(
     return Rate(errors, trials, people, lower, upper, confidence, method, one_sided)
 
 
-def _draws(people: int, seed: int) -> NDArray[np.uint8]:
-    """How often each person is drawn in each replicate: shape (people, `REPLICATES`)."""
+def people_draws(people: int, seed: int) -> NDArray[np.uint8]:
+    """Return how often each person is drawn in each replicate: shape (people, `REPLICATES`)."""
     generator = np.random.default_rng(seed)
     draws = np.empty((REPLICATES, people), dtype=np.uint8)  # 256 draws of one person do not happen
     for row in draws:
@@ -143,7 +143,7 @@ def rate_over_people(
         _, upper = clopper_pearson_interval(int(np.sum(failed > 0)), len(people), confidence)
         by_people = _Interval(lower, upper, "clopper-pearson-people")
     else:
-        draws = _draws(len(people), seed)
+        draws = people_draws(len(people), seed)
         tail = (1.0 - confidence) / 2.0
         low, high = np.quantile((failed @ draws) / (trials @ draws), (tail, 1.0 - tail))
         by_people = _Interval(float(low), float(high), "bootstrap-people")
@@ -193,7 +193,7 @@ class FalseMatches:
 
     @cached_property
     def _people_draws(self) -> NDArray[np.uint8]:
-        return _draws(self.people, self.seed)
+        return people_draws(self.people, self.seed)
 
     @cached_property
     def _resampled_trials(self) -> NDArray[np.float64]:
@@ -271,6 +271,52 @@ def fmr_at(
     (1, 4, 3, 'clopper-pearson-people')
     """
     return FalseMatches(impostor, confidence=confidence, seed=seed).at(threshold)
+
+
+def fmr_from_counts(
+    errors: ArrayLike, trials: ArrayLike, *, confidence: float = CONFIDENCE, seed: int = 0
+) -> Rate:
+    """Measure the false match rate where only the numbers of comparisons per person are known.
+
+    For comparisons too many to be kept. The bound is that of `fmr_at`, but resamples are weighed to first
+    order: a comparison of two people who are drawn v and w times counts v + w - 1 times instead of v * w (the
+    Hájek projection of a U-statistic; A. van der Vaart, Asymptotic Statistics, 1998, section 12.1), which
+    Clopper-Pearson on comparisons then widens where what is left out matters.
+
+    Parameters
+    ----------
+    errors, trials : array_like of int, shape (people,)
+        False matches, and non-mated comparisons, that each person takes part in on either side; every
+        comparison is counted for two people.
+    confidence : float
+        In (0, 1).
+    seed : int
+        Of the resampling.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> rate = fmr_from_counts([1, 0, 1, 0], [3, 3, 3, 3])
+    >>> rate.errors, rate.trials, rate.people, rate.method
+    (1, 6, 4, 'clopper-pearson-people')
+    """
+    wrong, tried = np.asarray(errors, dtype=np.int64), np.asarray(trials, dtype=np.int64)
+    if wrong.shape != tried.shape:
+        raise ValueError(f"{wrong.shape} errors of {tried.shape} people")
+    wrong, tried = wrong[tried > 0], tried[tried > 0]
+    count, total, people = int(wrong.sum()) // 2, int(tried.sum()) // 2, len(tried)
+    if not count or people < FEWEST_RESAMPLED:
+        upper = clopper_pearson_upper(int(np.count_nonzero(wrong)), people, confidence)
+        by_people = _Interval(0.0, upper, "clopper-pearson-people")
+    else:
+        draws = people_draws(people, seed).astype(np.float64)
+        rates = np.clip((wrong @ draws - count) / np.maximum(tried @ draws - total, 1.0), 0.0, 1.0)
+        by_people = _Interval(0.0, float(np.quantile(rates, confidence)), "bootstrap-people")
+    return _wider(count, total, people, by_people, confidence=confidence, one_sided=True)
 
 
 def equal_error_rate(genuine: ArrayLike, impostor: ArrayLike) -> float:

@@ -221,6 +221,7 @@ SLUGS: dict[str, Slug] = {
         "Run: faceunlock pad-test --live FOLDER --attack FOLDER",
     ),
     # everything else
+    "package-missing": Slug("A package that an option needs is not installed.", "Install it with pip."),
     "bad-setting": Slug(
         "A setting is unknown or out of its range.",
         "Correct or remove it; docs/cli.md lists every setting with its range.",

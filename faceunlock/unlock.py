@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from faceunlock.pairs import PairComparison
     from faceunlock.photos import PhotoFile
     from faceunlock.protection import ProtectionState
+    from faceunlock.reports.projection import Method
+    from faceunlock.reports.reporter import ReportOutcome
     from faceunlock.samples import LeftOut, Sample
     from faceunlock.sealing import Place
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
@@ -588,6 +590,59 @@ class FaceUnlock:
         from faceunlock.calibrator import Calibrator
 
         return Calibrator(self._gallery, self._models, self.locations.cache, self._named, self._given)
+
+    # looking
+
+    def report(
+        self,
+        folder: PhotoPath,
+        page: PhotoPath,
+        *,
+        png: PhotoPath | None = None,
+        show_faces: bool = True,
+        faces: SubjectRule = "dominant",
+        map_method: Method = "pca",
+        threshold: float | None = None,
+        overwrite: bool = False,
+        track: Track | None = None,
+    ) -> ReportOutcome:
+        """Write a page about the photos of a folder; see `faceunlock.reports.reporter.report_folder`.
+
+        Parameters
+        ----------
+        folder : path
+            One sub-folder per person.
+        page : path
+            The HTML file to write.
+        png : path, optional
+            A folder for the figures as PNG files.
+        show_faces : bool
+            Whether small pictures of the faces are on the page.
+        faces : {"dominant", "largest", "central"}
+            Which face a photo is about.
+        map_method : {"pca", "umap"}
+            How the map is made.
+        threshold : float, optional
+            For photos against photos, in [-1, 1], in the place of the model's.
+        overwrite : bool
+            Whether files may be replaced.
+        track : callable, optional
+            Shows progress.
+        """
+        from faceunlock.reports.reporter import report_folder
+
+        return report_folder(
+            self._models,
+            Path(folder),
+            Path(page),
+            pictures=None if png is None else Path(png),
+            faces=show_faces,
+            rule=faces,
+            threshold=threshold,
+            method=map_method,
+            overwrite=overwrite,
+            track=track or _untracked,
+        )
 
     # people
 

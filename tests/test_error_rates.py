@@ -16,6 +16,7 @@ from faceunlock.error_rates import (
     clopper_pearson_upper,
     equal_error_rate,
     fmr_at,
+    fmr_from_counts,
     fnmr_at,
     rate_over_people,
 )
@@ -295,3 +296,30 @@ def test_equal_error_rate_lies_between_the_rates_around_it(genuine, impostor):
     assert max(better) - 1e-12 <= eer <= min(worse) + 1e-12
     # Swapping the roles and the direction of the scores is the same question.
     assert equal_error_rate(-i, -g) == pytest.approx(eer, abs=1e-12)
+
+
+def test_counts_give_the_rate_that_comparisons_give():
+    people = 40
+    generator = np.random.default_rng(0)
+    first, second = np.triu_indices(people, k=1)
+    first, second = first.repeat(4), second.repeat(4)
+    ease = generator.random(people) * 0.2
+    scores = (generator.random(len(first)) < ease[first] * ease[second] * 5).astype(float)
+    kept = fmr_at(ImpostorScores(scores, first, second), 0.5)
+
+    def taken_part(chosen):
+        return sum(np.bincount(side[chosen], minlength=people) for side in (first, second))
+
+    counted = fmr_from_counts(taken_part(scores >= 0.5), taken_part(slice(None)))
+    assert (counted.errors, counted.trials, counted.people) == (kept.errors, kept.trials, kept.people)
+    assert counted.upper == pytest.approx(kept.upper, rel=0.1)
+    assert counted.method == "bootstrap-people" and counted.one_sided
+
+
+def test_counts_of_nobody_and_of_nothing_wrong():
+    assert fmr_from_counts([], []).upper == 1.0
+    none = fmr_from_counts([0] * 30 + [0], [5] * 30 + [0])
+    assert (none.errors, none.trials, none.people) == (0, 75, 30)
+    assert none.method == "clopper-pearson-people" and none.upper == pytest.approx(1 - 0.05 ** (1 / 30))
+    with pytest.raises(ValueError, match="errors"):
+        fmr_from_counts([1], [1, 2])

@@ -37,6 +37,7 @@ MODULES = {
     "crop": "crop",
     "calibrate": "calibrate",
     "pad-test": "pad_test",
+    "report": "report",
     "people": "people",
     "models": "models",
     "status": "status",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.console import Table, printable, table
+from faceunlock.wording import probability as probability  # noqa: PLC0414  (part of what is said here)
+from faceunlock.wording import rate as rate  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,44 +16,10 @@ if TYPE_CHECKING:
     from faceunlock.judgement import CalibrationReport, Pair
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.person import Person
-    from faceunlock.rates import Rate
     from faceunlock.transfer import ExportSummary, ImportSummary
     from faceunlock.weights import WeightsState
 
 RECOMMENDED_PHOTOS = 5
-
-METHODS = {
-    "clopper-pearson": "Clopper-Pearson over comparisons",
-    "bootstrap-people": "bootstrap over people",
-    "clopper-pearson-people": "Clopper-Pearson over people",
-}
-
-
-def probability(value: float) -> str:
-    """Return a rate in percent where that is readable, as a power of ten where it is not.
-
-    Examples
-    --------
-    >>> probability(0.0123), probability(0.00001), probability(0.0)
-    ('1.23 %', '1.0e-05', '0')
-    """
-    if value == 0:
-        return "0"
-    return f"{100 * value:.3g} %" if value >= 0.001 else f"{value:.1e}"
-
-
-def rate(measured: Rate) -> str:
-    """Return a rate with its trials, its people and its bound; never the rate alone."""
-    if not measured.trials:
-        return "cannot tell (no comparisons)"
-    confidence = f"{100 * measured.confidence:.0f} %"
-    bound = (
-        f"at most {probability(measured.upper)} with {confidence} confidence"
-        if measured.one_sided
-        else f"{confidence} interval {probability(measured.lower)} to {probability(measured.upper)}"
-    )
-    counts = f"{measured.errors:,} of {measured.trials:,}, {measured.people:,} people"
-    return f"{probability(measured.value)} ({counts}; {bound}, {METHODS[measured.method]})"
 
 
 def threshold_meaning(calibration: Calibration, point: OperatingPoint | None) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -16,6 +18,12 @@ OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "
 
 SEQUENTIAL = "cividis"
 """Colour map that looks alike with and without colour-blindness (J. Nuñez and others, PLoS ONE 13, 2018)."""
+
+FONT = "DejaVu Sans"
+MORE_LETTERS = (
+    "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei", "Noto Sans Devanagari",
+    "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil", "Arial Unicode MS",
+)  # fmt: skip
 
 PIXELS_PER_INCH = 100
 """CSS pixels of the page per inch of a drawing."""
@@ -109,7 +117,9 @@ def render(
     encoded: dict[str, str] = {}
     png, size = b"", (0.0, 0.0)
     for scheme in (LIGHT, DARK):
-        with rc_context(_style(scheme)):
+        with rc_context(_style(scheme)), warnings.catch_warnings():
+            # A name in a script that no font here has is drawn as boxes; the page has it as text.
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
             drawing = draw(scheme)
             if photographic or scheme is LIGHT:
                 picture = _png(drawing)
@@ -129,6 +139,14 @@ def data_address(kind: str, content: bytes) -> str:
     'data:image/png;base64,YWJj'
     """
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+@cache
+def _fonts() -> list[str]:
+    """Return the font that comes with matplotlib, and those here that have letters it lacks."""
+    from matplotlib.font_manager import fontManager
+
+    return [FONT, *(name for name in MORE_LETTERS if name in fontManager.get_font_names())]
 
 
 def _style(scheme: Scheme) -> Any:
@@ -162,7 +180,7 @@ def _style(scheme: Scheme) -> Any:
         "legend.fontsize": 9,
         "font.size": 10,
         "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
+        "font.sans-serif": _fonts(),
         "lines.linewidth": 1.8,
         "svg.fonttype": "path",
         "svg.hashsalt": "faceunlock",  # the same drawing gives the same bytes

@@ -134,4 +134,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["count"] = lambda number: f"{number:,}"
+    # A percent sign does not begin a line.
+    environment.finalize = lambda value: value.replace(" %", "\u00a0%") if type(value) is str else value
     return environment

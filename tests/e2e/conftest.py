@@ -114,6 +114,12 @@ def first_enrolment(pictures: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return program.home, program("--model", "dlib", "enroll", "Eileen", "few", cwd=pictures)
 
 
+@pytest.fixture(scope="session")
+def shared_program(first_enrolment: tuple[Path, Result]) -> Program:
+    """The program with Eileen enrolled, for commands that change nothing in its home."""
+    return Program(first_enrolment[0])
+
+
 @pytest.fixture
 def prepared(first_enrolment: tuple[Path, Result], tmp_path: Path) -> Program:
     """The program with nobody enrolled, and the networks prepared, which takes a while the first time."""

@@ -1,0 +1,406 @@
+"""The report of a folder: its figures with captions and what they show in words, and the page."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from faceunlock.calibration import Calibration
+from faceunlock.reports import curves, pictures
+from faceunlock.reports.figures import Figure, render
+from faceunlock.reports.page import render_page
+from faceunlock.reports.projection import Projection
+from faceunlock.reports.selection import choose_photos
+from faceunlock.reports.study import Operation, PersonSummary, Study
+from faceunlock.reports.tally import TEMPLATE_PHOTOS, PhotoPair
+from faceunlock.templates import ModelIdentity
+from faceunlock.wording import probability, rate
+
+FIGURES = ("heatmap", "map", "photo-scores", "centroid-scores", "det")
+"""Names of the figures; the files of ``--png`` are called so."""
+
+TABLE_PEOPLE = 100
+"""Rows of the table of people; of more people those are shown who are closest to being confused."""
+
+LEFT_OUT = 100
+"""Photos left out that are named on the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found out about a folder, and how.
+
+    Attributes
+    ----------
+    folder : str
+        The folder, as it was named.
+    data : str
+        Its name alone.
+    created : str
+        Time in ISO 8601.
+    identity : ModelIdentity
+        What made the embeddings.
+    skipped : int
+        Files that are no photos, or belong to nobody.
+    own_threshold : bool
+        Whether the user chose the threshold of pairs.
+    study : Study
+    figures : dict of str to Figure
+        By name; those that the data cannot give are missing.
+    """
+
+    folder: str
+    data: str
+    created: str
+    identity: ModelIdentity
+    skipped: int
+    own_threshold: bool
+    study: Study
+    figures: dict[str, Figure] = field(repr=False)
+
+    @property
+    def people(self) -> int:
+        """Number of people with a usable photo."""
+        return len(self.study.gathered.people)
+
+
+def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict[str, Figure]:
+    """Draw every figure that the data can give."""
+    gathered, photos, templates = study.gathered, study.pairs, study.templates
+    source = (
+        f"Data: {data}, {_number(len(gathered), 'photo')} of {_number(len(gathered.people), 'person')}; "
+        f"model {identity.model}; thresholds {photos.threshold:.4f} (photo against photo) and "
+        f"{templates.threshold:.4f} (photo against centroid); {created[:10]}."
+    )
+    drawn: list[Figure] = []
+    if len(gathered) >= 2:
+        chosen = choose_photos(gathered.person_index)
+        drawn.append(
+            render(
+                lambda scheme: pictures.draw_heatmap(scheme, gathered, chosen),
+                name="heatmap",
+                title="Similarity of photos",
+                caption=_heatmap_caption(study, chosen) + source,
+                alt=_heatmap_alt(study),
+                photographic=True,
+            )
+        )
+    if (where := study.projection) is not None:
+        drawn.append(
+            render(
+                lambda scheme: pictures.draw_map(scheme, gathered, where),
+                name="map",
+                title="Map of the embeddings",
+                caption=_map_caption(study, where) + source,
+                alt=_map_alt(study, where),
+                photographic=True,
+            )
+        )
+    for name, operation, title, compared in (
+        ("photo-scores", photos, "Photo against photo", "Every pair of photos once"),
+        ("centroid-scores", templates, "Photo against centroid", _CENTROIDS),
+    ):
+        if operation.tally.genuine_trials or operation.tally.impostor_trials:
+            drawn.append(
+                render(
+                    lambda scheme, operation=operation: curves.draw_histogram(scheme, operation),  # type: ignore[misc]
+                    name=name,
+                    title=title,
+                    caption=f"{compared}: {_trials(operation)}; each kind adds up to 100 %. {source}",
+                    alt=_scores_alt(title, operation),
+                )
+            )
+    if curves.has_curve(photos) or curves.has_curve(templates):
+        drawn.append(
+            render(
+                lambda scheme: curves.draw_det(scheme, photos, templates),
+                name="det",
+                title="Detection error trade-off",
+                caption=_det_caption(photos, templates) + source,
+                alt=_det_alt(photos, templates),
+            )
+        )
+    return {figure.name: figure for figure in drawn}
+
+
+def compose(report: Report, version: str) -> str:
+    """Return the page of a report."""
+    study, gathered = report.study, report.study.gathered
+    shown = _people_shown(study.people)
+    return render_page(
+        "report.html",
+        report=report,
+        study=study,
+        gathered=gathered,
+        faces=bool(gathered.thumbnails),
+        figures=report.figures,
+        missing=cannot_tell(study),
+        facts=_facts(report),
+        operations=[_operation_facts(report, name) for name in ("photo", "centroid")],
+        lowest=_pairs(report, study.lowest_genuine),
+        highest=_pairs(report, study.highest_impostor),
+        people_rows=[_person_row(one) for one in shown],
+        people_caption=_people_caption(len(shown), len(study.people)),
+        left_out=[
+            (_file(report, photo.photo), photo.reason, photo.detail) for photo in gathered.failures[:LEFT_OUT]
+        ],
+        version=version,
+        created=report.created,
+    )
+
+
+def cannot_tell(study: Study) -> dict[str, str]:
+    """Return for each figure that these data cannot give the reason why."""
+    photos, people = len(study.gathered), len(study.gathered.people)
+    reasons = {}
+    if photos < 2:
+        reasons["heatmap"] = "one photo has nothing to be compared with."
+    if study.projection is None:
+        reasons["map"] = f"a map needs at least three photos, here {_are(photos)}."
+    if photos < 2:
+        reasons["photo-scores"] = "there is no pair of photos."
+    if not (study.templates.tally.genuine_trials or study.templates.tally.impostor_trials):
+        reasons["centroid-scores"] = (
+            f"nobody has more than {TEMPLATE_PHOTOS} photos, so there is no centroid to compare with."
+        )
+    if not (curves.has_curve(study.pairs) or curves.has_curve(study.templates)):
+        if people < 2:
+            why = "with one person there are no impostor comparisons."
+        elif not study.pairs.tally.genuine_trials:
+            why = "with one photo per person there are no genuine comparisons."
+        else:
+            why = (
+                "some threshold separates all genuine from all impostor comparisons, so there are no errors "
+                f"to trade. With {_number(people, 'person')} that says little: see the bounds above."
+            )
+        reasons["det"] = why
+    return reasons
+
+
+_CENTROIDS = (
+    "Every photo with the centroid of the other photos of its person, and of every other person with more "
+    f"than {TEMPLATE_PHOTOS} photos, as verify does"
+)
+
+
+def _heatmap_caption(study: Study, chosen: Sequence[int] | Any) -> str:
+    gathered = study.gathered
+    shown = len({gathered.person[position] for position in chosen})
+    faces = " The faces stand beside their rows, as many as there is room for." if gathered.thumbnails else ""
+    sample = (
+        f" A sample: {len(chosen)} of {len(gathered):,} photos, {shown} of {len(gathered.people):,} people, "
+        "chosen at random, people with several photos first."
+        if len(chosen) < len(gathered)
+        else ""
+    )
+    return (
+        "Each cell compares two photos; photos are ordered by person, along the top as down the side. "
+        f"The diagonal, a photo with itself, is grey.{faces}{sample} "
+    )
+
+
+def _heatmap_alt(study: Study) -> str:
+    means = [
+        f"{what} {mean:.3f}" for what, mean in mean_similarities(study.pairs).items() if mean is not None
+    ]
+    close = max(
+        (one for one in study.people if one.nearest_similarity is not None),
+        key=lambda one: one.nearest_similarity or -1.0,
+        default=None,
+    )
+    closest = (
+        f" The most similar people are {close.name} and {close.nearest}: "
+        f"their centroids have a similarity of {close.nearest_similarity:.3f}."
+        if close is not None
+        else ""
+    )
+    return f"Heatmap in blocks by person. Mean similarity of photos: {', '.join(means)}.{closest}"
+
+
+def mean_similarities(operation: Operation) -> dict[str, float | None]:
+    """Return the mean similarity of one person's and of two people's photos, to the width of a bin."""
+    tally = operation.tally
+    centres = (tally.edges[:-1] + tally.edges[1:]) / 2
+    kinds = {"of the same person": tally.genuine, "of different people": tally.impostor}
+    counts = {what: table.sum(axis=0, dtype=np.int64) for what, table in kinds.items()}
+    return {what: float(row @ centres / row.sum()) if row.sum() else None for what, row in counts.items()}
+
+
+def _map_caption(study: Study, where: Projection) -> str:
+    people = len(study.gathered.people)
+    if where.method == "pca":
+        how = (
+            f"The two principal components hold {100 * sum(where.share):.1f} % of the variance of the "
+            "embeddings: people who overlap here may be well apart in the rest. "
+        )
+    else:
+        how = "UMAP keeps neighbours together; distances between groups and the axes mean nothing. "
+    colours = (
+        "Each person has a colour and a marker. "
+        if people <= pictures.COLOURED_PEOPLE
+        else f"{people:,} people are too many for colours of their own. "
+    )
+    faces = (
+        "Every photo is a point; faces are drawn where there is room, people taking turns. "
+        if study.gathered.thumbnails
+        else "Every photo is a point. "
+    )
+    return how + colours + faces
+
+
+def _map_alt(study: Study, where: Projection) -> str:
+    spread = [one.margin for one in study.people if one.margin is not None]
+    apart = sum(margin > 0 for margin in spread)
+    finding = (
+        f"{apart:,} of {len(spread):,} people with several photos are more similar to themselves than to the "
+        "nearest other person"
+        if spread
+        else "Nobody has both several photos and somebody to be compared with"
+    )
+    kind = "principal components" if where.method == "pca" else "UMAP"
+    return f"Scatter plot of {len(study.gathered):,} photos, {kind}. {finding} (all dimensions counted)."
+
+
+def _scores_alt(title: str, operation: Operation) -> str:
+    return (
+        f"Two histograms of similarity, {title.lower()}, with the threshold {operation.threshold:.4f}. "
+        f"Genuine comparisons below it: {rate(operation.fnmr)}. Impostor comparisons at or above it: "
+        f"{rate(operation.fmr)}."
+    )
+
+
+def _det_caption(photos: Operation, templates: Operation) -> str:
+    banded = any(
+        one.tally.det_band([0.01]) is not None for one in (photos, templates) if curves.has_curve(one)
+    )
+    band = (
+        "The bands hold 95 % of the curves of 1,000 resamples of people. "
+        if banded
+        else "No band: resampling people says little with fewer than 20 who have genuine comparisons. "
+    )
+    return (
+        "Lower left is better; both axes are stretched so that normally distributed scores give straight "
+        "lines. Circle and square: the thresholds in use, on the edge if there was no such error. Dotted: "
+        f"equal error rates. {band}"
+    )
+
+
+def _det_alt(photos: Operation, templates: Operation) -> str:
+    parts = [
+        f"{what}, equal error rate {probability(one.eer)}"
+        for what, one in (("photo against photo", photos), ("photo against centroid", templates))
+        if one.eer is not None and curves.has_curve(one)
+    ]
+    return f"Curves of the false non-match rate over the false match rate: {'; '.join(parts)}."
+
+
+def _facts(report: Report) -> list[tuple[str, str]]:
+    gathered = report.study.gathered
+    left = {"duplicates": gathered.duplicates, "files that are no photos or belong to nobody": report.skipped}
+    dropped = ", ".join(f"{count:,} {what}" for what, count in left.items() if count)
+    return [
+        ("People", f"{report.people:,}"),
+        (
+            "Photos",
+            f"{len(gathered):,} usable of {gathered.photos:,}" + (f"; dropped: {dropped}" if dropped else ""),
+        ),
+        ("Failures to acquire", rate(gathered.failures_to_acquire)),
+        ("Model", f"{report.identity.model}, weights {report.identity.weights_sha256[:12]}…"),
+    ]
+
+
+def _operation_facts(report: Report, against: str) -> tuple[str, list[tuple[str, str]]]:
+    operation = report.study.pairs if against == "photo" else report.study.templates
+    own = against == "photo" and report.own_threshold
+    source = "your own" if own else threshold_source(operation.calibration)
+    eer = "cannot tell" if operation.eer is None else f"{probability(operation.eer)} (point estimate)"
+    return f"Photo against {against}", [
+        ("Threshold", f"{operation.threshold:.4f}: {source}"),
+        ("False match rate, FMR", rate(operation.fmr)),
+        ("False non-match rate, FNMR", rate(operation.fnmr)),
+        ("Equal error rate, EER", eer),
+    ]
+
+
+def _file(report: Report, photo: str) -> str:
+    """Return a photo's path inside the folder: where the folder lies is nobody's business."""
+    return photo.removeprefix(report.folder).lstrip("/\\")
+
+
+def threshold_source(calibration: Calibration) -> str:
+    """Return in a few words where a threshold comes from."""
+    if calibration.status == "not-calibrated" or calibration.target_fmr is None:
+        return "not calibrated: a guess"
+    how = "shipped" if calibration.status == "shipped" else "calibrated"
+    return f"{how}, for FMR {probability(calibration.target_fmr)}, measured on {calibration.data}"
+
+
+def _pairs(report: Report, pairs: Sequence[PhotoPair]) -> list[dict[str, Any]]:
+    study, gathered = report.study, report.study.gathered
+    return [
+        {
+            "similarity": f"{pair.similarity:.4f}",
+            "match": pair.similarity >= study.pairs.threshold,
+            "photos": [
+                {
+                    "person": gathered.person[position],
+                    "file": _file(report, gathered.photo[position]),
+                    "face": b64encode(gathered.thumbnails[position]).decode() if gathered.thumbnails else "",
+                }
+                for position in (pair.first, pair.second)
+            ],
+        }
+        for pair in pairs
+    ]
+
+
+def _people_shown(people: Sequence[PersonSummary]) -> list[PersonSummary]:
+    if len(people) <= TABLE_PEOPLE:
+        return list(people)
+
+    def trouble(one: PersonSummary) -> tuple[bool, float]:
+        return one.margin is None, one.margin if one.margin is not None else -(one.nearest_similarity or 0.0)
+
+    return sorted(people, key=trouble)[:TABLE_PEOPLE]
+
+
+def _people_caption(shown: int, everybody: int) -> str:
+    if shown == everybody:
+        return "Everybody, in the order of the folder."
+    return (
+        f"{shown} of {everybody:,} people: those whose own photos are the least similar in comparison with "
+        "the nearest other person. All of them: --json."
+    )
+
+
+def _person_row(one: PersonSummary) -> tuple[str, ...]:
+    def number(value: float | None) -> str:
+        return "cannot tell" if value is None else f"{value:.3f}"
+
+    return (
+        one.name,
+        f"{one.photos:,}",
+        f"{one.failures:,}",
+        number(one.consistency),
+        number(one.lowest),
+        one.nearest or "nobody else",
+        number(one.nearest_similarity),
+    )
+
+
+def _trials(operation: Operation) -> str:
+    tally = operation.tally
+    return f"{tally.genuine_trials:,} genuine and {tally.impostor_trials:,} impostor comparisons"
+
+
+def _number(count: int, what: str) -> str:
+    plural = {"person": "people", "photo": "photos"}[what]
+    return f"{count:,} {what if count == 1 else plural}"
+
+
+def _are(count: int) -> str:
+    return f"is {count}" if count == 1 else f"are {count:,}"

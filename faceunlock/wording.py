@@ -1,0 +1,41 @@
+"""Numbers in words, the same on the terminal and on pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faceunlock.rates import Rate
+
+METHODS = {
+    "clopper-pearson": "Clopper-Pearson over comparisons",
+    "bootstrap-people": "bootstrap over people",
+    "clopper-pearson-people": "Clopper-Pearson over people",
+}
+
+
+def probability(value: float) -> str:
+    """Return a rate in percent where that is readable, as a power of ten where it is not.
+
+    Examples
+    --------
+    >>> probability(0.0123), probability(0.00001), probability(0.0)
+    ('1.23 %', '1.0e-05', '0')
+    """
+    if value == 0:
+        return "0"
+    return f"{100 * value:.3g} %" if value >= 0.001 else f"{value:.1e}"
+
+
+def rate(measured: Rate) -> str:
+    """Return a rate with its trials, its people and its bound; never the rate alone."""
+    if not measured.trials:
+        return "cannot tell (no comparisons)"
+    confidence = f"{100 * measured.confidence:.0f} %"
+    bound = (
+        f"at most {probability(measured.upper)} with {confidence} confidence"
+        if measured.one_sided
+        else f"{confidence} interval {probability(measured.lower)} to {probability(measured.upper)}"
+    )
+    counts = f"{measured.errors:,} of {measured.trials:,}, {measured.people:,} people"
+    return f"{probability(measured.value)} ({counts}; {bound}, {METHODS[measured.method]})"

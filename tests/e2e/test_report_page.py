@@ -1,0 +1,109 @@
+"""The page of a report in a real browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+SECTIONS = (
+    "summary",
+    "similarity",
+    "embedding-map",
+    "scores",
+    "trade-off",
+    "worst",
+    "people",
+    "left-out",
+    "words",
+)
+WIDTHS = (1280, 390)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("Chromium and its driver are not installed")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    browser.get("about:blank")
+    browser.get_log("performance")  # what the browser's own first page asked for
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module")
+def page(shared_program, pictures, hopper_path, tmp_path_factory):
+    """A report of two people: Eileen Collins, in variations of one portrait, and Grace Hopper."""
+    folder = tmp_path_factory.mktemp("report")
+    shutil.copytree(pictures / "photos", folder / "people" / "Eileen <b>Collins")
+    (folder / "people" / "Grace").mkdir()
+    shutil.copy(hopper_path, folder / "people" / "Grace")
+    done = shared_program("--model", "dlib", "report", folder / "people", "-o", folder / "report.html")
+    assert done.code == 0, done.stderr
+    return folder / "report.html"
+
+
+def requests(browser):
+    """Addresses asked for since the last call."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    return [url for url in sent if not url.startswith("data:")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_shows_everything_and_asks_for_nothing(browser, page, width, scheme):
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    browser.get(page.as_uri())
+    assert requests(browser) == [page.as_uri()]
+    assert browser.get_log("browser") == []
+
+    run = browser.execute_script
+    assert run("return [...document.querySelectorAll('main > section')].map(s => s.id)") == list(SECTIONS)
+    titles = run(
+        "return [...document.querySelectorAll('section')].map(s => s.getAttribute('aria-labelledby'))"
+    )
+    assert all(browser.find_element("id", title).text for title in titles)
+    pictures = run("return [...document.images].map(i => [i.complete && i.naturalWidth > 0, i.alt])")
+    assert len(pictures) >= 5 and all(loaded and alt for loaded, alt in pictures)
+    used = run("return [...document.querySelectorAll('picture img')].map(i => i.currentSrc === i.src)")
+    assert used and all(light is (scheme == "light") for light in used)
+    # Only marked figures and tables scroll sideways, never the page.
+    assert run("return document.documentElement.scrollWidth") <= width
+    assert run("return document.querySelectorAll('h1').length") == 1
+    assert "Eileen <b>Collins" in browser.find_element("id", "people").text
+
+
+def test_the_first_key_leads_past_the_navigation(browser, page):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    browser.get(page.as_uri())
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    link = browser.switch_to.active_element
+    assert link.get_attribute("href").endswith("#main") and link.is_displayed()
+    ActionChains(browser).send_keys(Keys.ENTER).perform()
+    assert browser.execute_script("return document.activeElement.id") == "main"
