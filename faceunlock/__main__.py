@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import signal
 import sys
-from types import FrameType, TracebackType
+
+TYPE_CHECKING = False  # as `typing` has it; nothing is imported here that a resident process makes needless
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+    from faceunlock.agent.client import Answer
 
 COULD_NOT, INTERRUPTED = 2, 130
 
@@ -14,6 +17,15 @@ COULD_NOT, INTERRUPTED = 2, 130
 def main() -> None:
     """Run the command line and exit with its code: 0 yes or done, 1 no, 2 could not."""
     sys.excepthook = _report_bug
+    if sys.stdout is not None and sys.stderr is not None:  # closed by the caller, as with `>&-`
+        from faceunlock.agent.client import ask
+
+        answer = ask(sys.argv[1:])
+        if answer is not None:
+            os._exit(_pass_on(answer))
+    import gc
+    import signal
+
     # Imports make many objects that stay: collecting among them takes a tenth of a short command.
     gc.set_threshold(100_000, 50, 50)
     # NumPy's linear algebra has nothing large to do here, and its threads spin while they are started.
@@ -29,6 +41,24 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(INTERRUPTED)
     sys.exit(code)
+
+
+def _pass_on(answer: Answer) -> int:
+    """Write what the resident process answered, as this process would have; return the exit code."""
+    code, parts = answer
+    streams = {"1": sys.stdout, "2": sys.stderr}
+    try:
+        for number, text in parts:
+            streams[number].reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            streams[number].write(text)
+            streams[number].flush()
+    except BrokenPipeError:
+        return COULD_NOT
+    except OSError as error:
+        from faceunlock.cli import report_unwritable
+
+        return report_unwritable(error, sys.argv[1:])
+    return code
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

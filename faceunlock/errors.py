@@ -220,6 +220,12 @@ SLUGS: dict[str, Slug] = {
         "No check for presentation attacks has been measured on attack data, or none stopped enough.",
         "Run: faceunlock pad-test --live FOLDER --attack FOLDER",
     ),
+    # the resident process
+    "agent-running": Slug("A resident process serves this gallery already.", "See: faceunlock agent status"),
+    "agent-failed": Slug(
+        "The resident process could not be started or stopped.", "See: faceunlock agent run"
+    ),
+    "agent-unsupported": Slug("The resident process needs Linux.", "Everything else works without it."),
     # everything else
     "package-missing": Slug("A package that an option needs is not installed.", "Install it with pip."),
     "bad-setting": Slug(
@@ -320,6 +326,10 @@ class ReportError(FaceUnlockError):
 
 class PamError(FaceUnlockError):
     """A PAM service cannot be served or looked at."""
+
+
+class AgentError(FaceUnlockError):
+    """The resident process cannot be started, reached or stopped."""
 
 
 class SettingsError(FaceUnlockError):

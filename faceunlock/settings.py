@@ -29,11 +29,14 @@ class Locations:
         Directory of downloaded weights; can be deleted and fetched again.
     config : Path
         The file ``config.toml``; need not exist.
+    home : Path or None
+        The directory that was chosen to hold all three; None for the platform's own.
     """
 
     data: Path
     cache: Path
     config: Path
+    home: Path | None = None
 
     @property
     def keys(self) -> Path:
@@ -70,7 +73,7 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
             raise SettingsError(
                 "bad-setting", f"{chosen}: there is no such home directory", hint="Name it by its full path."
             ) from error
-        return Locations(root, root / "cache", root / "config.toml")
+        return Locations(root, root / "cache", root / "config.toml", home=root)
     from platformdirs import PlatformDirs
 
     dirs = PlatformDirs(APP, appauthor=False)
@@ -136,6 +139,9 @@ SETTINGS: dict[str, Setting] = {
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
     "keyring_seconds": Setting("How long to wait for the desktop keyring.", 15.0, low=1, high=600),
+    "agent_idle_minutes": Setting(
+        "How long the resident process stays when nobody asks.", 15, low=1, high=10080
+    ),
     "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
 }
 
@@ -162,6 +168,7 @@ class Settings:
     camera_seconds: float
     camera_photos: int
     keyring_seconds: float
+    agent_idle_minutes: int
     weights_mirror: str
 
     @property
@@ -200,8 +207,11 @@ def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Sett
 
 
 def _read_toml(config: Path) -> dict[str, Any]:
-    if not config.exists():  # usual, and then the parser is not needed
-        return {}
+    try:
+        if not config.exists():  # usual, and then the parser is not needed
+            return {}
+    except OSError as error:
+        raise SettingsError("bad-setting", f"{config} cannot be looked at: {error.strerror}") from error
     import tomllib
 
     try:

@@ -521,6 +521,11 @@ class FaceUnlock:
 
         return open_gate(self.locations.data, camera=camera)
 
+    def prepare(self) -> None:
+        """Load the networks that `verify` will need, so that its first answer comes sooner."""
+        if self.people():
+            self._models.acquisition()
+
     # calibration
 
     def calibrate(

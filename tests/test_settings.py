@@ -64,3 +64,9 @@ def test_home_comes_from_the_option_then_the_environment_then_the_platform(tmp_p
     assert locate(tmp_path, {"FACEUNLOCK_HOME": "/elsewhere"}).data == tmp_path
     assert locate(None, {"FACEUNLOCK_HOME": str(tmp_path)}).config == tmp_path / "config.toml"
     assert "faceunlock" in str(locate(None, {}).data)
+
+
+def test_a_path_that_no_system_takes_is_no_traceback(tmp_path):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / ("a" * 300) / "config.toml", {})
+    assert caught.value.slug == "bad-setting"

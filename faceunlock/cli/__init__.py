@@ -48,6 +48,7 @@ MODULES = {
     "export": "transfer",
     "import": "transfer",
     "protect": "protect",
+    "agent": "agent",
 }
 """Each command and the module of this package that it is in."""
 
@@ -158,6 +159,13 @@ def _run(arguments: list[str]) -> int:
 def report_interrupt(arguments: Sequence[str]) -> None:
     """Say that the command was interrupted, as text and, if it was asked for, as JSON."""
     _report(SettingsError("interrupted"), list(arguments), {})
+
+
+def report_unwritable(error: OSError, arguments: Sequence[str]) -> int:
+    """Say that the answer could not be written to stdout; return the exit code."""
+    abandon_stdout()
+    reason = SettingsError("file-unwritable", f"standard output: {error.strerror}")
+    return _report(reason, list(arguments), {"command": "verify"})
 
 
 def _help_hint(understood: dict[str, Any]) -> str:

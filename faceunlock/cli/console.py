@@ -40,9 +40,18 @@ def printable(text: object) -> str:
     )
 
 
-class _PrintableFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+class _Notices(logging.Handler):
+    """What the library logs, said by a console."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._console.say(printable(self.format(record)))
+        except OSError:
+            self.handleError(record)
 
 
 class Console:
@@ -82,9 +91,7 @@ class Console:
     def listen(self) -> None:
         """Show what the library logs: notices always, details with ``--verbose``."""
         logger = logging.getLogger("faceunlock")
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_PrintableFormatter("%(message)s"))
-        logger.handlers = [handler]
+        logger.handlers = [_Notices(self)]
         logger.setLevel(logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.WARNING)
 
     def answer(self, text: str | Table | Sequence[str | Table], data: dict[str, Any]) -> None:

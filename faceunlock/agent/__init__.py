@@ -1,0 +1,1 @@
+"""The resident process: models stay loaded, and ``verify`` asks it when it answers."""

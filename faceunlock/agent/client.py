@@ -1,0 +1,236 @@
+"""Asking the resident process, with as few imports as Python allows.
+
+What is not understood here exactly, is not served by the resident process, or meets any obstacle is left to
+the real command line, which then does everything itself: `ask` returns None, and nobody notices.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import stat
+import sys
+
+from faceunlock.agent import protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Answer = tuple[int, list[tuple[str, str]]]
+
+SWITCHES = {"--json": "json", "--quiet": "quiet", "-q": "quiet"}
+COMMON = ("--home", "--model", "--device")
+OWN = ("--as", "--threshold", "--faces")
+CHOICES = {"--device": ("auto", "cpu"), "--faces": ("dominant", "largest")}
+_NUMBER = frozenset("0123456789.")
+CODES = ("0", "1", "2")
+MOST_BYTES = 1 << 30  # as `faceunlock.photos.MAX_BYTES`
+_STANDARD_INPUT = 0
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - see protocol.socket_path
+
+
+def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer | None:
+    """Let the resident process answer a command line.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line without the program's name.
+    environ : mapping
+        Environment variables.
+
+    Returns
+    -------
+    tuple of int and list, or None
+        The exit code, and what belongs on which stream (``"1"`` or ``"2"``), in order; None if this
+        process must do the work itself.
+    """
+    if sys.platform != "linux" or "verify" not in words:
+        return None
+    question = understand(words)
+    if question is None or sys.getfilesystemencoding() != "utf-8":
+        return None
+    try:
+        home = chosen_home(question.pop("--home", None), environ)
+        path = protocol.socket_path(home, environ)
+        if not stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116
+            return None
+        photo = _open_photo(question["photo"])
+        if photo is None:
+            return None
+        try:
+            return _ask(path, [*_fields("verify", home, environ), *_given(question)], photo)
+        finally:
+            os.close(photo)
+    except (OSError, ValueError):
+        return None
+
+
+def understand(words: Sequence[str]) -> dict[str, str] | None:
+    """Return what a plain ``verify`` line says; None for every other line.
+
+    Examples
+    --------
+    >>> understand(["--json", "verify", "selfie.jpg", "--as=Ada"])
+    {'json': '1', 'photo': 'selfie.jpg', '--as': 'Ada'}
+    >>> understand(["verify", "--camera"]) is None
+    True
+    """
+    said: dict[str, str] = {}
+    command_seen = False
+    remaining = iter(words)
+    for word in remaining:
+        if word in SWITCHES:
+            said[SWITCHES[word]] = "1"
+        elif word.startswith("-") and word != "-":
+            option, given, value = word.partition("=")
+            value = value if given else next(remaining, "")
+            known = option in COMMON or (command_seen and option in OWN)
+            if not known or option in said or not _plain(option, value):
+                return None
+            said[option] = value
+        elif not command_seen:
+            if word != "verify":
+                return None
+            command_seen = True
+        elif "photo" in said or not word or word.startswith("<"):
+            return None
+        else:
+            said["photo"] = word
+    return said if "photo" in said else None
+
+
+def _plain(option: str, value: str) -> bool:
+    """Whether a value is one of which no two opinions are possible."""
+    if not value or value.startswith("-"):
+        return False
+    if option in CHOICES:
+        return value in CHOICES[option]
+    return option != "--threshold" or _NUMBER.issuperset(value)
+
+
+def chosen_home(home: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the home that was chosen, as an absolute path; None for the user's own directories.
+
+    Raises
+    ------
+    ValueError
+        For ``~``, which takes more than this module knows.
+    """
+    home = home or environ.get("FACEUNLOCK_HOME")
+    if not home:
+        return None
+    if home.startswith("~"):
+        raise ValueError(home)
+    return os.path.join(os.getcwd(), home)  # noqa: PTH109, PTH118
+
+
+def _fields(kind: str, home: str | None, environ: Mapping[str, str]) -> list[str]:
+    """Return who asks: only a process of the same program, home and settings can answer the same."""
+    variables = [
+        f"env:{name}={value}"
+        for name, value in environ.items()
+        if name in protocol.ENVIRONMENT or name.startswith(protocol.SETTINGS_PREFIX)
+    ]
+    package = [f"package={_PACKAGE}", f"prefix={sys.prefix}"]
+    return [f"version={protocol.VERSION}", f"ask={kind}", *package, f"home={home or ''}", *variables]
+
+
+def _given(question: dict[str, str]) -> list[str]:
+    return [f"{key.removeprefix('--')}={value}" for key, value in question.items()]
+
+
+def _open_photo(photo: str) -> int | None:
+    """Return a descriptor of a regular file with the photo, or None if it is none that can be sent."""
+    if photo == "-":
+        return _standard_input()
+    # Looked at before it is opened: a pipe would block.
+    if not _sendable(os.stat(photo)):  # noqa: PTH116
+        return None
+    descriptor = os.open(photo, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if _sendable(os.fstat(descriptor)):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _sendable(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and 0 < status.st_size <= protocol.MAX_PHOTO
+
+
+def _standard_input() -> int | None:
+    """Read standard input into a file in memory, which takes its place for whoever reads it next."""
+    if os.isatty(_STANDARD_INPUT):
+        return None
+    copy = os.memfd_create("photo", os.MFD_CLOEXEC)
+    size = 0
+    while size <= MOST_BYTES and (part := os.read(_STANDARD_INPUT, 1 << 20)):
+        size += len(part)
+        while part:
+            part = part[os.write(copy, part) :]
+    # Opened once more: a descriptor that was sent away shares its position.
+    again = os.open(f"/proc/self/fd/{copy}", os.O_RDONLY)
+    os.dup2(again, _STANDARD_INPUT)
+    os.close(again)
+    if 0 < size <= protocol.MAX_PHOTO:
+        return copy
+    os.close(copy)
+    return None
+
+
+def _ask(path: str, fields: Sequence[str], photo: int) -> Answer | None:
+    with connect(path) as connection:
+        send(connection, fields, photo)
+        if protocol.receive(connection, protocol.MAX_ANSWER, protocol.ACCEPT_SECONDS) != [protocol.TAKEN]:
+            return None
+        return _answer(protocol.receive(connection, protocol.MAX_ANSWER, protocol.ANSWER_SECONDS))
+
+
+def _answer(fields: list[str]) -> Answer | None:
+    word, code, *parts = fields
+    streams = parts[::2]
+    if word != protocol.ANSWERED or code not in CODES or not {"1", "2"}.issuperset(streams):
+        return None
+    return int(code), list(zip(streams, parts[1::2], strict=True))
+
+
+class connect:  # noqa: N801 - used like a function, as `contextlib.closing` is
+    """Connect to a resident process of the current user; a context manager.
+
+    Raises
+    ------
+    OSError
+        If nobody answers there, or another user does.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        try:
+            self._connection.settimeout(protocol.ACCEPT_SECONDS)
+            with protocol.Address(path) as address:
+                self._connection.connect(address)
+            if protocol.peer_user(self._connection) != os.geteuid():
+                raise PermissionError(path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> _socket.socket:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def send(connection: _socket.socket, fields: Sequence[str], photo: int | None = None) -> None:
+    """Send a question, with an open file or without."""
+    message = protocol.frame(fields)
+    rights = [] if photo is None else [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _descriptor(photo))]
+    sent = connection.sendmsg([message], rights)
+    if sent < len(message):  # even to send nothing fails if the other end has answered and hung up already
+        connection.sendall(message[sent:])
+
+
+def _descriptor(number: int) -> bytes:
+    return number.to_bytes(4, sys.byteorder)

@@ -1,0 +1,172 @@
+"""Starting, stopping and looking at the resident process from outside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceunlock.agent import client, protocol
+from faceunlock.errors import AgentError
+from faceunlock.private_files import DIRECTORY_MODE
+from faceunlock.settings import Locations
+
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+_PAUSE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """What a resident process says of itself.
+
+    Attributes
+    ----------
+    pid : int
+        Its process.
+    started : str
+        When, in ISO 8601, UTC.
+    answered, declined : int
+        Questions it answered, and those it left to their clients.
+    idle_seconds : int
+        Since the last question.
+    idle_limit_seconds : int
+        After that long without a question it ends.
+    """
+
+    pid: int
+    started: str
+    answered: int
+    declined: int
+    idle_seconds: int
+    idle_limit_seconds: int
+
+
+def refuse_other_systems() -> None:
+    """Make sure that this system can tell who is at the other end of a socket, and pass open files.
+
+    Raises
+    ------
+    AgentError
+        ``agent-unsupported``.
+    """
+    if sys.platform != "linux":
+        raise AgentError("agent-unsupported")
+
+
+def socket_of(locations: Locations) -> Path:
+    """Return where the resident process of a gallery listens."""
+    home = None if locations.home is None else str(locations.home)
+    return Path(protocol.socket_path(home, os.environ))
+
+
+def state(path: Path) -> AgentState | None:
+    """Ask a resident process how it is; None if there is none."""
+    fields = _ask(path, "status")
+    if fields is None:
+        return None
+    said = dict(field.partition("=")[::2] for field in fields)
+    numbers = {key: int(said[key]) for key in AgentState.__slots__ if key != "started"}
+    return AgentState(started=said["started"], **numbers)
+
+
+def start(path: Path, home: Path | None) -> tuple[AgentState, bool]:
+    """Start a resident process unless there is one.
+
+    Parameters
+    ----------
+    path : Path
+        Its socket.
+    home : Path or None
+        The home that was chosen; None for the user's own directories.
+
+    Returns
+    -------
+    tuple of AgentState and bool
+        Its state, and whether it was started now.
+
+    Raises
+    ------
+    AgentError
+        ``agent-failed`` with what it said, if it does not answer in time.
+    """
+    running = state(path)
+    if running is not None:
+        return running, False
+    chosen = [] if home is None else ["--home", str(home)]
+    isolated = ["-I"] if sys.flags.isolated else ["-P"]
+    # Its words go to a file without a name: a pipe would break when nobody listens any more.
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(  # noqa: S603 - this program
+            [sys.executable, *isolated, "-m", "faceunlock", *chosen, "agent", "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            cwd="/",
+            umask=0o777 & ~DIRECTORY_MODE,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            running = state(path)
+            if running is not None:
+                return running, running.pid == process.pid
+            if process.poll() is not None:
+                break
+            time.sleep(_PAUSE)
+        else:
+            process.kill()
+            process.wait()
+        said.seek(0)
+        lines = said.read().decode(errors="backslashreplace").strip().splitlines() or ["it said nothing"]
+    reasons = [line for line in lines if line.startswith("faceunlock: ")] or lines[-1:]
+    raise AgentError("agent-failed", f"it did not start: {reasons[0].removeprefix('faceunlock: ')}")
+
+
+def stop(path: Path) -> AgentState | None:
+    """Let a resident process finish what it is doing, and end.
+
+    Returns
+    -------
+    AgentState or None
+        Its last state; None if there was none.
+
+    Raises
+    ------
+    AgentError
+        ``agent-failed`` if it is still there after a while.
+    """
+    last = state(path)
+    if last is None:
+        return None
+    _ask(path, "stop")
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if not _alive(last.pid):
+            return last
+        time.sleep(_PAUSE)
+    raise AgentError("agent-failed", f"process {last.pid} does not end", hint=f"Run: kill -9 {last.pid}")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    # Dead, though its parent has not asked for its exit code yet.
+    return not status.rpartition(")")[2].lstrip().startswith("Z")
+
+
+def _ask(path: Path, kind: str) -> list[str] | None:
+    fields = [f"version={protocol.VERSION}", f"ask={kind}", "package=", "prefix=", "home="]
+    try:
+        with client.connect(str(path)) as connection:
+            client.send(connection, fields)
+            answer = protocol.receive(connection, protocol.MAX_ANSWER, protocol.QUEUE_SECONDS)
+    except (OSError, ValueError):
+        return None
+    return answer[1:] if answer[0] == protocol.ANSWERED else None

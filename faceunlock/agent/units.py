@@ -1,0 +1,111 @@
+"""The systemd user units of the resident process: systemd listens, and starts it when somebody asks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceunlock.errors import SettingsError
+from faceunlock.private_files import atomic_write
+
+NAME = "faceunlock-agent"
+
+SOCKET = """\
+[Unit]
+Description=Socket of the resident process of faceunlock
+
+[Socket]
+ListenStream={socket}
+SocketMode=0600
+DirectoryMode=0700
+
+[Install]
+WantedBy=sockets.target
+"""
+
+SERVICE = """\
+[Unit]
+Description=Resident process of faceunlock
+Requires={name}.socket
+After={name}.socket
+
+[Service]
+ExecStart={command}
+UMask=0077
+LimitCORE=0
+NoNewPrivileges=yes
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit file.
+
+    Attributes
+    ----------
+    path : Path
+        Where it belongs.
+    text : str
+    """
+
+    path: Path
+    text: str
+
+
+def units(socket: Path, home: Path | None) -> tuple[Unit, ...]:
+    """Return the unit files for a gallery.
+
+    Parameters
+    ----------
+    socket : Path
+        Where clients look for the resident process.
+    home : Path or None
+        The home that was chosen; None for the user's own directories.
+    """
+    words = [sys.executable, "-P", "-m", "faceunlock"]
+    if home is not None:
+        words += ["--home", str(home)]
+    name = NAME if home is None else f"{NAME}-{_escaped(home.name)}"
+    command = " ".join(map(_quoted, [*words, "agent", "run"]))
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "systemd" / "user"
+    return (
+        Unit(folder / f"{name}.socket", SOCKET.format(socket=_specifiers(str(socket)))),
+        Unit(folder / f"{name}.service", SERVICE.format(name=name, command=command)),
+    )
+
+
+def write(made: Sequence[Unit], *, overwrite: bool = False) -> None:
+    """Write unit files; those that are there already, with this very text, stay.
+
+    Raises
+    ------
+    SettingsError
+        ``file-exists`` if there is another text, and nothing is written then; ``file-unwritable``.
+    """
+    try:
+        missing = [unit for unit in made if not unit.path.exists() or unit.path.read_text() != unit.text]
+        for unit in missing:
+            if unit.path.exists() and not overwrite:
+                raise SettingsError("file-exists", f"{unit.path} has another text", hint="Say --overwrite.")
+        for unit in missing:
+            unit.path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(unit.path, unit.text.encode(), mode=0o644)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("file-unwritable", f"{made[0].path.parent}: {error}") from error
+
+
+def _escaped(name: str) -> str:
+    return "".join(char if char.isascii() and char.isalnum() else "-" for char in name)
+
+
+def _specifiers(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for ExecStart= (systemd.service(5)): C escapes, and no specifiers or variables."""
+    text = word.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + _specifiers(text).replace("$", "$$") + '"'
