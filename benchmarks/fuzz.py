@@ -239,6 +239,8 @@ def verify_photos(report: Any, home: Path, seeds: list[bytes], first: int, count
             end = min(start + BATCH, count)
             for number in range(start, end):
                 rng = random.Random(f"{seed} photo {number}")
+                if number % 3 == 0:
+                    unlock.unlock_attempts()  # after five times no there would be nothing to find
                 photo = damaged(rng.choice(seeds), seeds, rng)
                 begun = time.monotonic()
                 try:
@@ -301,6 +303,9 @@ def fuzz_messages(home: Path, seeds: list[bytes], count: int, seed: int, folder:
         wait_for(path)
         for number in range(count):
             rng = random.Random(f"{seed} message {number}")
+            if number % BATCH == 0:
+                with FaceUnlock(home, model="dlib") as unlock:
+                    unlock.unlock_attempts()
             begun = time.monotonic()
             message = question(home, rng)
             try:
@@ -321,6 +326,8 @@ def fuzz_messages(home: Path, seeds: list[bytes], count: int, seed: int, folder:
                 now = resources(process.pid)
                 memory.append(now["megabytes"])
                 descriptors.append(now["descriptors"])
+        with FaceUnlock(home, model="dlib") as unlock:
+            unlock.unlock_attempts()
         alive = control.state(path)
         if alive is None or alive.pid != process.pid:
             findings.append("the resident process does not answer at the end")

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 KEPT = 4
 """Combinations of settings whose models stay loaded."""
 
-_KNOWN = {"photo", "as", "threshold", "faces", "json", "quiet", "model", "device"}
+_KNOWN = {"photo", "as", "threshold", "faces", "json", "quiet", "model", "device", "directory"}
 
 
 class Declined(Exception):  # noqa: N818 - not an error: the client does the work itself
@@ -175,7 +175,10 @@ class Answerer:
         settings = self._settings(question)
         options = question.options
         console = Recorder(json="json" in options, quiet="quiet" in options, command="verify")
-        name = "<stdin>" if options["photo"] == "-" else str(Path(options["photo"]))
+        name, origin = "<stdin>", None
+        if options["photo"] != "-":
+            path = Path(options["photo"])
+            name, origin = str(path), str(Path(options.get("directory", "/")) / path)
         source = cast(BinaryIO, SentPhoto(photo, name))
         session = Session(console, self._locations, settings)
         logger = logging.getLogger("faceunlock")
@@ -188,6 +191,7 @@ class Answerer:
                     options.get("as"),
                     threshold=_threshold(options.get("threshold")),
                     faces="largest" if options.get("faces") == "largest" else "dominant",
+                    source=origin,
                 )
             code = 0 if verify.answer(session, found) else 1
         except FaceUnlockError as error:

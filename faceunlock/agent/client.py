@@ -89,6 +89,8 @@ def understand(words: Sequence[str]) -> dict[str, str] | None:
             known = option in COMMON or (command_seen and option in OWN)
             if not known or option in said or not _plain(option, value):
                 return None
+            if value.startswith("-") and not given:
+                return None
             said[option] = value
         elif not command_seen:
             if word != "verify":
@@ -103,11 +105,9 @@ def understand(words: Sequence[str]) -> dict[str, str] | None:
 
 def _plain(option: str, value: str) -> bool:
     """Whether a value is one of which no two opinions are possible."""
-    if not value or value.startswith("-"):
-        return False
     if option in CHOICES:
         return value in CHOICES[option]
-    return option != "--threshold" or _NUMBER.issuperset(value)
+    return bool(value) and (option != "--threshold" or _NUMBER.issuperset(value.removeprefix("-")))
 
 
 def chosen_home(home: str | None, environ: Mapping[str, str]) -> str | None:
@@ -138,7 +138,8 @@ def _fields(kind: str, home: str | None, environ: Mapping[str, str]) -> list[str
 
 
 def _given(question: dict[str, str]) -> list[str]:
-    return [f"{key.removeprefix('--')}={value}" for key, value in question.items()]
+    given = [f"{key.removeprefix('--')}={value}" for key, value in question.items()]
+    return [*given, f"directory={os.getcwd()}"]  # noqa: PTH109
 
 
 def _open_photo(photo: str) -> int | None:

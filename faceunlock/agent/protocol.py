@@ -57,7 +57,8 @@ def socket_path(home: str | None, environ: Mapping[str, str] = os.environ) -> st
     ----------
     home : str or None
         Absolute path of a chosen home; its socket lies in it, which is private. Otherwise it lies in
-        ``XDG_RUNTIME_DIR``, ``/run/user/ID`` if that is not set, if it is a directory of the current user, or else in the data directory.
+        ``XDG_RUNTIME_DIR`` (``/run/user/ID`` if that is not set) if that is a directory of the current user,
+        or else in the data directory.
     environ : mapping
         Environment variables.
 

@@ -71,9 +71,10 @@ LINES = ["", "--json", "--as ada", "--as ada --json -q", "--as Zoe", "--as Zoe -
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_the_answer_is_that_of_the_command(people, answer, command, tmp_path, name):
+def test_the_answer_is_that_of_the_command(people, unlock, answer, command, tmp_path, name):
     photo = save(tmp_path / f"a {name}.png", PHOTOS[name])
     for line in LINES:
+        unlock.unlock_attempts()
         code, *parts = answer(photo, *line.split())
         said = {"1": "", "2": ""}
         for stream, text in zip(parts[::2], parts[1::2], strict=True):
@@ -144,6 +145,25 @@ def test_the_settings_are_those_of_the_client(people, answer, question, home, tm
     )
     (home / "config.toml").write_text("min_face_pixels = 300\n")
     assert "[face-too-small]" in answer(photo)[2]
+
+
+def test_the_log_says_the_same(people, unlock, answer, command, tmp_path, monkeypatch):
+    photo = save(tmp_path / "photo.png", paint(1, 9))
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo.png", "./photo.png", str(photo)):
+        answer(name)
+        command(name)
+    entries = unlock.attempts_log()
+    assert len(entries) == 6 and len({entry.source for entry in entries}) == 1
+
+
+def test_failures_are_counted_wherever_they_are_answered(people, answer, command, tmp_path):
+    stranger = save(tmp_path / "stranger.png", paint(7))
+    for _ in range(3):
+        assert answer(stranger, "--as", "Ada")[0] == "1"
+    for _ in range(2):
+        assert command(stranger, "--as", "Ada")[0] == 1
+    assert "[locked-out]" in answer(stranger, "--as", "Ada")[2]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_a_plain_line():
         "verify a.jpg --verbose",
         "verify -- a.jpg",
         "verify a.jpg --threshold -1",
+        "verify a.jpg --threshold=--",
         "verify a.jpg --threshold nan",
         "verify a.jpg --faces central",
         "verify a.jpg --device cuda",
@@ -68,6 +69,10 @@ def test_what_is_understood_holds_every_word_that_was_said(words):
         known |= {f"{option}={value}" for option, value in said.items()}
         assert set(words) <= known
         assert words.count("verify") >= 1 and "photo" in said
+
+
+def test_a_number_below_zero():
+    assert understand(["verify", "a.jpg", "--threshold=-1"]) == {"photo": "a.jpg", "--threshold": "-1"}
 
 
 def test_the_limit_of_standard_input_is_that_of_photos():
