@@ -20,6 +20,7 @@ TIMEOUT_SECONDS = 10.0
 ANSWER_SECONDS = 2.0
 """Of the time, what is left for the answer once a photo has been taken."""
 
+OPTIONS = ("home", "camera", "capture", "photo", "timeout", "require-live")
 MAX_PHOTO_BYTES = 64 << 20
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -37,8 +38,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
     Parameters
     ----------
     arguments : sequence of str
-        ``--home=DIRECTORY`` for the system gallery, without it the user's own; one of ``--camera[=DEVICE]``,
-        ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE``; ``--timeout=SECONDS``.
+        ``--home=DIRECTORY`` for the system gallery, without it the user's own; one of
+        ``--camera[=DEVICE]``, ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE``;
+        ``--timeout=SECONDS``; ``--require-live``.
     """
     told = dict(os.environ)
     os.environ.clear()
@@ -71,8 +73,8 @@ def understand(arguments: Sequence[str]) -> dict[str, str]:
     options: dict[str, str] = {}
     for argument in arguments:
         name, _, value = argument.removeprefix("--").partition("=")
-        known = argument.startswith("--") and name in ("home", "camera", "capture", "photo", "timeout")
-        if not known or name in options or value.startswith("-"):
+        known = argument.startswith("--") and name in OPTIONS
+        if not known or name in options or value.startswith("-") or (value and name == "require-live"):
             raise CannotAskError(f"{argument} is not understood")
         if name in ("home", "capture", "photo") and not value.startswith("/"):
             raise CannotAskError(f"--{name} needs an absolute path")
@@ -140,6 +142,7 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     else:
         os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{max(1.0, limit - ANSWER_SECONDS):g}"
         words += [*filter(None, [options["camera"]]), "--camera"]
+    words += ["--require-live"] if "require-live" in options else []
     return [*words, f"--as={user}"]
 
 

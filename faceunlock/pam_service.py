@@ -180,7 +180,12 @@ def needs_system_gallery(service: str) -> bool:
 
 
 def propose(
-    service: str, source: str = "--camera", *, home: Path | None = None, timeout: float | None = None
+    service: str,
+    source: str = "--camera",
+    *,
+    home: Path | None = None,
+    timeout: float | None = None,
+    require_live: bool = False,
 ) -> Proposal:
     """Return the line for a service.
 
@@ -194,6 +199,8 @@ def propose(
         Directory of the gallery; for services that need the system gallery `SYSTEM_HOME` when omitted.
     timeout : float, optional
         Seconds after which to give up.
+    require_live : bool
+        Refuse what the measured checks take for an attack; see `faceunlock.liveness`.
 
     Raises
     ------
@@ -208,6 +215,8 @@ def propose(
     options.append(source)
     if timeout is not None:
         options.append(f"--timeout={timeout:g}")
+    if require_live:
+        options.append("--require-live")
     try:
         pam.understand(options)
     except pam.CannotAskError as error:

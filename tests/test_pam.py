@@ -63,6 +63,11 @@ def test_the_question(source, words):
     assert argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--as=ada"] and cwd == "/"
 
 
+def test_liveness_can_be_required():
+    argv, _, _, _ = asked("--home=/srv/faces", "--camera", "--require-live", PAM_USER="ada")
+    assert argv[-2:] == ["--require-live", "--as=ada"]
+
+
 def test_nothing_of_the_environment_is_taken():
     _, environment, _, _ = asked(
         "--home=/srv/faces",
@@ -112,6 +117,7 @@ def test_what_a_face_cannot_answer(environment, words):
         ["--camera", "--timeout=x"],
         ["--camera=--threshold=-1"],
         ["--threshold=-1", "--camera"],
+        ["--camera", "--require-live=no"],
         ["camera"],
     ],
 )

@@ -49,7 +49,7 @@ def test_services_for_which_a_face_proves_nothing(service):
 @pytest.mark.parametrize("service", ["sudo", "swaylock"])
 @pytest.mark.parametrize("source", ["--camera", "--camera=/dev/video0", "--photo=/srv/a [b] c.jpg"])
 def test_the_line_that_is_proposed_is_good(problems, service, source):
-    offer = propose(service, source, timeout=5)
+    offer = propose(service, source, timeout=5, require_live=True)
     assert offer.line.split()[:3] == ["auth", "sufficient", "pam_exec.so"]
     assert ("seteuid" in offer.line) == ("--home=" in offer.line) == offer.system == (service == "sudo")
     assert problems("#%PAM-1.0", offer.line, UNIX, service=service) == ""

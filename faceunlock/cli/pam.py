@@ -59,6 +59,9 @@ def print_line(
         float | None,
         typer.Option("--timeout", min=1, max=60, help="Seconds after which to give up.", show_default=False),
     ] = None,
+    require_live: Annotated[
+        bool, typer.Option("--require-live", help="Refuse what the measured checks take for an attack.")
+    ] = False,
 ) -> None:
     """Print the line that lets a face answer for a service, what it does, and how to undo it."""
     from faceunlock.cli import pam_text
@@ -68,7 +71,9 @@ def print_line(
     sources = [f"--{name}={value}" for name, value in given.items() if value is not None]
     if len(sources) > 1:
         raise SettingsError("usage", "--camera, --capture and --photo exclude each other")
-    proposal = propose(service, *sources, home=_chosen_home(session), timeout=timeout)
+    proposal = propose(
+        service, *sources, home=_chosen_home(session), timeout=timeout, require_live=require_live
+    )
     session.console.answer(pam_text.proposal(proposal), pam_text.proposal_document(proposal))
     for problem in proposal.problems:
         session.console.note(f"Not safe yet: {problem}")
