@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,6 +167,54 @@ def test_what_is_broken_lets_nobody_in_and_nobody_out(login, harm):
     assert login.enter(login.enrolled, PASSWORD)
 
 
+@pytest.fixture
+def resident(login) -> Iterator[Callable[[], int]]:
+    """A resident process of root's that has its models loaded; gives how many questions it has answered."""
+    program = login.program
+
+    def answered() -> int:
+        return program("agent", "status", "--json").data["answered"]
+
+    def start() -> None:
+        assert program("agent", "start").code == 0
+        for _ in range(300):
+            program("verify", login.photo)
+            if answered():
+                return
+            time.sleep(0.1)
+        raise AssertionError("it never answered")
+
+    start()
+    yield answered
+    program("agent", "stop")
+
+
+def test_a_resident_process_answers_and_may_be_stopped(login, pictures, resident):
+    before = resident()
+    assert login.enter(login.enrolled)
+    assert resident() == before + 1, "it was not asked"
+    login.show(pictures / "stranger.jpg")
+    assert not login.enter(login.enrolled)
+    assert resident() == before + 2
+    assert login.program("agent", "stop").code == 0
+    assert not login.enter(login.enrolled)
+    login.show(pictures / "unseen.jpg")
+    assert login.enter(login.enrolled)
+    assert login.outcomes()[-4:] == ["yes", "no", "no", "yes"]
+
+
+@pytest.mark.parametrize(("picture", "recognised"), [("unseen.jpg", True), ("stranger.jpg", False)])
+def test_a_resident_process_may_be_killed_in_the_middle(login, pictures, resident, picture, recognised):
+    login.show(pictures / picture)
+    pid = login.program("agent", "status", "--json").data["pid"]
+    os.kill(pid, signal.SIGSTOP)  # it will take the question and get no further
+    with ThreadPoolExecutor(1) as background:
+        entered = background.submit(login.enter, login.enrolled)
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGKILL)
+        assert entered.result() == recognised
+
+
 def test_a_camera(login, astronaut, hopper):
     pytest.importorskip("cv2")
     from clips import panned, write_clip
@@ -220,8 +270,10 @@ def test_the_check_accepts_the_line_and_refuses_what_the_user_could_change(login
     assert any("gallery must be root's" in problem for problem in check(SERVICE).problems)
 
 
-def test_another_user_reads_nothing(login):
+def test_another_user_reads_nothing(login, request):
     login.enter(login.enrolled)
+    assert login.program("agent", "start").code == 0
+    request.addfinalizer(lambda: login.program("agent", "stop"))
     assert login.program("protect", "on", "--key", "file").code == 0
     assert login.enter(login.enrolled), "root reads the key"
     user = ("runuser", "-u", login.other, "--")
@@ -238,6 +290,8 @@ def test_another_user_reads_nothing(login):
     for file in private:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert not reads("cat", file)
+    socket = login.home / "agent.sock"
+    assert stat.S_ISSOCK(socket.stat().st_mode) and stat.S_IMODE(socket.stat().st_mode) == 0o600
     # Even if the directory were open, the files would not be.
     for directory in (login.home, login.home / "keys"):
         directory.chmod(0o755)
@@ -245,3 +299,4 @@ def test_another_user_reads_nothing(login):
     for file in private:
         assert not reads("cat", file)
         assert not reads("dd", f"of={file}", "if=/dev/null", "conv=notrunc")
+    assert reads("test", "-e", socket) and not reads("test", "-r", socket) and not reads("test", "-w", socket)
