@@ -226,6 +226,11 @@ SLUGS: dict[str, Slug] = {
         "The resident process could not be started or stopped.", "See: faceunlock agent run"
     ),
     "agent-unsupported": Slug("The resident process needs Linux.", "Everything else works without it."),
+    # audits
+    "bad-grouping": Slug(
+        "The grouping does not fit the photos.",
+        "See: faceunlock audit --help",
+    ),
     # everything else
     "package-missing": Slug("A package that an option needs is not installed.", "Install it with pip."),
     "bad-setting": Slug(
@@ -330,6 +335,10 @@ class PamError(FaceUnlockError):
 
 class AgentError(FaceUnlockError):
     """The resident process cannot be started, reached or stopped."""
+
+
+class AuditError(FaceUnlockError):
+    """Groups of people cannot be compared."""
 
 
 class SettingsError(FaceUnlockError):

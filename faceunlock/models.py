@@ -73,7 +73,7 @@ class Models:
         self._given_detector, self._given = detector, embedder
         # By runtime and device: networks serve one thread or several.
         self._detectors: dict[tuple[str, str, bool], Detector] = {}
-        self._embedders: dict[tuple[str, str, str], Embedder] = {}
+        self._embedders: dict[tuple[str, tuple[int, int] | None, str, str], Embedder] = {}
         self._on_download = on_download
 
     def states(self) -> tuple[ModelState, ...]:
@@ -186,6 +186,7 @@ class Models:
         fetch: bool = False,
         photos: int = 1,
         small_faces: bool = False,
+        crop: tuple[int, int] | None = None,
     ) -> tuple[Acquisition, ModelIdentity]:
         """Return what turns photos into samples, and what makes its embeddings.
 
@@ -200,6 +201,8 @@ class Models:
             How many photos there are to look at: enough of them pay for starting a GPU.
         small_faces : bool
             Find every face of a group, not only the subject of a photo.
+        crop : tuple of int, optional
+            Size and margin of another crop than the model's own; see `ModelSpec.cropped`.
 
         Raises
         ------
@@ -214,7 +217,7 @@ class Models:
         if person is not None and person.template.identity.model != model:
             raise mismatch(person, model)
         detector, embedder, workers = self._networks(
-            model, fetch=fetch, photos=photos, small_faces=small_faces
+            model, fetch=fetch, photos=photos, small_faces=small_faces, crop=crop
         )
         if person is not None and person.template.identity != embedder.identity:
             raise mismatch(person, model)
@@ -247,13 +250,13 @@ class Models:
         return EMBEDDED_DEFAULT
 
     def _networks(
-        self, model: str, *, fetch: bool, photos: int, small_faces: bool
+        self, model: str, *, fetch: bool, photos: int, small_faces: bool, crop: tuple[int, int] | None
     ) -> tuple[Detector, Embedder, int]:
         if self._given is not None and self._given_detector is not None:
             return self._given_detector, self._given, 1
         engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
         # The embedder first: it takes longest to open, and the detector is needed first.
-        embedder = self._given or self._embedder(model, engine, fetch=fetch)
+        embedder = self._given or self._embedder(model, engine, fetch=fetch, crop=crop)
         detector = self._given_detector or self._detector(engine, small_faces=small_faces)
         return detector, embedder, engine.workers
 
@@ -265,16 +268,18 @@ class Models:
             self._detectors[key] = load_detector(engine, small_faces=small_faces)
         return self._detectors[key]
 
-    def _embedder(self, model: str, engine: Engine, *, fetch: bool) -> Embedder:
+    def _embedder(self, model: str, engine: Engine, *, fetch: bool, crop: tuple[int, int] | None) -> Embedder:
         from faceunlock.embedders import load_embedder
 
-        key = model, engine.runtime, engine.device
+        key = model, crop, engine.runtime, engine.device
         if key not in self._embedders:
             spec = model_spec(model)
+            if crop is not None:
+                spec.cropped(*crop)  # an impossible crop is reported before anything is fetched
             if fetch and weights.find(spec, self._cache).status == "absent":
                 _log.warning("Fetching the weights of %s, %.0f MB, once", model, spec.size_bytes / 1e6)
                 self.pull(model)
-            self._embedders[key] = load_embedder(model, cache=self._cache, engine=engine)
+            self._embedders[key] = load_embedder(model, cache=self._cache, engine=engine, crop=crop)
         return self._embedders[key]
 
 

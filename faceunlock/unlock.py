@@ -23,6 +23,7 @@ from faceunlock.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
     from faceunlock.acquisition import Acquisition
+    from faceunlock.audits.auditor import AuditReport
     from faceunlock.calibration import Calibration
     from faceunlock.calibrator import Calibrator
     from faceunlock.capture import Capture, Look
@@ -646,6 +647,35 @@ class FaceUnlock:
             threshold=threshold,
             method=map_method,
             overwrite=overwrite,
+            track=track or _untracked,
+        )
+
+    # audit
+
+    def audit(
+        self,
+        folder: PhotoPath,
+        by: str = "folders",
+        *,
+        threshold: float | None = None,
+        faces: SubjectRule = "dominant",
+        permutations: int = 9_999,
+        seed: int = 0,
+        crop: tuple[int, int] | None = None,
+        track: Track | None = None,
+    ) -> AuditReport:
+        """Compare groups of people; see `faceunlock.audits.auditor.audit_folder`."""
+        from faceunlock.audits.auditor import audit_folder
+
+        return audit_folder(
+            self._models,
+            Path(folder),
+            by,
+            threshold=threshold,
+            faces=faces,
+            permutations=permutations,
+            seed=seed,
+            crop=crop,
             track=track or _untracked,
         )
 

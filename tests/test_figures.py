@@ -115,7 +115,9 @@ def test_the_threshold_for_pairs_is_the_plain_one_rounded_up():
     assert len(measured["shipped"]["tail"]) == measured["shipped"]["fmr"]["errors"] + 1
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/limitations.md", "docs/cli.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/architecture.md", "docs/limitations.md", "docs/cli.md", "docs/audit.md"]
+)
 def test_links_lead_somewhere(page):
     text = (PROJECT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
@@ -125,3 +127,28 @@ def test_links_lead_somewhere(page):
 def test_the_readme_names_both_commands():
     for name in ("demo", "tests"):
         assert re.search(rf"<!-- command: {name} -->\n+```sh\n.+?```", README, re.DOTALL)
+
+
+AUDIT = (PROJECT / "docs" / "audit.md").read_text(encoding="utf-8")
+
+
+def audit_lines():
+    measured = result("audit-utk98-dlib")
+    published = measured["published"]["sums_of_squares"]
+    for name, group in measured["three"]["groups"].items():
+        fmr = group["fmr"]
+        counts = f"{fmr['errors']} of {fmr['trials']:,}; at most {100 * fmr['upper']:.1f} %"
+        told = f"{published[name]} " if name in published else ""
+        yield (
+            f"| `{name}` | {group['photos']} | {group['failures_to_acquire']['errors']} | "
+            f"{group['sum_of_squares']:.2f} | {100 * fmr['value']:.1f} % ({counts}) | {told}|"
+        )
+    smallest = min(row["p_corrected"] for row in measured["three"]["differences"])
+    yield f"the smallest corrected p is {smallest:.2f}."
+    yield f"({measured['three']['most_similar'][0]['similarity']:.3f}) is one photograph under two ages"
+    yield f"FMR at {measured['three']['threshold']:.3f}"
+
+
+@pytest.mark.parametrize("line", audit_lines())
+def test_the_audit_page_quotes_its_result_file(line):
+    assert " ".join(line.split()) in " ".join(AUDIT.split())

@@ -23,7 +23,7 @@ def loaded(monkeypatch):
     """Stand-ins for every model and the detector; the list says which were loaded."""
     names = []
 
-    def load_embedder(model, *, cache, engine):
+    def load_embedder(model, *, cache, engine, crop=None):
         names.append(model)
         return FakeEmbedder(replace(IDENTITY, model=model))
 

@@ -38,6 +38,7 @@ MODULES = {
     "calibrate": "calibrate",
     "pad-test": "pad_test",
     "report": "report",
+    "audit": "audit",
     "people": "people",
     "models": "models",
     "status": "status",

@@ -67,7 +67,9 @@ class Embedder(Protocol):
         ...
 
 
-def load_embedder(model: str, *, cache: Path, engine: Engine) -> Embedder:
+def load_embedder(
+    model: str, *, cache: Path, engine: Engine, crop: tuple[int, int] | None = None
+) -> Embedder:
     """Return a model's embedder; its network may still be on the way.
 
     Parameters
@@ -78,6 +80,8 @@ def load_embedder(model: str, *, cache: Path, engine: Engine) -> Embedder:
         The cache directory that `faceunlock.weights.pull` writes to.
     engine : Engine
         What runs the network.
+    crop : tuple of int, optional
+        Size and margin instead of the model's own; see `ModelSpec.cropped`.
 
     Raises
     ------
@@ -86,7 +90,7 @@ def load_embedder(model: str, *, cache: Path, engine: Engine) -> Embedder:
     """
     from faceunlock import weights
 
-    spec = model_spec(model)
+    spec = model_spec(model) if crop is None else model_spec(model).cropped(*crop)
     sha256 = weights.trusted_sha256(spec, cache)
     if spec.id == "dlib":
         from faceunlock.embedders.dlib import DlibEmbedder
@@ -114,8 +118,10 @@ def _recipe(spec: ModelSpec, cache: Path, sha256: str) -> Recipe:
 
         return build(make_network, arrays)
 
+    # A network is converted for one size of crop.
+    usual = spec.input_size == model_spec(spec.id).input_size
     return Recipe(
-        name=spec.id,
+        name=spec.id if usual else f"{spec.id}-{spec.input_size}",
         source=lambda: sha256,
         definition=Path(__file__).with_name(network),
         build=build,

@@ -1,4 +1,4 @@
-"""facenet-pytorch's models: the detector's box with a margin, scaled to 160 pixels."""
+"""facenet-pytorch's models: the detector's box with a margin, scaled to a square, usually of 160 pixels."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ from faceunlock.matching import unit
 from faceunlock.runtime import Network
 from faceunlock.templates import ModelIdentity
 
-INPUT_SIZE = 160
-MARGIN = 18
-"""Pixels of the crop around the box, both sides together; part of the preprocessing id."""
-
 BATCH = 128
 
 
@@ -26,15 +22,16 @@ class FaceNetEmbedder:
     Parameters
     ----------
     spec : ModelSpec
-        Which of the two trainings.
+        Which of the two trainings, and which crop.
     network : Network
-        (n, 3, 160, 160) to (n, 512).
+        (n, 3, size, size) to (n, 512).
     weights_sha256 : str
         Checksum of the published file.
     """
 
     def __init__(self, spec: ModelSpec, network: Network, weights_sha256: str) -> None:
         self._network = network
+        self._size, self._margin = spec.input_size, spec.margin or 0
         self._identity = ModelIdentity(spec.id, weights_sha256, spec.preprocessing, spec.dimension)
 
     @property
@@ -45,10 +42,10 @@ class FaceNetEmbedder:
     @property
     def input_size(self) -> int:
         """Side of the square crop, in pixels."""
-        return INPUT_SIZE
+        return self._size
 
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
-        """Cut the box and its margin out and scale them; shape (160, 160, 3).
+        """Cut the box and its margin out and scale them; shape (size, size, 3).
 
         The same to the pixel as ``facenet_pytorch.models.utils.detect_face.extract_face`` on a Pillow image.
 
@@ -57,14 +54,16 @@ class FaceNetEmbedder:
         PhotoError
             ``no-face`` if the box does not cover a pixel of the photo.
         """
-        left, top, right, bottom = box_with_margin(face.box, image.shape)
+        left, top, right, bottom = box_with_margin(
+            face.box, image.shape, size=self._size, margin=self._margin
+        )
         if left >= right or top >= bottom:
             raise PhotoError("no-face", "the face found lies outside the photo")
         part = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right]))
-        return np.asarray(part.resize((INPUT_SIZE, INPUT_SIZE), Image.Resampling.BILINEAR))
+        return np.asarray(part.resize((self._size, self._size), Image.Resampling.BILINEAR))
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed crops of shape (n, 160, 160, 3); unit vectors, shape (n, 512)."""
+        """Embed crops of shape (n, size, size, 3); unit vectors, shape (n, 512)."""
         outputs = np.empty((len(crops), self._identity.dimension), dtype=np.float32)
         for start in range(0, len(crops), BATCH):
             outputs[start : start + BATCH] = self._network(normalise(crops[start : start + BATCH]))
@@ -72,7 +71,7 @@ class FaceNetEmbedder:
 
 
 def box_with_margin(
-    box: tuple[float, float, float, float], shape: tuple[int, ...]
+    box: tuple[float, float, float, float], shape: tuple[int, ...], *, size: int, margin: int
 ) -> tuple[int, int, int, int]:
     """Widen a box by the margin and clip it to the photo.
 
@@ -82,6 +81,8 @@ def box_with_margin(
         Left, top, right, bottom in pixels.
     shape : tuple of int
         Height and width of the photo (further entries are ignored).
+    size, margin : int
+        Side of the crop that the box is going to be, and the pixels of it that are not box.
 
     Returns
     -------
@@ -90,14 +91,14 @@ def box_with_margin(
 
     Examples
     --------
-    >>> box_with_margin((71, 71, 142, 142), (300, 145))
+    >>> box_with_margin((71, 71, 142, 142), (300, 145), size=160, margin=18)
     (66, 66, 145, 146)
     """
     left, top, right, bottom = box
     if not np.isfinite(box).all():
         return 0, 0, 0, 0
-    across = MARGIN * (right - left) / (INPUT_SIZE - MARGIN)
-    down = MARGIN * (bottom - top) / (INPUT_SIZE - MARGIN)
+    across = margin * (right - left) / (size - margin)
+    down = margin * (bottom - top) / (size - margin)
     return (
         int(max(left - across / 2, 0)),
         int(max(top - down / 2, 0)),

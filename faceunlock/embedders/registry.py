@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from faceunlock.errors import ModelError
+from faceunlock.errors import ModelError, SettingsError
 
 FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9"
 """Where facenet-pytorch publishes its weights."""
@@ -73,6 +73,9 @@ class ModelSpec:
         Checksum of the source file; None where it is recorded at the first download instead.
     recommended : bool
         Whether this is the model to choose where its weights can be had.
+    margin : int or None
+        Pixels of the crop around the detector's box, both sides together; None for a model whose crop is
+        aligned on landmarks and cannot be another.
     """
 
     id: str
@@ -86,6 +89,56 @@ class ModelSpec:
     size_bytes: int
     sha256: str | None
     recommended: bool = False
+    margin: int | None = None
+
+    def cropped(self, size: int, margin: int) -> ModelSpec:
+        """Return the same model with another crop, and so with another preprocessing.
+
+        Its embeddings cannot be compared with those of the usual crop, and no threshold is known for them.
+
+        Parameters
+        ----------
+        size : int
+            Side of the square crop in pixels, from `CROP_SIZES`.
+        margin : int
+            Pixels of it around the detector's box, both sides together; at most half of it.
+
+        Raises
+        ------
+        SettingsError
+            ``usage`` if the model's crop is fixed, or a number is out of range.
+
+        Examples
+        --------
+        >>> MODELS["vggface2"].cropped(150, 32).preprocessing
+        'facenet-150-m32-1'
+        """
+        if self.margin is None:
+            raise SettingsError("usage", f"the model {self.id} has a crop that cannot be changed")
+        if size not in CROP_SIZES or not 0 <= margin <= size // 2:
+            raise SettingsError(
+                "usage",
+                f"a crop has {CROP_SIZES.start} to {CROP_SIZES.stop - 1} pixels, a margin at most half of "
+                f"that, not {size} and {margin}",
+            )
+        return replace(
+            self, input_size=size, margin=margin, preprocessing=facenet_preprocessing(size, margin)
+        )
+
+
+CROP_SIZES = range(80, 401)
+"""Sides of a crop that InceptionResnetV1 can be given: below, nothing is left for its last layers."""
+
+
+def facenet_preprocessing(size: int, margin: int) -> str:
+    """Return the preprocessing id of a box with its margin, scaled to a square.
+
+    Examples
+    --------
+    >>> facenet_preprocessing(160, 18)
+    'facenet-160-m18-1'
+    """
+    return f"facenet-{size}-m{margin}-1"
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -96,7 +149,8 @@ MODELS: dict[str, ModelSpec] = {
             network="InceptionResnetV1",
             dimension=512,
             input_size=160,
-            preprocessing="facenet-160-m18-1",
+            margin=18,
+            preprocessing=facenet_preprocessing(160, 18),
             licence="MIT (facenet-pytorch)",
             training_data="VGGFace2: 3.3 million photos of 9,131 people, collected from the web for "
             "research; check its terms before commercial use",
@@ -110,7 +164,8 @@ MODELS: dict[str, ModelSpec] = {
             network="InceptionResnetV1",
             dimension=512,
             input_size=160,
-            preprocessing="facenet-160-m18-1",
+            margin=18,
+            preprocessing=facenet_preprocessing(160, 18),
             licence="MIT (facenet-pytorch)",
             training_data="CASIA-WebFace: 0.5 million photos of 10,575 people, collected from the web for "
             "non-commercial research; check its terms before commercial use",

@@ -261,6 +261,17 @@ def test_json_of_pad_test(faceunlock, tmp_path):
     assert data["saved"] is True and set(data["together"]) == {"bpcer", "apcer"}
 
 
+def test_json_of_audit(faceunlock, test_folder):
+    data = held(faceunlock.data("audit", test_folder[0].parent, "--permutations", "99"), "faceunlock audit")
+    held(data["groups"][0], "Part: group")
+    held(data["groups"][0]["fmr"], "Part: rate")
+    held(data["differences"][0], "Part: difference")
+    held(data["fmr_ratios"], "Part: ratios")
+    held(data["fnmr_ratios"], "Part: ratios")
+    held(data["most_similar"][0], "Part: similar photos")
+    held(data["failures"][0], "Part: photo left out")
+
+
 def test_json_of_demo(faceunlock):
     data = held(faceunlock.data("demo"), "faceunlock demo")
     assert [set(step) for step in data["steps"]] == [{"command", "exit_code", "data"}] * 4

@@ -12,7 +12,7 @@ from PIL import Image
 from faceunlock.embedders.facenet import FaceNetEmbedder, box_with_margin, normalise
 from faceunlock.embedders.facenet_network import make_network, read_checkpoint
 from faceunlock.embedders.registry import model_spec
-from faceunlock.errors import ModelError, PhotoError
+from faceunlock.errors import ModelError, PhotoError, SettingsError
 from faceunlock.faces import Face
 from faceunlock.runtime.torch_runtime import TorchNetwork, build
 
@@ -58,9 +58,31 @@ def test_crop_is_facenet_pytorchs(embedder, astronaut, box):
     np.testing.assert_array_equal(crop, expected.numpy().transpose(1, 2, 0).astype(np.uint8))
 
 
+@pytest.mark.oracle
+def test_another_crop_is_facenet_pytorchs_and_has_another_identity(module, astronaut):
+    spec = model_spec("vggface2").cropped(150, 32)
+    other = FaceNetEmbedder(spec, TorchNetwork(module, "cpu"), "ab" * 32)
+    assert other.input_size == 150 and other.identity.preprocessing == "facenet-150-m32-1"
+    box = (181.05, 62.16, 267.75, 172.05)
+    expected = extract_face(Image.fromarray(astronaut), np.array(box), image_size=150, margin=32)
+    crop = other.crop(astronaut, Face(box, (), 1.0))
+    np.testing.assert_array_equal(crop, expected.numpy().transpose(1, 2, 0).astype(np.uint8))
+    assert other.embed(crop[None]).shape == (1, 512)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "margin"), [("dlib", 150, 32), ("vggface2", 79, 0), ("vggface2", 401, 0),
+                                  ("vggface2", 150, 76), ("vggface2", 150, -1)]
+)  # fmt: skip
+def test_impossible_crops(model, size, margin):
+    with pytest.raises(SettingsError) as caught:
+        model_spec(model).cropped(size, margin)
+    assert caught.value.slug == "usage"
+
+
 @given(st.tuples(*[st.floats(-1e6, 1e6) for _ in range(4)]))
 def test_margin_stays_inside_the_photo_or_is_empty(box):
-    left, top, right, bottom = box_with_margin(box, (300, 200, 3))
+    left, top, right, bottom = box_with_margin(box, (300, 200, 3), size=160, margin=18)
     assert left >= right or top >= bottom or (0 <= left < right <= 200 and 0 <= top < bottom <= 300)
 
 

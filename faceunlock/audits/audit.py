@@ -1,0 +1,314 @@
+"""An audit: the embeddings of people in groups in, rates, spread and their differences out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.audits.measures import (
+    PeoplePairs,
+    Ratio,
+    comparisons_within,
+    most_similar_pairs,
+    pair_fmr,
+    pairs_of_people,
+    within_sum_of_squares,
+    worst_ratios,
+)
+from faceunlock.audits.permutation import (
+    Difference,
+    MeanOverPairs,
+    MeanOverPeople,
+    Measure,
+    Spread,
+    compare_groups,
+)
+from faceunlock.error_rates import fnmr_at, rate_over_people
+from faceunlock.rates import Rate
+from faceunlock.scores import GenuineScores
+
+MeasureName = Literal["fmr", "fnmr", "distance", "spread"]
+
+SIGNIFICANCE = 0.05
+"""A corrected p-value below this is called more than chance."""
+
+MOST_SIMILAR = 5
+"""Pairs of different people that are named."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupedEmbeddings:
+    """The usable photos of an audit, sorted by group and person, and whose failed.
+
+    Attributes
+    ----------
+    embeddings : ndarray of float32, shape (n, dimension)
+        Unit vectors.
+    files : tuple of str
+        Name of each photo.
+    person : ndarray of int, shape (n,)
+        Whose it is: ascending from 0, without gaps.
+    group : ndarray of int, shape (n,)
+        Which of the `names` it belongs to, ascending.
+    names : tuple of str
+        The groups, also those without a usable photo.
+    failed_person, failed_group : tuple of int
+        Of each photo that gave no embedding; persons who have no usable photo have numbers of their own.
+    """
+
+    embeddings: NDArray[np.float32] = field(repr=False)
+    files: tuple[str, ...] = field(repr=False)
+    person: NDArray[np.intp] = field(repr=False)
+    group: NDArray[np.intp] = field(repr=False)
+    names: tuple[str, ...]
+    failed_person: tuple[int, ...] = field(repr=False, default=())
+    failed_group: tuple[int, ...] = field(repr=False, default=())
+
+    @property
+    def group_of_person(self) -> NDArray[np.intp]:
+        """Which group each person with a usable photo belongs to, shape (people,)."""
+        _, first = np.unique(self.person, return_index=True)
+        found: NDArray[np.intp] = self.group[first]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResult:
+    """What was measured in one group.
+
+    Attributes
+    ----------
+    name : str
+    people, photos : int
+        With a usable photo; usable photos.
+    failures_to_acquire : Rate
+        Of all photos of the group.
+    sum_of_squares : float
+        Squared Euclidean distances of the unit embeddings to their mean, summed up.
+    mean_distance : float or None
+        Mean Euclidean distance between photos of two people, in [0, 2]; None with fewer than two people.
+    fmr : Rate
+        Of comparisons between two people of the group; without trials if there is one person only.
+    fnmr : Rate
+        Of comparisons between two photos of one person; without trials if nobody has two.
+    """
+
+    name: str
+    people: int
+    photos: int
+    failures_to_acquire: Rate
+    sum_of_squares: float
+    mean_distance: float | None
+    fmr: Rate
+    fnmr: Rate
+
+    @property
+    def spread(self) -> float | None:
+        """Sum of squares per photo; None without photos."""
+        return self.sum_of_squares / self.photos if self.photos else None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One measure, each group against the others.
+
+    Attributes
+    ----------
+    measure : {"fmr", "fnmr", "distance", "spread"}
+    differences : tuple of Difference
+        One for each group.
+    """
+
+    measure: MeasureName
+    differences: tuple[Difference, ...]
+
+    @property
+    def told(self) -> tuple[Difference, ...]:
+        """Differences that could be tested."""
+        return tuple(difference for difference in self.differences if difference.p is not None)
+
+    @property
+    def significant(self) -> tuple[Difference, ...]:
+        """Groups that differ from the others by more than chance, the clearest first."""
+        found = [d for d in self.told if d.p_corrected is not None and d.p_corrected < SIGNIFICANCE]
+        return tuple(sorted(found, key=lambda difference: difference.p_corrected or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPair:
+    """Two photos of two people.
+
+    Attributes
+    ----------
+    group : str
+    photo, other : str
+    similarity : float
+        Cosine, in [-1, 1].
+    """
+
+    group: str
+    photo: str
+    other: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAudit:
+    """What an audit measured.
+
+    Attributes
+    ----------
+    threshold : float
+        Similarity from which on two photos match.
+    permutations, seed : int
+        Of the tests; the seed also of the resampling.
+    groups : tuple of GroupResult
+    comparisons : tuple of Comparison
+        FMR, FNMR, mean distance and spread, in this order.
+    fmr_ratios, fnmr_ratios : tuple of two Ratio
+        Worst to best, worst to geometric mean.
+    most_similar : tuple of SimilarPair
+        Of two people of one group, the most similar first: a person who is there under two names shows here.
+    """
+
+    threshold: float
+    permutations: int
+    seed: int
+    groups: tuple[GroupResult, ...]
+    comparisons: tuple[Comparison, ...]
+    fmr_ratios: tuple[Ratio, Ratio]
+    fnmr_ratios: tuple[Ratio, Ratio]
+    most_similar: tuple[SimilarPair, ...]
+
+    def comparison(self, measure: MeasureName) -> Comparison:
+        """Return the comparison of one measure."""
+        return next(comparison for comparison in self.comparisons if comparison.measure == measure)
+
+
+def audit_groups(
+    material: GroupedEmbeddings, threshold: float, *, permutations: int = 9_999, seed: int = 0
+) -> GroupAudit:
+    """Measure each group and compare each with all others.
+
+    Parameters
+    ----------
+    material : GroupedEmbeddings
+    threshold : float
+        Similarity from which on two photos match, in [-1, 1].
+    permutations : int
+        At least 1.
+    seed : int
+
+    Examples
+    --------
+    >>> vectors = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 3]]
+    >>> audit = audit_groups(
+    ...     GroupedEmbeddings(
+    ...         vectors, tuple("abcde"), np.array([0, 0, 1, 2, 3]), np.array([0, 0, 0, 1, 1]), ("one", "two")
+    ...     ),
+    ...     0.5,
+    ...     permutations=99,
+    ... )
+    >>> [(group.people, group.photos, round(group.sum_of_squares, 3)) for group in audit.groups]
+    [(2, 3, 1.333), (2, 2, 1.0)]
+    """
+    genuine, fmr = _compare_within(material, threshold, seed)
+    pairs = pairs_of_people(material.embeddings, material.person, threshold)
+    comparisons = _comparisons(material, pairs, genuine, threshold, permutations, seed)
+    distances = {c.measure: c for c in comparisons}["distance"].differences
+    groups = tuple(
+        _result(material, i, distances[i].value, fmr[i], fnmr_at(genuine[i], threshold, seed=seed), seed)
+        for i in range(len(material.names))
+    )
+    return GroupAudit(
+        threshold=threshold,
+        permutations=permutations,
+        seed=seed,
+        groups=groups,
+        comparisons=comparisons,
+        fmr_ratios=worst_ratios([(group.name, group.fmr) for group in groups]),
+        fnmr_ratios=worst_ratios([(group.name, group.fnmr) for group in groups]),
+        most_similar=_most_similar(material),
+    )
+
+
+def _compare_within(
+    material: GroupedEmbeddings, threshold: float, seed: int
+) -> tuple[list[GenuineScores], list[Rate]]:
+    """Mated comparisons and FMR of each group; the impostor comparisons are too many to keep."""
+    genuine, fmr = [], []
+    for i in range(len(material.names)):
+        chosen = material.group == i
+        mated, other = comparisons_within(material.embeddings[chosen], material.person[chosen])
+        genuine.append(mated)
+        fmr.append(pair_fmr(other, threshold, seed=seed))
+    return genuine, fmr
+
+
+def _result(
+    material: GroupedEmbeddings, i: int, mean_distance: float, fmr: Rate, fnmr: Rate, seed: int
+) -> GroupResult:
+    chosen = material.group == i
+    vectors, people = material.embeddings[chosen], material.person[chosen]
+    failures = zip(material.failed_person, material.failed_group, strict=True)
+    failed = [person for person, group in failures if group == i]
+    outcomes = [False] * len(people) + [True] * len(failed)
+    photos = np.bincount(people) if len(people) else np.zeros(0)
+    return GroupResult(
+        name=material.names[i],
+        people=int(np.count_nonzero(photos)),
+        photos=len(vectors),
+        failures_to_acquire=rate_over_people(outcomes, [*people, *failed], seed=seed),
+        sum_of_squares=within_sum_of_squares(vectors),
+        mean_distance=None if isnan(mean_distance) else mean_distance,
+        fmr=fmr,
+        fnmr=fnmr,
+    )
+
+
+def _comparisons(
+    material: GroupedEmbeddings,
+    pairs: PeoplePairs,
+    genuine: Sequence[GenuineScores],
+    threshold: float,
+    permutations: int,
+    seed: int,
+) -> tuple[Comparison, ...]:
+    group = material.group_of_person
+    people = len(group)
+    scores = np.concatenate([part.scores for part in genuine])
+    owner = np.concatenate([part.person for part in genuine])
+    trials = np.bincount(owner, minlength=people).astype(np.float64)
+    errors = np.bincount(owner, weights=scores < threshold, minlength=people).astype(np.float64)
+    sums = np.zeros((people, material.embeddings.shape[1]))
+    np.add.at(sums, material.person, material.embeddings)
+    mated = trials > 0  # the others have no FNMR, whatever their group
+    everybody = np.ones(people, dtype=bool)
+    measures: list[tuple[MeasureName, Measure, NDArray[np.bool_]]] = [
+        ("fmr", MeanOverPairs(pairs.matches, pairs.photos), everybody),
+        ("fnmr", MeanOverPeople(errors[mated], trials[mated]), mated),
+        ("distance", MeanOverPairs(pairs.distance, pairs.photos), everybody),
+        ("spread", Spread(sums, pairs.photos), everybody),
+    ]
+    return tuple(
+        Comparison(
+            name,
+            compare_groups(measure, group[who], material.names, permutations=permutations, seed=seed),
+        )
+        for name, measure, who in measures
+    )
+
+
+def _most_similar(material: GroupedEmbeddings) -> tuple[SimilarPair, ...]:
+    rows, columns, scores = most_similar_pairs(
+        material.embeddings, material.person, material.group, MOST_SIMILAR
+    )
+    return tuple(
+        SimilarPair(material.names[material.group[i]], material.files[i], material.files[j], float(score))
+        for i, j, score in zip(rows, columns, scores, strict=True)
+    )

@@ -1,0 +1,292 @@
+"""Which person and which group each photo of a folder belongs to; reads names, never a photo.
+
+A grouping comes from folders, from a CSV file or from the file names. Groups are of people: whoever is in
+one group cannot be in another, because people are what the statistics permute and resample.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+
+from faceunlock.errors import AuditError, SettingsError
+from faceunlock.person import name_key
+from faceunlock.photos import PhotoListing, find_photos, person_folders
+
+FOLDERS = "folders"
+PATTERN_PREFIX = "pattern:"
+COLUMNS = ("photo", "person", "group")
+DELIMITERS = (",", ";", "\t")
+NAMED = 3
+"""Wrong lines that one message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedPhoto:
+    """One photo with the person and the group that it is said to be of.
+
+    Attributes
+    ----------
+    path : Path
+    person : str
+        Key of the person, unique in the grouping.
+    group : str
+        Name of the person's group.
+    """
+
+    path: Path
+    person: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """The photos of an audit.
+
+    Attributes
+    ----------
+    photos : tuple of GroupedPhoto
+        Group by group.
+    source : str
+        Where the grouping comes from, in words.
+    people_known : bool
+        False if nothing says who is on the photos, so that every photo counts as a person of its own.
+    ungrouped : tuple of Path
+        Photos of the folder without a group: they are not looked at.
+    skipped : int
+        Files that are no photos.
+    """
+
+    photos: tuple[GroupedPhoto, ...]
+    source: str
+    people_known: bool
+    ungrouped: tuple[Path, ...] = ()
+    skipped: int = 0
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups, in their order."""
+        return tuple(dict.fromkeys(photo.group for photo in self.photos))
+
+
+def read_grouping(folder: Path, by: str) -> Grouping:
+    """Return the grouping of a folder's photos.
+
+    Parameters
+    ----------
+    folder : Path
+    by : str
+        ``folders``; ``pattern:`` and a regular expression; or the path of a CSV file.
+
+    Raises
+    ------
+    AuditError
+        ``bad-grouping`` if the CSV file has a wrong line, a person is in two groups, or no photo has a group.
+    PhotoError
+        ``photo-not-found`` if there is no such folder.
+    SettingsError
+        ``usage`` if the pattern is none; ``file-unreadable`` if the CSV file cannot be read.
+    """
+    if by == FOLDERS:
+        grouping = by_folders(folder)
+    elif by.startswith(PATTERN_PREFIX):
+        grouping = by_pattern(folder, by.removeprefix(PATTERN_PREFIX))
+    else:
+        grouping = by_csv(folder, Path(by))
+    if not grouping.photos:
+        left = f": none of its {len(grouping.ungrouped)} photos has a group" if grouping.ungrouped else ""
+        raise AuditError("bad-grouping", f"{folder} has no photo in any group by {grouping.source}{left}")
+    _refuse_two_groups(grouping.photos)
+    if by == FOLDERS:
+        return grouping  # in the natural order of the folders already
+    return replace(grouping, photos=tuple(sorted(grouping.photos, key=lambda photo: photo.group)))
+
+
+def by_folders(folder: Path) -> Grouping:
+    """Take the first level of folders as groups, the second as people.
+
+    A photo that lies in a group's folder itself is a person of its own; one outside all groups has no group.
+    """
+    found = person_folders(folder)
+    photos = []
+    known = False
+    for group, paths in found.people.items():
+        for path in paths:
+            inside = path.relative_to(folder).parts[1:]
+            known = known or len(inside) > 1
+            # A slash cannot occur in a folder's name, so nobody shares a key with a photo.
+            person = f"{group}/{_normal(inside[0])}" if len(inside) > 1 else f"{group}//{inside[0]}"
+            photos.append(GroupedPhoto(path, person, group))
+    return Grouping(tuple(photos), "the folders", known, found.loose, found.skipped)
+
+
+def by_pattern(folder: Path, expression: str) -> Grouping:
+    r"""Take group and person from the file names.
+
+    Parameters
+    ----------
+    folder : Path
+        Searched at any depth.
+    expression : str
+        A regular expression that is searched for in each file's name, with a part named ``group`` and
+        optionally one named ``person``, such as ``^\d+_(?P<group>\d_\d)_``.
+
+    Raises
+    ------
+    SettingsError
+        ``usage`` if it is no regular expression, or has no part named ``group``.
+    """
+    try:
+        pattern = re.compile(expression)
+    except re.error as error:
+        raise SettingsError("usage", f"--by: the pattern is no regular expression: {error}") from error
+    if "group" not in pattern.groupindex:
+        raise SettingsError("usage", "--by: the pattern needs a part (?P<group>...)")
+    known = "person" in pattern.groupindex
+    listing = _photos_below(folder)
+    photos, ungrouped = [], []
+    for path in listing.photos:
+        found = pattern.search(path.name)
+        group = _normal(found["group"] or "") if found else ""
+        person = _normal(found["person"] or "") if found and known else str(path)
+        if group and person:
+            photos.append(GroupedPhoto(path, name_key(person) if known else person, group))
+        else:
+            ungrouped.append(path)
+    source = f"the pattern {expression}"
+    return Grouping(tuple(photos), source, known, tuple(ungrouped), listing.skipped)
+
+
+def by_csv(folder: Path, file: Path) -> Grouping:
+    """Take group and person from a table.
+
+    Parameters
+    ----------
+    folder : Path
+        Photos of it that the table does not name have no group.
+    file : Path
+        UTF-8, separated by commas, semicolons or tabs, with the columns ``photo``, ``group`` and optionally
+        ``person``. A photo's path is relative to the folder or, where it is not there, to the file's place.
+
+    Raises
+    ------
+    AuditError
+        ``bad-grouping``, naming the lines: a column is missing, a cell is empty, a photo is not there or
+        named twice.
+    SettingsError
+        ``file-unreadable``.
+    """
+    listing = _photos_below(folder)
+    rows = _rows(file)
+    known = any("person" in row for _, row in rows)
+    problems: list[str] = []
+    first_line: dict[Path, int] = {}
+    photos = []
+    for line, row in rows:
+        path = _named_photo(row["photo"], folder, file)
+        empty = [column for column in COLUMNS if not row.get(column, "-")]
+        if empty:
+            problems.append(f"line {line}: the {empty[0]} is empty")
+        elif path is None:
+            problems.append(f"line {line}: there is no photo {row['photo']}")
+        elif path.resolve() in first_line:
+            problems.append(
+                f"line {line}: {row['photo']} is already named in line {first_line[path.resolve()]}"
+            )
+        else:
+            first_line[path.resolve()] = line
+            person = name_key(row["person"]) if known else str(path)
+            photos.append(GroupedPhoto(path, person, row["group"]))
+    if problems:
+        more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+        raise AuditError("bad-grouping", f"{file}: {'; '.join(problems[:NAMED])}{more}")
+    ungrouped = tuple(path for path in listing.photos if path.resolve() not in first_line)
+    return Grouping(tuple(photos), str(file), known, ungrouped, listing.skipped)
+
+
+def _photos_below(folder: Path) -> PhotoListing:
+    if folder.is_file():
+        person_folders(folder)  # says that it is none
+    return find_photos([folder])
+
+
+def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
+    """Read the table: the number of the line and the cells of each row by column, without white space."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError("file-unreadable", f"{file}: is not UTF-8 text") from error
+    except FileNotFoundError as error:
+        raise SettingsError(
+            "file-unreadable",
+            f"{file}: no such file",
+            hint=f"--by takes {FOLDERS}, {PATTERN_PREFIX}REGEX, or the path of a CSV file.",
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError("file-unreadable", f"{file}: cannot be read: {reason}") from error
+    header = text.split("\n", 1)[0]
+    delimiter = max(DELIMITERS, key=header.count)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = []
+    try:
+        columns = [cell.strip().casefold() for cell in next(reader, [])]
+        _check_columns(file, columns)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(columns):
+                raise AuditError(
+                    "bad-grouping",
+                    f"{file}: line {reader.line_num}: {len(cells)} cells, but the first line has "
+                    f"{len(columns)} columns",
+                )
+            row = dict(zip(columns, map(_normal, cells), strict=True))
+            rows.append((reader.line_num, {name: row[name] for name in COLUMNS if name in row}))
+    except csv.Error as error:
+        raise AuditError("bad-grouping", f"{file}: line {reader.line_num}: {error}") from error
+    return rows
+
+
+def _check_columns(file: Path, columns: list[str]) -> None:
+    for needed in ("photo", "group"):
+        if columns.count(needed) != 1:
+            found = ", ".join(filter(None, columns)) or "nothing"
+            raise AuditError(
+                "bad-grouping",
+                f"{file}: line 1: needs one column {needed}, has {found}",
+                hint="The first line names the columns: photo,person,group (person may be left out).",
+            )
+
+
+def _named_photo(name: str, folder: Path, file: Path) -> Path | None:
+    for place in (folder, file.parent):
+        for spelling in (name, unicodedata.normalize("NFD", name)):
+            try:
+                if (place / spelling).is_file():
+                    return place / spelling
+            except ValueError:  # a null character in the path
+                return None
+    return None
+
+
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _refuse_two_groups(photos: Iterable[GroupedPhoto]) -> None:
+    group_of: dict[str, GroupedPhoto] = {}
+    for photo in photos:
+        first = group_of.setdefault(photo.person, photo)
+        if first.group != photo.group:
+            raise AuditError(
+                "bad-grouping",
+                f"{photo.person} is in two groups: {first.group} ({first.path.name}) and {photo.group} "
+                f"({photo.path.name})",
+                hint="A person belongs to one group; give two people of one name two names.",
+            )

@@ -1,0 +1,247 @@
+"""The figures of an audit: distances in blocks of groups, FMR by threshold, rates with bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.audits.measures import comparisons_within, distances
+from faceunlock.matching import similarities
+from faceunlock.reports.figures import SEQUENTIAL, Figure, Scheme, render
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+    from faceunlock.audits.audit import GroupedEmbeddings
+    from faceunlock.audits.auditor import AuditReport
+    from faceunlock.rates import Rate
+
+FIGURES = ("distances", "fmr-by-threshold", "rates")
+
+MOST_DRAWN = 240
+"""Photos in the distance matrix: more would be less than three pixels each."""
+
+MOST_CURVES = 6
+"""Groups drawn as curves; their line styles must be told apart."""
+
+MOST_POINTS = 2_000
+"""Steps of a curve."""
+
+
+def draw_figures(report: AuditReport) -> dict[str, Figure]:
+    """Draw what the data of a report allow.
+
+    Parameters
+    ----------
+    report : AuditReport
+
+    Returns
+    -------
+    dict of str to Figure
+        By name, from `FIGURES`; a figure without anything to show is not there.
+    """
+    figures = [_distances(report), _curves(report), _rates(report)]
+    return {figure.name: figure for figure in figures if figure is not None}
+
+
+def sampled(material: GroupedEmbeddings, most: int, seed: int) -> NDArray[np.intp]:
+    """Choose at most so many photos, the same number of each group where it has them, in their order."""
+    generator = np.random.default_rng(seed)
+    groups = [np.flatnonzero(material.group == i) for i in range(len(material.names))]
+    share = max(2, most // max(1, len(groups)))
+    chosen = [
+        group if len(group) <= share else np.sort(generator.choice(group, share, replace=False))
+        for group in groups
+    ]
+    return np.concatenate(chosen)
+
+
+def _basis(report: AuditReport) -> str:
+    count = len(report.material.files)
+    return (
+        f"Data: {report.folder}, {count:,} usable photos, groups by {report.source}. "
+        f"Model: {report.identity.model}."
+    )
+
+
+def _distances(report: AuditReport) -> Figure | None:
+    material = report.material
+    if len(material.files) < 2:
+        return None
+    chosen = sampled(material, MOST_DRAWN, report.audit.seed)
+    vectors, group = material.embeddings[chosen], material.group[chosen]
+    table = distances(similarities(vectors, vectors))
+    np.fill_diagonal(table, np.nan)
+    sizes = np.bincount(group, minlength=len(material.names))
+    shown = [(name, int(size)) for name, size in zip(material.names, sizes, strict=True) if size]
+    edges = np.cumsum([0, *(size for _, size in shown)])
+    labels = [f"{name} ({size:,})" for name, size in shown]
+
+    def draw(scheme: Scheme) -> Drawing:
+        from matplotlib import colormaps
+        from matplotlib.figure import Figure as Drawing
+
+        drawing = Drawing(figsize=(7.4, 6.2), layout="constrained")
+        axes = drawing.add_subplot()
+        colours = colormaps[SEQUENTIAL].copy()
+        colours.set_bad(scheme.paper)
+        image = axes.imshow(table, cmap=colours, interpolation="nearest")
+        middles = (edges[:-1] + edges[1:] - 1) / 2
+        axes.set_xticks(middles, labels, rotation=0 if len(labels) <= 4 else 90)
+        axes.set_yticks(middles, labels, rotation=90 if len(labels) <= 4 else 0, va="center")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        for edge in edges[1:-1]:
+            axes.axhline(edge - 0.5, color=scheme.paper, linewidth=2)
+            axes.axvline(edge - 0.5, color=scheme.paper, linewidth=2)
+        bar = drawing.colorbar(image, ax=axes, shrink=0.85)
+        bar.set_label("Euclidean distance of the unit embeddings (0 to 2)")
+        bar.outline.set_visible(False)
+        return drawing
+
+    means = "; ".join(
+        f"{result.name} {result.mean_distance:.3f}"
+        for result in report.audit.groups
+        if result.mean_distance is not None
+    )
+    part = "" if len(chosen) == len(material.files) else f" A random {len(chosen):,} of them are drawn."
+    return render(
+        draw,
+        name="distances",
+        title="Distances between photos",
+        caption=f"Distance of every photo to every other, groups in blocks, one colour scale. Mean between "
+        f"two people of one group: {means or 'cannot tell'}. {_basis(report)}{part}",
+        alt=f"A square of distances with {len(shown)} blocks along the diagonal, one for each group. Mean "
+        f"distance in the group: {means or 'cannot tell'}.",
+        photographic=True,
+    )
+
+
+def _curves(report: AuditReport) -> Figure | None:
+    material, audit = report.material, report.audit
+    measured = [i for i, group in enumerate(audit.groups) if group.fmr.trials]
+    # The groups with the highest rates matter most.
+    drawn = sorted(sorted(measured, key=lambda i: -audit.groups[i].fmr.value)[:MOST_CURVES])
+    if not drawn:
+        return None
+    curves = [(material.names[i], *_false_match_curve(material, i)) for i in drawn]
+
+    def draw(scheme: Scheme) -> Drawing:
+        from matplotlib.figure import Figure as Drawing
+
+        drawing = Drawing(figsize=(7.4, 4.4), layout="constrained")
+        axes = drawing.add_subplot()
+        colours = (scheme.first, scheme.second, scheme.third)
+        for number, (name, similarity, rate) in enumerate(curves):
+            style = "solid" if number < len(colours) else "dashed"
+            axes.step(similarity, rate, where="pre", label=name, linestyle=style,
+                      color=colours[number % len(colours)])  # fmt: skip
+        axes.axvline(audit.threshold, color=scheme.muted, linewidth=1, linestyle="dotted")
+        axes.annotate(
+            f"threshold {audit.threshold:.3f}",
+            (audit.threshold, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4, -2),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=scheme.muted,
+            fontsize=9,
+        )
+        axes.set_yscale("log")
+        # Not powers of ten: mathematics is off, for the sake of names.
+        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
+        highest = max(audit.threshold, *(float(similarity[-1]) for _, similarity, _ in curves))
+        lowest = min(audit.threshold, *(float(similarity[0]) for _, similarity, _ in curves))
+        axes.set_xlim(lowest - 0.01, min(1.0, highest + 0.01))
+        axes.set_xlabel("threshold (cosine similarity, −1 to 1)")
+        axes.set_ylabel("false match rate (share of comparisons)")
+        axes.grid(visible=True)
+        axes.legend(title="group", loc="lower left")
+        return drawing
+
+    rates = "; ".join(f"{audit.groups[i].name} {_counts(audit.groups[i].fmr)}" for i in drawn)
+    left = "" if len(drawn) == len(measured) else f" The {len(drawn)} groups with the highest rate are drawn."
+    return render(
+        draw,
+        name="fmr-by-threshold",
+        title="False match rate of each group by threshold",
+        caption="Share of the comparisons of two people of one group that would match at each threshold; "
+        f"at the threshold in use, {rates}. Where few comparisons are left, curves jump. "
+        f"{_basis(report)}{left}",
+        alt=f"One falling curve for each group. At the threshold {audit.threshold:.3f}: {rates}.",
+    )
+
+
+def _false_match_curve(
+    material: GroupedEmbeddings, group: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Thresholds in ascending order, and the share of comparisons at or above each."""
+    chosen = material.group == group
+    scores = np.sort(comparisons_within(material.embeddings[chosen], material.person[chosen])[1].scores)
+    rank = len(scores) - np.arange(len(scores))
+    # All of the tail, where the threshold is, and of the rest as many as can be seen.
+    step = max(1, len(scores) // MOST_POINTS)
+    kept = (np.arange(len(scores)) % step == 0) | (rank <= MOST_POINTS)
+    return scores[kept], rank[kept] / len(scores)
+
+
+def _rates(report: AuditReport) -> Figure | None:
+    audit = report.audit
+    panels = [
+        (title, [(group.name, rate) for group, rate in rates if rate.trials])
+        for title, rates in (
+            ("FMR, two people of one group", [(group, group.fmr) for group in audit.groups]),
+            ("FNMR, two photos of one person", [(group, group.fnmr) for group in audit.groups]),
+        )
+    ]
+    panels = [(title, rows) for title, rows in panels if rows]
+    if not panels:
+        return None
+    most = max(len(rows) for _, rows in panels)
+
+    def draw(scheme: Scheme) -> Drawing:
+        from matplotlib.figure import Figure as Drawing
+
+        drawing = Drawing(figsize=(7.4, 1.1 + 0.34 * most), layout="constrained")
+        for axes, (title, rows) in zip(
+            drawing.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            _interval_panel(axes, title, rows, scheme)
+        return drawing
+
+    said = "; ".join(
+        f"{title}: {', '.join(f'{name} {_counts(rate)}' for name, rate in rows)}" for title, rows in panels
+    )
+    return render(
+        draw,
+        name="rates",
+        title="Error rates with their bounds",
+        caption=f"Points are rates at the threshold {audit.threshold:.4f}, bars their 95 % bounds over "
+        "people: of the FMR up to the one-sided upper bound, of the FNMR the two-sided interval. Bars that "
+        f"overlap do not prove equality, and bars that do not are no test. {_basis(report)}",
+        alt=said,
+    )
+
+
+def _interval_panel(axes: Any, title: str, rows: list[tuple[str, Rate]], scheme: Scheme) -> None:
+    positions = np.arange(len(rows))[::-1]
+    for position, (_, rate) in zip(positions, rows, strict=True):
+        axes.plot([rate.lower, rate.upper], [position] * 2, color=scheme.first, linewidth=2, alpha=0.6)
+        axes.plot([rate.upper] * 2, [position - 0.14, position + 0.14], color=scheme.first, linewidth=2)
+        axes.plot(rate.value, position, "o", color=scheme.first, markersize=6)
+    axes.set_yticks(positions, [name for name, _ in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlim(left=0)
+    axes.set_title(title)
+    axes.set_xlabel("rate")
+    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
+    axes.locator_params(axis="x", nbins=6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=True, axis="x")
+
+
+def _counts(rate: Rate) -> str:
+    return f"{100 * rate.value:.3g} % ({rate.errors:,} of {rate.trials:,})"
