@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from clips import panned, write_clip
-from conftest import Program
 from PIL import Image
 
 
@@ -19,14 +18,14 @@ def clips(tmp_path_factory, astronaut, hopper):
     return folder
 
 
-def test_a_stranger_and_the_person(enrolled: Program, clips):
+def test_a_stranger_and_the_person(enrolled, clips):
     yes = enrolled("verify", "--camera", clips / "eileen.avi", "--as", "Eileen", "--json")
     assert yes.code == 0 and yes.data["match"] and yes.stderr == ""
     no = enrolled("verify", "--as", "Eileen", "--camera", clips / "grace.avi")
     assert no.code == 1 and no.stdout.startswith("no: Eileen, ")
 
 
-def test_the_default_camera_is_a_setting(enrolled: Program, clips):
+def test_the_default_camera_is_a_setting(enrolled, clips):
     done = enrolled("verify", "--camera", env={"FACEUNLOCK_CAMERA": str(clips / "eileen.avi")})
     assert done.code == 0
     missing = enrolled("verify", "--camera", "977", "--json")
@@ -34,12 +33,12 @@ def test_the_default_camera_is_a_setting(enrolled: Program, clips):
 
 
 @pytest.mark.parametrize("name", ["black", "dark"])
-def test_black_and_dark(enrolled: Program, clips, name):
+def test_black_and_dark(enrolled, clips, name):
     done = enrolled("verify", "--camera", clips / f"{name}.avi", "--json")
     assert done.code == 2 and done.error["code"] == f"camera-{name}" and done.error["retryable"]
 
 
-def test_enrolling_with_a_camera(prepared: Program, clips, pictures):
+def test_enrolling_with_a_camera(prepared, clips, pictures):
     done = prepared("--model", "dlib", "enroll", "Eileen", "--camera", clips / "eileen.avi", "--json")
     assert done.code == 0 and len(done.data["used"]) == 8, done
     assert all(" at " in photo for photo in done.data["used"])
@@ -51,7 +50,7 @@ def test_enrolling_with_a_camera(prepared: Program, clips, pictures):
     assert again.code == 2 and "[already-enrolled]" in again.stderr
 
 
-def test_a_name_that_is_not_enrolled_opens_no_camera(enrolled: Program):
+def test_a_name_that_is_not_enrolled_opens_no_camera(enrolled):
     done = enrolled("verify", "--camera", "977", "--as", "Nobody", "--json")
     assert done.code == 2 and done.error["code"] == "not-enrolled"
 
@@ -64,17 +63,17 @@ def test_a_name_that_is_not_enrolled_opens_no_camera(enrolled: Program):
         (("enroll", "Ada", "--camera", "0", "1"), "--camera takes one camera"),
     ],
 )
-def test_usage(faceunlock: Program, words, sentence):
+def test_usage(faceunlock, words, sentence):
     done = faceunlock(*words)
     assert done.code == 2 and sentence in done.stderr and "[usage]" in done.stderr
 
 
-def test_a_photo_is_no_camera(enrolled: Program, pictures):
+def test_a_photo_is_no_camera(enrolled, pictures):
     done = enrolled("verify", "--camera", pictures / "unseen.jpg")
     assert done.code == 2 and "is a photo, not a camera" in done.stderr
 
 
-def test_liveness_is_refused_until_it_was_measured(enrolled: Program, clips, pictures):
+def test_liveness_is_refused_until_it_was_measured(enrolled, clips, pictures):
     for words in ((pictures / "unseen.jpg",), ("--camera", clips / "eileen.avi"), ("--camera", "977")):
         done = enrolled("verify", "--require-live", *words, "--json")
         assert done.code == 2 and done.error["code"] == "pad-not-measured"
@@ -107,7 +106,7 @@ def presentations(tmp_path_factory, astronaut):
     return folder
 
 
-def test_moving_heads_and_moving_pictures(enrolled: Program, presentations):
+def test_moving_heads_and_moving_pictures(enrolled, presentations):
     measured = enrolled(
         "pad-test", "--live", presentations / "live", "--attack", presentations / "attack", "--json"
     )

@@ -8,32 +8,10 @@ import pytest
 from fakes import slug_of
 from hypothesis import given
 from hypothesis import strategies as st
+from made_presentations import judged, made
 
 from faceunlock.errors import CalibrationError
-from faceunlock.liveness.measuring import Presentation, choose_threshold, measure
-
-
-def made(live=12, attacks=12, gap=5.0, species="print", seed=0):
-    """Scores of one check: live ones around 0, attacks `gap` lower; other people than the live ones."""
-    generator = np.random.default_rng(seed)
-    return [
-        *(
-            Presentation(f"p{n}", None, {"moire": float(generator.normal())})
-            for n in range(live)
-            for _ in range(3)
-        ),
-        *(
-            Presentation(f"a{n}", species, {"moire": float(generator.normal() - gap)})
-            for n in range(attacks)
-            for _ in range(3)
-        ),
-    ]
-
-
-def judged(presentations, target=0.1, seed=0):
-    return measure(
-        presentations, target_bpcer=target, seed=seed, created="2026-01-31T00:00:00+00:00", data="x"
-    )
+from faceunlock.liveness.measuring import choose_threshold
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(0, 0.99))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fakes import FakeDetector, FakeEmbedder, paint, save, slug_of, stream
-from test_measuring import judged, made
+from made_presentations import judged, made
 
 from faceunlock.acquisition import Acquisition
 from faceunlock.errors import GalleryError, PhotoError
