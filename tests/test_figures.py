@@ -72,18 +72,38 @@ def expected_lines():
     yield f"lowest cosine {min(min(values) for values in turned.values()):.4f}"
 
 
+TASKS = {
+    "verify-1mp": "`verify`, 1 megapixel",
+    "verify-14mp": "`verify`, 14 megapixels",
+    "enroll": "`enroll`, 78 phone photos",
+    "calibrate": "`calibrate`, 1,000 LFW photos",
+    "start": "start",
+}
+
+
 def speed_lines():
     sections = result("speed")["sections"]
-    titles = {"verify-1mp": "`verify`, 1 megapixel", "verify-14mp": "`verify`, 14 megapixels"}
-    for section, title in titles.items():
-        if section in sections:
-            for name, row in sections[section]["rows"]["contestants"].items():
-                yield f"| {title} | {name} | {row['median_s']:.2f} s | {row['peak_mb']:.0f} MB |"
-    for name, row in sections["start"]["rows"]["contestants"].items():
-        yield f"| start | {name} | {row['median_s']:.2f} s | {row['peak_mb']:.0f} MB |"
+    for section, title in TASKS.items():
+        for name, row in sections[section]["rows"]["contestants"].items():
+            yield f"| {title} | {name} | {row['median_s']:.2f} s | {row['peak_mb']:.0f} MB |"
+        for goal in sections[section]["rows"]["goals"] if section != "start" else ():
+            yield f"{title}: {goal['opponent']} / {goal['ours']}, {goal['of']} {goal['factor']:.1f}"
 
 
-@pytest.mark.parametrize("line", [*expected_lines(), *speed_lines()])
+def parity_lines():
+    parity = result("parity")
+    for name, title in (("lfw", "LFW"), ("phone10", "the phone photos")):
+        part = parity[name]
+        yield (
+            f"{title}: {part['found_by_ours']:,} of {part['faces_of_the_reference']:,} faces, "
+            f"the same subject in {part['same_subject_in_selfie_mode']:,} of {part['photos']:,} photos"
+        )
+    cosines = parity["embeddings"]
+    lowest = min(value for key, value in cosines.items() if key.endswith("_lowest_cosine"))
+    yield f"lowest cosine between the two over {cosines['crops']} faces: {lowest:.7f}"
+
+
+@pytest.mark.parametrize("line", [*expected_lines(), *speed_lines(), *parity_lines()])
 def test_the_readme_quotes_the_result_files(line):
     assert " ".join(line.split()) in " ".join(README.split())
 
