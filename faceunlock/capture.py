@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from PIL import Image
 from faceunlock.camera import Frame, light
 from faceunlock.errors import PhotoError
 from faceunlock.faces import RGBImage
+from faceunlock.outcomes import Capture
 from faceunlock.photos import DEFAULT_MAX_PIXELS, PhotoFile
 
 Examine = Callable[[PhotoFile], object]
@@ -28,26 +28,6 @@ APART_SECONDS = 0.4
 
 DIFFERENT = 1.0
 """Mean difference of two frames to enrol at 32 pixels, in grey levels; noise averages out well below it."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Capture:
-    """A photo that a camera took, and what came after it.
-
-    Attributes
-    ----------
-    photo : PhotoFile
-        The first frame with a good face.
-    clip : tuple of ndarray of uint8, shape (height, width, 3)
-        That frame and those of the next seconds, at most `CLIP_SIDE` pixels wide and high, about
-        `CLIP_INTERVAL` seconds apart; empty where none was asked for.
-    camera : str
-        What the camera is called.
-    """
-
-    photo: PhotoFile
-    clip: tuple[RGBImage, ...] = field(repr=False)
-    camera: str
 
 
 class Look:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.enrolment import Enrolment
-    from faceunlock.faces import Quality
+    from faceunlock.faces import Quality, RGBImage
     from faceunlock.matching import Decision
+    from faceunlock.photos import PhotoFile
     from faceunlock.protection import ProtectionState
     from faceunlock.settings import Locations, Settings
     from faceunlock.templates import ModelIdentity
@@ -39,6 +40,25 @@ class EnrolmentOutcome:
     looked_at: int
     skipped: int
     saved: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """A photo that a camera took, and what came after it.
+
+    Attributes
+    ----------
+    photo : PhotoFile
+        The first frame with a good face.
+    clip : tuple of ndarray of uint8, shape (height, width, 3)
+        That frame and those of the next seconds, reduced, at short intervals; empty where none was asked for.
+    camera : str
+        What the camera is called.
+    """
+
+    photo: PhotoFile
+    clip: tuple[RGBImage, ...] = field(repr=False)
+    camera: str
 
 
 @dataclass(frozen=True, slots=True)

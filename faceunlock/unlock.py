@@ -3,52 +3,55 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from faceunlock.attempt_log import LogEntry
 from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, ModelError, SettingsError
 from faceunlock.gallery import Gallery
 from faceunlock.lockout import Limits
-from faceunlock.models import Models, mismatch
-from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
-from faceunlock.person import Person, name_key, normalise_name
+from faceunlock.models import Models
+from faceunlock.outcomes import Capture, EnrolmentOutcome, ModelState, Status, Verification
+from faceunlock.person import Person
 from faceunlock.private_files import problems
 from faceunlock.runtime import NVIDIA_DRIVER
 from faceunlock.settings import Locations, Settings, load_settings, locate
-from faceunlock.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
-    from faceunlock.acquisition import Acquisition
     from faceunlock.audits.auditor import AuditReport
     from faceunlock.calibration import Calibration
     from faceunlock.calibrator import Calibrator
-    from faceunlock.capture import Capture, Look
     from faceunlock.collection import Track
     from faceunlock.cropping import CropOutcome
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
-    from faceunlock.enrolment import Enrolment, Gates
+    from faceunlock.enroller import Enroller
     from faceunlock.faces import SubjectRule
     from faceunlock.identification import Identification
     from faceunlock.judgement import CalibrationReport
-    from faceunlock.liveness.gate import LivenessGate
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.pairs import PairComparison
     from faceunlock.photos import PhotoFile
     from faceunlock.protection import ProtectionState
     from faceunlock.reports.projection import Method
     from faceunlock.reports.reporter import ReportOutcome
-    from faceunlock.samples import LeftOut, Sample
     from faceunlock.sealing import Place
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
+    from faceunlock.verifier import Verifier
 
 __all__ = ["EnrolmentOutcome", "FaceUnlock", "ModelState", "Status", "Verification"]
 
 PhotoPath = str | os.PathLike[str]
+
+
+Photo = TypeVar("Photo")
+
+
+def _path(photo: str | os.PathLike[str] | Photo) -> Path | Photo:
+    return Path(photo) if isinstance(photo, str | os.PathLike) else photo
 
 
 def _untracked(items: Iterable[Any], total: int, label: str) -> Iterable[Any]:
@@ -181,58 +184,21 @@ class FaceUnlock:
             ``already-enrolled``, ``not-enrolled`` (with `add`), ``bad-name`` and everything that
             keeps the gallery from being read or written.
         """
-        from faceunlock.enrolment import enrol
-        from faceunlock.photos import PhotoFile, find_photos
-
-        if add and replace:
-            raise SettingsError("usage", "add and replace exclude each other")
-        name = normalise_name(name)
-        known = self._known(name, add=add, replace=replace)
-        given = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
-        taken = [photo for photo in given if isinstance(photo, PhotoFile)]
-        listing = find_photos([Path(path) for path in given if not isinstance(path, PhotoFile)])
-        sources: list[Path | PhotoFile] = [*taken, *listing.photos]
-        acquisition, identity = self._models.acquisition(known, fetch=True, photos=len(sources))
-        gates = self._gates(identity, min_photos)
-        samples, failures = _acquire(acquisition, sources, track or _untracked)
-
-        def learn(template: Template | None) -> Enrolment:
-            return enrol(samples, identity, gates, known=template, failures=failures)
-
-        enrolment = learn(known.template if known else None)
-        if not dry_run:
-            if known is not None:
-
-                def merge(stored: Template) -> Template:
-                    # The template may have grown since it was read: judge against what is there now.
-                    nonlocal enrolment
-                    enrolment = learn(stored)
-                    return enrolment.template
-
-                name = self._gallery.update(name, merge).name
-            elif replace:
-                self._gallery.replace(name, enrolment.template)
-            else:
-                self._gallery.add(name, enrolment.template)
-        return EnrolmentOutcome(name, enrolment, len(sources), listing.skipped, not dry_run)
-
-    def _known(self, name: str, *, add: bool, replace: bool) -> Person | None:
-        """Return the person to add to; complain early rather than after minutes of work."""
-        if add:
-            return self._gallery.get(name)
-        if not replace and any(name_key(name) == name_key(person.name) for person in self.people()):
-            raise GalleryError("already-enrolled", f"{name} is already enrolled")
-        return None
-
-    def _gates(self, identity: ModelIdentity, min_photos: int | None) -> Gates:
-        from faceunlock.enrolment import Gates
-
-        return Gates(
-            min_sharpness=self.settings.min_sharpness,
-            min_brightness=self.settings.min_brightness,
-            min_similarity=self._models.calibration(identity).threshold,
-            min_photos=min_photos or self.settings.min_photos,
+        given = [photos] if isinstance(photos, str | os.PathLike) else photos
+        return self._enroller().enrol(
+            name,
+            [_path(photo) for photo in given],
+            add=add,
+            replace=replace,
+            min_photos=min_photos,
+            dry_run=dry_run,
+            track=track or _untracked,
         )
+
+    def _enroller(self) -> Enroller:
+        from faceunlock.enroller import Enroller
+
+        return Enroller(self._gallery, self._models, self.settings)
 
     # verification
 
@@ -273,50 +239,19 @@ class FaceUnlock:
             ``pad-not-measured``, ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``, and everything
             that keeps the gallery from being trusted.
         """
-        from faceunlock.capture import Capture
-        from faceunlock.matching import decide
-        from faceunlock.photos import load_photo
+        return self._verifier().verify(
+            _path(photo),
+            name,
+            threshold=threshold,
+            faces=faces,
+            source=source,
+            require_live=require_live,
+        )
 
-        if threshold is not None and not -1.0 <= threshold <= 1.0:
-            raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
-        clip = photo.clip if isinstance(photo, Capture) else ()
-        photo = photo.photo if isinstance(photo, Capture) else photo
-        gate = self._gate(camera=bool(clip)) if require_live else None
-        with self._attempts.attempt(source or _source(photo)) as attempt:
-            people = [self._gallery.get(name)] if name is not None else list(self._gallery.people())
-            if not people:
-                raise GalleryError("nobody-enrolled")
-            # Before anything else is looked at: whoever is locked out learns nothing about a photo.
-            attempt.admit([person.name for person in people], named=name is not None)
-            # Read before any network is loaded: a photo that is not there needs none.
-            probe = load_photo(
-                Path(photo) if isinstance(photo, str | os.PathLike) else photo,
-                max_pixels=self.settings.max_pixels,
-            )
-            acquisition, identity = self._models.acquisition(people[0] if name is not None else None)
-            comparable = [person for person in people if person.template.identity == identity]
-            if not comparable:
-                raise mismatch(people[0], identity.model)
-            sample = acquisition.sample(probe, faces)
-            passed = None if gate is None else gate.admit(acquisition, probe, clip, faces)
-            calibration = self._models.calibration(identity)
+    def _verifier(self) -> Verifier:
+        from faceunlock.verifier import Verifier
 
-            def answer(admitted: Collection[str]) -> Verification:
-                centroids = {p.name: p.template.centroid for p in comparable if p.name in admitted}
-                measured = calibration.threshold_for(len(centroids))
-                point, limit = (measured, measured.threshold) if threshold is None else (None, threshold)
-                return Verification(
-                    decision=decide(sample.embedding, centroids, limit),
-                    identity=identity,
-                    calibration=calibration,
-                    point=point,
-                    quality=sample.quality,
-                    not_compared=tuple(person.name for person in people if person not in comparable),
-                    locked_out=tuple(p.name for p in comparable if p.name not in admitted),
-                    liveness=passed,
-                )
-
-            return attempt.settle([person.name for person in comparable], answer)
+        return Verifier(self._gallery, self._attempts, self._models, self.settings, self.locations.data)
 
     # attempts
 
@@ -413,22 +348,8 @@ class FaceUnlock:
         PhotoError
             No good face within the setting ``camera_seconds``; the slug is the most frequent reason.
         """
-        from faceunlock.camera import open_camera
-        from faceunlock.capture import one_good
-
         device = self.settings.camera if device is None else device
-        if require_live:
-            self._gate(camera=True)
-        with self._attempts.attempt(f"camera {device}") as attempt:
-            person = None if name is None else self._gallery.get(name)
-            people = self.people() if person is None else (person,)
-            if not people:
-                raise GalleryError("nobody-enrolled")
-            # Nobody sits for what would be refused.
-            attempt.admit([somebody.name for somebody in people], named=person is not None)
-            with open_camera(device) as camera:
-                look = self._look(*self._models.acquisition(person), faces)
-                return one_good(camera.frames(self.settings.camera_seconds), look, clip=require_live)
+        return self._verifier().take(device, name, faces=faces, require_live=require_live)
 
     def take_several(
         self, name: str, device: str | None = None, *, add: bool = False, replace: bool = False
@@ -438,26 +359,8 @@ class FaceUnlock:
         As many as the setting ``camera_photos`` says, or as come in the time. `add` and `replace` as for
         `enroll`, so that nobody sits for what would be refused.
         """
-        from faceunlock.camera import open_camera
-        from faceunlock.capture import several_good
-
-        known = self._known(normalise_name(name), add=add, replace=replace)
-        with open_camera(self.settings.camera if device is None else device) as camera:
-            look = self._look(*self._models.acquisition(known, fetch=True), "dominant")
-            frames = camera.frames(self.settings.camera_seconds)
-            yield from several_good(frames, look, self.settings.camera_photos)
-
-    def _look(self, acquisition: Acquisition, identity: ModelIdentity, faces: SubjectRule) -> Look:
-        from faceunlock.capture import Look
-
-        gates = self._gates(identity, None)
-
-        def examine(photo: PhotoFile) -> None:
-            fault = gates.fault(acquisition.look(photo, faces))
-            if fault is not None:
-                raise fault
-
-        return Look(examine, self.settings.max_pixels)
+        device = self.settings.camera if device is None else device
+        return self._enroller().sit(name, device, add=add, replace=replace)
 
     def crop(
         self,
@@ -496,15 +399,17 @@ class FaceUnlock:
 
         `target_bpcer` in (0, 1) is shared by the checks; with `dry_run` the thresholds are not used.
         """
+        from faceunlock.enroller import examiner, quality_gates
         from faceunlock.liveness.presentations import PadReport, measure_folders
         from faceunlock.liveness.record import save
 
         if not 0.0 < target_bpcer < 1.0:
             raise SettingsError("usage", f"a target is a number between 0 and 1, not {target_bpcer}")
         acquisition, identity = self._models.acquisition()
+        gates = quality_gates(self._models, self.settings, identity)
         measurement, left_out = measure_folders(
             acquisition,
-            lambda: self._look(acquisition, identity, "dominant"),
+            lambda: examiner(acquisition, gates, self.settings),
             Path(live),
             Path(attack),
             target_bpcer=target_bpcer,
@@ -516,11 +421,6 @@ class FaceUnlock:
         if not dry_run:
             save(self.locations.data, measurement)
         return PadReport(measurement, left_out, saved=not dry_run)
-
-    def _gate(self, *, camera: bool) -> LivenessGate:
-        from faceunlock.liveness.gate import open_gate
-
-        return open_gate(self.locations.data, camera=camera)
 
     def prepare(self) -> None:
         """Load the networks that `verify` will need, so that its first answer comes sooner."""
@@ -785,30 +685,3 @@ class FaceUnlock:
             protection=protection,
             problems=tuple(dict.fromkeys(found)),
         )
-
-
-def _source(photo: PhotoPath | BinaryIO | PhotoFile) -> str:
-    """Return what a photo comes from, for the log."""
-    from faceunlock.photos import PhotoFile
-
-    if isinstance(photo, PhotoFile):
-        return photo.name
-    if isinstance(photo, str | os.PathLike):
-        return str(Path(photo).absolute())
-    name = getattr(photo, "name", None)
-    return "stdin" if name == "<stdin>" else name if isinstance(name, str) else "stream"
-
-
-def _acquire(
-    acquisition: Acquisition, photos: Sequence[Path | PhotoFile], track: Track
-) -> tuple[list[Sample], list[LeftOut]]:
-    from faceunlock.samples import LeftOut
-
-    samples: list[Sample] = []
-    failures: list[LeftOut] = []
-    for outcome in track(acquisition.samples(photos), len(photos), "photos"):
-        if isinstance(outcome, LeftOut):
-            failures.append(outcome)
-        else:
-            samples.append(outcome)
-    return samples, failures

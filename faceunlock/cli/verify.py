@@ -13,8 +13,7 @@ from faceunlock.cli.options import Session, command
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
-    from faceunlock.capture import Capture
-    from faceunlock.outcomes import Verification
+    from faceunlock.outcomes import Capture, Verification
 
 
 class FacesChoice(StrEnum):
