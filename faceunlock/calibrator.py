@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock import weights
-from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import CalibrationError, SettingsError
 from faceunlock.gallery import Gallery
 from faceunlock.models import AUTO, Models
-from faceunlock.templates import ModelIdentity
 
 if TYPE_CHECKING:
     from faceunlock.calibration import Calibration
     from faceunlock.collection import Track
-    from faceunlock.embedders import Embedder
     from faceunlock.faces import SubjectRule
     from faceunlock.judgement import CalibrationReport
 
@@ -31,19 +27,13 @@ class Calibrator:
         Whose people are probed, and where thresholds go.
     models : Models
         Of that gallery.
-    cache : Path
-        Where weights are.
     named : str
         The model that the user named, or ``auto``.
-    given : Embedder or None
-        Used in the place of all models.
     """
 
     gallery: Gallery
     models: Models
-    cache: Path
     named: str
-    given: Embedder | None
 
     def calibrate(
         self,
@@ -148,17 +138,15 @@ class Calibrator:
             the shipped one and `allow_lower` is not set; ``model-mismatch`` if its scores are of a model,
             of weights or of a preprocessing that are not here.
         """
-        from faceunlock.shipped import shipped_calibration
-
         calibration = report.calibration
-        if not self._is_here(report.identity):
+        if not self.models.is_here(report.identity):
             raise CalibrationError(
                 "model-mismatch",
                 f"the scores were made by {calibration.model} with weights or a preprocessing that are not "
                 "here; no threshold was saved",
                 hint="Compare the photos again: faceunlock calibrate FOLDER",
             )
-        shipped = shipped_calibration(calibration.model)
+        shipped = self.models.uncalibrated(calibration.model)
         if calibration.threshold < shipped.threshold and not allow_lower:
             raise CalibrationError(
                 "lower-threshold",
@@ -167,18 +155,6 @@ class Calibrator:
             )
         self.gallery.save_calibration(report.identity, calibration.to_dict())
         return calibration
-
-    def _is_here(self, identity: ModelIdentity) -> bool:
-        """Whether embeddings made here would be comparable with those behind the scores."""
-        if self.given is not None:
-            return self.given.identity == identity
-        spec = MODELS.get(identity.model)
-        if spec is None:
-            return False
-        sha256 = weights.find(spec, self.cache).sha256 or spec.sha256
-        return sha256 is not None and identity == ModelIdentity(
-            spec.id, sha256, spec.preprocessing, spec.dimension
-        )
 
 
 def _check_target(target: float) -> None:

@@ -231,6 +231,21 @@ SLUGS: dict[str, Slug] = {
         "The grouping does not fit the photos.",
         "See: faceunlock audit --help",
     ),
+    # training
+    "training-diverged": Slug(
+        "The loss of a training is no longer a number.", "Choose a lower --learning-rate and start again."
+    ),
+    "training-mismatch": Slug(
+        "The checkpoint belongs to a training with other settings or photos.",
+        "Go on with the settings it began with, or start again with --overwrite.",
+    ),
+    "checkpoint-damaged": Slug(
+        "The file does not hold the state of a training, or is damaged.", "Start again with --overwrite."
+    ),
+    "head-damaged": Slug(
+        "The folder does not hold what classify train wrote, or it was changed.",
+        "Train it again: faceunlock classify train FOLDER -o HEAD",
+    ),
     # everything else
     "package-missing": Slug("A package that an option needs is not installed.", "Install it with pip."),
     "bad-setting": Slug(
@@ -339,6 +354,10 @@ class AgentError(FaceUnlockError):
 
 class AuditError(FaceUnlockError):
     """Groups of people cannot be compared."""
+
+
+class TrainingError(FaceUnlockError):
+    """A network or a classifier cannot be trained, or its training cannot go on."""
 
 
 class SettingsError(FaceUnlockError):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock import weights
-from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, model_spec
+from faceunlock.embedders.model_folder import ModelFolder, names_folder, read_model_folder
+from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, ModelSpec, model_spec
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.gallery import Gallery
 from faceunlock.outcomes import ModelState
@@ -40,7 +41,7 @@ class Models:
     settings : Settings
         Limits of photos, the mirror of the weights.
     model : str
-        Id of a model, or ``auto``.
+        Id of a model, the folder of one that was trained, or ``auto``.
     device : {"auto", "cpu", "cuda"}
         Where networks run.
     detector, embedder : optional
@@ -51,7 +52,8 @@ class Models:
     Raises
     ------
     ModelError
-        ``unknown-model``: a typing error is reported before anything is done.
+        ``unknown-model``: a typing error is reported before anything is done; for a folder
+        ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
     """
 
     def __init__(
@@ -66,8 +68,13 @@ class Models:
         embedder: Embedder | None = None,
         on_download: Callable[[int, int], None] | None = None,
     ) -> None:
+        self._trained: ModelFolder | None = None
         if model != AUTO and embedder is None:
-            model_spec(model)
+            if names_folder(model):
+                self._trained = read_model_folder(Path(model))
+                model = self._trained.spec.id
+            else:
+                model_spec(model)
         self._gallery, self._cache, self._settings = gallery, locations.cache, settings
         self._model, self._device = model, device
         self._given_detector, self._given = detector, embedder
@@ -76,26 +83,63 @@ class Models:
         self._embedders: dict[tuple[str, tuple[int, int] | None, str, str], Embedder] = {}
         self._on_download = on_download
 
+    @property
+    def named(self) -> str:
+        """Id of the model that was named, or ``auto``."""
+        return self._model
+
+    def spec(self, model: str) -> ModelSpec:
+        """Return what is known about a model: one in the registry, or the one whose folder was named.
+
+        Raises
+        ------
+        ModelError
+            ``unknown-model``.
+        """
+        if self._trained is not None and model == self._trained.spec.id:
+            return self._trained.spec
+        return model_spec(model)
+
+    def uncalibrated(self, model: str) -> Calibration:
+        """Return the threshold that came with a model."""
+        from faceunlock.shipped import shipped_calibration
+
+        if self._trained is not None and model == self._trained.spec.id:
+            return self._trained.calibration
+        return shipped_calibration(model)
+
+    def is_here(self, identity: ModelIdentity) -> bool:
+        """Whether embeddings made here would be comparable with those of `identity`."""
+        if self._given is not None:
+            return self._given.identity == identity
+        try:
+            spec = self.spec(identity.model)
+        except ModelError:
+            return False
+        sha256 = weights.find(spec, self._cache).sha256 or spec.sha256
+        return sha256 is not None and identity == ModelIdentity(
+            spec.id, sha256, spec.preprocessing, spec.dimension
+        )
+
     def states(self) -> tuple[ModelState, ...]:
         """Return what is known about every model; reads no weights."""
-        return tuple(self.state(model) for model in MODELS)
+        trained = [self._trained.spec.id] if self._trained is not None else []
+        return tuple(self.state(model) for model in (*MODELS, *trained))
 
     def state(self, model: str) -> ModelState:
         """Return what is known about one model; reads no weights."""
-        from faceunlock.shipped import shipped_calibration
-
-        spec = model_spec(model)
+        spec = self.spec(model)
         state = weights.find(spec, self._cache)
         sha256 = state.sha256 or spec.sha256
         if sha256 is None:
-            return ModelState(model, state, shipped_calibration(model))
+            return ModelState(spec, state, self.uncalibrated(model))
         identity = ModelIdentity(model, sha256, spec.preprocessing, spec.dimension)
-        return ModelState(model, state, self.calibration(identity))
+        return ModelState(spec, state, self.calibration(identity))
 
     def pull(self, model: str, *, file: Path | None = None, force: bool = False) -> ModelState:
         """Fetch the weights of a model; see `faceunlock.weights.pull`."""
         weights.pull(
-            model_spec(model),
+            self.spec(model),
             self._cache,
             force=force,
             mirror=self._settings.weights_mirror or None,
@@ -112,7 +156,8 @@ class Models:
         ModelError
             ``weights-corrupt`` or, for a model that was named, ``weights-missing``.
         """
-        specs = MODELS.values() if model is None else [model_spec(model)]
+        trained = [self._trained.spec] if self._trained is not None else []
+        specs = [*MODELS.values(), *trained] if model is None else [self.spec(model)]
         checked = [weights.verify(spec, self._cache) for spec in specs]
         for state in checked:
             if state.status == "corrupt":
@@ -130,11 +175,10 @@ class Models:
             ``gallery-damaged`` if what is saved is no calibration, or one of another model.
         """
         from faceunlock.calibration import Calibration
-        from faceunlock.shipped import shipped_calibration
 
         saved = self._gallery.calibration(identity)
         if saved is None:
-            return shipped_calibration(identity.model)
+            return self.uncalibrated(identity.model)
         try:
             calibration = Calibration.from_dict(saved)
         except ValueError as error:
@@ -211,8 +255,6 @@ class Models:
         ModelError
             The weights or the device cannot be used.
         """
-        from faceunlock.acquisition import Acquisition
-
         model = self._chosen(person)
         if person is not None and person.template.identity.model != model:
             raise mismatch(person, model)
@@ -221,14 +263,37 @@ class Models:
         )
         if person is not None and person.template.identity != embedder.identity:
             raise mismatch(person, model)
-        acquisition = Acquisition(
+        return self._acquiring(detector, embedder, workers), embedder.identity
+
+    def embedder(self, *, fetch: bool = False, photos: int = 1) -> Embedder:
+        """Return the embedder of the model alone, for crops that are there already.
+
+        Raises
+        ------
+        ModelError
+            The weights or the device cannot be used.
+        """
+        if self._given is not None:
+            return self._given
+        engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
+        return self._embedder(self._chosen(None), engine, fetch=fetch, crop=None)
+
+    def cropping(self, cropper: Embedder, *, photos: int) -> Acquisition:
+        """Return what turns photos into the crops of another embedder than the model's."""
+        engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
+        detector = self._given_detector or self._detector(engine, small_faces=False)
+        return self._acquiring(detector, cropper, engine.workers)
+
+    def _acquiring(self, detector: Detector, embedder: Embedder, workers: int) -> Acquisition:
+        from faceunlock.acquisition import Acquisition
+
+        return Acquisition(
             detector,
             embedder,
             max_pixels=self._settings.max_pixels,
             min_face_pixels=self._settings.min_face_pixels,
             workers=workers,
         )
-        return acquisition, embedder.identity
 
     def _chosen(self, person: Person | None) -> str:
         """Return the model to use; in an empty gallery the recommended one if it can be had."""
@@ -273,13 +338,14 @@ class Models:
 
         key = model, crop, engine.runtime, engine.device
         if key not in self._embedders:
-            spec = model_spec(model)
+            spec = self.spec(model)
             if crop is not None:
                 spec.cropped(*crop)  # an impossible crop is reported before anything is fetched
             if fetch and weights.find(spec, self._cache).status == "absent":
                 _log.warning("Fetching the weights of %s, %.0f MB, once", model, spec.size_bytes / 1e6)
                 self.pull(model)
-            self._embedders[key] = load_embedder(model, cache=self._cache, engine=engine, crop=crop)
+            known = model if model in MODELS else spec
+            self._embedders[key] = load_embedder(known, cache=self._cache, engine=engine, crop=crop)
         return self._embedders[key]
 
 

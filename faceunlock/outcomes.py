@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from faceunlock.calibration import Calibration, OperatingPoint
+    from faceunlock.embedders.registry import ModelSpec
     from faceunlock.enrolment import Enrolment
     from faceunlock.faces import Quality, RGBImage
     from faceunlock.matching import Decision
@@ -118,17 +119,22 @@ class ModelState:
 
     Attributes
     ----------
-    model : str
-        Id in the registry.
+    spec : ModelSpec
+        What is known about it.
     weights : WeightsState
         Whether its weights are here.
     calibration : Calibration
         The threshold in use.
     """
 
-    model: str
+    spec: ModelSpec
     weights: WeightsState
     calibration: Calibration
+
+    @property
+    def model(self) -> str:
+        """Its id."""
+        return self.spec.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, ModelError, SettingsError
 from faceunlock.gallery import Gallery
 from faceunlock.lockout import Limits
-from faceunlock.models import Models
+from faceunlock.models import AUTO, Models
 from faceunlock.outcomes import Capture, EnrolmentOutcome, ModelState, Status, Verification
 from faceunlock.person import Person
 from faceunlock.private_files import problems
@@ -21,13 +21,17 @@ from faceunlock.runtime import NVIDIA_DRIVER
 from faceunlock.settings import Locations, Settings, load_settings, locate
 
 if TYPE_CHECKING:
+    from faceunlock.acquisition import Acquisition
     from faceunlock.audits.auditor import AuditReport
     from faceunlock.calibration import Calibration
     from faceunlock.calibrator import Calibrator
+    from faceunlock.classification import Naming
+    from faceunlock.classifier import LearnedHead
     from faceunlock.collection import Track
     from faceunlock.cropping import CropOutcome
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
+    from faceunlock.embedders.architecture import Architecture
     from faceunlock.enroller import Enroller
     from faceunlock.faces import SubjectRule
     from faceunlock.identification import Identification
@@ -38,7 +42,10 @@ if TYPE_CHECKING:
     from faceunlock.protection import ProtectionState
     from faceunlock.reports.projection import Method
     from faceunlock.reports.reporter import ReportOutcome
+    from faceunlock.samples import LeftOut
     from faceunlock.sealing import Place
+    from faceunlock.training.recipe import TrainingRecipe
+    from faceunlock.training.run import Observer, TrainingOutcome
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
     from faceunlock.verifier import Verifier
 
@@ -120,16 +127,22 @@ class FaceUnlock:
         )
         self._named = model or self.settings.model
         self._given = embedder
-        self._models = Models(
-            self._gallery,
-            self.locations,
-            self.settings,
-            model=self._named,
-            device=device or self.settings.device,
-            detector=detector,
-            embedder=embedder,
-            on_download=on_download,
-        )
+        self._device = device or self.settings.device
+
+        def models(name: str) -> Models:
+            return Models(
+                self._gallery,
+                self.locations,
+                self.settings,
+                model=name,
+                device=self._device,
+                detector=detector,
+                embedder=embedder,
+                on_download=on_download,
+            )
+
+        self._models_named = models
+        self._models = models(self._named)
 
     def __enter__(self) -> Self:
         return self
@@ -495,7 +508,93 @@ class FaceUnlock:
     def _calibrator(self) -> Calibrator:
         from faceunlock.calibrator import Calibrator
 
-        return Calibrator(self._gallery, self._models, self.locations.cache, self._named, self._given)
+        return Calibrator(self._gallery, self._models, self._models.named)
+
+    # training
+
+    def train(
+        self,
+        folder: PhotoPath,
+        output: PhotoPath,
+        recipe: TrainingRecipe,
+        observer: Observer,
+        **options: Any,
+    ) -> TrainingOutcome:
+        """Train a model from a folder of people; see `faceunlock.training.run.train`."""
+        from faceunlock.runtime.torch_runtime import resolve_device
+        from faceunlock.training.face_set import AlignedCrops
+        from faceunlock.training.run import train
+
+        def finder(architecture: Architecture, photos: int) -> Acquisition:
+            return self._models.cropping(AlignedCrops(architecture), photos=photos)
+
+        teacher = None if recipe.teacher is None else self._models_named(recipe.teacher)
+        return train(
+            Path(folder),
+            Path(output),
+            recipe,
+            acquisition=finder if recipe.faces == "detect" else None,
+            teacher=None if teacher is None else teacher.embedder(fetch=True, photos=1 << 20),
+            device=resolve_device(self._device),
+            max_pixels=self.settings.max_pixels,
+            observer=observer,
+            **options,
+        )
+
+    def learn_classifier(
+        self,
+        folder: PhotoPath,
+        output: PhotoPath,
+        *,
+        strangers: float = 0.01,
+        seed: int = 0,
+        faces: SubjectRule = "dominant",
+        overwrite: bool = False,
+        track: Track | None = None,
+    ) -> LearnedHead:
+        """Learn to name the people of a folder; see `faceunlock.classifier.learn`."""
+        from faceunlock.classifier import learn
+        from faceunlock.collection import labelled_photos
+        from faceunlock.embedders.model_folder import names_folder
+        from faceunlock.head_file import check_destination, write_head
+
+        found = labelled_photos(Path(folder))
+        check_destination(Path(output), overwrite=overwrite)
+        acquisition, identity = self._models.acquisition(fetch=True, photos=found.count)
+        learned = learn(
+            Path(folder),
+            acquisition,
+            identity,
+            strangers=strangers,
+            seed=seed,
+            rule=faces,
+            track=track or _untracked,
+        )
+        folder_of_model = str(Path(self._named).absolute()) if names_folder(self._named) else identity.model
+        write_head(
+            Path(output), learned.head, learned.held_out, identity, folder_of_model, overwrite=overwrite
+        )
+        return learned
+
+    def classify(
+        self,
+        photos: PhotoPath | Sequence[PhotoPath],
+        head: PhotoPath,
+        *,
+        faces: SubjectRule = "dominant",
+        track: Track | None = None,
+    ) -> list[tuple[str, Naming] | LeftOut]:
+        """Name whose face is on photos, with a head; see `faceunlock.classifier.name_photos`."""
+        from faceunlock.classifier import name_photos
+        from faceunlock.head_file import read_head
+        from faceunlock.photos import find_photos
+
+        kept = read_head(Path(head))
+        paths = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
+        listing = find_photos([Path(path) for path in paths])
+        models = self._models_named(kept.model) if self._named == AUTO else self._models
+        acquisition, identity = models.acquisition(fetch=True, photos=len(listing.photos))
+        return name_photos(listing.photos, kept, acquisition, identity, rule=faces, track=track or _untracked)
 
     # looking
 

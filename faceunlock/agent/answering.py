@@ -18,7 +18,9 @@ from faceunlock.agent import protocol
 from faceunlock.cli import verify
 from faceunlock.cli.console import Console
 from faceunlock.cli.options import Session
+from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import FaceUnlockError, ModelError
+from faceunlock.models import AUTO
 from faceunlock.settings import Locations, Settings, load_settings, locate
 from faceunlock.unlock import FaceUnlock
 
@@ -228,6 +230,8 @@ class Answerer:
         )
         if settings.device not in ("auto", "cpu"):
             raise Declined("another device")
+        if settings.model not in (AUTO, *MODELS):
+            raise Declined("a model in a folder")  # its path may be relative to where the client is
         return settings
 
     def _unlock(self, settings: Settings) -> FaceUnlock:

@@ -41,6 +41,8 @@ MODULES = {
     "audit": "audit",
     "people": "people",
     "models": "models",
+    "train": "train",
+    "classify": "classify",
     "status": "status",
     "pam": "pam",
     "log": "log",

@@ -132,9 +132,7 @@ def models(states: Sequence[ModelState]) -> Document:
 
 def model(state: ModelState) -> Document:
     """Return one model."""
-    from faceunlock.embedders.registry import MODELS
-
-    spec = MODELS[state.model]
+    spec = state.spec
     measured = state.calibration
     return {
         "id": state.model,

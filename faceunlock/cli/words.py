@@ -194,12 +194,10 @@ def _weights(state: WeightsState, expected: int) -> str:
 
 def models(states: Sequence[ModelState]) -> list[str | Table]:
     """Return the table of models, and below it what is too long for a table."""
-    from faceunlock.embedders.registry import MODELS
-
     rows = []
     details = []
     for state in states:
-        spec = MODELS[state.model]
+        spec = state.spec
         rows.append(
             (
                 state.model + (" (recommended)" if spec.recommended else ""),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from faceunlock.embedders.registry import ModelSpec, model_spec
+from faceunlock.embedders.registry import ModelSpec, Trained, model_spec
 from faceunlock.runtime import Engine, Recipe
+from faceunlock.templates import ModelIdentity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faceunlock.faces import Face, RGBImage
-    from faceunlock.templates import ModelIdentity
 
 
 class Embedder(Protocol):
@@ -68,14 +68,14 @@ class Embedder(Protocol):
 
 
 def load_embedder(
-    model: str, *, cache: Path, engine: Engine, crop: tuple[int, int] | None = None
+    model: str | ModelSpec, *, cache: Path, engine: Engine, crop: tuple[int, int] | None = None
 ) -> Embedder:
     """Return a model's embedder; its network may still be on the way.
 
     Parameters
     ----------
-    model : str
-        Id in the registry.
+    model : str or ModelSpec
+        Id in the registry, or what is known about a model that is not in it.
     cache : Path
         The cache directory that `faceunlock.weights.pull` writes to.
     engine : Engine
@@ -90,7 +90,11 @@ def load_embedder(
     """
     from faceunlock import weights
 
-    spec = model_spec(model) if crop is None else model_spec(model).cropped(*crop)
+    spec = model if isinstance(model, ModelSpec) else model_spec(model)
+    if crop is not None:
+        spec = spec.cropped(*crop)
+    if isinstance(spec.weights, Trained):
+        return _load_trained(spec.weights.folder, engine)
     sha256 = weights.trusted_sha256(spec, cache)
     if spec.id == "dlib":
         from faceunlock.embedders.dlib import DlibEmbedder
@@ -100,6 +104,31 @@ def load_embedder(
     from faceunlock.embedders.facenet import FaceNetEmbedder
 
     return FaceNetEmbedder(spec, engine.network(_recipe(spec, cache, sha256)), sha256)
+
+
+def _load_trained(folder: Path, engine: Engine) -> Embedder:
+    from faceunlock.embedders.aligned import AlignedEmbedder
+    from faceunlock.embedders.model_folder import checked_sha256, read_model_folder, read_weights
+
+    model = read_model_folder(folder)
+    spec, architecture = model.spec, model.architecture
+
+    def build() -> torch.nn.Module:
+        from faceunlock.embedders.residual_network import ResidualNetwork
+        from faceunlock.runtime.torch_runtime import build
+
+        return build(lambda: ResidualNetwork(architecture), read_weights(model))
+
+    recipe = Recipe(
+        name=spec.id,
+        source=lambda: checked_sha256(spec),
+        definition=Path(__file__).with_name("residual_network.py"),
+        build=build,
+        example_shape=(2, 3, spec.input_size, spec.input_size),
+        free_axes={0: "n"},
+    )
+    identity = ModelIdentity(spec.id, str(spec.sha256), spec.preprocessing, spec.dimension)
+    return AlignedEmbedder(identity, architecture, engine.network(recipe))
 
 
 def _recipe(spec: ModelSpec, cache: Path, sha256: str) -> Recipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from faceunlock.errors import ModelError, SettingsError
 
@@ -42,7 +43,20 @@ class Download:
     file: str
 
 
-WeightsSource = Bundled | Download
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Weights in a folder that ``faceunlock train`` wrote.
+
+    Attributes
+    ----------
+    folder : Path
+        With ``model.json`` and the weights.
+    """
+
+    folder: Path
+
+
+WeightsSource = Bundled | Download | Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ class ModelSpec:
         Licence of the weights.
     training_data : str
         What the weights were learned from, and on what terms.
-    weights : Bundled or Download
+    weights : Bundled, Download or Trained
         Where they come from.
     size_bytes : int
         Size of the source file: exact where `sha256` is known, otherwise an estimate.
@@ -219,4 +233,8 @@ def model_spec(model: str) -> ModelSpec:
         return MODELS[model]
     except KeyError:
         known = ", ".join(MODELS)
-        raise ModelError("unknown-model", f"there is no model {model!r}; known are {known}") from None
+        raise ModelError(
+            "unknown-model",
+            f"there is no model {model!r}; known are {known}",
+            hint="A model that was trained here is named by its folder: --model FOLDER",
+        ) from None

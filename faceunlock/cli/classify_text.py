@@ -1,0 +1,167 @@
+"""What ``faceunlock classify`` says, its JSON documents and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.cli.console import Table, printable, table
+
+if TYPE_CHECKING:
+    from faceunlock.classification import Naming
+    from faceunlock.classifier import LearnedHead
+    from faceunlock.samples import LeftOut
+
+NONE = "none of these"
+MOST_ROWS = 20
+"""A larger confusion matrix is not printed: only who was taken for whom."""
+
+
+def learned(result: LearnedHead, folder: Path) -> list[str | Table]:
+    """Return the answer of ``classify train``: figures and the confusion matrix."""
+    from faceunlock.cli.words import rate
+
+    held_out, names = result.held_out, result.head.names
+    right = held_out.misnamed
+    lines = [
+        f"classifier   {len(names)} people, {sum(result.photos):,} photos, over {result.identity.model}, "
+        f"in {printable(folder)}",
+        f"accuracy     {right.trials - right.errors:,} of {right.trials:,} held-out photos named right "
+        f"({held_out.how})",
+        f"misnamed     {rate(right)}",
+        f"{NONE}: below similarity {result.head.threshold:.4f}",
+        f"  own people refused   {rate(held_out.refused)}",
+        f"  strangers named      {rate(held_out.strangers)}",
+        "",
+    ]
+    confusion = held_out.confusion
+    if len(names) > MOST_ROWS:
+        rows = [
+            (names[i], (*names, NONE)[j], confusion[i, j])
+            for i in range(len(names))
+            for j in range(len(names) + 1)
+            if i != j and confusion[i, j]
+        ]
+        return ["\n".join(lines), table("person", "taken for", "photos", rows=rows)]
+    counts = [(name, *row) for name, row in zip(names, confusion.tolist(), strict=True)]
+    return ["\n".join(lines), table("person \\ taken for", *map(printable, names), NONE, rows=counts)]
+
+
+def learned_document(result: LearnedHead, folder: Path) -> dict[str, Any]:
+    """Return the data of ``classify train``."""
+    from faceunlock.cli import documents
+
+    held_out = result.held_out
+    return {
+        "folder": str(folder),
+        "people": [
+            {"name": name, "photos": count}
+            for name, count in zip(result.head.names, result.photos, strict=True)
+        ],
+        "threshold": result.head.threshold,
+        "misnamed": held_out.misnamed.to_dict(),
+        "refused": held_out.refused.to_dict(),
+        "strangers": held_out.strangers.to_dict(),
+        "confusion": held_out.confusion.tolist(),
+        "how": held_out.how,
+        "left_out": [documents.left_out(photo) for photo in result.left_out],
+        "duplicates": result.duplicates,
+        "skipped": result.skipped,
+        "model": documents.identity(result.identity),
+    }
+
+
+def named(answers: Sequence[tuple[str, Naming]]) -> list[str | Table]:
+    """Return the table of ``classify name``."""
+    rows = [
+        (
+            photo,
+            NONE if naming.name is None else naming.name,
+            naming.closest,
+            f"{naming.probability:.3f}",
+            f"{naming.similarity:.4f} {'<' if naming.name is None else '>='} {naming.threshold:.4f}",
+        )
+        for photo, naming in answers
+    ]
+    return [table("photo", "person", "closest", "probability", "similarity", rows=rows)] if rows else []
+
+
+def named_document(answers: Sequence[tuple[str, Naming]], unusable: Sequence[LeftOut]) -> dict[str, Any]:
+    """Return the data of ``classify name``."""
+    from dataclasses import asdict
+
+    from faceunlock.cli import documents
+
+    return {
+        "photos": [{"photo": photo, **asdict(naming)} for photo, naming in answers],
+        "left_out": [documents.left_out(photo) for photo in unusable],
+    }
+
+
+def check_plot(path: Path | None, *, overwrite: bool) -> None:
+    """Make sure that a picture may be written there, before any work is done for it.
+
+    Raises
+    ------
+    TrainingError
+        ``file-exists``.
+    """
+    from faceunlock.errors import TrainingError
+
+    if path is not None and path.exists() and not overwrite:
+        raise TrainingError(
+            "file-exists", f"{path} exists already", hint="Say --overwrite, or choose another name."
+        )
+
+
+def write_plot(path: Path, result: LearnedHead) -> None:
+    """Draw the confusion matrix.
+
+    Raises
+    ------
+    TrainingError
+        ``file-unwritable``.
+    """
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from faceunlock.errors import TrainingError
+    from faceunlock.private_files import atomic_write
+
+    names, confusion = result.head.names, result.held_out.confusion
+    side = min(24.0, 3.0 + 0.55 * len(names))
+    figure = Figure(figsize=(side + 1.5, side), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    shares = confusion / confusion.sum(axis=1, keepdims=True).clip(min=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    # Names may hold a dollar sign, which would begin a formula.
+    labels = [printable(name).replace("$", r"\$") for name in names]
+    axes.set_xticks(range(len(names) + 1), [*labels, NONE], rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), labels)
+    if len(names) <= MOST_ROWS:
+        for (row, column), count in _cells(confusion):
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    axes.set_xlabel("taken for")
+    axes.set_ylabel("person")
+    axes.set_title(f"{int(confusion.sum())} held-out photos ({result.held_out.how})", fontsize="medium")
+    figure.colorbar(image, ax=axes, label="share of the person's photos", shrink=0.8)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    try:
+        atomic_write(path, content.getvalue())
+    except OSError as error:
+        raise TrainingError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error
+
+
+def _cells(confusion: Any) -> list[tuple[tuple[int, int], int]]:
+    return [
+        ((row, column), int(count))
+        for row, counts in enumerate(confusion.tolist())
+        for column, count in enumerate(counts)
+        if count
+    ]

@@ -1,0 +1,129 @@
+"""What ``faceunlock train`` says, and its JSON document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.cli.console import printable
+
+if TYPE_CHECKING:
+    from faceunlock.rates import Rate
+    from faceunlock.training.checkpoint import EpochRecord
+    from faceunlock.training.run import Beginning, TrainingOutcome
+    from faceunlock.training.validation import Validation
+
+
+def beginning(known: Beginning) -> list[str]:
+    """Return what is known before the first epoch, a line each."""
+    faces, split = known.faces, known.split
+    people = len({*faces.person[split.training].tolist()})
+    lines = [
+        f"{len(faces.crops):,} faces of {len(faces.names):,} people ({len(faces.left_out)} photos left out, "
+        f"{faces.duplicates} duplicates); learning from {len(split.training):,} of {people:,} people",
+    ]
+    if len(split.validation):
+        held_out = len({*faces.person[split.validation].tolist()})
+        what = "others of the same" if known.recipe.loss == "softmax" else "all photos of"
+        lines.append(f"held out: {len(split.validation):,} photos, {what} {held_out:,} people")
+    else:
+        lines.append("held out: nobody; how good the model is on others cannot be told")
+    lines.append(f"on {known.device} in {known.recipe.precision}; what it will see: {printable(known.sheet)}")
+    if known.resumed_epoch:
+        lines.append(f"going on in epoch {known.resumed_epoch}")
+    return lines
+
+
+def epoch(record: EpochRecord, epochs: int) -> str:
+    """Return the line of one epoch."""
+    speed = record.images / record.seconds if record.seconds else 0.0
+    parts = [f"epoch {record.epoch}/{epochs}", f"loss {record.loss:.4f}"]
+    if record.validation is not None:
+        parts += validation(record.validation)
+    parts.append(f"{speed:,.0f} images/s")
+    left = (epochs - record.epoch) * record.seconds
+    if left:
+        parts.append(f"at most {duration(left)} left")
+    return "  ".join(parts) + ("  *" if record.best else "")
+
+
+def validation(found: Validation) -> list[str]:
+    """Return the measures of held-out photos, each with its trials."""
+    parts = []
+    if found.misnamed is not None:
+        parts.append(f"misnamed {_short(found.misnamed)}")
+    parts.append(f"EER {'cannot tell' if found.eer is None else f'{100 * found.eer:.1f} %'}")
+    parts.append(f"FNMR at FMR 1e-2 {_short(found.fnmr_1e2)}")
+    parts.append(f"at 1e-3 {_short(found.fnmr_1e3)}")
+    return parts
+
+
+def _short(rate: Rate | None) -> str:
+    if rate is None or not rate.trials:
+        return "cannot tell"
+    return f"{100 * rate.value:.1f} % ({rate.errors:,} of {rate.trials:,})"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it.
+
+    Examples
+    --------
+    >>> duration(40), duration(600), duration(9000)
+    ('40 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def trained(outcome: TrainingOutcome) -> str:
+    """Return the answer: what was trained, how good it is, what to do with it."""
+    card = outcome.card
+    results, model = card["results"], card["model"]
+    folder = printable(outcome.folder)
+    lines = [
+        f"model       {model['id']}, {model['architecture']['dimension']} numbers, "
+        f"{model['size_bytes'] / 1e6:.1f} MB, in {folder}",
+        f"epochs      {results['epochs']}{', stopped early' if results['stopped_early'] else ''}; "
+        f"kept after epoch {results['kept_epoch']}, loss {results['loss']:.4f}",
+    ]
+    found = results["validation"]
+    if found is None:
+        lines.append("held out    nobody; how good it is on others cannot be told")
+    else:
+        from faceunlock.cli.words import rate
+        from faceunlock.rates import Rate
+
+        lines.append(
+            f"held out    {found['people']} people, {found['photos']} photos: {found['genuine']:,} genuine, "
+            f"{found['impostor']:,} impostor pairs"
+        )
+        eer = "cannot tell" if found["eer"] is None else f"{100 * found['eer']:.2f} %"
+        lines.append(f"EER         {eer}")
+        for name, label in (("fnmr_1e2", "FMR 1e-2"), ("fnmr_1e3", "FMR 1e-3"), ("misnamed", "misnamed")):
+            if name == "misnamed" and found[name] is None:
+                continue
+            told = "cannot tell" if found[name] is None else rate(Rate.from_dict(found[name]))
+            lines.append(f"{label if name == 'misnamed' else 'FNMR at ' + label}  {told}")
+    lines.append(
+        f"threshold   {card['threshold']['value']:.4f}, not calibrated ({card['threshold']['data']}); "
+        f"next: faceunlock calibrate FOLDER --model {folder}"
+    )
+    if outcome.head:
+        lines.append(f"It also names its own people: faceunlock classify name PHOTO --head {folder}")
+    return "\n".join(lines)
+
+
+def document(outcome: TrainingOutcome) -> dict[str, Any]:
+    """Return the data of ``train``: the card without the epochs, which are in ``card.json``."""
+    card = outcome.card
+    return {
+        "folder": str(outcome.folder),
+        "model": card["model"],
+        "created": card["created"],
+        "photos": card["data"],
+        "recipe": card["recipe"],
+        "results": card["results"],
+        "threshold": card["threshold"],
+        "head": outcome.head,
+    }

@@ -1,0 +1,72 @@
+"""Models trained by this program: alignment on five landmarks, then a network of our own shape."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.embedders.alignment import similarity, warp
+from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.facenet import normalise
+from faceunlock.faces import Face, RGBImage
+from faceunlock.matching import unit
+from faceunlock.runtime import Network
+from faceunlock.templates import ModelIdentity
+
+BATCH = 128
+
+
+def align(image: RGBImage, face: Face, architecture: Architecture) -> NDArray[np.uint8]:
+    """Turn, scale and shift a face so that its landmarks come to lie on the architecture's target.
+
+    Returns
+    -------
+    ndarray of uint8, shape (input_size, input_size, 3)
+
+    Raises
+    ------
+    PhotoError
+        ``no-face`` if the landmarks coincide.
+    """
+    return warp(image, similarity(face.landmarks, architecture.target), architecture.input_size)
+
+
+class AlignedEmbedder:
+    """An `faceunlock.embedders.Embedder` around a network that this program trained.
+
+    Parameters
+    ----------
+    identity : ModelIdentity
+        As its folder says.
+    architecture : Architecture
+        Its input.
+    network : Network
+        (n, 3, size, size) to (n, dimension).
+    """
+
+    def __init__(self, identity: ModelIdentity, architecture: Architecture, network: Network) -> None:
+        self._identity, self._architecture, self._network = identity, architecture, network
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What makes the embeddings."""
+        return self._identity
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square crop, in pixels."""
+        return self._architecture.input_size
+
+    def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
+        """Align the face; see `align`."""
+        return align(image, face, self._architecture)
+
+    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed crops of shape (n, size, size, 3); unit vectors, shape (n, dimension)."""
+        outputs = np.empty((len(crops), self._identity.dimension), dtype=np.float32)
+        for start in range(0, len(crops), BATCH):
+            batch = normalise(crops[start : start + BATCH])
+            outputs[start : start + BATCH] = self._network(batch)
+            if self._architecture.mirror:
+                outputs[start : start + BATCH] += self._network(np.ascontiguousarray(batch[..., ::-1]))
+        return unit(outputs).astype(np.float32)

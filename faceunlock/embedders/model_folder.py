@@ -1,0 +1,238 @@
+"""A model in a folder, as ``faceunlock train`` writes it: ``model.json`` and ``weights.safetensors``.
+
+The record names the architecture, the checksum of the weights and a threshold. The weights' file repeats the
+architecture, so that the one checksum which templates remember covers both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.registry import MODELS, ModelSpec, Trained
+from faceunlock.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from faceunlock.calibration import Calibration
+
+RECORD, WEIGHTS = "model.json", "weights.safetensors"
+FORMAT = 1
+METADATA = "faceunlock"
+"""Key of the architecture in the metadata of the weights' file."""
+
+LARGEST = 1 << 30
+"""Bytes; a larger file is no model of this program."""
+
+_HINT = "Train it again: faceunlock train FOLDER -o MODEL — or copy the folder again from its source."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A trained model, as its folder describes it.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        Id, dimension, preprocessing, checksum of the weights.
+    architecture : Architecture
+        Of its network.
+    calibration : Calibration
+        The threshold that came out of the training; ``not-calibrated``.
+    """
+
+    spec: ModelSpec
+    architecture: Architecture
+    calibration: Calibration = field(repr=False)
+
+
+def names_folder(model: str) -> bool:
+    """Whether what a user calls a model is a folder: it is no id, and there is one or it reads like a path.
+
+    Examples
+    --------
+    >>> names_folder("dlib"), names_folder("./mine/"), names_folder("vggfase")
+    (False, True, False)
+    """
+    separators = {os.sep, os.altsep or os.sep}
+    return model not in MODELS and (
+        any(separator in model for separator in separators) or model in (".", "..") or Path(model).is_dir()
+    )
+
+
+def make_id(name: str, sha256: str) -> str:
+    """Return the id of a model: the folder's name in plain letters, and the start of the weights' checksum.
+
+    Examples
+    --------
+    >>> make_id("Our Faces!", "0123456789abcdef")
+    'our-faces-01234567'
+    """
+    plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-")
+    return f"{plain or 'model'}-{sha256[:8]}"
+
+
+def read_model_folder(folder: Path) -> ModelFolder:
+    """Read what a folder says about its model; reads no weights.
+
+    Parameters
+    ----------
+    folder : Path
+        As ``faceunlock train`` wrote it; ``~`` is the home directory.
+
+    Raises
+    ------
+    ModelError
+        ``weights-missing`` if there is no model in it, ``weights-corrupt`` if its record is not one that this
+        program wrote, ``insecure-permissions`` if others could have changed it.
+    """
+    from faceunlock.calibration import Calibration
+    from faceunlock.weights_cache import refuse_if_others_write
+
+    folder = folder.expanduser().absolute()
+    path = folder / RECORD
+    try:
+        for trusted in (folder, path):
+            refuse_if_others_write(trusted)
+        content = json.loads(path.read_bytes())
+        _require(set(content) == set(record({}, {}, "", "", 0, "")) and content["format"] == FORMAT)
+        architecture = Architecture.from_dict(content["architecture"])
+        calibration = Calibration.from_dict(content["calibration"])
+        identity = (content["id"], content["sha256"], architecture.preprocessing)
+        _require(
+            bool(re.fullmatch("[a-z0-9-]{1,60}", content["id"]))
+            and content["id"] not in MODELS
+            and identity == (calibration.model, calibration.weights_sha256, calibration.preprocessing)
+            and calibration.status == "not-calibrated"
+            and type(content["size_bytes"]) is int
+            and 0 < content["size_bytes"] <= LARGEST
+            and isinstance(content["training_data"], str)
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        unfinished = (folder / "checkpoint.pt").exists()
+        raise ModelError(
+            "weights-missing",
+            f"{folder}: the training of this model is not finished"
+            if unfinished
+            else f"{folder} is not a folder with a model",
+            hint="Go on with it: faceunlock train FOLDER -o MODEL --resume" if unfinished else _HINT,
+        ) from error
+    except OSError as error:
+        raise ModelError("weights-missing", f"{path} cannot be read: {error.strerror}", hint=_HINT) from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelError("weights-corrupt", f"{path} is not the record of a model", hint=_HINT) from error
+    spec = ModelSpec(
+        id=content["id"],
+        network=architecture.description,
+        dimension=architecture.dimension,
+        input_size=architecture.input_size,
+        preprocessing=architecture.preprocessing,
+        licence="as its training data allow",
+        training_data=content["training_data"],
+        weights=Trained(folder),
+        size_bytes=content["size_bytes"],
+        sha256=content["sha256"],
+    )
+    return ModelFolder(spec, architecture, calibration)
+
+
+def record(
+    architecture: Mapping[str, Any],
+    calibration: Mapping[str, Any],
+    model: str,
+    sha256: str,
+    size_bytes: int,
+    training_data: str,
+) -> dict[str, Any]:
+    """Return the content of ``model.json``."""
+    return {
+        "format": FORMAT,
+        "id": model,
+        "sha256": sha256,
+        "size_bytes": size_bytes,
+        "architecture": dict(architecture),
+        "training_data": training_data,
+        "calibration": dict(calibration),
+    }
+
+
+def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
+    """Read the weights of a model and check them against its record.
+
+    Raises
+    ------
+    ModelError
+        ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    data = _trusted_bytes(model.spec)
+    try:
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        architecture = Architecture.from_dict(json.loads(metadata[METADATA]))
+        _require(architecture == model.architecture)
+        return load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise _corrupt(model.spec, "they do not belong to the architecture of the record") from error
+
+
+def checked_sha256(spec: ModelSpec) -> str:
+    """Compute the checksum of a model's weights and return it if it is the recorded one.
+
+    Raises
+    ------
+    ModelError
+        ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
+    """
+    _trusted_bytes(spec)
+    return str(spec.sha256)
+
+
+def _trusted_bytes(spec: ModelSpec) -> bytes:
+    from faceunlock.weights_cache import refuse_if_others_write
+
+    path = weights_file(spec)
+    try:
+        refuse_if_others_write(path)
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError("weights-missing", f"{path} is missing", hint=_HINT) from error
+    except OSError as error:
+        raise _corrupt(spec, f"{path} cannot be read: {error.strerror}") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != spec.sha256:
+        raise _corrupt(spec, f"the checksum of {path} is {found}, not {spec.sha256}")
+    return data
+
+
+def weights_file(spec: ModelSpec) -> Path:
+    """Return where the weights of a trained model are.
+
+    Raises
+    ------
+    TypeError
+        If the model is none that was trained here.
+    """
+    if not isinstance(spec.weights, Trained):
+        raise TypeError(f"{spec.id} is no model in a folder")
+    return spec.weights.folder / WEIGHTS
+
+
+def _corrupt(spec: ModelSpec, detail: str) -> ModelError:
+    return ModelError("weights-corrupt", f"the weights of {spec.id} cannot be trusted: {detail}", hint=_HINT)
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise ValueError("not as it was written")

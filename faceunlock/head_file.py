@@ -1,0 +1,163 @@
+"""A head in a folder, without a pickle: ``head.json`` and ``head.safetensors``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faceunlock.classification import Head, HeldOut
+from faceunlock.errors import ModelError, TrainingError
+from faceunlock.private_files import atomic_write, make_private_directories
+from faceunlock.templates import ModelIdentity
+from faceunlock.weights_cache import refuse_if_others_write
+
+HEAD, ARRAYS = "head.json", "head.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHead:
+    """A head and what its embeddings must be made by.
+
+    Attributes
+    ----------
+    head : Head
+    identity : ModelIdentity
+        Embeddings of anything else mean nothing to it.
+    model : str
+        How that model is named: an id, or the path of a folder.
+    held_out : dict
+        What was measured, as `HeldOut.to_dict` gives it.
+    """
+
+    head: Head
+    identity: ModelIdentity
+    model: str
+    held_out: dict[str, Any] = field(repr=False)
+
+
+def write_head(
+    folder: Path, head: Head, held_out: HeldOut, identity: ModelIdentity, model: str, *, overwrite: bool
+) -> None:
+    """Keep a head in a folder, which is made where it does not exist.
+
+    Parameters
+    ----------
+    folder : Path
+    head, held_out : Head, HeldOut
+    identity, model
+        As in `KeptHead`; an empty `model` is the folder of the head itself.
+    overwrite : bool
+        Whether another head may be replaced.
+
+    Raises
+    ------
+    TrainingError
+        ``file-exists`` or ``file-unwritable``.
+    """
+    from safetensors.numpy import save
+
+    content = save(
+        {
+            "weights": np.ascontiguousarray(head.weights),
+            "offsets": np.ascontiguousarray(head.offsets),
+            "centroids": np.ascontiguousarray(head.centroids),
+        }
+    )
+    record = {
+        "format": FORMAT,
+        "names": list(head.names),
+        "threshold": head.threshold,
+        "identity": asdict(identity),
+        "model": model,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "held_out": held_out.to_dict(),
+    }
+    try:
+        make_private_directories(folder.absolute())
+        check_destination(folder, overwrite=overwrite)
+        atomic_write(folder / ARRAYS, content)
+        # Last: it names the checksum of the arrays.
+        atomic_write(folder / HEAD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        raise TrainingError("file-unwritable", f"{folder} cannot be written: {error.strerror}") from error
+
+
+def check_destination(folder: Path, *, overwrite: bool) -> None:
+    """Make sure that a head may be written there, before any work is done for it.
+
+    Raises
+    ------
+    TrainingError
+        ``file-exists`` or ``file-unwritable``.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise TrainingError("file-unwritable", f"{folder} is not a folder")
+    if (folder / HEAD).exists() and not overwrite:
+        raise TrainingError(
+            "file-exists", f"{folder} holds a classifier already", hint="Say --overwrite to replace it."
+        )
+
+
+def read_head(folder: Path) -> KeptHead:
+    """Read what `write_head` kept, and check it.
+
+    Raises
+    ------
+    TrainingError
+        ``head-damaged``, ``file-unreadable``.
+    ModelError
+        ``insecure-permissions``.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    folder = folder.absolute()
+    try:
+        for path in (folder, folder / HEAD, folder / ARRAYS):
+            refuse_if_others_write(path)
+        record = json.loads((folder / HEAD).read_bytes())
+        content = (folder / ARRAYS).read_bytes()
+        _require(record["format"] == FORMAT and hashlib.sha256(content).hexdigest() == record["sha256"])
+        arrays = load(content)
+        names, identity = tuple(record["names"]), ModelIdentity(**record["identity"])
+        shape = (len(names), identity.dimension)
+        _require(len(names) >= 2 and all(isinstance(name, str) for name in names))
+        _require(arrays["weights"].shape == shape == arrays["centroids"].shape)
+        _require(arrays["offsets"].shape == shape[:1] and -1.0 <= record["threshold"] <= 1.0)
+        _require(all(np.isfinite(array).all() for array in arrays.values()))
+        head = Head(names, arrays["weights"], arrays["offsets"], arrays["centroids"], record["threshold"])
+        return KeptHead(head, identity, str(record["model"]) or str(folder), dict(record["held_out"]))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise TrainingError("file-unreadable", f"{folder} holds no classifier") from error
+    except OSError as error:
+        raise TrainingError("file-unreadable", f"{folder} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        raise TrainingError("head-damaged", f"{folder} is not a whole classifier") from error
+
+
+def check_identity(kept: KeptHead, identity: ModelIdentity) -> None:
+    """Make sure that embeddings are those that a head learned from.
+
+    Raises
+    ------
+    ModelError
+        ``model-mismatch``.
+    """
+    if kept.identity != identity:
+        raise ModelError(
+            "model-mismatch",
+            f"the classifier was trained over {kept.identity.model}, "
+            f"not over these weights of {identity.model}",
+            hint="Train it again: faceunlock classify train FOLDER -o HEAD --overwrite",
+        )
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise ValueError("not as it was written")

@@ -1,0 +1,1 @@
+"""Training a model from a folder of people: data, augmentation, losses, loop, checkpoint, card."""

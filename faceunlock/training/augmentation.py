@@ -1,0 +1,146 @@
+"""Random variations of a crop, each from a seed of its own, so that it never matters who computes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from torchvision.transforms import v2
+
+from faceunlock.training.recipe import Augment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHEET_FACES, SHEET_VARIATIONS = 8, 9
+
+
+class LowResolution(torch.nn.Module):
+    """Shrink a picture at random and enlarge it again, as if the face had been far away.
+
+    Parameters
+    ----------
+    lowest : float
+        Smallest side that it is shrunk to, as a share of its own, in (0, 1].
+    """
+
+    def __init__(self, lowest: float) -> None:
+        super().__init__()
+        self._lowest = lowest
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the picture, shape (3, side, side), at another resolution and of the same size."""
+        side = image.shape[-1]
+        share = self._lowest + (1.0 - self._lowest) * float(torch.rand(()))
+        small = v2.functional.resize(image, [max(8, round(share * side))] * 2, antialias=True)
+        large: Tensor = v2.functional.resize(small, [side, side], antialias=True)
+        return large
+
+
+def augmentation(kind: Augment, side: int) -> v2.Transform:
+    """Return the random variation of uint8 pictures of shape (3, side, side).
+
+    Parameters
+    ----------
+    kind : {"none", "light", "strong"}
+        All but ``none`` crop, flip, and change light, contrast, saturation, hue, sharpness, resolution, JPEG
+        quality, and cover a part; ``strong`` does so further and more often.
+    side : int
+        In pixels.
+    """
+    if kind == "none":
+        return v2.Identity()
+    strong = kind == "strong"
+    often, seldom = (0.4, 0.25) if strong else (0.2, 0.1)
+    jitter, colour = (0.5, 0.05) if strong else (0.3, 0.02)
+    blur = v2.GaussianBlur(kernel_size=7, sigma=(0.3, 2.5 if strong else 1.5))
+    quality = (20, 90) if strong else (40, 95)
+    return v2.Compose(
+        [
+            v2.RandomAffine(
+                degrees=12 if strong else 6,
+                scale=(0.97, 1.03),
+                interpolation=v2.InterpolationMode.BILINEAR,
+            ),
+            v2.RandomResizedCrop(
+                side, scale=(0.6 if strong else 0.8, 1.0), ratio=(0.9, 1.11), antialias=True
+            ),
+            v2.RandomHorizontalFlip(),
+            v2.RandomApply([v2.ColorJitter(jitter, jitter, jitter, colour)], p=0.8),
+            v2.RandomGrayscale(p=seldom / 2),
+            v2.RandomApply([blur], p=seldom),
+            v2.RandomApply([LowResolution(0.2 if strong else 0.35)], p=often),
+            v2.RandomApply([v2.JPEG(quality)], p=often),
+            v2.RandomErasing(p=often, scale=(0.02, 0.2 if strong else 0.1), value=127),
+        ]
+    )
+
+
+def seed_of(seed: int, epoch: int, index: int) -> int:
+    """Return the seed of one variation of one crop, below 2**63.
+
+    Examples
+    --------
+    >>> seed_of(0, 1, 2) == seed_of(0, 1, 2), seed_of(0, 1, 2) == seed_of(0, 2, 1)
+    (True, False)
+    """
+    return int(np.random.SeedSequence((seed, epoch, index)).generate_state(1, np.uint64)[0] >> 1)
+
+
+class AugmentedFaces(torch.utils.data.Dataset["Tensor"]):
+    """The crops of a set as one epoch sees them.
+
+    Parameters
+    ----------
+    crops : ndarray of uint8, shape (n, side, side, 3)
+    kind : {"none", "light", "strong"}
+    seed, epoch : int
+        With the position of a crop, the seed of its variation.
+    """
+
+    def __init__(self, crops: NDArray[np.uint8], kind: Augment, seed: int, epoch: int) -> None:
+        self._crops, self._seed, self._epoch = crops, seed, epoch
+        self._transform = augmentation(kind, crops.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._crops)
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Return the variation of one crop: uint8, shape (3, side, side)."""
+        crop = torch.from_numpy(np.array(self._crops[index])).permute(2, 0, 1)
+        # Torch's transforms draw from the generator of the process, which stays as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(self._seed, self._epoch, index))
+            varied: Tensor = self._transform(crop.contiguous())
+        return varied
+
+
+def contact_sheet(crops: NDArray[np.uint8], kind: Augment, seed: int) -> Image.Image:
+    """Draw some crops, each beside what the first epochs make of it.
+
+    Parameters
+    ----------
+    crops : ndarray of uint8, shape (n, side, side, 3)
+        The first column; up to `SHEET_FACES` of them, spread evenly.
+    kind : {"none", "light", "strong"}
+    seed : int
+        Of the training.
+    """
+    side, gap, head = crops.shape[1], 4, 18
+    rows = np.unique(np.linspace(0, len(crops) - 1, min(SHEET_FACES, len(crops))).astype(int))
+    width = (1 + SHEET_VARIATIONS) * (side + gap) + 3 * gap
+    sheet = Image.new("RGB", (width, head + len(rows) * (side + gap) + gap), "white")
+    draw = ImageDraw.Draw(sheet)
+    draw.text((gap, 4), "photo", fill="black")
+    draw.text((side + 4 * gap, 4), f"what epochs 1 to {SHEET_VARIATIONS} see ({kind})", fill="black")
+    for row, index in enumerate(rows.tolist()):
+        top = head + row * (side + gap)
+        sheet.paste(Image.fromarray(np.ascontiguousarray(crops[index])), (gap, top))
+        for epoch in range(SHEET_VARIATIONS):
+            varied = AugmentedFaces(crops, kind, seed, epoch + 1)[index]
+            picture = Image.fromarray(varied.permute(1, 2, 0).contiguous().numpy())
+            sheet.paste(picture, (4 * gap + (epoch + 1) * (side + gap) - gap, top))
+    return sheet

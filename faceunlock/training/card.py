@@ -1,0 +1,162 @@
+"""The model card: what a model was made of, how, with which result, and what it must not be taken for."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from faceunlock.rates import Rate
+from faceunlock.training.checkpoint import EpochRecord
+from faceunlock.training.face_set import FaceSet, Split
+from faceunlock.training.recipe import TrainingRecipe
+
+PACKAGES = ("faceunlock", "torch", "torchvision", "pytorch-metric-learning", "numpy", "onnxruntime")
+
+
+def card(
+    *,
+    model: dict[str, Any],
+    faces: FaceSet,
+    split: Split,
+    recipe: TrainingRecipe,
+    history: Sequence[EpochRecord],
+    device: str,
+    threads: int,
+    stopped_early: bool,
+    created: str,
+) -> dict[str, Any]:
+    """Return the card as plain JSON values.
+
+    Parameters
+    ----------
+    model : dict
+        The content of ``model.json``.
+    faces, split, recipe, history
+        Of the training.
+    device : str
+    threads : int
+        Of torch: sums depend on them in the last digit.
+    stopped_early : bool
+    created : str
+        When, in ISO 8601, UTC.
+    """
+    kept = next((record for record in reversed(history) if record.best), history[-1])
+    return {
+        "model": {name: model[name] for name in ("id", "sha256", "size_bytes", "architecture")},
+        "created": created,
+        "data": {
+            "people": len(faces.names),
+            "photos": len(faces.crops),
+            "photos_learned_from": len(split.training),
+            "people_learned_from": len(set(faces.person[split.training].tolist())),
+            "photos_held_out": len(split.validation),
+            "people_held_out": len(set(faces.person[split.validation].tolist())),
+            "held_out_by": "photo" if recipe.loss == "softmax" else "person",
+            "left_out": dict(sorted(Counter(photo.reason for photo in faces.left_out).items())),
+            "duplicates": faces.duplicates,
+            "files_that_are_no_photos": faces.skipped,
+            "sha256": faces.sha256,
+        },
+        "recipe": recipe.to_dict(),
+        "results": {
+            "epochs": len(history),
+            "kept_epoch": kept.epoch,
+            "stopped_early": stopped_early,
+            "loss": kept.loss,
+            "validation": None if kept.validation is None else kept.validation.to_dict(),
+            "seconds": round(sum(record.seconds for record in history), 1),
+        },
+        "threshold": {
+            "value": model["calibration"]["threshold"],
+            "status": "not-calibrated",
+            "data": model["calibration"]["data"],
+        },
+        "history": [record.to_dict() for record in history],
+        "machine": {"device": device, "threads": threads, "system": platform.platform(terse=True)},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+def card_text(content: dict[str, Any]) -> str:
+    """Return the card as Markdown."""
+    data, recipe, results = content["data"], content["recipe"], content["results"]
+    left_out = ", ".join(f"{count} {reason}" for reason, count in data["left_out"].items()) or "none"
+    teacher = f"; teacher {recipe['teacher']}" if recipe["teacher"] else ""
+    lines = [
+        f"# {content['model']['id']}",
+        "",
+        f"A face embedding of {recipe['architecture']['dimension']} numbers, trained with "
+        f"`faceunlock train --loss {recipe['loss']}` on {content['created'][:10]}{teacher}.",
+        "",
+        "**Not calibrated.** Its threshold is a first guess "
+        f"({content['threshold']['value']:.4f}: {content['threshold']['data']}). Before it decides anything: "
+        "`faceunlock calibrate FOLDER --model THIS_FOLDER`, with photos of other people.",
+        "",
+        "It learned from the photos of few people and knows faces like theirs. It does not tell a face from "
+        "a photo of it. `augmentations.png` shows photos it was trained on: look to whom you give "
+        "this folder.",
+        "",
+        "## Data",
+        "",
+        f"{data['photos']:,} photos of {data['people']:,} people: learned from "
+        f"{data['photos_learned_from']:,} of {data['people_learned_from']:,}, held out "
+        f"{data['photos_held_out']:,} of {data['people_held_out']:,} (chosen by {data['held_out_by']}). "
+        f"Left out: {left_out}; duplicates: {data['duplicates']}; files that are no photos: "
+        f"{data['files_that_are_no_photos']}.",
+        "",
+        "## Results",
+        "",
+        f"{results['epochs']} of at most {recipe['epochs']} epochs"
+        f"{', stopped early' if results['stopped_early'] else ''}; the averaged weights after epoch "
+        f"{results['kept_epoch']} are kept. Loss {results['loss']:.4f}. See `curves.png`.",
+        "",
+        *_validation_lines(results["validation"]),
+        "",
+        "## Recipe",
+        "",
+        "| setting | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in recipe.items() if name != "architecture"),
+        *(f"| {name} | {value} |" for name, value in recipe["architecture"].items()),
+        "",
+        "## Reproducing it",
+        "",
+        f"SHA-256 of the weights {content['model']['sha256']}, of crops and labels {data['sha256']}. "
+        f"Device {content['machine']['device']}, {content['machine']['threads']} threads; "
+        + ", ".join(f"{name} {number}" for name, number in content["versions"].items())
+        + ". The same photos, recipe, versions and machine give the same weights.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _validation_lines(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return ["Nobody was held out, so how good it is on others cannot be told."]
+    eer = "cannot tell" if found["eer"] is None else f"{100 * found['eer']:.2f} %"
+    lines = [
+        f"Every held-out photo against every other: {found['genuine']:,} genuine and {found['impostor']:,} "
+        "impostor pairs. They also chose the epoch, so they flatter a little.",
+        "",
+        "| measure | value |",
+        "|---|---|",
+        f"| EER | {eer} |",
+    ]
+    for name, label in (("fnmr_1e2", "FNMR at FMR 1e-2"), ("fnmr_1e3", "FNMR at FMR 1e-3")):
+        lines.append(f"| {label} | {_rate(found[name])} |")
+    if found["misnamed"] is not None:
+        lines.append(f"| photos misnamed | {_rate(found['misnamed'])} |")
+    return lines
+
+
+def _rate(plain: dict[str, Any] | None) -> str:
+    if plain is None:
+        return "cannot tell: too few impostor pairs"
+    rate = Rate.from_dict(plain)
+    return (
+        f"{100 * rate.value:.2f} % ({rate.errors:,} of {rate.trials:,}, {rate.people} people; "
+        f"{100 * rate.confidence:.0f} % interval {100 * rate.lower:.2f} to {100 * rate.upper:.2f} %)"
+    )

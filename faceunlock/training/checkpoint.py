@@ -1,0 +1,173 @@
+"""The state of a training on disk, from which a killed run goes on as if nothing had happened.
+
+No generator's state is in it: batches and variations are functions of seed, epoch and position, so that the
+place in the run says it all. The file begins with the checksum of the rest, which is read by torch's
+restricted loader: it runs no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from faceunlock.errors import TrainingError
+from faceunlock.private_files import atomic_write
+from faceunlock.training.validation import Validation
+
+CHECKPOINT = "checkpoint.pt"
+FORMAT = 1
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One pass over the photos.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1 on.
+    loss : float
+        Mean over its photos.
+    images, seconds : int, float
+        Photos learned from, and how long that took.
+    validation : Validation or None
+        Of the averaged weights; None where nobody is held out.
+    best : bool
+        Whether these weights are the best so far.
+    """
+
+    epoch: int
+    loss: float
+    images: int
+    seconds: float
+    validation: Validation | None
+    best: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as plain JSON values."""
+        values: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "validation": None if self.validation is None else self.validation.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> EpochRecord:
+        """Read what `to_dict` wrote."""
+        validation = data["validation"]
+        return cls(**{**data, "validation": None if validation is None else Validation.from_dict(validation)})
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a training is.
+
+    Attributes
+    ----------
+    epoch, step : int
+        The epoch at work, and how many of its steps are done.
+    loss_sum, images, seconds : float, int, float
+        Of the epoch at work.
+    history : list of EpochRecord
+        The epochs before.
+    """
+
+    epoch: int = 1
+    step: int = 0
+    loss_sum: float = 0.0
+    images: int = 0
+    seconds: float = 0.0
+    history: list[EpochRecord] = field(default_factory=list)
+
+    def close_epoch(self, validation: Validation | None, best: bool) -> EpochRecord:
+        """Move on to the next epoch, and return the record of this one."""
+        loss = self.loss_sum / max(1, self.images)
+        record = EpochRecord(self.epoch, loss, self.images, self.seconds, validation, best)
+        self.history.append(record)
+        self.epoch, self.step, self.loss_sum, self.images, self.seconds = self.epoch + 1, 0, 0.0, 0, 0.0
+        return record
+
+
+def write_checkpoint(folder: Path, made_from: dict[str, Any], progress: Progress, state: State) -> None:
+    """Keep the state of a training.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the model.
+    made_from : dict
+        Recipe and photos as plain JSON values; only a run with the same ones may go on.
+    progress : Progress
+    state : dict
+        Tensors in dicts, as torch's ``state_dict`` gives them.
+
+    Raises
+    ------
+    TrainingError
+        ``file-unwritable``; an older checkpoint is then still there.
+    """
+    plain = {name: getattr(progress, name) for name in progress.__slots__ if name != "history"}
+    plain["history"] = [record.to_dict() for record in progress.history]
+    content = io.BytesIO()
+    torch.save(
+        {"format": FORMAT, "made_from": json.dumps(made_from), "progress": json.dumps(plain), "state": state},
+        content,
+    )
+    data = content.getvalue()
+    write_file(folder / CHECKPOINT, hashlib.sha256(data).digest() + data)
+
+
+def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[Progress, State] | None:
+    """Return where a training was, None if there is none.
+
+    Raises
+    ------
+    TrainingError
+        ``checkpoint-damaged``; ``training-mismatch`` if recipe or photos are others.
+    """
+    path = folder / CHECKPOINT
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TrainingError("file-unreadable", f"{path} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data[32:]).digest() != data[:32]:
+        raise TrainingError("checkpoint-damaged", f"{path} is not a whole checkpoint")
+    content = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
+    if content["format"] != FORMAT:
+        raise TrainingError("checkpoint-damaged", f"{path} was written by another version of faceunlock")
+    before, plain = json.loads(content["made_from"]), json.loads(content["progress"])
+    history = [EpochRecord.from_dict(record) for record in plain.pop("history")]
+    progress = Progress(**plain, history=history)
+    state: State = content["state"]
+    now = json.loads(json.dumps(made_from))
+    if before != now:
+        changed = ", ".join(sorted(_differences(before, now)))
+        raise TrainingError("training-mismatch", f"{path} belongs to a training with another {changed}")
+    return progress, state
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> set[str]:
+    return {
+        name.replace("_", " ") for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+    }
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file of the model's folder, whole or not at all.
+
+    Raises
+    ------
+    TrainingError
+        ``file-unwritable``.
+    """
+    try:
+        atomic_write(path, content)
+    except OSError as error:
+        raise TrainingError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error

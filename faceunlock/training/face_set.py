@@ -1,0 +1,245 @@
+"""The faces that a network learns from: crops with the person they belong to, and who is held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from faceunlock.acquisition import Acquisition
+from faceunlock.collection import Track
+from faceunlock.embedders.aligned import align
+from faceunlock.embedders.architecture import Architecture
+from faceunlock.errors import CalibrationError, PhotoError
+from faceunlock.faces import Face, RGBImage
+from faceunlock.photos import PersonFolders, load_photo, person_folders
+from faceunlock.samples import LeftOut
+from faceunlock.templates import ModelIdentity
+
+FEWEST_TO_HOLD_OUT = 8
+"""People from which on some are held out: of fewer, none can be spared and two say nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceSet:
+    """Crops of a folder with one sub-folder per person.
+
+    Attributes
+    ----------
+    crops : ndarray of uint8, shape (n, size, size, 3)
+        sRGB.
+    person : ndarray of intp, shape (n,)
+        Position in `names` of whose each crop is.
+    names : tuple of str
+        The people with at least one usable photo.
+    left_out : tuple of LeftOut
+        Photos that gave no crop.
+    duplicates : int
+        Photos dropped because the same file content came before.
+    skipped : int
+        Files that are no photos, or lie in no sub-folder.
+    """
+
+    crops: NDArray[np.uint8] = field(repr=False)
+    person: NDArray[np.intp] = field(repr=False)
+    names: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    duplicates: int = 0
+    skipped: int = 0
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of crops and labels: a training goes on only with the photos that it began with."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.crops).data)
+        digest.update(self.person.astype("<i8").tobytes())
+        digest.update("\0".join(self.names).encode())
+        return digest.hexdigest()
+
+
+class AlignedCrops:
+    """An `faceunlock.embedders.Embedder` that only crops: the network is still to be trained.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Where the landmarks belong.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        self._architecture = architecture
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Of no model: these embeddings are empty."""
+        return ModelIdentity("none", 64 * "0", self._architecture.preprocessing, 0)
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square crop, in pixels."""
+        return self._architecture.input_size
+
+    def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
+        """Align the face; see `faceunlock.embedders.aligned.align`."""
+        return align(image, face, self._architecture)
+
+    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return embeddings without a number, shape (n, 0)."""
+        return np.empty((len(crops), 0), dtype=np.float32)
+
+
+def training_folders(folder: Path) -> PersonFolders:
+    """List a folder with one sub-folder per person; reads no photo.
+
+    Raises
+    ------
+    CalibrationError
+        ``bad-folder`` without a photo in a sub-folder.
+    PhotoError
+        ``photo-not-found`` if there is no such folder.
+    """
+    found = person_folders(folder)
+    if not found.count:
+        raise CalibrationError("bad-folder", f"{folder} has no photos in sub-folders, one per person")
+    return found
+
+
+def collect_faces(
+    found: PersonFolders, size: int, *, acquisition: Acquisition | None, max_pixels: int, track: Track
+) -> FaceSet:
+    """Read the photos and crop their faces.
+
+    Parameters
+    ----------
+    found : PersonFolders
+        As `training_folders` returns it.
+    size : int
+        Side of the crops in pixels.
+    acquisition : Acquisition or None
+        Finds and aligns faces (with `AlignedCrops`); None takes every photo as a crop and scales it.
+    max_pixels : int
+        Larger photos are refused.
+    track : callable
+        Shows progress.
+
+    Raises
+    ------
+    CalibrationError
+        ``bad-folder`` if no photo is usable.
+    """
+    owners = [(path, name) for name, paths in found.people.items() for path in paths]
+    paths = [path for path, _ in owners]
+    outcomes = _as_they_are(paths, size, max_pixels) if acquisition is None else _aligned(acquisition, paths)
+    crops: list[NDArray[np.uint8]] = []
+    whose: list[str] = []
+    left_out: list[LeftOut] = []
+    seen: set[bytes] = set()
+    duplicates = 0
+    tracked: Iterable[_Crop | LeftOut] = track(outcomes, len(paths), "photos")
+    for outcome, (_, name) in zip(tracked, owners, strict=True):
+        if isinstance(outcome, LeftOut):
+            left_out.append(outcome)
+        elif outcome.digest in seen:
+            duplicates += 1
+        else:
+            seen.add(outcome.digest)
+            crops.append(outcome.pixels)
+            whose.append(name)
+    if not crops:
+        reasons = ", ".join(sorted({photo.reason for photo in left_out}))
+        raise CalibrationError("bad-folder", f"none of the {len(paths)} photos can be used: {reasons}")
+    names = tuple(name for name in found.people if name in set(whose))
+    person = np.array([names.index(name) for name in whose], dtype=np.intp)
+    skipped = found.skipped + len(found.loose)
+    return FaceSet(np.stack(crops), person, names, tuple(left_out), duplicates, skipped)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Crop:
+    digest: bytes
+    pixels: NDArray[np.uint8]
+
+
+def _aligned(acquisition: Acquisition, paths: list[Path]) -> Iterator[_Crop | LeftOut]:
+    for outcome in acquisition.samples(paths, keep_crops=True):
+        if isinstance(outcome, LeftOut):
+            yield outcome
+        elif outcome.crop is not None:
+            yield _Crop(outcome.digest, outcome.crop)
+
+
+def _as_they_are(paths: list[Path], size: int, max_pixels: int) -> Iterator[_Crop | LeftOut]:
+    for path in paths:
+        try:
+            yield _scaled(path, size, max_pixels)
+        except PhotoError as error:
+            yield LeftOut.because(str(path), error)
+
+
+def _scaled(path: Path, size: int, max_pixels: int) -> _Crop:
+    file = load_photo(path, max_pixels=max_pixels)
+    image = Image.fromarray(file.view(size).image)
+    return _Crop(file.digest, np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Positions of the crops that are learned from, and of those held out.
+
+    Attributes
+    ----------
+    training, validation : ndarray of intp
+        Ascending, disjoint; `validation` is empty where nothing can be spared.
+    """
+
+    training: NDArray[np.intp]
+    validation: NDArray[np.intp]
+
+
+def split_by_person(person: NDArray[np.intp], share: float, seed: int) -> Split:
+    """Hold people out with all their photos, so that what is measured is about strangers.
+
+    Parameters
+    ----------
+    person : ndarray of intp, shape (n,)
+    share : float
+        Of the people, in [0, 1); at least two are held out, unless it is 0 or there are fewer than
+        `FEWEST_TO_HOLD_OUT`.
+    seed : int
+        Of the choice, among those with two photos or more.
+
+    Examples
+    --------
+    >>> split_by_person(np.arange(20) // 2, 0.2, seed=0).validation.size
+    4
+    """
+    people, photos = np.unique(person, return_counts=True)
+    several = people[photos >= 2]
+    count = min(max(2, round(share * len(people))), len(people) // 2)
+    if share == 0 or len(people) < FEWEST_TO_HOLD_OUT or len(several) < count:
+        return Split(np.arange(len(person)), np.empty(0, dtype=np.intp))
+    chosen = np.random.default_rng(seed).choice(several, size=count, replace=False)
+    held_out = np.isin(person, chosen)
+    return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
+
+
+def split_by_photo(person: NDArray[np.intp], share: float, seed: int) -> Split:
+    """Hold out a share of each person's photos, at least one; a person keeps at least two.
+
+    Examples
+    --------
+    >>> split_by_photo(np.repeat([0, 1], 10), 0.2, seed=0).validation.size
+    4
+    """
+    random = np.random.default_rng(seed)
+    held_out = np.zeros(len(person), dtype=bool)
+    for one in np.unique(person):
+        own = np.flatnonzero(person == one)
+        wanted = max(1, round(share * len(own))) if share else 0
+        count = min(wanted, max(0, len(own) - 2))
+        held_out[random.choice(own, size=count, replace=False)] = True
+    return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))

@@ -1,0 +1,340 @@
+"""The loop: steps of an optimiser, a moving average of the weights, validation, checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
+
+from faceunlock.collection import Track
+from faceunlock.embedders.residual_network import ResidualNetwork, unit_length
+from faceunlock.errors import TrainingError
+from faceunlock.training.augmentation import AugmentedFaces
+from faceunlock.training.batches import epoch_batches
+from faceunlock.training.checkpoint import (
+    EpochRecord,
+    Progress,
+    State,
+    read_checkpoint,
+    write_checkpoint,
+)
+from faceunlock.training.face_set import FaceSet, Split
+from faceunlock.training.losses import SoftmaxLoss, make_loss
+from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.validation import Validation, validate
+
+CHECKPOINT_SECONDS = 60.0
+"""A killed run loses no more than that, or one epoch if it is shorter."""
+
+WARM_UP = 0.05
+EMBED_BATCH = 256
+
+Teacher = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Crops, shape (n, side, side, 3), to the unit embeddings that ``distill`` imitates."""
+
+
+class Learner(nn.Module):
+    """What is learned: the network, and what the loss itself learns.
+
+    Parameters
+    ----------
+    recipe : TrainingRecipe
+    people : int
+        To tell apart.
+    """
+
+    def __init__(self, recipe: TrainingRecipe, people: int) -> None:
+        super().__init__()
+        self.network = ResidualNetwork(recipe.architecture)
+        self.loss = make_loss(recipe, people)
+
+
+class Training:
+    """One training, new or going on.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    split : Split
+        What is learned from, what is held out.
+    recipe : TrainingRecipe
+    folder : Path
+        Where the checkpoint is.
+    device : {"cpu", "cuda"}
+    teacher : callable, optional
+        For ``distill``.
+    start : dict of str to Tensor, optional
+        State of the network to begin with.
+    workers : int
+        Processes that vary crops; their number changes nothing but the speed.
+    """
+
+    def __init__(
+        self,
+        faces: FaceSet,
+        split: Split,
+        recipe: TrainingRecipe,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        teacher: Teacher | None = None,
+        start: State | None = None,
+        workers: int = 0,
+    ) -> None:
+        self._recipe, self._folder, self._teacher, self._workers = recipe, folder, teacher, workers
+        self._device = torch.device(device)
+        self._faces, self._split = faces, split
+        self._crops = faces.crops[split.training]
+        people, self._person = np.unique(faces.person[split.training], return_inverse=True)
+        self.people = tuple(faces.names[one] for one in people)
+        self._made_from = {
+            "recipe": recipe.to_dict(),
+            "photos": faces.sha256,
+            "device": device,
+            "number of threads": torch.get_num_threads(),
+        }
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            learner = Learner(recipe, len(self.people))
+        if start is not None:
+            learner.network.load_state_dict(start)
+        self._learner = learner.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._average = AveragedModel(self._learner, avg_fn=self._averaged, use_buffers=True)
+        self._optimizer = torch.optim.AdamW(self._groups(), lr=recipe.learning_rate)
+        self._best: State | None = None
+        self.progress = Progress()
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint in the folder; return whether there is one.
+
+        Raises
+        ------
+        TrainingError
+            ``checkpoint-damaged``, ``training-mismatch``.
+        """
+        found = read_checkpoint(self._folder, self._made_from)
+        if found is None:
+            return False
+        self.progress, state = found
+        self._learner.load_state_dict(state["learner"])
+        self._average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._best = state["best"]
+        return True
+
+    def run(self, report: Callable[[EpochRecord], None], track: Track) -> bool:
+        """Train to the end; return whether it stopped early.
+
+        Parameters
+        ----------
+        report : callable
+            Told every epoch.
+        track : callable
+            Shows the steps of an epoch.
+
+        Raises
+        ------
+        TrainingError
+            ``training-diverged``; ``file-unwritable`` if no checkpoint can be written.
+        """
+        with self._repeatable():
+            while self.progress.epoch <= self._recipe.epochs:
+                if self._is_stale():
+                    return True
+                self._run_epoch(track)
+                report(self.progress.history[-1])
+        return False
+
+    @property
+    def network(self) -> ResidualNetwork:
+        """The weights to keep: averaged, of the best epoch where that could be measured; on the processor."""
+        return self._final().network
+
+    def head(self) -> NDArray[np.float32] | None:
+        """Directions of the people on the unit sphere, shape (people, dimension), for ``softmax``."""
+        loss = self._final().loss
+        if not isinstance(loss, SoftmaxLoss):
+            return None
+        directions: NDArray[np.float32] = unit_length(loss.directions.detach()).numpy()
+        return directions
+
+    def _final(self) -> Learner:
+        learner = Learner(self._recipe, len(self.people))
+        learner.load_state_dict(self._best if self._best is not None else self._average.module.state_dict())
+        return learner.cpu().eval()
+
+    def embed(self, positions: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Embed photos of the set with the weights to keep: unit vectors, shape (n, dimension)."""
+        return embed_crops(self.network, self._faces.crops[positions], torch.device("cpu"))
+
+    # steps
+
+    def _run_epoch(self, track: Track) -> None:
+        progress, recipe = self.progress, self._recipe
+        batches = epoch_batches(self._person, recipe, progress.epoch)
+        total = recipe.epochs * len(batches)
+        written = time.monotonic()
+        left = batches[progress.step :]
+        label = f"epoch {progress.epoch}/{recipe.epochs}"
+        for batch, pictures in track(zip(left, self._pictures(left), strict=True), len(left), label):
+            began = time.monotonic()
+            self._step(batch, pictures, (progress.epoch - 1) * len(batches) + progress.step, total)
+            progress.step += 1
+            progress.images += len(batch)
+            progress.seconds += time.monotonic() - began
+            if time.monotonic() - written > CHECKPOINT_SECONDS and progress.step < len(batches):
+                self._write()
+                written = time.monotonic()
+        validation = self._validated()
+        best = validation is not None and validation.badness < self._lowest()
+        if best:
+            self._best = {name: value.detach().cpu().clone() for name, value in self._averages().items()}
+        progress.close_epoch(validation, best)
+        self._write()
+
+    def _pictures(self, batches: list[list[int]]) -> Iterable[Tensor]:
+        recipe, epoch = self._recipe, self.progress.epoch
+        return DataLoader(
+            AugmentedFaces(self._crops, recipe.augment, recipe.seed, epoch),
+            batch_sampler=batches,
+            num_workers=self._workers,
+            pin_memory=self._device.type == "cuda",
+            generator=torch.Generator(),  # the loader would draw from the one of the process
+        )
+
+    def _step(self, batch: list[int], pictures: Tensor, number: int, total: int) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._recipe.learning_rate * schedule(number, total)
+        targets = self._targets(batch, pictures)
+        self._learner.train()
+        with torch.autocast(
+            self._device.type, dtype=torch.bfloat16, enabled=self._recipe.precision == "bfloat16"
+        ):
+            outputs = self._learner.network(normalised(pictures, self._device))
+        loss = self._learner.loss(outputs.float(), targets)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                "training-diverged", f"the loss became {value} in epoch {self.progress.epoch}"
+            )
+        self._optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._learner.parameters(), 5.0)
+        self._optimizer.step()
+        self._average.update_parameters(self._learner)
+        self.progress.loss_sum += value * len(batch)
+
+    def _targets(self, batch: list[int], pictures: Tensor) -> Tensor:
+        if self._teacher is None:
+            return torch.from_numpy(self._person[batch]).to(self._device)
+        # The teacher looks at exactly the pictures that the network sees.
+        crops = pictures.permute(0, 2, 3, 1).contiguous().numpy()
+        return torch.from_numpy(self._teacher(crops)).to(self._device)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Weight decay for matrices and kernels, none for slopes, offsets and scales."""
+        parameters = list(self._learner.parameters())
+        return [
+            {
+                "params": [one for one in parameters if one.ndim > 1],
+                "weight_decay": self._recipe.weight_decay,
+            },
+            {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
+        ]
+
+    def _averaged(self, average: Tensor, latest: Tensor, count: Tensor | int) -> Tensor:
+        """Return the next moving average; early on over few steps: the first weights are to be forgotten."""
+        decay = min(self._recipe.average, (1.0 + float(count)) / (10.0 + float(count)))
+        return average * decay + latest * (1.0 - decay)
+
+    # validation
+
+    def _validated(self) -> Validation | None:
+        held_out = self._split.validation
+        if not len(held_out):
+            return None
+        learner = self._average.module
+        assert isinstance(learner, Learner)  # noqa: S101 - what AveragedModel was given
+        embeddings = embed_crops(learner.network, self._faces.crops[held_out], self._device)
+        person = self._faces.person[held_out]
+        named = None
+        if isinstance(learner.loss, SoftmaxLoss):
+            directions = unit_length(learner.loss.directions.detach()).cpu().numpy()
+            names = np.array([self._faces.names.index(name) for name in self.people])
+            named = names[np.argmax(embeddings @ directions.T, axis=1)]
+        return validate(embeddings, person, named)
+
+    def _lowest(self) -> float:
+        known = [record.validation.badness for record in self.progress.history if record.validation]
+        return min(known, default=math.inf)
+
+    def _is_stale(self) -> bool:
+        history, patience = self.progress.history, self._recipe.patience
+        if not patience or self._best is None or self.progress.step:
+            return False
+        return len(history) - max(record.epoch for record in history if record.best) >= patience
+
+    # state
+
+    def _averages(self) -> State:
+        return self._average.module.state_dict()
+
+    def _write(self) -> None:
+        state = {
+            "learner": self._learner.state_dict(),
+            "average": self._average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "best": self._best,
+        }
+        write_checkpoint(self._folder, self._made_from, self.progress, state)
+
+    @contextlib.contextmanager
+    def _repeatable(self) -> Iterator[None]:
+        """Let the GPU compute the same numbers every time; a processor does so anyway."""
+        if self._device.type == "cpu":
+            yield
+            return
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=True):
+            yield
+
+
+def schedule(step: int, total: int) -> float:
+    """Return the share of the highest learning rate: up over the first steps, then down as a cosine.
+
+    Examples
+    --------
+    >>> [round(schedule(step, 100), 3) for step in (0, 4, 52, 99)]
+    [0.2, 1.0, 0.5, 0.0]
+    """
+    rising = max(1, round(WARM_UP * total))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1.0 + math.cos(math.pi * (step + 1 - rising) / (total + 1 - rising)))
+
+
+def normalised(pictures: Tensor, device: torch.device) -> Tensor:
+    """Bring uint8 pictures, shape (n, 3, side, side), to what the network takes, as `normalise` does."""
+    moved = pictures.to(device, non_blocking=True).float()
+    return ((moved - 127.5) / 128).contiguous(memory_format=torch.channels_last)
+
+
+def embed_crops(network: nn.Module, crops: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
+    """Embed crops, shape (n, side, side, 3), without any variation: unit vectors, shape (n, dimension)."""
+    network.eval()
+    outputs = []
+    with torch.inference_mode():
+        for start in range(0, len(crops), EMBED_BATCH):
+            part = np.ascontiguousarray(crops[start : start + EMBED_BATCH].transpose(0, 3, 1, 2))
+            outputs.append(unit_length(network(normalised(torch.from_numpy(part), device))).cpu())
+    embeddings: NDArray[np.float32] = torch.cat(outputs).numpy()
+    return embeddings

@@ -1,0 +1,84 @@
+"""What is minimised: a module from unit-free outputs and targets to one number."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceunlock.embedders.residual_network import unit_length
+from faceunlock.training.recipe import TrainingRecipe
+
+SOFTMAX_SCALE = 16.0
+"""What cosines are multiplied by before the softmax, which could not tell -1 from 1 otherwise."""
+
+MARGIN = 0.2
+"""Of the triplet loss, on distances between unit vectors."""
+
+
+class SoftmaxLoss(nn.Module):
+    """Cross-entropy over the cosines with one direction per person.
+
+    Parameters
+    ----------
+    people, dimension : int
+    """
+
+    def __init__(self, people: int, dimension: int) -> None:
+        super().__init__()
+        self.directions = nn.Parameter(torch.randn(people, dimension))
+
+    def forward(self, outputs: Tensor, person: Tensor) -> Tensor:
+        """Return the mean loss of outputs, shape (n, dimension), of people, shape (n,)."""
+        cosines = unit_length(outputs) @ unit_length(self.directions).T
+        return functional.cross_entropy(SOFTMAX_SCALE * cosines, person, label_smoothing=0.05)
+
+
+class TripletLoss(nn.Module):
+    """Triplet loss over all triplets of a batch that violate the margin (Schroff et al., 2015)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from pytorch_metric_learning import losses, miners
+
+        self.miner = miners.TripletMarginMiner(margin=MARGIN, type_of_triplets="all")
+        self.loss = losses.TripletMarginLoss(margin=MARGIN)
+
+    def forward(self, outputs: Tensor, person: Tensor) -> Tensor:
+        """Return the mean loss of outputs, shape (n, dimension), of people, shape (n,)."""
+        value: Tensor = self.loss(outputs, person, self.miner(outputs, person))
+        return value
+
+
+class DistillationLoss(nn.Module):
+    """One minus the cosine with the teacher's embedding of the same picture."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of outputs and targets, both of shape (n, dimension)."""
+        return (1.0 - (unit_length(outputs) * targets).sum(dim=1)).mean()
+
+
+def make_loss(recipe: TrainingRecipe, people: int) -> nn.Module:
+    """Return the loss: a module of outputs and people (``distill``: the teacher's unit embeddings).
+
+    Parameters
+    ----------
+    recipe : TrainingRecipe
+    people : int
+        How many there are to tell apart.
+    """
+    dimension = recipe.architecture.dimension
+    if recipe.loss == "distill":
+        return DistillationLoss()
+    if recipe.loss == "softmax":
+        return SoftmaxLoss(people, dimension)
+    if recipe.loss == "triplet":
+        return TripletLoss()
+    from pytorch_metric_learning import losses
+
+    loss: nn.Module
+    if recipe.loss == "arcface":  # 28.6 degrees are the 0.5 radians of Deng et al., 2019
+        loss = losses.ArcFaceLoss(people, dimension, margin=28.6, scale=32)
+    else:  # unit vectors at a distance of 1 have a cosine of 0.5
+        loss = losses.ContrastiveLoss(pos_margin=0.0, neg_margin=1.0)
+    return loss

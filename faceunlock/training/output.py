@@ -1,0 +1,183 @@
+"""The folder of a model while it is trained and when it is done; ``model.json`` is written last."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.model_folder import METADATA, RECORD, WEIGHTS, make_id, record
+from faceunlock.errors import TrainingError
+from faceunlock.private_files import make_private_directories
+from faceunlock.training.checkpoint import CHECKPOINT, write_file
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SHEET, CURVES, CARD, CARD_DATA = "augmentations.png", "curves.png", "card.md", "card.json"
+
+OURS = frozenset(
+    {RECORD, WEIGHTS, CHECKPOINT, SHEET, CURVES, CARD, CARD_DATA, "head.json", "head.safetensors"}
+)
+"""What a training may leave in its folder, and therefore may remove."""
+
+
+@contextmanager
+def model_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
+    """Hold the folder of a model for one training.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it does not exist, with mode 0700.
+    resume : bool
+        Whether an unfinished training may be in it.
+    overwrite : bool
+        Whether a model or an unfinished training in it is thrown away.
+
+    Raises
+    ------
+    TrainingError
+        ``file-exists`` if there is anything else in it; ``file-unwritable``, also while another
+        training holds it.
+    """
+    try:
+        make_private_directories(folder.absolute())
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise TrainingError("file-unwritable", f"{folder} cannot be made: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise TrainingError(
+                "file-unwritable", f"another training is writing to {folder}", hint="Wait for it, or end it."
+            ) from error
+        _check(folder, resume=resume, overwrite=overwrite)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    found = {path.name for path in folder.iterdir() if not path.name.startswith(".faceunlock-")}
+    if not found <= OURS:
+        stranger = sorted(found - OURS)[0]
+        raise TrainingError(
+            "file-exists",
+            f"{folder} holds something else than a model: {stranger}",
+            hint="Name a folder that does not exist yet.",
+        )
+    if overwrite:
+        _remove(folder, OURS)
+    elif RECORD in found:
+        raise TrainingError(
+            "file-exists",
+            f"{folder} holds a finished model",
+            hint="Choose another folder, or say --overwrite to train it anew.",
+        )
+    elif CHECKPOINT in found and not resume:
+        raise TrainingError(
+            "file-exists",
+            f"{folder} holds an unfinished training",
+            hint="Go on with --resume, or start again with --overwrite.",
+        )
+
+
+def _remove(folder: Path, names: frozenset[str]) -> None:
+    # The record first: without it nothing in the folder counts as a model.
+    for name in (RECORD, *sorted(names - {RECORD})):
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise TrainingError(
+                "file-unwritable", f"{folder / name} cannot be removed: {error.strerror}"
+            ) from error
+
+
+def write_weights(folder: Path, network: nn.Module, architecture: Architecture) -> tuple[str, int]:
+    """Write the weights; return their checksum and size.
+
+    Raises
+    ------
+    TrainingError
+        ``file-unwritable``.
+    """
+    from safetensors.torch import save
+
+    tensors = {
+        name: value.detach().cpu().contiguous()
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    # One entry of metadata: several would be written in any order.
+    content = save(tensors, {METADATA: json.dumps(architecture.to_dict())})
+    write_file(folder / WEIGHTS, content)
+    return hashlib.sha256(content).hexdigest(), len(content)
+
+
+def make_record(
+    name: str,
+    architecture: Architecture,
+    sha256: str,
+    size_bytes: int,
+    *,
+    threshold: float,
+    threshold_data: str,
+    training_data: str,
+    created: str,
+) -> dict[str, Any]:
+    """Return the content of ``model.json``.
+
+    Parameters
+    ----------
+    name : str
+        Of the folder.
+    architecture : Architecture
+    sha256, size_bytes : str, int
+        Of the weights.
+    threshold : float
+        A first guess, in [-1, 1].
+    threshold_data, training_data : str
+        Where the threshold comes from, what the weights were learned from.
+    created : str
+        In ISO 8601.
+    """
+    from faceunlock.calibration import Calibration
+
+    model = make_id(name, sha256)
+    calibration = Calibration(
+        model=model,
+        weights_sha256=sha256,
+        preprocessing=architecture.preprocessing,
+        threshold=threshold,
+        target_fmr=None,
+        status="not-calibrated",
+        data=threshold_data,
+        created=created,
+    )
+    return record(architecture.to_dict(), calibration.to_dict(), model, sha256, size_bytes, training_data)
+
+
+def finish(folder: Path, content: dict[str, Any]) -> None:
+    """Write ``model.json``, which makes the folder a model; the checkpoint has done its work.
+
+    Raises
+    ------
+    TrainingError
+        ``file-unwritable``.
+    """
+    write_json(folder / RECORD, content)
+    with suppress(OSError):
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write plain JSON values; ``file-unwritable`` if that fails."""
+    write_file(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,104 @@
+"""What a training is told: everything that decides which weights come out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from faceunlock.embedders.architecture import Architecture
+from faceunlock.errors import SettingsError
+
+Loss = Literal["contrastive", "triplet", "arcface", "softmax", "distill"]
+FacesRule = Literal["detect", "as-is"]
+Augment = Literal["none", "light", "strong"]
+Precision = Literal["float32", "bfloat16"]
+
+BY_PAIRS = ("contrastive", "triplet")
+"""Losses that compare the photos of one batch: it must hold several of a person."""
+
+BY_CLASS = ("arcface", "softmax")
+"""Losses that learn a direction for each person."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecipe:
+    """What decides the weights, together with the photos and the machine.
+
+    Attributes
+    ----------
+    loss : {"contrastive", "triplet", "arcface", "softmax", "distill"}
+    architecture : Architecture
+    faces : {"detect", "as-is"}
+        Whether faces are found and aligned, or every photo is a crop already.
+    epochs : int
+        Passes over the photos, at most.
+    batch : int
+        Photos per step, at least 2.
+    learning_rate : float
+        The highest; it rises over the first 5 % of the steps and then falls as a cosine.
+    weight_decay : float
+        Of AdamW; for matrices and kernels only.
+    average : float
+        Decay of the moving average of the weights, below 1; 0 averages nothing.
+    augment : {"none", "light", "strong"}
+    validation : float
+        Share of the people (`softmax`: of each person's photos) held out, below 1; 0 holds nobody out.
+    patience : int
+        Epochs without a better validation after which to stop; 0 goes on.
+    precision : {"float32", "bfloat16"}
+        Of the convolutions while training; weights are always float32.
+    seed : int
+        Of everything random.
+    teacher : str or None
+        What `distill` imitates: model id and checksum of its weights.
+    start : str or None
+        Checksum of the weights that the network starts from; None starts at random.
+
+    Raises
+    ------
+    SettingsError
+        ``usage`` if a number is out of range, or loss and teacher do not fit.
+    """
+
+    loss: Loss
+    architecture: Architecture = field(default_factory=Architecture)
+    faces: FacesRule = "detect"
+    epochs: int = 30
+    batch: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    average: float = 0.999
+    augment: Augment = "light"
+    validation: float = 0.1
+    patience: int = 10
+    precision: Precision = "float32"
+    seed: int = 0
+    teacher: str | None = None
+    start: str | None = None
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.epochs <= 100_000, "--epochs is 1 to 100000")
+        _require(2 <= self.batch <= 65_536, "--batch is 2 to 65536")
+        _require(0.0 < self.learning_rate <= 10.0, "--learning-rate is above 0 and at most 10")
+        _require(0.0 <= self.weight_decay <= 10.0, "--weight-decay is 0 to 10")
+        _require(0.0 <= self.average < 1.0, "--average is at least 0 and below 1")
+        _require(0.0 <= self.validation < 1.0, "--validation is at least 0 and below 1")
+        _require(self.patience >= 0, "--patience is at least 0")
+        _require(0 <= self.seed < 1 << 63, "--seed is a whole number from 0 on")
+        _require(
+            (self.loss == "distill") == (self.teacher is not None), "--loss distill and --teacher go together"
+        )
+
+    @property
+    def photos_per_person(self) -> int:
+        """How many photos of a person lie in a batch together, where the loss compares them."""
+        return 4 if self.loss in BY_PAIRS else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as plain JSON values."""
+        return {**asdict(self), "architecture": self.architecture.to_dict()}
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise SettingsError("usage", sentence)

@@ -1,0 +1,136 @@
+"""How good a network is on what was held out: every photo against every other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nextafter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.error_rates import equal_error_rate, rate_over_people
+from faceunlock.rates import Rate
+from faceunlock.scores import GenuineScores, ImpostorScores
+from faceunlock.thresholds import fnmr_at_fmr, threshold_at
+
+MOST_PHOTOS = 3000
+"""Of more photos, so many are compared, evenly spread: four and a half million pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What held-out photos say.
+
+    Attributes
+    ----------
+    people, photos, genuine, impostor : int
+        Held out, and the pairs that they make.
+    eer : float or None
+        Equal error rate of the pairs, in [0, 1]; None without pairs of both kinds.
+    fnmr_1e2, fnmr_1e3 : Rate or None
+        FNMR at an FMR of 1e-2 and 1e-3; None where there are fewer impostor pairs than one false match needs.
+    misnamed : Rate or None
+        Photos whose most similar class is another person's; for ``softmax`` only.
+    """
+
+    people: int
+    photos: int
+    genuine: int
+    impostor: int
+    eer: float | None
+    fnmr_1e2: Rate | None
+    fnmr_1e3: Rate | None
+    misnamed: Rate | None = None
+
+    @property
+    def badness(self) -> float:
+        """What decides which weights are kept, lower is better: photos misnamed, or the EER; 2 if unknown."""
+        if self.misnamed is not None and self.misnamed.trials:
+            return self.misnamed.value
+        return 2.0 if self.eer is None else self.eer
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as plain JSON values."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value.to_dict() if isinstance(value, Rate) else value for name, value in values.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Validation:
+        """Read what `to_dict` wrote."""
+        values = dict(data)
+        for name in ("fnmr_1e2", "fnmr_1e3", "misnamed"):
+            values[name] = None if values[name] is None else Rate.from_dict(values[name])
+        return cls(**values)
+
+
+def all_pairs(
+    embeddings: NDArray[np.float32], person: NDArray[np.intp]
+) -> tuple[GenuineScores, ImpostorScores]:
+    """Compare every photo with every other.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, dimension)
+        Unit vectors.
+    person : ndarray of intp, shape (n,)
+    """
+    if len(embeddings) > MOST_PHOTOS:
+        chosen = np.linspace(0, len(embeddings) - 1, MOST_PHOTOS).astype(int)
+        embeddings, person = embeddings[chosen], person[chosen]
+    row, column = np.triu_indices(len(embeddings), k=1)
+    scores = (embeddings @ embeddings.T)[row, column].clip(-1.0, 1.0)
+    mated = person[row] == person[column]
+    return (
+        GenuineScores(scores[mated], person[row][mated]),
+        ImpostorScores(scores[~mated], person[row][~mated], person[column][~mated]),
+    )
+
+
+def validate(
+    embeddings: NDArray[np.float32], person: NDArray[np.intp], named: NDArray[np.intp] | None = None
+) -> Validation:
+    """Measure how well embeddings tell people apart.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, dimension)
+        Unit vectors.
+    person : ndarray of intp, shape (n,)
+    named : ndarray of intp, shape (n,), optional
+        Whom a classifier takes each photo for.
+
+    Examples
+    --------
+    >>> found = validate(np.repeat(np.eye(2, dtype=np.float32), 2, axis=0), np.array([0, 0, 1, 1]))
+    >>> found.eer, found.genuine, found.impostor, found.fnmr_1e2
+    (0.0, 2, 4, None)
+    """
+    genuine, impostor = all_pairs(embeddings, person)
+    rates: list[Rate | None] = []
+    for target in (1e-2, 1e-3):
+        told = len(genuine) > 0 and len(impostor) * target >= 1
+        rates.append(fnmr_at_fmr(genuine, impostor, target) if told else None)
+    return Validation(
+        people=len(np.unique(person)),
+        photos=len(person),
+        genuine=len(genuine),
+        impostor=len(impostor),
+        eer=equal_error_rate(genuine.scores, impostor.scores) if len(genuine) and len(impostor) else None,
+        fnmr_1e2=rates[0],
+        fnmr_1e3=rates[1],
+        misnamed=None if named is None else rate_over_people(named != person, person),
+    )
+
+
+def first_threshold(embeddings: NDArray[np.float32], person: NDArray[np.intp]) -> float:
+    """Return a threshold to begin with: FMR 1e-3 of the pairs, or just above all where they are too few.
+
+    With no pair of two people it is 0.9.
+    """
+    _, impostor = all_pairs(embeddings, person)
+    if not len(impostor):
+        return 0.9
+    target = 1e-3 if len(impostor) >= 1000 else 0.0
+    return min(threshold_at(impostor.scores, target), nextafter(1.0, 0.0))

@@ -1,0 +1,158 @@
+"""Splits, batches, variations, losses and curves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from fakes import slug_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_faces import RECIPE, face_set
+from PIL import Image
+
+from faceunlock.errors import SettingsError
+from faceunlock.training.augmentation import AugmentedFaces, contact_sheet
+from faceunlock.training.batches import epoch_batches
+from faceunlock.training.checkpoint import EpochRecord
+from faceunlock.training.curves import draw_curves
+from faceunlock.training.face_set import split_by_person, split_by_photo
+from faceunlock.training.losses import make_loss
+from faceunlock.training.precision import best_precision
+from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.validation import Validation, first_threshold, validate
+
+whose = st.lists(st.integers(0, 14), min_size=1, max_size=120).map(
+    lambda people: np.unique(people, return_inverse=True)[1]
+)
+
+
+@given(whose, st.floats(0, 0.9), st.integers(0, 9))
+def test_no_person_is_on_both_sides(person, share, seed):
+    split = split_by_person(person, share, seed)
+    assert sorted([*split.training, *split.validation]) == list(range(len(person)))
+    assert not set(person[split.training]) & set(person[split.validation])
+    held_out = np.bincount(person[split.validation]) if len(split.validation) else np.array([2])
+    assert all(count >= 2 for count in held_out if count)
+
+
+@given(whose, st.floats(0, 0.9), st.integers(0, 9))
+def test_by_photo_everybody_keeps_two(person, share, seed):
+    split = split_by_photo(person, share, seed)
+    assert sorted([*split.training, *split.validation]) == list(range(len(person)))
+    left, all_photos = np.bincount(person[split.training], minlength=15), np.bincount(person, minlength=15)
+    assert np.all(left >= np.minimum(2, all_photos))
+
+
+@settings(max_examples=40)
+@given(whose, st.sampled_from(["triplet", "softmax"]), st.integers(4, 40), st.integers(1, 5))
+def test_an_epoch_sees_every_photo_once(person, loss, batch, epoch):
+    recipe = TrainingRecipe(loss, batch=batch)
+    batches = epoch_batches(person, recipe, epoch)
+    assert sorted(index for one in batches for index in one) == list(range(len(person)))
+    assert all(2 <= len(one) <= batch + 1 for one in batches) or len(person) == 1
+    assert batches == epoch_batches(person, recipe, epoch)
+
+
+def test_photos_of_a_person_come_together_where_they_are_compared():
+    person = np.repeat(np.arange(20), 8)
+    batches = epoch_batches(person, TrainingRecipe("triplet", batch=16), 1)
+    assert all(np.bincount(person[batch]).max() >= 4 for batch in batches)
+    assert batches != epoch_batches(person, TrainingRecipe("triplet", batch=16), 2)
+
+
+def test_a_variation_depends_on_its_place_alone(people):
+    crops = face_set(people).crops
+    faces = AugmentedFaces(crops, "strong", seed=3, epoch=2)
+    state = torch.get_rng_state()
+    there, back = [faces[index] for index in range(5)], [faces[index] for index in reversed(range(5))]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(a, b) for a, b in zip(there, reversed(back), strict=True))
+    assert there[0].shape == (3, 32, 32) and there[0].dtype == torch.uint8
+    others = (AugmentedFaces(crops, "strong", 4, 2)[0], AugmentedFaces(crops, "strong", 3, 1)[0])
+    assert not any(torch.equal(there[0], other) for other in others)
+    plain = AugmentedFaces(crops, "none", 3, 2)[0]
+    assert np.array_equal(plain.permute(1, 2, 0).numpy(), crops[0])
+
+
+def test_the_sheet_shows_the_photo_and_its_variations(people):
+    crops = face_set(people).crops
+    sheet = np.asarray(contact_sheet(crops, "light", 0))
+    assert np.array_equal(sheet[18:50, 4:36], crops[0])
+    varied = AugmentedFaces(crops, "light", 0, 1)[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(sheet[18:50, 48:80], varied)
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "triplet", "arcface", "softmax"])
+def test_a_loss_prefers_people_apart(loss):
+    torch.manual_seed(0)
+    criterion = make_loss(replace(RECIPE, loss=loss), people=2)
+    person = torch.tensor([0, 0, 1, 1])
+    apart = torch.zeros(4, 8)
+    apart[:2, 0], apart[2:, 1] = 1.0, 1.0
+    mixed = apart[[0, 2, 1, 3]]
+    for name, weights in criterion.named_parameters():
+        with torch.no_grad():
+            directions = torch.eye(8)[:2]
+            weights.copy_(directions.T if name == "W" else directions)
+    assert criterion(apart, person) < criterion(mixed, person)
+
+
+def test_validation_tells_when_it_cannot():
+    embeddings = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    person = np.arange(30) // 3
+    found = validate(embeddings, person, named=np.zeros(30, dtype=int))
+    assert (found.genuine, found.impostor) == (30, 405)
+    assert found.fnmr_1e2 is not None and found.fnmr_1e2.trials == 30
+    assert found.fnmr_1e3 is None
+    assert found.misnamed is not None and found.misnamed.errors == 27
+    assert Validation.from_dict(found.to_dict()) == found
+    assert found.badness == pytest.approx(0.9)
+    alone = validate(embeddings[:3], person[:3])
+    assert alone.eer is None and alone.badness == 2.0
+
+
+def test_the_first_threshold_lets_no_impostor_pair_through():
+    embeddings = np.eye(4, dtype=np.float32)[[0, 0, 1, 2]]
+    assert first_threshold(embeddings, np.array([0, 0, 1, 2])) > 0.0
+    assert first_threshold(embeddings[:2], np.array([0, 0])) == 0.9
+
+
+def test_curves_are_a_picture():
+    found = validate(np.eye(2, dtype=np.float32)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]))
+    history = [
+        EpochRecord(1, 0.5, 10, 1.0, found, best=True),
+        EpochRecord(2, 0.3, 10, 1.0, found, best=False),
+    ]
+    assert [EpochRecord.from_dict(record.to_dict()) for record in history] == history
+    with_validation, without = (
+        Image.open(BytesIO(draw_curves(records, "a title")))
+        for records in (history, [replace(record, validation=None) for record in history])
+    )
+    assert with_validation.height > without.height
+
+
+def test_precision_follows_the_processor(tmp_path):
+    (tmp_path / "new").write_text("flags\t\t: fpu avx512_bf16 sse\n")
+    (tmp_path / "old").write_text("flags\t\t: fpu avx512f\n")
+    answers = [best_precision("cpu", tmp_path / name) for name in ("new", "old", "none")]
+    assert answers == ["bfloat16", "float32", "float32"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 0},
+        {"batch": 1},
+        {"learning_rate": 0.0},
+        {"average": 1.0},
+        {"validation": 1.0},
+        {"teacher": "dlib"},
+    ],
+)
+def test_recipes_that_cannot_be(change):
+    assert slug_of(replace, RECIPE, kind=SettingsError, **change) == "usage"

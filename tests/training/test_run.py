@@ -1,0 +1,285 @@
+"""From a folder of people to a folder with a model."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import slug_of
+from made_faces import RECIPE, TINY, face_set, make_people, observer, run
+
+from faceunlock.embedders import load_embedder
+from faceunlock.embedders.model_folder import read_model_folder
+from faceunlock.errors import SettingsError
+from faceunlock.faces import Face
+from faceunlock.runtime import Engine
+from faceunlock.templates import ModelIdentity
+from faceunlock.training import loop
+from faceunlock.training.checkpoint import CHECKPOINT
+from faceunlock.training.face_set import split_by_person
+from faceunlock.training.output import model_folder
+from faceunlock.training.run import teaching, train
+from faceunlock.training.validation import validate
+
+
+def weights_of(folder):
+    return (folder / "weights.safetensors").read_bytes()
+
+
+def test_a_training_leaves_a_model_with_a_card(trained):
+    folder, card = trained.folder, trained.card
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "augmentations.png",
+        "card.json",
+        "card.md",
+        "curves.png",
+        "model.json",
+        "weights.safetensors",
+    ]
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert json.loads((folder / "card.json").read_text()) == card
+    assert card["data"]["people"] == 9 and card["data"]["people_held_out"] == 2
+    assert card["data"]["photos_held_out"] == 8 and card["data"]["photos_learned_from"] == 28
+    assert len(card["history"]) == 3
+    assert card["model"]["id"].startswith("tiny-") and card["model"]["id"] in (folder / "card.md").read_text()
+    found = card["results"]["validation"]
+    assert (found["genuine"], found["impostor"]) == (12, 16)
+    assert found["fnmr_1e2"] is None  # 16 pairs cannot tell about one in a hundred
+
+
+def test_it_learns(people, tmp_path):
+    losses = []
+    run(
+        people,
+        tmp_path / "m",
+        loss="softmax",
+        epochs=8,
+        augment="none",
+        learning_rate=1e-2,
+        told=observer(epoch=lambda record: losses.append(record.loss)),
+    )
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "arcface"])
+def test_other_losses(people, tmp_path, loss):
+    card = run(people, tmp_path / "m", loss=loss, epochs=1, precision="bfloat16").card
+    assert np.isfinite(card["results"]["loss"]) and card["data"]["held_out_by"] == "person"
+
+
+def test_softmax_leaves_a_head_for_its_own_people(people, tmp_path):
+    from faceunlock.head_file import read_head
+
+    outcome = run(people, tmp_path / "m", loss="softmax", epochs=2)
+    assert outcome.head and outcome.card["data"]["held_out_by"] == "photo"
+    kept = read_head(tmp_path / "m")
+    assert kept.head.names == tuple(f"p{number}" for number in range(9))
+    assert kept.model == str(tmp_path / "m") and kept.identity.model == outcome.card["model"]["id"]
+    assert kept.held_out["misnamed"]["trials"] == outcome.card["data"]["photos_held_out"] == 9
+
+
+class Stopped(Exception):
+    """In the place of a kill: nothing after it is done."""
+
+
+@pytest.mark.parametrize("loss", ["triplet", "softmax"])
+def test_a_training_killed_three_times_ends_with_the_same_weights(people, tmp_path, monkeypatch, loss):
+    whole = run(people, tmp_path / "whole", loss=loss)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)  # after every step
+
+    def killed_after(steps):
+        def track(items, total, label):
+            for number, item in enumerate(items):
+                if label.startswith("epoch") and number == steps:
+                    raise Stopped
+                yield item
+
+        return observer(track=track)
+
+    for steps in (2, 1, 3):
+        with pytest.raises(Stopped):
+            run(people, tmp_path / "killed", loss=loss, told=killed_after(steps), resume=True)
+        assert (tmp_path / "killed" / CHECKPOINT).exists()
+        assert not (tmp_path / "killed" / "model.json").exists()
+    began = []
+    done = run(people, tmp_path / "killed", loss=loss, told=observer(begin=began.append), resume=True)
+    assert began[0].resumed_epoch > 1
+    assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
+    losses = [[record["loss"] for record in outcome.card["history"]] for outcome in (done, whole)]
+    assert losses[0] == losses[1]
+
+
+def test_the_number_of_workers_changes_nothing(people, trained, tmp_path):
+    run(people, tmp_path / "m", workers=2)
+    assert weights_of(tmp_path / "m") == weights_of(trained.folder)
+
+
+def test_another_seed_gives_other_weights(people, trained, tmp_path):
+    run(people, tmp_path / "m", seed=1)
+    assert weights_of(tmp_path / "m") != weights_of(trained.folder)
+
+
+def test_it_stops_when_nothing_gets_better(people, tmp_path):
+    # Too small a rate to change anything: the first epoch stays the best.
+    card = run(people, tmp_path / "m", learning_rate=1e-12, patience=2, epochs=9).card
+    assert card["results"]["stopped_early"] and len(card["history"]) == 3
+    assert card["results"]["kept_epoch"] == 1
+
+
+def test_what_is_in_the_folder_is_not_lost(people, trained, tmp_path):
+    assert slug_of(run, people, trained.folder) == "file-exists"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("years of work")
+    assert slug_of(run, people, tmp_path / "other", overwrite=True) == "file-exists"
+    assert slug_of(run, people, tmp_path / "x", resume=True, overwrite=True, kind=SettingsError) == "usage"
+    with model_folder(tmp_path / "busy", resume=False, overwrite=False):
+        assert slug_of(run, people, tmp_path / "busy") == "file-unwritable"
+
+
+def interrupted(people, folder, **options):
+    def epoch(record):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        run(people, folder, told=observer(epoch=epoch), **options)
+
+
+def test_it_goes_on_only_with_what_it_began_with(people, tmp_path):
+    interrupted(people, tmp_path / "m")
+    assert slug_of(run, people, tmp_path / "m") == "file-exists"
+    assert slug_of(run, people, tmp_path / "m", resume=True, seed=1) == "training-mismatch"
+    other = make_people(tmp_path / "other", 9, 5)
+    assert slug_of(run, other, tmp_path / "m", resume=True) == "training-mismatch"
+    checkpoint = tmp_path / "m" / CHECKPOINT
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    checkpoint.write_bytes(content)
+    assert slug_of(run, people, tmp_path / "m", resume=True) == "checkpoint-damaged"
+    checkpoint.write_bytes(b"")
+    assert slug_of(run, people, tmp_path / "m", resume=True) == "checkpoint-damaged"
+    run(people, tmp_path / "m", overwrite=True, epochs=1)
+    assert not checkpoint.exists()
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(people, tmp_path):
+    wider = replace(TINY, widths=(16, 32))
+    interrupted(people, tmp_path / "m", architecture=wider)
+    before = (tmp_path / "m" / CHECKPOINT).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # The picture of the augmentations still fits, the checkpoint does not.
+    size = (tmp_path / "m" / "augmentations.png").stat().st_size
+    assert size < len(before)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        assert slug_of(run, people, tmp_path / "m", resume=True, architecture=wider) == "file-unwritable"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (tmp_path / "m" / CHECKPOINT).read_bytes() == before
+    assert {path.name for path in (tmp_path / "m").iterdir()} == {"augmentations.png", CHECKPOINT}
+
+
+def test_a_loss_that_is_no_number(people, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "normalised", lambda pictures, device: pictures.float() * float("nan"))
+    assert slug_of(run, people, tmp_path / "m") == "training-diverged"
+
+
+def test_folders_that_nothing_can_be_learned_from(tmp_path):
+    for name, people, photos in (("one", 1, 4), ("single", 5, 1)):
+        folder = make_people(tmp_path / name, people, photos)
+        assert slug_of(run, folder, tmp_path / "m") == "bad-folder"
+    (tmp_path / "empty" / "p").mkdir(parents=True)
+    assert slug_of(run, tmp_path / "empty", tmp_path / "m") == "bad-folder"
+    (tmp_path / "empty" / "p" / "broken.jpg").write_bytes(b"no photo")
+    assert slug_of(run, tmp_path / "empty", tmp_path / "m") == "bad-folder"
+    assert slug_of(run, tmp_path / "nowhere", tmp_path / "m") == "photo-not-found"
+    assert not (tmp_path / "m" / "model.json").exists()
+
+
+def test_unreadable_files_and_duplicates_are_counted(tmp_path):
+    folder = make_people(tmp_path / "people", 3, 3)
+    (folder / "p0" / "broken.jpg").write_bytes(b"no photo")
+    (folder / "p0" / "notes.txt").write_text("no photo either")
+    shutil.copy(folder / "p1" / "0.png", folder / "p2" / "again.png")
+    card = run(folder, tmp_path / "m", epochs=1).card
+    assert card["data"]["left_out"] == {"unreadable-photo": 1}
+    assert card["data"]["duplicates"] == 1 and card["data"]["files_that_are_no_photos"] == 1
+    assert card["data"]["people_held_out"] == 0 and card["results"]["validation"] is None
+    assert "cannot be told" in (tmp_path / "m" / "card.md").read_text()
+
+
+class MeanColours:
+    """A teacher: the mean colours of the four quarters."""
+
+    identity = ModelIdentity("dlib", "a" * 64, "quarters-1", 12)
+    input_size = 16
+
+    def crop(self, image, face):
+        assert image.shape == (32, 32, 3)
+        return image[:, :, :]
+
+    def embed(self, crops):
+        quarters = crops.reshape(len(crops), 2, 16, 2, 16, 3).mean(axis=(2, 4)).reshape(len(crops), 12)
+        centred = quarters - 127.0
+        return (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_distillation_imitates_the_teacher(tmp_path):
+    folder = make_people(tmp_path / "people", 1, 24)
+    losses = []
+    outcome = train(
+        folder,
+        tmp_path / "m",
+        replace(RECIPE, loss="distill", teacher="quarters", epochs=6, learning_rate=1e-2),
+        acquisition=None,
+        device="cpu",
+        observer=observer(epoch=lambda record: losses.append(record.loss)),
+        max_pixels=10**6,
+        teacher=MeanColours(),
+    )
+    assert losses[-1] < 0.5 * losses[0]
+    assert outcome.card["model"]["architecture"]["dimension"] == 12
+    assert outcome.card["recipe"]["teacher"] == f"dlib {'a' * 64}"
+
+
+def test_a_teacher_aligns_the_crop_by_its_own_landmarks(people):
+    seen = []
+
+    class Watching(MeanColours):
+        def crop(self, image, face):
+            seen.append(face)
+            return super().crop(image, face)
+
+    teaching(Watching(), TINY)(face_set(people).crops[:2])
+    assert len(seen) == 2 and isinstance(seen[0], Face)
+    assert seen[0].landmarks == TINY.target
+
+
+def test_starting_from_a_trained_model(people, trained, tmp_path):
+    outcome = run(
+        people, tmp_path / "m", loss="contrastive", learning_rate=1e-12, epochs=1, start=trained.folder
+    )
+    assert outcome.card["recipe"]["start"] == trained.card["model"]["sha256"]
+    assert outcome.card["model"]["architecture"] == trained.card["model"]["architecture"]
+    assert slug_of(run, people, tmp_path / "n", start=tmp_path / "nowhere") == "weights-missing"
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_the_model_answers_like_the_network_that_was_trained(trained, tmp_path, runtime, people):
+    spec = read_model_folder(trained.folder).spec
+    embedder = load_embedder(spec, cache=tmp_path, engine=Engine(runtime, "cpu", tmp_path))
+    faces = face_set(people)
+    embeddings = embedder.embed(faces.crops)
+    assert embeddings.shape == (36, 8)
+    assert np.allclose(np.linalg.norm(embeddings, axis=1), 1.0, atol=1e-5)
+    assert embedder.identity == ModelIdentity(spec.id, spec.sha256, "aligned-32-rgb-1", 8)
+    # The same figures as in the card: it is the network of the kept epoch.
+    held_out = split_by_person(faces.person, RECIPE.validation, RECIPE.seed).validation
+    found = validate(embeddings[held_out], faces.person[held_out])
+    assert found.eer == pytest.approx(trained.card["results"]["validation"]["eer"], abs=1e-6)
