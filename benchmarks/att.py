@@ -3,8 +3,8 @@
     python benchmarks/att.py ../shared/photos/att40 --rows /tmp/att.jsonl
 
 Each run is one line of a file, so that this can be stopped and continued; the summary is written to
-``results/att.json`` when all are there. Test sets: s5, s6 and s7 with five seeds, and 13 folds that leave three
-people out.
+``results/att.json`` when all are there. Test sets: s5, s6 and s7 with five seeds, and 13 folds that leave
+three people out.
 """
 
 from __future__ import annotations
