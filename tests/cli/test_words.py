@@ -3,6 +3,7 @@ from typing import get_args
 
 import pytest
 
+from faceunlock import wording
 from faceunlock.calibration import Calibration, OperatingPoint
 from faceunlock.cli import words
 from faceunlock.error_rates import Method
@@ -128,5 +129,5 @@ def test_an_import_tells_what_became_of_everybody():
 
 
 def test_every_method_of_an_interval_has_words():
-    assert set(words.METHODS) == set(get_args(Method))
-    assert len(set(words.METHODS.values())) == len(words.METHODS)
+    assert set(wording.METHODS) == set(get_args(Method))
+    assert len(set(wording.METHODS.values())) == len(wording.METHODS)
