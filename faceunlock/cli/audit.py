@@ -66,7 +66,11 @@ def audit(
         ),
     ] = None,
 ) -> None:
-    """Compare groups of people: failures, error rates and spread, and whether differences can be chance."""
+    """Compare error rates between groups of people.
+
+    Failures, false matches, false non-matches and spread of each group, and whether the differences can be
+    chance.
+    """
     if (crop is None) != (margin is None):
         raise SettingsError("usage", "--crop and --margin belong together")
     if overwrite and output is None and png is None:

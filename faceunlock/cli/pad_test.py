@@ -36,10 +36,10 @@ def pad_test(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the split.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, save no threshold.")] = False,
 ) -> None:
-    """Measure the checks for presentation attacks, and let verify --require-live use them.
+    """Measure the checks for presentation attacks.
 
-    Nothing is promised about attacks of other kinds, or about a good print: passive liveness on one
-    photo does not stop it.
+    What was measured is what verify --require-live uses. Nothing is promised about attacks of other
+    kinds, or about a good print: passive liveness on one photo does not stop it.
     """
     from faceunlock.cli import pad_test_text
 

@@ -47,7 +47,7 @@ def report(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write a page about the photos of a folder: how alike people look to the model.
+    """Write a page that shows how alike people look.
 
     One self-contained HTML file that opens offline: heatmap, map, score histograms, DET curve, the worst
     pairs and a table of people. Changes nothing else.

