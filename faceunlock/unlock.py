@@ -607,6 +607,7 @@ class FaceUnlock:
         show_faces: bool = True,
         faces: SubjectRule = "dominant",
         map_method: Method = "pca",
+        by: str | None = None,
         threshold: float | None = None,
         overwrite: bool = False,
         track: Track | None = None,
@@ -627,6 +628,8 @@ class FaceUnlock:
             Which face a photo is about.
         map_method : {"pca", "umap"}
             How the map is made.
+        by : str, optional
+            Groups of people, which the map then shows instead of people; as for `audit`.
         threshold : float, optional
             For photos against photos, in [-1, 1], in the place of the model's.
         overwrite : bool
@@ -645,6 +648,7 @@ class FaceUnlock:
             rule=faces,
             threshold=threshold,
             method=map_method,
+            by=by,
             overwrite=overwrite,
             track=track or _untracked,
         )

@@ -1,13 +1,14 @@
 """Command lines that are understood at once.
 
 Typer hands every value of every parameter, given or not, to Pydantic, whose import takes longer than all
-the rest of a small command. Absent values, switches, plain texts and paths need no conversion.
+the rest of a small command. Absent values, switches, plain texts, paths and numbers need none of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
         if value is None or isinstance(value, bool):
             plain = optional
         elif isinstance(value, str):
-            plain = single and annotation is not None and _makes(annotation, value)
+            plain = single and annotation is not None and _makes(annotation, value, parameter)
             value = annotation(value) if annotation is not None and plain else value
         else:
             plain = single and type(value) is annotation  # a default, in its final form
@@ -58,8 +59,15 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
     return process_value
 
 
-def _makes(annotation: Any, text: str) -> bool:
-    """Whether a text becomes a value by calling its type; wrong choices are left to Typer to refuse."""
+def _makes(annotation: Any, text: str, parameter: Any) -> bool:
+    """Whether a text becomes a value by calling its type; what is wrong is left to Typer to refuse."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return text in [choice.value for choice in annotation]
+    if annotation is float:
+        try:
+            value = float(text)
+        except ValueError:
+            return False
+        low, high = (getattr(parameter, bound, None) for bound in ("min", "max"))
+        return (low is None or value >= low) and (high is None or value <= high) and isfinite(value)
     return annotation in (str, Path)

@@ -39,6 +39,15 @@ def report(
     map_: Annotated[
         MapChoice, typer.Option("--map", help="How the map is made; umap needs umap-learn.")
     ] = MapChoice.pca,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="GROUPING",
+            help="Show groups of people on the map: folders, pattern:REGEX or a CSV file, as for audit.",
+            show_default=False,
+        ),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -63,6 +72,7 @@ def report(
             show_faces=not no_faces,
             faces=faces.value,
             map_method=map_.value,
+            by=by,
             threshold=threshold,
             overwrite=overwrite,
             track=progress.track,

@@ -62,6 +62,7 @@ def document(outcome: ReportOutcome) -> dict[str, Any]:
         "photo_against_photo": _operation(study.pairs, own=report.own_threshold),
         "photo_against_centroid": _operation(study.templates, own=False),
         "map": None if projection is None else projection.method,
+        "groups": list(dict.fromkeys(gathered.group)),
         "variance_share": list(projection.share) if projection is not None else [],
         "lowest_genuine": _pairs(study, study.lowest_genuine),
         "highest_impostor": _pairs(study, study.highest_impostor),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class Gathered:
         Photos looked at.
     duplicates : int
         Photos dropped because the same file content came before.
+    group : tuple of str
+        Which group each usable photo is in; empty if there are no groups.
     """
 
     embeddings: NDArray[np.float32] = field(repr=False)
@@ -56,6 +58,7 @@ class Gathered:
     failed_person: tuple[str, ...]
     photos: int
     duplicates: int
+    group: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.photo)
@@ -70,6 +73,11 @@ class Gathered:
         """Position in `people` of the person in each usable photo, shape (n,)."""
         position = {person: index for index, person in enumerate(self.people)}
         return np.array([position[person] for person in self.person], dtype=np.int32)
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """What a picture tells apart by colour, of each usable photo: groups if there are any, or people."""
+        return self.group or self.person
 
     @property
     def failures_to_acquire(self) -> Rate:
@@ -88,6 +96,7 @@ def gather(
     thumbnails: bool,
     track: Track = lambda items, total, label: items,
     label: str = "photos",
+    groups: Mapping[str, str] | None = None,
 ) -> Gathered:
     """Embed photos of known people; memory holds an embedding and a thumbnail for each, no photo.
 
@@ -105,6 +114,8 @@ def gather(
         Shows progress.
     label : str
         What the progress is called.
+    groups : mapping of str to str, optional
+        Each person's group.
     """
     rows: list[NDArray[np.float32]] = []
     names: list[str] = []
@@ -135,6 +146,7 @@ def gather(
         failed_person=tuple(person for _, person in failed),
         photos=len(photos),
         duplicates=duplicates,
+        group=tuple(groups[person] for person in people) if groups else (),
     )
 
 

@@ -114,15 +114,16 @@ def draw_map(scheme: Scheme, gathered: Gathered, projection: Projection) -> Draw
     from matplotlib.figure import Figure as Drawing
     from matplotlib.patches import Rectangle
 
-    people, person = gathered.people, gathered.person_index
-    coloured = len(people) <= COLOURED_PEOPLE
+    names = tuple(dict.fromkeys(gathered.colours))
+    kind = np.array([names.index(name) for name in gathered.colours])
+    coloured = len(names) <= COLOURED_PEOPLE
     drawing = Drawing(figsize=MAP_SIZE)
-    legend = max(len(_short(name)) for name in people) * LETTER + 0.6 if coloured else 0.1
+    legend = max(len(_short(name)) for name in names) * LETTER + 0.6 if coloured else 0.1
     across, down = MAP_SIZE[0] - 0.75 - legend, MAP_SIZE[1] - 0.75
     axes = drawing.add_axes((0.65 / MAP_SIZE[0], 0.6 / MAP_SIZE[1], across / MAP_SIZE[0], down / MAP_SIZE[1]))
     inch = _scale(axes, projection.points, across, down)
-    for number, name in enumerate(people) if coloured else [(-1, "photos")]:
-        own = person == number if coloured else slice(None)
+    for number, name in enumerate(names) if coloured else [(-1, "photos")]:
+        own = kind == number if coloured else slice(None)
         axes.scatter(
             projection.points[own, 0],
             projection.points[own, 1],
@@ -137,9 +138,9 @@ def draw_map(scheme: Scheme, gathered: Gathered, projection: Projection) -> Draw
         )
     if gathered.thumbnails:
         size = inch * (THUMBNAIL if len(gathered) <= MANY else SMALL_THUMBNAIL)
-        for position in choose_apart(projection.points, person, 1.1 * size, MAP_THUMBNAILS):
+        for position in choose_apart(projection.points, gathered.person_index, 1.1 * size, MAP_THUMBNAILS):
             x, y = projection.points[position] - size / 2
-            number = int(person[position])
+            number = int(kind[position])
             limits = axes.axis()
             axes.imshow(
                 _picture(gathered, int(position)),

@@ -231,7 +231,8 @@ def mean_similarities(operation: Operation) -> dict[str, float | None]:
 
 
 def _map_caption(study: Study, where: Projection) -> str:
-    people = len(study.gathered.people)
+    shown = len(set(study.gathered.colours))
+    what = "group" if study.gathered.group else "person"
     if where.method == "pca":
         how = (
             f"The two principal components hold {100 * sum(where.share):.1f} % of the variance of the "
@@ -240,9 +241,9 @@ def _map_caption(study: Study, where: Projection) -> str:
     else:
         how = "UMAP keeps neighbours together; distances between groups and the axes mean nothing. "
     colours = (
-        "Each person has a colour and a marker. "
-        if people <= pictures.COLOURED_PEOPLE
-        else f"{people:,} people are too many for colours of their own. "
+        f"Each {what} has a colour and a marker. "
+        if shown <= pictures.COLOURED_PEOPLE
+        else f"{_number(shown, what)} are too many for colours of their own. "
     )
     faces = (
         "Every photo is a point; faces are drawn where there is room, people taking turns. "
@@ -398,7 +399,7 @@ def _trials(operation: Operation) -> str:
 
 
 def _number(count: int, what: str) -> str:
-    plural = {"person": "people", "photo": "photos"}[what]
+    plural = {"person": "people", "photo": "photos", "group": "groups"}[what]
     return f"{count:,} {what if count == 1 else plural}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import ReportError, SettingsError
-from faceunlock.photos import PersonFolders, person_folders
+from faceunlock.photos import person_folders
 from faceunlock.reports.page import check_page, check_pictures, write_page, write_pictures
 from faceunlock.reports.projection import Method, check_method
 
@@ -47,6 +47,7 @@ def report_folder(
     rule: SubjectRule,
     threshold: float | None,
     method: Method,
+    by: str | None,
     overwrite: bool,
     track: Track,
 ) -> ReportOutcome:
@@ -63,12 +64,14 @@ def report_folder(
         ``photo-not-found`` if there is no such folder.
     SettingsError
         ``usage`` for a threshold out of range.
+    AuditError
+        ``bad-grouping``; see `faceunlock.audits.groupings.read_grouping`.
     """
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
     # Looked at before any network is loaded: a wrong folder or file needs none.
     check_method(method)
-    found = _labelled(folder)
+    found = _labelled(folder) if by is None else _grouped(folder, by)
     check_page(page, overwrite=overwrite)
 
     from faceunlock import __version__
@@ -79,9 +82,16 @@ def report_folder(
 
     if pictures is not None:
         check_pictures(pictures, FIGURES, overwrite=overwrite)
-    photos = [(path, person) for person, paths in found.people.items() for path in paths]
-    acquisition, identity = models.acquisition(fetch=True, photos=len(photos))
-    gathered = gather(photos, acquisition, rule, thumbnails=faces, track=track, label=folder.name)
+    acquisition, identity = models.acquisition(fetch=True, photos=len(found.photos))
+    gathered = gather(
+        found.photos,
+        acquisition,
+        rule,
+        thumbnails=faces,
+        track=track,
+        label=folder.name,
+        groups=found.groups,
+    )
     if not len(gathered):
         raise ReportError(
             "insufficient-data",
@@ -102,7 +112,7 @@ def report_folder(
         data=data,
         created=created,
         identity=identity,
-        skipped=found.skipped + len(found.loose),
+        skipped=found.skipped,
         own_threshold=threshold is not None,
         study=results,
         figures=draw(results, data, created, identity),
@@ -117,13 +127,46 @@ def report_folder(
     return ReportOutcome(report, page, files)
 
 
-def _labelled(folder: Path) -> PersonFolders:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The photos to look at.
+
+    Attributes
+    ----------
+    photos : tuple of (Path, str)
+        Each with the person on it.
+    skipped : int
+        Files that are no photos, or belong to nobody.
+    groups : dict of str to str
+        Each person's group; empty without groups.
+    """
+
+    photos: tuple[tuple[Path, str], ...]
+    skipped: int
+    groups: dict[str, str]
+
+
+def _labelled(folder: Path) -> _Found:
     found = person_folders(folder)
-    if not any(found.people.values()):
+    photos = tuple((path, person) for person, paths in found.people.items() for path in paths)
+    if not photos:
         loose = f", only {len(found.loose)} outside" if found.loose else ""
         raise ReportError(
             "bad-folder",
             f"{folder} has no photos in sub-folders{loose}",
             hint="Use one sub-folder per person.",
         )
-    return found
+    return _Found(photos, found.skipped + len(found.loose), {})
+
+
+def _grouped(folder: Path, by: str) -> _Found:
+    from faceunlock.audits.groupings import read_grouping
+
+    grouping = read_grouping(folder, by)
+    # Where nobody is named, photos stand for people, and the folder's own path says nothing about them.
+    people = [photo.person.removeprefix(f"{folder}/") for photo in grouping.photos]
+    return _Found(
+        tuple((photo.path, person) for photo, person in zip(grouping.photos, people, strict=True)),
+        grouping.skipped + len(grouping.ungrouped),
+        {person: photo.group for photo, person in zip(grouping.photos, people, strict=True)},
+    )
