@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
 from faceunlock.agent import protocol
-from faceunlock.cli import verify
 from faceunlock.cli.console import Console
-from faceunlock.cli.options import Session
+from faceunlock.cli.session import Session
+from faceunlock.cli.verifying import answer
 from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import FaceUnlockError, ModelError
 from faceunlock.models import AUTO
@@ -195,7 +195,7 @@ class Answerer:
                     faces="largest" if options.get("faces") == "largest" else "dominant",
                     source=origin,
                 )
-            code = 0 if verify.answer(session, found) else 1
+            code = 0 if answer(session, found) else 1
         except FaceUnlockError as error:
             if error.slug in ("usage", "bad-setting"):
                 raise Declined(error.message) from error  # its hint depends on the command line

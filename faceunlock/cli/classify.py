@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Session, command, default_command
+from faceunlock.cli.options import command, default_command
+from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Session, command
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
 from faceunlock.cli.verify import FacesChoice
 from faceunlock.errors import SettingsError
 

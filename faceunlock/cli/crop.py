@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from faceunlock.cli.calibrate import FacesChoice
-from faceunlock.cli.options import Session, command
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
 
 
 def register(app: typer.Typer) -> None:

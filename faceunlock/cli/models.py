@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Session, command, default_command
+from faceunlock.cli.options import command, default_command
+from faceunlock.cli.session import Session
 
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="A model id.", show_default=False)]
 

@@ -1,4 +1,4 @@
-"""The options that every command has, and the session that they make."""
+"""The options that every command has."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
-from faceunlock.errors import SettingsError
-
-if TYPE_CHECKING:
-    from faceunlock.cli.console import Console, Progress
-    from faceunlock.settings import Locations, Settings
-    from faceunlock.unlock import FaceUnlock
+from faceunlock.cli.session import open_session
 
 
 class DeviceChoice(StrEnum):
@@ -61,34 +55,6 @@ COMMON: dict[str, Any] = {
     "device": Device,
     "model": Model,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One run of one command.
-
-    Attributes
-    ----------
-    console : Console
-        Where everything a user reads goes.
-    locations : Locations
-    settings : Settings
-        With the options of the command line taken in.
-    """
-
-    console: Console
-    locations: Locations
-    settings: Settings
-
-    def unlock(self, progress: Progress | None = None) -> FaceUnlock:
-        """Return the library's face; loads NumPy, but no network."""
-        from faceunlock.unlock import FaceUnlock
-
-        return FaceUnlock(
-            locations=self.locations,
-            settings=self.settings,
-            on_download=progress.download if progress is not None else None,
-        )
 
 
 def take_options(context: typer.Context, values: dict[str, Any]) -> None:
@@ -151,32 +117,8 @@ def _with_common_options(function: Callable[..., None]) -> Callable[..., None]:
     def run(*, context: typer.Context, **values: Any) -> None:
         take_options(context, {key: values.pop(key) for key in COMMON})
         if context.invoked_subcommand is None:
-            function(_session(context.obj), **values)
+            function(open_session(context.obj), **values)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
-
-
-def _session(options: dict[str, Any]) -> Session:
-    import dataclasses
-
-    from faceunlock.cli.console import Console
-    from faceunlock.settings import load_settings, locate
-
-    if options.get("quiet") and options.get("verbose"):
-        raise SettingsError("usage", "--quiet and --verbose exclude each other")
-    locations = locate(options.get("home"))
-    settings = load_settings(locations.config)
-    if "device" in options:
-        settings = dataclasses.replace(settings, device=str(options["device"]))
-    if "model" in options:
-        settings = dataclasses.replace(settings, model=options["model"])
-    console = Console(
-        json=bool(options.get("json")),
-        quiet=bool(options.get("quiet")),
-        verbose=bool(options.get("verbose")),
-        command=options["command"],
-    )
-    console.listen()
-    return Session(console, locations, settings)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceunlock.cli.options import Session, command, default_command
+from faceunlock.cli.options import command, default_command
+from faceunlock.cli.session import Session
 
 if TYPE_CHECKING:
     from faceunlock.sealing import Place

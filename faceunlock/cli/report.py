@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from faceunlock.cli.calibrate import FacesChoice
-from faceunlock.cli.options import Session, command
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
 
 
 class MapChoice(StrEnum):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from faceunlock.cli.options import Session, command
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
 
 
 def register(app: typer.Typer) -> None:

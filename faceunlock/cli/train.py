@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from faceunlock.cli.options import Session, command
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -121,9 +122,9 @@ def train(
         bool, typer.Option("--overwrite", help="Throw away what is in the folder of the model.")
     ] = False,
 ) -> None:
-    """Train a model on a folder of people and write it, with its card, into a folder.
+    """Train a model on a folder of people.
 
-    The result is a model like any other: --model MODEL. It is not calibrated: see faceunlock calibrate.
+    Model and card are written into a folder of their own. The result is a model like any other: --model MODEL. It is not calibrated: see faceunlock calibrate.
     """
     from faceunlock.cli import train_text
     from faceunlock.embedders.architecture import Architecture

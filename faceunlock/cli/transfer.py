@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from faceunlock.cli.options import Session, command
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
 PASSPHRASE_VARIABLE = "FACEUNLOCK_PASSPHRASE"  # noqa: S105 - the name of a variable

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Session, command
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
+from faceunlock.cli.verifying import run_verify
 from faceunlock.errors import SettingsError
-
-if TYPE_CHECKING:
-    from faceunlock.outcomes import Capture, Verification
 
 
 class FacesChoice(StrEnum):
@@ -75,29 +72,14 @@ def verify(
     """
     if photo is None and not camera:
         raise SettingsError("usage", "Missing argument 'PHOTO', or --camera instead of it")
-    with session.unlock() as unlock:
-        source: Path | BinaryIO | Capture
-        if camera:
-            source = unlock.take(photo, name, faces=faces.value, require_live=require_live)
-        else:
-            source = sys.stdin.buffer if photo == "-" else Path(str(photo))
-        verification = unlock.verify(
-            source, name, threshold=threshold, faces=faces.value, require_live=require_live
-        )
-    if not answer(session, verification):
+    matched = run_verify(
+        session,
+        photo,
+        name,
+        camera=camera,
+        threshold=threshold,
+        faces=faces.value,
+        require_live=require_live,
+    )
+    if not matched:
         raise typer.Exit(1)
-
-
-def answer(session: Session, verification: Verification) -> bool:
-    """Say what a verification found, and return whether it is a yes."""
-    from faceunlock.cli import documents, words
-
-    session.console.answer(words.verification(verification), documents.verification(verification))
-    settings = session.settings
-    for note in words.verification_notes(verification, settings.min_sharpness, settings.min_brightness):
-        session.console.note(note)
-    if verification.liveness is not None:
-        from faceunlock.cli import pad_test_text
-
-        session.console.note(pad_test_text.passed(verification.liveness))
-    return verification.decision.match

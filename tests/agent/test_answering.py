@@ -6,7 +6,7 @@ from fakes import GREY, FakeDetector, FakeEmbedder, paint, save
 
 from faceunlock.agent.answering import KEPT, Answerer, Declined, Question, SentPhoto
 from faceunlock.cli import run
-from faceunlock.cli.options import Session
+from faceunlock.cli.session import Session
 from faceunlock.errors import ModelError
 from faceunlock.settings import locate
 from faceunlock.unlock import FaceUnlock

@@ -9,7 +9,7 @@ from fakes import GREY, FakeDetector, FakeEmbedder, paint, save, save_person
 
 from faceunlock import demonstration
 from faceunlock.cli import run
-from faceunlock.cli.options import Session
+from faceunlock.cli.session import Session
 from faceunlock.unlock import FaceUnlock
 
 

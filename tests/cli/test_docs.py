@@ -14,6 +14,7 @@ import typer
 from fakes import GREY, paint, save
 
 from faceunlock import cli
+from faceunlock.cli.application import application
 from faceunlock.cli.transfer import PASSPHRASE_VARIABLE
 from faceunlock.errors import SLUGS
 from faceunlock.settings import SETTINGS
@@ -55,7 +56,7 @@ def sections():
 
 def commands(command=None, words=("faceunlock",)):
     """Every command of the application with its words."""
-    command = command or typer.main.get_command(cli.application())
+    command = command or typer.main.get_command(application())
     if len(words) > 1:
         yield " ".join(words), command
     for name, child in getattr(command, "commands", {}).items():
@@ -116,7 +117,7 @@ def test_choices_are_named(words):
 
 
 def test_options_of_the_program_itself():
-    root = typer.main.get_command(cli.application())
+    root = typer.main.get_command(application())
     assert COMMON.options() | COMMON.options("root option") == option_names(root)
 
 

@@ -1,0 +1,143 @@
+"""The application that Typer makes of the commands, and how a command line is run by it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from faceunlock.cli import EXIT_COULD_NOT, EXIT_DONE, EXIT_INTERRUPTED, PROGRAM
+from faceunlock.cli.options import (
+    COMMON,
+    Device,
+    Home,
+    Json,
+    Model,
+    Quiet,
+    Verbose,
+    command_name,
+    take_options,
+)
+from faceunlock.cli.quick import quicken
+from faceunlock.errors import SettingsError
+
+MODULES = {
+    "enroll": "enroll",
+    "verify": "verify",
+    "compare": "compare",
+    "identify": "identify",
+    "crop": "crop",
+    "calibrate": "calibrate",
+    "pad-test": "pad_test",
+    "report": "report",
+    "audit": "audit",
+    "people": "people",
+    "models": "models",
+    "train": "train",
+    "classify": "classify",
+    "status": "status",
+    "pam": "pam",
+    "log": "log",
+    "unlock-attempts": "log",
+    "demo": "demo",
+    "export": "transfer",
+    "import": "transfer",
+    "protect": "protect",
+    "agent": "agent",
+}
+"""Each command and the module of this package that it is in."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from faceunlock import __version__
+
+        typer.echo(f"faceunlock {__version__}")
+        raise typer.Exit
+
+
+def root(
+    context: typer.Context,
+    json: Json = None,
+    quiet: Quiet = None,
+    verbose: Verbose = None,
+    home: Home = None,
+    device: Device = None,
+    model: Model = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold."""
+    take_options(context, dict(zip(COMMON, (json, quiet, verbose, home, device, model), strict=True)))
+
+
+def application(words: Sequence[str] = ()) -> typer.Typer:
+    """Return the application with the commands that a command line can mean.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line. Commands that are not among its words are not even imported; with none
+        among them, as in ``faceunlock --help``, all are there.
+    """
+    app = typer.Typer(
+        name=PROGRAM,
+        help="Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold.",
+        epilog="Exit codes: 0 yes or done, 1 no, 2 could not decide or could not do it, 130 interrupted.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    meant = [MODULES[word] for word in words if word in MODULES] or MODULES.values()
+    for module in dict.fromkeys(meant):
+        import_module(f"{__package__}.{module}").register(app)
+    return app
+
+
+def execute(arguments: list[str], understood: dict[str, Any]) -> int:
+    """Run one command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The command line without the program's name.
+    understood : dict
+        Takes the common options and the command, as far as they are understood, for whoever reports an error.
+
+    Raises
+    ------
+    FaceUnlockError
+        What the command raises, and ``usage``.
+    KeyboardInterrupt
+        If the user gave up.
+    """
+    try:
+        # Not through the application object, which would install an exception hook of its own.
+        program = typer.main.get_command(application(arguments))
+        quicken(program)
+        code: int | None = program.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=understood)
+    except typer.TyperException as error:
+        if not arguments:  # no_args_is_help: the help is the message
+            print(error.format_message(), file=sys.stderr)
+            return EXIT_COULD_NOT
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            understood["command"] = command_name(context)
+        # "Value error" is what the framework's validation library calls it.
+        raise SettingsError("usage", error.format_message().replace("Value error, ", "")) from error
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except SystemExit as stop:
+        # The framework ends a broken pipe with code 1, which would mean "no".
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise stop.__context__ from None
+        raise
+    if code == EXIT_INTERRUPTED:  # how the framework tells that Ctrl-C was pressed
+        raise KeyboardInterrupt
+    return code or EXIT_DONE

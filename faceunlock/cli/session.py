@@ -1,0 +1,75 @@
+"""One run of one command: where its words go, where its gallery is, what its settings are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.cli.console import Console
+from faceunlock.errors import SettingsError
+from faceunlock.settings import Locations, Settings, load_settings, locate
+
+if TYPE_CHECKING:
+    from faceunlock.cli.console import Progress
+    from faceunlock.unlock import FaceUnlock
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of one command.
+
+    Attributes
+    ----------
+    console : Console
+        Where everything a user reads goes.
+    locations : Locations
+    settings : Settings
+        With the options of the command line taken in.
+    """
+
+    console: Console
+    locations: Locations
+    settings: Settings
+
+    def unlock(self, progress: Progress | None = None) -> FaceUnlock:
+        """Return the library's face; loads NumPy, but no network."""
+        from faceunlock.unlock import FaceUnlock
+
+        return FaceUnlock(
+            locations=self.locations,
+            settings=self.settings,
+            on_download=progress.download if progress is not None else None,
+        )
+
+
+def open_session(options: Mapping[str, Any]) -> Session:
+    """Return the session that the common options of a command line make.
+
+    Parameters
+    ----------
+    options : mapping
+        ``command``, and those of ``json``, ``quiet``, ``verbose``, ``home``, ``device`` and ``model`` that
+        were given.
+
+    Raises
+    ------
+    SettingsError
+        ``usage`` for options that exclude each other; ``bad-setting``.
+    """
+    if options.get("quiet") and options.get("verbose"):
+        raise SettingsError("usage", "--quiet and --verbose exclude each other")
+    locations = locate(options.get("home"))
+    settings = load_settings(locations.config)
+    if "device" in options:
+        settings = replace(settings, device=str(options["device"]))
+    if "model" in options:
+        settings = replace(settings, model=options["model"])
+    console = Console(
+        json=bool(options.get("json")),
+        quiet=bool(options.get("quiet")),
+        verbose=bool(options.get("verbose")),
+        command=options["command"],
+    )
+    console.listen()
+    return Session(console, locations, settings)
