@@ -124,7 +124,8 @@ def train(
 ) -> None:
     """Train a model on a folder of people.
 
-    Model and card are written into a folder of their own. The result is a model like any other: --model MODEL. It is not calibrated: see faceunlock calibrate.
+    Model and card are written into a folder of their own. The result is a model like any other:
+    --model MODEL. It is not calibrated: see faceunlock calibrate.
     """
     from faceunlock.cli import train_text
     from faceunlock.embedders.architecture import Architecture

@@ -48,9 +48,31 @@ def test_a_page_without_faces_and_with_another_threshold(faceunlock, folder, tmp
     assert code == 0 and "no-face" in err and (tmp_path / "map.png").exists()
 
 
+def test_the_map_by_groups(faceunlock, folder, tmp_path):
+    table = tmp_path / "groups.csv"
+    rows = [
+        f"{name}/{number}.png,{name},{group}"
+        for name, group in (("Ada", "north"), ("Bob", "north"), ("Cyd", "south"))
+        for number in range(4)
+    ]
+    table.write_text("\n".join(["photo,person,group", *rows]))
+    page = tmp_path / "report.html"
+    data = faceunlock.data("report", folder, "-o", page, "--by", table)
+    assert data["groups"] == ["north", "south"]
+    assert [one["name"] for one in data["people"]] == ["ada", "bob", "cyd"]
+    assert (data["photos"], data["skipped"]) == (12, 3)
+    assert "Each group has a colour and a marker." in page.read_text()
+    nameless = faceunlock.data(
+        "report", folder, "-o", tmp_path / "other.html", "--by", "pattern:^(?P<group>[0-9]).png"
+    )
+    assert nameless["groups"] == ["0", "1", "2", "3"] and nameless["people"][0]["name"] == "Ada/0.png"
+
+
 @pytest.mark.parametrize(
     ("options", "slug"),
     [
+        (("--by", "pattern:("), "usage"),
+        (("--by", "{page}"), "bad-grouping"),
         (("--threshold", "1.5"), "usage"),
         (("--png", "{page}/below"), "file-unwritable"),
         (("--map", "tsne"), "usage"),
