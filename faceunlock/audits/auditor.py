@@ -31,6 +31,8 @@ class AuditReport:
     ----------
     folder : str
         Its name.
+    path : str
+        The folder, as it was named.
     source : str
         Where the groups come from, in words.
     people_known : bool
@@ -56,6 +58,7 @@ class AuditReport:
     """
 
     folder: str
+    path: str
     source: str
     people_known: bool
     identity: ModelIdentity
@@ -135,6 +138,7 @@ def audit_folder(
     material = arrange(gathered, grouping)
     return AuditReport(
         folder=folder.resolve().name or str(folder),
+        path=str(folder),
         source=grouping.source,
         people_known=grouping.people_known,
         identity=identity,

@@ -62,8 +62,13 @@ def compose_page(
     """
     from faceunlock import __version__
 
+    def file(photo: str) -> str:
+        # Where the folder lies is nobody's business.
+        return photo.removeprefix(report.path).lstrip("/\\")
+
     return render_page(
         "audit.html",
+        file=file,
         report=report,
         figures=figures,
         conclusion=conclusion,
