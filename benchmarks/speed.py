@@ -138,7 +138,7 @@ def main() -> None:
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION")
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--photos", type=int, default=1000, help="of LFW, for calibrate")
+    parser.add_argument("--photos", type=int, default=500, help="of LFW, for calibrate")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     if load > IDLE:
