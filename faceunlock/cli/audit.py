@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.calibrate import FacesChoice
-from faceunlock.cli.options import command
+from faceunlock.cli.options import DataFacesChoice, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -35,9 +34,9 @@ def audit(
         typer.Option("--threshold", help="Use this threshold instead of the model's.", show_default=False),
     ] = None,
     faces: Annotated[
-        FacesChoice,
+        DataFacesChoice,
         typer.Option("--faces", help="Which face counts; central suits data sets cropped around a face."),
-    ] = FacesChoice.dominant,
+    ] = DataFacesChoice.dominant,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write a page (HTML).", show_default=False),

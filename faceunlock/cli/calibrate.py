@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import command
+from faceunlock.cli.options import DataFacesChoice, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import CalibrationError, SettingsError
-
-
-class FacesChoice(StrEnum):
-    """Which face a photo is about."""
-
-    dominant = "dominant"
-    largest = "largest"
-    central = "central"
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +57,7 @@ def calibrate(
         ),
     ] = None,
     faces: Annotated[
-        FacesChoice | None,
+        DataFacesChoice | None,
         typer.Option(
             "--faces",
             help="Which face counts, default dominant; central suits data sets cropped like LFW.",
@@ -123,7 +114,7 @@ def calibrate(
                 split=split,
                 impostors=impostors,
                 seed=seed or 0,
-                faces=(faces or FacesChoice.dominant).value,
+                faces=(faces or DataFacesChoice.dominant).value,
                 save_scores=save_scores,
                 overwrite=overwrite,
                 track=progress.track,

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import command, default_command
+from faceunlock.cli.options import DataFacesChoice, command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
-
-
-class FacesChoice(StrEnum):
-    """Which face a photo is about."""
-
-    dominant = "dominant"
-    largest = "largest"
-    central = "central"
 
 
 def register(app: typer.Typer) -> None:
@@ -55,9 +46,9 @@ def learn(
     ] = 0.01,
     seed: Annotated[int, typer.Option("--seed", min=0, max=4294967295, help="Of the folds.")] = 0,
     faces: Annotated[
-        FacesChoice,
+        DataFacesChoice,
         typer.Option("--faces", help="dominant refuses a photo of several people; the others do not."),
-    ] = FacesChoice.dominant,
+    ] = DataFacesChoice.dominant,
     plot: Annotated[
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Draw the confusion matrix as PNG.", show_default=False),
@@ -99,9 +90,9 @@ def name(
         typer.Option("--head", metavar="HEAD", help="What classify train wrote.", show_default=False),
     ],
     faces: Annotated[
-        FacesChoice,
+        DataFacesChoice,
         typer.Option("--faces", help="dominant refuses a photo of several people; the others do not."),
-    ] = FacesChoice.dominant,
+    ] = DataFacesChoice.dominant,
 ) -> None:
     """Name whose face is on each photo, or say: none of these.
 

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import command
+from faceunlock.cli.options import Faces, FacesChoice, Threshold, command
 from faceunlock.cli.session import Session
-from faceunlock.cli.verify import FacesChoice
 from faceunlock.errors import SettingsError
 
 
@@ -39,14 +38,8 @@ def compare(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace an existing file.")] = False,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", min=-1, max=1, help="Threshold for this call only.", show_default=False),
-    ] = None,
-    faces: Annotated[
-        FacesChoice,
-        typer.Option("--faces", help="dominant refuses a photo of several people; largest does not."),
-    ] = FacesChoice.dominant,
+    threshold: Threshold = None,
+    faces: Faces = FacesChoice.dominant,
 ) -> None:
     """Answer whether two photos show one person.
 

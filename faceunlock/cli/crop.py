@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.calibrate import FacesChoice
-from faceunlock.cli.options import command
+from faceunlock.cli.options import DataFacesChoice, command
 from faceunlock.cli.session import Session
 
 
@@ -31,9 +30,9 @@ def crop(
     ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     faces: Annotated[
-        FacesChoice,
+        DataFacesChoice,
         typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),
-    ] = FacesChoice.dominant,
+    ] = DataFacesChoice.dominant,
 ) -> None:
     """Cut faces out as the network sees them.
 

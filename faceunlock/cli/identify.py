@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import command
+from faceunlock.cli.options import Threshold, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -36,10 +36,7 @@ def identify(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")] = False,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", min=-1, max=1, help="Threshold for this call only.", show_default=False),
-    ] = None,
+    threshold: Threshold = None,
 ) -> None:
     """Name everybody enrolled who is on photos.
 

@@ -23,6 +23,21 @@ class DeviceChoice(StrEnum):
     cuda = "cuda"
 
 
+class FacesChoice(StrEnum):
+    """Which face a photo of somebody is about."""
+
+    dominant = "dominant"
+    largest = "largest"
+
+
+class DataFacesChoice(StrEnum):
+    """Which face a photo of a data set is about."""
+
+    dominant = "dominant"
+    largest = "largest"
+    central = "central"
+
+
 Json = Annotated[
     bool | None, typer.Option("--json", help="Print one JSON document on stdout.", show_default=False)
 ]
@@ -45,6 +60,15 @@ Model = Annotated[
     typer.Option(
         "--model", metavar="ID", help="Model id, see: faceunlock models; default auto.", show_default=False
     ),
+]
+
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", min=-1, max=1, help="Threshold for this call only.", show_default=False),
+]
+Faces = Annotated[
+    FacesChoice,
+    typer.Option("--faces", help="dominant refuses a photo of several people; largest does not."),
 ]
 
 COMMON: dict[str, Any] = {

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.calibrate import FacesChoice
-from faceunlock.cli.options import command
+from faceunlock.cli.options import DataFacesChoice, command
 from faceunlock.cli.session import Session
 
 
@@ -35,8 +34,9 @@ def report(
     ] = None,
     no_faces: Annotated[bool, typer.Option("--no-faces", help="Show no face, for sharing.")] = False,
     faces: Annotated[
-        FacesChoice, typer.Option("--faces", help="Which face counts; central suits photos cropped like LFW.")
-    ] = FacesChoice.dominant,
+        DataFacesChoice,
+        typer.Option("--faces", help="Which face counts; central suits photos cropped like LFW."),
+    ] = DataFacesChoice.dominant,
     map_: Annotated[
         MapChoice, typer.Option("--map", help="How the map is made; umap needs umap-learn.")
     ] = MapChoice.pca,

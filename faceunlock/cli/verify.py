@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import command
+from faceunlock.cli.options import Faces, FacesChoice, Threshold, command
 from faceunlock.cli.session import Session
 from faceunlock.cli.verifying import run_verify
 from faceunlock.errors import SettingsError
-
-
-class FacesChoice(StrEnum):
-    """Which face a photo is about."""
-
-    dominant = "dominant"
-    largest = "largest"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,14 +42,8 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", min=-1, max=1, help="Threshold for this call only.", show_default=False),
-    ] = None,
-    faces: Annotated[
-        FacesChoice,
-        typer.Option("--faces", help="dominant refuses a photo of several people; largest does not."),
-    ] = FacesChoice.dominant,
+    threshold: Threshold = None,
+    faces: Faces = FacesChoice.dominant,
     require_live: Annotated[
         bool,
         typer.Option(
