@@ -233,12 +233,18 @@ def atomic_write(path: Path, content: bytes, *, mode: int = FILE_MODE, overwrite
     _sync_directory(path.parent)
 
 
-def remove_leftovers(directory: Path) -> int:
+def remove_leftovers(directory: Path, *, older_than: float = LEFTOVER_SECONDS) -> int:
     """Delete the temporary files that killed runs of `atomic_write` left in a directory.
 
-    Only files of the current user that were not written to for `LEFTOVER_SECONDS` are deleted. A writer that
+    Only files of the current user that were not written to for a while are deleted. A writer that
     sleeps for longer in the middle of a write (a suspended laptop) finds its temporary file gone
     and reports an error; no file is ever damaged by it.
+
+    Parameters
+    ----------
+    directory : Path
+    older_than : float
+        Seconds; below 0 where no other process can be writing there.
 
     Returns
     -------
@@ -251,7 +257,7 @@ def remove_leftovers(directory: Path) -> int:
             with contextlib.suppress(OSError):
                 info = path.lstat()
                 ours = not POSIX or info.st_uid == os.geteuid()
-                if ours and stat.S_ISREG(info.st_mode) and time.time() - info.st_mtime > LEFTOVER_SECONDS:
+                if ours and stat.S_ISREG(info.st_mode) and time.time() - info.st_mtime > older_than:
                     path.unlink()
                     removed += 1
     return removed

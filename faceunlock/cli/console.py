@@ -177,18 +177,23 @@ class Progress:
     def __init__(self, display: RichProgress | None) -> None:
         self._display = display
         self._download: TaskID | None = None
+        self._finished: list[TaskID] = []
 
     def track(self, items: Iterable[T], total: int, label: str) -> Iterable[T]:
         """Yield the items and show how many are done, at which rate, and the time left."""
         if self._display is None:
             yield from items
             return
+        for done in self._finished:  # or the bars of all epochs of a training would pile up
+            self._display.remove_task(done)
+        self._finished.clear()
         task = self._display.add_task(printable(label), total=total, done=f"0/{total}")
         for number, item in enumerate(items, start=1):
             yield item
             speed = next(t.speed for t in self._display.tasks if t.id == task)
             rate = f", {speed:.1f}/s" if speed else ""
             self._display.update(task, advance=1, done=f"{number}/{total}{rate}")
+        self._finished.append(task)
 
     def download(self, done: int, total: int) -> None:
         """Show how much of a download is there, in bytes."""

@@ -42,7 +42,7 @@ def epoch(record: EpochRecord, epochs: int) -> str:
     parts.append(f"{speed:,.0f} images/s")
     left = (epochs - record.epoch) * record.seconds
     if left:
-        parts.append(f"at most {duration(left)} left")
+        parts.append(f"about {duration(left)} left")
     return "  ".join(parts) + ("  *" if record.best else "")
 
 

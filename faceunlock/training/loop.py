@@ -183,16 +183,17 @@ class Training:
         progress, recipe = self.progress, self._recipe
         batches = epoch_batches(self._person, recipe, progress.epoch)
         total = recipe.epochs * len(batches)
-        written = time.monotonic()
+        written = began = time.monotonic()
         left = batches[progress.step :]
         label = f"epoch {progress.epoch}/{recipe.epochs}"
         for batch, pictures in track(zip(left, self._pictures(left), strict=True), len(left), label):
-            began = time.monotonic()
             self._step(batch, pictures, (progress.epoch - 1) * len(batches) + progress.step, total)
             progress.step += 1
             progress.images += len(batch)
-            progress.seconds += time.monotonic() - began
-            if time.monotonic() - written > CHECKPOINT_SECONDS and progress.step < len(batches):
+            # All of the time: to vary the pictures takes as long as to learn from them.
+            now = time.monotonic()
+            progress.seconds, began = progress.seconds + now - began, now
+            if now - written > CHECKPOINT_SECONDS and progress.step < len(batches):
                 self._write()
                 written = time.monotonic()
         validation = self._validated()

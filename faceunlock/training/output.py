@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.embedders.architecture import Architecture
 from faceunlock.embedders.model_folder import METADATA, RECORD, WEIGHTS, make_id, record
 from faceunlock.errors import TrainingError
-from faceunlock.private_files import make_private_directories
+from faceunlock.private_files import make_private_directories, remove_leftovers
 from faceunlock.training.checkpoint import CHECKPOINT, write_file
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def model_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Non
     Parameters
     ----------
     folder : Path
-        Made where it does not exist, with mode 0700.
+        Made where it does not exist, with mode 0700; removed again if nothing is written into it.
     resume : bool
         Whether an unfinished training may be in it.
     overwrite : bool
-        Whether a model or an unfinished training in it is thrown away.
+        Whether a model or an unfinished training in it may be thrown away; see `clear_folder`.
 
     Raises
     ------
@@ -47,6 +47,7 @@ def model_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Non
         ``file-exists`` if there is anything else in it; ``file-unwritable``, also while another
         training holds it.
     """
+    made = [path for path in (folder.absolute(), *folder.absolute().parents) if not path.exists()]
     try:
         make_private_directories(folder.absolute())
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -59,10 +60,14 @@ def model_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Non
             raise TrainingError(
                 "file-unwritable", f"another training is writing to {folder}", hint="Wait for it, or end it."
             ) from error
+        remove_leftovers(folder, older_than=-1.0)  # of a killed training: we alone write here
         _check(folder, resume=resume, overwrite=overwrite)
         yield
     finally:
         os.close(descriptor)
+        with suppress(OSError):  # not empty: something came of it
+            for path in made:
+                path.rmdir()
 
 
 def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -75,14 +80,14 @@ def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
             hint="Name a folder that does not exist yet.",
         )
     if overwrite:
-        _remove(folder, OURS)
-    elif RECORD in found:
+        return
+    if RECORD in found:
         raise TrainingError(
             "file-exists",
             f"{folder} holds a finished model",
             hint="Choose another folder, or say --overwrite to train it anew.",
         )
-    elif CHECKPOINT in found and not resume:
+    if CHECKPOINT in found and not resume:
         raise TrainingError(
             "file-exists",
             f"{folder} holds an unfinished training",
@@ -90,9 +95,16 @@ def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
         )
 
 
-def _remove(folder: Path, names: frozenset[str]) -> None:
+def clear_folder(folder: Path) -> None:
+    """Throw away what a training left in its folder.
+
+    Raises
+    ------
+    TrainingError
+        ``file-unwritable``.
+    """
     # The record first: without it nothing in the folder counts as a model.
-    for name in (RECORD, *sorted(names - {RECORD})):
+    for name in (RECORD, *sorted(OURS - {RECORD})):
         try:
             (folder / name).unlink(missing_ok=True)
         except OSError as error:

@@ -143,7 +143,7 @@ def train(
         ``file-exists``, ``file-unwritable``, ``training-mismatch``, ``checkpoint-damaged``,
         ``training-diverged``.
     """
-    from faceunlock.training.output import model_folder
+    from faceunlock.training.output import clear_folder, model_folder
 
     if resume and overwrite:
         raise SettingsError("usage", "--resume and --overwrite exclude each other")
@@ -173,6 +173,8 @@ def train(
             workers=workers,
         )
         resumed = resume and training.resume()
+        if overwrite:  # not before it is certain that a training can begin
+            clear_folder(output)
         sheet = _write_sheet(output, faces, split, recipe)
         epoch = training.progress.epoch if resumed else 0
         observer.begin(Beginning(recipe, faces, split, sheet, epoch, device))

@@ -148,6 +148,16 @@ def test_progress_without_a_terminal_draws_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_bar_makes_room_for_the_next():
+    from rich.progress import Progress as RichProgress
+
+    with RichProgress() as display:
+        progress = Progress(display)
+        for label in ("epoch 1/2", "epoch 2/2"):
+            assert list(progress.track(range(3), 3, label)) == [0, 1, 2]
+        assert [task.description for task in display.tasks] == ["epoch 2/2"]
+
+
 def test_progress_on_a_terminal_goes_to_stderr(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")

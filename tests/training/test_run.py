@@ -185,6 +185,39 @@ def test_a_full_disk_leaves_the_last_checkpoint(people, tmp_path):
     assert {path.name for path in (tmp_path / "m").iterdir()} == {"augmentations.png", CHECKPOINT}
 
 
+def test_a_training_that_cannot_begin_throws_nothing_away_and_leaves_nothing(people, trained, tmp_path):
+    folder = shutil.copytree(trained.folder, tmp_path / "m")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    alone = make_people(tmp_path / "alone", 1, 3)
+    assert slug_of(run, alone, folder, overwrite=True) == "bad-folder"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert slug_of(run, alone, tmp_path / "models" / "new") == "bad-folder"
+    assert not (tmp_path / "models").exists()
+    run(people, folder, overwrite=True, epochs=1)
+    assert weights_of(folder) != before["weights.safetensors"]
+
+
+def test_what_a_killed_write_left_is_removed(people, tmp_path):
+    interrupted(people, tmp_path / "m")
+    (tmp_path / "m" / ".faceunlock-half.tmp").write_bytes(b"half of a checkpoint")
+    run(people, tmp_path / "m", resume=True)
+    assert not [path.name for path in (tmp_path / "m").iterdir() if path.name.startswith(".")]
+
+
+def test_the_time_of_an_epoch_is_all_of_it(people, tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+
+    def slow_pictures(items, total, label):
+        for item in items:
+            clock[0] += 2.0
+            yield item
+
+    card = run(people, tmp_path / "m", told=observer(track=slow_pictures)).card
+    steps = -(-card["data"]["photos_learned_from"] // RECIPE.batch)
+    assert {record["seconds"] for record in card["history"]} == {2.0 * steps}
+
+
 def test_a_loss_that_is_no_number(people, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "normalised", lambda pictures, device: pictures.float() * float("nan"))
     assert slug_of(run, people, tmp_path / "m") == "training-diverged"
