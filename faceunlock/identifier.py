@@ -14,7 +14,7 @@ from faceunlock.errors import GalleryError, PhotoError, SettingsError
 from faceunlock.gallery import Gallery
 from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace, assign
 from faceunlock.matching import Vector, similarities
-from faceunlock.models import Models, mismatch
+from faceunlock.models import Models
 from faceunlock.output_files import copy_name, plan_folder, write_picture
 from faceunlock.photos import PhotoListing, find_photos, load_photo
 from faceunlock.samples import LeftOut, NoneUsableError, PhotoFaces
@@ -81,7 +81,7 @@ def identify(
         person.name: person.template.centroid for person in people if person.template.identity == identity
     }
     if not comparable:
-        raise mismatch(people[0], identity.model)
+        raise models.mismatch(people[0], identity.model)
     calibration = models.calibration(identity)
     point = None
     if threshold is None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock import weights
-from faceunlock.embedders.model_folder import ModelFolder, names_folder, read_model_folder
+from faceunlock.embedders.model_folder import (
+    TRAIN_AGAIN,
+    ModelFolder,
+    names_folder,
+    read_model_folder,
+    weights_file,
+)
 from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, ModelSpec, model_spec
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.gallery import Gallery
@@ -98,6 +105,12 @@ class Models:
         """
         if self._trained is not None and model == self._trained.spec.id:
             return self._trained.spec
+        if model not in MODELS and any(identity.model == model for identity in self._gallery.models()):
+            raise ModelError(
+                "unknown-model",
+                f"people were enrolled with {model}, a model that was trained; its folder must be named",
+                hint="Say --model FOLDER, or set model in the config file to it.",
+            )
         return model_spec(model)
 
     def uncalibrated(self, model: str) -> Calibration:
@@ -161,7 +174,8 @@ class Models:
         checked = [weights.verify(spec, self._cache) for spec in specs]
         for state in checked:
             if state.status == "corrupt":
-                raise ModelError("weights-corrupt", f"{state.model}: {state.problem}")
+                hint = None if state.model in MODELS else TRAIN_AGAIN
+                raise ModelError("weights-corrupt", f"{state.model}: {state.problem}", hint=hint)
             if state.status == "absent" and model is not None:
                 raise ModelError("weights-missing", f"the weights of {model} are not on this machine")
         return tuple(self.state(state.model) for state in checked if state.status == "present")
@@ -193,11 +207,28 @@ class Models:
             )
         return calibration
 
-    @staticmethod
-    def pair_calibration(identity: ModelIdentity) -> Calibration:
-        """Return the threshold for two single photos; see `faceunlock.shipped.shipped_pair_calibration`."""
+    def mismatch(self, person: Person, model: str) -> GalleryError:
+        """Return the error that says that a model cannot compare with a person's template."""
+        made_by = person.template.identity
+        other = f"the model {made_by.model}" if made_by.model != model else f"other weights of {model}"
+        named = model
+        if self._trained is not None and model == self._trained.spec.id:
+            named = shlex.quote(str(weights_file(self._trained.spec).parent))
+        return GalleryError(
+            "model-mismatch",
+            f"{person.name} was enrolled with {other}, so {model} cannot compare with that template",
+            hint=f"Re-enroll: faceunlock enroll {person.name!r} FOLDER --replace --model {named}",
+        )
+
+    def pair_calibration(self, identity: ModelIdentity) -> Calibration:
+        """Return the threshold for two single photos; see `faceunlock.shipped.shipped_pair_calibration`.
+
+        That of a trained model is what it came with: a guess, from pairs of photos.
+        """
         from faceunlock.shipped import shipped_pair_calibration
 
+        if self._trained is not None and identity.model == self._trained.spec.id:
+            return self._trained.calibration
         return shipped_pair_calibration(identity.model)
 
     def local(self) -> str | None:
@@ -257,12 +288,12 @@ class Models:
         """
         model = self._chosen(person)
         if person is not None and person.template.identity.model != model:
-            raise mismatch(person, model)
+            raise self.mismatch(person, model)
         detector, embedder, workers = self._networks(
             model, fetch=fetch, photos=photos, small_faces=small_faces, crop=crop
         )
         if person is not None and person.template.identity != embedder.identity:
-            raise mismatch(person, model)
+            raise self.mismatch(person, model)
         return self._acquiring(detector, embedder, workers), embedder.identity
 
     def embedder(self, *, fetch: bool = False, photos: int = 1) -> Embedder:
@@ -347,14 +378,3 @@ class Models:
             known = model if model in MODELS else spec
             self._embedders[key] = load_embedder(known, cache=self._cache, engine=engine, crop=crop)
         return self._embedders[key]
-
-
-def mismatch(person: Person, model: str) -> GalleryError:
-    """Return the error that says that a model cannot compare with a person's template."""
-    made_by = person.template.identity
-    other = f"the model {made_by.model}" if made_by.model != model else f"other weights of {model}"
-    return GalleryError(
-        "model-mismatch",
-        f"{person.name} was enrolled with {other}, so {model} cannot compare with that template",
-        hint=f"Re-enroll: faceunlock enroll {person.name!r} FOLDER --replace --model {model}",
-    )

@@ -11,7 +11,7 @@ from faceunlock.errors import GalleryError, SettingsError
 from faceunlock.faces import SubjectRule
 from faceunlock.gallery import Gallery
 from faceunlock.matching import decide
-from faceunlock.models import Models, mismatch
+from faceunlock.models import Models
 from faceunlock.outcomes import Capture, Verification
 from faceunlock.photos import PhotoFile, load_photo
 from faceunlock.settings import Settings
@@ -72,7 +72,7 @@ class Verifier:
             acquisition, identity = self._models.acquisition(people[0] if name is not None else None)
             comparable = [person for person in people if person.template.identity == identity]
             if not comparable:
-                raise mismatch(people[0], identity.model)
+                raise self._models.mismatch(people[0], identity.model)
             sample = acquisition.sample(probe, faces)
             passed = None if gate is None else gate.admit(acquisition, probe, clip, faces)
             calibration = self._models.calibration(identity)

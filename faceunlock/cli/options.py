@@ -58,7 +58,10 @@ Device = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="ID", help="Model id, see: faceunlock models; default auto.", show_default=False
+        "--model",
+        metavar="MODEL",
+        help="Id (see: faceunlock models), or folder of a trained one; default auto.",
+        show_default=False,
     ),
 ]
 

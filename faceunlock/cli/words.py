@@ -258,7 +258,9 @@ def status(state: Status) -> str:
         f"config      {config}",
         f"device      {device}",
     ]
-    if state.model is None:
+    if state.model is None and state.people:
+        lines.append("model       auto: which one it is cannot be told, see the problems")
+    elif state.model is None:
         recommended = next(spec.id for spec in MODELS.values() if spec.recommended)
         lines.append(
             f"model       auto: {recommended} if it can be fetched at the first enrolment, otherwise dlib"

@@ -33,7 +33,7 @@ METADATA = "faceunlock"
 LARGEST = 1 << 30
 """Bytes; a larger file is no model of this program."""
 
-_HINT = "Train it again: faceunlock train FOLDER -o MODEL — or copy the folder again from its source."
+TRAIN_AGAIN = "Train it again: faceunlock train FOLDER -o MODEL — or copy the folder again from its source."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +124,18 @@ def read_model_folder(folder: Path) -> ModelFolder:
             f"{folder}: the training of this model is not finished"
             if unfinished
             else f"{folder} is not a folder with a model",
-            hint="Go on with it: faceunlock train FOLDER -o MODEL --resume" if unfinished else _HINT,
+            hint="Go on with it: faceunlock train FOLDER -o MODEL --resume"
+            if unfinished
+            else "Name a folder that faceunlock train wrote.",
         ) from error
     except OSError as error:
-        raise ModelError("weights-missing", f"{path} cannot be read: {error.strerror}", hint=_HINT) from error
+        raise ModelError(
+            "weights-missing", f"{path} cannot be read: {error.strerror}", hint=TRAIN_AGAIN
+        ) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ModelError("weights-corrupt", f"{path} is not the record of a model", hint=_HINT) from error
+        raise ModelError(
+            "weights-corrupt", f"{path} is not the record of a model", hint=TRAIN_AGAIN
+        ) from error
     spec = ModelSpec(
         id=content["id"],
         network=architecture.description,
@@ -207,7 +213,7 @@ def _trusted_bytes(spec: ModelSpec) -> bytes:
         refuse_if_others_write(path)
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise ModelError("weights-missing", f"{path} is missing", hint=_HINT) from error
+        raise ModelError("weights-missing", f"{path} is missing", hint=TRAIN_AGAIN) from error
     except OSError as error:
         raise _corrupt(spec, f"{path} cannot be read: {error.strerror}") from error
     found = hashlib.sha256(data).hexdigest()
@@ -230,7 +236,9 @@ def weights_file(spec: ModelSpec) -> Path:
 
 
 def _corrupt(spec: ModelSpec, detail: str) -> ModelError:
-    return ModelError("weights-corrupt", f"the weights of {spec.id} cannot be trusted: {detail}", hint=_HINT)
+    return ModelError(
+        "weights-corrupt", f"the weights of {spec.id} cannot be trusted: {detail}", hint=TRAIN_AGAIN
+    )
 
 
 def _require(condition: bool) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from fakes import slug_of
+from made_models import TINY, write_model
 
 from faceunlock import weights
 from faceunlock.embedders import load_embedder
@@ -21,18 +22,6 @@ from faceunlock.faces import Face
 from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork
 from faceunlock.templates import ModelIdentity
-from faceunlock.training.output import finish, make_record, write_weights
-
-TINY = Architecture(input_size=32, widths=(4, 8), blocks=(1, 2), dimension=6)
-
-
-def write_model(folder, architecture=TINY, seed=0):
-    folder.mkdir(mode=0o700)
-    torch.manual_seed(seed)
-    sha256, size = write_weights(folder, ResidualNetwork(architecture), architecture)
-    made = {"threshold": 0.4, "threshold_data": "a guess", "training_data": "noise", "created": "2026-01-31"}
-    finish(folder, make_record(folder.name, architecture, sha256, size, **made))
-    return folder
 
 
 @pytest.fixture
