@@ -20,7 +20,7 @@ from att_networks import distances, train_siamese
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.architecture import ResidualArchitecture
 from faceunlock.error_rates import equal_error_rate
 from faceunlock.photos import load_photo
 from faceunlock.training.face_set import FaceSet, Split
@@ -79,7 +79,7 @@ def run(entry: dict[str, object], folder: Path, epochs: int | None) -> dict[str,
         return {**entry, **judged(-distances(network, gray[new]), person[new])}
     recipe = TrainingRecipe(
         "arcface",
-        Architecture(gray=True, widths=(16, 32, 64, 128)),
+        ResidualArchitecture(gray=True, widths=(16, 32, 64, 128)),
         faces="as-is",
         epochs=epochs or 100,
         batch=32,
@@ -95,7 +95,7 @@ def run(entry: dict[str, object], folder: Path, epochs: int | None) -> dict[str,
     with tempfile.TemporaryDirectory() as output:
         training = Training(faces, split, recipe, Path(output))
         training.run(lambda record: None, lambda items, total, label: items)
-        embeddings = training.embed(np.flatnonzero(new))
+        embeddings = training.kept().embed(faces.crops[new])
     return {**entry, **judged(embeddings @ embeddings.T, person[new])}
 
 

@@ -19,7 +19,7 @@ from five_networks import named_by, train_vgg
 
 from faceunlock.classification import learn_head
 from faceunlock.embedders import load_embedder
-from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.architecture import ResidualArchitecture
 from faceunlock.error_rates import rate_over_people
 from faceunlock.photos import PersonFolders, person_folders
 from faceunlock.runtime import Engine
@@ -27,7 +27,7 @@ from faceunlock.settings import locate
 from faceunlock.training.face_set import FaceSet, collect_faces, split_by_photo
 from faceunlock.training.loop import Training
 from faceunlock.training.recipe import TrainingRecipe
-from faceunlock.training.run import teaching
+from faceunlock.training.teaching import teaching
 
 RESULT = Path(__file__).parent / "results" / "five-people.json"
 PEOPLE, PHOTOS, SEEDS = 5, 140, 5
@@ -52,7 +52,7 @@ def named(network: str, faces: FaceSet, seed: int, steps: int | None) -> tuple[n
         return named_by(trained, faces.crops[new]), faces.person[new]
     if network == "dlib":
         engine = Engine("onnx", "cpu", locate().cache)
-        embed = teaching(load_embedder("dlib", cache=engine.cache, engine=engine), Architecture())
+        embed = teaching(load_embedder("dlib", cache=engine.cache, engine=engine), ResidualArchitecture())
         chosen = known if steps is None else known[::14]
         head, _ = learn_head(embed(faces.crops[chosen]), faces.person[chosen], faces.names, seed=seed)
         return head.best(embed(faces.crops[new])), faces.person[new]
@@ -70,8 +70,8 @@ def named(network: str, faces: FaceSet, seed: int, steps: int | None) -> tuple[n
         nothing = type(split)(known, np.empty(0, dtype=np.intp))
         training = Training(faces, nothing, recipe, Path(output))
         training.run(lambda record: None, lambda items, total, label: items)
-        directions = training.head()
-        return np.argmax(training.embed(new) @ directions.T, axis=1), faces.person[new]
+        learner = training.kept()
+        return np.argmax(learner.embed(faces.crops[new]) @ learner.directions().T, axis=1), faces.person[new]
 
 
 def main() -> None:

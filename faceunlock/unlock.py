@@ -518,16 +518,24 @@ class FaceUnlock:
         output: PhotoPath,
         recipe: TrainingRecipe,
         observer: Observer,
+        *,
+        start: str | None = None,
         **options: Any,
     ) -> TrainingOutcome:
-        """Train a model from a folder of people; see `faceunlock.training.run.train`."""
+        """Train a model from a folder of people; see `faceunlock.training.run.train`.
+
+        `start` is a model's folder or an id; see `faceunlock.training.first_weights.first_weights`.
+        """
         from faceunlock.runtime.torch_runtime import resolve_device
         from faceunlock.training.face_set import AlignedCrops
+        from faceunlock.training.first_weights import first_weights
         from faceunlock.training.run import train
 
         def finder(architecture: Architecture, photos: int) -> Acquisition:
             return self._models.cropping(AlignedCrops(architecture), photos=photos)
 
+        size, cache = recipe.architecture.input_size, self.locations.cache
+        first = None if start is None else first_weights(start, size, cache)
         teacher = None if recipe.teacher is None else self._models_named(recipe.teacher)
         return train(
             Path(folder),
@@ -538,6 +546,7 @@ class FaceUnlock:
             device=resolve_device(self._device),
             max_pixels=self.settings.max_pixels,
             observer=observer,
+            start=first,
             **options,
         )
 

@@ -24,6 +24,7 @@ class LossChoice(StrEnum):
     contrastive = "contrastive"
     triplet = "triplet"
     arcface = "arcface"
+    cosface = "cosface"
     softmax = "softmax"
     distill = "distill"
 
@@ -32,6 +33,7 @@ class FacesChoice(StrEnum):
     """What the photos are."""
 
     detect = "detect"
+    aligned = "aligned"
     as_is = "as-is"
 
 
@@ -49,6 +51,20 @@ class PrecisionChoice(StrEnum):
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
+
+
+class TeacherSeesChoice(StrEnum):
+    """Which picture the teacher looks at."""
+
+    same = "same"
+    clean = "clean"
+
+
+class StorageChoice(StrEnum):
+    """How weights are stored."""
+
+    float32 = "float32"
+    int8 = "int8"
 
 
 def register(app: typer.Typer) -> None:
@@ -69,16 +85,31 @@ def train(
     teacher: Annotated[
         str | None,
         typer.Option(
-            "--teacher", metavar="MODEL", help="The model that distill imitates.", show_default=False
+            "--teacher", metavar="MODEL", help="A model to imitate, with any loss.", show_default=False
         ),
     ] = None,
+    teacher_weight: Annotated[
+        float, typer.Option("--teacher-weight", help="What imitation counts beside another loss.")
+    ] = 1.0,
+    teacher_sees: Annotated[
+        TeacherSeesChoice,
+        typer.Option("--teacher-sees", help="The same picture as the network, or the crop before variation."),
+    ] = TeacherSeesChoice.same,
     faces: Annotated[
         FacesChoice,
-        typer.Option("--faces", help="detect finds and aligns faces; as-is takes photos as crops."),
+        typer.Option(
+            "--faces", help="detect finds and aligns faces; aligned and as-is take photos as crops."
+        ),
     ] = FacesChoice.detect,
     epochs: Annotated[int, typer.Option("--epochs", help="Passes over the photos, at most.")] = 30,
     batch: Annotated[int, typer.Option("--batch", help="Photos per step.")] = 64,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="The highest.")] = 1e-3,
+    direction_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--direction-rate", help="The same for the directions of the people.", show_default=False
+        ),
+    ] = None,
     weight_decay: Annotated[float, typer.Option("--weight-decay", help="Of AdamW.")] = 0.05,
     average: Annotated[
         float, typer.Option("--average", help="Decay of the moving average of the weights.")
@@ -111,11 +142,14 @@ def train(
         bool, typer.Option("--mirror", help="Average over the mirror image when the model is used.")
     ] = False,
     start: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--start", metavar="MODEL", help="A trained model's folder to start from.", show_default=False
+            "--start", metavar="MODEL", help="A trained model's folder, or dlib.", show_default=False
         ),
     ] = None,
+    storage: Annotated[
+        StorageChoice, typer.Option("--storage", help="How matrices and kernels are kept.")
+    ] = StorageChoice.float32,
     workers: Annotated[int, typer.Option("--workers", min=0, max=256, help="Processes that vary crops.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished training.")] = False,
     overwrite: Annotated[
@@ -128,11 +162,11 @@ def train(
     --model MODEL. It is not calibrated: see faceunlock calibrate.
     """
     from faceunlock.cli import train_text
-    from faceunlock.embedders.architecture import Architecture
+    from faceunlock.embedders.architecture import ResidualArchitecture
     from faceunlock.training.recipe import TrainingRecipe
 
     try:
-        architecture = Architecture(
+        architecture = ResidualArchitecture(
             input_size=size,
             gray=gray,
             mirror=mirror,
@@ -149,6 +183,7 @@ def train(
         epochs=epochs,
         batch=batch,
         learning_rate=learning_rate,
+        direction_rate=direction_rate,
         weight_decay=weight_decay,
         average=average,
         augment=augment.value,
@@ -157,6 +192,9 @@ def train(
         precision=_precision(session, precision),
         seed=seed,
         teacher=teacher,
+        teacher_weight=teacher_weight,
+        teacher_sees=teacher_sees.value,
+        storage=storage.value,
     )
     outcome = _train(
         session,

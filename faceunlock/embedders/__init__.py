@@ -114,15 +114,14 @@ def _load_trained(folder: Path, engine: Engine) -> Embedder:
     spec, architecture = model.spec, model.architecture
 
     def build() -> torch.nn.Module:
-        from faceunlock.embedders.residual_network import ResidualNetwork
         from faceunlock.runtime.torch_runtime import build
 
-        return build(lambda: ResidualNetwork(architecture), read_weights(model))
+        return build(architecture.make_network, read_weights(model))
 
     recipe = Recipe(
         name=spec.id,
         source=lambda: checked_sha256(spec),
-        definition=Path(__file__).with_name("residual_network.py"),
+        definition=architecture.definition,
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},

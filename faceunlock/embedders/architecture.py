@@ -1,17 +1,75 @@
-"""The shape of a network that this program trains: what ``model.json`` and the weights' file say about it."""
+"""Shapes of the networks that this program trains: what ``model.json`` and the weights' file say of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-TARGET_112 = ((38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20))
+if TYPE_CHECKING:
+    from torch import nn
+
+Points = tuple[tuple[float, float], ...]
+
+TARGET_112: Points = ((38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20))
 """Where the five landmarks belong in a crop of 112 pixels, the usual size in the field; other sizes scale."""
 
 
+class Architecture(Protocol):
+    """A network and its input: what is known before there are weights."""
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square crop in pixels."""
+        ...
+
+    @property
+    def mirror(self) -> bool:
+        """Whether the outputs for a crop and its mirror image are added."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of the embedding."""
+        ...
+
+    @property
+    def preprocessing(self) -> str:
+        """Id of alignment, crop and normalisation."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """The network in a few words."""
+        ...
+
+    @property
+    def target(self) -> Points:
+        """Where the five landmarks belong in a crop, in pixels; a whole number is the centre of a pixel."""
+        ...
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, float, float], float]:
+        """What is subtracted from red, green and blue in [0, 255], and what the rest is divided by."""
+        ...
+
+    @property
+    def definition(self) -> Path:
+        """The source file of the network's layers."""
+        ...
+
+    def make_network(self) -> nn.Module:
+        """Make the network: float32 of shape (n, 3, input_size, input_size) to (n, dimension)."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as plain JSON values; `read_architecture` reads them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class ResidualArchitecture:
     """A small residual network and its input.
 
     Attributes
@@ -37,9 +95,11 @@ class Architecture:
 
     Examples
     --------
-    >>> Architecture().preprocessing
+    >>> ResidualArchitecture().preprocessing
     'aligned-112-rgb-1'
     """
+
+    network: ClassVar[str] = "residual"
 
     input_size: int = 112
     gray: bool = False
@@ -75,30 +135,158 @@ class Architecture:
         return f"residual network with {1 + 2 * sum(self.blocks)} convolutions"
 
     @property
-    def target(self) -> tuple[tuple[float, float], ...]:
-        """Where the five landmarks belong in a crop, in pixels; a whole number is the centre of a pixel."""
-        scale = self.input_size / 112
-        return tuple(((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5) for x, y in TARGET_112)
+    def target(self) -> Points:
+        """`TARGET_112`, scaled."""
+        return scaled(TARGET_112, 112, self.input_size)
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, float, float], float]:
+        """Mid-gray, and what brings everything into [-1, 1]."""
+        return (127.5, 127.5, 127.5), 128.0
+
+    @property
+    def definition(self) -> Path:
+        """The source file of the network's layers."""
+        return Path(__file__).with_name("residual_network.py")
+
+    def make_network(self) -> nn.Module:
+        """Make the network."""
+        from faceunlock.embedders.residual_network import ResidualNetwork
+
+        return ResidualNetwork(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as plain JSON values."""
-        return {**asdict(self), "widths": list(self.widths), "blocks": list(self.blocks)}
+        plain = {**asdict(self), "widths": list(self.widths), "blocks": list(self.blocks)}
+        return {"network": self.network, **plain}
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Architecture:
-        """Read what `to_dict` wrote.
 
-        Raises
-        ------
-        ValueError
-            If anything is missing, superfluous, of a wrong type or out of range.
-        """
-        try:
-            if set(data) != {entry.name for entry in fields(cls)}:
-                raise ValueError("not the entries of an architecture")
-            return cls(**{**data, "widths": tuple(data["widths"]), "blocks": tuple(data["blocks"])})
-        except TypeError as error:
-            raise ValueError(f"not an architecture: {error}") from error
+@dataclass(frozen=True, slots=True)
+class DlibArchitecture:
+    """dlib's residual network behind an enlargement of the crop to the 150 pixels that it was made for.
+
+    Its framing and its mean colour are dlib's, too, so that dlib's own weights are weights of it.
+
+    Attributes
+    ----------
+    input_size : int
+        Side of the square crop in pixels, 32 to 150.
+    mirror : bool
+        Whether the outputs for a crop and its mirror image are added.
+    dimension : int
+        Length of the embedding: 128.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> DlibArchitecture().preprocessing
+    'aligned-112-dlib-mirror-1'
+    """
+
+    network: ClassVar[str] = "dlib"
+
+    input_size: int = 112
+    mirror: bool = True
+    dimension: int = 128
+
+    def __post_init__(self) -> None:
+        if type(self.input_size) is not int or type(self.dimension) is not int:
+            raise ValueError("sizes of a network are whole numbers")
+        if type(self.mirror) is not bool:
+            raise ValueError("mirror is true or false")
+        _within("the input size of dlib's network", self.input_size, 32, 150)
+        _within("the dimension of dlib's network", self.dimension, 128, 128)
+
+    @property
+    def preprocessing(self) -> str:
+        """Id of alignment, crop and normalisation."""
+        return f"aligned-{self.input_size}-dlib{'-mirror' if self.mirror else ''}-1"
+
+    @property
+    def description(self) -> str:
+        """The network in a few words."""
+        return f"residual network with 29 convolutions (dlib's), crops of {self.input_size} pixels"
+
+    @property
+    def target(self) -> Points:
+        """The framing of dlib, scaled."""
+        from faceunlock.embedders.dlib import TARGET
+        from faceunlock.embedders.dlib_format import INPUT_SIZE
+
+        return scaled(TARGET, INPUT_SIZE, self.input_size)
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, float, float], float]:
+        """The mean colour of dlib, and 256."""
+        from faceunlock.embedders.dlib_format import MEAN
+
+        return MEAN, 256.0
+
+    @property
+    def definition(self) -> Path:
+        """The source file of the network's layers."""
+        return Path(__file__).with_name("dlib_network.py")
+
+    def make_network(self) -> nn.Module:
+        """Make the network."""
+        from faceunlock.embedders.dlib_network import EnlargingDlibNetwork
+
+        return EnlargingDlibNetwork()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as plain JSON values."""
+        return {"network": self.network, **asdict(self)}
+
+
+def read_architecture(data: Mapping[str, Any]) -> Architecture:
+    """Read what `Architecture.to_dict` wrote.
+
+    Raises
+    ------
+    ValueError
+        If anything is missing, superfluous, of a wrong type or out of range.
+
+    Examples
+    --------
+    >>> read_architecture(DlibArchitecture(64).to_dict())
+    DlibArchitecture(input_size=64, mirror=True, dimension=128)
+    """
+    try:
+        values = dict(data)
+        # The first models had one kind of network and did not name it.
+        network = values.pop("network", ResidualArchitecture.network)
+        if network == DlibArchitecture.network:
+            return DlibArchitecture(**_exactly(DlibArchitecture, values))
+        if network != ResidualArchitecture.network:
+            raise ValueError(f"no such network: {network!r}")
+        values = _exactly(ResidualArchitecture, values)
+        return ResidualArchitecture(
+            **{**values, "widths": tuple(values["widths"]), "blocks": tuple(values["blocks"])}
+        )
+    except TypeError as error:
+        raise ValueError(f"not an architecture: {error}") from error
+
+
+def _exactly(kind: type[DlibArchitecture | ResidualArchitecture], values: dict[str, Any]) -> dict[str, Any]:
+    if set(values) != {entry.name for entry in fields(kind)}:
+        raise ValueError("not the entries of an architecture")
+    return values
+
+
+def scaled(points: Points, side: int, wanted: int) -> Points:
+    """Bring points of a square crop into the same crop at another size.
+
+    Examples
+    --------
+    >>> scaled(((0.0, 1.0),), 2, 4)
+    ((0.5, 2.5),)
+    """
+    scale = wanted / side
+    return tuple(((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5) for x, y in points)
 
 
 def _within(what: str, number: int, low: int, high: int) -> None:

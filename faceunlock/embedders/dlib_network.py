@@ -1,4 +1,4 @@
-"""dlib's face network as a torch module."""
+"""dlib's face network as a torch module, and the same for smaller crops."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from faceunlock.embedders.dlib_format import BLOCKS, DIMENSION, STEM, Block, Convolution, convolutions
+from faceunlock.embedders.dlib_format import (
+    BLOCKS,
+    DIMENSION,
+    INPUT_SIZE,
+    STEM,
+    Block,
+    Convolution,
+    convolutions,
+)
 
 
 def _layer(shape: Convolution) -> nn.Conv2d:
@@ -61,3 +69,16 @@ class DlibNetwork(nn.Module):
         x = functional.max_pool2d(functional.relu(self.stem(x)), 3, 2)
         output: torch.Tensor = self.head(self.blocks(x).mean(dim=(2, 3)))
         return output
+
+
+class EnlargingDlibNetwork(DlibNetwork):
+    """dlib's network for crops of another size, enlarged inside to the 150 pixels that its layers expect.
+
+    Takes normalised float32 of shape (n, 3, side, side), gives (n, 128). Its weights have the names and
+    shapes of dlib's. Pixels are areas: the corners of both squares coincide, not their first centres.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute the outputs, shape (n, 128), of crops, shape (n, 3, side, side)."""
+        size = (INPUT_SIZE, INPUT_SIZE)
+        return super().forward(functional.interpolate(x, size=size, mode="bilinear", align_corners=False))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.architecture import Architecture, read_architecture
 from faceunlock.embedders.registry import MODELS, ModelSpec, Trained
 from faceunlock.errors import ModelError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RECORD, WEIGHTS = "model.json", "weights.safetensors"
 FORMAT = 1
 METADATA = "faceunlock"
-"""Key of the architecture in the metadata of the weights' file."""
+"""Key of architecture and storage in the metadata of the weights' file."""
 
 LARGEST = 1 << 30
 """Bytes; a larger file is no model of this program."""
@@ -105,7 +105,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
             refuse_if_others_write(trusted)
         content = json.loads(path.read_bytes())
         _require(set(content) == set(record({}, {}, "", "", 0, "")) and content["format"] == FORMAT)
-        architecture = Architecture.from_dict(content["architecture"])
+        architecture = read_architecture(content["architecture"])
         calibration = Calibration.from_dict(content["calibration"])
         identity = (content["id"], content["sha256"], architecture.preprocessing)
         _require(
@@ -172,7 +172,7 @@ def record(
 
 
 def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
-    """Read the weights of a model and check them against its record.
+    """Read the weights of a model, however they are stored, and check them against its record.
 
     Raises
     ------
@@ -182,13 +182,16 @@ def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    from faceunlock.embedders.storage import STORAGES, unpack
+
     data = _trusted_bytes(model.spec)
     try:
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-        architecture = Architecture.from_dict(json.loads(metadata[METADATA]))
-        _require(architecture == model.architecture)
-        return load(data)
+        described = json.loads(metadata[METADATA])
+        _require(described.pop("storage", "float32") in STORAGES)
+        _require(read_architecture(described) == model.architecture)
+        return unpack(load(data))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise _corrupt(model.spec, "they do not belong to the architecture of the record") from error
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.architecture import ResidualArchitecture
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in luma (ITU-R BT.601)."""
@@ -48,14 +48,14 @@ class ResidualNetwork(nn.Module):
 
     Parameters
     ----------
-    architecture : Architecture
+    architecture : ResidualArchitecture
         Takes float32 of shape (n, 3, input_size, input_size), also where the network is gray; gives
         (n, dimension).
     """
 
     luma: torch.Tensor
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: ResidualArchitecture) -> None:
         super().__init__()
         self.gray = architecture.gray
         self.register_buffer("luma", torch.tensor(LUMA).reshape(1, 3, 1, 1))

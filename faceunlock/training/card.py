@@ -12,6 +12,7 @@ from faceunlock.rates import Rate
 from faceunlock.training.checkpoint import EpochRecord
 from faceunlock.training.face_set import FaceSet, Split
 from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.validation import Validation
 
 PACKAGES = ("faceunlock", "torch", "torchvision", "pytorch-metric-learning", "numpy", "onnxruntime")
 
@@ -23,6 +24,7 @@ def card(
     split: Split,
     recipe: TrainingRecipe,
     history: Sequence[EpochRecord],
+    validation: Validation | None,
     device: str,
     threads: int,
     stopped_early: bool,
@@ -36,6 +38,8 @@ def card(
         The content of ``model.json``.
     faces, split, recipe, history
         Of the training.
+    validation : Validation or None
+        Of the weights as they are stored.
     device : str
     threads : int
         Of torch: sums depend on them in the last digit.
@@ -66,7 +70,7 @@ def card(
             "kept_epoch": kept.epoch,
             "stopped_early": stopped_early,
             "loss": kept.loss,
-            "validation": None if kept.validation is None else kept.validation.to_dict(),
+            "validation": None if validation is None else validation.to_dict(),
             "seconds": round(sum(record.seconds for record in history), 1),
         },
         "threshold": {
@@ -85,11 +89,12 @@ def card_text(content: dict[str, Any]) -> str:
     data, recipe, results = content["data"], content["recipe"], content["results"]
     left_out = ", ".join(f"{count} {reason}" for reason, count in data["left_out"].items()) or "none"
     teacher = f"; teacher {recipe['teacher']}" if recipe["teacher"] else ""
+    start = f"; starting from the weights {recipe['start']}" if recipe["start"] else ""
     lines = [
         f"# {content['model']['id']}",
         "",
         f"A face embedding of {recipe['architecture']['dimension']} numbers, trained with "
-        f"`faceunlock train --loss {recipe['loss']}` on {content['created'][:10]}{teacher}.",
+        f"`faceunlock train --loss {recipe['loss']}` on {content['created'][:10]}{teacher}{start}.",
         "",
         "**Not calibrated.** Its threshold is a first guess "
         f"({content['threshold']['value']:.4f}: {content['threshold']['data']}). Before it decides anything: "

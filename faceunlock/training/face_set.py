@@ -14,7 +14,8 @@ from PIL import Image
 from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Track
 from faceunlock.embedders.aligned import align
-from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.alignment import similarity, warp
+from faceunlock.embedders.architecture import TARGET_112, Architecture, scaled
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.faces import Face, RGBImage
 from faceunlock.photos import PersonFolders, load_photo, person_folders
@@ -109,7 +110,13 @@ def training_folders(folder: Path) -> PersonFolders:
 
 
 def collect_faces(
-    found: PersonFolders, size: int, *, acquisition: Acquisition | None, max_pixels: int, track: Track
+    found: PersonFolders,
+    size: int,
+    *,
+    acquisition: Acquisition | None,
+    max_pixels: int,
+    track: Track,
+    framing: Architecture | None = None,
 ) -> FaceSet:
     """Read the photos and crop their faces.
 
@@ -125,6 +132,9 @@ def collect_faces(
         Larger photos are refused.
     track : callable
         Shows progress.
+    framing : Architecture, optional
+        Without an acquisition: photos are crops that are aligned as is usual in the field, and are framed as
+        this one wants them.
 
     Raises
     ------
@@ -133,7 +143,10 @@ def collect_faces(
     """
     owners = [(path, name) for name, paths in found.people.items() for path in paths]
     paths = [path for path, _ in owners]
-    outcomes = _as_they_are(paths, size, max_pixels) if acquisition is None else _aligned(acquisition, paths)
+    if acquisition is None:
+        outcomes = _as_they_are(paths, size, max_pixels, framing)
+    else:
+        outcomes = _aligned(acquisition, paths)
     crops: list[NDArray[np.uint8]] = []
     whose: list[str] = []
     left_out: list[LeftOut] = []
@@ -172,18 +185,45 @@ def _aligned(acquisition: Acquisition, paths: list[Path]) -> Iterator[_Crop | Le
             yield _Crop(outcome.digest, outcome.crop)
 
 
-def _as_they_are(paths: list[Path], size: int, max_pixels: int) -> Iterator[_Crop | LeftOut]:
+def _as_they_are(
+    paths: list[Path], size: int, max_pixels: int, framing: Architecture | None
+) -> Iterator[_Crop | LeftOut]:
     for path in paths:
         try:
-            yield _scaled(path, size, max_pixels)
+            file = load_photo(path, max_pixels=max_pixels)
+            image = file.view(size).image
         except PhotoError as error:
             yield LeftOut.because(str(path), error)
+            continue
+        if framing is not None:
+            yield _Crop(file.digest, reframe(image, framing))
+        else:
+            yield _Crop(file.digest, _resized(image, size))
 
 
-def _scaled(path: Path, size: int, max_pixels: int) -> _Crop:
-    file = load_photo(path, max_pixels=max_pixels)
-    image = Image.fromarray(file.view(size).image)
-    return _Crop(file.digest, np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)))
+def _resized(image: RGBImage, size: int) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def reframe(crop: RGBImage, architecture: Architecture) -> NDArray[np.uint8]:
+    """Frame a crop that is aligned as is usual in the field as an architecture wants it.
+
+    Parameters
+    ----------
+    crop : ndarray of uint8, shape (height, width, 3)
+        Of any size; the landmarks are where `faceunlock.embedders.architecture.TARGET_112` says.
+    architecture : Architecture
+
+    Returns
+    -------
+    ndarray of uint8, shape (input_size, input_size, 3)
+        Reflected where it reaches beyond the crop: a face does not end there.
+    """
+    side = max(crop.shape[:2])
+    border = side // 2
+    wide = np.pad(_resized(crop, side), ((border, border), (border, border), (0, 0)), mode="symmetric")
+    landmarks = np.array(scaled(TARGET_112, 112, side)) + border
+    return warp(wide, similarity(landmarks, architecture.target), architecture.input_size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

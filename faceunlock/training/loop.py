@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from faceunlock.collection import Track
-from faceunlock.embedders.residual_network import ResidualNetwork, unit_length
 from faceunlock.errors import TrainingError
 from faceunlock.training.augmentation import AugmentedFaces
 from faceunlock.training.batches import epoch_batches
@@ -29,34 +28,15 @@ from faceunlock.training.checkpoint import (
     write_checkpoint,
 )
 from faceunlock.training.face_set import FaceSet, Split
-from faceunlock.training.losses import SoftmaxLoss, make_loss
+from faceunlock.training.learner import EMBED_BATCH, Learner, normalised
 from faceunlock.training.recipe import TrainingRecipe
-from faceunlock.training.validation import Validation, validate
+from faceunlock.training.teaching import Teacher
+from faceunlock.training.validation import Validation
 
 CHECKPOINT_SECONDS = 60.0
 """A killed run loses no more than that, or one epoch if it is shorter."""
 
 WARM_UP = 0.05
-EMBED_BATCH = 256
-
-Teacher = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""Crops, shape (n, side, side, 3), to the unit embeddings that ``distill`` imitates."""
-
-
-class Learner(nn.Module):
-    """What is learned: the network, and what the loss itself learns.
-
-    Parameters
-    ----------
-    recipe : TrainingRecipe
-    people : int
-        To tell apart.
-    """
-
-    def __init__(self, recipe: TrainingRecipe, people: int) -> None:
-        super().__init__()
-        self.network = ResidualNetwork(recipe.architecture)
-        self.loss = make_loss(recipe, people)
 
 
 class Training:
@@ -71,10 +51,8 @@ class Training:
     folder : Path
         Where the checkpoint is.
     device : {"cpu", "cuda"}
-    teacher : callable, optional
-        For ``distill``.
-    start : dict of str to Tensor, optional
-        State of the network to begin with.
+    start : mapping of str to ndarray of float32, optional
+        Weights to begin with.
     workers : int
         Processes that vary crops; their number changes nothing but the speed.
     """
@@ -87,11 +65,10 @@ class Training:
         folder: Path,
         *,
         device: str = "cpu",
-        teacher: Teacher | None = None,
-        start: State | None = None,
+        start: Mapping[str, NDArray[np.float32]] | None = None,
         workers: int = 0,
     ) -> None:
-        self._recipe, self._folder, self._teacher, self._workers = recipe, folder, teacher, workers
+        self._recipe, self._folder, self._workers = recipe, folder, workers
         self._device = torch.device(device)
         self._faces, self._split = faces, split
         self._crops = faces.crops[split.training]
@@ -105,13 +82,14 @@ class Training:
         }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            learner = Learner(recipe, len(self.people))
+            learner = Learner(recipe, self.people)
         if start is not None:
-            learner.network.load_state_dict(start)
+            learner.take(start)
         self._learner = learner.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = AveragedModel(self._learner, avg_fn=self._averaged, use_buffers=True)
         self._optimizer = torch.optim.AdamW(self._groups(), lr=recipe.learning_rate)
         self._best: State | None = None
+        self._teacher: Teacher | None = None
         self.progress = Progress()
 
     def resume(self) -> bool:
@@ -132,7 +110,9 @@ class Training:
         self._best = state["best"]
         return True
 
-    def run(self, report: Callable[[EpochRecord], None], track: Track) -> bool:
+    def run(
+        self, report: Callable[[EpochRecord], None], track: Track, teacher: Teacher | None = None
+    ) -> bool:
         """Train to the end; return whether it stopped early.
 
         Parameters
@@ -141,13 +121,18 @@ class Training:
             Told every epoch.
         track : callable
             Shows the steps of an epoch.
+        teacher : callable, optional
+            What is to be imitated.
 
         Raises
         ------
         TrainingError
             ``training-diverged``; ``file-unwritable`` if no checkpoint can be written.
         """
+        self._teacher = teacher
         with self._repeatable():
+            if self._recipe.start is not None and self.progress == Progress():
+                self._aim(track)
             while self.progress.epoch <= self._recipe.epochs:
                 if self._is_stale():
                     return True
@@ -155,27 +140,11 @@ class Training:
                 report(self.progress.history[-1])
         return False
 
-    @property
-    def network(self) -> ResidualNetwork:
-        """The weights to keep: averaged, of the best epoch where that could be measured; on the processor."""
-        return self._final().network
-
-    def head(self) -> NDArray[np.float32] | None:
-        """Directions of the people on the unit sphere, shape (people, dimension), for ``softmax``."""
-        loss = self._final().loss
-        if not isinstance(loss, SoftmaxLoss):
-            return None
-        directions: NDArray[np.float32] = unit_length(loss.directions.detach()).numpy()
-        return directions
-
-    def _final(self) -> Learner:
-        learner = Learner(self._recipe, len(self.people))
+    def kept(self) -> Learner:
+        """Return what to keep: the averages, of the best epoch where that could be told, on the processor."""
+        learner = Learner(self._recipe, self.people)
         learner.load_state_dict(self._best if self._best is not None else self._average.module.state_dict())
         return learner.cpu().eval()
-
-    def embed(self, positions: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Embed photos of the set with the weights to keep: unit vectors, shape (n, dimension)."""
-        return embed_crops(self.network, self._faces.crops[positions], torch.device("cpu"))
 
     # steps
 
@@ -215,14 +184,15 @@ class Training:
 
     def _step(self, batch: list[int], pictures: Tensor, number: int, total: int) -> None:
         for group in self._optimizer.param_groups:
-            group["lr"] = self._recipe.learning_rate * schedule(number, total)
-        targets = self._targets(batch, pictures)
+            group["lr"] = group["highest"] * schedule(number, total)
+        person = torch.from_numpy(self._person[batch]).to(self._device)
+        taught = self._taught(batch, pictures)
         self._learner.train()
         with torch.autocast(
             self._device.type, dtype=torch.bfloat16, enabled=self._recipe.precision == "bfloat16"
         ):
-            outputs = self._learner.network(normalised(pictures, self._device))
-        loss = self._learner.loss(outputs.float(), targets)
+            outputs = self._learner.network(normalised(pictures, self._recipe.architecture, self._device))
+        loss = self._learner.objective(outputs.float(), person, taught)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
@@ -235,22 +205,37 @@ class Training:
         self._average.update_parameters(self._learner)
         self.progress.loss_sum += value * len(batch)
 
-    def _targets(self, batch: list[int], pictures: Tensor) -> Tensor:
+    def _taught(self, batch: list[int], pictures: Tensor) -> Tensor | None:
         if self._teacher is None:
-            return torch.from_numpy(self._person[batch]).to(self._device)
-        # The teacher looks at exactly the pictures that the network sees.
+            return None
         crops = pictures.permute(0, 2, 3, 1).contiguous().numpy()
-        return torch.from_numpy(self._teacher(crops)).to(self._device)
+        return torch.from_numpy(self._teacher(batch, crops)).to(self._device)
+
+    def _aim(self, track: Track) -> None:
+        """Let the directions of the people begin where a network that is not random sees them."""
+        count = len(self._crops)
+        starts = range(0, count, EMBED_BATCH)
+        parts = [
+            self._learner.embed(self._crops[start : start + EMBED_BATCH])
+            for start in track(starts, len(starts), "first directions")
+        ]
+        self._learner.aim(np.concatenate(parts), self._person)
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Weight decay for matrices and kernels, none for slopes, offsets and scales."""
-        parameters = list(self._learner.parameters())
+        """Weight decay for matrices and kernels, none for slopes, offsets and scales; two learning rates."""
+        recipe, learner = self._recipe, self._learner
+        rates = (
+            (learner.network, recipe.learning_rate),
+            (learner.loss, recipe.direction_rate or recipe.learning_rate),
+        )
         return [
             {
-                "params": [one for one in parameters if one.ndim > 1],
-                "weight_decay": self._recipe.weight_decay,
-            },
-            {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
+                "params": [one for one in module.parameters() if (one.ndim > 1) == decays],
+                "weight_decay": recipe.weight_decay if decays else 0.0,
+                "highest": rate,
+            }
+            for module, rate in rates
+            for decays in (True, False)
         ]
 
     def _averaged(self, average: Tensor, latest: Tensor, count: Tensor | int) -> Tensor:
@@ -266,14 +251,7 @@ class Training:
             return None
         learner = self._average.module
         assert isinstance(learner, Learner)  # noqa: S101 - what AveragedModel was given
-        embeddings = embed_crops(learner.network, self._faces.crops[held_out], self._device)
-        person = self._faces.person[held_out]
-        named = None
-        if isinstance(learner.loss, SoftmaxLoss):
-            directions = unit_length(learner.loss.directions.detach()).cpu().numpy()
-            names = np.array([self._faces.names.index(name) for name in self.people])
-            named = names[np.argmax(embeddings @ directions.T, axis=1)]
-        return validate(embeddings, person, named)
+        return learner.measure(learner.embed(self._faces.crops[held_out]), self._faces, held_out)
 
     def _lowest(self) -> float:
         known = [record.validation.badness for record in self.progress.history if record.validation]
@@ -321,21 +299,3 @@ def schedule(step: int, total: int) -> float:
     if step < rising:
         return (step + 1) / rising
     return 0.5 * (1.0 + math.cos(math.pi * (step + 1 - rising) / (total + 1 - rising)))
-
-
-def normalised(pictures: Tensor, device: torch.device) -> Tensor:
-    """Bring uint8 pictures, shape (n, 3, side, side), to what the network takes, as `normalise` does."""
-    moved = pictures.to(device, non_blocking=True).float()
-    return ((moved - 127.5) / 128).contiguous(memory_format=torch.channels_last)
-
-
-def embed_crops(network: nn.Module, crops: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
-    """Embed crops, shape (n, side, side, 3), without any variation: unit vectors, shape (n, dimension)."""
-    network.eval()
-    outputs = []
-    with torch.inference_mode():
-        for start in range(0, len(crops), EMBED_BATCH):
-            part = np.ascontiguousarray(crops[start : start + EMBED_BATCH].transpose(0, 3, 1, 2))
-            outputs.append(unit_length(network(normalised(torch.from_numpy(part), device))).cpu())
-    embeddings: NDArray[np.float32] = torch.cat(outputs).numpy()
-    return embeddings

@@ -1,4 +1,4 @@
-"""What is minimised: a module from unit-free outputs and targets to one number."""
+"""What is minimised: modules from outputs of any length and targets to one number."""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ class DistillationLoss(nn.Module):
         return (1.0 - (unit_length(outputs) * targets).sum(dim=1)).mean()
 
 
+def class_directions(loss: nn.Module) -> Tensor | None:
+    """Return the directions of people that a loss learns, shape (people, dimension), if it learns any."""
+    if isinstance(loss, SoftmaxLoss):
+        return loss.directions
+    weights = getattr(loss, "W", None)  # of pytorch-metric-learning's classifiers, (dimension, people)
+    return weights.T if isinstance(weights, nn.Parameter) else None
+
+
 def make_loss(recipe: TrainingRecipe, people: int) -> nn.Module:
     """Return the loss: a module of outputs and people (``distill``: the teacher's unit embeddings).
 
@@ -79,6 +87,8 @@ def make_loss(recipe: TrainingRecipe, people: int) -> nn.Module:
     loss: nn.Module
     if recipe.loss == "arcface":  # 28.6 degrees are the 0.5 radians of Deng et al., 2019
         loss = losses.ArcFaceLoss(people, dimension, margin=28.6, scale=32)
+    elif recipe.loss == "cosface":  # Wang et al., 2018, with a margin and a scale for few people
+        loss = losses.CosFaceLoss(people, dimension, margin=0.3, scale=24)
     else:  # unit vectors at a distance of 1 have a cosine of 0.5
         loss = losses.ContrastiveLoss(pos_margin=0.0, neg_margin=1.0)
     return loss

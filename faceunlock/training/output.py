@@ -18,7 +18,9 @@ from faceunlock.private_files import make_private_directories, remove_leftovers
 from faceunlock.training.checkpoint import CHECKPOINT, write_file
 
 if TYPE_CHECKING:
-    from torch import nn
+    from numpy.typing import NDArray
+
+    from faceunlock.embedders.storage import Storage
 
 SHEET, CURVES, CARD, CARD_DATA = "augmentations.png", "curves.png", "card.md", "card.json"
 
@@ -113,23 +115,29 @@ def clear_folder(folder: Path) -> None:
             ) from error
 
 
-def write_weights(folder: Path, network: nn.Module, architecture: Architecture) -> tuple[str, int]:
+def write_weights(
+    folder: Path, packed: dict[str, NDArray[Any]], architecture: Architecture, storage: Storage
+) -> tuple[str, int]:
     """Write the weights; return their checksum and size.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model.
+    packed : dict of str to ndarray
+        As `faceunlock.embedders.storage.pack` returns them for `storage`.
+    architecture : Architecture
+    storage : {"float32", "int8"}
 
     Raises
     ------
     TrainingError
         ``file-unwritable``.
     """
-    from safetensors.torch import save
+    from safetensors.numpy import save
 
-    tensors = {
-        name: value.detach().cpu().contiguous()
-        for name, value in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
     # One entry of metadata: several would be written in any order.
-    content = save(tensors, {METADATA: json.dumps(architecture.to_dict())})
+    content = save(packed, {METADATA: json.dumps({**architecture.to_dict(), "storage": storage})})
     write_file(folder / WEIGHTS, content)
     return hashlib.sha256(content).hexdigest(), len(content)
 

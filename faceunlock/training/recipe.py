@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
+from faceunlock.embedders.storage import Storage
 from faceunlock.errors import SettingsError
 
-Loss = Literal["contrastive", "triplet", "arcface", "softmax", "distill"]
-FacesRule = Literal["detect", "as-is"]
+Loss = Literal["contrastive", "triplet", "arcface", "cosface", "softmax", "distill"]
+FacesRule = Literal["detect", "aligned", "as-is"]
 Augment = Literal["none", "light", "strong"]
 Precision = Literal["float32", "bfloat16"]
+TeacherSees = Literal["same", "clean"]
 
 BY_PAIRS = ("contrastive", "triplet")
 """Losses that compare the photos of one batch: it must hold several of a person."""
 
-BY_CLASS = ("arcface", "softmax")
+BY_CLASS = ("arcface", "cosface", "softmax")
 """Losses that learn a direction for each person."""
 
 
@@ -26,16 +28,19 @@ class TrainingRecipe:
 
     Attributes
     ----------
-    loss : {"contrastive", "triplet", "arcface", "softmax", "distill"}
+    loss : {"contrastive", "triplet", "arcface", "cosface", "softmax", "distill"}
     architecture : Architecture
-    faces : {"detect", "as-is"}
-        Whether faces are found and aligned, or every photo is a crop already.
+    faces : {"detect", "aligned", "as-is"}
+        Whether faces are found and aligned, photos are crops aligned as is usual in the field (see
+        `faceunlock.embedders.architecture.TARGET_112`), or every photo is a crop as the network wants it.
     epochs : int
         Passes over the photos, at most.
     batch : int
         Photos per step, at least 2.
     learning_rate : float
         The highest; it rises over the first 5 % of the steps and then falls as a cosine.
+    direction_rate : float or None
+        The same for the directions of the people, where the loss learns some; None is the same rate.
     weight_decay : float
         Of AdamW; for matrices and kernels only.
     average : float
@@ -50,9 +55,17 @@ class TrainingRecipe:
     seed : int
         Of everything random.
     teacher : str or None
-        What `distill` imitates: model id and checksum of its weights.
+        What is imitated: model id and checksum of its weights. With another loss than `distill` both
+        count.
+    teacher_weight : float
+        What the imitation counts beside another loss than `distill`.
+    teacher_sees : {"same", "clean"}
+        Whether the teacher looks at exactly the picture that the network sees, or at the crop before it was
+        varied.
     start : str or None
         Checksum of the weights that the network starts from; None starts at random.
+    storage : {"float32", "int8"}
+        How the weights are stored at the end.
 
     Raises
     ------
@@ -61,11 +74,12 @@ class TrainingRecipe:
     """
 
     loss: Loss
-    architecture: Architecture = field(default_factory=Architecture)
+    architecture: Architecture = field(default_factory=ResidualArchitecture)
     faces: FacesRule = "detect"
     epochs: int = 30
     batch: int = 64
     learning_rate: float = 1e-3
+    direction_rate: float | None = None
     weight_decay: float = 0.05
     average: float = 0.999
     augment: Augment = "light"
@@ -74,19 +88,33 @@ class TrainingRecipe:
     precision: Precision = "float32"
     seed: int = 0
     teacher: str | None = None
+    teacher_weight: float = 1.0
+    teacher_sees: TeacherSees = "same"
     start: str | None = None
+    storage: Storage = "float32"
 
     def __post_init__(self) -> None:
         _require(1 <= self.epochs <= 100_000, "--epochs is 1 to 100000")
         _require(2 <= self.batch <= 65_536, "--batch is 2 to 65536")
         _require(0.0 < self.learning_rate <= 10.0, "--learning-rate is above 0 and at most 10")
+        _require(
+            self.direction_rate is None or 0.0 < self.direction_rate <= 10.0,
+            "--direction-rate is above 0 and at most 10",
+        )
         _require(0.0 <= self.weight_decay <= 10.0, "--weight-decay is 0 to 10")
         _require(0.0 <= self.average < 1.0, "--average is at least 0 and below 1")
         _require(0.0 <= self.validation < 1.0, "--validation is at least 0 and below 1")
         _require(self.patience >= 0, "--patience is at least 0")
         _require(0 <= self.seed < 1 << 63, "--seed is a whole number from 0 on")
+        _require(0.0 < self.teacher_weight <= 1000.0, "--teacher-weight is above 0 and at most 1000")
+        _require(self.loss != "distill" or self.teacher is not None, "--loss distill needs --teacher")
         _require(
-            (self.loss == "distill") == (self.teacher is not None), "--loss distill and --teacher go together"
+            self.teacher is not None or (self.teacher_weight, self.teacher_sees) == (1.0, "same"),
+            "--teacher-weight and --teacher-sees need --teacher",
+        )
+        _require(
+            self.loss != "distill" or self.teacher_weight == 1.0,
+            "--teacher-weight weighs the teacher against another loss than distill",
         )
 
     @property

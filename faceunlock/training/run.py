@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Track
 from faceunlock.embedders import Embedder
-from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
+from faceunlock.embedders.storage import pack, unpack
 from faceunlock.errors import CalibrationError, SettingsError
-from faceunlock.faces import Face
 from faceunlock.templates import ModelIdentity
 from faceunlock.training.face_set import (
     FaceSet,
@@ -26,10 +26,13 @@ from faceunlock.training.face_set import (
     split_by_photo,
     training_folders,
 )
+from faceunlock.training.first_weights import FirstWeights
 from faceunlock.training.recipe import BY_PAIRS, TrainingRecipe
+from faceunlock.training.teaching import make_teacher
 
 if TYPE_CHECKING:
     from faceunlock.training.checkpoint import EpochRecord
+    from faceunlock.training.learner import Learner
     from faceunlock.training.loop import Training
 
 
@@ -105,7 +108,7 @@ def train(
     observer: Observer,
     max_pixels: int,
     teacher: Embedder | None = None,
-    start: Path | None = None,
+    start: FirstWeights | None = None,
     resume: bool = False,
     overwrite: bool = False,
     workers: int = 0,
@@ -119,7 +122,7 @@ def train(
     output : Path
         The folder of the model.
     recipe : TrainingRecipe
-        For ``distill`` the dimension becomes the teacher's; with `start` the architecture becomes that one's.
+        With a teacher the dimension becomes the teacher's; with `start` the architecture becomes that one's.
     acquisition : callable or None
         Finds and aligns the faces for an architecture and a number of photos; None with ``as-is``.
     device : {"cpu", "cuda"}
@@ -127,9 +130,9 @@ def train(
     max_pixels : int
         Larger photos are refused.
     teacher : Embedder, optional
-        For ``distill``.
-    start : Path, optional
-        A model folder whose weights are the first ones.
+        What is imitated.
+    start : FirstWeights, optional
+        What the network begins with.
     resume, overwrite : bool
         Go on with, or throw away, what is in the folder.
     workers : int
@@ -148,13 +151,14 @@ def train(
     if resume and overwrite:
         raise SettingsError("usage", "--resume and --overwrite exclude each other")
     found = training_folders(folder)
-    recipe, first_weights = _completed(recipe, teacher, start)
+    recipe = _completed(recipe, teacher, start)
     with model_folder(output, resume=resume, overwrite=overwrite):
         finder = None if acquisition is None else acquisition(recipe.architecture, found.count)
         faces = collect_faces(
             found,
             recipe.architecture.input_size,
             acquisition=finder,
+            framing=recipe.architecture if recipe.faces == "aligned" else None,
             max_pixels=max_pixels,
             track=observer.track,
         )
@@ -168,8 +172,7 @@ def train(
             recipe,
             output,
             device=device,
-            teacher=None if teacher is None else teaching(teacher, recipe.architecture),
-            start=first_weights,
+            start=None if start is None else start.arrays,
             workers=workers,
         )
         resumed = resume and training.resume()
@@ -178,35 +181,33 @@ def train(
         sheet = _write_sheet(output, faces, split, recipe)
         epoch = training.progress.epoch if resumed else 0
         observer.begin(Beginning(recipe, faces, split, sheet, epoch, device))
-        stopped_early = training.run(observer.epoch, observer.track)
+        taught = None
+        if teacher is not None:
+            crops = faces.crops[split.training]
+            taught = make_teacher(teacher, recipe.architecture, recipe.teacher_sees, crops, observer.track)
+        stopped_early = training.run(observer.epoch, observer.track, taught)
         return _write_model(output, training, faces, split, recipe, device, stopped_early)
 
 
 def _completed(
-    recipe: TrainingRecipe, teacher: Embedder | None, start: Path | None
-) -> tuple[TrainingRecipe, dict[str, Any] | None]:
-    """Take in what teacher and first weights settle; return the first weights, too."""
-    weights = None
+    recipe: TrainingRecipe, teacher: Embedder | None, start: FirstWeights | None
+) -> TrainingRecipe:
+    """Take in what teacher and first weights settle."""
     if start is not None:
-        import torch
-
-        from faceunlock.embedders.model_folder import read_model_folder, read_weights
-
-        model = read_model_folder(start)
-        recipe = replace(recipe, architecture=model.architecture, start=model.spec.sha256)
-        weights = {name: torch.from_numpy(np.array(array)) for name, array in read_weights(model).items()}
-    if teacher is not None:
-        identity = teacher.identity
-        if weights is not None and recipe.architecture.dimension != identity.dimension:
+        recipe = replace(recipe, architecture=start.architecture, start=start.sha256)
+    if teacher is None:
+        return recipe
+    identity, architecture = teacher.identity, recipe.architecture
+    if identity.dimension != architecture.dimension:
+        if not isinstance(architecture, ResidualArchitecture) or start is not None:
             raise SettingsError(
                 "usage",
-                f"the network to start with has {recipe.architecture.dimension} numbers, "
+                f"the network to start with has {architecture.dimension} numbers, "
                 f"the teacher {identity.dimension}",
             )
-        architecture = replace(recipe.architecture, dimension=identity.dimension)
-        name = f"{identity.model} {identity.weights_sha256}"
-        recipe = replace(recipe, architecture=architecture, teacher=name)
-    return recipe, weights
+        architecture = replace(architecture, dimension=identity.dimension)
+    name = f"{identity.model} {identity.weights_sha256}"
+    return replace(recipe, architecture=architecture, teacher=name)
 
 
 def check_enough(faces: FaceSet, recipe: TrainingRecipe, folder: Path) -> None:
@@ -241,23 +242,6 @@ def _split(faces: FaceSet, recipe: TrainingRecipe) -> Split:
     return by(faces.person, recipe.validation, recipe.seed)
 
 
-def teaching(
-    teacher: Embedder, architecture: Architecture
-) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """Return a teacher's embeddings of aligned crops, which it aligns again in its own way.
-
-    The landmarks of an aligned crop are where the architecture wants them, so a crop is a photo with one
-    known face. Its box is the one that the detector usually draws around such landmarks.
-    """
-    scale = architecture.input_size / 112
-    face = Face((20.0 * scale, 8.0 * scale, 92.0 * scale, 110.0 * scale), architecture.target, 1.0)
-
-    def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return teacher.embed(np.stack([teacher.crop(crop, face) for crop in crops]))
-
-    return embed
-
-
 def _write_sheet(output: Path, faces: FaceSet, split: Split, recipe: TrainingRecipe) -> Path:
     from faceunlock.training.augmentation import contact_sheet
     from faceunlock.training.checkpoint import write_file
@@ -288,15 +272,20 @@ def _write_model(
     from faceunlock.training.validation import first_threshold
 
     history, created = training.progress.history, now()
-    sha256, size = files.write_weights(output, training.network, recipe.architecture)
+    learner = training.kept()
+    packed = pack(learner.weights(), recipe.storage)
+    sha256, size = files.write_weights(output, packed, recipe.architecture, recipe.storage)
+    learner.take(unpack(packed))  # what is measured from here on are the weights as stored
     judged = split.validation if len(split.validation) else split.training
     what = "held-out photos" if len(split.validation) else "photos it was trained on"
+    embeddings = learner.embed(faces.crops[judged])
+    validation = learner.measure(embeddings, faces, judged) if len(split.validation) else None
     model = files.make_record(
         output.absolute().name,
         recipe.architecture,
         sha256,
         size,
-        threshold=first_threshold(training.embed(judged), faces.person[judged]),
+        threshold=first_threshold(embeddings, faces.person[judged]),
         threshold_data=f"a guess from pairs of {what}",
         training_data=f"{len(faces.crops)} photos of {len(faces.names)} people, loss {recipe.loss}",
         created=created,
@@ -307,12 +296,13 @@ def _write_model(
         split=split,
         recipe=recipe,
         history=history,
+        validation=validation,
         device=device,
         threads=torch.get_num_threads(),
         stopped_early=stopped_early,
         created=created,
     )
-    with_head = _write_head(output, training, faces, split, model)
+    with_head = _write_head(output, learner, training.people, faces, split, model)
     write_file(output / files.CURVES, draw_curves(history, f"{model['id']}: loss {recipe.loss}"))
     files.write_json(output / files.CARD_DATA, content)
     write_file(output / files.CARD, card_text(content).encode())
@@ -321,32 +311,37 @@ def _write_model(
 
 
 def _write_head(
-    output: Path, training: Training, faces: FaceSet, split: Split, model: dict[str, Any]
+    output: Path,
+    learner: Learner,
+    people: tuple[str, ...],
+    faces: FaceSet,
+    split: Split,
+    model: dict[str, Any],
 ) -> bool:
     """Keep what ``softmax`` learned about its people as a head beside the weights."""
-    directions = training.head()
+    directions = learner.directions()
     if directions is None:
         return False
     from faceunlock.classification import Head, centroids, measure_head
     from faceunlock.head_file import write_head
     from faceunlock.training.losses import SOFTMAX_SCALE
 
-    positions = {faces.names.index(name): number for number, name in enumerate(training.people)}
+    positions = {faces.names.index(name): number for number, name in enumerate(people)}
 
     def person(chosen: NDArray[np.intp]) -> NDArray[np.intp]:
         return np.array([positions[one] for one in faces.person[chosen].tolist()], dtype=np.intp)
 
-    learned, count = split.training, len(training.people)
+    learned, count = split.training, len(people)
     head = Head(
-        training.people,
+        people,
         SOFTMAX_SCALE * directions.astype(np.float64),
         np.zeros(count),
-        centroids(training.embed(learned), person(learned), count),
+        centroids(learner.embed(faces.crops[learned]), person(learned), count),
         1.0,
     )
     judged = split.validation if len(split.validation) else learned
     how = "held-out photos, which also chose the epoch" if len(split.validation) else "photos it learned from"
-    head, held_out = measure_head(head, training.embed(judged), person(judged), how)
+    head, held_out = measure_head(head, learner.embed(faces.crops[judged]), person(judged), how)
     identity = ModelIdentity(
         model["id"],
         model["sha256"],

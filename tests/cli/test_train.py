@@ -61,6 +61,35 @@ def test_train_tells_how_it_goes_and_leaves_a_model(faceunlock, noise, tmp_path)
     assert code == 2 and "[file-exists]" in err and not out
 
 
+def test_a_start_that_is_none(faceunlock, noise, tmp_path):
+    code, out, err = faceunlock(
+        "train", noise, "-o", tmp_path / "m", "--loss", "triplet", "--start", "vggface2"
+    )
+    assert code == 2 and "[unknown-model]" in err and not out
+
+
+def test_a_teacher_beside_a_loss_eight_bits_and_crops_of_the_usual_framing(faceunlock, noise, tmp_path):
+    teaching = ("--teacher", "dlib", "--teacher-sees", "clean", "--teacher-weight", "5")
+    options = ("--loss", "cosface", "--storage", "int8", "--direction-rate", "0.01", "--faces", "aligned")
+    data = faceunlock.data("train", noise, "-o", tmp_path / "m", *FAST, *options, *teaching)
+    recipe = data["recipe"]
+    wanted = {"storage": "int8", "faces": "aligned", "teacher_weight": 5.0, "teacher_sees": "clean"}
+    assert {name: recipe[name] for name in wanted} == wanted and recipe["teacher"].startswith("dlib ")
+    code, _, err = faceunlock(
+        "train",
+        noise,
+        "-o",
+        tmp_path / "n",
+        *FAST[2:],
+        *options,
+        "--start",
+        tmp_path / "m",
+        "--faces",
+        "as-is",
+    )
+    assert code == 0 and data["model"]["sha256"] in (tmp_path / "n" / "card.md").read_text(), err
+
+
 def test_json_of_train(faceunlock, noise, tmp_path):
     data = held(
         faceunlock.data("train", noise, "-o", tmp_path / "m", "--loss", "softmax", *FAST), "faceunlock train"
@@ -73,7 +102,9 @@ def test_json_of_train(faceunlock, noise, tmp_path):
     "words",
     [
         ("--loss", "distill"),
-        ("--loss", "triplet", "--teacher", "dlib"),
+        ("--loss", "triplet", "--teacher-sees", "clean"),
+        ("--loss", "distill", "--teacher", "dlib", "--teacher-weight", "2"),
+        ("--loss", "triplet", "--start", "dlib", "--size", "200"),
         ("--loss", "triplet", "--widths", "4,x"),
         ("--loss", "triplet", "--widths", "4"),
         ("--loss", "triplet", "--epochs", "0"),

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from fakes import slug_of
-from made_models import TINY, write_model
+from made_models import TINY, write_model, write_packed
 
 from faceunlock import weights
 from faceunlock.embedders import load_embedder
 from faceunlock.embedders.aligned import AlignedEmbedder, align
-from faceunlock.embedders.architecture import Architecture
-from faceunlock.embedders.model_folder import names_folder, read_model_folder
+from faceunlock.embedders.architecture import DlibArchitecture, ResidualArchitecture, read_architecture
+from faceunlock.embedders.model_folder import names_folder, read_model_folder, read_weights
+from faceunlock.embedders.registry import model_spec
 from faceunlock.embedders.residual_network import ResidualNetwork
 from faceunlock.faces import Face
 from faceunlock.runtime import Engine
@@ -123,6 +124,45 @@ def test_sides_that_are_odd(tmp_path):
     assert np.allclose(torch_answer, onnx_answer, atol=1e-5)
 
 
+def test_dlibs_weights_in_crops_of_112_pixels_and_eight_bits(astronaut, astronaut_face, tmp_path):
+    """The network of a folder answers nearly like dlib's own, in both runtimes."""
+    architecture, cache = DlibArchitecture(), tmp_path / "cache"
+    arrays = weights.load(model_spec("dlib"), cache).arrays
+    folder = write_packed(tmp_path / "ours", architecture, arrays, "int8")
+    spec = read_model_folder(folder).spec
+    assert (
+        spec.size_bytes < 6e6 and spec.preprocessing == "aligned-112-dlib-mirror-1" and spec.dimension == 128
+    )
+    answers = []
+    for runtime in ("torch", "onnx"):
+        embedder = load_embedder(spec, cache=cache, engine=Engine(runtime, "cpu", cache))
+        crop = embedder.crop(astronaut, astronaut_face)
+        assert crop.shape == (112, 112, 3)
+        answers.append(embedder.embed(crop[None])[0])
+    assert (cache / "converted" / f"{spec.id}.json").exists()  # converted, and not given up
+    assert answers[0] @ answers[1] > 0.9999
+    original = load_embedder("dlib", cache=cache, engine=Engine("torch", "cpu", cache))
+    theirs = original.embed(original.crop(astronaut, astronaut_face)[None])[0]
+    assert answers[0] @ theirs > 0.98
+
+
+@pytest.mark.parametrize("storage", ["float32", "int8"])
+def test_weights_come_back_as_they_were_stored(tmp_path, storage):
+    folder = write_model(tmp_path / "m", storage=storage)
+    torch.manual_seed(0)
+    original = {name: value.numpy() for name, value in ResidualNetwork(TINY).state_dict().items()}
+    for name, array in read_weights(read_model_folder(folder)).items():
+        steps = np.abs(array.reshape(len(array), -1)).max(axis=1) / 127 if array.ndim > 1 else np.zeros(1)
+        wrong = np.abs(array - original[name]).reshape(len(array), -1).max(axis=1)
+        assert np.all(wrong <= (0.51 * steps if storage == "int8" else 0)), name
+
+
+def test_weights_in_eight_bits_without_their_scale(tmp_path):
+    arrays = {"stem.weight": np.zeros((4, 3), dtype=np.int8)}
+    folder = write_packed(tmp_path / "m", TINY, arrays, "float32")
+    assert slug_of(read_weights, read_model_folder(folder)) == "weights-corrupt"
+
+
 @pytest.mark.parametrize("gray", [False, True])
 def test_gray_networks_see_luma(gray):
     network = ResidualNetwork(replace(TINY, gray=gray)).eval()
@@ -146,22 +186,32 @@ def test_with_mirror_a_face_and_its_mirror_image_are_the_same():
 
 def test_landmarks_come_to_lie_on_the_target():
     image = np.zeros((300, 300, 3), dtype=np.uint8)
-    landmarks = tuple((100 + 1.5 * x, 50 + 1.5 * y) for x, y in Architecture(input_size=64).target)
+    landmarks = tuple((100 + 1.5 * x, 50 + 1.5 * y) for x, y in ResidualArchitecture(input_size=64).target)
     for x, y in landmarks:
         image[round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4] = 255
-    crop = align(image, Face((0, 0, 1, 1), landmarks, 1.0), Architecture(input_size=64))
+    crop = align(image, Face((0, 0, 1, 1), landmarks, 1.0), ResidualArchitecture(input_size=64))
     assert crop.shape == (64, 64, 3)
-    assert all(crop[round(y), round(x), 0] > 200 for x, y in Architecture(input_size=64).target)
+    assert all(crop[round(y), round(x), 0] > 200 for x, y in ResidualArchitecture(input_size=64).target)
 
 
 def test_architectures_that_cannot_be():
     for wrong in ({"widths": (4,)}, {"dimension": 1}, {"input_size": 8}, {"gray": 1}, {"blocks": (1, 0)}):
         with pytest.raises(ValueError, match=" "):
             replace(TINY, **wrong)
-    assert Architecture.from_dict(TINY.to_dict()) == TINY
-    for wrong in ({}, {**TINY.to_dict(), "more": 1}, {**TINY.to_dict(), "widths": 4}):
+    assert read_architecture(TINY.to_dict()) == TINY
+    assert read_architecture(DlibArchitecture(64, mirror=False).to_dict()) == DlibArchitecture(
+        64, mirror=False
+    )
+    named = TINY.to_dict()
+    del named["network"]  # as the first models had it
+    assert read_architecture(named) == TINY
+    for wrong in ({"input_size": 151}, {"dimension": 64}, {"mirror": 1}, {"input_size": 112.0}):
         with pytest.raises(ValueError, match=" "):
-            Architecture.from_dict(wrong)
+            DlibArchitecture(**wrong)
+    wrongs = ({"network": "dlib"}, {**TINY.to_dict(), "network": "dlib"}, {**TINY.to_dict(), "network": "x"})
+    for wrong in (*wrongs, {}, {**TINY.to_dict(), "more": 1}, {**TINY.to_dict(), "widths": 4}):
+        with pytest.raises(ValueError, match=" "):
+            read_architecture(wrong)
 
 
 def test_what_names_a_folder(tmp_path, monkeypatch):

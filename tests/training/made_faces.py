@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.architecture import ResidualArchitecture
 from faceunlock.photos import person_folders
 from faceunlock.training.face_set import collect_faces
+from faceunlock.training.first_weights import FirstWeights, first_weights
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.run import Observer, train
 
-TINY = Architecture(input_size=32, widths=(4, 8), blocks=(1, 1), dimension=8)
+TINY = ResidualArchitecture(input_size=32, widths=(4, 8), blocks=(1, 1), dimension=8)
 RECIPE = TrainingRecipe("triplet", TINY, faces="as-is", epochs=3, batch=8, learning_rate=3e-3, average=0.5)
 
 
@@ -47,7 +48,11 @@ def observer(begin=lambda known: None, epoch=lambda record: None, track=untracke
     return Observer(begin, epoch, track)
 
 
-def run(folder: Path, output: Path, recipe: TrainingRecipe = RECIPE, *, told=None, **options):
+def started(folder: Path) -> FirstWeights:
+    return first_weights(str(folder), 112, Path("/nonexistent"))
+
+
+def run(folder: Path, output: Path, recipe: TrainingRecipe = RECIPE, *, told=None, teacher_=None, **options):
     changes = {
         key: options.pop(key) for key in list(options) if key in TrainingRecipe.__slots__ and key != "start"
     }
@@ -59,5 +64,6 @@ def run(folder: Path, output: Path, recipe: TrainingRecipe = RECIPE, *, told=Non
         device="cpu",
         observer=told or observer(),
         max_pixels=10**6,
+        teacher=teacher_,
         **options,
     )

@@ -86,7 +86,7 @@ def test_the_sheet_shows_the_photo_and_its_variations(people):
     assert np.array_equal(sheet[18:50, 48:80], varied)
 
 
-@pytest.mark.parametrize("loss", ["contrastive", "triplet", "arcface", "softmax"])
+@pytest.mark.parametrize("loss", ["contrastive", "triplet", "arcface", "cosface", "softmax"])
 def test_a_loss_prefers_people_apart(loss):
     torch.manual_seed(0)
     criterion = make_loss(replace(RECIPE, loss=loss), people=2)
@@ -151,7 +151,12 @@ def test_precision_follows_the_processor(tmp_path):
         {"learning_rate": 0.0},
         {"average": 1.0},
         {"validation": 1.0},
-        {"teacher": "dlib"},
+        {"loss": "distill"},
+        {"direction_rate": 0.0},
+        {"teacher_weight": 2.0},
+        {"teacher_sees": "clean"},
+        {"teacher": "dlib", "teacher_weight": 0.0},
+        {"loss": "distill", "teacher": "dlib", "teacher_weight": 2.0},
     ],
 )
 def test_recipes_that_cannot_be(change):

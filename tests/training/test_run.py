@@ -10,21 +10,30 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from fakes import slug_of
-from made_faces import RECIPE, TINY, face_set, make_people, observer, run
+from made_faces import RECIPE, TINY, face_set, make_people, observer, run, started, untracked
 
 from faceunlock.embedders import load_embedder
+from faceunlock.embedders.architecture import TARGET_112, DlibArchitecture, ResidualArchitecture, scaled
 from faceunlock.embedders.model_folder import read_model_folder
-from faceunlock.errors import SettingsError
+from faceunlock.embedders.registry import model_spec
+from faceunlock.embedders.residual_network import unit_length
+from faceunlock.errors import ModelError, SettingsError
 from faceunlock.faces import Face
 from faceunlock.runtime import Engine
 from faceunlock.templates import ModelIdentity
 from faceunlock.training import loop
 from faceunlock.training.checkpoint import CHECKPOINT
-from faceunlock.training.face_set import split_by_person
+from faceunlock.training.face_set import Split, reframe, split_by_person
+from faceunlock.training.first_weights import first_weights
+from faceunlock.training.learner import Learner
+from faceunlock.training.loop import Training
+from faceunlock.training.losses import class_directions
 from faceunlock.training.output import model_folder
-from faceunlock.training.run import teaching, train
-from faceunlock.training.validation import validate
+from faceunlock.training.run import train
+from faceunlock.training.teaching import teaching
+from faceunlock.training.validation import first_threshold, validate
 
 
 def weights_of(folder):
@@ -219,7 +228,7 @@ def test_the_time_of_an_epoch_is_all_of_it(people, tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_no_number(people, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "normalised", lambda pictures, device: pictures.float() * float("nan"))
+    monkeypatch.setattr(loop, "normalised", lambda pictures, *_: pictures.float() * float("nan"))
     assert slug_of(run, people, tmp_path / "m") == "training-diverged"
 
 
@@ -281,6 +290,55 @@ def test_distillation_imitates_the_teacher(tmp_path):
     assert outcome.card["recipe"]["teacher"] == f"dlib {'a' * 64}"
 
 
+class Quarters(MeanColours):
+    """The same for a network of eight numbers."""
+
+    identity = ModelIdentity("dlib", "a" * 64, "quarters-1", 8)
+
+    def __init__(self):
+        self.seen = []
+
+    def embed(self, crops):
+        self.seen += list(crops)
+        part = super().embed(crops)[:, :8]
+        return (part / np.linalg.norm(part, axis=1, keepdims=True)).astype(np.float32)
+
+
+def taught(people, folder, sees, teacher=None, **options):
+    recipe = {"teacher": "quarters", "teacher_sees": sees, "teacher_weight": 10.0, "epochs": 1}
+    return run(people, folder, **{**recipe, **options}, teacher_=teacher or Quarters())
+
+
+@pytest.mark.parametrize("loss", ["arcface", "cosface", "triplet", "softmax"])
+def test_a_teacher_beside_another_loss(people, tmp_path, loss):
+    """What the teacher says counts with its weight, and who is on the photos still does."""
+    faces = face_set(people)
+    learner = Learner(replace(RECIPE, loss=loss, teacher="q", teacher_weight=3.0), faces.names)
+    outputs, person = torch.randn(36, 8), torch.from_numpy(faces.person)
+    told = unit_length(torch.randn(36, 8))
+    both, alone = (float(learner.objective(outputs, person, what).detach()) for what in (told, None))
+    cosines = (unit_length(outputs) * told).sum(dim=1)
+    assert both == pytest.approx(alone + 3.0 * float((1.0 - cosines).mean()), rel=1e-5)
+    card = taught(people, tmp_path / "m", "clean", loss=loss).card
+    assert card["recipe"]["teacher_weight"] == 10.0 and np.isfinite(card["results"]["loss"])
+
+
+@pytest.mark.parametrize(("sees", "clean"), [("same", False), ("clean", True)])
+def test_which_picture_the_teacher_sees(people, tmp_path, sees, clean):
+    teacher = Quarters()
+    taught(people, tmp_path / "m", sees, teacher, epochs=2)
+    known = {crop.tobytes() for crop in face_set(people).crops}
+    assert len(teacher.seen) == (28 if clean else 56)  # once, or in each of two epochs
+    assert all((crop.tobytes() in known) == clean for crop in teacher.seen)
+
+
+def test_a_teacher_of_another_length_than_the_weights_to_start_with(people, trained, tmp_path):
+    def call():
+        run(people, tmp_path / "m", teacher="q", teacher_=MeanColours(), start=started(trained.folder))
+
+    assert slug_of(call, kind=SettingsError) == "usage"
+
+
 def test_a_teacher_aligns_the_crop_by_its_own_landmarks(people):
     seen = []
 
@@ -296,11 +354,94 @@ def test_a_teacher_aligns_the_crop_by_its_own_landmarks(people):
 
 def test_starting_from_a_trained_model(people, trained, tmp_path):
     outcome = run(
-        people, tmp_path / "m", loss="contrastive", learning_rate=1e-12, epochs=1, start=trained.folder
+        people,
+        tmp_path / "m",
+        loss="contrastive",
+        learning_rate=1e-12,
+        epochs=1,
+        start=started(trained.folder),
     )
     assert outcome.card["recipe"]["start"] == trained.card["model"]["sha256"]
     assert outcome.card["model"]["architecture"] == trained.card["model"]["architecture"]
-    assert slug_of(run, people, tmp_path / "n", start=tmp_path / "nowhere") == "weights-missing"
+    assert slug_of(started, tmp_path / "nowhere") == "weights-missing"
+
+
+@pytest.mark.parametrize("loss", ["arcface", "cosface", "softmax"])
+def test_directions_begin_where_a_trained_network_sees_the_people(people, trained, tmp_path, loss):
+    """Before the first step every photo lies nearer to its own person than chance would have it."""
+    faces = face_set(people)
+    split = Split(np.arange(36), np.empty(0, dtype=np.intp))
+    first = started(trained.folder)
+    recipe = replace(RECIPE, loss=loss, start=first.sha256)
+    training = Training(faces, split, recipe, tmp_path, start=first.arrays)
+    training._aim(untracked)
+    learner = training._learner
+    embeddings = learner.embed(faces.crops)
+    directions = class_directions(learner.loss).detach().numpy()
+    means = np.stack([embeddings[faces.person == one].mean(axis=0) for one in range(9)])
+    wanted = means - embeddings.mean(axis=0)
+    cosines = (wanted * directions).sum(axis=1)
+    cosines /= np.linalg.norm(wanted, axis=1) * np.linalg.norm(directions, axis=1)
+    assert cosines == pytest.approx(1.0, abs=1e-4)
+
+
+def test_weights_in_eight_bits_are_measured_as_they_are_stored(people, trained, tmp_path):
+    outcome = run(people, tmp_path / "m", storage="int8")
+    embedder = load_embedder(
+        read_model_folder(outcome.folder).spec, cache=tmp_path, engine=Engine("torch", "cpu", tmp_path)
+    )
+    faces = face_set(people)
+    held_out = split_by_person(faces.person, RECIPE.validation, RECIPE.seed).validation
+    embeddings = embedder.embed(faces.crops[held_out])
+    found = validate(embeddings, faces.person[held_out])
+    assert found.to_dict() == outcome.card["results"]["validation"]
+    threshold = first_threshold(embeddings, faces.person[held_out])
+    assert outcome.card["threshold"]["value"] == pytest.approx(threshold, abs=1e-6)
+    assert outcome.card["model"]["size_bytes"] < 0.6 * trained.card["model"]["size_bytes"]
+    # The same training but for the last step.
+    assert outcome.card["history"][-1]["loss"] == trained.card["history"][-1]["loss"]
+
+
+def test_dlibs_own_weights_in_smaller_crops_are_trained_on_and_continued(tmp_path, monkeypatch):
+    folder = make_people(tmp_path / "people", 8, 2)
+    first = first_weights("dlib", 32, tmp_path)
+    options = {"start": first, "loss": "cosface", "precision": "bfloat16", "learning_rate": 1e-5}
+    options |= {"epochs": 1, "direction_rate": 1e-2, "storage": "int8", "augment": "none", "batch": 6}
+    whole = run(folder, tmp_path / "whole", **options)
+    assert whole.card["recipe"]["start"] == first.sha256 == model_spec("dlib").sha256
+    assert whole.card["model"]["architecture"] == DlibArchitecture(32).to_dict()
+    assert whole.card["model"]["size_bytes"] < 6e6
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+
+    def track(items, total, label):
+        for number, item in enumerate(items):
+            if label.startswith("epoch") and number == 1:
+                raise Stopped
+            yield item
+
+    with pytest.raises(Stopped):
+        run(folder, tmp_path / "killed", **options, told=observer(track=track))
+    run(folder, tmp_path / "killed", **options, resume=True)
+    assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
+
+
+def test_what_a_training_may_start_from(tmp_path):
+    assert slug_of(first_weights, "vggface2", 112, tmp_path, kind=ModelError) == "unknown-model"
+    assert slug_of(first_weights, "dlib", 151, tmp_path, kind=SettingsError) == "usage"
+
+
+def test_a_crop_of_the_usual_framing_is_framed_as_the_network_wants_it(people):
+    dots = np.zeros((224, 224, 3), dtype=np.uint8)
+    for x, y in scaled(TARGET_112, 112, 224):
+        dots[round(y) - 7 : round(y) + 8, round(x) - 7 : round(x) + 8] = 255
+    crop = reframe(dots, DlibArchitecture(112))
+    assert crop.shape == (112, 112, 3)
+    assert all(crop[round(y), round(x)].min() > 200 for x, y in DlibArchitecture(112).target)
+    picture = face_set(people, 112).crops[0]
+    assert np.abs(reframe(picture, ResidualArchitecture()).astype(int) - picture).max() <= 1
+    # dlib's framing reaches below the crop: there the picture is reflected, not black.
+    white = np.full((112, 112, 3), 255, dtype=np.uint8)
+    assert reframe(white, DlibArchitecture()).min() == 255
 
 
 @pytest.mark.parametrize("runtime", ["torch", "onnx"])

@@ -1,0 +1,74 @@
+"""The weights that a training begins with, where they are not random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceunlock.embedders.architecture import Architecture, DlibArchitecture
+from faceunlock.errors import ModelError, SettingsError
+
+DLIB = "dlib"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FirstWeights:
+    """A network to go on from.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    arrays : mapping of str to ndarray of float32
+        The state of its network.
+    sha256 : str
+        Checksum of the file that they come from.
+    """
+
+    architecture: Architecture
+    arrays: Mapping[str, NDArray[np.float32]] = field(repr=False)
+    sha256: str
+
+
+def first_weights(start: str, size: int, cache: Path) -> FirstWeights:
+    """Read what a training is to begin with.
+
+    Parameters
+    ----------
+    start : str
+        A model's folder, or ``dlib``: dlib's weights behind an enlargement of smaller crops.
+    size : int
+        Side of the crops in pixels, for ``dlib``; a folder knows its own.
+    cache : Path
+        The cache directory.
+
+    Raises
+    ------
+    ModelError
+        ``unknown-model`` for any other id; ``weights-missing``, ``weights-corrupt``,
+        ``insecure-permissions``.
+    SettingsError
+        ``usage`` if the network cannot have crops of that size.
+    """
+    from faceunlock.embedders.model_folder import names_folder, read_model_folder, read_weights
+
+    if start == DLIB:
+        from faceunlock import weights
+        from faceunlock.embedders.registry import model_spec
+
+        try:
+            architecture = DlibArchitecture(input_size=size)
+        except ValueError as error:
+            raise SettingsError("usage", f"--start {DLIB}: {error}") from error
+        loaded = weights.load(model_spec(DLIB), cache)
+        return FirstWeights(architecture, loaded.arrays, loaded.sha256)
+    if not names_folder(start):
+        raise ModelError(
+            "unknown-model",
+            f"a training starts from the folder of a trained model or from {DLIB}, not {start}",
+        )
+    model = read_model_folder(Path(start))
+    return FirstWeights(model.architecture, read_weights(model), str(model.spec.sha256))

@@ -1,0 +1,144 @@
+"""What is learned: a network, with what its loss learns beside it; and what it says about faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.residual_network import unit_length
+from faceunlock.training.face_set import FaceSet
+from faceunlock.training.losses import DistillationLoss, SoftmaxLoss, class_directions, make_loss
+from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.validation import Validation, validate
+
+EMBED_BATCH = 256
+
+
+class Learner(nn.Module):
+    """The network, and what the loss itself learns.
+
+    Parameters
+    ----------
+    recipe : TrainingRecipe
+    people : tuple of str
+        To tell apart.
+    """
+
+    def __init__(self, recipe: TrainingRecipe, people: tuple[str, ...]) -> None:
+        super().__init__()
+        self._recipe, self._people = recipe, people
+        self.network = recipe.architecture.make_network()
+        self.loss = make_loss(recipe, len(people))
+        self._imitation = DistillationLoss()
+
+    def objective(self, outputs: Tensor, person: Tensor, taught: Tensor | None) -> Tensor:
+        """Return what is minimised.
+
+        Parameters
+        ----------
+        outputs : Tensor, shape (n, dimension)
+            Of the network.
+        person : Tensor of int64, shape (n,)
+        taught : Tensor or None
+            The teacher's unit embeddings, shape (n, dimension).
+        """
+        if taught is None:
+            value: Tensor = self.loss(outputs, person)
+            return value
+        imitation: Tensor = self._imitation(outputs, taught)
+        if self._recipe.loss == "distill":
+            return imitation
+        value = self.loss(outputs, person)
+        return value + self._recipe.teacher_weight * imitation
+
+    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed crops without any variation, as the finished model will.
+
+        Parameters
+        ----------
+        crops : ndarray of uint8, shape (n, size, size, 3)
+
+        Returns
+        -------
+        ndarray of float32, shape (n, dimension)
+            Unit vectors.
+        """
+        architecture = self._recipe.architecture
+        device = next(self.network.parameters()).device
+        self.network.eval()
+        embeddings = np.empty((len(crops), architecture.dimension), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(crops), EMBED_BATCH):
+                part = np.ascontiguousarray(crops[start : start + EMBED_BATCH].transpose(0, 3, 1, 2))
+                batch = normalised(torch.from_numpy(part), architecture, device)
+                outputs = self.network(batch)
+                if architecture.mirror:
+                    outputs = outputs + self.network(batch.flip(3))
+                embeddings[start : start + EMBED_BATCH] = unit_length(outputs).cpu().numpy()
+        return embeddings
+
+    def directions(self) -> NDArray[np.float32] | None:
+        """Directions of the people on the unit sphere, shape (people, dimension), for ``softmax``."""
+        if not isinstance(self.loss, SoftmaxLoss):
+            return None
+        directions: NDArray[np.float32] = unit_length(self.loss.directions.detach()).cpu().numpy()
+        return directions
+
+    def aim(self, embeddings: NDArray[np.float32], person: NDArray[np.intp]) -> None:
+        """Let the directions of the people, where the loss has some, begin at their mean embeddings.
+
+        Minus the mean of all: what everybody has in common tells nobody apart.
+
+        Parameters
+        ----------
+        embeddings : ndarray of float32, shape (n, dimension)
+            Unit vectors.
+        person : ndarray of intp, shape (n,)
+        """
+        directions = class_directions(self.loss)
+        if directions is None:
+            return
+        totals = np.zeros(directions.shape)
+        np.add.at(totals, person, embeddings)
+        means = totals / np.bincount(person)[:, None] - embeddings.mean(axis=0, dtype=np.float64)
+        length = directions.detach().norm(dim=1, keepdim=True)
+        with torch.no_grad():
+            directions.copy_(unit_length(torch.from_numpy(means)).to(length) * length)
+
+    def measure(
+        self, embeddings: NDArray[np.float32], faces: FaceSet, positions: NDArray[np.intp]
+    ) -> Validation:
+        """Measure what `embed` said about photos of a set."""
+        directions, named = self.directions(), None
+        if directions is not None:
+            names = np.array([faces.names.index(name) for name in self._people])
+            named = names[np.argmax(embeddings @ directions.T, axis=1)]
+        return validate(embeddings, faces.person[positions], named)
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Return the state of the network that a model needs."""
+        return {
+            name: value.detach().cpu().numpy()
+            for name, value in self.network.state_dict().items()
+            if not name.endswith("num_batches_tracked")
+        }
+
+    def take(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Put weights, as `weights` returns them, into the network."""
+        # Counters of batch normalisation, which play no part, may be missing.
+        self.network.load_state_dict(
+            {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+        )
+
+
+def normalised(pictures: Tensor, architecture: Architecture, device: torch.device) -> Tensor:
+    """Bring uint8 pictures, shape (n, 3, side, side), to what the network takes."""
+    mean, divisor = architecture.normalisation
+    moved = pictures.to(device, non_blocking=True).float()
+    normal = (moved - torch.tensor(mean, device=device).reshape(1, 3, 1, 1)) / divisor
+    return normal.contiguous(memory_format=torch.channels_last)
