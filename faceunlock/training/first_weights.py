@@ -14,6 +14,9 @@ from faceunlock.errors import ModelError, SettingsError
 
 DLIB = "dlib"
 
+OFFSET = "head.bias"
+"""What is added to the output of a `DlibArchitecture`: nothing in dlib's own weights."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirstWeights:
@@ -64,7 +67,8 @@ def first_weights(start: str, size: int, cache: Path) -> FirstWeights:
         except ValueError as error:
             raise SettingsError("usage", f"--start {DLIB}: {error}") from error
         loaded = weights.load(model_spec(DLIB), cache)
-        return FirstWeights(architecture, loaded.arrays, loaded.sha256)
+        offset = np.zeros(architecture.dimension, dtype=np.float32)
+        return FirstWeights(architecture, {**loaded.arrays, OFFSET: offset}, loaded.sha256)
     if not names_folder(start):
         raise ModelError(
             "unknown-model",
