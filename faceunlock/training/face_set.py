@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,8 +105,9 @@ def training_folders(folder: Path) -> PersonFolders:
         ``photo-not-found`` if there is no such folder.
     """
     found = person_folders(folder)
-    if not found.count:
-        raise CalibrationError("bad-folder", f"{folder} has no photos in sub-folders, one per person")
+    if not any(found.people.values()):
+        loose = f": {len(found.loose)} lie in the folder itself" if found.loose else ""
+        raise CalibrationError("bad-folder", f"{folder} has no photos in sub-folders, one per person{loose}")
     return found
 
 
@@ -163,12 +165,32 @@ def collect_faces(
             crops.append(outcome.pixels)
             whose.append(name)
     if not crops:
-        reasons = ", ".join(sorted({photo.reason for photo in left_out}))
-        raise CalibrationError("bad-folder", f"none of the {len(paths)} photos can be used: {reasons}")
+        first = left_out[0]
+        crops_hint = "If they are crops of faces already: --faces as-is."
+        no_face = acquisition is not None and any(photo.reason == "no-face" for photo in left_out)
+        raise CalibrationError(
+            "bad-folder",
+            f"none of the {len(paths)} photos can be used: {counted_reasons(left_out)}",
+            hint=crops_hint
+            if no_face
+            else f"The first, {first.photo}: {first.detail.removeprefix(f'{first.photo}: ')}",
+        )
     names = tuple(name for name in found.people if name in set(whose))
     person = np.array([names.index(name) for name in whose], dtype=np.intp)
     skipped = found.skipped + len(found.loose)
     return FaceSet(np.stack(crops), person, names, tuple(left_out), duplicates, skipped)
+
+
+def counted_reasons(left_out: Sequence[LeftOut]) -> str:
+    """Say why photos were left out: how many for each reason.
+
+    Examples
+    --------
+    >>> counted_reasons([LeftOut("a.jpg", "no-face", "no face found")])
+    '1 no-face'
+    """
+    counts = Counter(photo.reason for photo in left_out)
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,6 +22,7 @@ from faceunlock.training.face_set import (
     FaceSet,
     Split,
     collect_faces,
+    counted_reasons,
     split_by_person,
     split_by_photo,
     training_folders,
@@ -142,6 +143,8 @@ def train(
     ------
     CalibrationError
         ``bad-folder`` if the photos are too few for the loss.
+    SettingsError
+        ``usage``, for a model inside the folder of the photos, too.
     TrainingError
         ``file-exists``, ``file-unwritable``, ``training-mismatch``, ``checkpoint-damaged``,
         ``training-diverged``.
@@ -150,6 +153,10 @@ def train(
 
     if resume and overwrite:
         raise SettingsError("usage", "--resume and --overwrite exclude each other")
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise SettingsError(
+            "usage", f"{output} lies in {folder}: the next training would take the model for a person"
+        )
     found = training_folders(folder)
     recipe = _completed(recipe, teacher, start)
     with model_folder(output, resume=resume, overwrite=overwrite):
@@ -223,8 +230,10 @@ def check_enough(faces: FaceSet, recipe: TrainingRecipe, folder: Path) -> None:
     usable = f"{folder} has {len(faces.crops)} usable photos of {len(faces.names)} people"
     if len(faces.names) == 1:
         usable = f"{folder} has {len(faces.crops)} usable photos of one person"
+    if faces.left_out:
+        usable += f" ({len(faces.left_out)} left out: {counted_reasons(faces.left_out)})"
     if len(faces.crops) < 2:
-        raise CalibrationError("bad-folder", f"{folder} has one usable photo; a training needs more")
+        raise CalibrationError("bad-folder", f"{usable}; one photo is not enough for a training")
     if recipe.loss == "distill":  # what the teacher says needs no people
         return
     if len(faces.names) < 2:

@@ -19,7 +19,7 @@ from faceunlock.embedders.architecture import TARGET_112, DlibArchitecture, Resi
 from faceunlock.embedders.model_folder import read_model_folder
 from faceunlock.embedders.registry import model_spec
 from faceunlock.embedders.residual_network import unit_length
-from faceunlock.errors import ModelError, SettingsError
+from faceunlock.errors import CalibrationError, ModelError, SettingsError
 from faceunlock.faces import Face
 from faceunlock.runtime import Engine
 from faceunlock.templates import ModelIdentity
@@ -242,6 +242,29 @@ def test_folders_that_nothing_can_be_learned_from(tmp_path):
     assert slug_of(run, tmp_path / "empty", tmp_path / "m") == "bad-folder"
     assert slug_of(run, tmp_path / "nowhere", tmp_path / "m") == "photo-not-found"
     assert not (tmp_path / "m" / "model.json").exists()
+
+
+def test_what_is_said_of_such_folders(tmp_path):
+    flat = make_people(tmp_path / "flat", 1, 3) / "p0"
+    broken = tmp_path / "broken" / "p" / "broken.jpg"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"no photo")
+    one = make_people(tmp_path / "one", 1, 3)
+    (one / "p0" / "broken.jpg").write_bytes(b"no photo")
+    for folder, sentence, hint in (
+        (flat, "no photos in sub-folders, one per person: 3 lie in the folder itself", "sub-folder"),
+        (tmp_path / "broken", "none of the 1 photos can be used: 1 unreadable-photo", "broken.jpg"),
+        (one, "3 usable photos of one person (1 left out: 1 unreadable-photo)", "sub-folder"),
+    ):
+        with pytest.raises(CalibrationError) as caught:
+            run(folder, tmp_path / "m")
+        assert sentence in caught.value.message and hint in caught.value.hint
+
+
+def test_a_model_does_not_lie_among_the_people(people):
+    for output in (people, people / "model", people / "p0" / ".." / "deep" / "model"):
+        assert slug_of(run, people, output) == "usage"
+    assert sorted(path.name for path in people.iterdir()) == [f"p{number}" for number in range(9)]
 
 
 def test_unreadable_files_and_duplicates_are_counted(tmp_path):
