@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from faceunlock.acquisition import Acquisition
+from faceunlock.annotated_copies import write_copy
 from faceunlock.classification import Head, HeldOut, Naming, learn_head
 from faceunlock.collection import Collector, Track
-from faceunlock.errors import CalibrationError
+from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.faces import SubjectRule
 from faceunlock.head_file import KeptHead, check_identity
-from faceunlock.samples import LeftOut, Sample
+from faceunlock.samples import LeftOut, PhotoFaces, Sample
 from faceunlock.templates import ModelIdentity
+
+if TYPE_CHECKING:
+    from faceunlock.annotation import Box, Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,31 @@ def learn(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class NamedPhoto:
+    """Whom the faces of a photo are taken for.
+
+    Attributes
+    ----------
+    photo : str
+        Name of the photo.
+    namings : tuple of Naming
+        Of its subject, or of every face that could be judged, from left to right.
+    boxes : tuple of tuple of float
+        Left, top, right and bottom of these faces, in pixels of the upright photo; empty for a subject.
+    unjudged : int
+        Further faces, too small to be judged.
+    annotated : Path or None
+        The copy with names drawn on it.
+    """
+
+    photo: str
+    namings: tuple[Naming, ...]
+    boxes: tuple[Box, ...] = ()
+    unjudged: int = 0
+    annotated: Path | None = None
+
+
 def name_photos(
     photos: Sequence[Path],
     kept: KeptHead,
@@ -113,7 +143,7 @@ def name_photos(
     *,
     rule: SubjectRule,
     track: Track,
-) -> list[tuple[str, Naming] | LeftOut]:
+) -> list[NamedPhoto | LeftOut]:
     """Say who is on each photo, in order; a photo without a usable face gives the reason.
 
     Raises
@@ -124,6 +154,111 @@ def name_photos(
     check_identity(kept, identity)
     outcomes: Iterable[Sample | LeftOut] = track(acquisition.samples(photos, rule), len(photos), "photos")
     return [
-        outcome if isinstance(outcome, LeftOut) else (outcome.photo, kept.head.name(outcome.embedding))
+        outcome
+        if isinstance(outcome, LeftOut)
+        else NamedPhoto(outcome.photo, (kept.head.name(outcome.embedding),))
         for outcome in outcomes
     ]
+
+
+def name_every_face(
+    copies: Mapping[Path, Path | None],
+    kept: KeptHead,
+    acquisition: Acquisition,
+    identity: ModelIdentity,
+    *,
+    max_pixels: int,
+    overwrite: bool,
+    track: Track,
+) -> list[NamedPhoto | LeftOut]:
+    """Say who every face on each photo is, in order, and draw the names on copies.
+
+    Parameters
+    ----------
+    copies : mapping of Path to Path or None
+        Photos, and where the copy of each goes.
+    kept, acquisition, identity
+        As for `name_photos`; the acquisition finds small faces.
+    max_pixels : int
+        Larger photos are refused.
+    overwrite : bool
+        Whether a copy may replace a file.
+    track : callable
+        Shows progress.
+
+    Raises
+    ------
+    ModelError
+        ``model-mismatch`` if the head was trained over other embeddings.
+    ReportError
+        ``file-exists`` or ``file-unwritable``.
+    """
+    check_identity(kept, identity)
+    answers: list[NamedPhoto | LeftOut] = []
+    outcomes: Iterable[PhotoFaces | LeftOut] = track(acquisition.faces(list(copies)), len(copies), "photos")
+    for outcome in outcomes:
+        if isinstance(outcome, LeftOut):
+            answers.append(outcome)
+            continue
+        copy = copies[outcome.path]
+        try:
+            named = _named(outcome, kept.head)
+            if copy is not None:
+                marks = _marks(outcome, named)
+                write_copy(
+                    outcome.path, outcome.photo, marks, copy, max_pixels=max_pixels, overwrite=overwrite
+                )
+                named = replace(named, annotated=copy)
+            answers.append(named)
+        except PhotoError as error:
+            answers.append(LeftOut.because(outcome.photo, error))
+    return answers
+
+
+def _named(photo: PhotoFaces, head: Head) -> NamedPhoto:
+    judged = [(face, face.embedding) for face in photo.faces if face.embedding is not None]
+    if not judged:
+        raise PhotoError(
+            photo.faces[0].reason or "no-face" if photo.faces else "no-face",
+            "no face is large enough to be judged" if photo.faces else "no face was found",
+        )
+    return NamedPhoto(
+        photo.photo,
+        once_each([head.name(embedding) for _, embedding in judged]),
+        tuple(face.face.box for face, _ in judged),
+        len(photo.faces) - len(judged),
+    )
+
+
+def once_each(namings: Sequence[Naming]) -> tuple[Naming, ...]:
+    """Let nobody be on a photo twice: of two faces with one name, the less similar is none of these.
+
+    Examples
+    --------
+    >>> twice = [Naming("Ada", "Ada", 1.0, similarity, 0.5) for similarity in (0.7, 0.9)]
+    >>> [naming.name for naming in once_each(twice)]
+    [None, 'Ada']
+    """
+    best: dict[str, Naming] = {}
+    for one in namings:
+        if one.name is not None and (one.name not in best or one.similarity > best[one.name].similarity):
+            best[one.name] = one
+    return tuple(
+        one if one.name is None or best[one.name] is one else replace(one, name=None) for one in namings
+    )
+
+
+def _marks(photo: PhotoFaces, named: NamedPhoto) -> list[Mark]:
+    from faceunlock.annotation import Mark
+
+    namings = dict(zip(named.boxes, named.namings, strict=True))
+    marks = []
+    for found in photo.faces:
+        naming = namings.get(found.face.box)
+        if naming is None or naming.name is None:
+            marks.append(
+                Mark(found.face.box, "too small" if naming is None else "none of these", named=False)
+            )
+        else:
+            marks.append(Mark(found.face.box, f"{naming.name} {naming.similarity:.3f}", named=True))
+    return marks

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from faceunlock.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.errors import GalleryError, PhotoError, SettingsError
 from faceunlock.gallery import Gallery
 from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace, assign
 from faceunlock.matching import Vector, similarities
 from faceunlock.models import Models
-from faceunlock.output_files import copy_name, plan_folder, write_picture
-from faceunlock.photos import PhotoListing, find_photos, load_photo
 from faceunlock.samples import LeftOut, NoneUsableError, PhotoFaces
 from faceunlock.settings import Settings
+
+if TYPE_CHECKING:
+    from faceunlock.annotation import Mark
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
@@ -74,8 +75,8 @@ def identify(
     people = gallery.people()
     if not people:
         raise GalleryError("nobody-enrolled")
-    listing = _listing(sources, destination)
-    copies = _plan(listing.photos, sources, destination, overwrite=overwrite)
+    listing = photos_to_annotate(sources, destination)
+    copies = plan_copies(listing.photos, sources, destination, overwrite=overwrite)
     acquisition, identity = models.acquisition(photos=len(listing.photos), small_faces=True)
     comparable = {
         person.name: person.template.centroid for person in people if person.template.identity == identity
@@ -97,7 +98,14 @@ def identify(
         if destination is not None:
             copy = copies[outcome.path]
             try:
-                _draw(outcome.path, photo, copy, settings.max_pixels, overwrite=overwrite)
+                write_copy(
+                    outcome.path,
+                    photo.photo,
+                    _marks(photo),
+                    copy,
+                    max_pixels=settings.max_pixels,
+                    overwrite=overwrite,
+                )
             except PhotoError as error:  # it was there a moment ago
                 left_out.append(LeftOut.because(outcome.photo, error))
                 continue
@@ -154,43 +162,10 @@ def named(photo: PhotoFaces, centroids: dict[str, Vector], threshold: float) -> 
     return tuple(faces)
 
 
-def _listing(sources: Sequence[Path], destination: Path | None) -> PhotoListing:
-    listing = find_photos(sources)
-    photos = listing.photos
-    if destination is not None:
-        inside = destination.resolve()
-        photos = tuple(path for path in photos if not path.resolve().is_relative_to(inside))
-    if not photos:
-        raise PhotoError("photo-not-found", f"{', '.join(map(str, sources))}: no photo is there")
-    return PhotoListing(photos, listing.skipped)
+def _marks(photo: IdentifiedPhoto) -> list[Mark]:
+    from faceunlock.annotation import Mark
 
-
-def _plan(
-    photos: Sequence[Path], sources: Sequence[Path], destination: Path | None, *, overwrite: bool
-) -> dict[Path, Path]:
-    """Return where the copy of each photo goes: as it lies below its source."""
-    if destination is None:
-        return {}
-    folders = [_absolute(source) for source in sources if source.is_dir()]
-
-    def relative(photo: Path) -> Path:
-        whole = _absolute(photo)
-        above = next((folder for folder in folders if whole.is_relative_to(folder)), whole.parent)
-        return copy_name(whole.relative_to(above))
-
-    files = plan_folder(destination, map(relative, photos), overwrite=overwrite, never=photos)
-    return dict(zip(photos, files, strict=True))
-
-
-def _absolute(path: Path) -> Path:
-    """Return a path without "..", which would lead out of a destination; links stay what they are."""
-    return Path(os.path.abspath(path))  # noqa: PTH100
-
-
-def _draw(path: Path, photo: IdentifiedPhoto, copy: Path, max_pixels: int, *, overwrite: bool) -> None:
-    from faceunlock.annotation import Mark, annotate
-
-    marks = [
+    return [
         Mark(
             face.face.box,
             f"{face.name} {face.similarity:.3f}" if face.name is not None else "unknown",
@@ -198,6 +173,3 @@ def _draw(path: Path, photo: IdentifiedPhoto, copy: Path, max_pixels: int, *, ov
         )
         for face in photo.faces
     ]
-    # Decoded again, in full: while faces are searched, only smaller views are in memory.
-    image = load_photo(path, name=photo.photo, max_pixels=max_pixels).view().image
-    write_picture(copy, annotate(image, marks), overwrite=overwrite)

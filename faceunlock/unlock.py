@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeVar
 
 from faceunlock.attempt_log import LogEntry
 from faceunlock.attempts import Attempts
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from faceunlock.audits.auditor import AuditReport
     from faceunlock.calibration import Calibration
     from faceunlock.calibrator import Calibrator
-    from faceunlock.classification import Naming
-    from faceunlock.classifier import LearnedHead
+    from faceunlock.classifier import LearnedHead, NamedPhoto
     from faceunlock.collection import Track
     from faceunlock.cropping import CropOutcome
     from faceunlock.detectors import Detector
@@ -590,20 +589,41 @@ class FaceUnlock:
         photos: PhotoPath | Sequence[PhotoPath],
         head: PhotoPath,
         *,
-        faces: SubjectRule = "dominant",
+        faces: SubjectRule | Literal["all"] = "dominant",
+        destination: PhotoPath | None = None,
+        overwrite: bool = False,
         track: Track | None = None,
-    ) -> list[tuple[str, Naming] | LeftOut]:
-        """Name whose face is on photos, with a head; see `faceunlock.classifier.name_photos`."""
-        from faceunlock.classifier import name_photos
+    ) -> list[NamedPhoto | LeftOut]:
+        """Name whose face is on photos, with a head; see `faceunlock.classifier.name_photos`.
+
+        With ``all`` every face; see `faceunlock.classifier.name_every_face`. Then copies of the photos, with
+        names drawn on them, go to the folder `destination`.
+        """
+        from faceunlock.annotated_copies import photos_to_annotate, plan_copies
+        from faceunlock.classifier import name_every_face, name_photos
         from faceunlock.head_file import read_head
-        from faceunlock.photos import find_photos
 
         kept = read_head(Path(head))
-        paths = [photos] if isinstance(photos, str | os.PathLike) else list(photos)
-        listing = find_photos([Path(path) for path in paths])
+        sources = [Path(one) for one in ([photos] if isinstance(photos, str | os.PathLike) else photos)]
+        folder = None if destination is None else Path(destination)
+        listing = photos_to_annotate(sources, folder).photos
+        copies = plan_copies(listing, sources, folder, overwrite=overwrite)
         models = self._models_named(kept.model) if self._named == AUTO else self._models
-        acquisition, identity = models.acquisition(fetch=True, photos=len(listing.photos))
-        return name_photos(listing.photos, kept, acquisition, identity, rule=faces, track=track or _untracked)
+        track = track or _untracked
+        acquisition, identity = models.acquisition(
+            fetch=True, photos=len(listing), small_faces=faces == "all"
+        )
+        if faces != "all":
+            return name_photos(listing, kept, acquisition, identity, rule=faces, track=track)
+        return name_every_face(
+            {photo: copies.get(photo) for photo in listing},
+            kept,
+            acquisition,
+            identity,
+            max_pixels=self.settings.max_pixels,
+            overwrite=overwrite,
+            track=track,
+        )
 
     # looking
 

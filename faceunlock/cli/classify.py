@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,15 @@ import typer
 from faceunlock.cli.options import DataFacesChoice, command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
+
+
+class NameFacesChoice(StrEnum):
+    """Which faces of a photo are named."""
+
+    dominant = "dominant"
+    largest = "largest"
+    central = "central"
+    all = "all"
 
 
 def register(app: typer.Typer) -> None:
@@ -90,25 +100,55 @@ def name(
         typer.Option("--head", metavar="HEAD", help="What classify train wrote.", show_default=False),
     ],
     faces: Annotated[
-        DataFacesChoice,
-        typer.Option("--faces", help="dominant refuses a photo of several people; the others do not."),
-    ] = DataFacesChoice.dominant,
+        NameFacesChoice | None,
+        typer.Option(
+            "--faces",
+            help="dominant, the default, refuses a photo of several people; all, the default with -o, names "
+            "each of them; largest and central take one.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Write copies of the photos there, with every face named.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")] = False,
 ) -> None:
     """Name whose face is on each photo, or say: none of these.
 
-    Exits 0 if every photo was named, 1 if somebody is none of these, 2 if a photo could not be judged.
+    Exits 0 if everybody was named, 1 if somebody is none of these, 2 if a photo could not be judged.
     """
     from faceunlock.cli import classify_text
     from faceunlock.samples import LeftOut
 
+    if overwrite and output is None:
+        raise SettingsError("usage", "--overwrite is about the files of -o")
+    rule = faces or (NameFacesChoice.dominant if output is None else NameFacesChoice.all)
+    if output is not None and rule is not NameFacesChoice.all:
+        raise SettingsError("usage", "-o names every face; another --faces than all does not go with it")
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
-        answers = unlock.classify(photos, head, faces=faces.value, track=progress.track)
+        answers = unlock.classify(
+            photos,
+            head,
+            faces=rule.value,
+            destination=output,
+            overwrite=overwrite,
+            track=progress.track,
+        )
     unusable = [answer for answer in answers if isinstance(answer, LeftOut)]
     named = [answer for answer in answers if not isinstance(answer, LeftOut)]
     console.left_out(unusable)
     console.answer(classify_text.named(named), classify_text.named_document(named, unusable))
+    for note in classify_text.notes(named, output):
+        console.note(note)
     if unusable or not named:
         raise typer.Exit(2)
-    if any(naming.name is None for _, naming in named):
+    if any(naming.name is None for photo in named for naming in photo.namings):
         raise typer.Exit(1)

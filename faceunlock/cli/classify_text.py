@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.cli.console import Table, printable, table
 
 if TYPE_CHECKING:
-    from faceunlock.classification import Naming
-    from faceunlock.classifier import LearnedHead
+    from faceunlock.annotation import Box
+    from faceunlock.classifier import LearnedHead, NamedPhoto
     from faceunlock.samples import LeftOut
 
 NONE = "none of these"
@@ -72,31 +72,56 @@ def learned_document(result: LearnedHead, folder: Path) -> dict[str, Any]:
     }
 
 
-def named(answers: Sequence[tuple[str, Naming]]) -> list[str | Table]:
-    """Return the table of ``classify name``."""
+def named(answers: Sequence[NamedPhoto]) -> list[str | Table]:
+    """Return the table of ``classify name``: a line for each face."""
     rows = [
         (
-            photo,
+            answer.photo,
             NONE if naming.name is None else naming.name,
             naming.closest,
             f"{naming.probability:.3f}",
             f"{naming.similarity:.4f} {'<' if naming.name is None else '>='} {naming.threshold:.4f}",
         )
-        for photo, naming in answers
+        for answer in answers
+        for naming in answer.namings
     ]
     return [table("photo", "person", "closest", "probability", "similarity", rows=rows)] if rows else []
 
 
-def named_document(answers: Sequence[tuple[str, Naming]], unusable: Sequence[LeftOut]) -> dict[str, Any]:
+def notes(answers: Sequence[NamedPhoto], output: Path | None) -> list[str]:
+    """Return what else is worth knowing."""
+    said = []
+    small = sum(answer.unjudged for answer in answers)
+    if small:
+        said.append(f"Not judged, because too small: {small:,} {'face' if small == 1 else 'faces'}")
+    if output is not None:
+        count = len(answers)
+        said.append(f"Drawn: {count:,} {'photo' if count == 1 else 'photos'} in {printable(output)}")
+    return said
+
+
+def named_document(answers: Sequence[NamedPhoto], unusable: Sequence[LeftOut]) -> dict[str, Any]:
     """Return the data of ``classify name``."""
     from dataclasses import asdict
 
     from faceunlock.cli import documents
 
     return {
-        "photos": [{"photo": photo, **asdict(naming)} for photo, naming in answers],
+        "photos": [
+            {"photo": answer.photo, **asdict(naming), "box": None if box is None else _place(box)}
+            for answer in answers
+            for naming, box in zip(answer.namings, answer.boxes or (None,), strict=True)
+        ],
+        "annotated": [str(answer.annotated) for answer in answers if answer.annotated is not None],
+        "unjudged": sum(answer.unjudged for answer in answers),
         "left_out": [documents.left_out(photo) for photo in unusable],
     }
+
+
+def _place(box: Box) -> list[int]:
+    """Return left, top, width and height, in whole pixels of the upright photo."""
+    left, top, right, bottom = box
+    return [round(left), round(top), round(right - left), round(bottom - top)]
 
 
 def check_plot(path: Path | None, *, overwrite: bool) -> None:

@@ -154,7 +154,42 @@ def test_json_of_classify(faceunlock, set_of_three, tmp_path):
         "faceunlock classify name",
     )
     assert {photo["name"] for photo in named["photos"]} == {"Cyd"}
-    assert set(named["photos"][0]) == {"photo", "name", "closest", "probability", "similarity", "threshold"}
+    keys = {"photo", "name", "closest", "probability", "similarity", "threshold", "box"}
+    assert set(named["photos"][0]) == keys and named["photos"][0]["box"] is None
+
+
+def test_classify_names_every_face_of_a_group(faceunlock, set_of_three, tmp_path):
+    head, copies = tmp_path / "head", tmp_path / "copies"
+    assert faceunlock("classify", "train", set_of_three, "-o", head)[0] == 0
+    group = save(tmp_path / "party" / "all.png", paint(1, 30, faces=3))
+    code, _, err = faceunlock("classify", "name", group, "--head", head)
+    assert code == 2 and "several-faces" in err
+    document = faceunlock.data("classify", "name", group, "--head", head, "-o", copies)
+    data = held(document, "faceunlock classify name")
+    assert [face["name"] for face in data["photos"]] == ["Ada", "Bob", "Cyd"]
+    assert [face["box"] for face in data["photos"]] == [[20 + 100 * i, 20, 60, 60] for i in range(3)]
+    assert data["annotated"] == [str(copies / "all.png")] and data["unjudged"] == 0
+    with Image.open(group) as before, Image.open(copies / "all.png") as after:
+        changed = np.argwhere(np.any(np.asarray(before) != np.asarray(after), axis=2))
+        assert before.size == after.size and len({x // 100 for _, x in changed.tolist()}) >= 3
+    code, _, err = faceunlock("classify", "name", group, "--head", head, "-o", copies)
+    assert code == 2 and "[file-exists]" in err
+    # What is already there is not named again, and a stranger among them is none of these.
+    save(tmp_path / "party" / "all.png", paint(3, 30, faces=2))
+    words = ("--head", head, "-o", tmp_path / "party" / "copies", "--faces", "all")
+    for overwrite in ((), ("--overwrite",)):
+        code, out, err = faceunlock("classify", "name", tmp_path / "party", *words, *overwrite)
+        assert code == 1 and "\tCyd\tCyd\t" in out and "\tnone of these\t" in out
+        assert "Drawn: 1 photo in" in err
+    nobody = save(tmp_path / "nobody.png", np.full((50, 50, 3), 128, np.uint8))
+    code, out, err = faceunlock("classify", "name", nobody, "--head", head, "--faces", "all")
+    assert code == 2 and "no-face" in err
+
+
+@pytest.mark.parametrize("words", [("--overwrite",), ("-o", "copies", "--faces", "largest")])
+def test_command_lines_of_classify_name_that_mean_nothing(faceunlock, tmp_path, words):
+    code, _, err = faceunlock("classify", "name", tmp_path, "--head", tmp_path, *words)
+    assert code == 2 and "[usage]" in err
 
 
 def test_classify_needs_two_photos_of_each(faceunlock, set_of_three, tmp_path):

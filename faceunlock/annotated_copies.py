@@ -1,0 +1,100 @@
+"""Copies of photos with names drawn on them: where they go, and how each is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceunlock.errors import PhotoError
+from faceunlock.output_files import copy_name, plan_folder, write_picture
+from faceunlock.photos import PhotoListing, find_photos, load_photo
+
+if TYPE_CHECKING:
+    from faceunlock.annotation import Mark
+
+
+def photos_to_annotate(sources: Sequence[Path], destination: Path | None) -> PhotoListing:
+    """List photos, but for those that are copies from another time.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Photos, and folders that are searched for photos.
+    destination : Path or None
+        Folder of the copies; what is in it is not listed.
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` without any photo.
+    """
+    listing = find_photos(sources)
+    photos = listing.photos
+    if destination is not None:
+        inside = destination.resolve()
+        photos = tuple(path for path in photos if not path.resolve().is_relative_to(inside))
+    if not photos:
+        raise PhotoError("photo-not-found", f"{', '.join(map(str, sources))}: no photo is there")
+    return PhotoListing(photos, listing.skipped)
+
+
+def plan_copies(
+    photos: Sequence[Path], sources: Sequence[Path], destination: Path | None, *, overwrite: bool
+) -> dict[Path, Path]:
+    """Return where the copy of each photo goes: as it lies below its source; nowhere without a destination.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` or ``file-unwritable``; see `faceunlock.output_files.plan_folder`.
+    """
+    if destination is None:
+        return {}
+    folders = [_absolute(source) for source in sources if source.is_dir()]
+
+    def relative(photo: Path) -> Path:
+        whole = _absolute(photo)
+        above = next((folder for folder in folders if whole.is_relative_to(folder)), whole.parent)
+        return copy_name(whole.relative_to(above))
+
+    files = plan_folder(destination, map(relative, photos), overwrite=overwrite, never=photos)
+    return dict(zip(photos, files, strict=True))
+
+
+def _absolute(path: Path) -> Path:
+    """Return a path without "..", which would lead out of a destination; links stay what they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def write_copy(
+    photo: Path, name: str, marks: Sequence[Mark], copy: Path, *, max_pixels: int, overwrite: bool
+) -> None:
+    """Draw marks on a copy of a photo.
+
+    Parameters
+    ----------
+    photo : Path
+    name : str
+        Of the photo, for messages.
+    marks : sequence of Mark
+        In pixels of the upright photo.
+    copy : Path
+    max_pixels : int
+        A larger photo is refused.
+    overwrite : bool
+        Whether a file may be replaced.
+
+    Raises
+    ------
+    PhotoError
+        If the photo cannot be read.
+    ReportError
+        ``file-exists`` or ``file-unwritable``.
+    """
+    from faceunlock.annotation import annotate
+
+    # Decoded again, in full: while faces are searched, only smaller views are in memory.
+    image = load_photo(photo, name=name, max_pixels=max_pixels).view().image
+    write_picture(copy, annotate(image, marks), overwrite=overwrite)
