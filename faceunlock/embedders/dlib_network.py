@@ -67,7 +67,10 @@ class DlibNetwork(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Compute the outputs, shape (n, 128), of crops, shape (n, 3, 150, 150)."""
         x = functional.max_pool2d(functional.relu(self.stem(x)), 3, 2)
-        output: torch.Tensor = self.head(self.blocks(x).mean(dim=(2, 3)))
+        features = self.blocks(x).float().mean(dim=(2, 3))
+        # The outputs crowd around one direction: what tells people apart would drown in bfloat16's steps.
+        with torch.autocast(x.device.type, enabled=False):
+            output: torch.Tensor = self.head(features)
         return output
 
 

@@ -242,8 +242,15 @@ class Training:
         ]
 
     def _averaged(self, average: Tensor, latest: Tensor, count: Tensor | int) -> Tensor:
-        """Return the next moving average; early on over few steps: the first weights are to be forgotten."""
-        decay = min(self._recipe.average, (1.0 + float(count)) / (10.0 + float(count)))
+        """Return the next moving average.
+
+        A network that began at random should be forgotten, so early on the average is over few steps. One
+        that had learned elsewhere should not: it knows more people than are here, and halfway between what
+        it was and what it became it does better on new ones than either (Wortsman et al., 2022).
+        """
+        decay = self._recipe.average
+        if self._recipe.start is None:
+            decay = min(decay, (1.0 + float(count)) / (10.0 + float(count)))
         return average * decay + latest * (1.0 - decay)
 
     # validation

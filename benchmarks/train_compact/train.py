@@ -1,0 +1,202 @@
+"""How `compact` is made: dlib's network, brought to crops of 112 pixels, trained on, kept in eight bits.
+
+Run: python benchmarks/train_compact/train.py ../shared/train112 --work /tmp/compact [--variant NAME]
+
+The folder has one sub-folder per set and in it one per person, with aligned crops of 112 pixels. Each
+variant is one run of ``faceunlock train``; a killed one goes on where it was. A fifth of the people is never
+trained on and chooses between the variants: they are measured on these people beside ``dlib`` and beside the
+start. Nothing of LFW is seen here. The result file keeps every variant that was run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import RESULTS, save
+
+from faceunlock.embedders import load_embedder
+from faceunlock.embedders.aligned import AlignedEmbedder
+from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
+from faceunlock.embedders.model_folder import read_model_folder
+from faceunlock.embedders.storage import Storage, pack, unpack
+from faceunlock.error_rates import equal_error_rate
+from faceunlock.matching import unit
+from faceunlock.photos import person_folders
+from faceunlock.runtime import Engine
+from faceunlock.runtime.torch_runtime import TorchNetwork, build
+from faceunlock.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
+from faceunlock.settings import locate
+from faceunlock.templates import ModelIdentity
+from faceunlock.thresholds import fnmr_at_fmr
+from faceunlock.training.face_set import FaceSet, collect_faces, split_by_person
+from faceunlock.training.first_weights import first_weights
+from faceunlock.training.teaching import teaching
+from faceunlock.training.validation import all_pairs
+
+RESULT = "train-compact"
+SEED, HELD_OUT = 7, 0.2
+TARGETS = (1e-2, 1e-3, 1e-4)
+DRAWS = 10
+"""Choices of the three photos of each centroid."""
+
+COMMON = (
+    *("--faces", "aligned", "--seed", str(SEED), "--validation", str(HELD_OUT), "--patience", "0"),
+    *("--batch", "96", "--weight-decay", "0"),
+)
+FROM_DLIB = ("--start", "dlib", "--teacher", "dlib", "--teacher-sees", "clean", "--storage", "int8")
+GENTLE = (
+    "--loss",
+    "cosface",
+    "--teacher-weight",
+    "10",
+    "--learning-rate",
+    "3e-5",
+    "--direction-rate",
+    "0.01",
+)
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "light": (*FROM_DLIB, *GENTLE, "--epochs", "4", "--average", "0.999", "--augment", "light"),
+    "strong": (*FROM_DLIB, *GENTLE, "--epochs", "4", "--average", "0.999", "--augment", "strong"),
+}
+"""Options of ``faceunlock train`` for each variant."""
+
+
+def link_people(folder: Path, work: Path) -> Path:
+    """Make one folder of all sets' people, without copying a photo, and return it."""
+    people = work / "people"
+    people.mkdir(parents=True, exist_ok=True)
+    for person in sorted(folder.glob("*/*/")):
+        link = people / f"{person.parent.name}-{person.name}"
+        if not link.is_symlink():
+            link.symlink_to(person.resolve(), target_is_directory=True)
+    return people
+
+
+def train(variant: str, people: Path, work: Path) -> Path:
+    """Run one variant, or what is left of it, and return the folder of its model."""
+    model = work / variant
+    if (model / "model.json").exists():
+        return model
+    going_on = ("--resume",) if (model / "checkpoint.pt").exists() else ("--overwrite",)
+    command = [sys.executable, "-m", "faceunlock", "train", str(people), "-o", str(model)]
+    subprocess.run([*command, *COMMON, *VARIANTS[variant], *going_on], check=True)
+    return model
+
+
+def held_out_faces(people: Path, architecture: Architecture) -> FaceSet:
+    """Return the crops of the people that no variant is trained on, framed for an architecture."""
+    faces = collect_faces(
+        person_folders(people),
+        architecture.input_size,
+        acquisition=None,
+        framing=architecture,
+        max_pixels=10**7,
+        track=lambda items, *_: items,
+    )
+    held_out = split_by_person(faces.person, HELD_OUT, SEED).validation
+    return FaceSet(faces.crops[held_out], faces.person[held_out], faces.names)
+
+
+def measure(embeddings: np.ndarray, person: np.ndarray) -> dict:
+    """Return EER and FNMR on all pairs and the FNMR against centroids of three photos."""
+    mated, other = all_pairs(embeddings, person)
+    draws = [against_centroids(embeddings, person, seed) for seed in range(DRAWS)]
+    return {
+        "genuine": len(mated),
+        "impostor": len(other),
+        "mean_genuine": float(mated.scores.mean()),
+        "mean_impostor": float(other.scores.mean()),
+        "eer": equal_error_rate(mated.scores, other.scores),
+        "fnmr": {f"{target:g}": fnmr_at_fmr(mated, other, target).to_dict() for target in TARGETS},
+        "fnmr_centroids_of_3": {
+            f"{target:g}": [fnmr_at_fmr(*scores, target).value for scores in draws] for target in TARGETS
+        },
+    }
+
+
+def against_centroids(
+    embeddings: np.ndarray, person: np.ndarray, seed: int
+) -> tuple[GenuineScores, ImpostorScores]:
+    """Compare probes with centroids of three photos, as ``calibrate --split 3`` does."""
+    split = split_people([str(one) for one in person], 3, seed)
+    templates = np.array(split.templates)
+    enrolled = np.array([int(name) for name in split.enrolled])
+    centroids = np.stack(
+        [embeddings[templates[person[templates] == one]].sum(axis=0, dtype=np.float64) for one in enrolled]
+    )
+    probes = np.array(split.probes)
+    return score_comparisons(embeddings[probes], person[probes], unit(centroids), enrolled.tolist())
+
+
+def dlib_row(people: Path, engine: Engine) -> dict:
+    """Measure ``dlib`` as it is: crops of 150 pixels."""
+    architecture = ResidualArchitecture()  # frames crops as they are
+    faces = held_out_faces(people, architecture)
+    teacher = load_embedder("dlib", cache=engine.cache, engine=engine)
+    return row("dlib", faces, teaching(teacher, architecture)(faces.crops))
+
+
+def start_row(storage: Storage, people: Path, engine: Engine) -> dict:
+    """Measure dlib's weights behind crops of 112 pixels, before any training."""
+    first = first_weights("dlib", 112, engine.cache)
+    architecture = first.architecture
+    network = TorchNetwork(build(architecture.make_network, unpack(pack(first.arrays, storage))), "cpu")
+    identity = ModelIdentity("start", first.sha256, architecture.preprocessing, architecture.dimension)
+    faces = held_out_faces(people, architecture)
+    return row(f"start {storage}", faces, AlignedEmbedder(identity, architecture, network).embed(faces.crops))
+
+
+def variant_row(variant: str, model: Path, people: Path, engine: Engine) -> dict:
+    """Measure a trained model as it is stored."""
+    folder = read_model_folder(model)
+    faces = held_out_faces(people, folder.architecture)
+    embedder = load_embedder(folder.spec, cache=engine.cache, engine=engine)
+    return {
+        "options": [*COMMON, *VARIANTS[variant]],
+        "weights_sha256": folder.spec.sha256,
+        "size_bytes": folder.spec.size_bytes,
+        "epochs": json.loads((model / "card.json").read_text())["epochs"],
+        **row(variant, faces, embedder.embed(faces.crops)),
+    }
+
+
+def row(name: str, faces: FaceSet, embeddings: np.ndarray) -> dict:
+    """Measure embeddings of the people that were held out, and print one line."""
+    found = measure(embeddings, faces.person)
+    pairs = " / ".join(f"{rate['value']:.4f}" for rate in found["fnmr"].values())
+    centroids = " / ".join(f"{np.mean(draws):.4f}" for draws in found["fnmr_centroids_of_3"].values())
+    print(f"{name:13} EER {found['eer']:.4f}  FNMR pairs {pairs}  centroids {centroids}", flush=True)
+    return {"people": len(np.unique(faces.person)), "photos": len(faces.person), **found}
+
+
+def main() -> None:
+    """Train what was asked for, measure it beside ``dlib``, and write the result file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--work", type=Path, required=True, help="where models are made")
+    parser.add_argument("--variant", choices=[*VARIANTS, "all"], default="all")
+    arguments = parser.parse_args()
+    people = link_people(arguments.folder, arguments.work)
+    engine = Engine("onnx", "cpu", locate().cache)
+    kept = RESULTS / f"{RESULT}.json"
+    rows = json.loads(kept.read_text())["rows"] if kept.exists() else {}
+    rows = rows or {
+        "dlib": dlib_row(people, engine),
+        "start": start_row("float32", people, engine),
+        "start-int8": start_row("int8", people, engine),
+    }
+    for variant in VARIANTS if arguments.variant == "all" else (arguments.variant,):
+        model = train(variant, people, arguments.work)
+        rows[variant] = variant_row(variant, model, people, engine)
+        save(RESULT, {"held_out": HELD_OUT, "seed": SEED, "targets": TARGETS, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
