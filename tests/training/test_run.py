@@ -408,6 +408,18 @@ def test_directions_begin_where_a_trained_network_sees_the_people(people, traine
     assert cosines == pytest.approx(1.0, abs=1e-4)
 
 
+def test_the_average_forgets_a_random_beginning_and_keeps_a_learned_one(people, trained, tmp_path):
+    faces = face_set(people)
+    split = Split(np.arange(36), np.empty(0, dtype=np.intp))
+    first = started(trained.folder)
+    kept = []
+    for start in (None, first):
+        recipe = replace(RECIPE, average=0.99, start=start and start.sha256)
+        training = Training(faces, split, recipe, tmp_path, start=start and start.arrays)
+        kept.append(float(training._averaged(torch.ones(()), torch.zeros(()), 1)))
+    assert kept == pytest.approx([2 / 11, 0.99])
+
+
 def test_weights_in_eight_bits_are_measured_as_they_are_stored(people, trained, tmp_path):
     outcome = run(people, tmp_path / "m", storage="int8")
     embedder = load_embedder(
