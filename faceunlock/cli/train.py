@@ -147,9 +147,6 @@ def train(
             "--start", metavar="MODEL", help="A trained model's folder, or dlib.", show_default=False
         ),
     ] = None,
-    centre: Annotated[
-        float, typer.Option("--centre", help="Share of the mean output to take away from dlib's.")
-    ] = 0.0,
     storage: Annotated[
         StorageChoice, typer.Option("--storage", help="How matrices and kernels are kept.")
     ] = StorageChoice.float32,
@@ -197,7 +194,6 @@ def train(
         teacher=teacher,
         teacher_weight=teacher_weight,
         teacher_sees=teacher_sees.value,
-        centre=centre,
         storage=storage.value,
     )
     outcome = _train(

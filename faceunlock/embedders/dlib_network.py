@@ -78,13 +78,8 @@ class EnlargingDlibNetwork(DlibNetwork):
     """dlib's network for crops of another size, enlarged inside to the 150 pixels that its layers expect.
 
     Takes normalised float32 of shape (n, 3, side, side), gives (n, 128). Its weights have the names and
-    shapes of dlib's, and there is an offset to the output, which dlib's has not. Pixels are areas: the
-    corners of both squares coincide, not their first centres.
+    shapes of dlib's. Pixels are areas: the corners of both squares coincide, not their first centres.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(BLOCKS[-1].outputs, DIMENSION)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Compute the outputs, shape (n, 128), of crops, shape (n, 3, side, side)."""

@@ -14,9 +14,6 @@ from faceunlock.errors import ModelError, SettingsError
 
 DLIB = "dlib"
 
-OFFSET = "head.bias"
-"""What is added to the output of a `DlibArchitecture`: nothing in dlib's own weights."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirstWeights:
@@ -67,8 +64,7 @@ def first_weights(start: str, size: int, cache: Path) -> FirstWeights:
         except ValueError as error:
             raise SettingsError("usage", f"--start {DLIB}: {error}") from error
         loaded = weights.load(model_spec(DLIB), cache)
-        offset = np.zeros(architecture.dimension, dtype=np.float32)
-        return FirstWeights(architecture, {**loaded.arrays, OFFSET: offset}, loaded.sha256)
+        return FirstWeights(architecture, loaded.arrays, loaded.sha256)
     if not names_folder(start):
         raise ModelError(
             "unknown-model",

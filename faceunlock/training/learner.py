@@ -11,9 +11,7 @@ from torch import Tensor, nn
 
 from faceunlock.embedders.architecture import Architecture
 from faceunlock.embedders.residual_network import unit_length
-from faceunlock.matching import unit
 from faceunlock.training.face_set import FaceSet
-from faceunlock.training.first_weights import OFFSET
 from faceunlock.training.losses import DistillationLoss, SoftmaxLoss, class_directions, make_loss
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.validation import Validation, validate
@@ -59,11 +57,7 @@ class Learner(nn.Module):
         return value + self._recipe.teacher_weight * imitation
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed crops, shape (n, size, size, 3), as the finished model will; unit vectors."""
-        return unit(self.outputs(crops)).astype(np.float32)
-
-    def outputs(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run the network on crops without any variation.
+        """Embed crops without any variation, as the finished model will.
 
         Parameters
         ----------
@@ -72,21 +66,21 @@ class Learner(nn.Module):
         Returns
         -------
         ndarray of float32, shape (n, dimension)
-            Averaged over the mirror image if the architecture is.
+            Unit vectors.
         """
         architecture = self._recipe.architecture
         device = next(self.network.parameters()).device
         self.network.eval()
-        found = np.empty((len(crops), architecture.dimension), dtype=np.float32)
+        embeddings = np.empty((len(crops), architecture.dimension), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(crops), EMBED_BATCH):
                 part = np.ascontiguousarray(crops[start : start + EMBED_BATCH].transpose(0, 3, 1, 2))
                 batch = normalised(torch.from_numpy(part), architecture, device)
                 outputs = self.network(batch)
                 if architecture.mirror:
-                    outputs = (outputs + self.network(batch.flip(3))) / 2
-                found[start : start + EMBED_BATCH] = outputs.cpu().numpy()
-        return found
+                    outputs = outputs + self.network(batch.flip(3))
+                embeddings[start : start + EMBED_BATCH] = unit_length(outputs).cpu().numpy()
+        return embeddings
 
     def directions(self) -> NDArray[np.float32] | None:
         """Directions of the people on the unit sphere, shape (people, dimension), for ``softmax``."""
@@ -94,14 +88,6 @@ class Learner(nn.Module):
             return None
         directions: NDArray[np.float32] = unit_length(self.loss.directions.detach()).cpu().numpy()
         return directions
-
-    def centre(self, mean: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the recipe's share of the mean output, shape (dimension,), away; return what is taken away."""
-        taken = (self._recipe.centre * mean).astype(np.float32)
-        with torch.no_grad():
-            offset = self.network.get_parameter(OFFSET)
-            offset.sub_(torch.from_numpy(taken).to(offset))
-        return taken
 
     def aim(self, embeddings: NDArray[np.float32], person: NDArray[np.intp]) -> None:
         """Let the directions of the people, where the loss has some, begin at their mean embeddings.

@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader
 
 from faceunlock.collection import Track
 from faceunlock.errors import TrainingError
-from faceunlock.matching import unit
 from faceunlock.training.augmentation import AugmentedFaces
 from faceunlock.training.batches import epoch_batches
 from faceunlock.training.checkpoint import (
@@ -213,16 +212,14 @@ class Training:
         return torch.from_numpy(self._teacher(batch, crops)).to(self._device)
 
     def _aim(self, track: Track) -> None:
-        """Let offset and directions of the people begin where a network that is not random sees them."""
-        starts = range(0, len(self._crops), EMBED_BATCH)
+        """Let the directions of the people begin where a network that is not random sees them."""
+        count = len(self._crops)
+        starts = range(0, count, EMBED_BATCH)
         parts = [
-            self._learner.outputs(self._crops[start : start + EMBED_BATCH])
+            self._learner.embed(self._crops[start : start + EMBED_BATCH])
             for start in track(starts, len(starts), "first directions")
         ]
-        outputs = np.concatenate(parts)
-        if self._recipe.centre:
-            outputs = outputs - self._learner.centre(outputs.mean(axis=0))
-        self._learner.aim(unit(outputs), self._person)
+        self._learner.aim(np.concatenate(parts), self._person)
 
     def _groups(self) -> list[dict[str, Any]]:
         """Weight decay for matrices and kernels, none for slopes, offsets and scales; two learning rates."""

@@ -64,9 +64,6 @@ class TrainingRecipe:
         varied.
     start : str or None
         Checksum of the weights that the network starts from; None starts at random.
-    centre : float
-        Share of the mean output that is taken away before the first step, in [0, 1]: what all faces have in
-        common crowds the similarities. The teacher's embeddings are centred, too.
     storage : {"float32", "int8"}
         How the weights are stored at the end.
 
@@ -94,7 +91,6 @@ class TrainingRecipe:
     teacher_weight: float = 1.0
     teacher_sees: TeacherSees = "same"
     start: str | None = None
-    centre: float = 0.0
     storage: Storage = "float32"
 
     def __post_init__(self) -> None:
@@ -111,11 +107,6 @@ class TrainingRecipe:
         _require(self.patience >= 0, "--patience is at least 0")
         _require(0 <= self.seed < 1 << 63, "--seed is a whole number from 0 on")
         _require(0.0 < self.teacher_weight <= 1000.0, "--teacher-weight is above 0 and at most 1000")
-        _require(0.0 <= self.centre <= 1.0, "--centre is 0 to 1")
-        _require(
-            not self.centre or self.teacher is None or self.teacher_sees == "clean",
-            "--centre with --teacher needs --teacher-sees clean: its mean must be known at the beginning",
-        )
         _require(self.loss != "distill" or self.teacher is not None, "--loss distill needs --teacher")
         _require(
             self.teacher is not None or (self.teacher_weight, self.teacher_sees) == (1.0, "same"),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Track
 from faceunlock.embedders import Embedder
-from faceunlock.embedders.architecture import Architecture, DlibArchitecture, ResidualArchitecture
+from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
 from faceunlock.embedders.storage import pack, unpack
 from faceunlock.errors import CalibrationError, SettingsError
 from faceunlock.templates import ModelIdentity
@@ -191,7 +191,7 @@ def train(
         taught = None
         if teacher is not None:
             crops = faces.crops[split.training]
-            taught = make_teacher(teacher, recipe, crops, observer.track)
+            taught = make_teacher(teacher, recipe.architecture, recipe.teacher_sees, crops, observer.track)
         stopped_early = training.run(observer.epoch, observer.track, taught)
         return _write_model(output, training, faces, split, recipe, device, stopped_early)
 
@@ -202,8 +202,6 @@ def _completed(
     """Take in what teacher and first weights settle."""
     if start is not None:
         recipe = replace(recipe, architecture=start.architecture, start=start.sha256)
-    if recipe.centre and (start is None or not isinstance(recipe.architecture, DlibArchitecture)):
-        raise SettingsError("usage", "--centre needs --start dlib, or a model that was started from it")
     if teacher is None:
         return recipe
     identity, architecture = teacher.identity, recipe.architecture

@@ -11,8 +11,7 @@ from faceunlock.collection import Track
 from faceunlock.embedders import Embedder
 from faceunlock.embedders.architecture import Architecture
 from faceunlock.faces import Face
-from faceunlock.matching import unit
-from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.recipe import TeacherSees
 
 Teacher = Callable[[list[int], NDArray[np.uint8]], NDArray[np.float32]]
 """Positions of photos that are learned from, and the pictures of them that the network sees, shape
@@ -40,7 +39,8 @@ def teaching(
 
 def make_teacher(
     teacher: Embedder,
-    recipe: TrainingRecipe,
+    architecture: Architecture,
+    sees: TeacherSees,
     crops: NDArray[np.uint8],
     track: Track,
 ) -> Teacher:
@@ -49,19 +49,20 @@ def make_teacher(
     Parameters
     ----------
     teacher : Embedder
-    recipe : TrainingRecipe
-        Of the network that learns. Where the teacher sees the crop before it was varied, it looks at all of
-        them once, now.
+    architecture : Architecture
+        Of the network that learns.
+    sees : {"same", "clean"}
+        Whether the teacher looks at the picture that the network sees, or at the crop it was made of: then
+        every crop is looked at once, now.
     crops : ndarray of uint8, shape (n, side, side, 3)
         What is learned from.
     track : callable
         Shows progress.
     """
-    embed = teaching(teacher, recipe.architecture)
-    if recipe.teacher_sees == "same":
+    embed = teaching(teacher, architecture)
+    if sees == "same":
         return lambda positions, pictures: embed(pictures)
     starts = range(0, len(crops), CHUNK)
     chunks = [embed(crops[start : start + CHUNK]) for start in track(starts, len(starts), "the teacher")]
     known = np.concatenate(chunks)
-    known = unit(known - recipe.centre * known.mean(axis=0)).astype(np.float32)
     return lambda positions, pictures: known[positions]

@@ -17,12 +17,12 @@ from faceunlock.embedders import load_embedder
 from faceunlock.embedders.aligned import AlignedEmbedder, align
 from faceunlock.embedders.architecture import DlibArchitecture, ResidualArchitecture, read_architecture
 from faceunlock.embedders.model_folder import names_folder, read_model_folder, read_weights
+from faceunlock.embedders.registry import model_spec
 from faceunlock.embedders.residual_network import ResidualNetwork
 from faceunlock.faces import Face
 from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork
 from faceunlock.templates import ModelIdentity
-from faceunlock.training.first_weights import first_weights
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_sides_that_are_odd(tmp_path):
 def test_dlibs_weights_in_crops_of_112_pixels_and_eight_bits(astronaut, astronaut_face, tmp_path):
     """The network of a folder answers nearly like dlib's own, in both runtimes."""
     architecture, cache = DlibArchitecture(), tmp_path / "cache"
-    arrays = first_weights("dlib", 112, cache).arrays
+    arrays = weights.load(model_spec("dlib"), cache).arrays
     folder = write_packed(tmp_path / "ours", architecture, arrays, "int8")
     spec = read_model_folder(folder).spec
     assert (

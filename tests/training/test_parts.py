@@ -154,8 +154,6 @@ def test_precision_follows_the_processor(tmp_path):
         {"loss": "distill"},
         {"direction_rate": 0.0},
         {"teacher_weight": 2.0},
-        {"centre": 1.5},
-        {"centre": 0.5, "teacher": "dlib"},
         {"teacher_sees": "clean"},
         {"teacher": "dlib", "teacher_weight": 0.0},
         {"loss": "distill", "teacher": "dlib", "teacher_weight": 2.0},

@@ -32,7 +32,7 @@ from faceunlock.training.loop import Training
 from faceunlock.training.losses import class_directions
 from faceunlock.training.output import model_folder
 from faceunlock.training.run import train
-from faceunlock.training.teaching import make_teacher, teaching
+from faceunlock.training.teaching import teaching
 from faceunlock.training.validation import first_threshold, validate
 
 
@@ -442,7 +442,6 @@ def test_dlibs_own_weights_in_smaller_crops_are_trained_on_and_continued(tmp_pat
     first = first_weights("dlib", 32, tmp_path)
     options = {"start": first, "loss": "cosface", "precision": "bfloat16", "learning_rate": 1e-5}
     options |= {"epochs": 1, "direction_rate": 1e-2, "storage": "int8", "augment": "none", "batch": 6}
-    options |= {"centre": 0.5}
     whole = run(folder, tmp_path / "whole", **options)
     assert whole.card["recipe"]["start"] == first.sha256 == model_spec("dlib").sha256
     assert whole.card["model"]["architecture"] == DlibArchitecture(32).to_dict()
@@ -459,30 +458,6 @@ def test_dlibs_own_weights_in_smaller_crops_are_trained_on_and_continued(tmp_pat
         run(folder, tmp_path / "killed", **options, told=observer(track=track))
     run(folder, tmp_path / "killed", **options, resume=True)
     assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
-
-
-def test_what_all_faces_have_in_common_can_be_taken_away(tmp_path):
-    """All of it, here: then the mean output over the photos is nothing."""
-    faces = face_set(make_people(tmp_path / "people", 3, 2))
-    first = first_weights("dlib", 32, tmp_path)
-    recipe = replace(RECIPE, loss="cosface", architecture=first.architecture, start="s", centre=1.0)
-    split = Split(np.arange(6), np.empty(0, dtype=np.intp))
-    training = Training(faces, split, recipe, tmp_path, start=first.arrays)
-    before = training._learner.outputs(faces.crops).mean(axis=0)
-    training._aim(untracked)
-    after = training._learner.outputs(faces.crops).mean(axis=0)
-    assert np.linalg.norm(before) > 1.0 and np.linalg.norm(after) < 1e-4
-    teacher = MeanColours()
-    told = make_teacher(teacher, replace(recipe, teacher="t", teacher_sees="clean"), faces.crops, untracked)
-    embeddings = teacher.embed(faces.crops)
-    wanted = embeddings - embeddings.mean(axis=0)
-    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
-    assert np.allclose(told([0, 3], faces.crops[:2]), wanted[[0, 3]], atol=1e-6)
-
-
-def test_only_dlibs_network_is_centred(people, trained, tmp_path):
-    for start in (None, started(trained.folder)):
-        assert slug_of(run, people, tmp_path / "m", centre=0.5, start=start, kind=SettingsError) == "usage"
 
 
 def test_what_a_training_may_start_from(tmp_path):
