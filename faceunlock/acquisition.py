@@ -21,11 +21,11 @@ from faceunlock.faces import Face, Quality, RGBImage, SubjectRule, choose_subjec
 from faceunlock.photos import DEFAULT_MAX_PIXELS, Photo, PhotoFile, load_photo
 from faceunlock.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
 
-BATCH = 32
-"""Crops embedded together."""
+BATCH = 16
+"""Crops embedded together: so few that at the end no worker waits long for another."""
 
 AHEAD = 2
-"""Crops that each worker may be ahead of the batch being embedded."""
+"""Crops that each worker may be ahead of the batch being gathered."""
 
 FIRST_LOOK = 640
 """Longer side of the view that faces are searched in first, in pixels, if the format can give a view."""
@@ -33,6 +33,7 @@ FIRST_LOOK = 640
 GROUP_LOOK = 2560
 """The same where every face counts: as large as the detector looks at small faces."""
 
+_S = TypeVar("_S")
 _T = TypeVar("_T")
 
 
@@ -48,7 +49,7 @@ class Acquisition:
     min_face_pixels : float
         Smaller faces are refused.
     workers : int
-        Threads that read photos and find faces, at least 1.
+        Threads that read photos and find faces, at least 1, and as many that embed.
     """
 
     def __init__(
@@ -94,26 +95,40 @@ class Acquisition:
     ) -> Iterator[Sample | LeftOut]:
         """Yield a sample, or the reason why there is none, for every photo in order.
 
-        Photos are read and searched by several threads while crops are embedded in batches. Whatever their
-        number, memory holds one decoded photo per worker and `BATCH` + `AHEAD` * workers crops. With
-        `keep_crops`, each sample brings its crop; how many of them stay in memory is up to the caller.
+        Photos are read and searched by several threads while others embed crops in batches. Whatever their
+        number, memory holds one decoded photo per worker, and at most `BATCH` + `AHEAD` crops for each worker
+        and two more. With `keep_crops`, each sample brings its crop; how many of them stay in memory is up to
+        the caller.
         """
         outcomes = self.crops(photos, rule)
-        while batch := list(islice(outcomes, BATCH)):
-            crops = [outcome for outcome in batch if isinstance(outcome, Crop)]
-            rows = iter(self._embedder.embed(np.stack([crop.pixels for crop in crops])) if crops else ())
-            for outcome in batch:
-                if isinstance(outcome, LeftOut):
-                    yield outcome
-                else:
-                    pixels = outcome.pixels if keep_crops else None
-                    yield Sample(outcome.photo, outcome.digest, outcome.quality, next(rows), pixels)
+        batches = iter(lambda: list(islice(outcomes, BATCH)), [])
+        embed = partial(self._embedded, keep_crops=keep_crops)
+        for samples in _in_order(batches, embed, workers=self._workers, ahead=self._workers):
+            yield from samples
+
+    def _embedded(self, batch: list[Crop | LeftOut], *, keep_crops: bool) -> list[Sample | LeftOut]:
+        """Return the samples of a batch; what was left out stays in its place."""
+        crops = [outcome for outcome in batch if isinstance(outcome, Crop)]
+        rows = iter(self._embedder.embed(np.stack([crop.pixels for crop in crops])) if crops else ())
+        return [
+            outcome
+            if isinstance(outcome, LeftOut)
+            else Sample(
+                outcome.photo,
+                outcome.digest,
+                outcome.quality,
+                next(rows),
+                outcome.pixels if keep_crops else None,
+            )
+            for outcome in batch
+        ]
 
     def crops(
         self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant"
     ) -> Iterator[Crop | LeftOut]:
         """Yield the subject as the network sees it, or the reason why not, for every photo in order."""
-        return self._in_order(photos, partial(self._crop, rule=rule), BATCH + AHEAD * self._workers)
+        look = partial(self._look_or_reason, look=partial(self._crop, rule=rule))
+        return _in_order(photos, look, workers=self._workers, ahead=BATCH + AHEAD * self._workers)
 
     def faces(self, photos: Sequence[Path]) -> Iterator[PhotoFaces | LeftOut]:
         """Yield all faces of every photo in order, or the reason why it could not be read.
@@ -121,7 +136,8 @@ class Acquisition:
         A face of fewer than `min_face_pixels` has no embedding. The detector should be one for small
         faces; see `faceunlock.detectors.load_detector`.
         """
-        outcomes = self._in_order(photos, self._every_face, 1 + AHEAD * self._workers)
+        look = partial(self._look_or_reason, look=self._every_face)
+        outcomes = _in_order(photos, look, workers=self._workers, ahead=1 + AHEAD * self._workers)
         for path, outcome in zip(photos, outcomes, strict=True):
             if isinstance(outcome, LeftOut):
                 yield outcome
@@ -136,24 +152,6 @@ class Acquisition:
                 for face, crop in found
             )
             yield PhotoFaces(name, path, faces)
-
-    def _in_order(
-        self, photos: Iterable[Path | PhotoFile], look: Callable[[PhotoFile], _T], ahead: int
-    ) -> Iterator[_T | LeftOut]:
-        """Look at photos with all workers, a bounded number of them ahead of the one that is asked for."""
-        remaining = iter(photos)
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="acquisition")
-        try:
-            pending = deque(
-                pool.submit(self._look_or_reason, path, look) for path in islice(remaining, ahead)
-            )
-            while pending:
-                outcome = pending.popleft().result()
-                pending.extend(pool.submit(self._look_or_reason, path, look) for path in islice(remaining, 1))
-                yield outcome
-        finally:
-            # Also when nobody wants the rest (Ctrl-C): what has not begun never does.
-            pool.shutdown(cancel_futures=True)
 
     def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
         photo = file.view(FIRST_LOOK)
@@ -216,3 +214,18 @@ class Acquisition:
             return look(load_photo(source, name=name, max_pixels=self._max_pixels))
         except PhotoError as error:
             return LeftOut.because(name, error)
+
+
+def _in_order(items: Iterable[_S], work: Callable[[_S], _T], *, workers: int, ahead: int) -> Iterator[_T]:
+    """Work on items with several threads, a bounded number of items ahead of the one that is asked for."""
+    remaining = iter(items)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="acquisition")
+    try:
+        pending = deque(pool.submit(work, item) for item in islice(remaining, ahead))
+        while pending:
+            outcome = pending.popleft().result()
+            pending.extend(pool.submit(work, item) for item in islice(remaining, 1))
+            yield outcome
+    finally:
+        # Also when nobody wants the rest (Ctrl-C): what has not begun never does.
+        pool.shutdown(cancel_futures=True)

@@ -228,10 +228,10 @@ def test_several_workers_keep_the_order(tmp_path):
 
 def test_what_nobody_asks_for_any_more_is_not_read(tmp_path):
     detector = FakeDetector()
-    outcomes = Acquisition(detector, FakeEmbedder(), workers=2).samples(save_person(tmp_path, 1, 4 * BATCH))
+    outcomes = Acquisition(detector, FakeEmbedder(), workers=2).samples(save_person(tmp_path, 1, 8 * BATCH))
     next(outcomes)
     outcomes.close()
-    assert detector.calls <= 2 * BATCH + 2 * AHEAD
+    assert detector.calls <= 4 * BATCH + 2 * AHEAD
 
 
 def test_every_face_of_a_photo_from_left_to_right(acquisition, tmp_path):

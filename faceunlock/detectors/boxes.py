@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]
 
+BLOCK = 64
+"""Boxes compared with all others at once."""
+
 
 def suppress(
     boxes: Boxes, scores: NDArray[np.float32], limit: float, overlap: Literal["union", "smaller"] = "union"
@@ -39,25 +42,43 @@ def suppress(
     >>> suppress(boxes, np.array([0.8, 0.9, 0.7], dtype=np.float32), 0.5).tolist()
     [1, 2]
     """
-    edge = 1.0 if overlap == "smaller" else 0.0
-    left, top, right, bottom = boxes.T
-    areas = (right - left + edge) * (bottom - top + edge)
     # Stable and by descending score, so that equal scores are resolved the same way everywhere.
     order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
+    kept: list[NDArray[np.intp]] = []
     while order.size:
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        width = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest]) + edge
-        height = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest]) + edge
-        shared = np.maximum(width, 0) * np.maximum(height, 0)
-        whole = (
-            np.minimum(areas[best], areas[rest])
-            if overlap == "smaller"
-            else areas[best] + areas[rest] - shared
-        )
-        order = rest[shared <= limit * whole]
-    return np.array(kept, dtype=np.intp)
+        clashes = _clashes(boxes[order[:BLOCK]], boxes[order], limit, overlap)
+        best = _best(clashes[:, :BLOCK])
+        kept.append(order[best])
+        order = order[BLOCK:][~clashes[best, BLOCK:].any(axis=0)]
+    return np.concatenate(kept) if kept else np.zeros(0, dtype=np.intp)
+
+
+def _clashes(
+    some: Boxes, others: Boxes, limit: float, overlap: Literal["union", "smaller"]
+) -> NDArray[np.bool_]:
+    """Whether each of some boxes overlaps each of others by more than the limit."""
+    edge = np.float32(1.0 if overlap == "smaller" else 0.0)
+    left, top, right, bottom = some.T[..., None]
+    others_left, others_top, others_right, others_bottom = others.T
+    width = np.minimum(right, others_right) - np.maximum(left, others_left) + edge
+    height = np.minimum(bottom, others_bottom) - np.maximum(top, others_top) + edge
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    areas = (right - left + edge) * (bottom - top + edge)
+    others_areas = (others_right - others_left + edge) * (others_bottom - others_top + edge)
+    whole = np.minimum(areas, others_areas) if overlap == "smaller" else areas + others_areas - shared
+    clashes: NDArray[np.bool_] = ~(shared <= limit * whole)
+    return clashes
+
+
+def _best(clashes: NDArray[np.bool_]) -> list[int]:
+    """Return which boxes are kept, given best first and who clashes with whom."""
+    kept, gone = [], 0
+    # One integer per box, with a bit for each of the others: no array is touched in the loop.
+    for i, row in enumerate(np.packbits(clashes, axis=1, bitorder="little")):
+        if not gone >> i & 1:
+            kept.append(i)
+            gone |= int.from_bytes(row.tobytes(), "little")
+    return kept
 
 
 def regress(boxes: Boxes, offsets: NDArray[np.float32], edge: float = 1.0) -> Boxes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceunlock.detectors.boxes import Boxes, regress, squared, suppress
+from faceunlock.detectors.integral import IntegralImage
 from faceunlock.faces import Face, RGBImage
 from faceunlock.runtime import Network
 
@@ -95,7 +96,7 @@ class MTCNN:
 
     def _search(self, image: RGBImage, shape: tuple[int, ...], smallest_face: float) -> list[Face]:
         """Search a copy; return its faces in pixels of the photo that has the given shape."""
-        integral = _integral(image)
+        integral = IntegralImage(image)
         boxes = self._propose(integral, smallest_face)
         boxes = self._refine(integral, boxes)
         boxes, scores, landmarks = self._finish(integral, boxes)
@@ -111,19 +112,19 @@ class MTCNN:
         ]
         return sorted(faces, key=lambda face: face.area, reverse=True)
 
-    def _propose(self, integral: NDArray[np.uint32], smallest_face: float) -> Boxes:
+    def _propose(self, integral: IntegralImage, smallest_face: float) -> Boxes:
         """Stage one: look at every place in every size; return candidate squares."""
-        height, width = integral.shape[0] - 1, integral.shape[1] - 1
-        found = [self._propose_at(integral, scale) for scale in _pyramid(min(height, width), smallest_face)]
+        shorter = min(integral.height, integral.width)
+        found = [self._propose_at(integral, scale) for scale in _pyramid(shorter, smallest_face)]
         candidates = np.concatenate(found) if found else np.zeros((0, 9), dtype=np.float32)
         candidates = candidates[suppress(candidates[:, :4], candidates[:, 4], 0.7)]
         return squared(regress(candidates[:, :4], candidates[:, 5:], edge=0.0))
 
-    def _propose_at(self, integral: NDArray[np.uint32], scale: float) -> NDArray[np.float32]:
+    def _propose_at(self, integral: IntegralImage, scale: float) -> NDArray[np.float32]:
         """Return candidates of one pyramid level, shape (n, 9): box, score, 4 offsets."""
-        height, width = integral.shape[0] - 1, integral.shape[1] - 1
-        whole = np.array([[0, 0, width, height]])
-        level = _area_means(integral, whole, (int(height * scale + 1), int(width * scale + 1)))
+        whole = np.array([[0, 0, integral.width, integral.height]])
+        size = int(integral.height * scale + 1), int(integral.width * scale + 1)
+        level = integral.means(whole, size)
         result = self._proposal(_normalised(level))[0]
         rows, columns = np.nonzero(result[0] >= PROPOSAL_THRESHOLD)
         corners = np.stack([columns, rows, columns, rows], axis=1).astype(np.float32) * STRIDE
@@ -132,7 +133,7 @@ class MTCNN:
         candidates = np.concatenate([boxes, result[:, rows, columns].T], axis=1)
         return candidates[suppress(boxes, candidates[:, 4], 0.5)]
 
-    def _refine(self, integral: NDArray[np.uint32], boxes: Boxes) -> Boxes:
+    def _refine(self, integral: IntegralImage, boxes: Boxes) -> Boxes:
         """Stage two: judge every candidate at 24 pixels; return fewer and better squares."""
         boxes, crops = _cut(integral, boxes, 24)
         if not len(boxes):
@@ -144,7 +145,7 @@ class MTCNN:
         return squared(regress(boxes[kept], result[kept, 1:5]))
 
     def _finish(
-        self, integral: NDArray[np.uint32], boxes: Boxes
+        self, integral: IntegralImage, boxes: Boxes
     ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.float32]]:
         """Stage three: judge at 48 pixels; return boxes, scores (n,) and landmarks (n, 5, 2)."""
         boxes, crops = _cut(integral, boxes, 48)
@@ -175,73 +176,18 @@ def _pyramid(shorter_side: int, smallest_face: float) -> list[float]:
     return scales
 
 
-def _integral(image: RGBImage) -> NDArray[np.uint32]:
-    """Return sums over all rectangles from the top left corner, shape (height + 1, width + 1, 3).
-
-    Sums may wrap around at 2**32; the difference of corners is still exact for every area whose own
-    sum is smaller than that, which is 16 million white pixels.
-    """
-    height, width = image.shape[:2]
-    sums = np.zeros((height + 1, width + 1, 3), dtype=np.uint32)
-    np.cumsum(image, axis=0, dtype=np.uint32, out=sums[1:, 1:])
-    np.cumsum(sums[1:, 1:], axis=1, dtype=np.uint32, out=sums[1:, 1:])
-    return sums
-
-
-def _bins(starts: NDArray[np.int64], ends: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
-    """Return first and last edge of `parts` bins between starts and ends, shape (2, n, parts).
-
-    The bins are those of adaptive average pooling: from floor(i * length / parts) to
-    ceil((i + 1) * length / parts), so they overlap when the length is not a multiple.
-    """
-    steps = np.arange(parts + 1) * (ends - starts)[:, None]
-    first = starts[:, None] + steps[:, :-1] // parts
-    last = starts[:, None] - (-steps[:, 1:] // parts)
-    return np.stack([first, last])
-
-
-def _area_means(
-    integral: NDArray[np.uint32], areas: NDArray[np.int64], size: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Shrink (or enlarge) rectangles to one size by the mean over areas.
-
-    Parameters
-    ----------
-    integral : ndarray of uint32, shape (height + 1, width + 1, 3)
-    areas : ndarray of int, shape (n, 4)
-        Left, top, right, bottom; right and bottom are exclusive.
-    size : tuple of int
-        Height and width of the result.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, height, width, 3), 0 to 255
-    """
-    (left, right), (top, bottom) = (
-        _bins(areas[:, 0], areas[:, 2], size[1]),
-        _bins(areas[:, 1], areas[:, 3], size[0]),
-    )
-    rows_top, rows_bottom = top[:, :, None], bottom[:, :, None]
-    columns_left, columns_right = left[:, None, :], right[:, None, :]
-    sums = integral[rows_bottom, columns_right] - integral[rows_top, columns_right]
-    sums -= integral[rows_bottom, columns_left]
-    sums += integral[rows_top, columns_left]
-    pixels = (rows_bottom - rows_top) * (columns_right - columns_left)
-    means: NDArray[np.float32] = (sums / pixels[..., None]).astype(np.float32)
-    return means
-
-
 def _normalised(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring (n, height, width, 3) in 0 to 255 to (n, 3, height, width) in about -1 to 1."""
-    return np.ascontiguousarray(((pixels - 127.5) * 0.0078125).transpose(0, 3, 1, 2))
+    """Bring 0 to 255 to about -1 to 1, in place."""
+    pixels -= np.float32(127.5)
+    pixels *= np.float32(0.0078125)
+    return pixels
 
 
-def _cut(integral: NDArray[np.uint32], boxes: Boxes, size: int) -> tuple[Boxes, NDArray[np.float32]]:
+def _cut(integral: IntegralImage, boxes: Boxes, size: int) -> tuple[Boxes, NDArray[np.float32]]:
     """Cut candidates that touch the photo to size; return those boxes and their network input."""
-    height, width = integral.shape[0] - 1, integral.shape[1] - 1
     corners = np.trunc(boxes).astype(np.int64)
     start = np.maximum(corners[:, :2], 1) - 1
-    end = np.minimum(corners[:, 2:], [width, height])
+    end = np.minimum(corners[:, 2:], [integral.width, integral.height])
     inside = np.all(end > start, axis=1)
     areas = np.concatenate([start, end], axis=1)[inside]
-    return boxes[inside], _normalised(_area_means(integral, areas, (size, size)))
+    return boxes[inside], _normalised(integral.means(areas, (size, size)))

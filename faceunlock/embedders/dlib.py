@@ -82,5 +82,7 @@ def normalise(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     -------
     ndarray of float32, shape (n, 3, size, size)
     """
-    scaled = (crops.astype(np.float32) - np.array(MEAN, dtype=np.float32)) / np.float32(256)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    scaled = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    scaled -= np.array(MEAN, dtype=np.float32)[:, None, None]
+    scaled /= np.float32(256)
+    return scaled

@@ -124,5 +124,7 @@ def normalise(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     >>> float(normalise(np.zeros((1, 1, 1, 3), dtype=np.uint8)).min())
     -0.99609375
     """
-    scaled = (crops.astype(np.float32) - np.float32(127.5)) / np.float32(128)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    scaled = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    scaled -= np.float32(127.5)
+    scaled /= np.float32(128)
+    return scaled

@@ -180,7 +180,8 @@ def _made_from(recipe: Recipe) -> dict[str, str]:
     flags = ""
     with contextlib.suppress(OSError), CPUINFO.open(encoding="utf-8", errors="replace") as file:
         flags = next((line for line in file if line.startswith(("flags", "Features"))), "")
-    converter = hashlib.sha256(Path(__file__).read_bytes() + recipe.definition.read_bytes() + flags.encode())
+    layers = [Path(__file__), Path(__file__).with_name("rectifiers.py"), recipe.definition]
+    converter = hashlib.sha256(b"".join(path.read_bytes() for path in layers) + flags.encode())
     return {
         "weights": recipe.source(),
         "converter": converter.hexdigest(),
@@ -205,6 +206,7 @@ def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
     import torch
 
     from faceunlock.runtime.onnx_runtime import INPUT, OUTPUT
+    from faceunlock.runtime.rectifiers import rewrite_rectifiers
 
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -221,7 +223,8 @@ def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
                 dynamic_shapes=(axes,),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
-                optimize=False,
+                # Constants are folded; ONNX Runtime then melts batch normalisation into the convolutions.
+                optimize=True,
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
@@ -230,7 +233,9 @@ def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
         logger.setLevel(level)
     if program is None:  # never with dynamo, but the signature allows it
         raise ModelError("conversion-failed", f"PyTorch exports nothing for the network {recipe.name}")
-    content: bytes = program.model_proto.SerializeToString()
+    model = program.model_proto
+    rewrite_rectifiers(model)
+    content: bytes = model.SerializeToString()
     return content
 
 

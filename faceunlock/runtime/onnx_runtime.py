@@ -9,8 +9,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state
 
-BATCH = 32
-"""Crops per pass: more is no faster on a processor and only takes memory."""
+BATCH = 8
+"""Crops per pass: of more, what lies between two layers does not fit the processor's cache."""
 
 REFUSALS = (
     onnxruntime_pybind11_state.Fail,
