@@ -92,6 +92,20 @@ def speed_lines():
             yield f"{title}: {goal['opponent']} / {goal['ours']}, {goal['of']} {goal['factor']:.1f}"
 
 
+def calibrate_lines():
+    parts = result("calibrate-parts")
+    milliseconds = parts["milliseconds"]
+    yield f"({parts['machine']['cpu']}, `python benchmarks/calibrate_parts.py`)"
+    yield f"the script {milliseconds['facenet-pytorch script']['all of it']:.0f} ms;"
+    for model in ("casia-webface", "dlib"):
+        own, bounds = milliseconds[f"faceunlock {model}"], parts[model]
+        yield (
+            f"`{model}` {own['all of it']:.0f} ms, {own['embed: network']:.0f} of them its network "
+            f"({bounds['factor']:.1f} times; "
+            f"{bounds['bound']:.1f} times if there were nothing but the network)"
+        )
+
+
 def parity_lines():
     parity = result("parity")
     for name, title in (("lfw", "LFW"), ("phone10", "the phone photos")):
@@ -105,7 +119,7 @@ def parity_lines():
     yield f"lowest cosine between the two over {cosines['crops']} faces: {lowest:.7f}"
 
 
-@pytest.mark.parametrize("line", [*expected_lines(), *speed_lines(), *parity_lines()])
+@pytest.mark.parametrize("line", [*expected_lines(), *speed_lines(), *calibrate_lines(), *parity_lines()])
 def test_the_readme_quotes_the_result_files(line):
     assert " ".join(line.split()) in " ".join(README.split())
 
