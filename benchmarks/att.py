@@ -1,10 +1,19 @@
-"""AT&T faces as in the tutorial: its Siamese network as the baseline, ours from the same photos beside it.
+r"""AT&T faces as in the tutorial: its Siamese network as the baseline, ours from the same photos beside it.
 
     python benchmarks/att.py ../shared/photos/att40 --rows /tmp/att.jsonl
 
-Each run is one line of a file, so that this can be stopped and continued; the summary is written to
-``results/att.json`` when all are there. Test sets: s5, s6 and s7 with five seeds, and 13 folds that leave
-three people out.
+Each run is one line of a file, so that this can be stopped and continued, and several processes can share
+the work (``--only``, ``--seeds``). At the end, or with ``--write`` at once, ``results/att.json`` is written
+from the lines that are there, with their number. Test sets: s5, s6 and s7 with five seeds, and 13 folds that
+leave three people out.
+
+``--choose`` compares settings of ours on six other people, with s5, s6 and s7 left out altogether.
+
+Apart from these, since they learned from other photos, too: ``dlib`` as it is, and with ``--start MODEL`` our
+network going on from one that learned from other people:
+
+    faceunlock train ../shared/train112/pins -o MODEL --faces as-is --loss arcface --augment strong \
+        --size 64 --gray --mirror --widths 16,32,64,128 --epochs 12
 """
 
 from __future__ import annotations
@@ -12,36 +21,72 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from att_networks import distances, train_siamese
-from PIL import Image
+from common import embed_photos, save
 from sklearn.metrics import roc_auc_score
 
-from faceunlock.embedders.architecture import ResidualArchitecture
+from faceunlock.acquisition import Acquisition
+from faceunlock.detectors import load_detector
+from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
 from faceunlock.error_rates import equal_error_rate
-from faceunlock.photos import load_photo
-from faceunlock.training.face_set import FaceSet, Split
+from faceunlock.photos import PersonFolders
+from faceunlock.runtime import choose_engine
+from faceunlock.settings import locate
+from faceunlock.training.face_set import AlignedCrops, FaceSet, Split, collect_faces
+from faceunlock.training.first_weights import first_weights
 from faceunlock.training.loop import Training
+from faceunlock.training.precision import best_precision
 from faceunlock.training.recipe import TrainingRecipe
 
-RESULT = Path(__file__).parent / "results" / "att.json"
-TESTED = (5, 6, 7)
+TESTED = ["s5", "s6", "s7"]
+CHOSEN_ON = ["s3", "s4", "s19", "s24", "s25", "s35"]
+"""Two folds' people, on whom our recipe was chosen, with s5, s6 and s7 left out altogether."""
+
 SEEDS, FOLDS = 5, 13
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "arcface": {},
+    "arcface, light augmentation": {"augment": "light"},
+    "arcface, widths 32 to 256": {"widths": (32, 64, 128, 256)},
+    "arcface, learning rate 3e-3": {"learning_rate": 3e-3},
+    "softmax": {"loss": "softmax"},
+    "triplet": {"loss": "triplet"},
+}
+EPOCHS = {"tutorial": 100, "ours": 60, "started": 60, "candidate": 50}
+NETWORKS = ("tutorial", "ours", "started", "dlib")
 
 
-def read(folder: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return all photos, shape (400, size, size, 3), and the number of each one's person."""
-    photos, person = [], []
-    for number in range(1, 41):
-        part = "testing" if number in TESTED else "training"
-        for path in sorted((folder / part / f"s{number}").iterdir()):
-            image = Image.fromarray(load_photo(path).view().image)
-            photos.append(np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)))
-            person.append(number)
-    return np.stack(photos), np.array(person)
+def choice() -> list[dict[str, Any]]:
+    """Return the runs that the recipe was chosen by."""
+    names = list(CANDIDATES)
+    return [{"network": "candidate", "candidate": name, "tested": CHOSEN_ON, "seed": 0} for name in names]
+
+
+def plan() -> list[dict[str, Any]]:
+    """Return every run: which network, which people are tested, which seed."""
+    order = np.random.default_rng(0).permutation(np.arange(1, 41)).tolist()
+    sets = [(TESTED, seed) for seed in range(SEEDS)]
+    for fold in range(FOLDS):
+        people = sorted(order[3 * fold : 3 * fold + 3])
+        sets.append(([f"s{number}" for number in people], 100 + fold))
+    return [
+        {"network": network, "tested": tested, "seed": seed}
+        for tested, seed in sets
+        for network in NETWORKS
+        if network != "dlib" or seed == 0 or tested != TESTED  # nothing random is in it
+    ]
+
+
+def photos_of(folder: Path) -> dict[str, list[Path]]:
+    """Return the photos of the forty people."""
+    people = {path.name: sorted(path.iterdir()) for path in folder.glob("t*ing/s*")}
+    return {f"s{number}": people[f"s{number}"] for number in range(1, 41)}
 
 
 def judged(similarities: np.ndarray, person: np.ndarray) -> dict[str, float]:
@@ -56,64 +101,142 @@ def judged(similarities: np.ndarray, person: np.ndarray) -> dict[str, float]:
     }
 
 
-def plan(seeds: int, folds: int) -> list[dict[str, object]]:
-    """Return every run: which network, which people are tested, which seed."""
-    others = np.random.default_rng(0).permutation(np.arange(1, 41)).tolist()
-    sets = [(list(TESTED), seed) for seed in range(seeds)]
-    sets += [(sorted(others[3 * fold : 3 * fold + 3]), 100 + fold) for fold in range(folds)]
-    return [
-        {"network": network, "tested": tested, "seed": seed}
-        for tested, seed in sets
-        for network in ("tutorial", "ours")
-    ]
-
-
-def run(entry: dict[str, object], folder: Path, epochs: int | None) -> dict[str, object]:
-    """Train one network and measure it on people that it has not seen."""
-    seed = int(str(entry["seed"]))
-    if entry["network"] == "tutorial":
-        photos, person = read(folder, 100)
-        gray = (photos[:, :, :, 0].astype(np.float32) / 255)[:, None]
-        new = np.isin(person, entry["tested"])
-        network = train_siamese(gray[~new], person[~new], epochs=epochs or 100, seed=seed)
-        return {**entry, **judged(-distances(network, gray[new]), person[new])}
-    recipe = TrainingRecipe(
-        "arcface",
-        ResidualArchitecture(gray=True, widths=(16, 32, 64, 128)),
-        faces="as-is",
-        epochs=epochs or 100,
-        batch=32,
-        augment="strong",
-        validation=0.0,
-        seed=seed,
+@cache
+def faces_of(folder: Path, architecture: Architecture, *, detect: bool = False) -> FaceSet:
+    """Return the crops of all forty people, scaled as they are or aligned on landmarks."""
+    finder = None
+    if detect:
+        engine = choose_engine("cpu", locate().cache, runtime="auto", photos=400)
+        finder = Acquisition(load_detector(engine), AlignedCrops(architecture))
+    return collect_faces(
+        PersonFolders(photos_of(folder), (), 0),
+        architecture.input_size,
+        acquisition=finder,
+        max_pixels=10**7,
+        track=lambda items, *_: items,
     )
-    photos, person = read(folder, recipe.architecture.input_size)
-    new = np.isin(person, entry["tested"])
-    names, code = np.unique(person, return_inverse=True)
-    faces = FaceSet(photos, code, tuple(f"s{name}" for name in names))
-    split = Split(np.flatnonzero(~new), np.empty(0, dtype=np.intp))
+
+
+def tutorial(folder: Path, tested: list[str], seed: int, epochs: int, precision: str) -> dict[str, float]:
+    """Train the tutorial's network and measure it on people that it has not seen."""
+    faces = faces_of(folder, ResidualArchitecture(input_size=100))
+    gray = (faces.crops[:, :, :, 0].astype(np.float32) / 255)[:, None]
+    new = np.isin(np.array(faces.names)[faces.person], tested)
+    network = train_siamese(gray[~new], faces.person[~new], epochs=epochs, seed=seed, precision=precision)
+    return judged(-distances(network, gray[new]), faces.person[new])
+
+
+def our_recipe(
+    seed: int,
+    epochs: int,
+    precision: str,
+    *,
+    loss: str = "arcface",
+    widths: tuple[int, ...] = (16, 32, 64, 128),
+    **changes: Any,
+) -> TrainingRecipe:
+    """Return the recipe that was chosen on `CHOSEN_ON`, or another one."""
+    settings = {"faces": "as-is", "batch": 32, "augment": "strong", "validation": 0.0, **changes}
+    architecture = ResidualArchitecture(input_size=64, gray=True, mirror=True, widths=widths)
+    return TrainingRecipe(
+        loss,  # type: ignore[arg-type]
+        architecture,
+        epochs=epochs,
+        precision=precision,  # type: ignore[arg-type]
+        seed=seed,
+        **settings,
+    )
+
+
+def ours(
+    faces: FaceSet, tested: list[str], left_out: list[str], recipe: TrainingRecipe, start: Path | None
+) -> dict[str, float]:
+    """Train our network, at random or from a model, and measure it on people that it has not seen."""
+    names = np.array(faces.names)[faces.person]
+    new, known = np.isin(names, tested), ~np.isin(names, tested + left_out)
+    first = None
+    if start is not None:
+        first = first_weights(str(start), recipe.architecture.input_size, locate().cache)
+        recipe = replace(recipe, architecture=first.architecture, start=first.sha256)
     with tempfile.TemporaryDirectory() as output:
-        training = Training(faces, split, recipe, Path(output))
+        split = Split(np.flatnonzero(known), np.empty(0, dtype=np.intp))
+        training = Training(faces, split, recipe, Path(output), start=None if first is None else first.arrays)
         training.run(lambda record: None, lambda items, total, label: items)
         embeddings = training.kept().embed(faces.crops[new])
-    return {**entry, **judged(embeddings @ embeddings.T, person[new])}
+    return judged(embeddings @ embeddings.T, faces.person[new])
 
 
-def summary(rows: list[dict[str, object]]) -> dict[str, object]:
-    """Return means over the seeds and over the folds."""
-    result: dict[str, object] = {"rows": rows, "torch": torch.__version__}
-    for network in ("tutorial", "ours"):
-        for kind in ("seeds", "folds"):
-            chosen = [
-                row
-                for row in rows
-                if row["network"] == network and (row["tested"] == list(TESTED)) == (kind == "seeds")
-            ]
-            result[f"{network}_{kind}"] = {
-                "runs": len(chosen),
-                **{name: float(np.mean([row[name] for row in chosen])) for name in ("eer", "auc") if chosen},
-            }
-    return result
+def dlib(folder: Path, tested: list[str]) -> dict[str, float]:
+    """Measure ``dlib`` as it is; photos without a face make no pair and are counted."""
+    people = photos_of(folder)
+    paths = [path for photos in people.values() for path in photos]
+    person = np.repeat(np.arange(len(people)), [len(photos) for photos in people.values()])
+    found = embed_photos(paths, "att40", "dlib")
+    new = np.isin(np.array(list(people))[person], tested)
+    usable = new & found.acquired
+    scores = found.embeddings[usable] @ found.embeddings[usable].T
+    return {**judged(scores, person[usable]), "photos_without_a_face": int((new & ~found.acquired).sum())}
+
+
+def run(entry: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Do one run and return its line."""
+    network, tested, seed = entry["network"], entry["tested"], entry["seed"]
+    epochs, precision = arguments.epochs or EPOCHS.get(network, 0), arguments.precision
+    began = time.process_time()
+    if network == "dlib":
+        return {**entry, **dlib(arguments.folder, tested)}
+    if network == "tutorial":
+        measured = tutorial(arguments.folder, tested, seed, epochs, precision)
+    else:
+        changes = CANDIDATES[entry["candidate"]] if network == "candidate" else {}
+        start = None
+        if network == "started":  # what knows faces already is aligned on them, and learns more slowly
+            changes, start = {"faces": "detect", "learning_rate": 3e-4}, arguments.start
+        recipe = our_recipe(seed, epochs, precision, **changes)
+        faces = faces_of(arguments.folder, recipe.architecture, detect=recipe.faces == "detect")
+        left_out = TESTED if network == "candidate" else []
+        measured = ours(faces, tested, left_out, recipe, start)
+    spent = round(time.process_time() - began)
+    return {**entry, "precision": precision, **measured, "cpu_seconds": spent}
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return means over the seeds and over the folds; ours and the tutorial's also on the same test sets."""
+    chosen_by = {row["candidate"]: row for row in rows if row["network"] == "candidate"}
+    rows = [row for row in rows if row["network"] != "candidate"]
+    result: dict[str, Any] = {"chosen_on": CHOSEN_ON, "chosen_by": chosen_by}
+    for kind in ("seeds", "folds"):
+        chosen = [row for row in rows if (row["tested"] == TESTED) == (kind == "seeds")]
+        result[kind] = {
+            network: _means([row for row in chosen if row["network"] == network]) for network in NETWORKS
+        }
+        of = {name: {row["seed"]: row for row in chosen if row["network"] == name} for name in NETWORKS}
+        both = sorted(of["tutorial"].keys() & of["ours"].keys())
+        means = {name: _means([of[name][seed] for seed in both]) for name in ("tutorial", "ours")}
+        result[kind]["same_test_sets"] = {"runs": len(both), **means}
+        fresh = [seed for seed in of["ours"] if not set(of["ours"][seed]["tested"]) & set(CHOSEN_ON)]
+        result[kind]["ours_on_people_it_was_not_chosen_on"] = _means([of["ours"][seed] for seed in fresh])
+    return {**result, "rows": rows}
+
+
+def _means(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    if not rows:
+        return {"runs": 0}
+    eer = np.array([row["eer"] for row in rows])
+    return {
+        "runs": len(rows),
+        "eer": float(eer.mean()),
+        "eer_deviation": float(eer.std(ddof=1)) if len(eer) > 1 else None,
+        "eer_highest": float(eer.max()),
+        "auc": float(np.mean([row["auc"] for row in rows])),
+        "photos_without_a_face": sum(row.get("photos_without_a_face", 0) for row in rows),
+    }
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the lines that are there."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def main() -> None:
@@ -121,24 +244,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=Path, required=True, help="a line of JSON for each run")
+    parser.add_argument("--start", type=Path, help="a model folder for 'started', which is left out without")
+    parser.add_argument("--only", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--seeds", nargs="+", type=int, help="these alone; folds count from 100 on")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default=best_precision("cpu"))
     parser.add_argument("--epochs", type=int, help="fewer, to try the script; writes no result")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--choose", action="store_true", help="compare settings of ours instead")
+    parser.add_argument("--write", action="store_true", help="train nothing, write the result")
     arguments = parser.parse_args()
-    lines = arguments.rows.read_text().splitlines() if arguments.rows.exists() else []
-    rows = [json.loads(line) for line in lines]
-    done = [(row["network"], row["tested"], row["seed"]) for row in rows]
-    for entry in plan(arguments.seeds, arguments.folds):
-        if (entry["network"], entry["tested"], entry["seed"]) in done:
+    wanted = (*NETWORKS, "candidate") if arguments.choose else arguments.only
+    for entry in () if arguments.write else choice() if arguments.choose else plan():
+        if entry["network"] not in wanted or (entry["network"] == "started" and not arguments.start):
             continue
-        rows.append(run(entry, arguments.folder, arguments.epochs))
+        if arguments.seeds and entry["seed"] not in arguments.seeds:
+            continue
+        if any(entry.items() <= row.items() for row in read_rows(arguments.rows)):
+            continue
+        row = run(entry, arguments)
         with arguments.rows.open("a") as file:
-            file.write(json.dumps(rows[-1]) + "\n")
-        print(json.dumps(rows[-1]), flush=True)
-    result = summary(rows)
-    print(json.dumps({key: value for key, value in result.items() if key != "rows"}, indent=2))
-    if arguments.epochs is None and (arguments.seeds, arguments.folds) == (SEEDS, FOLDS):
-        RESULT.write_text(json.dumps(result, indent=2) + "\n")
+            file.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)
+    if arguments.epochs is None:
+        order = [*choice(), *plan()]
+        rows = read_rows(arguments.rows)
+        rows.sort(key=lambda row: next(i for i, entry in enumerate(order) if entry.items() <= row.items()))
+        save("att", summary(rows))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ def standardised(photos: torch.Tensor) -> torch.Tensor:
     ).clamp(min=1e-2)
 
 
-def train_vgg(photos: np.ndarray, person: np.ndarray, *, steps: int, seed: int, batch: int = 64) -> VggLike:
+def train_vgg(
+    photos: np.ndarray, person: np.ndarray, *, steps: int, seed: int, precision: str, batch: int = 64
+) -> VggLike:
     """Train for so many steps with the tutorial's variations; return the averaged weights.
 
     Parameters
@@ -47,12 +49,14 @@ def train_vgg(photos: np.ndarray, person: np.ndarray, *, steps: int, seed: int, 
     photos : ndarray of uint8, shape (n, 112, 112, 3)
     person : ndarray of int, shape (n,)
     steps, seed, batch : int
+    precision : {"float32", "bfloat16"}
+        Of convolutions and products while training, as in our own; weights and loss are float32.
     """
     torch.manual_seed(seed)
-    network = VggLike(int(person.max()) + 1).train()
+    network = VggLike(int(person.max()) + 1).train().to(memory_format=torch.channels_last)
     decayed = [network.first.weight, network.second.weight]
     rest = [one for one in network.parameters() if not any(one is other for other in decayed)]
-    optimizer = torch.optim.Adam([{"params": decayed, "weight_decay": 0.005}, {"params": rest}])
+    optimizer = torch.optim.Adam([{"params": decayed, "weight_decay": 0.005}, {"params": rest}], fused=True)
     average = copy.deepcopy(network)
     # A part between 96 and 112 pixels, shrunk to 96.
     varied = v2.Compose(
@@ -66,8 +70,10 @@ def train_vgg(photos: np.ndarray, person: np.ndarray, *, steps: int, seed: int, 
     target = torch.from_numpy(person)
     for step in range(steps):
         chosen = torch.randint(len(pictures), (batch,))
-        seen = torch.stack([varied(picture) for picture in pictures[chosen]]).float() / 255
-        loss = functional.cross_entropy(network(standardised(seen)), target[chosen])
+        seen = standardised(torch.stack([varied(picture) for picture in pictures[chosen]]).float() / 255)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            outputs = network(seen.contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(outputs.float(), target[chosen])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

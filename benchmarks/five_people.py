@@ -2,8 +2,9 @@
 
     python benchmarks/five_people.py ../shared/train112/pins --rows /tmp/five.jsonl
 
-Each run is one line of a file, so that this can be stopped and continued; the summary is written to
-``results/five-people.json`` when all are there.
+Each run is one line of a file, so that this can be stopped and continued, and several processes can share
+the work (``--only``, ``--seeds``). At the end, or with ``--write`` at once, ``results/five-people.json`` is
+written from the lines that are there, with their number.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
+from common import save
 from five_networks import named_by, train_vgg
 
 from faceunlock.classification import learn_head
@@ -24,54 +28,111 @@ from faceunlock.error_rates import rate_over_people
 from faceunlock.photos import PersonFolders, person_folders
 from faceunlock.runtime import Engine
 from faceunlock.settings import locate
-from faceunlock.training.face_set import FaceSet, collect_faces, split_by_photo
+from faceunlock.training.face_set import FaceSet, Split, collect_faces, split_by_photo
 from faceunlock.training.loop import Training
+from faceunlock.training.precision import best_precision
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.teaching import teaching
 
-RESULT = Path(__file__).parent / "results" / "five-people.json"
-PEOPLE, PHOTOS, SEEDS = 5, 140, 5
+PEOPLE, PHOTOS, HELD_OUT, SEEDS = 5, 140, 0.2, 5
+STEPS, OUR_EPOCHS = 1600, 50
+NETWORKS = ("tutorial", "ours", "dlib")
 
 
-def read(folder: Path) -> FaceSet:
-    """Return the first 140 photos of the five people with the most."""
+def plan() -> list[dict[str, Any]]:
+    """Return every run: which network, which seed (of the split, too)."""
+    return [{"network": network, "seed": seed} for seed in range(SEEDS) for network in NETWORKS]
+
+
+@cache
+def read(folder: Path, size: int = 112) -> FaceSet:
+    """Return the first 140 photos of the five people with the most, as they are but for their size."""
     found = person_folders(folder)
     chosen = sorted(found.people, key=lambda name: (-len(found.people[name]), name))[:PEOPLE]
     people = {name: found.people[name][:PHOTOS] for name in sorted(chosen)}
     return collect_faces(
-        PersonFolders(people, (), 0), 112, acquisition=None, max_pixels=10**7, track=lambda items, *_: items
+        PersonFolders(people, (), 0), size, acquisition=None, max_pixels=10**7, track=lambda items, *_: items
     )
 
 
-def named(network: str, faces: FaceSet, seed: int, steps: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return whom a network takes the held-out photos for, and who they are."""
-    split = split_by_photo(faces.person, 0.2, seed)
-    new, known = split.validation, split.training
-    if network == "tutorial":
-        trained = train_vgg(faces.crops[known], faces.person[known], steps=steps or 1600, seed=seed)
-        return named_by(trained, faces.crops[new]), faces.person[new]
-    if network == "dlib":
-        engine = Engine("onnx", "cpu", locate().cache)
-        embed = teaching(load_embedder("dlib", cache=engine.cache, engine=engine), ResidualArchitecture())
-        chosen = known if steps is None else known[::14]
-        head, _ = learn_head(embed(faces.crops[chosen]), faces.person[chosen], faces.names, seed=seed)
-        return head.best(embed(faces.crops[new])), faces.person[new]
-    per_epoch = -(-len(known) // 32)
+@cache
+def dlib_embeddings(folder: Path) -> np.ndarray:
+    """Return what ``dlib`` makes of all photos, shape (700, 128)."""
+    engine = Engine("onnx", "cpu", locate().cache)
+    embed = teaching(load_embedder("dlib", cache=engine.cache, engine=engine), ResidualArchitecture())
+    return embed(read(folder).crops)
+
+
+def ours(folder: Path, split: Split, seed: int, epochs: int, precision: str) -> np.ndarray:
+    """Train our network on the photos alone; return whom it takes the held-out ones for."""
     recipe = TrainingRecipe(
         "softmax",
+        ResidualArchitecture(input_size=64, mirror=True),
         faces="as-is",
-        epochs=max(1, (steps or 3200) // per_epoch),
+        epochs=epochs,
         batch=32,
         augment="strong",
         validation=0.0,
+        precision=precision,  # type: ignore[arg-type]
         seed=seed,
     )
+    faces = read(folder, recipe.architecture.input_size)
     with tempfile.TemporaryDirectory() as output:
-        nothing = type(split)(known, np.empty(0, dtype=np.intp))
-        training = Training(faces, nothing, recipe, Path(output))
+        known = Split(split.training, np.empty(0, dtype=np.intp))
+        training = Training(faces, known, recipe, Path(output))
         training.run(lambda record: None, lambda items, total, label: items)
         learner = training.kept()
-        return np.argmax(learner.embed(faces.crops[new]) @ learner.directions().T, axis=1), faces.person[new]
+    return np.argmax(learner.embed(faces.crops[split.validation]) @ learner.directions().T, axis=1)
+
+
+def run(entry: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Do one run and return its line."""
+    network, seed, precision = entry["network"], entry["seed"], arguments.precision
+    faces = read(arguments.folder)
+    split = split_by_photo(faces.person, HELD_OUT, seed)
+    known, new = split.training, split.validation
+    began = time.process_time()
+    if network == "tutorial":
+        steps = arguments.steps or STEPS
+        trained = train_vgg(
+            faces.crops[known], faces.person[known], steps=steps, seed=seed, precision=precision
+        )
+        named = named_by(trained, faces.crops[new])
+    elif network == "ours":
+        epochs = OUR_EPOCHS if arguments.steps is None else -(-arguments.steps // (len(known) // 32))
+        named = ours(arguments.folder, split, seed, epochs, precision)
+    else:
+        embeddings = dlib_embeddings(arguments.folder)
+        head, _ = learn_head(embeddings[known], faces.person[known], faces.names, seed=seed)
+        named = head.best(embeddings[new])
+    misnamed = rate_over_people(named != faces.person[new], faces.person[new]).to_dict()
+    spent = round(time.process_time() - began)
+    told = {} if network == "dlib" else {"precision": precision, "cpu_seconds": spent}
+    return {**entry, "misnamed": misnamed, **told}
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the mean over the seeds, with its deviation."""
+    result: dict[str, Any] = {"people": PEOPLE, "photos_each": PHOTOS, "held_out": HELD_OUT}
+    for network in NETWORKS:
+        chosen = [row["misnamed"] for row in rows if row["network"] == network]
+        right = np.array([1.0 - rate["value"] for rate in chosen])
+        result[network] = {"runs": len(chosen)}
+        if chosen:
+            result[network] |= {
+                "right": float(right.mean()),
+                "right_deviation": float(right.std(ddof=1)) if len(right) > 1 else None,
+                "right_lowest": float(right.min()),
+                "errors": sum(rate["errors"] for rate in chosen),
+                "trials": sum(rate["trials"] for rate in chosen),
+            }
+    return {**result, "rows": rows}
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the lines that are there."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def main() -> None:
@@ -79,25 +140,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=Path, required=True, help="a line of JSON for each run")
+    parser.add_argument("--only", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--seeds", nargs="+", type=int, help="these alone")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default=best_precision("cpu"))
     parser.add_argument("--steps", type=int, help="fewer, to try the script; writes no result")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--write", action="store_true", help="train nothing, write the result")
     arguments = parser.parse_args()
-    lines = arguments.rows.read_text().splitlines() if arguments.rows.exists() else []
-    rows = [json.loads(line) for line in lines]
-    done = {(row["network"], row["seed"]) for row in rows}
-    faces = read(arguments.folder)
-    for seed in range(arguments.seeds):
-        for network in ("tutorial", "ours", "dlib"):
-            if (network, seed) in done:
-                continue
-            answers, person = named(network, faces, seed, arguments.steps)
-            misnamed = rate_over_people(answers != person, person).to_dict()
-            rows.append({"network": network, "seed": seed, "misnamed": misnamed})
-            with arguments.rows.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-            print(json.dumps(rows[-1]), flush=True)
-    if arguments.steps is None and arguments.seeds == SEEDS:
-        RESULT.write_text(json.dumps({"torch": torch.__version__, "rows": rows}, indent=2) + "\n")
+    for entry in () if arguments.write else plan():
+        if entry["network"] not in arguments.only or (
+            arguments.seeds and entry["seed"] not in arguments.seeds
+        ):
+            continue
+        if any(entry.items() <= row.items() for row in read_rows(arguments.rows)):
+            continue
+        row = run(entry, arguments)
+        with arguments.rows.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)
+    if arguments.steps is None:
+        rows = read_rows(arguments.rows)
+        rows.sort(key=lambda row: (NETWORKS.index(row["network"]), row["seed"]))
+        save("five-people", summary(rows))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,12 @@ def expected_lines():
     yield f"{kills['kills']} enrolments killed at random moments: {missing} reported people missing"
     turned = result("orientations-dlib")["cosines"]
     yield f"lowest cosine {min(min(values) for values in turned.values()):.4f}"
+    head = result("five-people")["dlib"]
+    right, drawn = head["trials"] - head["errors"], head["trials"] // head["runs"]
+    yield (
+        f"a head on `dlib` named {right} of {head['trials']} held-out photos of five people rightly, "
+        f"in {head['runs']} draws of {drawn}"
+    )
 
 
 TASKS = {
@@ -240,4 +246,55 @@ def head_lines():
 
 @pytest.mark.parametrize("line", head_lines())
 def test_the_page_on_training_quotes_the_metric_head(line):
+    assert " ".join(line.split()) in " ".join(TRAINING.split())
+
+
+NETWORKS_OF_ATT = {
+    "tutorial": "the tutorial's Siamese network",
+    "ours": "ours",
+    "started": "ours, going on from other faces",
+    "dlib": "`dlib` as it is",
+}
+NETWORKS_OF_FIVE = {
+    "tutorial": "the tutorial's classifier",
+    "ours": "ours",
+    "dlib": "a head on `dlib`",
+}
+
+
+def with_deviation(mean, deviation):
+    plus_minus = "" if deviation is None else f" ± {100 * deviation:.1f}"
+    return f"{100 * mean:.1f}{plus_minus} %"
+
+
+def experiment_lines():
+    att, five = result("att"), result("five-people")
+    for name, row in att["chosen_by"].items():
+        yield f"| {name} | {100 * row['eer']:.1f} % | {row['auc']:.3f} |"
+    for kind, sets in (("seeds", "s5, s6, s7"), ("folds", "three others each")):
+        for network, title in NETWORKS_OF_ATT.items():
+            found = att[kind][network]
+            if found["runs"]:
+                eer = with_deviation(found["eer"], found["eer_deviation"])
+                highest = f"{100 * found['eer_highest']:.1f} %"
+                yield f"| {title} | {sets} | {found['runs']} | {eer} | {highest} | {found['auc']:.3f} |"
+        shared = att[kind]["same_test_sets"]
+        if shared["runs"]:
+            theirs, own = (f"{100 * shared[name]['eer']:.1f} %" for name in ("tutorial", "ours"))
+            yield f"{sets}, {shared['runs']} runs of both: {theirs} and {own}"
+    fresh = att["folds"]["ours_on_people_it_was_not_chosen_on"]
+    if fresh["runs"]:
+        eer = with_deviation(fresh["eer"], fresh["eer_deviation"])
+        yield f"in the {fresh['runs']} sets without them {eer}"
+    for network, title in NETWORKS_OF_FIVE.items():
+        found = five[network]
+        if found["runs"]:
+            right = with_deviation(found["right"], found["right_deviation"])
+            lowest = f"{100 * found['right_lowest']:.1f} %"
+            counts = f"{found['errors']} of {found['trials']}"
+            yield f"| {title} | {found['runs']} | {counts} | {right} | {lowest} |"
+
+
+@pytest.mark.parametrize("line", experiment_lines())
+def test_the_page_on_training_quotes_both_experiments(line):
     assert " ".join(line.split()) in " ".join(TRAINING.split())
