@@ -18,6 +18,7 @@ import numpy as np
 from faceunlock import __version__
 from faceunlock.detectors import load_detector
 from faceunlock.embedders import load_embedder
+from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import PhotoError
 from faceunlock.faces import Face, choose_subject, measure_quality
 from faceunlock.photos import read_photo
@@ -91,7 +92,8 @@ def embed_photos(paths: list[Path], name: str, model: str, rule: str = "central"
     `refused` says for which photos the rule of `verify`, a dominant face, would find no subject.
     """
     cached = WORK / f"{name}-{model}.npz"
-    key = "\n".join(f"{path} {path.stat().st_size}" for path in paths) + rule
+    weights = MODELS[model].sha256 or ""
+    key = "\n".join(f"{path} {path.stat().st_size}" for path in paths) + rule + weights
     if cached.exists():
         with np.load(cached) as stored:
             if str(stored["key"]) == key:

@@ -1,10 +1,14 @@
-"""Make the golden crop and embedding of the dlib model that tests/embedders/test_dlib.py compares with.
+"""Make the golden crops and embeddings that tests/embedders compares the models with that need no download.
+
+    python benchmarks/make_golden.py [dlib] [compact]
 
 The portrait is NASA's of Eileen Collins (public domain), as scikit-image carries it; the landmarks are
-fixed. Run it again only when the preprocessing changes on purpose, and change the preprocessing id with it.
+fixed. Run it again only when the weights or the preprocessing change on purpose; with the preprocessing its
+id must change.
 """
 
 import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,13 +24,19 @@ LANDMARKS = ((205.0, 101.7), (246.8, 103.7), (224.7, 129.0), (201.7, 139.2), (24
 
 
 def main() -> None:
-    """Write ``astronaut-dlib.png`` and ``astronaut-dlib.json``."""
+    """Write ``astronaut-MODEL.png`` and ``astronaut-MODEL.json`` for each model."""
+    for model in sys.argv[1:] or ("dlib", "compact"):
+        write(model)
+
+
+def write(model: str) -> None:
+    """Write both files of a model."""
     package = find_spec("skimage")
     if package is None or package.origin is None:
         raise SystemExit("scikit-image is not installed")
     photo = np.asarray(Image.open(Path(package.origin).parent / "data" / "astronaut.png").convert("RGB"))
     embedder = load_embedder(
-        "dlib", cache=Path("/nonexistent"), engine=Engine("torch", "cpu", Path("/nonexistent"))
+        model, cache=Path("/nonexistent"), engine=Engine("torch", "cpu", Path("/nonexistent"))
     )
     crop = embedder.crop(photo, Face((181.05, 62.16, 267.75, 172.05), LANDMARKS, 1.0))
     golden = {
@@ -36,8 +46,8 @@ def main() -> None:
         "embedding": [round(float(value), 7) for value in embedder.embed(crop[None])[0]],
     }
     FOLDER.mkdir(exist_ok=True)
-    Image.fromarray(crop).save(FOLDER / "astronaut-dlib.png", optimize=True)
-    (FOLDER / "astronaut-dlib.json").write_text(json.dumps(golden, indent=1) + "\n")
+    Image.fromarray(crop).save(FOLDER / f"astronaut-{model}.png", optimize=True)
+    (FOLDER / f"astronaut-{model}.json").write_text(json.dumps(golden, indent=1) + "\n")
 
 
 if __name__ == "__main__":

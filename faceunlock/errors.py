@@ -138,7 +138,7 @@ SLUGS: dict[str, Slug] = {
     "unknown-model": Slug("There is no model of that name.", "See: faceunlock models"),
     "weights-missing": Slug(
         "The weights of this model are not on this machine.",
-        "Run: faceunlock models pull MODEL — or use --model dlib, which needs no download.",
+        "Run: faceunlock models pull MODEL — or use --model compact, which needs no download.",
     ),
     "weights-corrupt": Slug(
         "The weights are not what they should be: wrong checksum or structure.",
@@ -146,12 +146,12 @@ SLUGS: dict[str, Slug] = {
     ),
     "download-failed": Slug(
         "The weights could not be downloaded.",
-        "Check the connection and try again — or use --model dlib, which needs no download.",
+        "Check the connection and try again — or use --model compact, which needs no download.",
         True,
     ),
     "weights-unwritable": Slug(
         "The weights could not be written to the cache.",
-        "Free some disk space or check permissions — or use --model dlib, which needs no download.",
+        "Free some disk space or check permissions — or use --model compact, which needs no download.",
     ),
     "demo-failed": Slug(
         "The demonstration gave another answer than it should.",

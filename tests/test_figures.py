@@ -21,6 +21,10 @@ def percent(rate):
     return f"{100 * rate['value']:.1f} % ({counts}; {100 * rate['lower']:.1f} to {100 * rate['upper']:.1f} %)"
 
 
+def coming_with(name):
+    return json.loads((PROJECT / "faceunlock" / "shipped" / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def rows(table):
     return {row["target_fmr"]: row for row in table}
 
@@ -125,7 +129,20 @@ def parity_lines():
     yield f"lowest cosine between the two over {cosines['crops']} faces: {lowest:.7f}"
 
 
-@pytest.mark.parametrize("line", [*expected_lines(), *speed_lines(), *calibrate_lines(), *parity_lines()])
+def compact_lines():
+    lfw = result("lfw-compact")
+    protocol = lfw["protocol"]
+    yield f"`compact`: accuracy {protocol['accuracy']:.4f} ± {protocol['standard_error']:.4f}"
+    yield f"| 128 numbers | {lfw['shipped']['threshold']:.3f}, measured on LFW for an FMR of 1e-5 |"
+    for kind, part in (("6,000 pairs", protocol), ("centroids of 3 photos", lfw["centroids_of_3"][0])):
+        for target, row in rows(part["fnmr"]).items():
+            yield f"| `compact`, {kind} | {target:.0e} | {row['threshold']:.3f} | {percent(row['fnmr'])} |"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [*expected_lines(), *compact_lines(), *speed_lines(), *calibrate_lines(), *parity_lines()],
+)
 def test_the_readme_quotes_the_result_files(line):
     assert " ".join(line.split()) in " ".join(README.split())
 
@@ -142,16 +159,19 @@ def test_the_limitations_quote_the_pairs():
     assert f"{100 * fnmr:.0f} % of LFW's pairs of the same person stay below" in " ".join(LIMITATIONS.split())
 
 
-def test_the_shipped_threshold_is_the_one_measured():
-    shipped = json.loads((PROJECT / "faceunlock" / "shipped" / "dlib.json").read_text(encoding="utf-8"))
-    assert shipped == result("lfw-dlib")["shipped"]
-    pairs = json.loads((PROJECT / "faceunlock" / "shipped" / "dlib-pairs.json").read_text(encoding="utf-8"))
-    assert pairs == result("lfw-pairs-dlib")["shipped"]
+MEASURED = ("dlib", "compact")
 
 
-def test_the_threshold_for_pairs_is_the_plain_one_rounded_up():
-    measured = result("lfw-pairs-dlib")
-    (row,) = (row for row in result("lfw-dlib")["all_pairs"]["fnmr"] if row["target_fmr"] == 1e-5)
+@pytest.mark.parametrize("model", MEASURED)
+def test_the_shipped_threshold_is_the_one_measured(model):
+    assert coming_with(model) == result(f"lfw-{model}")["shipped"]
+    assert coming_with(f"{model}-pairs") == result(f"lfw-pairs-{model}")["shipped"]
+
+
+@pytest.mark.parametrize("model", MEASURED)
+def test_the_threshold_for_pairs_is_the_plain_one_rounded_up(model):
+    measured = result(f"lfw-pairs-{model}")
+    (row,) = (row for row in result(f"lfw-{model}")["all_pairs"]["fnmr"] if row["target_fmr"] == 1e-5)
     assert measured["threshold"] == pytest.approx(row["threshold"], abs=1e-6)
     assert 0 <= measured["shipped"]["threshold"] - measured["threshold"] < 0.001
     assert len(measured["shipped"]["tail"]) == measured["shipped"]["fmr"]["errors"] + 1

@@ -92,9 +92,23 @@ def test_auto_takes_the_embedded_model_otherwise_and_says_so_once(open_home, ada
         unlock.enroll("Ada", ada)
         unlock.verify(ada / "0.png")
         unlock.verify(ada / "0.png", "Ada")
-    assert loaded == ["dlib"] and network.pulled == []
+    assert loaded == ["compact"] and network.pulled == []
     (record,) = caplog.records
     assert "faceunlock models pull vggface2" in record.getMessage()
+
+
+def test_a_gallery_made_with_a_model_whose_package_is_gone_says_both_ways_out(open_home, ada, monkeypatch):
+    """Nothing else is compared with its templates instead."""
+    open_home(embedder=FakeEmbedder(replace(IDENTITY, model="dlib"))).enroll("Ada", ada)
+    monkeypatch.setattr(weights, "find_in_package", lambda package, file: None)
+    for words in ((ada / "0.png",), (ada / "0.png", "Ada")):
+        with pytest.raises(
+            ModelError, match="face_recognition_models, which carries the weights of dlib"
+        ) as caught:
+            open_home(**AUTO | {"detector": FakeDetector()}).verify(*words)
+        assert caught.value.slug == "weights-missing"
+        assert "pip install face_recognition_models" in caught.value.hint
+        assert "--model compact" in caught.value.hint
 
 
 def test_auto_keeps_to_the_model_of_the_gallery(open_home, ada, loaded, network, present):

@@ -31,6 +31,7 @@ def test_what_was_not_measured_claims_nothing(model, shipped):
         assert calibration.people > 0 and calibration.photos > 0
 
 
-def test_two_photos_are_less_alike_than_a_photo_and_a_centroid():
-    assert shipped_pair_calibration("dlib").status == "shipped"
-    assert shipped_pair_calibration("dlib").threshold < shipped_calibration("dlib").threshold
+@pytest.mark.parametrize("model", ["compact", "dlib"])
+def test_two_photos_are_less_alike_than_a_photo_and_a_centroid(model):
+    assert shipped_pair_calibration(model).status == shipped_calibration(model).status == "shipped"
+    assert shipped_pair_calibration(model).threshold < shipped_calibration(model).threshold

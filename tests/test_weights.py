@@ -156,7 +156,7 @@ def test_trust_on_first_use_refuses_another_file_later(cache, published, tmp_pat
     error = refused("weights-corrupt", weights.pull, CASIA, cache, file=second, force=True)
     assert hashlib.sha256(published).hexdigest() in error.message
     assert "casia-webface.json" in error.hint
-    assert "--model dlib" in error.hint
+    assert "--model compact" in error.hint
     assert path.read_bytes() == before
     assert weights.verify(CASIA, cache).status == "present"
 
@@ -166,7 +166,7 @@ def test_published_checksum_is_enforced(cache, published, monkeypatch):
     with serving(answer(published)) as server:
         error = refused("weights-corrupt", weights.pull, VGGFACE2, cache, mirror=server.url)
     assert VGGFACE2.sha256 in error.message
-    assert "--model dlib" in error.hint
+    assert "--model compact" in error.hint
     assert left_in(cache) == []
 
 
@@ -218,7 +218,7 @@ def test_a_full_disk(cache, published, when):
         )
     assert done.stdout.startswith("weights-unwritable"), done.stderr
     assert "File too large" in done.stdout
-    assert "--model dlib" in done.stdout
+    assert "--model compact" in done.stdout
     assert left_in(cache) == []
 
 
@@ -226,7 +226,7 @@ def test_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     error = refused("weights-unwritable", weights.pull, CASIA, tmp_path / "file")
     assert str(tmp_path / "file") in error.message
-    assert "--model dlib" in error.hint
+    assert "--model compact" in error.hint
 
 
 def test_interrupt_leaves_nothing(cache):

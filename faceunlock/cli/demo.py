@@ -13,13 +13,11 @@ import typer
 
 from faceunlock.cli.options import command
 from faceunlock.cli.session import Session
+from faceunlock.embedders.registry import EMBEDDED_DEFAULT
 from faceunlock.errors import FaceUnlockError, ModelError
 
 if TYPE_CHECKING:
     from faceunlock.unlock import FaceUnlock
-
-MODEL = "dlib"
-"""Needs no download, so the demonstration says something about the installation alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,8 @@ def demo(session: Session) -> None:
 
     settings = session.settings
     if settings.model == "auto":
-        settings = replace(settings, model=MODEL)
+        # No download, so the demonstration says something about the installation alone.
+        settings = replace(settings, model=EMBEDDED_DEFAULT)
     with tempfile.TemporaryDirectory(prefix="faceunlock-demo-") as directory:
         make_pictures(Path(directory))
         locations = replace(session.locations, data=Path(directory) / "gallery")

@@ -243,7 +243,7 @@ def verified(states: Sequence[ModelState]) -> str:
 def status(state: Status) -> str:
     """Return where everything is, a line each, problems last."""
     from faceunlock.cli import protect_text
-    from faceunlock.embedders.registry import MODELS
+    from faceunlock.embedders.registry import EMBEDDED_DEFAULT, RECOMMENDED
 
     settings = state.settings
     device = settings.device + (
@@ -261,9 +261,9 @@ def status(state: Status) -> str:
     if state.model is None and state.people:
         lines.append("model       auto: which one it is cannot be told, see the problems")
     elif state.model is None:
-        recommended = next(spec.id for spec in MODELS.values() if spec.recommended)
         lines.append(
-            f"model       auto: {recommended} if it can be fetched at the first enrolment, otherwise dlib"
+            f"model       auto: {RECOMMENDED} if it can be fetched at the first enrolment, "
+            f"otherwise {EMBEDDED_DEFAULT}"
         )
     else:
         measured = state.model.calibration

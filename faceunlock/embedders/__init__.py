@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from faceunlock.embedders.architecture import Architecture
 from faceunlock.embedders.registry import ModelSpec, Trained, model_spec
 from faceunlock.runtime import Engine, Recipe
 from faceunlock.templates import ModelIdentity
@@ -96,6 +98,10 @@ def load_embedder(
     if isinstance(spec.weights, Trained):
         return _load_trained(spec.weights.folder, engine)
     sha256 = weights.trusted_sha256(spec, cache)
+    if spec.architecture is not None:
+        return _aligned(
+            spec, spec.architecture, engine, lambda: sha256, lambda: weights.load(spec, cache).arrays
+        )
     if spec.id == "dlib":
         from faceunlock.embedders.dlib import DlibEmbedder
 
@@ -107,20 +113,36 @@ def load_embedder(
 
 
 def _load_trained(folder: Path, engine: Engine) -> Embedder:
-    from faceunlock.embedders.aligned import AlignedEmbedder
     from faceunlock.embedders.model_folder import checked_sha256, read_model_folder, read_weights
 
     model = read_model_folder(folder)
-    spec, architecture = model.spec, model.architecture
+    return _aligned(
+        model.spec,
+        model.architecture,
+        engine,
+        lambda: checked_sha256(model.spec),
+        lambda: read_weights(model),
+    )
+
+
+def _aligned(
+    spec: ModelSpec,
+    architecture: Architecture,
+    engine: Engine,
+    source: Callable[[], str],
+    read: Callable[[], Mapping[str, NDArray[np.float32]]],
+) -> Embedder:
+    """Return the embedder of a model that this program trained; `source` and `read` may be called late."""
+    from faceunlock.embedders.aligned import AlignedEmbedder
 
     def build() -> torch.nn.Module:
         from faceunlock.runtime.torch_runtime import build
 
-        return build(architecture.make_network, read_weights(model))
+        return build(architecture.make_network, read())
 
     recipe = Recipe(
         name=spec.id,
-        source=lambda: checked_sha256(spec),
+        source=source,
         definition=architecture.definition,
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 RECORD, WEIGHTS = "model.json", "weights.safetensors"
 FORMAT = 1
-METADATA = "faceunlock"
-"""Key of architecture and storage in the metadata of the weights' file."""
-
 LARGEST = 1 << 30
 """Bytes; a larger file is no model of this program."""
 
@@ -147,6 +144,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         weights=Trained(folder),
         size_bytes=content["size_bytes"],
         sha256=content["sha256"],
+        architecture=architecture,
     )
     return ModelFolder(spec, architecture, calibration)
 
@@ -179,20 +177,12 @@ def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
     ModelError
         ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    from faceunlock.embedders.storage import STORAGES, unpack
+    from faceunlock.embedders.storage import read
 
     data = _trusted_bytes(model.spec)
     try:
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-        described = json.loads(metadata[METADATA])
-        _require(described.pop("storage", "float32") in STORAGES)
-        _require(read_architecture(described) == model.architecture)
-        return unpack(load(data))
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        return read(data, model.architecture)
+    except ValueError as error:
         raise _corrupt(model.spec, "they do not belong to the architecture of the record") from error
 
 

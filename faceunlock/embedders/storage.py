@@ -1,12 +1,19 @@
-"""How weights are kept in a file: as they are, or in eight bits with a scale for each row."""
+"""How weights are kept in a file: as they are, or in eight bits with a scale for each row.
+
+The file is safetensors. Its metadata repeat the architecture, so that the one checksum which templates
+remember covers both.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from faceunlock.embedders.architecture import Architecture, read_architecture
 
 Storage = Literal["float32", "int8"]
 STORAGES: tuple[Storage, ...] = get_args(Storage)
@@ -18,6 +25,9 @@ FEWEST = 64
 """Numbers from which on an array is worth a scale; a smaller one stays as it is."""
 
 _SCALE = ".scale"
+
+METADATA = "faceunlock"
+"""Key of architecture and storage in the metadata of the file."""
 
 
 def pack(arrays: Mapping[str, NDArray[np.float32]], storage: Storage) -> dict[str, NDArray[Any]]:
@@ -76,3 +86,44 @@ def unpack(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]
         rows = array.reshape(len(array), -1).astype(np.float32) * scale.astype(np.float32)[:, None]
         arrays[name] = rows.reshape(array.shape)
     return arrays
+
+
+def write(packed: Mapping[str, NDArray[Any]], architecture: Architecture, storage: Storage) -> bytes:
+    """Return the content of a file of weights: the same bytes for the same weights.
+
+    Parameters
+    ----------
+    packed : mapping of str to ndarray
+        As `pack` returns them for `storage`.
+    architecture : Architecture
+    storage : {"float32", "int8"}
+    """
+    from safetensors.numpy import save
+
+    # One entry of metadata: several would be written in any order.
+    content: bytes = save(
+        dict(packed), {METADATA: json.dumps({**architecture.to_dict(), "storage": storage})}
+    )
+    return content
+
+
+def read(data: bytes, architecture: Architecture) -> dict[str, NDArray[np.float32]]:
+    """Read the content of a file of weights, however they are stored.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or one of another architecture.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        length = int.from_bytes(data[:8], "little")
+        described = json.loads(data[8 : 8 + length])["__metadata__"][METADATA]
+        values = json.loads(described)
+        if values.pop("storage", "float32") not in STORAGES or read_architecture(values) != architecture:
+            raise ValueError("they are weights of another architecture")
+        return unpack(load(data))
+    except (SafetensorError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a file of weights: {error}") from error

@@ -1,7 +1,8 @@
-"""The thresholds that come with the program: one JSON file each, as `Calibration.to_dict` writes it.
+"""What comes with the program: the weights of ``compact``, and a threshold for every model.
 
-``dlib.json`` (a photo against a centroid) is written by ``benchmarks/lfw.py``, ``dlib-pairs.json`` (a photo
-against a photo) by ``benchmarks/lfw_pairs.py``; the others are no measurements and say so.
+A threshold is a JSON file, as `Calibration.to_dict` writes it: ``MODEL.json`` (a photo against a centroid)
+is written by ``benchmarks/lfw.py``, ``MODEL-pairs.json`` (a photo against a photo) by
+``benchmarks/lfw_pairs.py``. Where nothing was measured, it says so.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.embedders.architecture import Architecture
-from faceunlock.embedders.model_folder import METADATA, RECORD, WEIGHTS, make_id, record
+from faceunlock.embedders.model_folder import RECORD, WEIGHTS, make_id, record
 from faceunlock.errors import TrainingError
 from faceunlock.private_files import make_private_directories, remove_leftovers
 from faceunlock.training.checkpoint import CHECKPOINT, write_file
@@ -134,10 +134,9 @@ def write_weights(
     TrainingError
         ``file-unwritable``.
     """
-    from safetensors.numpy import save
+    from faceunlock.embedders.storage import write
 
-    # One entry of metadata: several would be written in any order.
-    content = save(packed, {METADATA: json.dumps({**architecture.to_dict(), "storage": storage})})
+    content = write(packed, architecture, storage)
     write_file(folder / WEIGHTS, content)
     return hashlib.sha256(content).hexdigest(), len(content)
 

@@ -14,9 +14,9 @@ def test_models_are_listed_with_where_each_number_comes_from(faceunlock):
     assert result.code == 0 and result.stderr == ""
     rows = {line.split()[0]: line for line in result.stdout.partition("\n\n")[0].splitlines()}
     assert "absent" in rows["vggface2"] and "(recommended)" in rows["vggface2"]
-    assert "absent" in rows["casia-webface"] and "present" in rows["dlib"]
+    assert "absent" in rows["casia-webface"] and "present" in rows["compact"] and "present" in rows["dlib"]
     models = {model["id"]: model for model in faceunlock("models", "--json").data["models"]}
-    assert list(models) == ["vggface2", "casia-webface", "dlib"]
+    assert list(models) == ["vggface2", "casia-webface", "compact", "dlib"]
     for model in models.values():
         assert f"{model['threshold']['value']:.4f}" in rows[model["id"]]
         assert f"\n{model['id']}: {model['network']}\n" in result.stdout
@@ -25,7 +25,8 @@ def test_models_are_listed_with_where_each_number_comes_from(faceunlock):
 
 def test_weights_that_are_there_are_checked_again(faceunlock):
     result = faceunlock("models", "verify")
-    assert result.code == 0 and result.stdout.startswith("dlib: good, SHA-256 ")
+    assert result.code == 0 and result.stdout.startswith("compact: good, SHA-256 ")
+    assert "\ndlib: good, SHA-256 " in result.stdout
     pulled = faceunlock("models", "pull", "dlib", "--json")
     assert pulled.code == 0 and pulled.data["weights"] == "present"
     assert pulled.document["command"] == "models pull"
@@ -75,7 +76,7 @@ def test_a_mirror_that_is_gone_gets_one_clear_error(faceunlock):
     gone = {"FACEUNLOCK_WEIGHTS_MIRROR": "http://127.0.0.1:1"}
     result = faceunlock("models", "pull", "casia-webface", "--json", env=gone)
     assert result.code == 2 and result.error["code"] == "download-failed"
-    assert result.error["retryable"] is True and "dlib" in result.error["hint"]
+    assert result.error["retryable"] is True and "compact" in result.error["hint"]
 
 
 def test_a_file_fetched_by_hand_is_checked(faceunlock, tmp_path):

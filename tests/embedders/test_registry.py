@@ -20,6 +20,7 @@ def test_every_model_says_what_it_is():
     assert {name: spec.dimension for name, spec in MODELS.items()} == {
         "vggface2": 512,
         "casia-webface": 512,
+        "compact": 128,
         "dlib": 128,
     }
 
@@ -34,7 +35,7 @@ def test_unknown_model_lists_the_known(tmp_path):
         lambda: model_spec("arcface"),
         lambda: load_embedder("arcface", cache=tmp_path, engine=Engine("torch", "cpu", tmp_path)),
     ):
-        with pytest.raises(ModelError, match=r"arcface.*vggface2, casia-webface, dlib") as caught:
+        with pytest.raises(ModelError, match=r"arcface.*vggface2, casia-webface, compact, dlib") as caught:
             call()
         assert caught.value.slug == "unknown-model"
 
@@ -52,4 +53,4 @@ def test_knowing_and_finding_models_needs_no_engine(tmp_path):
         "print(*states)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "absent absent present\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "absent absent present present\n", "")
