@@ -162,7 +162,7 @@ def variant_row(variant: str, model: Path, people: Path, engine: Engine) -> dict
         "options": [*COMMON, *VARIANTS[variant]],
         "weights_sha256": folder.spec.sha256,
         "size_bytes": folder.spec.size_bytes,
-        "epochs": json.loads((model / "card.json").read_text())["epochs"],
+        "history": json.loads((model / "card.json").read_text())["history"],
         **row(variant, faces, embedder.embed(faces.crops)),
     }
 
@@ -187,11 +187,13 @@ def main() -> None:
     engine = Engine("onnx", "cpu", locate().cache)
     kept = RESULTS / f"{RESULT}.json"
     rows = json.loads(kept.read_text())["rows"] if kept.exists() else {}
-    rows = rows or {
-        "dlib": dlib_row(people, engine),
-        "start": start_row("float32", people, engine),
-        "start-int8": start_row("int8", people, engine),
+    references = {
+        "dlib": lambda: dlib_row(people, engine),
+        "start": lambda: start_row("float32", people, engine),
+        "start-int8": lambda: start_row("int8", people, engine),
     }
+    for name, measured in references.items():
+        rows[name] = rows.get(name) or measured()
     for variant in VARIANTS if arguments.variant == "all" else (arguments.variant,):
         model = train(variant, people, arguments.work)
         rows[variant] = variant_row(variant, model, people, engine)
