@@ -287,6 +287,48 @@ def test_the_page_on_training_quotes_the_metric_head(line):
     assert " ".join(line.split()) in " ".join(TRAINING.split())
 
 
+STEPS_OF_COMPACT = {
+    "from-nothing": "a small network that begins at random, 8 epochs, `dlib` as its teacher",
+    "dlib": "`dlib` as it is, crops of 150 pixels",
+    "start": "its weights behind crops of 112 pixels",
+    "start-int8": "the same in eight bits",
+    "light": "trained on for 4 epochs, in eight bits: `compact`",
+}
+
+
+def compact_lines():
+    measured, latency = result("train-compact")["rows"], result("latency")["rows"]["compact"]
+    for name, row in measured.items():
+        draws = row["fnmr_centroids_of_3"]["0.001"]
+        rates = [
+            row["eer"],
+            *(row["fnmr"][target]["value"] for target in ("0.01", "0.001", "0.0001")),
+            sum(draws) / len(draws),
+        ]
+        told = " | ".join(f"{100 * rate:.1f} %" for rate in rates)
+        yield (
+            f"| {STEPS_OF_COMPACT[name]} | {told} | {row['mean_impostor']:.2f} / {row['mean_genuine']:.2f} |"
+        )
+    trained = measured["light"]
+    yield f"on {trained['photos']:,} photos of {trained['people']} people"
+    yield f"{trained['genuine']:,} genuine and {trained['impostor']:,} impostor pairs"
+    fnmr = trained["fnmr"]["0.001"]
+    yield f"is {100 * fnmr['lower']:.1f} to {100 * fnmr['upper']:.1f} %"
+    yield f"takes {latency['median_ms']:.1f} ms on two cores"
+    yield f"the file has {latency['size_bytes'] / 1e6:.1f} MB"
+
+
+@pytest.mark.parametrize("line", compact_lines())
+def test_the_page_on_training_quotes_how_compact_was_made(line):
+    assert " ".join(line.split()) in " ".join(TRAINING.split())
+
+
+def test_compact_is_the_variant_that_was_measured():
+    from faceunlock.embedders.registry import MODELS
+
+    assert MODELS["compact"].sha256 == result("train-compact")["rows"]["light"]["weights_sha256"]
+
+
 NETWORKS_OF_ATT = {
     "tutorial": "the tutorial's Siamese network",
     "ours": "ours",
