@@ -2,8 +2,8 @@
 
 Run: python benchmarks/latency.py
 
-Each model embeds one crop at a time in a warm process, ONNX Runtime on all cores: medians of 200 after 20. What
-a crop shows does not matter to the time: it is noise.
+Each model embeds one crop at a time in a warm process, ONNX Runtime on all cores: medians of 200 after 20.
+What a crop shows does not matter to the time: it is noise.
 """
 
 from __future__ import annotations
