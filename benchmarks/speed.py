@@ -62,7 +62,7 @@ PACKAGES = (
 IDLE = 0.5
 """Load of a machine that has nothing else to do, in processes that run or want to."""
 
-MODELS = ("casia-webface", "dlib")
+MODELS = ("casia-webface", "dlib", "compact")
 KNOWN = "known"
 DECIDED = (0, 1)
 DONE_OR_INSUFFICIENT = (0, 2)
@@ -274,6 +274,7 @@ def verify(photo: Path, photos: Path) -> list[Process]:
             process
             for model in MODELS
             for process in ours(model, ["verify", str(photo), "--as", KNOWN, ANYBODY], DECIDED)
+            if model != "compact" or "PyTorch" not in process.name
         ),
         straightforward("verify", str(photo), str(stored_vector())),
         Process(DLIB_COMMAND, command),
