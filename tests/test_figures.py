@@ -288,7 +288,6 @@ def test_the_page_on_training_quotes_the_metric_head(line):
 
 
 STEPS_OF_COMPACT = {
-    "from-nothing": "a small network that begins at random, 8 epochs, `dlib` as its teacher",
     "dlib": "`dlib` as it is, crops of 150 pixels",
     "start": "its weights behind crops of 112 pixels",
     "start-int8": "the same in eight bits",

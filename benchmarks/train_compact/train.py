@@ -62,12 +62,7 @@ GENTLE = (
     "0.01",
 )
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "from-nothing": (
-        *("--loss", "distill", "--teacher", "dlib", "--teacher-sees", "clean", "--storage", "int8"),
-        *("--mirror", "--learning-rate", "2e-3", "--epochs", "8", "--augment", "light"),
-    ),
     "light": (*FROM_DLIB, *GENTLE, "--epochs", "4", "--average", "0.999", "--augment", "light"),
-    "strong": (*FROM_DLIB, *GENTLE, "--epochs", "4", "--average", "0.999", "--augment", "strong"),
 }
 """Options of ``faceunlock train`` for each variant."""
 
