@@ -92,7 +92,7 @@ TASKS = {
     "verify-1mp": "`verify`, 1 megapixel",
     "verify-14mp": "`verify`, 14 megapixels",
     "enroll": "`enroll`, 78 phone photos",
-    "calibrate": "`calibrate`, 500 LFW photos",
+    "calibrate": "`calibrate`, 300 LFW photos",
     "start": "start",
 }
 
