@@ -19,7 +19,6 @@ network going on from one that learned from other people:
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from dataclasses import replace
@@ -30,6 +29,7 @@ from typing import Any
 import numpy as np
 from att_networks import distances, train_siamese
 from common import embed_photos, save
+from resumable import read_rows, run_missing
 from sklearn.metrics import roc_auc_score
 
 from faceunlock.acquisition import Acquisition
@@ -233,12 +233,6 @@ def _means(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the lines that are there."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
-
-
 def main() -> None:
     """Do the runs that are still to be done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -253,17 +247,15 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="train nothing, write the result")
     arguments = parser.parse_args()
     wanted = (*NETWORKS, "candidate") if arguments.choose else arguments.only
-    for entry in () if arguments.write else choice() if arguments.choose else plan():
-        if entry["network"] not in wanted or (entry["network"] == "started" and not arguments.start):
-            continue
-        if arguments.seeds and entry["seed"] not in arguments.seeds:
-            continue
-        if any(entry.items() <= row.items() for row in read_rows(arguments.rows)):
-            continue
-        row = run(entry, arguments)
-        with arguments.rows.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), flush=True)
+    entries = [
+        entry
+        for entry in (choice() if arguments.choose else plan())
+        if entry["network"] in wanted
+        and (entry["network"] != "started" or arguments.start)
+        and (not arguments.seeds or entry["seed"] in arguments.seeds)
+    ]
+    if not arguments.write:
+        run_missing(arguments.rows, entries, lambda entry: run(entry, arguments))
     if arguments.epochs is None:
         order = [*choice(), *plan()]
         rows = read_rows(arguments.rows)

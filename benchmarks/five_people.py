@@ -10,7 +10,6 @@ written from the lines that are there, with their number.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from functools import cache
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from common import save
 from five_networks import named_by, train_vgg
+from resumable import read_rows, run_missing
 
 from faceunlock.classification import learn_head
 from faceunlock.embedders import load_embedder
@@ -129,12 +129,6 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {**result, "rows": rows}
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the lines that are there."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
-
-
 def main() -> None:
     """Do the runs that are still to be done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -146,17 +140,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="fewer, to try the script; writes no result")
     parser.add_argument("--write", action="store_true", help="train nothing, write the result")
     arguments = parser.parse_args()
-    for entry in () if arguments.write else plan():
-        if entry["network"] not in arguments.only or (
-            arguments.seeds and entry["seed"] not in arguments.seeds
-        ):
-            continue
-        if any(entry.items() <= row.items() for row in read_rows(arguments.rows)):
-            continue
-        row = run(entry, arguments)
-        with arguments.rows.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), flush=True)
+    wanted = [
+        entry
+        for entry in plan()
+        if entry["network"] in arguments.only and (not arguments.seeds or entry["seed"] in arguments.seeds)
+    ]
+    if not arguments.write:
+        run_missing(arguments.rows, wanted, lambda entry: run(entry, arguments))
     if arguments.steps is None:
         rows = read_rows(arguments.rows)
         rows.sort(key=lambda row: (NETWORKS.index(row["network"]), row["seed"]))
