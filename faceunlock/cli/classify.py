@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import DataFacesChoice, command, default_command
+from faceunlock.cli.options import DataFacesChoice, OverwriteCopies, command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -118,7 +118,7 @@ def name(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")] = False,
+    overwrite: OverwriteCopies = False,
 ) -> None:
     """Name whose face is on each photo, or say: none of these.
 

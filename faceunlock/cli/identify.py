@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Threshold, command
+from faceunlock.cli.options import OverwriteCopies, Threshold, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -35,7 +35,7 @@ def identify(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")] = False,
+    overwrite: OverwriteCopies = False,
     threshold: Threshold = None,
 ) -> None:
     """Name everybody enrolled who is on photos.

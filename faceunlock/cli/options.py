@@ -55,6 +55,8 @@ Device = Annotated[
     DeviceChoice | None,
     typer.Option("--device", help="Where networks run; default auto.", show_default=False),
 ]
+OverwriteCopies = Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")]
+
 Model = Annotated[
     str | None,
     typer.Option(
