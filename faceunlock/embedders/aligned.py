@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from faceunlock.embedders.alignment import similarity, warp
 from faceunlock.embedders.architecture import Architecture
+from faceunlock.embedders.normalisation import normalise
 from faceunlock.faces import Face, RGBImage
 from faceunlock.matching import unit
 from faceunlock.runtime import Network
@@ -64,27 +65,8 @@ class AlignedEmbedder:
         """Embed crops of shape (n, size, size, 3); unit vectors, shape (n, dimension)."""
         outputs = np.empty((len(crops), self._identity.dimension), dtype=np.float32)
         for start in range(0, len(crops), BATCH):
-            batch = normalise(crops[start : start + BATCH], self._architecture)
+            batch = normalise(crops[start : start + BATCH], *self._architecture.normalisation)
             outputs[start : start + BATCH] = self._network(batch)
             if self._architecture.mirror:
                 outputs[start : start + BATCH] += self._network(np.ascontiguousarray(batch[..., ::-1]))
         return unit(outputs).astype(np.float32)
-
-
-def normalise(crops: NDArray[np.uint8], architecture: Architecture) -> NDArray[np.float32]:
-    """Bring crops to what a network takes.
-
-    Parameters
-    ----------
-    crops : ndarray of uint8, shape (n, size, size, 3)
-        RGB.
-    architecture : Architecture
-        Its normalisation.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 3, size, size)
-    """
-    mean, divisor = architecture.normalisation
-    normal = (crops.astype(np.float32) - np.array(mean, dtype=np.float32)) / np.float32(divisor)
-    return np.ascontiguousarray(normal.transpose(0, 3, 1, 2))

@@ -222,9 +222,9 @@ class DlibArchitecture:
     @property
     def normalisation(self) -> tuple[tuple[float, float, float], float]:
         """The mean colour of dlib, and 256."""
-        from faceunlock.embedders.dlib_format import MEAN
+        from faceunlock.embedders.dlib_format import DIVISOR, MEAN
 
-        return MEAN, 256.0
+        return MEAN, DIVISOR
 
     @property
     def definition(self) -> Path:

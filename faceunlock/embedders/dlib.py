@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from faceunlock.embedders import normalisation
 from faceunlock.embedders.alignment import similarity, warp
-from faceunlock.embedders.dlib_format import INPUT_SIZE, MEAN
+from faceunlock.embedders.dlib_format import DIVISOR, INPUT_SIZE, MEAN
 from faceunlock.embedders.registry import model_spec
 from faceunlock.faces import Face, RGBImage
 from faceunlock.matching import unit
@@ -82,7 +83,4 @@ def normalise(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     -------
     ndarray of float32, shape (n, 3, size, size)
     """
-    scaled = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
-    scaled -= np.array(MEAN, dtype=np.float32)[:, None, None]
-    scaled /= np.float32(256)
-    return scaled
+    return normalisation.normalise(crops, MEAN, DIVISOR)

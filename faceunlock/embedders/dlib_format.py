@@ -20,6 +20,9 @@ from faceunlock.errors import ModelError
 MEAN = (122.782, 117.001, 104.298)
 """Mean red, green and blue that the network subtracts, as its file says (float32)."""
 
+DIVISOR = 256.0
+"""What it then divides by."""
+
 INPUT_SIZE = 150
 DIMENSION = 128
 GAP = 512

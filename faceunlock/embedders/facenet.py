@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from faceunlock.embedders import normalisation
 from faceunlock.embedders.registry import ModelSpec
 from faceunlock.errors import PhotoError
 from faceunlock.faces import Face, RGBImage
@@ -124,7 +125,4 @@ def normalise(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     >>> float(normalise(np.zeros((1, 1, 1, 3), dtype=np.uint8)).min())
     -0.99609375
     """
-    scaled = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
-    scaled -= np.float32(127.5)
-    scaled /= np.float32(128)
-    return scaled
+    return normalisation.normalise(crops, (127.5, 127.5, 127.5), 128.0)
