@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from faceunlock.embedders import load_embedder
 from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import PhotoError
 from faceunlock.faces import Face, choose_subject, measure_quality
+from faceunlock.machine import describe_machine
 from faceunlock.photos import read_photo
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import load_settings, locate
@@ -41,18 +41,12 @@ def collection() -> Path:
 
 def machine() -> dict[str, Any]:
     """Return what a figure was measured on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
-        ]
-        model = names[0] if names else model
+    found = describe_machine()
     return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
+        "cpu": found.processor,
+        "cores": found.cores,
+        "system": found.system,
+        "python": found.python,
     }
 
 

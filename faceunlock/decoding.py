@@ -172,6 +172,21 @@ def decode_view(
         return pixels, longer / max(pixels.shape[:2])
 
 
+def stored_size(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[int, int]:
+    """Return width and height of an image file in pixels, as its header has them: not turned upright.
+
+    Parameters and errors are those of `decode`, except that damage behind the header is not noticed.
+
+    Examples
+    --------
+    >>> stored_size(b"P3 2 1 255  255 0 0  0 0 255", "two pixels")
+    (2, 1)
+    """
+    with _quiet_decoders, _decoder_errors(name):
+        width, height = _open(data, name, max_pixels).size
+        return width, height
+
+
 class _QuietDecoders:
     """Ignores the decoders' Python warnings, and nobody else's, while at least one photo is being decoded.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,23 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What finds and embeds faces.
+
+    Attributes
+    ----------
+    detector : Detector
+    embedder : Embedder
+    engine : Engine or None
+        What runs them; None where both were given from outside.
+    """
+
+    detector: Detector
+    embedder: Embedder
+    engine: Engine | None
 
 
 class Models:
@@ -289,12 +307,21 @@ class Models:
         model = self._chosen(person)
         if person is not None and person.template.identity.model != model:
             raise self.mismatch(person, model)
-        detector, embedder, workers = self._networks(
-            model, fetch=fetch, photos=photos, small_faces=small_faces, crop=crop
-        )
-        if person is not None and person.template.identity != embedder.identity:
+        networks = self._networks(model, fetch=fetch, photos=photos, small_faces=small_faces, crop=crop)
+        identity = networks.embedder.identity
+        if person is not None and person.template.identity != identity:
             raise self.mismatch(person, model)
-        return self._acquiring(detector, embedder, workers), embedder.identity
+        return self.acquiring(networks), identity
+
+    def networks(self, *, fetch: bool = False, photos: int = 1) -> Networks:
+        """Return the networks of the model; they may still be on the way. Parameters as for `acquisition`.
+
+        Raises
+        ------
+        ModelError
+            The weights or the device cannot be used.
+        """
+        return self._networks(self._chosen(None), fetch=fetch, photos=photos, small_faces=False, crop=None)
 
     def embedder(self, *, fetch: bool = False, photos: int = 1) -> Embedder:
         """Return the embedder of the model alone, for crops that are there already.
@@ -313,17 +340,18 @@ class Models:
         """Return what turns photos into the crops of another embedder than the model's."""
         engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
         detector = self._given_detector or self._detector(engine, small_faces=False)
-        return self._acquiring(detector, cropper, engine.workers)
+        return self.acquiring(Networks(detector, cropper, engine))
 
-    def _acquiring(self, detector: Detector, embedder: Embedder, workers: int) -> Acquisition:
+    def acquiring(self, networks: Networks) -> Acquisition:
+        """Return what turns photos into samples with these networks."""
         from faceunlock.acquisition import Acquisition
 
         return Acquisition(
-            detector,
-            embedder,
+            networks.detector,
+            networks.embedder,
             max_pixels=self._settings.max_pixels,
             min_face_pixels=self._settings.min_face_pixels,
-            workers=workers,
+            workers=1 if networks.engine is None else networks.engine.workers,
         )
 
     def _chosen(self, person: Person | None) -> str:
@@ -347,14 +375,14 @@ class Models:
 
     def _networks(
         self, model: str, *, fetch: bool, photos: int, small_faces: bool, crop: tuple[int, int] | None
-    ) -> tuple[Detector, Embedder, int]:
+    ) -> Networks:
         if self._given is not None and self._given_detector is not None:
-            return self._given_detector, self._given, 1
+            return Networks(self._given_detector, self._given, None)
         engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
         # The embedder first: it takes longest to open, and the detector is needed first.
         embedder = self._given or self._embedder(model, engine, fetch=fetch, crop=crop)
         detector = self._given_detector or self._detector(engine, small_faces=small_faces)
-        return detector, embedder, engine.workers
+        return Networks(detector, embedder, engine)
 
     def _detector(self, engine: Engine, *, small_faces: bool) -> Detector:
         from faceunlock.detectors import load_detector

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from faceunlock.reports.reporter import ReportOutcome
     from faceunlock.samples import LeftOut
     from faceunlock.sealing import Place
+    from faceunlock.timing import Timing
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
     from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
@@ -708,6 +709,34 @@ class FaceUnlock:
             permutations=permutations,
             seed=seed,
             crop=crop,
+            track=track or _untracked,
+        )
+
+    # speed
+
+    def bench(
+        self,
+        photos: PhotoPath | Sequence[PhotoPath] = (),
+        *,
+        runs: int = 7,
+        track: Track | None = None,
+    ) -> Timing:
+        """Measure how fast this machine is with the model; see `faceunlock.timing.time_photos`.
+
+        Without `photos`, those of the demonstration are looked at; `runs` from 1 to 1000.
+        """
+        from faceunlock.timing import time_photos
+
+        def fresh(model: str | None) -> Models:
+            # What ``auto`` stands for is chosen once.
+            return self._models_named(model if model is not None and self._named == AUTO else self._named)
+
+        given = [photos] if isinstance(photos, str | os.PathLike) else photos
+        return time_photos(
+            fresh,
+            [Path(photo) for photo in given],
+            runs=runs,
+            max_pixels=self.settings.max_pixels,
             track=track or _untracked,
         )
 

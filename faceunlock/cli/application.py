@@ -34,6 +34,7 @@ MODULES = {
     "pad-test": "pad_test",
     "report": "report",
     "audit": "audit",
+    "bench": "bench",
     "people": "people",
     "models": "models",
     "train": "train",

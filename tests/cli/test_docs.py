@@ -273,6 +273,19 @@ def test_json_of_audit(faceunlock, test_folder):
     held(data["failures"][0], "Part: photo left out")
 
 
+def test_json_of_bench(faceunlock, ada):
+    data = held(faceunlock.data("bench", ada, "--runs", "1"), "faceunlock bench")
+    for part in data["parts"]:
+        held(part, "Part: timed part")
+    (names,) = (cells[1] for cells in sections()["Part: timed part"].rows("field") if cells[0] == "`part`")
+    assert re.findall("`(.+?)`", names) == [part["part"] for part in data["parts"]]
+    held(data["one"], "Part: setup of networks")
+    held(data["many"], "Part: setup of networks")
+    held(data["machine"], "Part: machine")
+    held(data["left_out"][0], "Part: photo left out")
+    assert set(data["megapixels"]) == {"smallest", "median", "largest"}
+
+
 def test_json_of_demo(faceunlock):
     data = held(faceunlock.data("demo"), "faceunlock demo")
     assert [set(step) for step in data["steps"]] == [{"command", "exit_code", "data"}] * 4

@@ -50,6 +50,7 @@ def test_every_command_takes_the_folder(faceunlock, model, people, tmp_path):
         ("report", people / "one", "-o", tmp_path / "page.html"),
         ("audit", people, "-o", tmp_path / "audit.html"),
         ("crop", person, "-o", tmp_path / "crops"),
+        ("bench", person, "--runs", "1"),
         ("classify", "train", people / "one", "-o", tmp_path / "head"),
         ("status",),
         ("models",),

@@ -89,3 +89,21 @@ def test_group_photos_of_the_collection(enrolled, collection):
     assert result.code == 1 and result.data["names"] == []
     friends, dogs = (photo["faces"] for photo in result.data["photos"])
     assert len(friends) == 6 and dogs == []
+
+
+def test_how_fast_it_is(prepared, hopper_path, pictures):
+    words = ("--model", "dlib", "bench", hopper_path, pictures / "flower.jpg", "--runs", "2")
+    result = prepared(*words)
+    assert result.code == 0 and "flower.jpg: no-face: " in result.stderr
+    table = [line.split("\t") for line in result.stdout.splitlines() if "\t" in line]
+    assert table[0] == ["part", "median ms", "fastest ms", "photos per second"] and len(table) == 10
+    assert all(float(median) >= float(fastest) > 0 for _, median, fastest, _ in table[1:])
+    assert "\nmodel    dlib, weights " in result.stdout and "1 photo of 0.31 megapixels" in result.stdout
+    data = prepared(*words, "--json").data
+    assert data["photos"] == 1 and data["one"]["runtime"] == "onnx" and data["machine"]["cores"] >= 1
+    taken = {part["part"]: part["median_ms"] for part in data["parts"]}
+    assert taken["whole"] > taken["detect"] > 0 and taken["whole"] > taken["embed"] > 0
+    # Nobody is enrolled, and still nothing but the networks is kept.
+    assert [path.name for path in prepared.home.iterdir()] == ["cache"]
+    nobody = prepared("--model", "dlib", "bench", pictures / "flower.jpg", "--json")
+    assert nobody.code == 2 and nobody.error["code"] == "no-face"

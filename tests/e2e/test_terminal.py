@@ -30,14 +30,15 @@ def test_without_arguments_the_help_goes_to_stderr(faceunlock):
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("enroll",), ("verify",), ("calibrate",), ("people",), ("people", "forget")]
+    "words", [(), ("enroll",), ("verify",), ("calibrate",), ("bench",), ("people",), ("people", "forget")]
 )
 def test_help_is_an_answer(faceunlock, words):
     for option in ("--help", "-h"):
         result = faceunlock(*words, option)
         assert result.code == 0 and result.stderr == ""
         assert result.stdout.startswith(f"Usage: {' '.join(('faceunlock', *words))} ")
-        assert "..." not in result.stdout.split("\n\n", 1)[1].replace("[ARGS]...", ""), "a text is cut"
+        described = result.stdout.split("\n\n", 1)[1].replace("[ARGS]...", "").replace("PHOTOS...", "")
+        assert "..." not in described, "a text is cut"
 
 
 def test_version(faceunlock):
@@ -62,6 +63,8 @@ def test_version(faceunlock):
         (["enroll", "Eileen", "photos", "--add", "--replace"], "enroll"),
         (["calibrate", "folder", "--target-fmr", "0"], "calibrate"),
         (["calibrate", "folder", "--split", "0"], "calibrate"),
+        (["bench", "--runs", "0"], "bench"),
+        (["bench", "--runs", "1001"], "bench"),
         (["status", "--quiet", "--verbose"], "status"),
         (["status", "--device", "tpu"], "status"),
         (["people", "rename", "Eileen"], "people rename"),
@@ -251,6 +254,8 @@ def test_completion(faceunlock):
         ["compare", "--help"],
         ["identify", "--help"],
         ["crop", "--help"],
+        ["bench", "--help"],
+        ["bench", "missing.jpg"],
         ["compare", "missing.jpg", "missing.jpg"],
         ["identify", "missing.jpg"],
         ["crop", "missing", "-o", "faces"],

@@ -1,0 +1,403 @@
+"""How fast this machine is with a model: the parts of a verification, and many photos at once.
+
+Everything is measured in one process that is warm. The photos take the way they take in `verify` and in
+`enroll`, through `faceunlock.acquisition`; the pieces are timed from outside, where they are handed in.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceunlock.acquisition import BATCH, FIRST_LOOK, Acquisition
+from faceunlock.decoding import stored_size
+from faceunlock.errors import PhotoError, SettingsError
+from faceunlock.machine import Machine, describe_machine
+from faceunlock.models import Models, Networks
+from faceunlock.photos import Photo, PhotoFile, PhotoListing, find_photos, load_photo
+from faceunlock.samples import LeftOut, NoneUsableError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from faceunlock.collection import Track
+    from faceunlock.detectors import Detector
+    from faceunlock.embedders import Embedder
+    from faceunlock.faces import Face, RGBImage
+    from faceunlock.runtime import Engine
+    from faceunlock.templates import ModelIdentity
+
+RUNS, MOST_RUNS = 7, 1000
+"""How often everything is measured, unless told otherwise, and at most."""
+
+LOAD, WHOLE, REST, MANY = "load", "whole", "rest", "many"
+
+PARTS = ("read", "decode", "detect", "align", "embed")
+"""What is timed inside of the whole; the rest of it is checksum, choice of the subject, quality."""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class PartTime:
+    """How long one part takes.
+
+    Attributes
+    ----------
+    part : str
+        ``load``, one of `PARTS`, ``rest``, ``whole`` or ``many``.
+    seconds : tuple of float
+        One for each run; all but ``load`` are the mean over the photos of a run.
+    """
+
+    part: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The median of the runs, in seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def fastest(self) -> float:
+        """The fastest run, in seconds."""
+        return min(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What ran the networks.
+
+    Attributes
+    ----------
+    runtime : {"onnx", "torch"} or None
+        None where the networks were given from outside.
+    device : {"cpu", "cuda"} or None
+    workers : int
+        Threads that look at photos at the same time, and as many that embed.
+    network_threads : int or None
+        Threads inside a network; None where the runtime takes as many as it likes.
+    """
+
+    runtime: str | None
+    device: str | None
+    workers: int
+    network_threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How fast this machine is with a model.
+
+    Attributes
+    ----------
+    identity : ModelIdentity
+        The model.
+    machine : Machine
+        What it was measured on.
+    runs : int
+        How often each part was measured, after once that does not count.
+    parts : tuple of PartTime
+        ``load``, then `PARTS`, ``rest`` and ``whole`` of one photo at a time, then ``many``, per photo.
+    one, many : Setup
+        What ran the networks for one photo at a time, and for many at once.
+    portraits : bool
+        Whether the photos are those of the demonstration.
+    megapixels : tuple of float
+        Of the photos that were timed, in their order.
+    many_photos : int
+        Photos looked at in one run of many at once; each may be among them several times.
+    left_out : tuple of LeftOut
+        Photos that were not timed, because they have no clear face or cannot be read.
+    skipped : int
+        Number of files that are no photos.
+    """
+
+    identity: ModelIdentity
+    machine: Machine
+    runs: int
+    parts: tuple[PartTime, ...]
+    one: Setup
+    many: Setup
+    portraits: bool
+    megapixels: tuple[float, ...]
+    many_photos: int
+    left_out: tuple[LeftOut, ...]
+    skipped: int
+
+
+def time_photos(
+    open_models: Callable[[str | None], Models],
+    sources: Sequence[Path],
+    *,
+    runs: int = RUNS,
+    max_pixels: int,
+    track: Track,
+    clock: Clock = time.perf_counter,
+) -> Timing:
+    """Measure how long photos take with a model.
+
+    Parameters
+    ----------
+    open_models : callable
+        Returns models of which no network is loaded, for a model id or, with None, for what the user named.
+    sources : sequence of Path
+        Photos, and folders that are searched for photos; without any, the portraits of the demonstration.
+    runs : int
+        How often to measure, 1 to `MOST_RUNS`.
+    max_pixels : int
+        Larger photos are left out.
+    track : callable
+        Shows progress: ``track(items, total, label)`` yields the items.
+    clock : callable
+        Returns seconds.
+
+    Raises
+    ------
+    SettingsError
+        ``usage`` for another number of runs.
+    PhotoError
+        ``photo-not-found`` if there is no such file, or no photo; `NoneUsableError` if none has a clear face.
+    ModelError
+        The weights or the device cannot be used.
+    """
+    if not 1 <= runs <= MOST_RUNS:
+        raise SettingsError("usage", f"the number of runs is from 1 to {MOST_RUNS:,}, not {runs}")
+    with _photos(sources) as listing:
+        models = open_models(None)
+        # Two at least: with one photo there would be nothing to do at once.
+        together = models.networks(fetch=True, photos=max(2, len(listing.photos)))
+        acquisition = models.acquiring(together)
+        usable = _usable(acquisition, listing.photos, track)
+        paths, identity = usable.paths, together.embedder.identity
+        # Two batches for each worker, or some would have nothing to do.
+        rounds = ceil(2 * BATCH * _workers(together) / len(paths))
+        many = _time_many(acquisition, paths * rounds, runs, track, clock)
+
+        example = load_photo(paths[0], max_pixels=max_pixels).view(FIRST_LOOK).image, usable.crop
+        load, alone = _time_load(lambda: open_models(identity.model), example, runs, track, clock)
+        watch = Stopwatch(clock)
+        parts = _time_one(models.acquiring(_watched(alone, watch)), paths, runs, max_pixels, track, watch)
+        return Timing(
+            identity=identity,
+            machine=describe_machine(),
+            runs=runs,
+            parts=(load, *parts, many),
+            one=_setup(alone.engine),
+            many=_setup(together.engine),
+            portraits=not sources,
+            megapixels=tuple(_megapixels(path, max_pixels) for path in paths),
+            many_photos=len(paths) * rounds,
+            left_out=usable.left_out,
+            skipped=listing.skipped,
+        )
+
+
+@contextmanager
+def _photos(sources: Sequence[Path]) -> Iterator[PhotoListing]:
+    """Give the photos to look at; the portraits are there only inside."""
+    if sources:
+        listing = find_photos(sources)
+        if not listing.photos:
+            raise PhotoError("photo-not-found", f"{sources[0]}: no photo is there")
+        yield listing
+        return
+    from faceunlock.demonstration import make_pictures
+
+    with tempfile.TemporaryDirectory(prefix="faceunlock-bench-") as name:
+        folder = Path(name)
+        make_pictures(folder)
+        yield find_photos([folder / "photos", folder / "unseen.jpg", folder / "stranger.jpg"])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Usable:
+    """The photos with a clear face, at least one, and the face of the first as the network sees it."""
+
+    paths: tuple[Path, ...]
+    crop: RGBImage
+    left_out: tuple[LeftOut, ...]
+
+
+def _usable(acquisition: Acquisition, photos: Sequence[Path], track: Track) -> _Usable:
+    """Look at every photo once, which also warms up what looks at many at once."""
+    paths: list[Path] = []
+    left_out: list[LeftOut] = []
+    crops: list[RGBImage] = []
+    outcomes = acquisition.samples(photos, keep_crops=True)
+    for path, outcome in zip(photos, track(outcomes, len(photos), "photos"), strict=True):
+        if isinstance(outcome, LeftOut):
+            left_out.append(outcome)
+            continue
+        paths.append(path)
+        if not crops and outcome.crop is not None:
+            crops.append(outcome.crop)
+    if not paths:
+        raise NoneUsableError(left_out)
+    return _Usable(tuple(paths), crops[0], tuple(left_out))
+
+
+def _time_many(
+    acquisition: Acquisition, paths: Sequence[Path], runs: int, track: Track, clock: Clock
+) -> PartTime:
+    """Measure how long a photo takes among many, looked at as `enroll` and `calibrate` do."""
+    seconds = []
+    for _ in track(range(runs), runs, "many at once"):
+        started = clock()
+        deque(acquisition.samples(paths), maxlen=0)
+        seconds.append((clock() - started) / len(paths))
+    return PartTime(MANY, tuple(seconds))
+
+
+def _time_load(
+    open_models: Callable[[], Models],
+    example: tuple[RGBImage, RGBImage],
+    runs: int,
+    track: Track,
+    clock: Clock,
+) -> tuple[PartTime, Networks]:
+    """Measure how long networks take to open and to answer once; also return those opened last.
+
+    They open in threads, so only their answers, for a photo and a crop, tell that they are open.
+    """
+    image, crop = example
+    seconds = []
+    for _ in track(range(runs + 1), runs + 1, "opening the networks"):
+        started = clock()
+        networks = open_models().networks()
+        networks.detector.detect(image)
+        networks.embedder.embed(crop[None])
+        seconds.append(clock() - started)
+    return PartTime(LOAD, tuple(seconds[1:])), networks
+
+
+def _time_one(
+    acquisition: Acquisition,
+    paths: Sequence[Path],
+    runs: int,
+    max_pixels: int,
+    track: Track,
+    watch: Stopwatch,
+) -> tuple[PartTime, ...]:
+    """Measure the parts of one photo at a time, as `verify` looks at it."""
+    found = []
+    for _ in track(range(runs + 1), runs + 1, "one at a time"):
+        for path in paths:
+            with watch.part(WHOLE):
+                with watch.part("read"):
+                    file = load_photo(path, max_pixels=max_pixels)
+                acquisition.sample(_WatchedFile(file.name, file.data, file.max_pixels, watch))
+        seconds = watch.taken()
+        seconds[REST] = seconds[WHOLE] - sum(seconds[part] for part in PARTS)
+        found.append(seconds)
+    return tuple(
+        PartTime(part, tuple(seconds[part] / len(paths) for seconds in found[1:]))
+        for part in (*PARTS, REST, WHOLE)
+    )
+
+
+class Stopwatch:
+    """Adds up how long parts take.
+
+    Parameters
+    ----------
+    clock : callable
+        Returns seconds.
+
+    Examples
+    --------
+    >>> watch = Stopwatch(iter([1.0, 3.5]).__next__)
+    >>> with watch.part("nothing"):
+    ...     pass
+    >>> watch.taken()["nothing"]
+    2.5
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Time what is done inside."""
+        started = self._clock()
+        yield
+        self._seconds[name] += self._clock() - started
+
+    def taken(self) -> dict[str, float]:
+        """Return the seconds of each part, 0 for others, and begin anew."""
+        seconds, self._seconds = self._seconds, defaultdict(float)
+        return seconds
+
+
+def _watched(networks: Networks, watch: Stopwatch) -> Networks:
+    return replace(
+        networks,
+        detector=_WatchedDetector(networks.detector, watch),
+        embedder=_WatchedEmbedder(networks.embedder, watch),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _WatchedFile(PhotoFile):
+    watch: Stopwatch = field(repr=False)
+
+    def view(self, at_least: int | None = None) -> Photo:
+        with self.watch.part("decode"):
+            return PhotoFile.view(self, at_least)
+
+
+class _WatchedDetector:
+    def __init__(self, detector: Detector, watch: Stopwatch) -> None:
+        self._detector, self._watch = detector, watch
+
+    def detect(self, image: RGBImage) -> list[Face]:
+        with self._watch.part("detect"):
+            return self._detector.detect(image)
+
+
+class _WatchedEmbedder:
+    def __init__(self, embedder: Embedder, watch: Stopwatch) -> None:
+        self._embedder, self._watch = embedder, watch
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._embedder.identity
+
+    @property
+    def input_size(self) -> int:
+        return self._embedder.input_size
+
+    def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
+        with self._watch.part("align"):
+            return self._embedder.crop(image, face)
+
+    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with self._watch.part("embed"):
+            return self._embedder.embed(crops)
+
+
+def _workers(networks: Networks) -> int:
+    return 1 if networks.engine is None else networks.engine.workers
+
+
+def _setup(engine: Engine | None) -> Setup:
+    if engine is None:
+        return Setup(None, None, 1, None)
+    alone = engine.runtime == "onnx" and engine.workers > 1
+    return Setup(engine.runtime, engine.device, engine.workers, 1 if alone else None)
+
+
+def _megapixels(path: Path, max_pixels: int) -> float:
+    file = load_photo(path, max_pixels=max_pixels)
+    width, height = stored_size(file.data, file.name, max_pixels)
+    return width * height / 1e6
