@@ -21,7 +21,7 @@ def bench(
     photos: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="PHOTOS...",
+            metavar="PHOTOS",
             help="Photos, or folders that are searched for photos; the portraits of demo if omitted.",
             show_default=False,
         ),
