@@ -100,7 +100,7 @@ def _wrap_pieces(watch: Stopwatch) -> None:
 
     from faceunlock import acquisition, detectors, embedders, gallery, matching, models, photos
     from faceunlock.detectors import mtcnn
-    from faceunlock.embedders import aligned, dlib, facenet
+    from faceunlock.embedders import aligned, facenet
     from faceunlock.runtime import opening
 
     watch.wrap(typer.main, "get_command", "build the command line")
@@ -113,7 +113,7 @@ def _wrap_pieces(watch: Stopwatch) -> None:
     watch.wrap(embedders, "load_embedder", "find the embedder's weights")
     watch.wrap(mtcnn.MTCNN, "detect", "detect")
     watch.wrap(acquisition, "measure_quality", "quality")
-    for embedder in (aligned.AlignedEmbedder, dlib.DlibEmbedder, facenet.FaceNetEmbedder):
+    for embedder in (aligned.AlignedEmbedder, facenet.FaceNetEmbedder):
         watch.wrap(embedder, "crop", "crop")
         watch.wrap(embedder, "embed", "embed")
     watch.wrap(matching, "decide", "decide")

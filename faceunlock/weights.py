@@ -141,6 +141,10 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
     """
     state, sha256 = _trusted(spec, cache)
     data = _read_trusted(spec, cache, state)
+    if isinstance(spec.weights, Bundled) and spec.weights.file.endswith(".dat"):
+        from faceunlock.embedders.dlib_format import parse
+
+        return Weights(parse(data), sha256)
     if spec.architecture is not None:
         from faceunlock.embedders.storage import read
 
@@ -148,10 +152,6 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
             return Weights(read(data, spec.architecture), sha256)
         except ValueError as error:
             raise corrupt(spec, str(error)) from error
-    if isinstance(spec.weights, Bundled):
-        from faceunlock.embedders.dlib_format import parse
-
-        return Weights(parse(data), sha256)
     from safetensors import SafetensorError
     from safetensors.numpy import load as parse_safetensors
 

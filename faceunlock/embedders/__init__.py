@@ -102,14 +102,7 @@ def load_embedder(
         return _aligned(
             spec, spec.architecture, engine, lambda: sha256, lambda: weights.load(spec, cache).arrays
         )
-    if spec.id == "dlib":
-        from faceunlock.embedders.dlib import DlibEmbedder
-
-        return DlibEmbedder(engine.network(_recipe(spec, cache, sha256)), sha256)
-
-    from faceunlock.embedders.facenet import FaceNetEmbedder
-
-    return FaceNetEmbedder(spec, engine.network(_recipe(spec, cache, sha256)), sha256)
+    return _facenet(spec, cache, engine, sha256)
 
 
 def _load_trained(folder: Path, engine: Engine) -> Embedder:
@@ -132,7 +125,7 @@ def _aligned(
     source: Callable[[], str],
     read: Callable[[], Mapping[str, NDArray[np.float32]]],
 ) -> Embedder:
-    """Return the embedder of a model that this program trained; `source` and `read` may be called late."""
+    """Return the embedder of a model with aligned crops; `source` and `read` may be called late."""
     from faceunlock.embedders.aligned import AlignedEmbedder
 
     def build() -> torch.nn.Module:
@@ -152,29 +145,24 @@ def _aligned(
     return AlignedEmbedder(identity, architecture, engine.network(recipe))
 
 
-def _recipe(spec: ModelSpec, cache: Path, sha256: str) -> Recipe:
-    network = "dlib_network.py" if spec.id == "dlib" else "facenet_network.py"
+def _facenet(spec: ModelSpec, cache: Path, engine: Engine, sha256: str) -> Embedder:
+    from faceunlock.embedders.facenet import FaceNetEmbedder
 
     def build() -> torch.nn.Module:
         from faceunlock import weights
+        from faceunlock.embedders.facenet_network import make_network
         from faceunlock.runtime.torch_runtime import build
 
-        arrays = weights.load(spec, cache).arrays
-        if spec.id == "dlib":
-            from faceunlock.embedders.dlib_network import DlibNetwork
-
-            return build(DlibNetwork, arrays)
-        from faceunlock.embedders.facenet_network import make_network
-
-        return build(make_network, arrays)
+        return build(make_network, weights.load(spec, cache).arrays)
 
     # A network is converted for one size of crop.
     usual = spec.input_size == model_spec(spec.id).input_size
-    return Recipe(
+    recipe = Recipe(
         name=spec.id if usual else f"{spec.id}-{spec.input_size}",
         source=lambda: sha256,
-        definition=Path(__file__).with_name(network),
+        definition=Path(__file__).with_name("facenet_network.py"),
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},
     )
+    return FaceNetEmbedder(spec, engine.network(recipe), sha256)

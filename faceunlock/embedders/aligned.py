@@ -1,4 +1,4 @@
-"""Models trained by this program: alignment on five landmarks, then the network of an architecture."""
+"""Models with aligned crops, dlib's and those trained here: five landmarks, then a network."""
 
 from __future__ import annotations
 
@@ -32,12 +32,11 @@ def align(image: RGBImage, face: Face, architecture: Architecture) -> NDArray[np
 
 
 class AlignedEmbedder:
-    """An `faceunlock.embedders.Embedder` around a network that this program trained.
+    """An `faceunlock.embedders.Embedder` around a network of an architecture.
 
     Parameters
     ----------
     identity : ModelIdentity
-        As its folder says.
     architecture : Architecture
         Its input.
     network : Network

@@ -1,4 +1,4 @@
-"""dlib's face network as a torch module, and the same for smaller crops."""
+"""dlib's face network as a torch module."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ class _Residual(nn.Module):
 class DlibNetwork(nn.Module):
     """The network of ``dlib_face_recognition_resnet_model_v1``, affine layers folded into the convolutions.
 
-    Takes normalised float32 of shape (n, 3, 150, 150), gives (n, 128), not of unit length. Davis King's
-    description is in dlib's ``examples/dnn_face_recognition_ex.cpp``.
+    Takes normalised float32 of shape (n, 3, side, side), gives (n, 128), not of unit length. Its layers
+    expect 150 pixels; crops of another size are enlarged inside. Davis King's description is in dlib's
+    ``examples/dnn_face_recognition_ex.cpp``.
     """
 
     def __init__(self) -> None:
@@ -65,23 +66,14 @@ class DlibNetwork(nn.Module):
         self.head = nn.Linear(BLOCKS[-1].outputs, DIMENSION, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Compute the outputs, shape (n, 128), of crops, shape (n, 3, 150, 150)."""
+        """Compute the outputs, shape (n, 128), of crops, shape (n, 3, side, side)."""
+        size = (INPUT_SIZE, INPUT_SIZE)
+        if x.shape[2:] != size:
+            # Pixels are areas: the corners of both squares coincide, not their first centres.
+            x = functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
         x = functional.max_pool2d(functional.relu(self.stem(x)), 3, 2)
         features = self.blocks(x).float().mean(dim=(2, 3))
         # The outputs crowd around one direction: what tells people apart would drown in bfloat16's steps.
         with torch.autocast(x.device.type, enabled=False):
             output: torch.Tensor = self.head(features)
         return output
-
-
-class EnlargingDlibNetwork(DlibNetwork):
-    """dlib's network for crops of another size, enlarged inside to the 150 pixels that its layers expect.
-
-    Takes normalised float32 of shape (n, 3, side, side), gives (n, 128). Its weights have the names and
-    shapes of dlib's. Pixels are areas: the corners of both squares coincide, not their first centres.
-    """
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Compute the outputs, shape (n, 128), of crops, shape (n, 3, side, side)."""
-        size = (INPUT_SIZE, INPUT_SIZE)
-        return super().forward(functional.interpolate(x, size=size, mode="bilinear", align_corners=False))

@@ -92,7 +92,7 @@ class ModelSpec:
         Pixels of the crop around the detector's box, both sides together; None for a model whose crop is
         aligned on landmarks and cannot be another.
     architecture : Architecture or None
-        Of a model that this program trained; None for the models of others.
+        Of a model whose crop is aligned on landmarks; None for InceptionResnetV1.
     """
 
     id: str
@@ -162,6 +162,9 @@ def facenet_preprocessing(size: int, margin: int) -> str:
 COMPACT = DlibArchitecture()
 """The network of `compact`; its file repeats it."""
 
+DLIB = DlibArchitecture(input_size=150)
+"""The network that dlib publishes."""
+
 MODELS: dict[str, ModelSpec] = {
     spec.id: spec
     for spec in (
@@ -212,14 +215,15 @@ MODELS: dict[str, ModelSpec] = {
         ModelSpec(
             id="dlib",
             network="ResNet with 29 convolutions",
-            dimension=128,
-            input_size=150,
+            dimension=DLIB.dimension,
+            input_size=DLIB.input_size,
             preprocessing="dlib-150-mirror-1",
             licence="CC0 (public domain, dlib-models)",
             training_data="about 3 million photos of 7,485 people: FaceScrub, VGGFace and the web",
             weights=Bundled("face_recognition_models", "models/dlib_face_recognition_resnet_model_v1.dat"),
             size_bytes=22_466_066,
             sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+            architecture=DLIB,
         ),
     )
 }

@@ -6,7 +6,7 @@ from skimage.transform import SimilarityTransform
 from skimage.transform import warp as reference_warp
 
 from faceunlock.embedders.alignment import similarity, warp
-from faceunlock.embedders.dlib import TARGET
+from faceunlock.embedders.architecture import DLIB_TARGET as TARGET
 from faceunlock.errors import PhotoError
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1.0, 0]])

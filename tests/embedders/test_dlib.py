@@ -9,9 +9,10 @@ from PIL import Image
 
 from faceunlock import weights
 from faceunlock.embedders import load_embedder
-from faceunlock.embedders.dlib import TARGET, normalise
-from faceunlock.embedders.dlib_format import convolutions, parse
+from faceunlock.embedders.architecture import DLIB_TARGET
+from faceunlock.embedders.dlib_format import DIVISOR, MEAN, convolutions, parse
 from faceunlock.embedders.dlib_network import DlibNetwork
+from faceunlock.embedders.normalisation import normalise
 from faceunlock.embedders.registry import model_spec
 from faceunlock.errors import ModelError, PhotoError
 from faceunlock.faces import Face
@@ -68,8 +69,8 @@ def oracle():
 @pytest.mark.oracle
 def test_network_agrees_with_dlib(network, oracle, chips):
     expected = oracle(chips)
-    np.testing.assert_allclose(network(normalise(chips)), expected, atol=2e-6)
-    swapped = network(normalise(chips[..., ::-1]))
+    np.testing.assert_allclose(network(normalise(chips, MEAN, DIVISOR)), expected, atol=2e-6)
+    swapped = network(normalise(chips[..., ::-1], MEAN, DIVISOR))
     assert np.abs(swapped - expected)[:-1].max(axis=1).min() > 1e-3, "channels in another order must show"
 
 
@@ -118,7 +119,7 @@ def test_a_large_photo_gives_the_same_face(embedder, astronaut, astronaut_face):
 
 def test_coinciding_landmarks_are_no_face(embedder, astronaut):
     with pytest.raises(PhotoError) as caught:
-        embedder.crop(astronaut, Face((0, 0, 9, 9), ((5.0, 5.0),) * len(TARGET), 1.0))
+        embedder.crop(astronaut, Face((0, 0, 9, 9), ((5.0, 5.0),) * len(DLIB_TARGET), 1.0))
     assert caught.value.slug == "no-face"
 
 
