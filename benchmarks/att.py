@@ -58,7 +58,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "softmax": {"loss": "softmax"},
     "triplet": {"loss": "triplet"},
 }
-EPOCHS = {"tutorial": 100, "ours": 60, "started": 60, "candidate": 50}
+EPOCHS = {"tutorial": 100, "ours": 60, "started": 20, "candidate": 50}
 NETWORKS = ("tutorial", "ours", "started", "dlib")
 
 

@@ -148,7 +148,7 @@ def collect_faces(
     if acquisition is None:
         outcomes = _as_they_are(paths, size, max_pixels, framing)
     else:
-        outcomes = _aligned(acquisition, paths)
+        outcomes = _cut(acquisition, paths)
     crops: list[NDArray[np.uint8]] = []
     whose: list[str] = []
     left_out: list[LeftOut] = []
@@ -199,7 +199,7 @@ class _Crop:
     pixels: NDArray[np.uint8]
 
 
-def _aligned(acquisition: Acquisition, paths: list[Path]) -> Iterator[_Crop | LeftOut]:
+def _cut(acquisition: Acquisition, paths: list[Path]) -> Iterator[_Crop | LeftOut]:
     for outcome in acquisition.samples(paths, keep_crops=True):
         if isinstance(outcome, LeftOut):
             yield outcome
