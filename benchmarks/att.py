@@ -13,7 +13,7 @@ Apart from these, since they learned from other photos, too: ``dlib`` as it is, 
 network going on from one that learned from other people:
 
     faceunlock train ../shared/train112/pins -o MODEL --faces as-is --loss arcface --augment strong \
-        --size 64 --gray --mirror --widths 16,32,64,128 --epochs 12
+        --size 64 --gray --mirror --widths 16,32,64,128 --epochs 5
 """
 
 from __future__ import annotations
@@ -55,10 +55,16 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "arcface, light augmentation": {"augment": "light"},
     "arcface, widths 32 to 256": {"widths": (32, 64, 128, 256)},
     "arcface, learning rate 3e-3": {"learning_rate": 3e-3},
+    "arcface, weight decay 0.5": {"weight_decay": 0.5},
+    "arcface, batches of 16": {"batch": 16},
+    "arcface, 48 pixels": {"size": 48},
+    "arcface, 96 pixels": {"size": 96},
+    "arcface, 25 epochs": {"epochs": 25},
+    "arcface, 150 epochs": {"epochs": 150},
     "softmax": {"loss": "softmax"},
     "triplet": {"loss": "triplet"},
 }
-EPOCHS = {"tutorial": 100, "ours": 60, "started": 20, "candidate": 50}
+EPOCHS = {"tutorial": 100, "ours": 150, "started": 20, "candidate": 50}
 NETWORKS = ("tutorial", "ours", "started", "dlib")
 
 
@@ -132,12 +138,13 @@ def our_recipe(
     precision: str,
     *,
     loss: str = "arcface",
+    size: int = 64,
     widths: tuple[int, ...] = (16, 32, 64, 128),
     **changes: Any,
 ) -> TrainingRecipe:
     """Return the recipe that was chosen on `CHOSEN_ON`, or another one."""
     settings = {"faces": "as-is", "batch": 32, "augment": "strong", "validation": 0.0, **changes}
-    architecture = ResidualArchitecture(input_size=64, gray=True, mirror=True, widths=widths)
+    architecture = ResidualArchitecture(input_size=size, gray=True, mirror=True, widths=widths)
     return TrainingRecipe(
         loss,  # type: ignore[arg-type]
         architecture,
@@ -181,14 +188,16 @@ def dlib(folder: Path, tested: list[str]) -> dict[str, float]:
 def run(entry: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
     """Do one run and return its line."""
     network, tested, seed = entry["network"], entry["tested"], entry["seed"]
-    epochs, precision = arguments.epochs or EPOCHS.get(network, 0), arguments.precision
+    precision = arguments.precision
+    changes = dict(CANDIDATES[entry["candidate"]]) if network == "candidate" else {}
+    own = changes.pop("epochs", EPOCHS.get(network))
+    epochs = arguments.epochs or own
     began = time.process_time()
     if network == "dlib":
         return {**entry, **dlib(arguments.folder, tested)}
     if network == "tutorial":
         measured = tutorial(arguments.folder, tested, seed, epochs, precision)
     else:
-        changes = CANDIDATES[entry["candidate"]] if network == "candidate" else {}
         start = None
         if network == "started":  # what knows faces already is aligned on them, and learns more slowly
             changes, start = {"faces": "detect", "learning_rate": 3e-4}, arguments.start
@@ -197,7 +206,7 @@ def run(entry: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
         left_out = TESTED if network == "candidate" else []
         measured = ours(faces, tested, left_out, recipe, start)
     spent = round(time.process_time() - began)
-    return {**entry, "precision": precision, **measured, "cpu_seconds": spent}
+    return {**entry, "epochs": epochs, "precision": precision, **measured, "cpu_seconds": spent}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
