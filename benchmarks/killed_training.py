@@ -4,16 +4,19 @@
 
 Every run is the real program, ended by SIGKILL: once at a random moment of an epoch, once while a checkpoint
 is being written (its temporary file is there), once at any moment from the start on. Then it goes on
-with ``--resume``. Checkpoints are written every tenth of a second instead of every minute, so that most of
-them lie in the middle of an epoch. What must be the same is the file of the weights, byte for byte, with
-it the id of the model, and the loss of every epoch.
+with ``--resume``. Where a kill comes too late, all three begin again with a new training, so that every
+training that is compared has lived through three. Checkpoints are written every twentieth of a second instead
+of every minute, so that most of them lie in the middle of an epoch. What must be the same is the file of the
+weights, byte for byte, with it the id of the model, and the loss of every epoch.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
+import math
 import os
 import random
 import shutil
@@ -23,15 +26,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common import save
 
-PEOPLE, PHOTOS, EPOCHS, BATCH = 12, 8, 4, 8
+PEOPLE, PHOTOS, EPOCHS, BATCH = 12, 8, 8, 8
 LOSSES = ("triplet", "softmax", "distill", "contrastive", "arcface")
 KINDS = ("within an epoch", "while a checkpoint is written", "anywhere")
-SECONDS = 0.1
+SECONDS = 0.05
 PROGRAM = (
     "from faceunlock.training import loop; from faceunlock.__main__ import main;"
     f"loop.CHECKPOINT_SECONDS = {SECONDS}; main()"
@@ -82,33 +87,65 @@ def examine(work: Path, loss: str, rounds: int, rng: random.Random) -> dict[str,
     """Train undisturbed, then killed three times in each round, and compare."""
     # One name for all, for it is part of the model's id.
     whole, model = work / "whole" / "model", work / "killed" / "model"
-    began = time.monotonic()
-    assert finish(start(work, whole, loss)) == 0, f"{loss}: the undisturbed training failed"
-    seconds = time.monotonic() - began
+    lasts = undisturbed(work, whole, loss)
     truth = fingerprint(whole)
-    kills: Counter[str] = Counter()
-    resumed_within, same = 0, 0
+    totals: Counter[str] = Counter()
     for _ in range(rounds):
-        for kind in KINDS:
-            while not killed(work, model, loss, kind, rng, seconds):
-                # It had ended before: once more from the beginning, or the kill would not count.
-                shutil.rmtree(model)
-            kills[kind] += 1
-            resumed_within += within_an_epoch(model)
-        assert finish(start(work, model, loss)) == 0, f"{loss}: the continued training failed"
-        same += fingerprint(model) == truth
+        seen = killed_three_times(work, model, loss, rng, lasts)
+        assert start(work, model, loss).wait() == 0, f"{loss}: the continued training failed"
+        seen["same_weights"] = fingerprint(model) == truth
+        totals.update(seen)
         left = [path.name for path in model.iterdir() if path.name.startswith(".") or path.suffix == ".pt"]
         assert not left, left
         shutil.rmtree(model)
     shutil.rmtree(whole)
     return {
         "rounds": rounds,
-        "same_weights": same,
-        "kills": dict(kills),
-        "continued_within_an_epoch": resumed_within,
+        "same_weights": totals["same_weights"],
+        "kills": {kind: totals[kind] for kind in KINDS},
+        "began_again": totals["began_again"],
+        "continued_within_an_epoch": totals["continued_within_an_epoch"],
+        "checkpoints_half_written": totals["checkpoints_half_written"],
         "sha256": truth["sha256"],
-        "seconds_undisturbed": round(seconds, 1),
+        "seconds_undisturbed": round(lasts.all, 1),
     }
+
+
+@dataclass(frozen=True)
+class Lasts:
+    """How many seconds an undisturbed training takes: from the start, and from its first checkpoint on."""
+
+    all: float
+    steps: float
+
+
+def undisturbed(work: Path, model: Path, loss: str) -> Lasts:
+    """Train without a kill."""
+    began = time.monotonic()
+    process = start(work, model, loss)
+    wait(process, lambda: checkpoint_time(model) is not None)
+    stepping = time.monotonic()
+    assert process.wait() == 0, f"{loss}: the undisturbed training failed"
+    ended = time.monotonic()
+    return Lasts(ended - began, ended - stepping)
+
+
+def killed_three_times(work: Path, model: Path, loss: str, rng: random.Random, lasts: Lasts) -> Counter[str]:
+    """Kill one training in each way, begin again where a kill came too late, and count what was seen."""
+    began_again = 0
+    while True:
+        seen: Counter[str] = Counter(began_again=began_again)
+        for kind in KINDS:
+            if not killed(work, model, loss, kind, rng, lasts):
+                break
+            seen[kind] += 1
+            seen["continued_within_an_epoch"] += within_an_epoch(model)
+            seen["checkpoints_half_written"] += writing(model)
+        else:
+            return seen
+        # A training that had ended has been killed too few times: the kills before do not count, either.
+        shutil.rmtree(model)
+        began_again += 1
 
 
 def start(work: Path, model: Path, loss: str) -> subprocess.Popen[bytes]:
@@ -127,29 +164,31 @@ def start(work: Path, model: Path, loss: str) -> subprocess.Popen[bytes]:
     )
 
 
-def finish(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end and return the exit code."""
-    return process.wait()
-
-
-def killed(work: Path, model: Path, loss: str, kind: str, rng: random.Random, seconds: float) -> bool:
+def killed(work: Path, model: Path, loss: str, kind: str, rng: random.Random, lasts: Lasts) -> bool:
     """Run, kill in the way of `kind`, and return whether it was still at work."""
     before = checkpoint_time(model)
     process = start(work, model, loss)
     if kind == "anywhere":
-        moment = time.monotonic() + rng.uniform(0.0, 0.9) * seconds
-        while process.poll() is None and time.monotonic() < moment:
-            time.sleep(0.001)
+        wait(process, lambda: False, rng.uniform(0.0, 0.8) * lasts.all)
     else:  # from the first checkpoint of this run on
-        while process.poll() is None and checkpoint_time(model) == before:
-            time.sleep(0.001)
-        moment = time.monotonic() + rng.uniform(0.0, 1.5)
-        while process.poll() is None and time.monotonic() < moment:
-            time.sleep(0.001)
-        while kind == KINDS[1] and process.poll() is None and not writing(model):
-            pass
+        wait(process, lambda: checkpoint_time(model) != before)
+        wait(process, lambda: False, rng.uniform(0.0, 0.25) * lasts.steps)
+        if kind == KINDS[1]:
+            wait(process, lambda: writing(model), pause=0.0)
     process.send_signal(signal.SIGKILL)
     return process.wait() == -signal.SIGKILL and not (model / "model.json").exists()
+
+
+def wait(
+    process: subprocess.Popen[bytes],
+    until: Callable[[], bool],
+    seconds: float = math.inf,
+    pause: float = 0.001,
+) -> None:
+    """Wait for something, the end of the time or the end of the process."""
+    moment = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < moment and not until():
+        time.sleep(pause)
 
 
 def checkpoint_time(model: Path) -> int | None:
@@ -161,8 +200,8 @@ def checkpoint_time(model: Path) -> int | None:
 
 
 def writing(model: Path) -> bool:
-    """Whether a file is being written into the folder."""
-    return any(entry.name.startswith(".faceunlock-") for entry in os.scandir(model))
+    """Whether a file is being written into the folder, or was when the process was killed."""
+    return model.is_dir() and any(entry.name.startswith(".faceunlock-") for entry in os.scandir(model))
 
 
 def within_an_epoch(model: Path) -> bool:
@@ -173,8 +212,6 @@ def within_an_epoch(model: Path) -> bool:
         data = (model / "checkpoint.pt").read_bytes()
     except FileNotFoundError:  # killed before the first one
         return False
-    import io
-
     content = torch.load(io.BytesIO(data[32:]), weights_only=True)
     return bool(json.loads(content["progress"])["step"])
 
