@@ -18,6 +18,7 @@ from faceunlock.agent import protocol
 from faceunlock.cli.console import Console
 from faceunlock.cli.session import Session
 from faceunlock.cli.verifying import answer
+from faceunlock.embedders.model_folder import names_folder
 from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import FaceUnlockError, ModelError
 from faceunlock.models import AUTO
@@ -230,13 +231,11 @@ class Answerer:
         )
         if settings.device not in ("auto", "cpu"):
             raise Declined("another device")
-        if settings.model not in (AUTO, *MODELS):
-            raise Declined("a model in a folder")  # its path may be relative to where the client is
-        return settings
+        return dataclasses.replace(settings, model=_model(settings.model, question.options.get("directory")))
 
     def _unlock(self, settings: Settings) -> FaceUnlock:
         """Return the gallery with these settings, and its models loaded if that was asked for before."""
-        key = settings, _stamps(self._locations.cache / "weights")
+        key = settings, *map(_stamps, (self._locations.cache / "weights", *_folder(settings.model)))
         if key not in self._kept:
             self._kept[key] = FaceUnlock(locations=self._locations, settings=settings)
         self._kept.move_to_end(key)
@@ -250,6 +249,20 @@ def _threshold(text: str | None) -> float | None:
         return None if text is None else float(text)
     except ValueError as error:
         raise Declined("not understood") from error
+
+
+def _model(model: str, directory: str | None) -> str:
+    """Return the model that the client's own process would use: an id, or the absolute path of a folder."""
+    if model in (AUTO, *MODELS):
+        return model
+    path = Path(directory or "", model)  # relative to where the client is
+    if not path.is_absolute() or model.startswith("~") or not names_folder(str(path)) or not path.is_dir():
+        raise Declined("no model that is known here")
+    return str(path)
+
+
+def _folder(model: str) -> list[Path]:
+    return [] if model in (AUTO, *MODELS) else [Path(model)]
 
 
 def _stamps(folder: Path) -> tuple[tuple[str, int, int, int], ...]:

@@ -74,7 +74,7 @@ def state(path: Path) -> AgentState | None:
     return AgentState(started=said["started"], **numbers)
 
 
-def start(path: Path, home: Path | None) -> tuple[AgentState, bool]:
+def start(path: Path, home: Path | None, model: str | None = None) -> tuple[AgentState, bool]:
     """Start a resident process unless there is one.
 
     Parameters
@@ -83,6 +83,8 @@ def start(path: Path, home: Path | None) -> tuple[AgentState, bool]:
         Its socket.
     home : Path or None
         The home that was chosen; None for the user's own directories.
+    model : str, optional
+        Id, or absolute path, of the model to load first; None for the one that the settings name.
 
     Returns
     -------
@@ -98,11 +100,12 @@ def start(path: Path, home: Path | None) -> tuple[AgentState, bool]:
     if running is not None:
         return running, False
     chosen = [] if home is None else ["--home", str(home)]
+    first = [] if model is None else ["--model", model]
     isolated = ["-I"] if sys.flags.isolated else ["-P"]
     # Its words go to a file without a name: a pipe would break when nobody listens any more.
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603 - this program
-            [sys.executable, *isolated, "-m", "faceunlock", *chosen, "agent", "run"],
+            [sys.executable, *isolated, "-m", "faceunlock", *chosen, *first, "agent", "run"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,8 +61,25 @@ def start(session: Session) -> None:
 
     control.refuse_other_systems()
     socket = control.socket_of(session.locations)
-    state, now = control.start(socket, session.locations.home)
+    state, now = control.start(socket, session.locations.home, _known(session.settings.model))
     session.console.answer(agent_text.started(state, now), agent_text.state_document(socket, state))
+
+
+def _known(model: str) -> str | None:
+    """Return a model as a process that is elsewhere must be told it; None for ``auto``.
+
+    Raises
+    ------
+    ModelError
+        ``unknown-model``; for a folder ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
+    """
+    from faceunlock.embedders.model_folder import names_folder, read_model_folder, weights_file
+    from faceunlock.embedders.registry import model_spec
+    from faceunlock.models import AUTO
+
+    if names_folder(model):
+        return str(weights_file(read_model_folder(Path(model)).spec).parent)
+    return None if model == AUTO else model_spec(model).id
 
 
 def stop(session: Session) -> None:

@@ -3,6 +3,7 @@ import os
 
 import pytest
 from fakes import GREY, FakeDetector, FakeEmbedder, paint, save
+from made_models import write_model
 
 from faceunlock.agent.answering import KEPT, Answerer, Declined, Question, SentPhoto
 from faceunlock.cli import run
@@ -123,6 +124,20 @@ def test_models_stay_loaded_but_not_for_every_setting(people, answer, loaded, tm
     (home / "cache" / "weights" / "x.json").write_text("{}")
     answer(photo)
     assert len(loaded) == 2 + 2 * KEPT, "other weights"
+
+
+def test_a_model_in_a_folder_is_served_and_seen_to_change(people, answer, loaded, tmp_path, monkeypatch):
+    photo = save(tmp_path / "photo.png", paint(2, 9))
+    model = write_model(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    for named in (model, "mine", "./mine/"):
+        assert answer(photo, "--model", str(named))[0] == "0"
+    assert len(loaded) == 1
+    (model / "model.json").touch()
+    assert answer(photo, "--model", "mine")[0] == "0" and len(loaded) == 2
+    for other in ("yours", "~/mine", "../mine/nothing"):
+        with pytest.raises(Declined):
+            answer(photo, "--model", other)
 
 
 def test_what_could_not_be_loaded_is_tried_again(people, answer, loaded, tmp_path, monkeypatch):

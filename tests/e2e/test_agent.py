@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from made_models import write_model
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the resident process needs Linux")
 
@@ -73,6 +74,27 @@ def test_answers_are_the_same_to_the_byte(agent, pictures):
     served = agent("verify", "-", "--json", stdin=photo)
     assert served == without(agent, "verify", "-", "--json", stdin=photo) and served.code == 0
     assert answered(agent) == before + 1
+
+
+def test_a_model_in_a_folder(enrolled, pictures, tmp_path):
+    model = write_model(tmp_path / "mine")
+    for wrong, slug in ((tmp_path, "weights-missing"), ("mein", "unknown-model")):
+        refused = enrolled("agent", "start", "--model", wrong, "--json")
+        assert refused.code == 2 and refused.error["code"] == slug
+        assert enrolled("agent", "status").code == 1
+    assert enrolled("enroll", "Tiny", pictures / "few", "--model", model).code == 0
+    enrolled("agent", "start", "--model", "mine", cwd=tmp_path)
+    try:
+        words = ("verify", pictures / "unseen.jpg", "--as", "Tiny", "--model", "mine")
+        for _ in range(600):
+            served = enrolled(*words, cwd=tmp_path)
+            if answered(enrolled):
+                break
+            time.sleep(0.1)
+        assert answered(enrolled) == 1 and served == without(enrolled, *words, cwd=tmp_path)
+        assert served.code in (0, 1)
+    finally:
+        enrolled("agent", "stop")
 
 
 def test_what_it_does_not_serve_is_done_without_it(agent, pictures, tmp_path):
