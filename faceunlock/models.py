@@ -17,7 +17,14 @@ from faceunlock.embedders.model_folder import (
     read_model_folder,
     weights_file,
 )
-from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, ModelSpec, model_spec
+from faceunlock.embedders.registry import (
+    EMBEDDED_DEFAULT,
+    MODELS,
+    RECOMMENDED,
+    Download,
+    ModelSpec,
+    model_spec,
+)
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.gallery import Gallery
 from faceunlock.outcomes import ModelState
@@ -157,10 +164,10 @@ class Models:
         trained = [self._trained.spec.id] if self._trained is not None else []
         return tuple(self.state(model) for model in (*MODELS, *trained))
 
-    def state(self, model: str) -> ModelState:
-        """Return what is known about one model; reads no weights."""
+    def state(self, model: str, *, check: bool = False) -> ModelState:
+        """Return what is known about one model; reads no weights, unless their checksum is to be checked."""
         spec = self.spec(model)
-        state = weights.find(spec, self._cache)
+        state = (weights.verify if check else weights.find)(spec, self._cache)
         sha256 = state.sha256 or spec.sha256
         if sha256 is None:
             return ModelState(spec, state, self.uncalibrated(model))
@@ -400,7 +407,8 @@ class Models:
             spec = self.spec(model)
             if crop is not None:
                 spec.cropped(*crop)  # an impossible crop is reported before anything is fetched
-            if fetch and weights.find(spec, self._cache).status == "absent":
+            fetched = isinstance(spec.weights, Download)  # others come in a package or lie in a folder
+            if fetch and fetched and weights.find(spec, self._cache).status == "absent":
                 _log.warning("Fetching the weights of %s, %.0f MB, once", model, spec.size_bytes / 1e6)
                 self.pull(model)
             known = model if model in MODELS else spec

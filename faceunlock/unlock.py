@@ -832,7 +832,7 @@ class FaceUnlock:
             names = tuple(person.name for person in self.people())
             found += self._attempts.problems(names)
             chosen = self._models.local()
-            model = self._models.state(chosen) if chosen is not None else None
+            model = self._models.state(chosen, check=True) if chosen is not None else None
         except (GalleryError, ModelError) as error:
             found.append(error.message)
         if model is not None and model.weights.status != "present":

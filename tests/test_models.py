@@ -161,6 +161,15 @@ def test_models_lists_every_model_with_its_threshold(unlock):
     assert {state.calibration.threshold for state in states.values()} == {GUESS}
 
 
+def test_nothing_is_fetched_for_weights_in_a_package(open_home, monkeypatch, caplog, ada):
+    monkeypatch.setattr(weights, "find_in_package", lambda package, file: None)
+    unlock = open_home(**AUTO | {"model": "dlib"})
+    with caplog.at_level(logging.INFO), pytest.raises(ModelError) as caught:
+        unlock.enroll("Ada", ada)
+    assert caught.value.slug == "weights-missing" and "is not installed" in caught.value.message
+    assert "Fetching" not in caplog.text
+
+
 def test_weights_that_are_not_here_cannot_be_checked(open_home, monkeypatch):
     unlock = open_home(**AUTO)
     assert slug_of(unlock.verify_models, "vggface2", kind=ModelError) == "weights-missing"

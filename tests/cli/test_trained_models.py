@@ -63,6 +63,19 @@ def test_every_command_takes_the_folder(faceunlock, model, people, tmp_path):
     assert code in (0, 1), err
 
 
+def test_status_and_verification_see_weights_that_were_changed(faceunlock, model):
+    assert faceunlock.data("status", "--model", model)["problems"] == []
+    weights = model / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1  # of the same size
+    weights.write_bytes(content)
+    data = faceunlock.data("status", "--model", model)
+    assert data["model"]["weights"] == "corrupt"
+    assert any(f"the checksum of {weights} is " in problem for problem in data["problems"])
+    code, _, err = faceunlock("models", "verify", "--model", model)
+    assert code == 2 and "[weights-corrupt]" in err
+
+
 def test_the_way_out_of_a_mismatch_names_the_folder(faceunlock, model, people, tmp_path):
     assert faceunlock("enroll", "Ada", people / "one" / "one0", "--model", model)[0] == 0
     photo = people / "one" / "one0" / "3.png"
