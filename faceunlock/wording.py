@@ -14,6 +14,23 @@ METHODS = {
 }
 
 
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """Return how many there are of something.
+
+    Parameters
+    ----------
+    number : int
+    one, several : str
+        What it is called; `several` is `one` with an s if omitted.
+
+    Examples
+    --------
+    >>> counted(1, "thread"), counted(1200, "person", "people"), counted(0, "photo")
+    ('1 thread', '1,200 people', '0 photos')
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def probability(value: float) -> str:
     """Return a rate in percent where that is readable, as a power of ten where it is not.
 

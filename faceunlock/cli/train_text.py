@@ -54,6 +54,8 @@ def validation(found: Validation) -> list[str]:
     parts.append(f"EER {'cannot tell' if found.eer is None else f'{100 * found.eer:.1f} %'}")
     parts.append(f"FNMR at FMR 1e-2 {_short(found.fnmr_1e2)}")
     parts.append(f"at 1e-3 {_short(found.fnmr_1e3)}")
+    if found.teacher_cosine is not None:
+        parts.append(f"cosine with the teacher {found.teacher_cosine:.3f}")
     return parts
 
 
@@ -105,6 +107,8 @@ def trained(outcome: TrainingOutcome) -> str:
                 continue
             told = "cannot tell" if found[name] is None else rate(Rate.from_dict(found[name]))
             lines.append(f"{label if name == 'misnamed' else 'FNMR at ' + label}  {told}")
+        if found["teacher_cosine"] is not None:
+            lines.append(f"teacher     mean cosine {found['teacher_cosine']:.4f}")
     lines.append(
         f"threshold   {card['threshold']['value']:.4f}, not calibrated ({card['threshold']['data']}); "
         f"next: faceunlock calibrate FOLDER --model {folder}"

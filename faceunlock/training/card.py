@@ -13,6 +13,7 @@ from faceunlock.training.checkpoint import EpochRecord
 from faceunlock.training.face_set import FaceSet, Split
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.validation import Validation
+from faceunlock.wording import counted
 
 PACKAGES = ("faceunlock", "torch", "torchvision", "pytorch-metric-learning", "numpy", "onnxruntime")
 
@@ -100,13 +101,14 @@ def card_text(content: dict[str, Any]) -> str:
         f"({content['threshold']['value']:.4f}: {content['threshold']['data']}). Before it decides anything: "
         "`faceunlock calibrate FOLDER --model THIS_FOLDER`, with photos of other people.",
         "",
-        "It learned from the photos of few people and knows faces like theirs. It does not tell a face from "
-        "a photo of it. `augmentations.png` shows photos it was trained on: look to whom you give "
-        "this folder.",
+        f"It learned from {counted(data['photos_learned_from'], 'photo')} of "
+        f"{counted(data['people_learned_from'], 'person', 'people')} and knows faces like theirs. "
+        "It does not tell a face from a photo of it. `augmentations.png` shows photos it was trained on: "
+        "look to whom you give this folder.",
         "",
         "## Data",
         "",
-        f"{data['photos']:,} photos of {data['people']:,} people: learned from "
+        f"{counted(data['photos'], 'photo')} of {counted(data['people'], 'person', 'people')}: learned from "
         f"{data['photos_learned_from']:,} of {data['people_learned_from']:,}, held out "
         f"{data['photos_held_out']:,} of {data['people_held_out']:,} (chosen by {data['held_out_by']}). "
         f"Left out: {left_out}; duplicates: {data['duplicates']}; files that are no photos: "
@@ -114,7 +116,7 @@ def card_text(content: dict[str, Any]) -> str:
         "",
         "## Results",
         "",
-        f"{results['epochs']} of at most {recipe['epochs']} epochs"
+        f"{results['epochs']} of at most {counted(recipe['epochs'], 'epoch')}"
         f"{', stopped early' if results['stopped_early'] else ''}; the averaged weights after epoch "
         f"{results['kept_epoch']} are kept. Loss {results['loss']:.4f}. See `curves.png`.",
         "",
@@ -130,7 +132,7 @@ def card_text(content: dict[str, Any]) -> str:
         "## Reproducing it",
         "",
         f"SHA-256 of the weights {content['model']['sha256']}, of crops and labels {data['sha256']}. "
-        f"Device {content['machine']['device']}, {content['machine']['threads']} threads; "
+        f"Device {content['machine']['device']}, {counted(content['machine']['threads'], 'thread')}; "
         + ", ".join(f"{name} {number}" for name, number in content["versions"].items())
         + ". The same photos, recipe, versions and machine give the same weights.",
         "",
@@ -152,6 +154,8 @@ def _validation_lines(found: dict[str, Any] | None) -> list[str]:
     ]
     for name, label in (("fnmr_1e2", "FNMR at FMR 1e-2"), ("fnmr_1e3", "FNMR at FMR 1e-3")):
         lines.append(f"| {label} | {_rate(found[name])} |")
+    if found["teacher_cosine"] is not None:
+        lines.append(f"| mean cosine with the teacher | {found['teacher_cosine']:.4f} |")
     if found["misnamed"] is not None:
         lines.append(f"| photos misnamed | {_rate(found['misnamed'])} |")
     return lines

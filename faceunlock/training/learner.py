@@ -111,14 +111,18 @@ class Learner(nn.Module):
             directions.copy_(unit_length(torch.from_numpy(means)).to(length) * length)
 
     def measure(
-        self, embeddings: NDArray[np.float32], faces: FaceSet, positions: NDArray[np.intp]
+        self,
+        embeddings: NDArray[np.float32],
+        faces: FaceSet,
+        positions: NDArray[np.intp],
+        taught: NDArray[np.float32] | None = None,
     ) -> Validation:
-        """Measure what `embed` said about photos of a set."""
+        """Measure what `embed` said about photos of a set; `taught` is what the teacher says about them."""
         directions, named = self.directions(), None
         if directions is not None:
             names = np.array([faces.names.index(name) for name in self._people])
             named = names[np.argmax(embeddings @ directions.T, axis=1)]
-        return validate(embeddings, faces.person[positions], named)
+        return validate(embeddings, faces.person[positions], named, taught)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return the state of the network that a model needs."""

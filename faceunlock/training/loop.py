@@ -90,6 +90,7 @@ class Training:
         self._optimizer = torch.optim.AdamW(self._groups(), lr=recipe.learning_rate)
         self._best: State | None = None
         self._teacher: Teacher | None = None
+        self._held_out_taught: NDArray[np.float32] | None = None
         self.progress = Progress()
 
     def resume(self) -> bool:
@@ -111,7 +112,11 @@ class Training:
         return True
 
     def run(
-        self, report: Callable[[EpochRecord], None], track: Track, teacher: Teacher | None = None
+        self,
+        report: Callable[[EpochRecord], None],
+        track: Track,
+        teacher: Teacher | None = None,
+        held_out_taught: NDArray[np.float32] | None = None,
     ) -> bool:
         """Train to the end; return whether it stopped early.
 
@@ -123,13 +128,15 @@ class Training:
             Shows the steps of an epoch.
         teacher : callable, optional
             What is to be imitated.
+        held_out_taught : ndarray of float32, shape (n, dimension), optional
+            What the teacher says about the photos that are held out.
 
         Raises
         ------
         TrainingError
             ``training-diverged``; ``file-unwritable`` if no checkpoint can be written.
         """
-        self._teacher = teacher
+        self._teacher, self._held_out_taught = teacher, held_out_taught
         with self._repeatable():
             if self._recipe.start is not None and self.progress == Progress():
                 self._aim(track)
@@ -258,7 +265,8 @@ class Training:
             return None
         learner = self._average.module
         assert isinstance(learner, Learner)  # noqa: S101 - what AveragedModel was given
-        return learner.measure(learner.embed(self._faces.crops[held_out]), self._faces, held_out)
+        embeddings = learner.embed(self._faces.crops[held_out])
+        return learner.measure(embeddings, self._faces, held_out, self._held_out_taught)
 
     def _lowest(self) -> float:
         known = [record.validation.badness for record in self.progress.history if record.validation]

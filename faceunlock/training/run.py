@@ -29,7 +29,7 @@ from faceunlock.training.face_set import (
 )
 from faceunlock.training.first_weights import FirstWeights
 from faceunlock.training.recipe import BY_PAIRS, TrainingRecipe
-from faceunlock.training.teaching import make_teacher
+from faceunlock.training.teaching import embed_all, make_teacher, open_teacher
 
 if TYPE_CHECKING:
     from faceunlock.training.checkpoint import EpochRecord
@@ -173,6 +173,7 @@ def train(
         split = _split(faces, recipe)
         from faceunlock.training.loop import Training
 
+        embed = None if teacher is None else open_teacher(teacher, recipe.architecture)
         training = Training(
             faces,
             split,
@@ -188,12 +189,14 @@ def train(
         sheet = _write_sheet(output, faces, split, recipe)
         epoch = training.progress.epoch if resumed else 0
         observer.begin(Beginning(recipe, faces, split, sheet, epoch, device))
-        taught = None
-        if teacher is not None:
-            crops = faces.crops[split.training]
-            taught = make_teacher(teacher, recipe.architecture, recipe.teacher_sees, crops, observer.track)
-        stopped_early = training.run(observer.epoch, observer.track, taught)
-        return _write_model(output, training, faces, split, recipe, device, stopped_early)
+        taught, held_out_taught = None, None
+        if embed is not None:
+            taught = make_teacher(embed, recipe.teacher_sees, faces.crops[split.training], observer.track)
+            if len(split.validation):
+                held_out = faces.crops[split.validation]
+                held_out_taught = embed_all(embed, held_out, observer.track, "the teacher, held out")
+        stopped_early = training.run(observer.epoch, observer.track, taught, held_out_taught)
+        return _write_model(output, training, faces, split, recipe, device, stopped_early, held_out_taught)
 
 
 def _completed(
@@ -270,6 +273,7 @@ def _write_model(
     recipe: TrainingRecipe,
     device: str,
     stopped_early: bool,
+    held_out_taught: NDArray[np.float32] | None,
 ) -> TrainingOutcome:
     import torch
 
@@ -288,7 +292,9 @@ def _write_model(
     judged = split.validation if len(split.validation) else split.training
     what = "held-out photos" if len(split.validation) else "photos it was trained on"
     embeddings = learner.embed(faces.crops[judged])
-    validation = learner.measure(embeddings, faces, judged) if len(split.validation) else None
+    validation = (
+        learner.measure(embeddings, faces, judged, held_out_taught) if len(split.validation) else None
+    )
     model = files.make_record(
         output.absolute().name,
         recipe.architecture,

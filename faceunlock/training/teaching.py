@@ -17,12 +17,12 @@ Teacher = Callable[[list[int], NDArray[np.uint8]], NDArray[np.float32]]
 """Positions of photos that are learned from, and the pictures of them that the network sees, shape
 (n, side, side, 3), to the unit embeddings that the network should give."""
 
+Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
 CHUNK = 256
 
 
-def teaching(
-    teacher: Embedder, architecture: Architecture
-) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+def teaching(teacher: Embedder, architecture: Architecture) -> Embed:
     """Return a teacher's embeddings of aligned crops, which it aligns again in its own way.
 
     The landmarks of an aligned crop are where the architecture wants them, so a crop is a photo with one
@@ -37,9 +37,27 @@ def teaching(
     return embed
 
 
+def open_teacher(teacher: Embedder, architecture: Architecture) -> Embed:
+    """Return what `teaching` returns, when the teacher's network is open.
+
+    It opens in a thread, which makes the network where it has never been converted, and the layers of a new
+    network draw from the one generator of the process. The first weights of what learns must be drawn from it
+    when nobody else does, or they are others each time.
+    """
+    embed, side = teaching(teacher, architecture), architecture.input_size
+    embed(np.zeros((1, side, side, 3), dtype=np.uint8))
+    return embed
+
+
+def embed_all(embed: Embed, crops: NDArray[np.uint8], track: Track, label: str) -> NDArray[np.float32]:
+    """Return a teacher's embeddings of at least one crop, in parts, with their progress shown."""
+    starts = range(0, len(crops), CHUNK)
+    parts = [embed(crops[start : start + CHUNK]) for start in track(starts, len(starts), label)]
+    return np.concatenate(parts)
+
+
 def make_teacher(
-    teacher: Embedder,
-    architecture: Architecture,
+    embed: Embed,
     sees: TeacherSees,
     crops: NDArray[np.uint8],
     track: Track,
@@ -48,9 +66,8 @@ def make_teacher(
 
     Parameters
     ----------
-    teacher : Embedder
-    architecture : Architecture
-        Of the network that learns.
+    embed : callable
+        What `teaching` returned.
     sees : {"same", "clean"}
         Whether the teacher looks at the picture that the network sees, or at the crop it was made of: then
         every crop is looked at once, now.
@@ -59,10 +76,7 @@ def make_teacher(
     track : callable
         Shows progress.
     """
-    embed = teaching(teacher, architecture)
     if sees == "same":
         return lambda positions, pictures: embed(pictures)
-    starts = range(0, len(crops), CHUNK)
-    chunks = [embed(crops[start : start + CHUNK]) for start in track(starts, len(starts), "the teacher")]
-    known = np.concatenate(chunks)
+    known = embed_all(embed, crops, track, "the teacher")
     return lambda positions, pictures: known[positions]

@@ -33,6 +33,8 @@ class Validation:
         FNMR at an FMR of 1e-2 and 1e-3; None where there are fewer impostor pairs than one false match needs.
     misnamed : Rate or None
         Photos whose most similar class is another person's; for ``softmax`` only.
+    teacher_cosine : float or None
+        Mean cosine with the teacher's embeddings of the same crops, in [-1, 1]; None without a teacher.
     """
 
     people: int
@@ -43,6 +45,7 @@ class Validation:
     fnmr_1e2: Rate | None
     fnmr_1e3: Rate | None
     misnamed: Rate | None = None
+    teacher_cosine: float | None = None
 
     @property
     def badness(self) -> float:
@@ -89,7 +92,10 @@ def all_pairs(
 
 
 def validate(
-    embeddings: NDArray[np.float32], person: NDArray[np.intp], named: NDArray[np.intp] | None = None
+    embeddings: NDArray[np.float32],
+    person: NDArray[np.intp],
+    named: NDArray[np.intp] | None = None,
+    taught: NDArray[np.float32] | None = None,
 ) -> Validation:
     """Measure how well embeddings tell people apart.
 
@@ -100,6 +106,8 @@ def validate(
     person : ndarray of intp, shape (n,)
     named : ndarray of intp, shape (n,), optional
         Whom a classifier takes each photo for.
+    taught : ndarray of float32, shape (n, dimension), optional
+        The teacher's unit embeddings of the same photos.
 
     Examples
     --------
@@ -121,6 +129,7 @@ def validate(
         fnmr_1e2=rates[0],
         fnmr_1e3=rates[1],
         misnamed=None if named is None else rate_over_people(named != person, person),
+        teacher_cosine=None if taught is None else float((embeddings * taught).sum(axis=1).mean()),
     )
 
 

@@ -12,6 +12,7 @@ from fakes import slug_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_faces import RECIPE, face_set
+from matplotlib.figure import Figure
 from PIL import Image
 
 from faceunlock.errors import SettingsError
@@ -134,6 +135,28 @@ def test_curves_are_a_picture():
         for records in (history, [replace(record, validation=None) for record in history])
     )
     assert with_validation.height > without.height
+
+
+def drawn(monkeypatch, found):
+    """The axes that are drawn for one epoch."""
+    figures = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a, **k)))
+    draw_curves([EpochRecord(1, 0.5, 10, 1.0, found, best=True)], "a title")
+    return figures[0].axes
+
+
+def test_curves_name_what_they_show(monkeypatch):
+    embeddings, person = np.eye(2, dtype=np.float32)[[0, 0, 1, 1]], np.array([0, 0, 1, 1])
+    three_alike = np.eye(2, dtype=np.float32)[[0, 0, 1, 0]]
+    _, rates = drawn(monkeypatch, validate(embeddings, person, named=person))
+    labels = [text.get_text() for text in rates.get_legend().get_texts()]
+    assert rates.get_ylabel() == "error rate in percent"
+    assert labels == ["EER", "photos misnamed", "kept: epoch 1"]
+    monkeypatch.undo()
+    _, _, cosine = drawn(monkeypatch, validate(embeddings, person, taught=three_alike))
+    assert "cosine with the teacher" in cosine.get_ylabel()
+    assert cosine.lines[0].get_ydata().tolist() == [0.75]
 
 
 def test_precision_follows_the_processor(tmp_path):

@@ -351,8 +351,55 @@ def test_which_picture_the_teacher_sees(people, tmp_path, sees, clean):
     teacher = Quarters()
     taught(people, tmp_path / "m", sees, teacher, epochs=2)
     known = {crop.tobytes() for crop in face_set(people).crops}
-    assert len(teacher.seen) == (28 if clean else 56)  # once, or in each of two epochs
-    assert all((crop.tobytes() in known) == clean for crop in teacher.seen)
+    # Those that are learned from once, or in each of two epochs; before the first, the 8 held out.
+    # And first of all a black one, which shows that the network is open.
+    assert len(teacher.seen) == 1 + (28 if clean else 56) + 8
+    seen = [crop.tobytes() in known for crop in teacher.seen[1:]]
+    assert all(seen) if clean else (all(seen[:8]) and not any(seen[8:]))
+
+
+@pytest.mark.parametrize("loss", ["distill", "triplet"])
+def test_how_well_a_teacher_is_imitated_is_measured_on_who_is_held_out(people, tmp_path, loss):
+    weight = 1.0 if loss == "distill" else 10.0
+    options = {"loss": loss, "epochs": 30, "teacher_weight": weight, "learning_rate": 1e-2, "patience": 0}
+    outcome = taught(people, tmp_path / "m", "same", **options)
+    cosines = [record["validation"]["teacher_cosine"] for record in outcome.card["history"]]
+    assert cosines[-1] > cosines[0] + 0.1
+    faces = face_set(people)
+    held_out = split_by_person(faces.person, RECIPE.validation, RECIPE.seed).validation
+    embedder = load_embedder(
+        read_model_folder(outcome.folder).spec, cache=tmp_path, engine=Engine("torch", "cpu", tmp_path)
+    )
+    told = Quarters().embed(faces.crops[held_out])
+    cosine = float((embedder.embed(faces.crops[held_out]) * told).sum(axis=1).mean())
+    assert outcome.card["results"]["validation"]["teacher_cosine"] == pytest.approx(cosine, abs=1e-5)
+    text = (outcome.folder / "card.md").read_text()
+    assert f"| mean cosine with the teacher | {cosine:.4f} |" in text
+    assert "It learned from 28 photos of 7 people and" in text and "1 thread;" in text
+
+
+def test_the_teacher_is_open_before_the_first_weights_are_drawn(people, tmp_path, monkeypatch):
+    """Its network may be made in a thread, from the generator of the process."""
+    asked = []
+
+    class Slow(Quarters):
+        def embed(self, crops):
+            if not asked:  # as a thread that converts the network at first use does
+                asked.append(torch.rand(1000))
+            return super().embed(crops)
+
+    class Drawn(Learner):
+        def __init__(self, *arguments):
+            assert asked, "the first weights are drawn while the teacher's network may still be made"
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(loop, "Learner", Drawn)
+    taught(people, tmp_path / "m", "same", Slow())
+
+
+def test_without_a_teacher_there_is_nothing_to_be_like(trained):
+    assert trained.card["results"]["validation"]["teacher_cosine"] is None
+    assert "teacher" not in (trained.folder / "card.md").read_text().split("## Recipe")[0]
 
 
 def test_a_teacher_of_another_length_than_the_weights_to_start_with(people, trained, tmp_path):
