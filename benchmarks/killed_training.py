@@ -93,7 +93,7 @@ def examine(work: Path, loss: str, rounds: int, rng: random.Random) -> dict[str,
     for _ in range(rounds):
         seen = killed_three_times(work, model, loss, rng, lasts)
         assert start(work, model, loss).wait() == 0, f"{loss}: the continued training failed"
-        seen["same_weights"] = fingerprint(model) == truth
+        seen["same_weights"] = int(fingerprint(model) == truth)
         totals.update(seen)
         left = [path.name for path in model.iterdir() if path.name.startswith(".") or path.suffix == ".pt"]
         assert not left, left

@@ -328,6 +328,18 @@ def test_compact_is_the_variant_that_was_measured():
     assert MODELS["compact"].sha256 == result("train-compact")["rows"]["light"]["weights_sha256"]
 
 
+def test_the_page_on_training_quotes_the_killed_trainings():
+    measured = result("killed-training")
+    trainings = measured["trainings_killed_three_times"]
+    assert measured["kills"] == 3 * trainings and len(measured["losses"]) == 5
+    line = (
+        f"killed {measured['kills']} times in {trainings} trainings of five losses, three times each, "
+        f"also while a checkpoint was being written: {measured['with_other_weights']} of them ended with "
+        "other weights"
+    )
+    assert line in " ".join(TRAINING.split())
+
+
 NETWORKS_OF_ATT = {
     "tutorial": "the tutorial's Siamese network",
     "ours": "ours",
