@@ -173,7 +173,7 @@ class Training:
                 self._write()
                 written = time.monotonic()
         validation = self._validated()
-        best = validation is not None and validation.badness < self._lowest()
+        best = validation is not None and self._badness(validation) < self._lowest()
         if best:
             self._best = {name: value.detach().cpu().clone() for name, value in self._averages().items()}
         progress.close_epoch(validation, best)
@@ -269,8 +269,14 @@ class Training:
         return learner.measure(embeddings, self._faces, held_out, self._held_out_taught)
 
     def _lowest(self) -> float:
-        known = [record.validation.badness for record in self.progress.history if record.validation]
+        known = [self._badness(record.validation) for record in self.progress.history if record.validation]
         return min(known, default=math.inf)
+
+    def _badness(self, validation: Validation) -> float:
+        # Who is on the photos does not matter to an imitation: the folders may be no people at all.
+        if self._recipe.loss == "distill" and validation.teacher_cosine is not None:
+            return 1.0 - validation.teacher_cosine
+        return validation.badness
 
     def _is_stale(self) -> bool:
         history, patience = self.progress.history, self._recipe.patience
