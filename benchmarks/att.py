@@ -9,11 +9,8 @@ leave three people out.
 
 ``--choose`` compares settings of ours on six other people, with s5, s6 and s7 left out altogether.
 
-Apart from these, since they learned from other photos, too: ``dlib`` as it is, and with ``--start MODEL`` our
-network going on from one that learned from other people:
-
-    faceunlock train ../shared/train112/pins -o MODEL --faces as-is --loss arcface --augment strong \
-        --size 64 --gray --mirror --widths 16,32,64,128 --epochs 5
+Apart from these, since they learned from other photos, too: ``dlib`` as it is, and ``started``, which begins
+with dlib's weights and goes on with these photos.
 """
 
 from __future__ import annotations
@@ -40,7 +37,7 @@ from faceunlock.photos import PersonFolders
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import locate
 from faceunlock.training.face_set import AlignedCrops, FaceSet, Split, collect_faces
-from faceunlock.training.first_weights import first_weights
+from faceunlock.training.first_weights import FirstWeights, first_weights
 from faceunlock.training.loop import Training
 from faceunlock.training.precision import best_precision
 from faceunlock.training.recipe import TrainingRecipe
@@ -64,7 +61,10 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "softmax": {"loss": "softmax"},
     "triplet": {"loss": "triplet"},
 }
-EPOCHS = {"tutorial": 100, "ours": 150, "started": 20, "candidate": 50}
+EPOCHS = {"tutorial": 100, "ours": 150, "started": 4, "candidate": 50}
+STARTED = {"learning_rate": 3e-5, "direction_rate": 1e-2}
+"""What knows faces already learns slowly, as `compact` did."""
+
 NETWORKS = ("tutorial", "ours", "started", "dlib")
 
 
@@ -156,15 +156,15 @@ def our_recipe(
 
 
 def ours(
-    faces: FaceSet, tested: list[str], left_out: list[str], recipe: TrainingRecipe, start: Path | None
+    faces: FaceSet,
+    tested: list[str],
+    left_out: list[str],
+    recipe: TrainingRecipe,
+    first: FirstWeights | None = None,
 ) -> dict[str, float]:
     """Train our network, at random or from a model, and measure it on people that it has not seen."""
     names = np.array(faces.names)[faces.person]
     new, known = np.isin(names, tested), ~np.isin(names, tested + left_out)
-    first = None
-    if start is not None:
-        first = first_weights(str(start), recipe.architecture.input_size, locate().cache)
-        recipe = replace(recipe, architecture=first.architecture, start=first.sha256)
     with tempfile.TemporaryDirectory() as output:
         split = Split(np.flatnonzero(known), np.empty(0, dtype=np.intp))
         training = Training(faces, split, recipe, Path(output), start=None if first is None else first.arrays)
@@ -197,14 +197,19 @@ def run(entry: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
         return {**entry, **dlib(arguments.folder, tested)}
     if network == "tutorial":
         measured = tutorial(arguments.folder, tested, seed, epochs, precision)
+    elif network == "started":
+        first = first_weights("dlib", 112, locate().cache)
+        recipe = our_recipe(seed, epochs, precision, faces="detect", **STARTED)
+        recipe = replace(recipe, architecture=first.architecture, start=first.sha256)
+        faces = faces_of(arguments.folder, recipe.architecture, detect=True)
+        measured = ours(faces, tested, [], recipe, first)
+        found = np.isin(np.array(faces.names)[faces.person], tested).sum()
+        photos = photos_of(arguments.folder)
+        measured["photos_without_a_face"] = sum(len(photos[name]) for name in tested) - int(found)
     else:
-        start = None
-        if network == "started":  # what knows faces already is aligned on them, and learns more slowly
-            changes, start = {"faces": "detect", "learning_rate": 3e-4}, arguments.start
         recipe = our_recipe(seed, epochs, precision, **changes)
-        faces = faces_of(arguments.folder, recipe.architecture, detect=recipe.faces == "detect")
-        left_out = TESTED if network == "candidate" else []
-        measured = ours(faces, tested, left_out, recipe, start)
+        faces = faces_of(arguments.folder, recipe.architecture)
+        measured = ours(faces, tested, TESTED if network == "candidate" else [], recipe)
     spent = round(time.process_time() - began)
     return {**entry, "epochs": epochs, "precision": precision, **measured, "cpu_seconds": spent}
 
@@ -247,7 +252,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=Path, required=True, help="a line of JSON for each run")
-    parser.add_argument("--start", type=Path, help="a model folder for 'started', which is left out without")
     parser.add_argument("--only", nargs="+", choices=NETWORKS, default=NETWORKS)
     parser.add_argument("--seeds", nargs="+", type=int, help="these alone; folds count from 100 on")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default=best_precision("cpu"))
@@ -259,9 +263,7 @@ def main() -> None:
     entries = [
         entry
         for entry in (choice() if arguments.choose else plan())
-        if entry["network"] in wanted
-        and (entry["network"] != "started" or arguments.start)
-        and (not arguments.seeds or entry["seed"] in arguments.seeds)
+        if entry["network"] in wanted and (not arguments.seeds or entry["seed"] in arguments.seeds)
     ]
     if not arguments.write:
         run_missing(arguments.rows, entries, lambda entry: run(entry, arguments))

@@ -35,7 +35,7 @@ from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.teaching import teaching
 
 PEOPLE, PHOTOS, HELD_OUT, SEEDS = 5, 140, 0.2, 5
-STEPS, OUR_EPOCHS = 1600, 150
+STEPS, OUR_EPOCHS = 1600, 50
 NETWORKS = ("tutorial", "ours", "dlib")
 
 
