@@ -22,7 +22,7 @@ def identify(
     photos: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PHOTOS...", help="Photos, or folders that are searched for photos.", show_default=False
+            metavar="PHOTOS", help="Photos, or folders that are searched for photos.", show_default=False
         ),
     ],
     output: Annotated[
