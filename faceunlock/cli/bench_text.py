@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from faceunlock import __version__
 from faceunlock.cli.console import Table, printable, table
 from faceunlock.cli.documents import Document, identity, left_out
+from faceunlock.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.timing import PartTime, Setup, Timing
@@ -40,33 +41,32 @@ def text(timing: Timing) -> list[str | Table]:
         )
         for part in timing.parts
     ]
-    machine, runs = timing.machine, "run" if timing.runs == 1 else "runs"
-    cores = "core" if machine.cores == 1 else "cores"
+    machine = timing.machine
     return [
         table("part", "median ms", "fastest ms", "photos per second", rows=rows),
         f"model    {printable(timing.identity.model)}, weights {timing.identity.weights_sha256[:12]}",
-        f"photos   {_photos(timing)}; {timing.runs:,} {runs} after one for warming up",
+        f"photos   {_photos(timing)}; {counted(timing.runs, 'run')} after one for warming up",
         f"one      {_setup(timing.one)}",
         f"many     {_setup(timing.many)}, {timing.many_photos:,} photos a run",
-        f"machine  {printable(machine.processor)}, {machine.cores:,} {cores}, {machine.system}, "
+        f"machine  {printable(machine.processor)}, {counted(machine.cores, 'core')}, {machine.system}, "
         f"Python {machine.python}, faceunlock {__version__}",
     ]
 
 
 def _photos(timing: Timing) -> str:
     sizes = sorted(timing.megapixels)
-    count, smallest, largest = len(sizes), f"{sizes[0]:.2f}", f"{sizes[-1]:.2f}"
-    kind = ("public-domain portrait" if timing.portraits else "photo") + ("" if count == 1 else "s")
+    smallest, largest = f"{sizes[0]:.2f}", f"{sizes[-1]:.2f}"
+    count = counted(len(sizes), "public-domain portrait" if timing.portraits else "photo")
     span = smallest if smallest == largest else f"{smallest} to {largest}"
     left = f" ({len(timing.left_out):,} left out)" if timing.left_out else ""
-    return f"{count:,} {kind} of {span} megapixels{left}"
+    return f"{count} of {span} megapixels{left}"
 
 
 def _setup(setup: Setup) -> str:
     if setup.runtime is None:
         return "networks of the caller"
-    threads = "1 thread" if setup.workers == 1 else f"{setup.workers:,} threads"
     inside = "as many as it takes" if setup.network_threads is None else f"{setup.network_threads:,}"
+    threads = counted(setup.workers, "thread")
     return f"{RUNTIMES[setup.runtime]} on {setup.device}, {threads}, inside a network {inside}"
 
 
