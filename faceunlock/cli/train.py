@@ -141,6 +141,10 @@ def train(
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Average over the mirror image when the model is used.")
     ] = False,
+    shift: Annotated[
+        int,
+        typer.Option("--shift", help="Average over the crop moved by so many pixels, too."),
+    ] = 0,
     start: Annotated[
         str | None,
         typer.Option(
@@ -170,6 +174,7 @@ def train(
             input_size=size,
             gray=gray,
             mirror=mirror,
+            shift=shift,
             widths=_numbers("--widths", widths),
             blocks=_numbers("--blocks", blocks),
             dimension=dimension,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from faceunlock.embedders.alignment import similarity, warp
 from faceunlock.embedders.architecture import Architecture
 from faceunlock.embedders.normalisation import normalise
+from faceunlock.embedders.views import views
 from faceunlock.faces import Face, RGBImage
 from faceunlock.matching import unit
 from faceunlock.runtime import Network
@@ -62,10 +63,9 @@ class AlignedEmbedder:
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed crops of shape (n, size, size, 3); unit vectors, shape (n, dimension)."""
-        outputs = np.empty((len(crops), self._identity.dimension), dtype=np.float32)
+        outputs = np.zeros((len(crops), self._identity.dimension), dtype=np.float32)
         for start in range(0, len(crops), BATCH):
             batch = normalise(crops[start : start + BATCH], *self._architecture.normalisation)
-            outputs[start : start + BATCH] = self._network(batch)
-            if self._architecture.mirror:
-                outputs[start : start + BATCH] += self._network(np.ascontiguousarray(batch[..., ::-1]))
+            for view in views(batch, self._architecture):
+                outputs[start : start + BATCH] += self._network(view)
         return unit(outputs).astype(np.float32)

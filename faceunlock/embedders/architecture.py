@@ -34,6 +34,11 @@ class Architecture(Protocol):
         ...
 
     @property
+    def shift(self) -> int:
+        """By how many pixels a crop is moved in eight directions, all nine outputs added; 0 leaves it."""
+        ...
+
+    @property
     def dimension(self) -> int:
         """Length of the embedding."""
         ...
@@ -84,6 +89,9 @@ class ResidualArchitecture:
         Whether the network sees luma only.
     mirror : bool
         Whether the outputs for a crop and its mirror image are added.
+    shift : int
+        By how many pixels a crop is moved in eight directions, the outputs being added to its own; at most
+        an eighth of its side. 0 leaves it where it is.
     widths : tuple of int
         Channels of each stage; the first runs at half the size of the input, each further one
         at half of that.
@@ -108,12 +116,13 @@ class ResidualArchitecture:
     input_size: int = 112
     gray: bool = False
     mirror: bool = False
+    shift: int = 0
     widths: tuple[int, ...] = (32, 64, 128, 256)
     blocks: tuple[int, ...] = (1, 1, 1, 1)
     dimension: int = 128
 
     def __post_init__(self) -> None:
-        numbers = (self.input_size, self.dimension, *self.widths, *self.blocks)
+        numbers = (self.input_size, self.shift, self.dimension, *self.widths, *self.blocks)
         if not all(type(number) is int for number in numbers):
             raise ValueError("sizes of a network are whole numbers")
         if type(self.gray) is not bool or type(self.mirror) is not bool:
@@ -121,6 +130,7 @@ class ResidualArchitecture:
         if len(self.widths) != len(self.blocks) or not 1 <= len(self.widths) <= 6:
             raise ValueError("a network has 1 to 6 stages, each with a width and a number of blocks")
         _within("the input size", self.input_size, 32, 256)
+        _within("the shift", self.shift, 0, self.input_size // 8)
         _within("the dimension", self.dimension, 2, 2048)
         for width in self.widths:
             _within("a width", width, 1, 2048)
@@ -131,7 +141,8 @@ class ResidualArchitecture:
     def preprocessing(self) -> str:
         """Id of alignment, crop and normalisation."""
         colours = "gray" if self.gray else "rgb"
-        return f"aligned-{self.input_size}-{colours}{'-mirror' if self.mirror else ''}-1"
+        seen = f"{'-mirror' if self.mirror else ''}{f'-shift{self.shift}' if self.shift else ''}"
+        return f"aligned-{self.input_size}-{colours}{seen}-1"
 
     @property
     def description(self) -> str:
@@ -193,6 +204,7 @@ class DlibArchitecture:
     """
 
     network: ClassVar[str] = "dlib"
+    shift: ClassVar[int] = 0
 
     input_size: int = 112
     mirror: bool = True
@@ -267,7 +279,8 @@ def read_architecture(data: Mapping[str, Any]) -> Architecture:
             return DlibArchitecture(**_exactly(DlibArchitecture, values))
         if network != ResidualArchitecture.network:
             raise ValueError(f"no such network: {network!r}")
-        values = _exactly(ResidualArchitecture, values)
+        # The first models did not know how to move a crop.
+        values = _exactly(ResidualArchitecture, {"shift": 0, **values})
         return ResidualArchitecture(
             **{**values, "widths": tuple(values["widths"]), "blocks": tuple(values["blocks"])}
         )

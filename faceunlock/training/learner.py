@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from faceunlock.embedders.architecture import Architecture
 from faceunlock.embedders.residual_network import unit_length
+from faceunlock.embedders.views import views
 from faceunlock.training.face_set import FaceSet
 from faceunlock.training.losses import DistillationLoss, SoftmaxLoss, class_directions, make_loss
 from faceunlock.training.recipe import TrainingRecipe
@@ -75,10 +76,11 @@ class Learner(nn.Module):
         with torch.inference_mode():
             for start in range(0, len(crops), EMBED_BATCH):
                 part = np.ascontiguousarray(crops[start : start + EMBED_BATCH].transpose(0, 3, 1, 2))
-                batch = normalised(torch.from_numpy(part), architecture, device)
-                outputs = self.network(batch)
-                if architecture.mirror:
-                    outputs = outputs + self.network(batch.flip(3))
+                seen = [
+                    self.network(normalised(torch.from_numpy(view), architecture, device))
+                    for view in views(part, architecture)
+                ]
+                outputs = torch.stack(seen).sum(dim=0)
                 embeddings[start : start + EMBED_BATCH] = unit_length(outputs).cpu().numpy()
         return embeddings
 
