@@ -5,8 +5,8 @@ r"""AT&T faces as in the tutorial: its Siamese network as the baseline, ours fro
 Each run is one line of a file, so that this can be stopped and continued, and several processes can share
 the work (``--only``, ``--seeds``). At the end, or with ``--write`` at once, ``results/att.json`` is written
 from the lines that are there, with their number. Test sets: s5, s6 and s7 with five seeds, and 13 folds that
-leave three people out. ``shifted`` is ours that looks at crops moved by some pixels, too, and ``longer`` ours with
-more epochs.
+leave three people out. ``shifted`` is ours that looks at its crops moved by some pixels, too; ``longer`` is
+ours with more epochs.
 
 ``--choose`` compares settings of ours on six other people, with s5, s6 and s7 left out altogether.
 

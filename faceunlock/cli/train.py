@@ -117,6 +117,9 @@ def train(
     augment: Annotated[
         AugmentChoice, typer.Option("--augment", help="How far crops are varied.")
     ] = AugmentChoice.light,
+    cutmix: Annotated[
+        float, typer.Option("--cutmix", help="Share of batches whose photos exchange parts (softmax).")
+    ] = 0.0,
     validation: Annotated[
         float, typer.Option("--validation", help="Share of the people held out (softmax: of the photos).")
     ] = 0.1,
@@ -192,6 +195,7 @@ def train(
         weight_decay=weight_decay,
         average=average,
         augment=augment.value,
+        cutmix=cutmix,
         validation=validation,
         patience=patience,
         precision=_precision(session, precision),

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 SHEET_FACES, SHEET_VARIATIONS = 8, 9
 
+BATCH_LEVEL = 1
+"""Last number of the seeds of what is done to a whole batch, so that they are not those of a crop."""
+
 
 class LowResolution(torch.nn.Module):
     """Shrink a picture at random and enlarge it again, as if the face had been far away.
@@ -79,15 +82,45 @@ def augmentation(kind: Augment, side: int) -> v2.Transform:
     )
 
 
-def seed_of(seed: int, epoch: int, index: int) -> int:
-    """Return the seed of one variation of one crop, below 2**63.
+def exchange_parts(
+    pictures: Tensor, person: Tensor, *, people: int, share: float, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Let the pictures of a batch exchange a part of each other: CutMix (Yun et al., 2019).
+
+    Parameters
+    ----------
+    pictures : Tensor of uint8, shape (n, 3, side, side)
+    person : Tensor of int64, shape (n,)
+    people : int
+        How many there are.
+    share : float
+        Probability that anything is exchanged in this batch.
+    seed : int
+        As `seed_of` returns it.
+
+    Returns
+    -------
+    Tensor of uint8, shape (n, 3, side, side)
+    Tensor of float32, shape (n, people), or of int64, shape (n,)
+        How much of whom is on each picture; `person` itself where nothing was exchanged.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if float(torch.rand(())) >= share:
+            return pictures, person
+        mixed, parts = v2.CutMix(num_classes=people)(pictures, person)
+    return mixed, parts
+
+
+def seed_of(*which: int) -> int:
+    """Return the seed of one variation, below 2**63; `which` are the training's seed, the epoch, the place.
 
     Examples
     --------
     >>> seed_of(0, 1, 2) == seed_of(0, 1, 2), seed_of(0, 1, 2) == seed_of(0, 2, 1)
     (True, False)
     """
-    return int(np.random.SeedSequence((seed, epoch, index)).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(which).generate_state(1, np.uint64)[0] >> 1)
 
 
 class AugmentedFaces(torch.utils.data.Dataset["Tensor"]):
@@ -120,7 +153,7 @@ class AugmentedFaces(torch.utils.data.Dataset["Tensor"]):
         return varied
 
 
-def contact_sheet(crops: NDArray[np.uint8], kind: Augment, seed: int) -> Image.Image:
+def contact_sheet(crops: NDArray[np.uint8], kind: Augment, seed: int, cutmix: float = 0.0) -> Image.Image:
     """Draw some crops, each beside what the first epochs make of it.
 
     Parameters
@@ -130,19 +163,30 @@ def contact_sheet(crops: NDArray[np.uint8], kind: Augment, seed: int) -> Image.I
     kind : {"none", "light", "strong"}
     seed : int
         Of the training.
+    cutmix : float
+        Share of the epochs in which these crops exchange parts, as those of a batch do.
     """
     side, gap, head = crops.shape[1], 4, 18
-    rows = np.unique(np.linspace(0, len(crops) - 1, min(SHEET_FACES, len(crops))).astype(int))
+    rows = np.unique(np.linspace(0, len(crops) - 1, min(SHEET_FACES, len(crops))).astype(np.intp))
     width = (1 + SHEET_VARIATIONS) * (side + gap) + 3 * gap
     sheet = Image.new("RGB", (width, head + len(rows) * (side + gap) + gap), "white")
     draw = ImageDraw.Draw(sheet)
     draw.text((gap, 4), "photo", fill="black")
     draw.text((side + 4 * gap, 4), f"what epochs 1 to {SHEET_VARIATIONS} see ({kind})", fill="black")
-    for row, index in enumerate(rows.tolist()):
+    columns = [_seen(crops, rows, kind, seed, epoch + 1, cutmix) for epoch in range(SHEET_VARIATIONS)]
+    for row, index in enumerate(rows):
         top = head + row * (side + gap)
         sheet.paste(Image.fromarray(np.ascontiguousarray(crops[index])), (gap, top))
-        for epoch in range(SHEET_VARIATIONS):
-            varied = AugmentedFaces(crops, kind, seed, epoch + 1)[index]
-            picture = Image.fromarray(varied.permute(1, 2, 0).contiguous().numpy())
-            sheet.paste(picture, (4 * gap + (epoch + 1) * (side + gap) - gap, top))
+        for number, column in enumerate(columns):
+            sheet.paste(Image.fromarray(column[row]), (3 * gap + (number + 1) * (side + gap), top))
     return sheet
+
+
+def _seen(
+    crops: NDArray[np.uint8], chosen: NDArray[np.intp], kind: Augment, seed: int, epoch: int, cutmix: float
+) -> NDArray[np.uint8]:
+    faces = AugmentedFaces(crops, kind, seed, epoch)
+    varied, places = torch.stack([faces[index] for index in chosen.tolist()]), torch.arange(len(chosen))
+    drawn = seed_of(seed, epoch, 0, BATCH_LEVEL)
+    varied, _ = exchange_parts(varied, places, people=len(places), share=cutmix, seed=drawn)
+    return varied.permute(0, 2, 3, 1).contiguous().numpy()

@@ -45,6 +45,7 @@ class Learner(nn.Module):
         outputs : Tensor, shape (n, dimension)
             Of the network.
         person : Tensor of int64, shape (n,)
+            Or of float32, shape (n, people), where several have a share in a picture.
         taught : Tensor or None
             The teacher's unit embeddings, shape (n, dimension).
         """

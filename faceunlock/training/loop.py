@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from faceunlock.collection import Track
 from faceunlock.errors import TrainingError
-from faceunlock.training.augmentation import AugmentedFaces
+from faceunlock.training.augmentation import BATCH_LEVEL, AugmentedFaces, exchange_parts, seed_of
 from faceunlock.training.batches import epoch_batches
 from faceunlock.training.checkpoint import (
     EpochRecord,
@@ -192,14 +192,16 @@ class Training:
     def _step(self, batch: list[int], pictures: Tensor, number: int, total: int) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = group["highest"] * schedule(number, total)
-        person = torch.from_numpy(self._person[batch]).to(self._device)
+        person = torch.from_numpy(self._person[batch])
+        if self._recipe.cutmix:
+            pictures, person = self._exchanged(pictures, person)
         taught = self._taught(batch, pictures)
         self._learner.train()
         with torch.autocast(
             self._device.type, dtype=torch.bfloat16, enabled=self._recipe.precision == "bfloat16"
         ):
             outputs = self._learner.network(normalised(pictures, self._recipe.architecture, self._device))
-        loss = self._learner.objective(outputs.float(), person, taught)
+        loss = self._learner.objective(outputs.float(), person.to(self._device), taught)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
@@ -211,6 +213,11 @@ class Training:
         self._optimizer.step()
         self._average.update_parameters(self._learner)
         self.progress.loss_sum += value * len(batch)
+
+    def _exchanged(self, pictures: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
+        progress, recipe = self.progress, self._recipe
+        seed = seed_of(recipe.seed, progress.epoch, progress.step, BATCH_LEVEL)
+        return exchange_parts(pictures, person, people=len(self.people), share=recipe.cutmix, seed=seed)
 
     def _taught(self, batch: list[int], pictures: Tensor) -> Tensor | None:
         if self._teacher is None:

@@ -29,7 +29,10 @@ class SoftmaxLoss(nn.Module):
         self.directions = nn.Parameter(torch.randn(people, dimension))
 
     def forward(self, outputs: Tensor, person: Tensor) -> Tensor:
-        """Return the mean loss of outputs, shape (n, dimension), of people, shape (n,)."""
+        """Return the mean loss of outputs, shape (n, dimension), of people.
+
+        Shape (n,), or (n, people) where several have a share in a picture.
+        """
         cosines = unit_length(outputs) @ unit_length(self.directions).T
         return functional.cross_entropy(SOFTMAX_SCALE * cosines, person, label_smoothing=0.05)
 

@@ -46,6 +46,8 @@ class TrainingRecipe:
     average : float
         Decay of the moving average of the weights, below 1; 0 averages nothing.
     augment : {"none", "light", "strong"}
+    cutmix : float
+        Share of the batches in which photos exchange a part of each other, for `softmax`; 0 to 1.
     validation : float
         Share of the people (`softmax`: of each person's photos) held out, below 1; 0 holds nobody out.
     patience : int
@@ -83,6 +85,7 @@ class TrainingRecipe:
     weight_decay: float = 0.05
     average: float = 0.999
     augment: Augment = "light"
+    cutmix: float = 0.0
     validation: float = 0.1
     patience: int = 10
     precision: Precision = "float32"
@@ -103,6 +106,11 @@ class TrainingRecipe:
         )
         _require(0.0 <= self.weight_decay <= 10.0, "--weight-decay is 0 to 10")
         _require(0.0 <= self.average < 1.0, "--average is at least 0 and below 1")
+        _require(0.0 <= self.cutmix <= 1.0, "--cutmix is 0 to 1")
+        _require(
+            self.cutmix == 0.0 or (self.loss == "softmax" and self.teacher is None),
+            "--cutmix needs --loss softmax and no teacher: nothing else knows what half a person is",
+        )
         _require(0.0 <= self.validation < 1.0, "--validation is at least 0 and below 1")
         _require(self.patience >= 0, "--patience is at least 0")
         _require(0 <= self.seed < 1 << 63, "--seed is a whole number from 0 on")

@@ -260,7 +260,8 @@ def _write_sheet(output: Path, faces: FaceSet, split: Split, recipe: TrainingRec
     from faceunlock.training.output import SHEET
 
     content = io.BytesIO()
-    contact_sheet(faces.crops[split.training], recipe.augment, recipe.seed).save(content, format="PNG")
+    sheet = contact_sheet(faces.crops[split.training], recipe.augment, recipe.seed, recipe.cutmix)
+    sheet.save(content, format="PNG")
     write_file(output / SHEET, content.getvalue())
     return output / SHEET
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from faceunlock.errors import SettingsError
-from faceunlock.training.augmentation import AugmentedFaces, contact_sheet
+from faceunlock.training.augmentation import AugmentedFaces, contact_sheet, exchange_parts
 from faceunlock.training.batches import epoch_batches
 from faceunlock.training.checkpoint import EpochRecord
 from faceunlock.training.curves import draw_curves
@@ -85,6 +85,39 @@ def test_the_sheet_shows_the_photo_and_its_variations(people):
     assert np.array_equal(sheet[18:50, 4:36], crops[0])
     varied = AugmentedFaces(crops, "light", 0, 1)[0].permute(1, 2, 0).numpy()
     assert np.array_equal(sheet[18:50, 48:80], varied)
+    mixed = np.asarray(contact_sheet(crops, "light", 0, cutmix=1.0))
+    assert np.array_equal(mixed[:, :40], sheet[:, :40]) and not np.array_equal(mixed, sheet)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_photos_that_exchange_parts_are_told_how_much_of_whom_is_on_them(seed):
+    person = torch.tensor([0, 1, 2, 3])
+    pictures = person.to(torch.uint8).reshape(4, 1, 1, 1).expand(4, 3, 32, 32).contiguous()
+    state = torch.get_rng_state()
+    mixed, parts = exchange_parts(pictures, person, people=5, share=1.0, seed=seed)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert mixed.dtype == torch.uint8 and parts.shape == (4, 5)
+    for picture, of_each in zip(mixed, parts, strict=True):
+        pixels = torch.bincount(picture.flatten().long(), minlength=5) / picture.numel()
+        assert torch.allclose(pixels, of_each, atol=1e-6)
+    again = exchange_parts(pictures, person, people=5, share=1.0, seed=seed)
+    assert torch.equal(again[0], mixed) and torch.equal(again[1], parts)
+
+
+def test_whom_there_is_half_of_counts_half():
+    loss = make_loss(replace(RECIPE, loss="softmax"), 2)
+    outputs = torch.randn(3, RECIPE.architecture.dimension, generator=torch.Generator().manual_seed(0))
+    first, second = (loss(outputs, torch.full((3,), one)) for one in (0, 1))
+    both = loss(outputs, torch.tensor([[0.25, 0.75]]).expand(3, 2))
+    assert torch.allclose(both, 0.25 * first + 0.75 * second)
+
+
+def test_so_many_batches_exchange_parts():
+    pictures, person = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1])
+    drawn = [exchange_parts(pictures, person, people=2, share=0.3, seed=seed)[1] for seed in range(200)]
+    assert 0.2 < np.mean([parts.ndim == 2 for parts in drawn]) < 0.4
+    untouched = exchange_parts(pictures, person, people=2, share=0.0, seed=0)
+    assert untouched[0] is pictures and untouched[1] is person
 
 
 @pytest.mark.parametrize("loss", ["contrastive", "triplet", "arcface", "cosface", "softmax"])
@@ -176,6 +209,9 @@ def test_precision_follows_the_processor(tmp_path):
         {"validation": 1.0},
         {"loss": "distill"},
         {"direction_rate": 0.0},
+        {"cutmix": 0.5},
+        {"loss": "softmax", "cutmix": 1.5},
+        {"loss": "softmax", "cutmix": 0.5, "teacher": "dlib"},
         {"teacher_weight": 2.0},
         {"teacher_sees": "clean"},
         {"teacher": "dlib", "teacher_weight": 0.0},

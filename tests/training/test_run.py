@@ -96,9 +96,9 @@ class Stopped(Exception):
     """In the place of a kill: nothing after it is done."""
 
 
-@pytest.mark.parametrize("loss", ["triplet", "softmax"])
-def test_a_training_killed_three_times_ends_with_the_same_weights(people, tmp_path, monkeypatch, loss):
-    whole = run(people, tmp_path / "whole", loss=loss)
+@pytest.mark.parametrize("options", [{"loss": "triplet"}, {"loss": "softmax", "cutmix": 0.7}])
+def test_a_training_killed_three_times_ends_with_the_same_weights(people, tmp_path, monkeypatch, options):
+    whole = run(people, tmp_path / "whole", **options)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)  # after every step
 
     def killed_after(steps):
@@ -112,11 +112,11 @@ def test_a_training_killed_three_times_ends_with_the_same_weights(people, tmp_pa
 
     for steps in (2, 1, 3):
         with pytest.raises(Stopped):
-            run(people, tmp_path / "killed", loss=loss, told=killed_after(steps), resume=True)
+            run(people, tmp_path / "killed", told=killed_after(steps), resume=True, **options)
         assert (tmp_path / "killed" / CHECKPOINT).exists()
         assert not (tmp_path / "killed" / "model.json").exists()
     began = []
-    done = run(people, tmp_path / "killed", loss=loss, told=observer(begin=began.append), resume=True)
+    done = run(people, tmp_path / "killed", told=observer(begin=began.append), resume=True, **options)
     assert began[0].resumed_epoch > 1
     assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
     losses = [[record["loss"] for record in outcome.card["history"]] for outcome in (done, whole)]
