@@ -31,6 +31,19 @@ def counted(number: int, one: str, several: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
+def file_size(size: int) -> str:
+    """Return the size of a file, given in bytes, in kilobytes or megabytes of powers of ten.
+
+    Examples
+    --------
+    >>> file_size(7_312), file_size(5_630_000), file_size(93_900_000)
+    ('7 kB', '5.6 MB', '94 MB')
+    """
+    if size < 1_000_000:
+        return f"{size / 1e3:.0f} kB"
+    return f"{size / 1e6:.1f} MB" if size < 10_000_000 else f"{size / 1e6:.0f} MB"
+
+
 def probability(value: float) -> str:
     """Return a rate in percent where that is readable, as a power of ten where it is not.
 

@@ -343,6 +343,7 @@ def test_the_page_on_training_quotes_the_killed_trainings():
 NETWORKS_OF_ATT = {
     "tutorial": "the tutorial's Siamese network",
     "ours": "ours, 60 epochs",
+    "shifted": "ours, 60 epochs, `--shift 3`",
     "longer": "ours, 150 epochs",
     "started": "`dlib`'s weights, trained on",
     "dlib": "`dlib` as it is",
@@ -370,13 +371,13 @@ def experiment_lines():
                 eer = with_deviation(found["eer"], found["eer_deviation"])
                 highest = f"{100 * found['eer_highest']:.1f} %"
                 yield f"| {title} | {sets} | {found['runs']} | {eer} | {highest} | {found['auc']:.3f} |"
-        for network in ("ours", "longer"):
+        for network in ("ours", "shifted", "longer"):
             shared = att[kind]["same_test_sets"][network]
             if shared["runs"]:
                 theirs, own = (f"{100 * shared[name]['eer']:.1f} %" for name in ("tutorial", "own"))
                 runs = f"{shared['runs']} runs of both"
                 yield f"{NETWORKS_OF_ATT[network]}, {sets}: {own} against {theirs} ({runs})"
-    for network in ("ours", "longer"):
+    for network in ("ours", "shifted", "longer"):
         fresh = att["folds"][network].get("on_people_it_was_not_chosen_on", {"runs": 0})
         if fresh["runs"]:
             eer = with_deviation(fresh["eer"], fresh["eer_deviation"])

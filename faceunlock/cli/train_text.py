@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.cli.console import printable
+from faceunlock.wording import file_size
 
 if TYPE_CHECKING:
     from faceunlock.rates import Rate
@@ -85,7 +86,7 @@ def trained(outcome: TrainingOutcome) -> str:
     folder = printable(outcome.folder)
     lines = [
         f"model       {model['id']}, {model['architecture']['dimension']} numbers, "
-        f"{model['size_bytes'] / 1e6:.1f} MB, in {folder}",
+        f"{file_size(model['size_bytes'])}, in {folder}",
         f"epochs      {results['epochs']}{', stopped early' if results['stopped_early'] else ''}; "
         f"kept after epoch {results['kept_epoch']}, loss {results['loss']:.4f}",
     ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.console import Table, printable, table
+from faceunlock.wording import file_size
 from faceunlock.wording import probability as probability  # noqa: PLC0414  (part of what is said here)
 from faceunlock.wording import rate as rate  # noqa: PLC0414
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.person import Person
     from faceunlock.transfer import ExportSummary, ImportSummary
-    from faceunlock.weights import WeightsState
 
 RECOMMENDED_PHOTOS = 5
 
@@ -187,11 +187,6 @@ def person(enrolled: Person) -> str:
     )
 
 
-def _weights(state: WeightsState, expected: int) -> str:
-    size = state.size_bytes or expected
-    return f"{size / 1e6:.0f} MB"
-
-
 def models(states: Sequence[ModelState]) -> list[str | Table]:
     """Return the table of models, and below it what is too long for a table."""
     rows = []
@@ -202,7 +197,7 @@ def models(states: Sequence[ModelState]) -> list[str | Table]:
             (
                 state.model + (" (recommended)" if spec.recommended else ""),
                 state.weights.status,
-                _weights(state.weights, spec.size_bytes),
+                file_size(state.weights.size_bytes or spec.size_bytes),
                 spec.dimension,
                 f"{state.calibration.threshold:.4f}",
             )
