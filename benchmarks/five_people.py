@@ -35,7 +35,7 @@ from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.teaching import teaching
 
 PEOPLE, PHOTOS, HELD_OUT, SEEDS = 5, 140, 0.2, 5
-STEPS, OUR_EPOCHS = 1600, 50
+STEPS, OUR_EPOCHS = 1600, 150
 NETWORKS = ("tutorial", "ours", "dlib")
 
 
@@ -64,14 +64,18 @@ def dlib_embeddings(folder: Path) -> np.ndarray:
 
 
 def ours(folder: Path, split: Split, seed: int, epochs: int, precision: str) -> np.ndarray:
-    """Train our network on the photos alone; return whom it takes the held-out ones for."""
+    """Train our network on the photos alone; return whom it takes the held-out ones for.
+
+    Epochs, variations and CutMix were chosen on the five people with the next most photos.
+    """
     recipe = TrainingRecipe(
         "softmax",
         ResidualArchitecture(input_size=64, mirror=True),
         faces="as-is",
         epochs=epochs,
         batch=32,
-        augment="strong",
+        augment="light",
+        cutmix=0.7,
         validation=0.0,
         precision=precision,  # type: ignore[arg-type]
         seed=seed,
