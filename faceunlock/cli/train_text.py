@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from faceunlock.training.run import Beginning, TrainingOutcome
     from faceunlock.training.validation import Validation
 
+UNKNOWN = "cannot tell"
+
 
 def beginning(known: Beginning) -> list[str]:
     """Return what is known before the first epoch, a line each."""
@@ -52,7 +54,7 @@ def validation(found: Validation) -> list[str]:
     parts = []
     if found.misnamed is not None:
         parts.append(f"misnamed {_short(found.misnamed)}")
-    parts.append(f"EER {'cannot tell' if found.eer is None else f'{100 * found.eer:.1f} %'}")
+    parts.append(f"EER {UNKNOWN if found.eer is None else f'{100 * found.eer:.1f} %'}")
     parts.append(f"FNMR at FMR 1e-2 {_short(found.fnmr_1e2)}")
     parts.append(f"at 1e-3 {_short(found.fnmr_1e3)}")
     if found.teacher_cosine is not None:
@@ -62,7 +64,7 @@ def validation(found: Validation) -> list[str]:
 
 def _short(rate: Rate | None) -> str:
     if rate is None or not rate.trials:
-        return "cannot tell"
+        return UNKNOWN
     return f"{100 * rate.value:.1f} % ({rate.errors:,} of {rate.trials:,})"
 
 
@@ -82,41 +84,43 @@ def duration(seconds: float) -> str:
 def trained(outcome: TrainingOutcome) -> str:
     """Return the answer: what was trained, how good it is, what to do with it."""
     card = outcome.card
-    results, model = card["results"], card["model"]
+    results, model, threshold = card["results"], card["model"], card["threshold"]
     folder = printable(outcome.folder)
-    lines = [
-        f"model       {model['id']}, {model['architecture']['dimension']} numbers, "
+    told = {
+        "model": f"{model['id']}, {model['architecture']['dimension']} numbers, "
         f"{file_size(model['size_bytes'])}, in {folder}",
-        f"epochs      {results['epochs']}{', stopped early' if results['stopped_early'] else ''}; "
+        "epochs": f"{results['epochs']}{', stopped early' if results['stopped_early'] else ''}; "
         f"kept after epoch {results['kept_epoch']}, loss {results['loss']:.4f}",
-    ]
-    found = results["validation"]
-    if found is None:
-        lines.append("held out    nobody; how good it is on others cannot be told")
-    else:
-        from faceunlock.cli.words import rate
-        from faceunlock.rates import Rate
-
-        lines.append(
-            f"held out    {found['people']} people, {found['photos']} photos: {found['genuine']:,} genuine, "
-            f"{found['impostor']:,} impostor pairs"
-        )
-        eer = "cannot tell" if found["eer"] is None else f"{100 * found['eer']:.2f} %"
-        lines.append(f"EER         {eer}")
-        for name, label in (("fnmr_1e2", "FMR 1e-2"), ("fnmr_1e3", "FMR 1e-3"), ("misnamed", "misnamed")):
-            if name == "misnamed" and found[name] is None:
-                continue
-            told = "cannot tell" if found[name] is None else rate(Rate.from_dict(found[name]))
-            lines.append(f"{label if name == 'misnamed' else 'FNMR at ' + label}  {told}")
-        if found["teacher_cosine"] is not None:
-            lines.append(f"teacher     mean cosine {found['teacher_cosine']:.4f}")
-    lines.append(
-        f"threshold   {card['threshold']['value']:.4f}, not calibrated ({card['threshold']['data']}); "
-        f"next: faceunlock calibrate FOLDER --model {folder}"
-    )
+        **_held_out(results["validation"]),
+        "threshold": f"{threshold['value']:.4f}, not calibrated ({threshold['data']}); "
+        f"next: faceunlock calibrate FOLDER --model {folder}",
+    }
+    width = max(map(len, told))
+    lines = [f"{label:{width}}  {text}" for label, text in told.items()]
     if outcome.head:
         lines.append(f"It also names its own people: faceunlock classify name PHOTO --head {folder}")
     return "\n".join(lines)
+
+
+def _held_out(found: dict[str, Any] | None) -> dict[str, str]:
+    """Return what is said of the photos that were held out, each with its label."""
+    if found is None:
+        return {"held out": "nobody; how good it is on others cannot be told"}
+    from faceunlock.rates import Rate
+    from faceunlock.wording import counted, rate
+
+    told = {
+        "held out": f"{counted(found['people'], 'person', 'people')}, {counted(found['photos'], 'photo')}: "
+        f"{counted(found['genuine'], 'genuine pair')}, {counted(found['impostor'], 'impostor pair')}",
+        "EER": UNKNOWN if found["eer"] is None else f"{100 * found['eer']:.2f} %",
+    }
+    for name, label in (("fnmr_1e2", "FNMR at FMR 1e-2"), ("fnmr_1e3", "FNMR at FMR 1e-3")):
+        told[label] = UNKNOWN if found[name] is None else rate(Rate.from_dict(found[name]))
+    if found["misnamed"] is not None:
+        told["misnamed"] = rate(Rate.from_dict(found["misnamed"]))
+    if found["teacher_cosine"] is not None:
+        told["teacher"] = f"mean cosine {found['teacher_cosine']:.4f}"
+    return told
 
 
 def document(outcome: TrainingOutcome) -> dict[str, Any]:
