@@ -59,9 +59,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "arcface, 96 pixels": {"size": 96},
     "arcface, 25 epochs": {"epochs": 25},
     "arcface, 150 epochs": {"epochs": 150},
-    "arcface, moved by 2 pixels": {"shift": 2},
-    "arcface, moved by 3 pixels": {"shift": 3},
-    "arcface, moved by 4 pixels": {"shift": 4},
+    "arcface, shift of 3": {"shift": 3},
     "softmax": {"loss": "softmax"},
     "triplet": {"loss": "triplet"},
 }

@@ -377,6 +377,11 @@ def experiment_lines():
                 theirs, own = (f"{100 * shared[name]['eer']:.1f} %" for name in ("tutorial", "own"))
                 runs = f"{shared['runs']} runs of both"
                 yield f"{NETWORKS_OF_ATT[network]}, {sets}: {own} against {theirs} ({runs})"
+    rows = {(row["network"], row["seed"]): row["eer"] for row in att["rows"]}
+    both = [(rows["ours", seed], eer) for (network, seed), eer in rows.items() if network == "shifted"]
+    better, worse = (sum(sign * plain > sign * moved for plain, moved in both) for sign in (1, -1))
+    same = len(both) - better - worse
+    yield f"of the {len(both)} sets, {better} come out better with it, {worse} worse and {same} the same"
     for network in ("ours", "shifted", "longer"):
         fresh = att["folds"][network].get("on_people_it_was_not_chosen_on", {"runs": 0})
         if fresh["runs"]:
