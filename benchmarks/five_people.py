@@ -116,7 +116,7 @@ def run(entry: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the mean over the seeds, with its deviation."""
+    """Return the mean over the seeds, with its deviation; ours and the tutorial's also on the same draws."""
     result: dict[str, Any] = {"people": PEOPLE, "photos_each": PHOTOS, "held_out": HELD_OUT}
     for network in NETWORKS:
         chosen = [row["misnamed"] for row in rows if row["network"] == network]
@@ -130,6 +130,12 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 "errors": sum(rate["errors"] for rate in chosen),
                 "trials": sum(rate["trials"] for rate in chosen),
             }
+    errors = {(row["network"], row["seed"]): row["misnamed"]["errors"] for row in rows}
+    both = [seed for seed in range(SEEDS) if {("tutorial", seed), ("ours", seed)} <= errors.keys()]
+    result["same_draws"] = {
+        "runs": len(both),
+        **{name: sum(errors[name, seed] for seed in both) for name in ("tutorial", "ours")},
+    }
     return {**result, "rows": rows}
 
 
