@@ -378,10 +378,13 @@ def experiment_lines():
                 runs = f"{shared['runs']} runs of both"
                 yield f"{NETWORKS_OF_ATT[network]}, {sets}: {own} against {theirs} ({runs})"
     rows = {(row["network"], row["seed"]): row["eer"] for row in att["rows"]}
-    both = [(rows["ours", seed], eer) for (network, seed), eer in rows.items() if network == "shifted"]
-    better, worse = (sum(sign * plain > sign * moved for plain, moved in both) for sign in (1, -1))
-    same = len(both) - better - worse
-    yield f"of the {len(both)} sets, {better} come out better with it, {worse} worse and {same} the same"
+    for change, sentence in (
+        ("shifted", "of the {} sets, {} come out better with it, {} worse and {} the same"),
+        ("longer", "of the {} sets of three others, {} came out better than with 60, {} worse and {} the same"),
+    ):
+        both = [(rows["ours", seed], eer) for (network, seed), eer in rows.items() if network == change]
+        better, worse = (sum(sign * plain > sign * other for plain, other in both) for sign in (1, -1))
+        yield sentence.format(len(both), better, worse, len(both) - better - worse)
     for network in ("ours", "shifted", "longer"):
         fresh = att["folds"][network].get("on_people_it_was_not_chosen_on", {"runs": 0})
         if fresh["runs"]:
