@@ -380,7 +380,10 @@ def experiment_lines():
     rows = {(row["network"], row["seed"]): row["eer"] for row in att["rows"]}
     for change, sentence in (
         ("shifted", "of the {} sets, {} come out better with it, {} worse and {} the same"),
-        ("longer", "of the {} sets of three others, {} came out better than with 60, {} worse and {} the same"),
+        (
+            "longer",
+            "of the {} sets of three others, {} came out better than with 60, {} worse and {} the same",
+        ),
     ):
         both = [(rows["ours", seed], eer) for (network, seed), eer in rows.items() if network == change]
         better, worse = (sum(sign * plain > sign * other for plain, other in both) for sign in (1, -1))
