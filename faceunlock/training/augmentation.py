@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,12 +106,21 @@ def exchange_parts(
     Tensor of float32, shape (n, people), or of int64, shape (n,)
         How much of whom is on each picture; `person` itself where nothing was exchanged.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with _drawing(seed):
         if float(torch.rand(())) >= share:
             return pictures, person
         mixed, parts = v2.CutMix(num_classes=people)(pictures, person)
     return mixed, parts
+
+
+@contextmanager
+def _drawing(seed: int) -> Iterator[None]:
+    """Let torch's transforms draw from a seed; the generator of the process stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        # `torch.manual_seed` would seed a GPU, too, and write down the call stack where none is in use, which
+        # takes a fifth of the whole time.
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def seed_of(*which: int) -> int:
@@ -144,11 +155,7 @@ class AugmentedFaces(torch.utils.data.Dataset["Tensor"]):
     def __getitem__(self, index: int) -> Tensor:
         """Return the variation of one crop: uint8, shape (3, side, side)."""
         crop = torch.from_numpy(np.array(self._crops[index])).permute(2, 0, 1)
-        # Torch's transforms draw from the generator of the process, which stays as it was.
-        # `torch.manual_seed` would seed a GPU, too, and write down the call stack where none is in use, which
-        # takes a fifth of the whole time.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed_of(self._seed, self._epoch, index))
+        with _drawing(seed_of(self._seed, self._epoch, index)):
             varied: Tensor = self._transform(crop.contiguous())
         return varied
 
