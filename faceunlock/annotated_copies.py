@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import PhotoError
-from faceunlock.output_files import copy_name, plan_folder, write_picture
+from faceunlock.files.outputs import copy_name, plan_folder, write_picture
 from faceunlock.photos import PhotoListing, find_photos, load_photo
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def plan_copies(
     Raises
     ------
     ReportError
-        ``file-exists`` or ``file-unwritable``; see `faceunlock.output_files.plan_folder`.
+        ``file-exists`` or ``file-unwritable``; see `faceunlock.files.outputs.plan_folder`.
     """
     if destination is None:
         return {}

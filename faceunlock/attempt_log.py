@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from faceunlock.errors import GalleryError
-from faceunlock.gallery_file import PrivateDatabase
+from faceunlock.files.database import PrivateDatabase
 from faceunlock.person import name_key, normalise_name
 
 CREATE = (

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.attempt_log import CREATE as CREATE_LOG
 from faceunlock.attempt_log import AttemptLog, LogEntry
 from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
+from faceunlock.files.database import PrivateDatabase, Slugs
 from faceunlock.gallery_file import FILE_NAME as GALLERY_NAME
-from faceunlock.gallery_file import PrivateDatabase, Slugs
 from faceunlock.lockout import Failures, Limits, Lock, Moment, lock, moment
 from faceunlock.person import name_key, normalise_name, now
 

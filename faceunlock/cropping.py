@@ -19,7 +19,7 @@ from faceunlock.contact_sheet import (
 )
 from faceunlock.errors import PhotoError
 from faceunlock.faces import SubjectRule
-from faceunlock.output_files import plan_folder, write_picture
+from faceunlock.files.outputs import plan_folder, write_picture
 from faceunlock.photos import person_folders
 from faceunlock.samples import Crop, LeftOut, NoneUsableError
 

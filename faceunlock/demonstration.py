@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageEnhance, ImageFilter
 
 from faceunlock.errors import PhotoError
-from faceunlock.packages import find_in_package
+from faceunlock.files.packages import find_in_package
 
 PERSON = ("skimage", "data/astronaut.png")
 STRANGER = ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")

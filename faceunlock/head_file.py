@@ -12,9 +12,9 @@ import numpy as np
 
 from faceunlock.classification import Head, HeldOut
 from faceunlock.errors import ModelError, TrainingError
-from faceunlock.private_files import atomic_write, make_private_directories
+from faceunlock.files.private import atomic_write, make_private_directories
+from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.templates import ModelIdentity
-from faceunlock.weights_cache import refuse_if_others_write
 
 HEAD, ARRAYS = "head.json", "head.safetensors"
 FORMAT = 1

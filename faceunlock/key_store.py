@@ -32,7 +32,7 @@ from typing import Literal
 
 from faceunlock.desktop_keyring import DesktopKeyring
 from faceunlock.errors import GalleryError
-from faceunlock.private_files import (
+from faceunlock.files.private import (
     atomic_write,
     check_private_directory,
     check_private_file,

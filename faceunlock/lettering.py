@@ -7,7 +7,7 @@ from typing import cast
 
 from PIL import ImageFont
 
-from faceunlock.packages import find_in_package
+from faceunlock.files.packages import find_in_package
 
 Font = ImageFont.FreeTypeFont
 

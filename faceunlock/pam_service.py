@@ -20,7 +20,7 @@ from pathlib import Path
 
 from faceunlock import pam
 from faceunlock.errors import FaceUnlockError, PamError
-from faceunlock.trusted_paths import distrust, distrust_all
+from faceunlock.files.trust import distrust, distrust_all
 
 DIRECTORY = Path("/etc/pam.d")
 SYSTEM_HOME = Path("/var/lib/faceunlock")

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from faceunlock.decoding import DEFAULT_MAX_PIXELS, decode_view, recognise
 from faceunlock.errors import PhotoError
 from faceunlock.faces import RGBImage
+from faceunlock.files.text import printable
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -177,7 +178,7 @@ def load_photo(
     if isinstance(source, PhotoFile):
         return source
     if isinstance(source, Path):
-        name = name or _printable(str(source))
+        name = name or printable(str(source))
         data = _read_file(source, name)
     else:
         name = name or _stream_name(source)
@@ -269,7 +270,7 @@ def person_folders(folder: Path) -> PersonFolders:
     if not stat.S_ISDIR(status.st_mode):
         raise PhotoError(
             "photo-not-found",
-            f"{_printable(str(folder))}: is a file, not a folder",
+            f"{printable(str(folder))}: is a file, not a folder",
             hint="Name a folder with one sub-folder of photos per person.",
         )
     by_name: dict[str, list[Path]] = {}
@@ -277,7 +278,7 @@ def person_folders(folder: Path) -> PersonFolders:
     for entry in _entries(folder):
         entry_status = _status_in_folder(entry)
         if entry_status is not None and stat.S_ISDIR(entry_status.st_mode):
-            name = _printable(unicodedata.normalize("NFC", entry.name))
+            name = printable(unicodedata.normalize("NFC", entry.name))
             by_name.setdefault(name, []).append(entry)
         else:
             files.append(entry)
@@ -349,18 +350,13 @@ def _status_in_folder(path: Path) -> os.stat_result | None:
 
 
 def _cannot_open(path: Path, error: OSError | ValueError) -> PhotoError:
-    name = _printable(str(path))
+    name = printable(str(path))
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return PhotoError("photo-not-found", f"{name}: no such file or folder")
     reason = getattr(error, "strerror", None) or error
     return PhotoError(
         "unreadable-photo", f"{name}: cannot be opened: {reason}", hint="Check its permissions."
     )
-
-
-def _printable(text: str) -> str:
-    """Escape what terminals and databases stumble over: control characters and undecodable bytes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _read_file(path: Path, name: str) -> bytes:
@@ -402,7 +398,7 @@ def _read_stream(stream: BinaryIO, name: str) -> bytes:
 def _stream_name(stream: BinaryIO) -> str:
     # Files that were opened by number have that as their name, and standard input has one in brackets.
     name = getattr(stream, "name", None)
-    return _printable(name) if isinstance(name, str) and not name.startswith("<") else STANDARD_INPUT
+    return printable(name) if isinstance(name, str) and not name.startswith("<") else STANDARD_INPUT
 
 
 def _too_many_bytes(name: str) -> PhotoError:

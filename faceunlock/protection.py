@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceunlock.errors import GalleryError
-from faceunlock.gallery_file import GalleryFile, Signature
+from faceunlock.files.database import Signature
+from faceunlock.gallery_file import GalleryFile
 from faceunlock.key_store import KeyStore
 from faceunlock.sealing import Cipher, Place, Plain, Sealed, SealRecord, Secret
 

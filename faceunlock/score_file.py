@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from faceunlock.comparisons import Comparisons, Material, Plan
 from faceunlock.errors import CalibrationError
 from faceunlock.faces import SubjectRule
+from faceunlock.files.private import atomic_write, remove_leftovers
 from faceunlock.person import TIME_FORMAT, identity_to_record, record_to_identity
-from faceunlock.private_files import atomic_write, remove_leftovers
 from faceunlock.rates import Rate
 from faceunlock.samples import LeftOut
 

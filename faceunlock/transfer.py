@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
+from faceunlock.files.private import atomic_write, remove_leftovers
 from faceunlock.gallery import Gallery
 from faceunlock.person import (
     Person,
@@ -31,7 +32,6 @@ from faceunlock.person import (
     record_to_person,
     template_to_record,
 )
-from faceunlock.private_files import atomic_write, remove_leftovers
 from faceunlock.templates import ModelIdentity
 
 OnConflict = Literal["refuse", "skip", "replace"]

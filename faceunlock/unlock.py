@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeVar
 from faceunlock.attempt_log import LogEntry
 from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, ModelError, SettingsError
+from faceunlock.files.private import problems
 from faceunlock.gallery import Gallery
 from faceunlock.lockout import Limits
 from faceunlock.models import AUTO, Models
 from faceunlock.outcomes import Capture, EnrolmentOutcome, ModelState, Status, Verification
 from faceunlock.person import Person
-from faceunlock.private_files import problems
 from faceunlock.runtime import NVIDIA_DRIVER
 from faceunlock.settings import Locations, Settings, load_settings, locate
 

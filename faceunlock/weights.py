@@ -17,12 +17,12 @@ from faceunlock import download
 from faceunlock.download import Progress
 from faceunlock.embedders.registry import EMBEDDED_DEFAULT, Bundled, Download, ModelSpec, Trained
 from faceunlock.errors import ModelError
-from faceunlock.packages import find_in_package
+from faceunlock.files.packages import find_in_package
+from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.weights_cache import (
     FORMAT,
     corrupt,
     read_manifest,
-    refuse_if_others_write,
     sha256,
     temporary,
     unexpected_source,

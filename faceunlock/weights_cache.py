@@ -10,8 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,13 +19,13 @@ from typing import BinaryIO, cast, get_type_hints
 
 from faceunlock.embedders.registry import EMBEDDED_DEFAULT, Bundled, ModelSpec
 from faceunlock.errors import ModelError
-from faceunlock.private_files import (
-    OTHERS_WRITE,
+from faceunlock.files.private import (
     TEMPORARY_PREFIX,
     TEMPORARY_SUFFIX,
     atomic_write,
     make_private_directories,
 )
+from faceunlock.files.trust import refuse_if_others_write
 
 FORMAT = 1
 """Version of the record."""
@@ -154,23 +152,6 @@ def temporary(cache: Path) -> Iterator[BinaryIO]:
         dir=folder(cache), prefix=TEMPORARY_PREFIX, suffix=TEMPORARY_SUFFIX
     ) as output:
         yield cast(BinaryIO, output)
-
-
-def refuse_if_others_write(path: Path) -> None:
-    """Make sure that only the user or root can have written a file, or can exchange what is in a folder.
-
-    Raises
-    ------
-    ModelError
-        ``insecure-permissions``.
-    """
-    info = path.stat()
-    if stat.S_IMODE(info.st_mode) & OTHERS_WRITE:
-        raise ModelError(
-            "insecure-permissions", f"other users can write to {path}", hint=f"Run: chmod go-w '{path}'"
-        )
-    if info.st_uid not in (os.geteuid(), 0):
-        raise ModelError("insecure-permissions", f"{path} belongs to another user (uid {info.st_uid})")
 
 
 def corrupt(spec: ModelSpec, detail: str) -> ModelError:

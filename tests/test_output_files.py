@@ -7,7 +7,7 @@ import pytest
 from fakes import slug_of
 from PIL import Image
 
-from faceunlock.output_files import check_picture, plan_folder, write_picture
+from faceunlock.files.outputs import check_picture, plan_folder, write_picture
 
 PICTURE = Image.new("RGB", (8, 8), "red")
 

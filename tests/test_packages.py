@@ -1,6 +1,6 @@
 import sys
 
-from faceunlock.packages import find_in_package
+from faceunlock.files.packages import find_in_package
 
 
 def test_a_file_is_found_without_importing_the_package():

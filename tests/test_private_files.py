@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from faceunlock.errors import GalleryError
-from faceunlock.private_files import (
+from faceunlock.files.private import (
     LEFTOVER_SECONDS,
     TEMPORARY_PREFIX,
     TEMPORARY_SUFFIX,
@@ -214,7 +214,7 @@ def test_a_writer_killed_before_the_end_leaves_the_old_content(tmp_path):
     path = tmp_path / "file"
     atomic_write(path, b"old")
     script = (
-        "import os, signal, sys; from pathlib import Path; from faceunlock import private_files as files\n"
+        "import os, signal, sys; from pathlib import Path; from faceunlock.files import private as files\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "files.atomic_write(Path(sys.argv[1]), b'new')"
     )

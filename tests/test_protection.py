@@ -576,7 +576,7 @@ def die_at(monkeypatch):
 
         for name in STEPS:
             monkeypatch.setattr(KeyStore, name, step(getattr(KeyStore, name)))
-        monkeypatch.setattr(gallery_file, "_commit", step(gallery_file._commit))
+        monkeypatch.setattr(database, "_commit", step(database._commit))
         return steps
 
     return arrange

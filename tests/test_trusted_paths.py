@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from faceunlock.trusted_paths import distrust, distrust_all
+from faceunlock.files.trust import distrust, distrust_all
 
 pytestmark = pytest.mark.skipif(
     os.name != "posix" or os.geteuid() != 0, reason="only root can make files of others"

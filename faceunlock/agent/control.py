@@ -12,7 +12,7 @@ from pathlib import Path
 
 from faceunlock.agent import client, protocol
 from faceunlock.errors import AgentError
-from faceunlock.private_files import DIRECTORY_MODE
+from faceunlock.files.private import DIRECTORY_MODE
 from faceunlock.settings import Locations
 
 START_SECONDS = 30.0

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from faceunlock.agent import protocol
 from faceunlock.errors import AgentError
+from faceunlock.files.private import FILE_MODE, ensure_private_directory
 from faceunlock.gallery_file import FILE_NAME
-from faceunlock.private_files import FILE_MODE, ensure_private_directory
 
 LOCK = "agent.lock"
 BACKLOG = 64

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceunlock.errors import SettingsError
-from faceunlock.private_files import atomic_write
+from faceunlock.files.private import atomic_write
 
 NAME = "faceunlock-agent"
 

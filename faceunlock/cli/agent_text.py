@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import printable
+from faceunlock.files.text import printable
 
 if TYPE_CHECKING:
     from faceunlock.agent.control import AgentState

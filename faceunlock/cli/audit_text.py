@@ -7,9 +7,9 @@ from dataclasses import asdict
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import Table, printable, table
 from faceunlock.cli.documents import identity, left_out
 from faceunlock.cli.words import probability, rate
+from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
     from pathlib import Path

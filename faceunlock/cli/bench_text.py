@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from faceunlock import __version__
-from faceunlock.cli.console import Table, printable, table
 from faceunlock.cli.documents import Document, identity, left_out
+from faceunlock.files.text import Table, printable, table
 from faceunlock.wording import counted
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import Table, printable, table
+from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
     from faceunlock.annotation import Box
@@ -154,7 +154,7 @@ def write_plot(path: Path, result: LearnedHead) -> None:
     from matplotlib.figure import Figure
 
     from faceunlock.errors import TrainingError
-    from faceunlock.private_files import atomic_write
+    from faceunlock.files.private import atomic_write
 
     names, confusion = result.head.names, result.held_out.confusion
     side = min(24.0, 3.0 + 0.55 * len(names))

@@ -52,7 +52,7 @@ def compare(
     if overwrite and output is None:
         raise SettingsError("usage", "--overwrite is about the file of -o")
     if output is not None:
-        from faceunlock.output_files import check_picture
+        from faceunlock.files.outputs import check_picture
 
         check_picture(output, overwrite=overwrite)
     console = session.console
@@ -67,7 +67,7 @@ def compare(
             raise
     console.left_out(comparison.left_out)
     if output is not None:
-        from faceunlock.output_files import write_picture
+        from faceunlock.files.outputs import write_picture
         from faceunlock.pair_picture import pair_picture
 
         write_picture(output, pair_picture(comparison), overwrite=overwrite)

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.console import Table, printable, table
 from faceunlock.cli.documents import Document, identity, left_out
 from faceunlock.cli.words import probability, rate, threshold_meaning
+from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
     from faceunlock.pairs import PairComparison

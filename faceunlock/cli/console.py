@@ -10,10 +10,10 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from faceunlock.errors import FaceUnlockError, SettingsError
+from faceunlock.files.text import Table, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -25,19 +25,6 @@ SCHEMA = 1
 """Version of the JSON documents; names in them never change within a version."""
 
 T = TypeVar("T")
-
-
-def printable(text: object) -> str:
-    r"""Replace what a terminal would act on: file names may hold escape sequences.
-
-    Examples
-    --------
-    >>> print(printable("a" + chr(27) + "[2J"))
-    a\x1b[2J
-    """
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
-    )
 
 
 class _Notices(logging.Handler):
@@ -202,27 +189,6 @@ class Progress:
         if self._download is None:
             self._download = self._display.add_task("weights", total=total, done="")
         self._display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of plain texts.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Their titles.
-    rows : tuple of tuple of str
-        A cell per column; what a terminal would act on has been replaced.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-def table(*columns: str, rows: Iterable[Sequence[object]]) -> Table:
-    """Return a table of anything that can be printed."""
-    return Table(columns, tuple(tuple(printable(cell) for cell in row) for row in rows))
 
 
 def abandon_stdout() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.console import printable
 from faceunlock.cli.documents import Document, identity, left_out
+from faceunlock.files.text import printable
 
 if TYPE_CHECKING:
     from faceunlock.cropping import CropOutcome

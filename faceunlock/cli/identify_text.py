@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.console import Table, printable, table
 from faceunlock.cli.documents import Document, identity, left_out
 from faceunlock.cli.words import probability
+from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
     from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import Table, printable, table
+from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
     from faceunlock.attempt_log import LogEntry

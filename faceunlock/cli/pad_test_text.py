@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import printable
 from faceunlock.cli.documents import left_out
 from faceunlock.cli.words import probability, rate
+from faceunlock.files.text import printable
 
 if TYPE_CHECKING:
     from faceunlock.liveness.measuring import CheckRates

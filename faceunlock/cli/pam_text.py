@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import printable
+from faceunlock.files.text import printable
 from faceunlock.pam_service import command_line
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.console import Console, printable
+from faceunlock.cli.console import Console
 from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
+from faceunlock.files.text import printable
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)]
 

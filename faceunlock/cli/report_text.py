@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import printable
 from faceunlock.cli.documents import identity, left_out
+from faceunlock.files.text import printable
 from faceunlock.wording import rate
 
 if TYPE_CHECKING:

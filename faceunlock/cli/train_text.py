@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import printable
+from faceunlock.files.text import printable
 from faceunlock.wording import file_size
 
 if TYPE_CHECKING:

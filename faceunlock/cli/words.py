@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.console import Table, printable, table
+from faceunlock.files.text import Table, printable, table
 from faceunlock.wording import file_size
 from faceunlock.wording import probability as probability  # noqa: PLC0414  (part of what is said here)
 from faceunlock.wording import rate as rate  # noqa: PLC0414

@@ -93,7 +93,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         program wrote, ``insecure-permissions`` if others could have changed it.
     """
     from faceunlock.calibration import Calibration
-    from faceunlock.weights_cache import refuse_if_others_write
+    from faceunlock.files.trust import refuse_if_others_write
 
     folder = folder.expanduser().absolute()
     path = folder / RECORD
@@ -199,7 +199,7 @@ def checked_sha256(spec: ModelSpec) -> str:
 
 
 def _trusted_bytes(spec: ModelSpec) -> bytes:
-    from faceunlock.weights_cache import refuse_if_others_write
+    from faceunlock.files.trust import refuse_if_others_write
 
     path = weights_file(spec)
     try:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from faceunlock.errors import GalleryError
-from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
-from faceunlock.private_files import (
+from faceunlock.files.private import (
     atomic_write,
     check_private_directory,
     check_private_file,
     ensure_private_directory,
 )
+from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
 from faceunlock.rates import Rate
 
 FILE_NAME = "pad.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import ReportError
-from faceunlock.private_files import atomic_write, make_private_directories, remove_leftovers
+from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import ModelError
-from faceunlock.private_files import atomic_write, make_private_directories, remove_leftovers
+from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
+from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.runtime import Recipe
-from faceunlock.weights_cache import refuse_if_others_write
 
 if TYPE_CHECKING:
     import numpy as np

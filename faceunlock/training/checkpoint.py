@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from faceunlock.errors import TrainingError
-from faceunlock.private_files import atomic_write
+from faceunlock.files.private import atomic_write
 from faceunlock.training.validation import Validation
 
 CHECKPOINT = "checkpoint.pt"

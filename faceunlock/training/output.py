@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.embedders.architecture import Architecture
 from faceunlock.embedders.model_folder import RECORD, WEIGHTS, make_id, record
 from faceunlock.errors import TrainingError
-from faceunlock.private_files import make_private_directories, remove_leftovers
+from faceunlock.files.private import make_private_directories, remove_leftovers
 from faceunlock.training.checkpoint import CHECKPOINT, write_file
 
 if TYPE_CHECKING:

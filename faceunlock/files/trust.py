@@ -1,4 +1,4 @@
-"""Whether somebody else than root could change what a path leads to."""
+"""Whether anybody but root, or but the user and root, could change what a path leads to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-OTHERS_WRITE = 0o022
+from faceunlock.errors import ModelError
+from faceunlock.files.private import OTHERS_WRITE
+
 MOST_LINKS = 40
 
 
@@ -94,3 +96,20 @@ def _problem(place: Path, info: os.stat_result, *, last: bool) -> str | None:
 
 def _raise(error: OSError) -> None:
     raise error
+
+
+def refuse_if_others_write(path: Path) -> None:
+    """Make sure that only the user or root can have written a file, or can exchange what is in a folder.
+
+    Raises
+    ------
+    ModelError
+        ``insecure-permissions``.
+    """
+    info = path.stat()
+    if stat.S_IMODE(info.st_mode) & OTHERS_WRITE:
+        raise ModelError(
+            "insecure-permissions", f"other users can write to {path}", hint=f"Run: chmod go-w '{path}'"
+        )
+    if info.st_uid not in (os.geteuid(), 0):
+        raise ModelError("insecure-permissions", f"{path} belongs to another user (uid {info.st_uid})")

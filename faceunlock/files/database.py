@@ -1,0 +1,313 @@
+"""Private SQLite files: opening, checking, migrating, transactions and errors.
+
+One transaction per change, so a killed command leaves the file as it was; a writer takes its lock
+before it reads, so two commands at once cannot lose each other's work.
+
+The journal is SQLite's rollback journal, not a write-ahead log: reading then needs no write access
+and leaves no files, a network home directory is no danger, and what was forgotten does not live on
+in a log until the last reader has gone. With ``secure_delete`` SQLite overwrites with zeros what it
+deletes. Beyond our reach are the copies that a disk or a backup keeps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from faceunlock.errors import GalleryError
+from faceunlock.files.private import (
+    atomic_write,
+    check_private_directory,
+    check_private_file,
+    ensure_private_directory,
+    remove_leftovers,
+)
+
+Signature = tuple[int, int, int, int, int]
+"""What of a file changes whenever its content does: device, inode, size, and its last two changes."""
+
+
+_PRAGMAS = (
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA synchronous = EXTRA",  # a forgotten person must not come back after a power failure
+    "PRAGMA fullfsync = ON",  # macOS: flush the drive's own cache as well
+    "PRAGMA journal_mode = DELETE",
+)
+
+
+_JOURNALS = ("-journal", "-wal", "-shm")
+
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+_UNWRITABLE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+}
+
+
+class Slugs(NamedTuple):
+    """Slugs of the errors of a file."""
+
+    damaged: str
+    newer: str
+    busy: str
+    unwritable: str
+
+
+class PrivateDatabase:
+    """One SQLite file of ours in a private directory; subclasses say which.
+
+    The file is opened at the first use and held until `close`. Permissions are checked at every use, and a
+    file that was removed or exchanged meanwhile is noticed: a gallery that was deleted must not go
+    on answering.
+
+    Attributes
+    ----------
+    file_name : str
+    application_id : int
+        In the file's header: says what the file is.
+    slugs : Slugs
+        Of its errors.
+
+    Parameters
+    ----------
+    directory : Path
+        The private directory that holds, or will hold, the file.
+    busy_timeout : float
+        How long to wait for another process, in seconds.
+    """
+
+    file_name: ClassVar[str]
+    application_id: ClassVar[int]
+    slugs: ClassVar[Slugs]
+
+    def __init__(self, directory: Path, busy_timeout: float) -> None:
+        self.directory = directory
+        self.path = directory / self.file_name
+        self._busy_timeout = busy_timeout
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+
+    @classmethod
+    def migrations(cls) -> tuple[tuple[str, ...], ...]:
+        """Return the statements that lead from each version to the next; only ever appended to."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def query(self, statement: str, *values: str | int) -> list[tuple[Any, ...]]:
+        """Run a statement that changes nothing; a file that does not exist has no rows and stays so.
+
+        Raises
+        ------
+        GalleryError
+            ``insecure-permissions``, or one of `slugs`.
+        """
+        with self._translating():
+            connection = self._connect()
+            return [] if connection is None else connection.execute(statement, values).fetchall()
+
+    def signature(self) -> Signature | None:
+        """Return what tells whether the file was written to meanwhile; None if there is no file."""
+        try:
+            info = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let all queries in a ``with`` block see the file at one moment; nothing may be changed inside.
+
+        Raises
+        ------
+        GalleryError
+            As `query`.
+        """
+        with self._translating():
+            connection = self._connect()
+        if connection is None or connection.in_transaction:
+            yield
+            return
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Make all changes in a ``with`` block one change: all of them happen, or none.
+
+        The file is created if it does not exist. The lock is taken at the beginning, so what is
+        read inside stays true until the end. A block inside a block belongs to the outer one.
+
+        Raises
+        ------
+        GalleryError
+            As `query`.
+        """
+        with self._translating():
+            connection = self._connect()
+            if connection is None:
+                self._create()
+                connection = self._connect()
+            if connection is None:
+                raise GalleryError(self.slugs.unwritable, f"{self.path} was removed while it was created")
+            if connection.in_transaction:
+                yield connection
+            else:
+                with _transaction(connection):
+                    yield connection
+
+    def _connect(self) -> sqlite3.Connection | None:
+        """Return the connection to the file as it is now, or None if there is no file."""
+        if self._connection is not None and self._connection.in_transaction:
+            return self._connection
+        if not self._is_there():
+            self.close()
+            return None
+        info = self.path.stat()
+        if self._connection is None or self._opened != (info.st_dev, info.st_ino):
+            self.close()
+            self._connection = self._open()
+            self._opened = (info.st_dev, info.st_ino)
+        return self._connection
+
+    def _is_there(self) -> bool:
+        if not check_private_directory(self.directory, holds=(self.file_name,)):
+            return False
+        for suffix in _JOURNALS:
+            check_private_file(self._beside(suffix))
+        return check_private_file(self.path)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(self.file_name + suffix)
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",  # never creates a file
+            uri=True,
+            timeout=self._busy_timeout,
+            isolation_level=None,
+        )
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            self._check(connection)
+        except UnicodeDecodeError as error:
+            # SQLite's own message quoted damaged text, and Python could not decode it.
+            connection.close()
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged") from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Refuse a file that is not a whole gallery, and bring an older one up to date."""
+        if _pragma(connection, "application_id") != self.application_id:
+            raise GalleryError(self.slugs.damaged, f"{self.path} is not a {self.file_name} of faceunlock")
+        version = _pragma(connection, "user_version")
+        migrations = self.migrations()
+        if version > len(migrations):
+            raise GalleryError(
+                self.slugs.newer,
+                f"{self.path} has format {version}; this faceunlock knows formats up to {len(migrations)}",
+            )
+        # Not quick_check: that leaves out whether the indexes agree with their tables.
+        if version < 1 or _pragma(connection, "integrity_check(1)") != "ok":
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged")
+        if version < len(migrations):
+            _migrate(connection, migrations)
+
+    def _create(self) -> None:
+        """Create an empty file, whole from the first moment on; another process may be faster."""
+        ensure_private_directory(self.directory, holds=(self.file_name,))
+        remove_leftovers(self.directory)
+        journal = self._beside("-journal")
+        if journal.exists() and not self.path.exists():
+            # SQLite would play it back into the new file.
+            raise GalleryError(
+                self.slugs.damaged,
+                f"{journal} is left over from a file that was removed",
+                hint=f"Remove it too: rm '{journal}'",
+            )
+        try:
+            atomic_write(self.path, self._empty(), overwrite=False)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise GalleryError(
+                self.slugs.unwritable, f"{self.path} cannot be created: {error.strerror}"
+            ) from error
+
+    def _empty(self) -> bytes:
+        """Return the content of a file in which nothing is stored."""
+        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+            connection.execute(f"PRAGMA application_id = {self.application_id}")
+            _migrate(connection, self.migrations())
+            return connection.serialize()
+
+    @contextlib.contextmanager
+    def _translating(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise  # a bug of ours, such as a connection used by another thread
+        except sqlite3.Error as error:
+            # The low byte is the kind of the error, the rest its detail.
+            kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            if kind in _BUSY:
+                raise GalleryError(self.slugs.busy, f"Another command is using {self.path}") from error
+            if kind in _UNWRITABLE:
+                raise GalleryError(
+                    self.slugs.unwritable, f"{self.path} cannot be written: {error}"
+                ) from error
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged: {error}") from error
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        _commit(connection)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> Any:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _migrate(connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...]) -> None:
+    """Run the migrations that a file lacks, all in one transaction."""
+    with _transaction(connection):
+        version = _pragma(connection, "user_version")  # another process may have been faster
+        for statements in migrations[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
