@@ -33,7 +33,7 @@ from sklearn.metrics import roc_auc_score
 from faceunlock.acquisition import Acquisition
 from faceunlock.detectors import load_detector
 from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
-from faceunlock.error_rates import equal_error_rate
+from faceunlock.matching.error_rates import equal_error_rate
 from faceunlock.photos import PersonFolders
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import locate

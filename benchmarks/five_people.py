@@ -24,7 +24,7 @@ from resumable import read_rows, run_missing
 from faceunlock.classification import learn_head
 from faceunlock.embedders import load_embedder
 from faceunlock.embedders.architecture import ResidualArchitecture
-from faceunlock.error_rates import rate_over_people
+from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.photos import PersonFolders, person_folders
 from faceunlock.runtime import Engine
 from faceunlock.settings import locate

@@ -33,7 +33,7 @@ from common import HERE, RESULTS, save
 
 from faceunlock import FaceUnlock
 from faceunlock.demonstration import make_pictures
-from faceunlock.person import person_to_record
+from faceunlock.matching.people import person_to_record
 
 TESTS = HERE.parent / "tests"
 NAME = "killed-protect"

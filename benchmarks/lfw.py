@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from common import HERE, Embedded, collection, embed_photos, save
 
-from faceunlock.calibration import Calibration
 from faceunlock.embedders.registry import MODELS
-from faceunlock.error_rates import fmr_at, rate_over_people
-from faceunlock.matching import unit
-from faceunlock.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
-from faceunlock.thresholds import fnmr_at_fmr, threshold_at
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.error_rates import fmr_at, rate_over_people
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
+from faceunlock.matching.similarity import unit
+from faceunlock.matching.thresholds import fnmr_at_fmr, threshold_at
 
 NEVER = -1.0
 """Similarity of a photo without a face to everything."""
@@ -210,7 +210,7 @@ def main() -> None:
 
 def shipped_calibration(arguments, embedded, mated, other, people, person) -> Calibration:
     """Return the default threshold with what it is known to mean."""
-    from faceunlock.error_rates import equal_error_rate, fnmr_at
+    from faceunlock.matching.error_rates import equal_error_rate, fnmr_at
 
     spec = MODELS[arguments.model]
     order = np.sort(other.scores)[::-1]

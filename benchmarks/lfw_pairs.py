@@ -18,10 +18,10 @@ import numpy as np
 from common import HERE, collection, save
 from lfw import SHIPPED_TARGET, all_pairs, photos, read_pairs
 
-from faceunlock.calibration import Calibration
 from faceunlock.embedders.registry import MODELS
-from faceunlock.error_rates import equal_error_rate, fmr_at, fnmr_at, rate_over_people
-from faceunlock.thresholds import threshold_at
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.error_rates import equal_error_rate, fmr_at, fnmr_at, rate_over_people
+from faceunlock.matching.thresholds import threshold_at
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.linalg import eigh
 
-from faceunlock.matching import unit
+from faceunlock.matching.similarity import unit
 from faceunlock.training.loop import schedule
 
 MARGIN = 0.05

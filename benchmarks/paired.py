@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from faceunlock.error_rates import CONFIDENCE, equal_error_rate, people_draws, rate_over_people
-from faceunlock.scores import GenuineScores, ImpostorScores
-from faceunlock.thresholds import threshold_at
+from faceunlock.matching.error_rates import CONFIDENCE, equal_error_rate, people_draws, rate_over_people
+from faceunlock.matching.scores import GenuineScores, ImpostorScores
+from faceunlock.matching.thresholds import threshold_at
 
 TARGETS = (1e-2, 1e-3, 1e-4)
 TAIL = 3 * max(TARGETS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from common import collection, save
 
 from faceunlock import FaceUnlock, FaceUnlockError
-from faceunlock.error_rates import clopper_pearson_upper
+from faceunlock.matching.error_rates import clopper_pearson_upper
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     __version__: str
     from faceunlock import errors
     from faceunlock.errors import FaceUnlockError
-    from faceunlock.matching import Decision
-    from faceunlock.templates import Template
+    from faceunlock.matching.similarity import Decision
+    from faceunlock.matching.templates import Template
     from faceunlock.unlock import FaceUnlock
 
 __all__ = ["Decision", "FaceUnlock", "FaceUnlockError", "Template", "__version__", "errors"]
@@ -25,8 +25,8 @@ __all__ = ["Decision", "FaceUnlock", "FaceUnlockError", "Template", "__version__
 _LATE = {
     "FaceUnlock": "faceunlock.unlock",
     "FaceUnlockError": "faceunlock.errors",
-    "Decision": "faceunlock.matching",
-    "Template": "faceunlock.templates",
+    "Decision": "faceunlock.matching.similarity",
+    "Template": "faceunlock.matching.templates",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.database import PrivateDatabase
-from faceunlock.person import name_key, normalise_name
+from faceunlock.matching.people import name_key, normalise_name
 
 CREATE = (
     "CREATE TABLE log (number INTEGER PRIMARY KEY, time TEXT NOT NULL, key TEXT, person TEXT, "

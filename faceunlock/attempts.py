@@ -30,7 +30,7 @@ from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
 from faceunlock.files.database import PrivateDatabase, Slugs
 from faceunlock.gallery_file import FILE_NAME as GALLERY_NAME
 from faceunlock.lockout import Failures, Limits, Lock, Moment, lock, moment
-from faceunlock.person import name_key, normalise_name, now
+from faceunlock.matching.people import name_key, normalise_name, now
 
 if TYPE_CHECKING:
     from faceunlock.outcomes import Verification

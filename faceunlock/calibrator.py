@@ -11,10 +11,10 @@ from faceunlock.gallery import Gallery
 from faceunlock.models import AUTO, Models
 
 if TYPE_CHECKING:
-    from faceunlock.calibration import Calibration
     from faceunlock.collection import Track
     from faceunlock.faces import SubjectRule
     from faceunlock.judgement import CalibrationReport
+    from faceunlock.matching.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.error_rates import rate_over_people
-from faceunlock.matching import unit
-from faceunlock.rates import Rate
-from faceunlock.thresholds import threshold_at
+from faceunlock.matching.error_rates import rate_over_people
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.similarity import unit
+from faceunlock.matching.thresholds import threshold_at
 
 FOLDS = 5
 STRANGERS = 0.01

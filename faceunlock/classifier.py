@@ -17,8 +17,8 @@ from faceunlock.collection import Collector, Track
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.faces import SubjectRule
 from faceunlock.head_file import KeptHead, check_identity
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.samples import LeftOut, PhotoFaces, Sample
-from faceunlock.templates import ModelIdentity
 
 if TYPE_CHECKING:
     from faceunlock.annotation import Box, Mark

@@ -11,10 +11,10 @@ from faceunlock.acquisition import Acquisition
 from faceunlock.enrolment import photo_hash
 from faceunlock.errors import CalibrationError
 from faceunlock.faces import SubjectRule
-from faceunlock.person import name_key
+from faceunlock.matching.people import name_key
+from faceunlock.matching.templates import Template
 from faceunlock.photos import PersonFolders, person_folders
 from faceunlock.samples import LeftOut, Sample
-from faceunlock.templates import Template
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 """Wraps an iterable to show progress: ``track(items, total, label)``."""

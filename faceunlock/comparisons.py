@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.faces import SubjectRule
-from faceunlock.rates import Rate
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, PersonIds, Scores, separate
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.samples import LeftOut
-from faceunlock.scores import GenuineScores, ImpostorScores, PersonIds, Scores, separate
-from faceunlock.templates import ModelIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from faceunlock.photos import person_folders
 from faceunlock.samples import Crop, LeftOut, NoneUsableError
 
 if TYPE_CHECKING:
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.models import Models
-    from faceunlock.templates import ModelIdentity
 
 SHEET = "contact-sheet.png"
 

@@ -13,13 +13,13 @@ from faceunlock.enrolment import Enrolment, Gates, enrol
 from faceunlock.errors import GalleryError, SettingsError
 from faceunlock.faces import SubjectRule
 from faceunlock.gallery import Gallery
+from faceunlock.matching.people import Person, name_key, normalise_name
+from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.models import Models
 from faceunlock.outcomes import EnrolmentOutcome
-from faceunlock.person import Person, name_key, normalise_name
 from faceunlock.photos import PhotoFile, find_photos
 from faceunlock.samples import LeftOut, Sample
 from faceunlock.settings import Settings
-from faceunlock.templates import ModelIdentity, Template
 
 
 class Enroller:

@@ -12,9 +12,9 @@ import numpy as np
 
 from faceunlock.errors import EnrolmentError, PhotoError
 from faceunlock.faces import Quality
-from faceunlock.matching import Vector, leave_one_out, similarities
+from faceunlock.matching.similarity import Vector, leave_one_out, similarities
+from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.samples import LeftOut, Sample
-from faceunlock.templates import ModelIdentity, Template
 
 KEY_BYTES = 32
 

@@ -21,7 +21,7 @@ from faceunlock.desktop_keyring import DesktopKeyring
 from faceunlock.errors import GalleryError
 from faceunlock.gallery_file import GalleryFile
 from faceunlock.key_store import KeyStore
-from faceunlock.person import (
+from faceunlock.matching.people import (
     Person,
     identity_to_record,
     name_key,
@@ -31,9 +31,9 @@ from faceunlock.person import (
     record_to_identity,
     record_to_person,
 )
+from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.protection import Guard, ProtectionState
 from faceunlock.sealing import Place, Plain, Row, document
-from faceunlock.templates import ModelIdentity, Template
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
 

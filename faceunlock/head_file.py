@@ -14,7 +14,7 @@ from faceunlock.classification import Head, HeldOut
 from faceunlock.errors import ModelError, TrainingError
 from faceunlock.files.private import atomic_write, make_private_directories
 from faceunlock.files.trust import refuse_if_others_write
-from faceunlock.templates import ModelIdentity
+from faceunlock.matching.templates import ModelIdentity
 
 HEAD, ARRAYS = "head.json", "head.safetensors"
 FORMAT = 1

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
-    from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.faces import Face
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.samples import LeftOut
-    from faceunlock.templates import ModelIdentity
 
 
 @dataclass(frozen=True, slots=True)

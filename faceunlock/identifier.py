@@ -13,7 +13,7 @@ from faceunlock.annotated_copies import photos_to_annotate, plan_copies, write_c
 from faceunlock.errors import GalleryError, PhotoError, SettingsError
 from faceunlock.gallery import Gallery
 from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace, assign
-from faceunlock.matching import Vector, similarities
+from faceunlock.matching.similarity import Vector, similarities
 from faceunlock.models import Models
 from faceunlock.samples import LeftOut, NoneUsableError, PhotoFaces
 from faceunlock.settings import Settings

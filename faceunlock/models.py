@@ -27,17 +27,17 @@ from faceunlock.embedders.registry import (
 )
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.gallery import Gallery
+from faceunlock.matching.people import Person
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.outcomes import ModelState
-from faceunlock.person import Person
 from faceunlock.runtime import Engine, choose_engine
 from faceunlock.settings import Locations, Settings
-from faceunlock.templates import ModelIdentity
 
 if TYPE_CHECKING:
     from faceunlock.acquisition import Acquisition
-    from faceunlock.calibration import Calibration
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
+    from faceunlock.matching.calibration import Calibration
 
 _log = logging.getLogger(__name__)
 
@@ -213,7 +213,7 @@ class Models:
         GalleryError
             ``gallery-damaged`` if what is saved is no calibration, or one of another model.
         """
-        from faceunlock.calibration import Calibration
+        from faceunlock.matching.calibration import Calibration
 
         saved = self._gallery.calibration(identity)
         if saved is None:

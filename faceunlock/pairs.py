@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.faces import Quality, SubjectRule
-from faceunlock.matching import similarities, unit
+from faceunlock.matching.similarity import similarities, unit
 from faceunlock.photos import find_photos, load_photo
 from faceunlock.samples import LeftOut, NoneUsableError, Sample
 
 if TYPE_CHECKING:
     from faceunlock.acquisition import Acquisition
-    from faceunlock.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.models import Models
     from faceunlock.settings import Settings
-    from faceunlock.templates import ModelIdentity
 
 
 @dataclass(frozen=True, slots=True)

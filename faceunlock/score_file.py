@@ -30,8 +30,8 @@ from faceunlock.comparisons import Comparisons, Material, Plan
 from faceunlock.errors import CalibrationError
 from faceunlock.faces import SubjectRule
 from faceunlock.files.private import atomic_write, remove_leftovers
-from faceunlock.person import TIME_FORMAT, identity_to_record, record_to_identity
-from faceunlock.rates import Rate
+from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
+from faceunlock.matching.rate import Rate
 from faceunlock.samples import LeftOut
 
 T = TypeVar("T")

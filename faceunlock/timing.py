@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
     from faceunlock.faces import Face, RGBImage
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.runtime import Engine
-    from faceunlock.templates import ModelIdentity
 
 RUNS, MOST_RUNS = 7, 1000
 """How often everything is measured, unless told otherwise, and at most."""

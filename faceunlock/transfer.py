@@ -22,7 +22,7 @@ from typing import Any, Literal
 from faceunlock.errors import GalleryError, TransferError
 from faceunlock.files.private import atomic_write, remove_leftovers
 from faceunlock.gallery import Gallery
-from faceunlock.person import (
+from faceunlock.matching.people import (
     Person,
     identity_to_record,
     name_key,
@@ -32,7 +32,7 @@ from faceunlock.person import (
     record_to_person,
     template_to_record,
 )
-from faceunlock.templates import ModelIdentity
+from faceunlock.matching.templates import ModelIdentity
 
 OnConflict = Literal["refuse", "skip", "replace"]
 

@@ -10,14 +10,14 @@ import numpy as np
 from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Collection, Collector, Track
 from faceunlock.comparisons import Comparisons, Plan, impostor_comparisons
-from faceunlock.error_rates import rate_over_people
 from faceunlock.errors import CalibrationError
-from faceunlock.matching import Vector, similarities, unit
-from faceunlock.person import name_key, now
-from faceunlock.rates import Rate
+from faceunlock.matching.error_rates import rate_over_people
+from faceunlock.matching.people import name_key, now
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import PersonIds, split_people
+from faceunlock.matching.similarity import Vector, similarities, unit
+from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.samples import Sample
-from faceunlock.scores import PersonIds, split_people
-from faceunlock.templates import ModelIdentity, Template
 
 DEFAULT_SPLIT = 3
 

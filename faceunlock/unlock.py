@@ -14,16 +14,15 @@ from faceunlock.errors import GalleryError, ModelError, SettingsError
 from faceunlock.files.private import problems
 from faceunlock.gallery import Gallery
 from faceunlock.lockout import Limits
+from faceunlock.matching.people import Person
 from faceunlock.models import AUTO, Models
 from faceunlock.outcomes import Capture, EnrolmentOutcome, ModelState, Status, Verification
-from faceunlock.person import Person
 from faceunlock.runtime import NVIDIA_DRIVER
 from faceunlock.settings import Locations, Settings, load_settings, locate
 
 if TYPE_CHECKING:
     from faceunlock.acquisition import Acquisition
     from faceunlock.audits.auditor import AuditReport
-    from faceunlock.calibration import Calibration
     from faceunlock.calibrator import Calibrator
     from faceunlock.classifier import LearnedHead, NamedPhoto
     from faceunlock.collection import Track
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from faceunlock.identification import Identification
     from faceunlock.judgement import CalibrationReport
     from faceunlock.liveness.presentations import PadReport
+    from faceunlock.matching.calibration import Calibration
     from faceunlock.pairs import PairComparison
     from faceunlock.photos import PhotoFile
     from faceunlock.protection import ProtectionState

@@ -10,7 +10,7 @@ from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, SettingsError
 from faceunlock.faces import SubjectRule
 from faceunlock.gallery import Gallery
-from faceunlock.matching import decide
+from faceunlock.matching.similarity import decide
 from faceunlock.models import Models
 from faceunlock.outcomes import Capture, Verification
 from faceunlock.photos import PhotoFile, load_photo

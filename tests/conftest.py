@@ -12,7 +12,7 @@ import pytest
 from fakes import GUESS, FakeDetector, FakeEmbedder, save_person
 from PIL import Image
 
-from faceunlock.calibration import Calibration
+from faceunlock.matching.calibration import Calibration
 from faceunlock.settings import load_settings
 from faceunlock.unlock import FaceUnlock
 

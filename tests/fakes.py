@@ -16,8 +16,8 @@ from PIL import Image
 
 from faceunlock.errors import FaceUnlockError, PhotoError
 from faceunlock.faces import Face
-from faceunlock.matching import unit
-from faceunlock.templates import ModelIdentity
+from faceunlock.matching.similarity import unit
+from faceunlock.matching.templates import ModelIdentity
 
 DIMENSION = 64
 IDENTITY = ModelIdentity("dlib", "f" * 64, "fake-1", DIMENSION)

@@ -6,7 +6,7 @@ import numpy as np
 from fakes import IDENTITY
 
 from faceunlock.comparisons import Comparisons, Plan
-from faceunlock.error_rates import rate_over_people
+from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.samples import LeftOut
 
 ODD_NAME = "b\udcfeb"

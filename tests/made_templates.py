@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceunlock.templates import ModelIdentity, Template
+from faceunlock.matching.templates import ModelIdentity, Template
 
 
 def make_template(vector=(1.0, 2.0, 3.0), **changes) -> Template:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceunlock.calibration import Calibration, OperatingPoint
-from faceunlock.rates import Rate
+from faceunlock.matching.calibration import Calibration, OperatingPoint
+from faceunlock.matching.rate import Rate
 
 FMR = Rate(4, 1000, 30, 0.0, 0.009, 0.95, "bootstrap-people", True)
 CALIBRATION = Calibration(

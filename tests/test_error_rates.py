@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from faceunlock.error_rates import (
+from faceunlock.matching.error_rates import (
     FalseMatches,
     clopper_pearson_interval,
     clopper_pearson_upper,
@@ -20,8 +20,8 @@ from faceunlock.error_rates import (
     fnmr_at,
     rate_over_people,
 )
-from faceunlock.rates import Rate
-from faceunlock.scores import GenuineScores, ImpostorScores
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import GenuineScores, ImpostorScores
 
 RATE = Rate(1, 4, 3, 0.0, 0.75, 0.95, "clopper-pearson", True)
 

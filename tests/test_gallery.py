@@ -20,8 +20,8 @@ from made_templates import make_template
 
 from faceunlock.errors import GalleryError
 from faceunlock.gallery import Gallery
-from faceunlock.person import template_to_record
-from faceunlock.templates import ModelIdentity
+from faceunlock.matching.people import template_to_record
+from faceunlock.matching.templates import ModelIdentity
 
 OTHER_MODEL = ModelIdentity("vggface2", "cd" * 32, "mtcnn-160", 3)
 

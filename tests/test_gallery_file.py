@@ -17,7 +17,7 @@ from made_templates import make_template
 from faceunlock import gallery_file
 from faceunlock.errors import GalleryError
 from faceunlock.gallery import Gallery
-from faceunlock.person import template_to_record
+from faceunlock.matching.people import template_to_record
 
 VERSION_1 = """
 PRAGMA application_id = 1179995211;

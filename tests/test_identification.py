@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from faceunlock.identification import assign
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.samples import NoneUsableError
-from faceunlock.templates import ModelIdentity
 
 SCORES = arrays(
     np.float64,

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_comparisons import made
 
-from faceunlock.calibration import Calibration
 from faceunlock.errors import CalibrationError
 from faceunlock.judgement import WORST, judge
+from faceunlock.matching.calibration import Calibration
 
 MANY = made(people=30, strangers=30)
 

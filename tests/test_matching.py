@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from made_templates import make_template
 
-from faceunlock.matching import Decision, decide, leave_one_out, similarities, unit
+from faceunlock.matching.similarity import Decision, decide, leave_one_out, similarities, unit
 
 numbers = st.floats(-1e6, 1e6, allow_subnormal=False).filter(lambda x: abs(x) > 1e-6)
 seeds = st.integers(0, 2**32 - 1)

@@ -5,7 +5,7 @@ import pytest
 from fakes import GREY, embedding, paint, save, save_person, slug_of, stream
 
 from faceunlock.errors import PhotoError
-from faceunlock.matching import similarities
+from faceunlock.matching.similarity import similarities
 from faceunlock.pairs import distance
 from faceunlock.samples import NoneUsableError
 
@@ -91,7 +91,7 @@ def test_identical_files_are_called_that(unlock, tmp_path):
 def test_a_model_without_measured_pairs_claims_nothing(open_home, tmp_path):
     from fakes import IDENTITY, FakeEmbedder
 
-    from faceunlock.templates import ModelIdentity
+    from faceunlock.matching.templates import ModelIdentity
 
     other = ModelIdentity("vggface2", IDENTITY.weights_sha256, "fake-1", IDENTITY.dimension)
     unlock = open_home(embedder=FakeEmbedder(other))

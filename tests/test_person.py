@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_templates import make_template
 
 from faceunlock.errors import GalleryError
-from faceunlock.person import (
+from faceunlock.matching.people import (
     MAX_NAME_LENGTH,
     Person,
     name_key,

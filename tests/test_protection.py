@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from keyring.backends.fail import Keyring as NoKeyring
 from made_templates import make_template
 
-from faceunlock import gallery_file, key_store
+from faceunlock import key_store
 from faceunlock.errors import GalleryError
 from faceunlock.gallery import Gallery
 from faceunlock.key_store import KeyStore
-from faceunlock.person import template_to_record
-from faceunlock.templates import ModelIdentity
+from faceunlock.matching.people import template_to_record
+from faceunlock.matching.templates import ModelIdentity
 
 OTHER_MODEL = ModelIdentity("vggface2", "cd" * 32, "mtcnn-160", 3)
 TABLES = {"people": "key", "calibrations": "identity"}

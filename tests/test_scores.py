@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceunlock.matching import similarities, unit
-from faceunlock.scores import (
+from faceunlock.matching.scores import (
     GenuineScores,
     ImpostorScores,
     pool,
@@ -14,6 +13,7 @@ from faceunlock.scores import (
     split_people,
     worst_pairs,
 )
+from faceunlock.matching.similarity import similarities, unit
 
 
 def test_scores_are_refused_unless_they_are_similarities_of_known_people():
@@ -44,7 +44,7 @@ def test_every_probe_meets_every_centroid(monkeypatch):
     probes, centroids = unit(generator.normal(size=(7, 5))), unit(generator.normal(size=(3, 5)))
     probe_person, template_person = np.array([0, 0, 1, 1, 2, 9, 9]), np.array([2, 0, 1])
     table = similarities(probes, centroids)
-    monkeypatch.setattr("faceunlock.scores.BLOCK", 6)  # two probes at a time
+    monkeypatch.setattr("faceunlock.matching.scores.BLOCK", 6)  # two probes at a time
     genuine, impostor = score_comparisons(probes, probe_person, centroids, template_person)
     assert len(genuine) == 5
     assert len(impostor) == 7 * 3 - 5

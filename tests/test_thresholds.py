@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from faceunlock.error_rates import FalseMatches, clopper_pearson_upper, fmr_at
-from faceunlock.scores import GenuineScores, ImpostorScores, pool
-from faceunlock.thresholds import (
+from faceunlock.matching.error_rates import FalseMatches, clopper_pearson_upper, fmr_at
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, pool
+from faceunlock.matching.thresholds import (
     allowed_false_matches,
     choose_threshold,
     fnmr_at_fmr,

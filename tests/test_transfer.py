@@ -14,8 +14,8 @@ from made_templates import make_template
 from faceunlock import transfer
 from faceunlock.errors import FaceUnlockError
 from faceunlock.gallery import Gallery
-from faceunlock.person import template_to_record
-from faceunlock.templates import ModelIdentity
+from faceunlock.matching.people import template_to_record
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.transfer import ImportSummary, export_gallery, import_gallery
 
 PASSPHRASE = "correct horse battery"

@@ -5,12 +5,12 @@ import pytest
 from fakes import IDENTITY, FakeDetector, FakeEmbedder, embedding, paint, save, save_person
 
 from faceunlock.acquisition import Acquisition
-from faceunlock.calibration import Calibration
 from faceunlock.comparisons import Plan
 from faceunlock.enrolment import Gates, enrol
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.judgement import WORST, judge
-from faceunlock.matching import unit
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.similarity import unit
 from faceunlock.photos import find_photos
 from faceunlock.trial import compare_photos
 

@@ -25,7 +25,7 @@ from faceunlock.errors import (
     PhotoError,
     SettingsError,
 )
-from faceunlock.matching import decide
+from faceunlock.matching.similarity import decide
 from faceunlock.unlock import FaceUnlock
 
 # enrolment

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from fakes import GUESS, IDENTITY, FakeDetector, FakeEmbedder, paint, save, save_person, slug_of
 
-from faceunlock.calibration import Calibration
 from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import (
     CalibrationError,
@@ -14,7 +13,8 @@ from faceunlock.errors import (
     SettingsError,
 )
 from faceunlock.gallery import Gallery
-from faceunlock.templates import ModelIdentity
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.templates import ModelIdentity
 
 
 @pytest.fixture

@@ -26,15 +26,15 @@ from faceunlock.embedders.aligned import AlignedEmbedder
 from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
 from faceunlock.embedders.model_folder import read_model_folder
 from faceunlock.embedders.storage import Storage, pack, unpack
-from faceunlock.error_rates import equal_error_rate
-from faceunlock.matching import unit
+from faceunlock.matching.error_rates import equal_error_rate
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
+from faceunlock.matching.similarity import unit
+from faceunlock.matching.templates import ModelIdentity
+from faceunlock.matching.thresholds import fnmr_at_fmr
 from faceunlock.photos import person_folders
 from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork, build
-from faceunlock.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
 from faceunlock.settings import locate
-from faceunlock.templates import ModelIdentity
-from faceunlock.thresholds import fnmr_at_fmr
 from faceunlock.training.face_set import FaceSet, collect_faces, split_by_person
 from faceunlock.training.first_weights import first_weights
 from faceunlock.training.teaching import teaching

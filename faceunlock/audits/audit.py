@@ -28,9 +28,9 @@ from faceunlock.audits.permutation import (
     Spread,
     compare_groups,
 )
-from faceunlock.error_rates import fnmr_at, rate_over_people
-from faceunlock.rates import Rate
-from faceunlock.scores import GenuineScores
+from faceunlock.matching.error_rates import fnmr_at, rate_over_people
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import GenuineScores
 
 MeasureName = Literal["fmr", "fnmr", "distance", "spread"]
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from faceunlock.audits.audit import GroupAudit, GroupedEmbeddings, audit_groups
 from faceunlock.audits.groupings import Grouping, read_grouping
-from faceunlock.calibration import Calibration
 from faceunlock.collection import Track
 from faceunlock.errors import AuditError, SettingsError
 from faceunlock.faces import SubjectRule
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.people import now
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.models import Models
-from faceunlock.person import now
 from faceunlock.reports.gathering import Gathered, gather
 from faceunlock.samples import LeftOut
-from faceunlock.templates import ModelIdentity
 
 MOST_PHOTOS = 8_000
 """Everybody is compared with everybody, so memory grows with the square of the number."""

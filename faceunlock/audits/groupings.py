@@ -15,7 +15,7 @@ from io import StringIO
 from pathlib import Path
 
 from faceunlock.errors import AuditError, SettingsError
-from faceunlock.person import name_key
+from faceunlock.matching.people import name_key
 from faceunlock.photos import PhotoListing, find_photos, person_folders
 
 FOLDERS = "folders"

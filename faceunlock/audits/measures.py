@@ -9,10 +9,10 @@ from math import log
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.error_rates import FalseMatches, clopper_pearson_upper
-from faceunlock.matching import similarities
-from faceunlock.rates import Rate
-from faceunlock.scores import GenuineScores, ImpostorScores
+from faceunlock.matching.error_rates import FalseMatches, clopper_pearson_upper
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import GenuineScores, ImpostorScores
+from faceunlock.matching.similarity import similarities
 
 Matrix = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ def most_similar_pairs(
 def pair_fmr(impostor: ImpostorScores, threshold: float, *, seed: int = 0) -> Rate:
     """Measure the FMR of photo-against-photo comparisons, each made once.
 
-    As `faceunlock.error_rates.fmr_at`. Photos have no roles here, so where people are the trials of the
+    As `faceunlock.matching.error_rates.fmr_at`. Photos have no roles here, so where people are the trials of the
     bound, a person is an error if any comparison was one, on whichever side.
 
     Examples

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faceunlock.audits.auditor import AuditReport
     from faceunlock.audits.measures import Ratio
     from faceunlock.audits.permutation import Difference
-    from faceunlock.rates import Rate
+    from faceunlock.matching.rate import Rate
     from faceunlock.reports.figures import Figure
 
 Document = dict[str, Any]

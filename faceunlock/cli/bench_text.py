@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from faceunlock import __version__
 from faceunlock.cli.documents import Document, identity, left_out
 from faceunlock.files.text import Table, printable, table
-from faceunlock.wording import counted
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.timing import PartTime, Setup, Timing

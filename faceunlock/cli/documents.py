@@ -7,12 +7,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from faceunlock.calibration import Calibration
     from faceunlock.judgement import CalibrationReport
+    from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.people import Person
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
-    from faceunlock.person import Person
     from faceunlock.samples import LeftOut
-    from faceunlock.templates import ModelIdentity
     from faceunlock.transfer import ExportSummary, ImportSummary
 
 Document = dict[str, Any]

@@ -12,8 +12,8 @@ from faceunlock.files.text import printable
 if TYPE_CHECKING:
     from faceunlock.liveness.measuring import CheckRates
     from faceunlock.liveness.presentations import PadReport
+    from faceunlock.matching.rate import Rate
     from faceunlock.outcomes import PassedCheck
-    from faceunlock.rates import Rate
 
 WARNING = "Nothing is promised: this is about attacks like the ones measured, and a good print may pass."
 

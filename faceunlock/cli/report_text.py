@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceunlock.cli.documents import identity, left_out
 from faceunlock.files.text import printable
-from faceunlock.wording import rate
+from faceunlock.matching.wording import rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

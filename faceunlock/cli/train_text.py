@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.files.text import printable
-from faceunlock.wording import file_size
+from faceunlock.matching.wording import file_size
 
 if TYPE_CHECKING:
-    from faceunlock.rates import Rate
+    from faceunlock.matching.rate import Rate
     from faceunlock.training.checkpoint import EpochRecord
     from faceunlock.training.run import Beginning, TrainingOutcome
     from faceunlock.training.validation import Validation
@@ -106,8 +106,8 @@ def _held_out(found: dict[str, Any] | None) -> dict[str, str]:
     """Return what is said of the photos that were held out, each with its label."""
     if found is None:
         return {"held out": "nobody; how good it is on others cannot be told"}
-    from faceunlock.rates import Rate
-    from faceunlock.wording import counted, rate
+    from faceunlock.matching.rate import Rate
+    from faceunlock.matching.wording import counted, rate
 
     told = {
         "held out": f"{counted(found['people'], 'person', 'people')}, {counted(found['photos'], 'photo')}: "

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faceunlock.files.text import Table, printable, table
-from faceunlock.wording import file_size
-from faceunlock.wording import probability as probability  # noqa: PLC0414  (part of what is said here)
-from faceunlock.wording import rate as rate  # noqa: PLC0414
+from faceunlock.matching.wording import file_size
+from faceunlock.matching.wording import probability as probability  # noqa: PLC0414  (part of what is said here)
+from faceunlock.matching.wording import rate as rate  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from faceunlock.calibration import Calibration, OperatingPoint
     from faceunlock.judgement import CalibrationReport, Pair
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.people import Person
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
-    from faceunlock.person import Person
     from faceunlock.transfer import ExportSummary, ImportSummary
 
 RECOMMENDED_PHOTOS = 5

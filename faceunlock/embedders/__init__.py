@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from faceunlock.embedders.architecture import Architecture
 from faceunlock.embedders.registry import ModelSpec, Trained, model_spec
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.runtime import Engine, Recipe
-from faceunlock.templates import ModelIdentity
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,9 +10,9 @@ from faceunlock.embedders import normalisation
 from faceunlock.embedders.registry import ModelSpec
 from faceunlock.errors import PhotoError
 from faceunlock.faces import Face, RGBImage
-from faceunlock.matching import unit
+from faceunlock.matching.similarity import unit
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.runtime import Network
-from faceunlock.templates import ModelIdentity
 
 BATCH = 128
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from faceunlock.calibration import Calibration
+    from faceunlock.matching.calibration import Calibration
 
 RECORD, WEIGHTS = "model.json", "weights.safetensors"
 FORMAT = 1
@@ -92,8 +92,8 @@ def read_model_folder(folder: Path) -> ModelFolder:
         ``weights-missing`` if there is no model in it, ``weights-corrupt`` if its record is not one that this
         program wrote, ``insecure-permissions`` if others could have changed it.
     """
-    from faceunlock.calibration import Calibration
     from faceunlock.files.trust import refuse_if_others_write
+    from faceunlock.matching.calibration import Calibration
 
     folder = folder.expanduser().absolute()
     path = folder / RECORD

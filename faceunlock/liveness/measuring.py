@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from faceunlock.error_rates import rate_over_people
 from faceunlock.errors import CalibrationError
 from faceunlock.liveness.checks import CHECKS, Scores
-from faceunlock.rates import Rate
+from faceunlock.matching.error_rates import rate_over_people
+from faceunlock.matching.rate import Rate
 
 MAX_APCER = 0.5
 """A check is used if, for at least one species, the upper bound of its APCER is at most this."""

@@ -17,7 +17,7 @@ from faceunlock.files.private import (
     ensure_private_directory,
 )
 from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
-from faceunlock.rates import Rate
+from faceunlock.matching.rate import Rate
 
 FILE_NAME = "pad.json"
 SCHEMA = 1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.audits.measures import comparisons_within, distances
-from faceunlock.matching import similarities
+from faceunlock.matching.similarity import similarities
 from faceunlock.reports.figures import SEQUENTIAL, Figure, Scheme, render
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from faceunlock.audits.audit import GroupedEmbeddings
     from faceunlock.audits.auditor import AuditReport
-    from faceunlock.rates import Rate
+    from faceunlock.matching.rate import Rate
 
 FIGURES = ("distances", "fmr-by-threshold", "rates")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.matching import similarities
+from faceunlock.matching.similarity import similarities
 from faceunlock.reports.figures import OKABE_ITO, SEQUENTIAL, Scheme
 from faceunlock.reports.gathering import Gathered
 from faceunlock.reports.projection import Projection

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from faceunlock.calibration import Calibration
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.templates import ModelIdentity
+from faceunlock.matching.wording import probability, rate
 from faceunlock.reports import curves, pictures
 from faceunlock.reports.figures import Figure, render
 from faceunlock.reports.page import render_page
@@ -17,8 +19,6 @@ from faceunlock.reports.projection import Projection
 from faceunlock.reports.selection import choose_photos
 from faceunlock.reports.study import Operation, PersonSummary, Study
 from faceunlock.reports.tally import TEMPLATE_PHOTOS, PhotoPair
-from faceunlock.templates import ModelIdentity
-from faceunlock.wording import probability, rate
 
 FIGURES = ("heatmap", "map", "photo-scores", "centroid-scores", "det")
 """Names of the figures; the files of ``--png`` are called so."""

@@ -75,7 +75,7 @@ def report_folder(
     check_page(page, overwrite=overwrite)
 
     from faceunlock import __version__
-    from faceunlock.person import now
+    from faceunlock.matching.people import now
     from faceunlock.reports.gathering import gather
     from faceunlock.reports.report import FIGURES, Report, compose, draw
     from faceunlock.reports.study import study

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.calibration import Calibration
-from faceunlock.matching import leave_one_out, similarities, unit
-from faceunlock.rates import Rate
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import BLOCK
+from faceunlock.matching.similarity import leave_one_out, similarities, unit
 from faceunlock.reports.gathering import Gathered
 from faceunlock.reports.projection import Method, Projection, project
 from faceunlock.reports.tally import PhotoPair, Tally, edges_with, person_sums, tally_centroids, tally_photos
-from faceunlock.scores import BLOCK
 
 WORST = 12
 """Pairs shown of each kind."""

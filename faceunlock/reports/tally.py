@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.error_rates import (
+from faceunlock.matching.error_rates import (
     CONFIDENCE,
     FEWEST_RESAMPLED,
     fmr_from_counts,
     people_draws,
     rate_over_people,
 )
-from faceunlock.matching import similarities, unit
-from faceunlock.rates import Rate
-from faceunlock.scores import BLOCK
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import BLOCK
+from faceunlock.matching.similarity import similarities, unit
 
 BINS = 1000
 """Steps of similarity from -1 to 1, each 0.002 wide."""
@@ -111,7 +111,7 @@ class Tally:
         """Return the 95 % band of the FNMR at some false match rates, from 1,000 resamples of people.
 
         Each resample has a DET curve of its own, impostor comparisons weighed as in
-        `faceunlock.error_rates.fmr_from_counts`; the band holds the middle of them at each FMR.
+        `faceunlock.matching.error_rates.fmr_from_counts`; the band holds the middle of them at each FMR.
 
         Parameters
         ----------

@@ -269,7 +269,7 @@ def _cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[n
     """Return the cosine of each output with its counterpart, shape (n,)."""
     import numpy as np
 
-    from faceunlock.matching import unit
+    from faceunlock.matching.similarity import unit
 
     ours, theirs = unit(left.reshape(len(left), -1)), unit(right.reshape(len(right), -1))
     return np.asarray(np.einsum("ij,ij->i", ours, theirs), dtype=np.float64)

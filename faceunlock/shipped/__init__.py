@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from faceunlock.calibration import Calibration
+from faceunlock.matching.calibration import Calibration
 
 
 def shipped_calibration(model: str) -> Calibration:

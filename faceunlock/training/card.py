@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from faceunlock.rates import Rate
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.wording import counted
 from faceunlock.training.checkpoint import EpochRecord
 from faceunlock.training.face_set import FaceSet, Split
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.validation import Validation
-from faceunlock.wording import counted
 
 PACKAGES = ("faceunlock", "torch", "torchvision", "pytorch-metric-learning", "numpy", "onnxruntime")
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from faceunlock.rates import Rate
+from faceunlock.matching.rate import Rate
 from faceunlock.training.checkpoint import EpochRecord
 from faceunlock.training.validation import Validation
 

@@ -19,9 +19,9 @@ from faceunlock.embedders.alignment import similarity, warp
 from faceunlock.embedders.architecture import TARGET_112, Architecture, scaled
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.faces import Face, RGBImage
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos import PersonFolders, load_photo, person_folders
 from faceunlock.samples import LeftOut
-from faceunlock.templates import ModelIdentity
 
 FEWEST_TO_HOLD_OUT = 8
 """People from which on some are held out: of fewer, none can be spared and two say nothing."""

@@ -168,7 +168,7 @@ def make_record(
     created : str
         In ISO 8601.
     """
-    from faceunlock.calibration import Calibration
+    from faceunlock.matching.calibration import Calibration
 
     model = make_id(name, sha256)
     calibration = Calibration(

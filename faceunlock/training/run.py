@@ -17,7 +17,7 @@ from faceunlock.embedders import Embedder
 from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
 from faceunlock.embedders.storage import pack, unpack
 from faceunlock.errors import CalibrationError, SettingsError
-from faceunlock.templates import ModelIdentity
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.training.face_set import (
     FaceSet,
     Split,
@@ -278,7 +278,7 @@ def _write_model(
 ) -> TrainingOutcome:
     import torch
 
-    from faceunlock.person import now
+    from faceunlock.matching.people import now
     from faceunlock.training import output as files
     from faceunlock.training.card import card, card_text
     from faceunlock.training.checkpoint import write_file

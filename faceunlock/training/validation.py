@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.error_rates import equal_error_rate, rate_over_people
-from faceunlock.rates import Rate
-from faceunlock.scores import GenuineScores, ImpostorScores
-from faceunlock.thresholds import fnmr_at_fmr, threshold_at
+from faceunlock.matching.error_rates import equal_error_rate, rate_over_people
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import GenuineScores, ImpostorScores
+from faceunlock.matching.thresholds import fnmr_at_fmr, threshold_at
 
 MOST_PHOTOS = 3000
 """Of more photos, so many are compared, evenly spread: four and a half million pairs."""

@@ -15,10 +15,10 @@ from faceunlock.audits.measures import (
     within_sum_of_squares,
     worst_ratios,
 )
-from faceunlock.error_rates import clopper_pearson_upper
-from faceunlock.matching import unit
-from faceunlock.rates import Rate
-from faceunlock.scores import ImpostorScores
+from faceunlock.matching.error_rates import clopper_pearson_upper
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import ImpostorScores
+from faceunlock.matching.similarity import unit
 
 seeds = st.integers(0, 10_000)
 

@@ -13,7 +13,7 @@ from faceunlock.audits.permutation import (
     compare_groups,
     holm,
 )
-from faceunlock.matching import unit
+from faceunlock.matching.similarity import unit
 
 p_values = arrays(np.float64, st.integers(1, 8), elements=st.floats(0, 1))
 

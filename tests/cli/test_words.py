@@ -3,15 +3,14 @@ from typing import get_args
 
 import pytest
 
-from faceunlock import wording
-from faceunlock.calibration import Calibration, OperatingPoint
 from faceunlock.cli import words
-from faceunlock.error_rates import Method
 from faceunlock.faces import Quality
-from faceunlock.matching import Decision
+from faceunlock.matching.calibration import Calibration, OperatingPoint
+from faceunlock.matching.error_rates import Method
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.similarity import Decision, wording
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.outcomes import Verification
-from faceunlock.rates import Rate
-from faceunlock.templates import ModelIdentity
 from faceunlock.transfer import ImportSummary
 
 IDENTITY = ModelIdentity("dlib", "a" * 64, "dlib-1", 128)

@@ -20,9 +20,9 @@ from faceunlock.embedders.model_folder import names_folder, read_model_folder, r
 from faceunlock.embedders.registry import model_spec
 from faceunlock.embedders.residual_network import ResidualNetwork
 from faceunlock.faces import Face
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork
-from faceunlock.templates import ModelIdentity
 
 
 @pytest.fixture

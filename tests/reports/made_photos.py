@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceunlock.matching import unit
+from faceunlock.matching.similarity import unit
 from faceunlock.reports.gathering import Gathered, thumbnail
 from faceunlock.samples import LeftOut
 

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_photos import made
 
-from faceunlock.error_rates import equal_error_rate, fmr_at, fnmr_at
-from faceunlock.matching import leave_one_out, unit
+from faceunlock.matching.error_rates import equal_error_rate, fmr_at, fnmr_at
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, worst_pairs
+from faceunlock.matching.similarity import leave_one_out, unit
 from faceunlock.reports import tally as tally_module
 from faceunlock.reports.tally import (
     BINS,
@@ -15,7 +16,6 @@ from faceunlock.reports.tally import (
     tally_centroids,
     tally_photos,
 )
-from faceunlock.scores import GenuineScores, ImpostorScores, worst_pairs
 
 EDGES = edges_with(0.5, 0.6123)
 

@@ -9,8 +9,8 @@ import pytest
 from made_models import TINY
 
 from faceunlock.embedders.aligned import AlignedEmbedder
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.runtime.torch_runtime import TorchNetwork
-from faceunlock.templates import ModelIdentity
 from faceunlock.training.learner import Learner
 from faceunlock.training.recipe import TrainingRecipe
 

@@ -21,8 +21,8 @@ from faceunlock.embedders.registry import model_spec
 from faceunlock.embedders.residual_network import unit_length
 from faceunlock.errors import CalibrationError, ModelError, SettingsError
 from faceunlock.faces import Face
+from faceunlock.matching.templates import ModelIdentity
 from faceunlock.runtime import Engine
-from faceunlock.templates import ModelIdentity
 from faceunlock.training import loop
 from faceunlock.training.checkpoint import CHECKPOINT
 from faceunlock.training.face_set import Split, reframe, split_by_person

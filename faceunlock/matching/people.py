@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import GalleryError
-from faceunlock.templates import ModelIdentity, Template
+from faceunlock.matching.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -213,7 +213,7 @@ def record_to_template(record: object) -> Template:
     vector = array("d", content)
     if sys.byteorder == "big":
         vector.byteswap()
-    # By squares, as `faceunlock.matching.unit` will: neither may overflow or vanish there.
+    # By squares, as `faceunlock.matching.similarity.unit` will: neither may overflow or vanish there.
     length = sum(number * number for number in vector)
     _require(math.isfinite(length) and length > 0, "the vector has no direction")
     _require(_is_count(fields["count"]), "the number of photos is not positive")

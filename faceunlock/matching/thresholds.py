@@ -1,7 +1,7 @@
 """Choosing the threshold: from impostor scores and a target FMR to a similarity.
 
-The scores come from `faceunlock.scores`, their bounds from `faceunlock.error_rates`; what is kept of the
-choice is a `faceunlock.calibration.Calibration`.
+The scores come from `faceunlock.matching.scores`, their bounds from `faceunlock.matching.error_rates`; what is kept of the
+choice is a `faceunlock.matching.calibration.Calibration`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from math import ceil, log, log1p
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.error_rates import CONFIDENCE, FalseMatches, clopper_pearson_upper, fnmr_at
-from faceunlock.rates import Rate
-from faceunlock.scores import GenuineScores, ImpostorScores, Scores, pool
+from faceunlock.matching.error_rates import CONFIDENCE, FalseMatches, clopper_pearson_upper, fnmr_at
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, Scores, pool
 
 
 def allowed_false_matches(trials: int, target: float) -> int:

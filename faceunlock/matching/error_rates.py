@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.rates import Method, Rate
-from faceunlock.scores import GenuineScores, ImpostorScores
+from faceunlock.matching.rate import Method, Rate
+from faceunlock.matching.scores import GenuineScores, ImpostorScores
 
 CONFIDENCE = 0.95
 REPLICATES = 1000

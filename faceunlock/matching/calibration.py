@@ -1,6 +1,6 @@
 """The calibration of a model: its threshold, and the evidence that is kept with it.
 
-How a threshold is found is the business of `faceunlock.thresholds`; here is what a gallery stores, what
+How a threshold is found is the business of `faceunlock.matching.thresholds`; here is what a gallery stores, what
 ships with the program, and what follows for a search among several people.
 """
 
@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import inf, nextafter
 from typing import Any, Literal, get_args
 
-from faceunlock.rates import Rate
+from faceunlock.matching.rate import Rate
 
 Status = Literal["shipped", "calibrated", "not-calibrated"]
 

@@ -2,7 +2,7 @@
 
 A comparison is mated (genuine) when probe and template are of one person, non-mated (impostor)
 otherwise. Every score keeps the people behind it, because comparisons that share a person are not
-independent and the intervals of `faceunlock.error_rates` need to know.
+independent and the intervals of `faceunlock.matching.error_rates` need to know.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.matching import similarities
+from faceunlock.matching.similarity import similarities
 
 PersonIds = NDArray[np.int32]
 Scores = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from faceunlock.rates import Rate
+    from faceunlock.matching.rate import Rate
 
 METHODS = {
     "clopper-pearson": "Clopper-Pearson over comparisons",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from faceunlock.matching import Vector
+    from faceunlock.matching.similarity import Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,6 @@ class Template:
     @property
     def centroid(self) -> Vector:
         """The unit vector along the sum, shape (dimension,)."""
-        from faceunlock.matching import unit
+        from faceunlock.matching.similarity import unit
 
         return unit(self.vector_sum)

@@ -1,0 +1,1 @@
+"""Vectors to decisions, and what decisions are worth: arrays only, no files."""
