@@ -34,7 +34,7 @@ from faceunlock.acquisition import Acquisition
 from faceunlock.detectors import load_detector
 from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
 from faceunlock.matching.error_rates import equal_error_rate
-from faceunlock.photos import PersonFolders
+from faceunlock.photos.photo import PersonFolders
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import locate
 from faceunlock.training.face_set import AlignedCrops, FaceSet, Split, collect_faces

@@ -30,8 +30,8 @@ from faceunlock import FaceUnlock
 from faceunlock.detectors import load_detector, mtcnn
 from faceunlock.detectors.integral import IntegralImage
 from faceunlock.embedders import load_embedder
-from faceunlock.faces import choose_subject, measure_quality
-from faceunlock.photos import load_photo
+from faceunlock.photos.face import choose_subject, measure_quality
+from faceunlock.photos.photo import load_photo
 from faceunlock.runtime import Engine
 
 LOOK = 640

@@ -19,9 +19,9 @@ from faceunlock.detectors import load_detector
 from faceunlock.embedders import load_embedder
 from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import PhotoError
-from faceunlock.faces import Face, choose_subject, measure_quality
 from faceunlock.machine import describe_machine
-from faceunlock.photos import read_photo
+from faceunlock.photos.face import Face, choose_subject, measure_quality
+from faceunlock.photos.photo import read_photo
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import load_settings, locate
 

@@ -26,7 +26,7 @@ from faceunlock.demonstration import PERSON, STRANGER, inside
 from faceunlock.detectors import load_detector
 from faceunlock.embedders import Embedder, load_embedder
 from faceunlock.embedders.registry import model_spec
-from faceunlock.photos import read_photo
+from faceunlock.photos.photo import read_photo
 from faceunlock.runtime import Engine
 from faceunlock.weights import find, pull
 

@@ -25,7 +25,7 @@ from faceunlock.classification import learn_head
 from faceunlock.embedders import load_embedder
 from faceunlock.embedders.architecture import ResidualArchitecture
 from faceunlock.matching.error_rates import rate_over_people
-from faceunlock.photos import PersonFolders, person_folders
+from faceunlock.photos.photo import PersonFolders, person_folders
 from faceunlock.runtime import Engine
 from faceunlock.settings import locate
 from faceunlock.training.face_set import FaceSet, Split, collect_faces, split_by_photo

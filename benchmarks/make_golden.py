@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from faceunlock.embedders import load_embedder
-from faceunlock.faces import Face
+from faceunlock.photos.face import Face
 from faceunlock.runtime import Engine
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "embedders" / "golden"

@@ -20,7 +20,7 @@ from faceunlock.acquisition import Acquisition
 from faceunlock.demonstration import PERSON, STRANGER, inside
 from faceunlock.detectors import load_detector
 from faceunlock.embedders import load_embedder
-from faceunlock.photos import load_photo, read_photo
+from faceunlock.photos.photo import load_photo, read_photo
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import locate
 

@@ -22,9 +22,9 @@ from PIL import Image, ImageFilter
 
 from faceunlock.detectors import load_detector
 from faceunlock.errors import PhotoError
-from faceunlock.faces import choose_subject
 from faceunlock.liveness.record import to_dict
-from faceunlock.photos import find_photos, read_photo
+from faceunlock.photos.face import choose_subject
+from faceunlock.photos.photo import find_photos, read_photo
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import locate
 from faceunlock.unlock import FaceUnlock

@@ -23,8 +23,8 @@ from lfw import read_pairs
 from PIL import Image
 
 from faceunlock.errors import PhotoError
-from faceunlock.faces import choose_subject
-from faceunlock.photos import find_photos, read_photo
+from faceunlock.photos.face import choose_subject
+from faceunlock.photos.photo import find_photos, read_photo
 from faceunlock.runtime import Engine, Recipe
 from faceunlock.settings import locate
 

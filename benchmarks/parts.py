@@ -98,10 +98,11 @@ def run_once(begun: float, arguments: list[str]) -> dict[str, float]:
 def _wrap_pieces(watch: Stopwatch) -> None:
     import typer.main
 
-    from faceunlock import acquisition, detectors, embedders, gallery, models, photos
+    from faceunlock import acquisition, detectors, embedders, gallery, models
     from faceunlock.detectors import mtcnn
     from faceunlock.embedders import aligned, facenet
     from faceunlock.matching.similarity import similarity as matching
+    from faceunlock.photos.photo import photo as photos
     from faceunlock.runtime import opening
 
     watch.wrap(typer.main, "get_command", "build the command line")

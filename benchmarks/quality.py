@@ -18,8 +18,8 @@ from PIL import Image, ImageFilter
 
 from faceunlock.detectors import load_detector
 from faceunlock.embedders import load_embedder
-from faceunlock.faces import Quality, choose_subject, measure_quality
-from faceunlock.photos import find_photos, read_photo
+from faceunlock.photos.face import Quality, choose_subject, measure_quality
+from faceunlock.photos.photo import find_photos, read_photo
 from faceunlock.runtime import choose_engine
 from faceunlock.settings import load_settings, locate
 

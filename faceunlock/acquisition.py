@@ -17,8 +17,8 @@ import numpy as np
 from faceunlock.detectors import Detector
 from faceunlock.embedders import Embedder
 from faceunlock.errors import PhotoError
-from faceunlock.faces import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
-from faceunlock.photos import DEFAULT_MAX_PIXELS, Photo, PhotoFile, load_photo
+from faceunlock.photos.face import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
+from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, Photo, PhotoFile, load_photo
 from faceunlock.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
 
 BATCH = 16

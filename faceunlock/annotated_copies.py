@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.errors import PhotoError
 from faceunlock.files.outputs import copy_name, plan_folder, write_picture
-from faceunlock.photos import PhotoListing, find_photos, load_photo
+from faceunlock.photos.photo import PhotoListing, find_photos, load_photo
 
 if TYPE_CHECKING:
     from faceunlock.annotation import Mark

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from faceunlock.faces import RGBImage
 from faceunlock.lettering import font, height, shortened, width
+from faceunlock.photos.face import RGBImage
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""

@@ -12,9 +12,9 @@ from faceunlock.models import AUTO, Models
 
 if TYPE_CHECKING:
     from faceunlock.collection import Track
-    from faceunlock.faces import SubjectRule
     from faceunlock.judgement import CalibrationReport
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.photos.face import SubjectRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Calibrator:
         from faceunlock.collection import labelled_photos
         from faceunlock.comparisons import Plan
         from faceunlock.judgement import judge
-        from faceunlock.photos import person_folders
+        from faceunlock.photos.photo import person_folders
         from faceunlock.score_file import check_destination, write_scores
         from faceunlock.trial import DEFAULT_SPLIT, compare_photos
 

@@ -15,9 +15,9 @@ from faceunlock.annotated_copies import write_copy
 from faceunlock.classification import Head, HeldOut, Naming, learn_head
 from faceunlock.collection import Collector, Track
 from faceunlock.errors import CalibrationError, PhotoError
-from faceunlock.faces import SubjectRule
 from faceunlock.head_file import KeptHead, check_identity
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.photos.face import SubjectRule
 from faceunlock.samples import LeftOut, PhotoFaces, Sample
 
 if TYPE_CHECKING:

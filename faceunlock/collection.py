@@ -10,10 +10,10 @@ from typing import Any
 from faceunlock.acquisition import Acquisition
 from faceunlock.enrolment import photo_hash
 from faceunlock.errors import CalibrationError
-from faceunlock.faces import SubjectRule
 from faceunlock.matching.people import name_key
 from faceunlock.matching.templates import Template
-from faceunlock.photos import PersonFolders, person_folders
+from faceunlock.photos.face import SubjectRule
+from faceunlock.photos.photo import PersonFolders, person_folders
 from faceunlock.samples import LeftOut, Sample
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.faces import SubjectRule
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, PersonIds, Scores, separate
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.photos.face import SubjectRule
 from faceunlock.samples import LeftOut
 
 

@@ -18,9 +18,9 @@ from faceunlock.contact_sheet import (
     thumbnail,
 )
 from faceunlock.errors import PhotoError
-from faceunlock.faces import SubjectRule
 from faceunlock.files.outputs import plan_folder, write_picture
-from faceunlock.photos import person_folders
+from faceunlock.photos.face import SubjectRule
+from faceunlock.photos.photo import person_folders
 from faceunlock.samples import Crop, LeftOut, NoneUsableError
 
 if TYPE_CHECKING:

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from faceunlock.acquisition import Acquisition
-from faceunlock.camera import open_camera
-from faceunlock.capture import Look, several_good
 from faceunlock.collection import Track
 from faceunlock.enrolment import Enrolment, Gates, enrol
 from faceunlock.errors import GalleryError, SettingsError
-from faceunlock.faces import SubjectRule
 from faceunlock.gallery import Gallery
 from faceunlock.matching.people import Person, name_key, normalise_name
 from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.models import Models
 from faceunlock.outcomes import EnrolmentOutcome
-from faceunlock.photos import PhotoFile, find_photos
+from faceunlock.photos.camera import open_camera
+from faceunlock.photos.capture import Look, several_good
+from faceunlock.photos.face import SubjectRule
+from faceunlock.photos.photo import PhotoFile, find_photos
 from faceunlock.samples import LeftOut, Sample
 from faceunlock.settings import Settings
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceunlock.errors import EnrolmentError, PhotoError
-from faceunlock.faces import Quality
 from faceunlock.matching.similarity import Vector, leave_one_out, similarities
 from faceunlock.matching.templates import ModelIdentity, Template
+from faceunlock.photos.face import Quality
 from faceunlock.samples import LeftOut, Sample
 
 KEY_BYTES = 32

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
-    from faceunlock.faces import Face
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.photos.face import Face
     from faceunlock.samples import LeftOut
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from faceunlock.embedders.registry import ModelSpec
     from faceunlock.enrolment import Enrolment
-    from faceunlock.faces import Quality, RGBImage
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.similarity import Decision
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.photos import PhotoFile
+    from faceunlock.photos.face import Quality, RGBImage
+    from faceunlock.photos.photo import PhotoFile
     from faceunlock.protection import ProtectionState
     from faceunlock.settings import Locations, Settings
     from faceunlock.weights import WeightsState

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError, SettingsError
-from faceunlock.faces import Quality, SubjectRule
 from faceunlock.matching.similarity import similarities, unit
-from faceunlock.photos import find_photos, load_photo
+from faceunlock.photos.face import Quality, SubjectRule
+from faceunlock.photos.photo import find_photos, load_photo
 from faceunlock.samples import LeftOut, NoneUsableError, Sample
 
 if TYPE_CHECKING:

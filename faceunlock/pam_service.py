@@ -339,7 +339,7 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
 
 def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]:
     """Yield what keeps a gallery, or the camera, from answering; without a home, the present user's."""
-    from faceunlock.camera import open_camera
+    from faceunlock.photos.camera import open_camera
     from faceunlock.settings import load_settings, locate
     from faceunlock.unlock import FaceUnlock
 

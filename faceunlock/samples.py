@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
-from faceunlock.faces import Face, Quality
+from faceunlock.photos.face import Face, Quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from faceunlock.comparisons import Comparisons, Material, Plan
 from faceunlock.errors import CalibrationError
-from faceunlock.faces import SubjectRule
 from faceunlock.files.private import atomic_write, remove_leftovers
 from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
 from faceunlock.matching.rate import Rate
+from faceunlock.photos.face import SubjectRule
 from faceunlock.samples import LeftOut
 
 T = TypeVar("T")

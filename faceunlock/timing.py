@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.acquisition import BATCH, FIRST_LOOK, Acquisition
-from faceunlock.decoding import stored_size
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.machine import Machine, describe_machine
 from faceunlock.models import Models, Networks
-from faceunlock.photos import Photo, PhotoFile, PhotoListing, find_photos, load_photo
+from faceunlock.photos.decoding import stored_size
+from faceunlock.photos.photo import Photo, PhotoFile, PhotoListing, find_photos, load_photo
 from faceunlock.samples import LeftOut, NoneUsableError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from faceunlock.collection import Track
     from faceunlock.detectors import Detector
     from faceunlock.embedders import Embedder
-    from faceunlock.faces import Face, RGBImage
     from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.photos.face import Face, RGBImage
     from faceunlock.runtime import Engine
 
 RUNS, MOST_RUNS = 7, 1000

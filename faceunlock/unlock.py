@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from faceunlock.embedders import Embedder
     from faceunlock.embedders.architecture import Architecture
     from faceunlock.enroller import Enroller
-    from faceunlock.faces import SubjectRule
     from faceunlock.identification import Identification
     from faceunlock.judgement import CalibrationReport
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.matching.calibration import Calibration
     from faceunlock.pairs import PairComparison
-    from faceunlock.photos import PhotoFile
+    from faceunlock.photos.face import SubjectRule
+    from faceunlock.photos.photo import PhotoFile
     from faceunlock.protection import ProtectionState
     from faceunlock.reports.projection import Method
     from faceunlock.reports.reporter import ReportOutcome
@@ -339,7 +339,7 @@ class FaceUnlock:
         faces: SubjectRule = "dominant",
         require_live: bool = False,
     ) -> Capture:
-        """Take a photo of a good face, to verify it; see `faceunlock.camera` and `faceunlock.capture`.
+        """Take a photo of a good face, to verify it; see `faceunlock.photos.camera` and `faceunlock.photos.capture`.
 
         Parameters
         ----------

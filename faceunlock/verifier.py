@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, SettingsError
-from faceunlock.faces import SubjectRule
 from faceunlock.gallery import Gallery
 from faceunlock.matching.similarity import decide
 from faceunlock.models import Models
 from faceunlock.outcomes import Capture, Verification
-from faceunlock.photos import PhotoFile, load_photo
+from faceunlock.photos.face import SubjectRule
+from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class Verifier:
 
     def take(self, device: str, name: str | None, *, faces: SubjectRule, require_live: bool) -> Capture:
         """Take a photo; see `faceunlock.unlock.FaceUnlock.take`."""
-        from faceunlock.camera import open_camera
-        from faceunlock.capture import one_good
         from faceunlock.enroller import examiner, quality_gates
+        from faceunlock.photos.camera import open_camera
+        from faceunlock.photos.capture import one_good
 
         if require_live:
             self._gate(camera=True)

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from faceunlock.errors import FaceUnlockError, PhotoError
-from faceunlock.faces import Face
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.photos.face import Face
 
 DIMENSION = 64
 IDENTITY = ModelIdentity("dlib", "f" * 64, "fake-1", DIMENSION)

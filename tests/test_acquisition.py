@@ -8,8 +8,8 @@ from PIL import Image
 
 from faceunlock.acquisition import AHEAD, BATCH, FIRST_LOOK, GROUP_LOOK, Acquisition
 from faceunlock.errors import SLUGS, PhotoError
-from faceunlock.faces import Face, measure_quality
-from faceunlock.photos import load_photo
+from faceunlock.photos.face import Face, measure_quality
+from faceunlock.photos.photo import load_photo
 from faceunlock.samples import LeftOut, Sample
 
 

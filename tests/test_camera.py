@@ -11,9 +11,9 @@ import pytest
 from clips import panned, write_clip
 from fakes import slug_of
 
-from faceunlock import camera as module
-from faceunlock.camera import Camera, Frame, light, open_camera
 from faceunlock.errors import CameraError
+from faceunlock.photos.camera import Camera, Frame, light, open_camera
+from faceunlock.photos.photo import camera as module
 
 
 class FakeCapture:
@@ -155,7 +155,7 @@ def test_a_grey_camera_gives_colour_frames():
 
 
 def test_importing_it_does_not_import_opencv():
-    code = "import sys, faceunlock.camera, faceunlock.capture; print('cv2' in sys.modules)"
+    code = "import sys, faceunlock.photos.camera, faceunlock.photos.capture; print('cv2' in sys.modules)"
     root = str(Path(module.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": root}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fakes import GREY, paint, slug_of
 
-from faceunlock.camera import Frame
-from faceunlock.capture import CLIP_SIDE, Look, one_good, several_good
 from faceunlock.errors import PhotoError
+from faceunlock.photos.camera import Frame
+from faceunlock.photos.capture import CLIP_SIDE, Look, one_good, several_good
 
 BLACK = np.zeros((80, 80, 3), np.uint8)
 DARK = np.full((80, 80, 3), 20, np.uint8)

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, features
 
-from faceunlock.decoding import _quiet_decoders, decode
 from faceunlock.errors import PhotoError
+from faceunlock.photos.decoding import _quiet_decoders, decode
 
 ORIENTATION = 0x0112
 

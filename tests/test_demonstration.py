@@ -7,7 +7,7 @@ from PIL import Image
 from faceunlock import demonstration
 from faceunlock.demonstration import VARIATIONS, make_pictures
 from faceunlock.errors import PhotoError
-from faceunlock.photos import find_photos, read_photo
+from faceunlock.photos.photo import find_photos, read_photo
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from faceunlock.enrolment import Gates, TooFewPhotosError, enrol, photo_hash
 from faceunlock.errors import EnrolmentError
-from faceunlock.faces import Quality
 from faceunlock.matching.similarity import unit
+from faceunlock.photos.face import Quality
 from faceunlock.samples import LeftOut, Sample
 
 GATES = Gates(min_sharpness=5.0, min_brightness=30.0, min_similarity=0.8, min_photos=3)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from faceunlock.errors import PhotoError
-from faceunlock.faces import DOMINANCE, Face, choose_subject, measure_quality
+from faceunlock.photos.face import DOMINANCE, Face, choose_subject, measure_quality
 
 SHAPE = (300, 400, 3)
 ASTRONAUT_FACE = Face((165.0, 55.0, 285.0, 215.0), (), 1.0)

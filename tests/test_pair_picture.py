@@ -5,9 +5,9 @@ import pytest
 from fakes import IDENTITY
 
 from faceunlock import pair_picture
-from faceunlock.faces import Quality
 from faceunlock.lettering import ELLIPSIS, font, shortened, width
 from faceunlock.pairs import ComparedPhoto, PairComparison, distance
+from faceunlock.photos.face import Quality
 from faceunlock.shipped import shipped_pair_calibration
 
 QUALITY = Quality(100, 10, 100)

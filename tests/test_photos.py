@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceunlock import photos
 from faceunlock.errors import PhotoError
-from faceunlock.photos import PHOTO_SUFFIXES, _natural, find_photos, person_folders, read_photo
+from faceunlock.photos.photo import PHOTO_SUFFIXES, _natural, find_photos, person_folders, read_photo
+from faceunlock.photos.photo import photo as photos
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -361,6 +361,6 @@ class TestPersonFolders:
 
 def test_importing_it_loads_no_decoder() -> None:
     heavy = {"pillow_heif", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.ImageCms", "torch"}
-    script = f"import sys, faceunlock.photos; print(*sorted({heavy} & set(sys.modules)))"
+    script = f"import sys, faceunlock.photos.photo; print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -8,7 +8,7 @@ from faceunlock import demonstration
 from faceunlock.acquisition import BATCH
 from faceunlock.errors import SettingsError
 from faceunlock.models import Networks
-from faceunlock.photos import PhotoFile
+from faceunlock.photos.photo import PhotoFile
 from faceunlock.runtime import Engine
 from faceunlock.samples import NoneUsableError
 from faceunlock.timing import PARTS, PartTime, Stopwatch, time_photos

@@ -11,7 +11,7 @@ from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.judgement import WORST, judge
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.similarity import unit
-from faceunlock.photos import find_photos
+from faceunlock.photos.photo import find_photos
 from faceunlock.trial import compare_photos
 
 GATES = Gates(0.0, 0.0, -1.0, 2)

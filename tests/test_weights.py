@@ -423,7 +423,7 @@ def test_the_real_vggface2_tells_faces_apart():
     from PIL import Image
     from platformdirs import user_cache_path
 
-    from faceunlock.faces import Face
+    from faceunlock.photos.face import Face
 
     cache = Path(os.environ.get("FACEUNLOCK_CACHE_DIR") or user_cache_path("faceunlock"))
     if weights.locate(VGGFACE2, cache) is None:

@@ -31,7 +31,7 @@ from faceunlock.matching.scores import GenuineScores, ImpostorScores, score_comp
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.matching.thresholds import fnmr_at_fmr
-from faceunlock.photos import person_folders
+from faceunlock.photos.photo import person_folders
 from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork, build
 from faceunlock.settings import locate

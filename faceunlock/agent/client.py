@@ -25,7 +25,7 @@ OWN = ("--as", "--threshold", "--faces")
 CHOICES = {"--device": ("auto", "cpu"), "--faces": ("dominant", "largest")}
 _NUMBER = frozenset("0123456789.")
 CODES = ("0", "1", "2")
-MOST_BYTES = 1 << 30  # as `faceunlock.photos.MAX_BYTES`
+MOST_BYTES = 1 << 30  # as `faceunlock.photos.photo.MAX_BYTES`
 _STANDARD_INPUT = 0
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - see protocol.socket_path
 

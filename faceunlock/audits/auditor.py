@@ -11,11 +11,11 @@ from faceunlock.audits.audit import GroupAudit, GroupedEmbeddings, audit_groups
 from faceunlock.audits.groupings import Grouping, read_grouping
 from faceunlock.collection import Track
 from faceunlock.errors import AuditError, SettingsError
-from faceunlock.faces import SubjectRule
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.people import now
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.models import Models
+from faceunlock.photos.face import SubjectRule
 from faceunlock.reports.gathering import Gathered, gather
 from faceunlock.samples import LeftOut
 

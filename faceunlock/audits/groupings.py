@@ -16,7 +16,7 @@ from pathlib import Path
 
 from faceunlock.errors import AuditError, SettingsError
 from faceunlock.matching.people import name_key
-from faceunlock.photos import PhotoListing, find_photos, person_folders
+from faceunlock.photos.photo import PhotoListing, find_photos, person_folders
 
 FOLDERS = "folders"
 PATTERN_PREFIX = "pattern:"

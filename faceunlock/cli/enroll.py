@@ -12,7 +12,7 @@ from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
-    from faceunlock.photos import PhotoFile
+    from faceunlock.photos.photo import PhotoFile
 
 
 def register(app: typer.Typer) -> None:

@@ -12,8 +12,8 @@ from faceunlock.cli import EXIT_DONE, EXIT_NO
 from faceunlock.cli.session import Session, open_session
 
 if TYPE_CHECKING:
-    from faceunlock.faces import SubjectRule
     from faceunlock.outcomes import Capture, Verification
+    from faceunlock.photos.face import SubjectRule
 
 
 def verify_plainly(arguments: Sequence[str], understood: dict[str, Any]) -> int | None:

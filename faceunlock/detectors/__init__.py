@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from faceunlock.errors import ModelError
-from faceunlock.faces import Face, RGBImage
 from faceunlock.files.packages import find_in_package
+from faceunlock.photos.face import Face, RGBImage
 from faceunlock.runtime import Engine, Recipe
 
 if TYPE_CHECKING:

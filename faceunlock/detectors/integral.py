@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.faces import RGBImage
+from faceunlock.photos.face import RGBImage
 
 FEWEST_BINS = 12
 """No area is divided into fewer bins than this along a side: the pyramid ends at 12 pixels, crops have 24."""

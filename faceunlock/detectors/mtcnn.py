@@ -14,7 +14,7 @@ from PIL import Image
 
 from faceunlock.detectors.boxes import Boxes, regress, squared, suppress
 from faceunlock.detectors.integral import IntegralImage
-from faceunlock.faces import Face, RGBImage
+from faceunlock.photos.face import Face, RGBImage
 from faceunlock.runtime import Network
 
 CELL = 12

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from faceunlock.faces import Face, RGBImage
+    from faceunlock.photos.face import Face, RGBImage
 
 
 class Embedder(Protocol):

@@ -9,9 +9,9 @@ from faceunlock.embedders.alignment import similarity, warp
 from faceunlock.embedders.architecture import Architecture
 from faceunlock.embedders.normalisation import normalise
 from faceunlock.embedders.views import views
-from faceunlock.faces import Face, RGBImage
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.photos.face import Face, RGBImage
 from faceunlock.runtime import Network
 
 BATCH = 128

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from faceunlock.errors import PhotoError
-from faceunlock.faces import RGBImage
+from faceunlock.photos.face import RGBImage
 
 Matrix = NDArray[np.float64]
 """An affine map of points, shape (2, 3): ``matrix @ (x, y, 1)``."""

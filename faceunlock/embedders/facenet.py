@@ -9,9 +9,9 @@ from PIL import Image
 from faceunlock.embedders import normalisation
 from faceunlock.embedders.registry import ModelSpec
 from faceunlock.errors import PhotoError
-from faceunlock.faces import Face, RGBImage
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.photos.face import Face, RGBImage
 from faceunlock.runtime import Network
 
 BATCH = 128

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceunlock.faces import Face, RGBImage
+from faceunlock.photos.face import Face, RGBImage
 
 
 @dataclass(frozen=True, slots=True)

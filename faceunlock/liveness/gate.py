@@ -9,12 +9,12 @@ from pathlib import Path
 
 from faceunlock.acquisition import Acquisition
 from faceunlock.errors import GalleryError, PhotoError
-from faceunlock.faces import RGBImage, SubjectRule
 from faceunlock.liveness.checks import CHECKS, scores
 from faceunlock.liveness.measuring import MeasuredCheck
 from faceunlock.liveness.record import load
 from faceunlock.outcomes import PassedCheck
-from faceunlock.photos import PhotoFile
+from faceunlock.photos.face import RGBImage, SubjectRule
+from faceunlock.photos.photo import PhotoFile
 
 
 @dataclass(frozen=True, slots=True)

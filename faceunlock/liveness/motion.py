@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.camera import opencv
-from faceunlock.faces import Face, RGBImage
+from faceunlock.photos.camera import opencv
+from faceunlock.photos.face import Face, RGBImage
 
 AROUND = 1.8
 """What is around a face: its box enlarged by this factor, without the box itself."""

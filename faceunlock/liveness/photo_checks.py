@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceunlock.faces import Face, RGBImage
+from faceunlock.photos.face import Face, RGBImage
 
 WINDOW = 64
 """Side of the windows whose spectra are averaged, in pixels of the photo."""

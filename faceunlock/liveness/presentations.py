@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from faceunlock.acquisition import Acquisition
-from faceunlock.camera import VIDEO_SUFFIXES, open_camera
-from faceunlock.capture import Look, one_good
 from faceunlock.collection import Track
 from faceunlock.errors import CalibrationError, CameraError, PhotoError
 from faceunlock.liveness.checks import scores
 from faceunlock.liveness.measuring import PadMeasurement, Presentation, measure
-from faceunlock.photos import PHOTO_SUFFIXES, load_photo
+from faceunlock.photos.camera import VIDEO_SUFFIXES, open_camera
+from faceunlock.photos.capture import Look, one_good
+from faceunlock.photos.photo import PHOTO_SUFFIXES, load_photo
 from faceunlock.samples import LeftOut
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Track
-from faceunlock.faces import SubjectRule
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.matching.rate import Rate
+from faceunlock.photos.face import SubjectRule
 from faceunlock.samples import LeftOut
 
 THUMBNAIL_SIDE = 80

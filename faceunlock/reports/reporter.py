@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import ReportError, SettingsError
-from faceunlock.photos import person_folders
+from faceunlock.photos.photo import person_folders
 from faceunlock.reports.page import check_page, check_pictures, write_page, write_pictures
 from faceunlock.reports.projection import Method, check_method
 
 if TYPE_CHECKING:
     from faceunlock.collection import Track
-    from faceunlock.faces import SubjectRule
     from faceunlock.models import Models
+    from faceunlock.photos.face import SubjectRule
     from faceunlock.reports.report import Report
 
 

@@ -18,9 +18,9 @@ from faceunlock.embedders.aligned import align
 from faceunlock.embedders.alignment import similarity, warp
 from faceunlock.embedders.architecture import TARGET_112, Architecture, scaled
 from faceunlock.errors import CalibrationError, PhotoError
-from faceunlock.faces import Face, RGBImage
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.photos import PersonFolders, load_photo, person_folders
+from faceunlock.photos.face import Face, RGBImage
+from faceunlock.photos.photo import PersonFolders, load_photo, person_folders
 from faceunlock.samples import LeftOut
 
 FEWEST_TO_HOLD_OUT = 8

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceunlock.collection import Track
 from faceunlock.embedders import Embedder
 from faceunlock.embedders.architecture import Architecture
-from faceunlock.faces import Face
+from faceunlock.photos.face import Face
 from faceunlock.training.recipe import TeacherSees
 
 Teacher = Callable[[list[int], NDArray[np.uint8]], NDArray[np.float32]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from faceunlock.agent import client, protocol
 from faceunlock.agent.client import ask, understand
-from faceunlock.photos import MAX_BYTES
+from faceunlock.photos.photo import MAX_BYTES
 
 WORDS = [
     "verify", "enroll", "a.jpg", "-", "--", "--as", "--as=Ada", "Ada", "--json", "--quiet", "-q", "-qv",

@@ -5,7 +5,7 @@ import pytest
 
 from faceunlock import FaceUnlock
 from faceunlock.embedders.registry import model_spec
-from faceunlock.faces import Face
+from faceunlock.photos.face import Face
 from faceunlock.settings import locate
 from faceunlock.weights import find
 
@@ -60,8 +60,8 @@ def test_the_tutorials_figures_with_our_detector(weights, collection):
 def test_our_detector_cuts_most_portraits_as_the_tutorial_does(collection):
     from faceunlock.detectors import load_detector
     from faceunlock.embedders.facenet import FaceNetEmbedder
-    from faceunlock.faces import choose_subject
-    from faceunlock.photos import read_photo
+    from faceunlock.photos.face import choose_subject
+    from faceunlock.photos.photo import read_photo
     from faceunlock.runtime import Engine
 
     embedder = FaceNetEmbedder(model_spec("vggface2").cropped(150, 32), None, "ab" * 32)

@@ -4,13 +4,13 @@ from typing import get_args
 import pytest
 
 from faceunlock.cli import words
-from faceunlock.faces import Quality
 from faceunlock.matching.calibration import Calibration, OperatingPoint
 from faceunlock.matching.error_rates import Method
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.similarity import Decision, wording
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.outcomes import Verification
+from faceunlock.photos.face import Quality
 from faceunlock.transfer import ImportSummary
 
 IDENTITY = ModelIdentity("dlib", "a" * 64, "dlib-1", 128)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceunlock.faces import Face
+from faceunlock.photos.face import Face
 
 
 def _portrait(package, file):

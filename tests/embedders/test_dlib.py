@@ -15,7 +15,7 @@ from faceunlock.embedders.dlib_network import DlibNetwork
 from faceunlock.embedders.normalisation import normalise
 from faceunlock.embedders.registry import model_spec
 from faceunlock.errors import ModelError, PhotoError
-from faceunlock.faces import Face
+from faceunlock.photos.face import Face
 from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork, build
 

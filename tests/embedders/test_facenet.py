@@ -13,7 +13,7 @@ from faceunlock.embedders.facenet import FaceNetEmbedder, box_with_margin, norma
 from faceunlock.embedders.facenet_network import make_network, read_checkpoint
 from faceunlock.embedders.registry import model_spec
 from faceunlock.errors import ModelError, PhotoError, SettingsError
-from faceunlock.faces import Face
+from faceunlock.photos.face import Face
 from faceunlock.runtime.torch_runtime import TorchNetwork, build
 
 

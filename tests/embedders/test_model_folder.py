@@ -19,8 +19,8 @@ from faceunlock.embedders.architecture import DlibArchitecture, ResidualArchitec
 from faceunlock.embedders.model_folder import names_folder, read_model_folder, read_weights
 from faceunlock.embedders.registry import model_spec
 from faceunlock.embedders.residual_network import ResidualNetwork
-from faceunlock.faces import Face
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.photos.face import Face
 from faceunlock.runtime import Engine
 from faceunlock.runtime.torch_runtime import TorchNetwork
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from faceunlock.faces import Face
 from faceunlock.liveness.photo_checks import highlights, moire, sharpness
+from faceunlock.photos.face import Face
 
 FACE = Face((170, 70, 275, 205), (), 0.99)
 """Of the astronaut."""

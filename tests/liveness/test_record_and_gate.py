@@ -14,7 +14,7 @@ from faceunlock.liveness import record
 from faceunlock.liveness.checks import CHECKS
 from faceunlock.liveness.gate import LivenessGate, open_gate
 from faceunlock.liveness.measuring import MeasuredCheck, Presentation
-from faceunlock.photos import load_photo
+from faceunlock.photos.photo import load_photo
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from faceunlock.embedders.model_folder import read_model_folder
 from faceunlock.embedders.registry import model_spec
 from faceunlock.embedders.residual_network import unit_length
 from faceunlock.errors import CalibrationError, ModelError, SettingsError
-from faceunlock.faces import Face
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.photos.face import Face
 from faceunlock.runtime import Engine
 from faceunlock.training import loop
 from faceunlock.training.checkpoint import CHECKPOINT

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceunlock.camera import Frame, light
 from faceunlock.errors import PhotoError
-from faceunlock.faces import RGBImage
 from faceunlock.outcomes import Capture
-from faceunlock.photos import DEFAULT_MAX_PIXELS, PhotoFile
+from faceunlock.photos.camera import Frame, light
+from faceunlock.photos.face import RGBImage
+from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, PhotoFile
 
 Examine = Callable[[PhotoFile], object]
 """Looks at a photo and raises `PhotoError` if its face is not good enough."""

@@ -20,8 +20,8 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from faceunlock.errors import CameraError
-from faceunlock.faces import RGBImage
-from faceunlock.photos import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES, PhotoFile
+from faceunlock.photos.face import RGBImage
+from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES, PhotoFile
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ogv", ".webm"})
 """Suffixes, in lower case, by which a video is recognised in a folder."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from faceunlock.errors import PhotoError
-from faceunlock.faces import RGBImage
+from faceunlock.photos.face import RGBImage
 
 if TYPE_CHECKING:
     from PIL import Image, ImageCms, ImageFile

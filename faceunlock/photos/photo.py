@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from faceunlock.decoding import DEFAULT_MAX_PIXELS, decode_view, recognise
 from faceunlock.errors import PhotoError
-from faceunlock.faces import RGBImage
 from faceunlock.files.text import printable
+from faceunlock.photos.decoding import DEFAULT_MAX_PIXELS, decode_view, recognise
+from faceunlock.photos.face import RGBImage
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -192,7 +192,7 @@ def read_photo(
 ) -> Photo:
     """Read one photo as an upright 8-bit sRGB array.
 
-    Format and colour are the business of `faceunlock.decoding.decode`; the file's suffix does not matter.
+    Format and colour are the business of `faceunlock.photos.decoding.decode`; the file's suffix does not matter.
 
     Parameters
     ----------

@@ -1,0 +1,1 @@
+"""Photo files and cameras to upright arrays; a face on a photo."""
