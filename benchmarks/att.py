@@ -30,12 +30,12 @@ from common import embed_photos, save
 from resumable import read_rows, run_missing
 from sklearn.metrics import roc_auc_score
 
-from faceunlock.acquisition import Acquisition
-from faceunlock.detectors import load_detector
-from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
 from faceunlock.matching.error_rates import equal_error_rate
 from faceunlock.photos.photo import PersonFolders
-from faceunlock.runtime import choose_engine
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.detection import load_detector
+from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
+from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
 from faceunlock.training.face_set import AlignedCrops, FaceSet, Split, collect_faces
 from faceunlock.training.first_weights import FirstWeights, first_weights

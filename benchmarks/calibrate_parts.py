@@ -27,12 +27,12 @@ from common import HERE, collection, save
 from speed import MODELS, STRAIGHTFORWARD, home, lfw_subset, random_weights
 
 from faceunlock import FaceUnlock
-from faceunlock.detectors import load_detector, mtcnn
-from faceunlock.detectors.integral import IntegralImage
-from faceunlock.embedders import load_embedder
 from faceunlock.photos.face import choose_subject, measure_quality
 from faceunlock.photos.photo import load_photo
-from faceunlock.runtime import Engine
+from faceunlock.pipeline.detection import load_detector, mtcnn
+from faceunlock.pipeline.detection.integral import IntegralImage
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.runtime import Engine
 
 LOOK = 640
 BATCH = 16
@@ -76,7 +76,7 @@ class Clock:
 
 
 def ours(model: str, photos: list[Path]) -> dict[str, float]:
-    """Take our own loop apart: what `faceunlock.acquisition` does, in one thread."""
+    """Take our own loop apart: what `faceunlock.pipeline.acquisition` does, in one thread."""
     with FaceUnlock(home(model), model=model) as unlock:
         if model != "dlib":
             unlock.pull(model, file=random_weights())

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from faceunlock import __version__
-from faceunlock.detectors import load_detector
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import PhotoError
-from faceunlock.machine import describe_machine
 from faceunlock.photos.face import Face, choose_subject, measure_quality
 from faceunlock.photos.photo import read_photo
-from faceunlock.runtime import choose_engine
+from faceunlock.pipeline.detection import load_detector
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.pipeline.runtime import choose_engine
+from faceunlock.pipeline.runtime.machine import describe_machine
 from faceunlock.settings import load_settings, locate
 
 HERE = Path(__file__).resolve().parent

@@ -6,7 +6,7 @@ The faces are crops of two public-domain portraits that come with matplotlib and
 turned and lit a little differently: the time does not depend on who they show. Contestants: ONNX Runtime on
 the processor, PyTorch on the processor, PyTorch with CUDA. The time to load the network and to start the
 device is given apart: it decides from how many photos on a GPU answers first
-(`faceunlock.runtime.CUDA_PAYS_FROM`). Without a GPU nothing is written.
+(`faceunlock.pipeline.runtime.CUDA_PAYS_FROM`). Without a GPU nothing is written.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from pathlib import Path
 
 import numpy as np
 from common import WORK, save
+from faceunlock.pipeline.weights.pull.pull import pull
 from PIL import Image, ImageEnhance
 from speed import random_weights
 
 from faceunlock.demonstration import PERSON, STRANGER, inside
-from faceunlock.detectors import load_detector
-from faceunlock.embedders import Embedder, load_embedder
-from faceunlock.embedders.registry import model_spec
 from faceunlock.photos.photo import read_photo
-from faceunlock.runtime import Engine
-from faceunlock.weights import find, pull
+from faceunlock.pipeline.detection import load_detector
+from faceunlock.pipeline.embedding import Embedder, load_embedder
+from faceunlock.pipeline.models.registry import model_spec
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.weights import find
 
 MODELS = ("dlib", "casia-webface")
 ENGINES = (("onnx", "cpu"), ("torch", "cpu"), ("torch", "cuda"))

@@ -22,11 +22,11 @@ from five_networks import named_by, train_vgg
 from resumable import read_rows, run_missing
 
 from faceunlock.classification import learn_head
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.architecture import ResidualArchitecture
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.photos.photo import PersonFolders, person_folders
-from faceunlock.runtime import Engine
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.models.architecture import ResidualArchitecture
+from faceunlock.pipeline.runtime import Engine
 from faceunlock.settings import locate
 from faceunlock.training.face_set import FaceSet, Split, collect_faces, split_by_photo
 from faceunlock.training.loop import Training

@@ -14,9 +14,9 @@ import time
 import numpy as np
 from common import save
 
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.registry import MODELS
-from faceunlock.runtime import choose_engine
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
 
 WARM_UP, ROUNDS = 20, 200

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from common import HERE, Embedded, collection, embed_photos, save
 
-from faceunlock.embedders.registry import MODELS
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.error_rates import fmr_at, rate_over_people
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.thresholds import fnmr_at_fmr, threshold_at
+from faceunlock.pipeline.models.registry import MODELS
 
 NEVER = -1.0
 """Similarity of a photo without a face to everything."""
@@ -163,7 +163,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="dlib")
     parser.add_argument("--threshold", type=float, default=0.960, help="the threshold to ship")
-    parser.add_argument("--write-shipped", action="store_true", help="write faceunlock/shipped/MODEL.json")
+    parser.add_argument(
+        "--write-shipped", action="store_true", help="write faceunlock/pipeline/models/shipped/MODEL.json"
+    )
     arguments = parser.parse_args()
     folds, pairs = read_pairs(collection() / "lfw-pairs.txt")
     files, person, embedded = photos(pairs, arguments.model)

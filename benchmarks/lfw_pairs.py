@@ -18,10 +18,10 @@ import numpy as np
 from common import HERE, collection, save
 from lfw import SHIPPED_TARGET, all_pairs, photos, read_pairs
 
-from faceunlock.embedders.registry import MODELS
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.error_rates import equal_error_rate, fmr_at, fnmr_at, rate_over_people
 from faceunlock.matching.thresholds import threshold_at
+from faceunlock.pipeline.models.registry import MODELS
 
 
 def main() -> None:
@@ -29,7 +29,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="dlib")
     parser.add_argument(
-        "--write-shipped", action="store_true", help="write faceunlock/shipped/MODEL-pairs.json"
+        "--write-shipped",
+        action="store_true",
+        help="write faceunlock/pipeline/models/shipped/MODEL-pairs.json",
     )
     arguments = parser.parse_args()
     _, pairs = read_pairs(collection() / "lfw-pairs.txt")

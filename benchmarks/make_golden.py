@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from faceunlock.embedders import load_embedder
 from faceunlock.photos.face import Face
-from faceunlock.runtime import Engine
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.runtime import Engine
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "embedders" / "golden"
 LANDMARKS = ((205.0, 101.7), (246.8, 103.7), (224.7, 129.0), (201.7, 139.2), (245.3, 141.9))

@@ -16,12 +16,12 @@ import numpy as np
 from common import collection, save
 from PIL import Image
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.demonstration import PERSON, STRANGER, inside
-from faceunlock.detectors import load_detector
-from faceunlock.embedders import load_embedder
 from faceunlock.photos.photo import load_photo, read_photo
-from faceunlock.runtime import choose_engine
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.detection import load_detector
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
 
 # The stored picture that a viewer must undo: the inverse of what each EXIF value asks for.

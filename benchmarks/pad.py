@@ -20,12 +20,12 @@ import numpy as np
 from common import collection, save
 from PIL import Image, ImageFilter
 
-from faceunlock.detectors import load_detector
 from faceunlock.errors import PhotoError
 from faceunlock.liveness.record import to_dict
 from faceunlock.photos.face import choose_subject
 from faceunlock.photos.photo import find_photos, read_photo
-from faceunlock.runtime import choose_engine
+from faceunlock.pipeline.detection import load_detector
+from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
 from faceunlock.unlock import FaceUnlock
 

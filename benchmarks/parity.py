@@ -25,7 +25,7 @@ from PIL import Image
 from faceunlock.errors import PhotoError
 from faceunlock.photos.face import choose_subject
 from faceunlock.photos.photo import find_photos, read_photo
-from faceunlock.runtime import Engine, Recipe
+from faceunlock.pipeline.runtime import Engine, Recipe
 from faceunlock.settings import locate
 
 LONGER_SIDE = 1280
@@ -39,8 +39,8 @@ def detectors():
     import facenet_pytorch
     import torch
 
-    from faceunlock.detectors import load_detector
-    from faceunlock.detectors.mtcnn import MTCNN
+    from faceunlock.pipeline.detection import load_detector
+    from faceunlock.pipeline.detection.mtcnn import MTCNN
 
     torch.set_num_threads(1)
     engine = Engine("onnx", "cpu", locate().cache, workers=2)
@@ -102,10 +102,10 @@ def embeddings(paths: list[Path]) -> dict:
     import torch
     from facenet_pytorch import InceptionResnetV1
 
-    import faceunlock.embedders.facenet_network as definition
-    from faceunlock.embedders import Embedder, load_embedder
-    from faceunlock.embedders.facenet import FaceNetEmbedder
-    from faceunlock.embedders.registry import model_spec
+    import faceunlock.pipeline.embedding.facenet_network as definition
+    from faceunlock.pipeline.embedding import Embedder, load_embedder
+    from faceunlock.pipeline.embedding.facenet import FaceNetEmbedder
+    from faceunlock.pipeline.models.registry import model_spec
 
     # One after the other: PyTorch does not convert a network in one thread and run another in a second one.
     engines = [Engine(runtime, "cpu", locate().cache) for runtime in ("onnx", "torch")]

@@ -98,12 +98,15 @@ def run_once(begun: float, arguments: list[str]) -> dict[str, float]:
 def _wrap_pieces(watch: Stopwatch) -> None:
     import typer.main
 
-    from faceunlock import acquisition, detectors, embedders, gallery, models
-    from faceunlock.detectors import mtcnn
-    from faceunlock.embedders import aligned, facenet
+    from faceunlock import gallery, models
     from faceunlock.matching.similarity import similarity as matching
     from faceunlock.photos.photo import photo as photos
-    from faceunlock.runtime import opening
+    from faceunlock.pipeline import acquisition
+    from faceunlock.pipeline import detection as detectors
+    from faceunlock.pipeline import embedding as embedders
+    from faceunlock.pipeline.detection import mtcnn
+    from faceunlock.pipeline.embedding import aligned, facenet
+    from faceunlock.pipeline.runtime import opening
 
     watch.wrap(typer.main, "get_command", "build the command line")
     for method in ("get", "people", "calibration", "close"):
@@ -129,8 +132,8 @@ def _wrap_opening(watch: Stopwatch, opening: Any) -> None:
     def timed_start(self: Any, open_network: Callable[[], Any]) -> None:
         def timed_open() -> Callable[[Any], Any]:
             with watch.thread("import ONNX Runtime"):
-                import faceunlock.runtime.conversion
-                import faceunlock.runtime.onnx_runtime  # noqa: F401
+                import faceunlock.pipeline.runtime.conversion
+                import faceunlock.pipeline.runtime.onnx_runtime  # noqa: F401
             with watch.thread("check and open a network"):
                 network = open_network()
 

@@ -16,11 +16,11 @@ from common import collection, embed_photos, save
 from lfw import read_pairs
 from PIL import Image, ImageFilter
 
-from faceunlock.detectors import load_detector
-from faceunlock.embedders import load_embedder
 from faceunlock.photos.face import Quality, choose_subject, measure_quality
 from faceunlock.photos.photo import find_photos, read_photo
-from faceunlock.runtime import choose_engine
+from faceunlock.pipeline.detection import load_detector
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import load_settings, locate
 
 BLURS = (1, 2, 3, 4, 6, 8)

@@ -10,9 +10,9 @@ import numpy as np
 from common import WORK, collection
 from PIL import Image
 
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.architecture import Architecture
-from faceunlock.runtime import Engine
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.models.architecture import Architecture
+from faceunlock.pipeline.runtime import Engine
 from faceunlock.settings import locate
 from faceunlock.training.teaching import teaching
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.annotated_copies import write_copy
 from faceunlock.classification import Head, HeldOut, Naming, learn_head
 from faceunlock.collection import Collector, Track
@@ -18,7 +17,8 @@ from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.head_file import KeptHead, check_identity
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import SubjectRule
-from faceunlock.samples import LeftOut, PhotoFaces, Sample
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.samples import LeftOut, PhotoFaces, Sample
 
 if TYPE_CHECKING:
     from faceunlock.annotation import Box, Mark

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceunlock.acquisition import Acquisition
-from faceunlock.enrolment import photo_hash
 from faceunlock.errors import CalibrationError
 from faceunlock.matching.people import name_key
 from faceunlock.matching.templates import Template
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import PersonFolders, person_folders
-from faceunlock.samples import LeftOut, Sample
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.enrolment import photo_hash
+from faceunlock.pipeline.samples import LeftOut, Sample
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 """Wraps an iterable to show progress: ``track(items, total, label)``."""

@@ -14,7 +14,7 @@ from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, PersonIds, Scores, separate
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import SubjectRule
-from faceunlock.samples import LeftOut
+from faceunlock.pipeline.samples import LeftOut
 
 
 @dataclass(frozen=True, slots=True)

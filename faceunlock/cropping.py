@@ -21,7 +21,7 @@ from faceunlock.errors import PhotoError
 from faceunlock.files.outputs import plan_folder, write_picture
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import person_folders
-from faceunlock.samples import Crop, LeftOut, NoneUsableError
+from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity

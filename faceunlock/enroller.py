@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Track
-from faceunlock.enrolment import Enrolment, Gates, enrol
 from faceunlock.errors import GalleryError, SettingsError
 from faceunlock.gallery import Gallery
 from faceunlock.matching.people import Person, name_key, normalise_name
@@ -18,7 +16,9 @@ from faceunlock.photos.camera import open_camera
 from faceunlock.photos.capture import Look, several_good
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import PhotoFile, find_photos
-from faceunlock.samples import LeftOut, Sample
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.enrolment import Enrolment, Gates, enrol
+from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.settings import Settings
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import Face
-    from faceunlock.samples import LeftOut
+    from faceunlock.pipeline.samples import LeftOut
 
 
 @dataclass(frozen=True, slots=True)

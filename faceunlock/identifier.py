@@ -15,7 +15,7 @@ from faceunlock.gallery import Gallery
 from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace, assign
 from faceunlock.matching.similarity import Vector, similarities
 from faceunlock.models import Models
-from faceunlock.samples import LeftOut, NoneUsableError, PhotoFaces
+from faceunlock.pipeline.samples import LeftOut, NoneUsableError, PhotoFaces
 from faceunlock.settings import Settings
 
 if TYPE_CHECKING:

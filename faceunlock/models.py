@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock import weights
-from faceunlock.embedders.model_folder import (
+from faceunlock.errors import GalleryError, ModelError
+from faceunlock.gallery import Gallery
+from faceunlock.matching.people import Person
+from faceunlock.matching.templates import ModelIdentity
+from faceunlock.outcomes import ModelState
+from faceunlock.pipeline import weights
+from faceunlock.pipeline.models.folder import (
     TRAIN_AGAIN,
     ModelFolder,
     names_folder,
     read_model_folder,
     weights_file,
 )
-from faceunlock.embedders.registry import (
+from faceunlock.pipeline.models.registry import (
     EMBEDDED_DEFAULT,
     MODELS,
     RECOMMENDED,
@@ -25,19 +30,15 @@ from faceunlock.embedders.registry import (
     ModelSpec,
     model_spec,
 )
-from faceunlock.errors import GalleryError, ModelError
-from faceunlock.gallery import Gallery
-from faceunlock.matching.people import Person
-from faceunlock.matching.templates import ModelIdentity
-from faceunlock.outcomes import ModelState
-from faceunlock.runtime import Engine, choose_engine
+from faceunlock.pipeline.runtime import Engine, choose_engine
+from faceunlock.pipeline.weights.pull import can_fetch, pull
 from faceunlock.settings import Locations, Settings
 
 if TYPE_CHECKING:
-    from faceunlock.acquisition import Acquisition
-    from faceunlock.detectors import Detector
-    from faceunlock.embedders import Embedder
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.pipeline.acquisition import Acquisition
+    from faceunlock.pipeline.detection import Detector
+    from faceunlock.pipeline.embedding import Embedder
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class Models:
 
     def uncalibrated(self, model: str) -> Calibration:
         """Return the threshold that came with a model."""
-        from faceunlock.shipped import shipped_calibration
+        from faceunlock.pipeline.models.shipped import shipped_calibration
 
         if self._trained is not None and model == self._trained.spec.id:
             return self._trained.calibration
@@ -175,8 +176,8 @@ class Models:
         return ModelState(spec, state, self.calibration(identity))
 
     def pull(self, model: str, *, file: Path | None = None, force: bool = False) -> ModelState:
-        """Fetch the weights of a model; see `faceunlock.weights.pull`."""
-        weights.pull(
+        """Fetch the weights of a model; see `faceunlock.pipeline.weights.pull.pull`."""
+        pull(
             self.spec(model),
             self._cache,
             force=force,
@@ -246,11 +247,11 @@ class Models:
         )
 
     def pair_calibration(self, identity: ModelIdentity) -> Calibration:
-        """Return the threshold for two single photos; see `faceunlock.shipped.shipped_pair_calibration`.
+        """Return the threshold for two single photos; see `faceunlock.pipeline.models.shipped.shipped_pair_calibration`.
 
         That of a trained model is what it came with: a guess, from pairs of photos.
         """
-        from faceunlock.shipped import shipped_pair_calibration
+        from faceunlock.pipeline.models.shipped import shipped_pair_calibration
 
         if self._trained is not None and identity.model == self._trained.spec.id:
             return self._trained.calibration
@@ -351,7 +352,7 @@ class Models:
 
     def acquiring(self, networks: Networks) -> Acquisition:
         """Return what turns photos into samples with these networks."""
-        from faceunlock.acquisition import Acquisition
+        from faceunlock.pipeline.acquisition import Acquisition
 
         return Acquisition(
             networks.detector,
@@ -369,7 +370,7 @@ class Models:
         local = self.local()
         if local is not None:
             return local
-        if weights.can_fetch(MODELS[RECOMMENDED], self._settings.weights_mirror or None):
+        if can_fetch(MODELS[RECOMMENDED], self._settings.weights_mirror or None):
             return RECOMMENDED
         _log.warning(
             "Using the model %s, which needs no download: %s, the recommended one, cannot be fetched now. "
@@ -392,7 +393,7 @@ class Models:
         return Networks(detector, embedder, engine)
 
     def _detector(self, engine: Engine, *, small_faces: bool) -> Detector:
-        from faceunlock.detectors import load_detector
+        from faceunlock.pipeline.detection import load_detector
 
         key = engine.runtime, engine.device, small_faces
         if key not in self._detectors:
@@ -400,7 +401,7 @@ class Models:
         return self._detectors[key]
 
     def _embedder(self, model: str, engine: Engine, *, fetch: bool, crop: tuple[int, int] | None) -> Embedder:
-        from faceunlock.embedders import load_embedder
+        from faceunlock.pipeline.embedding import load_embedder
 
         key = model, crop, engine.runtime, engine.device
         if key not in self._embedders:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from faceunlock.embedders.registry import ModelSpec
-    from faceunlock.enrolment import Enrolment
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.similarity import Decision
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import Quality, RGBImage
     from faceunlock.photos.photo import PhotoFile
+    from faceunlock.pipeline.enrolment import Enrolment
+    from faceunlock.pipeline.models.registry import ModelSpec
+    from faceunlock.pipeline.weights import WeightsState
     from faceunlock.protection import ProtectionState
     from faceunlock.settings import Locations, Settings
-    from faceunlock.weights import WeightsState
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.matching.similarity import similarities, unit
 from faceunlock.photos.face import Quality, SubjectRule
 from faceunlock.photos.photo import find_photos, load_photo
-from faceunlock.samples import LeftOut, NoneUsableError, Sample
+from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample
 
 if TYPE_CHECKING:
-    from faceunlock.acquisition import Acquisition
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.models import Models
+    from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.settings import Settings
 
 

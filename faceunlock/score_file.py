@@ -32,7 +32,7 @@ from faceunlock.files.private import atomic_write, remove_leftovers
 from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
 from faceunlock.matching.rate import Rate
 from faceunlock.photos.face import SubjectRule
-from faceunlock.samples import LeftOut
+from faceunlock.pipeline.samples import LeftOut
 
 T = TypeVar("T")
 

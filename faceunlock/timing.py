@@ -1,7 +1,7 @@
 """How fast this machine is with a model: the parts of a verification, and many photos at once.
 
 Everything is measured in one process that is warm. The photos take the way they take in `verify` and in
-`enroll`, through `faceunlock.acquisition`; the pieces are timed from outside, where they are handed in.
+`enroll`, through `faceunlock.pipeline.acquisition`; the pieces are timed from outside, where they are handed in.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.acquisition import BATCH, FIRST_LOOK, Acquisition
 from faceunlock.errors import PhotoError, SettingsError
-from faceunlock.machine import Machine, describe_machine
 from faceunlock.models import Models, Networks
 from faceunlock.photos.decoding import stored_size
 from faceunlock.photos.photo import Photo, PhotoFile, PhotoListing, find_photos, load_photo
-from faceunlock.samples import LeftOut, NoneUsableError
+from faceunlock.pipeline.acquisition import BATCH, FIRST_LOOK, Acquisition
+from faceunlock.pipeline.runtime.machine import Machine, describe_machine
+from faceunlock.pipeline.samples import LeftOut, NoneUsableError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from faceunlock.collection import Track
-    from faceunlock.detectors import Detector
-    from faceunlock.embedders import Embedder
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import Face, RGBImage
-    from faceunlock.runtime import Engine
+    from faceunlock.pipeline.detection import Detector
+    from faceunlock.pipeline.embedding import Embedder
+    from faceunlock.pipeline.runtime import Engine
 
 RUNS, MOST_RUNS = 7, 1000
 """How often everything is measured, unless told otherwise, and at most."""

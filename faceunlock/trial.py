@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Collection, Collector, Track
 from faceunlock.comparisons import Comparisons, Plan, impostor_comparisons
 from faceunlock.errors import CalibrationError
@@ -17,7 +16,8 @@ from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import PersonIds, split_people
 from faceunlock.matching.similarity import Vector, similarities, unit
 from faceunlock.matching.templates import ModelIdentity, Template
-from faceunlock.samples import Sample
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.samples import Sample
 
 DEFAULT_SPLIT = 3
 

@@ -17,19 +17,15 @@ from faceunlock.lockout import Limits
 from faceunlock.matching.people import Person
 from faceunlock.models import AUTO, Models
 from faceunlock.outcomes import Capture, EnrolmentOutcome, ModelState, Status, Verification
-from faceunlock.runtime import NVIDIA_DRIVER
+from faceunlock.pipeline.runtime import NVIDIA_DRIVER
 from faceunlock.settings import Locations, Settings, load_settings, locate
 
 if TYPE_CHECKING:
-    from faceunlock.acquisition import Acquisition
     from faceunlock.audits.auditor import AuditReport
     from faceunlock.calibrator import Calibrator
     from faceunlock.classifier import LearnedHead, NamedPhoto
     from faceunlock.collection import Track
     from faceunlock.cropping import CropOutcome
-    from faceunlock.detectors import Detector
-    from faceunlock.embedders import Embedder
-    from faceunlock.embedders.architecture import Architecture
     from faceunlock.enroller import Enroller
     from faceunlock.identification import Identification
     from faceunlock.judgement import CalibrationReport
@@ -38,10 +34,14 @@ if TYPE_CHECKING:
     from faceunlock.pairs import PairComparison
     from faceunlock.photos.face import SubjectRule
     from faceunlock.photos.photo import PhotoFile
+    from faceunlock.pipeline.acquisition import Acquisition
+    from faceunlock.pipeline.detection import Detector
+    from faceunlock.pipeline.embedding import Embedder
+    from faceunlock.pipeline.models.architecture import Architecture
+    from faceunlock.pipeline.samples import LeftOut
     from faceunlock.protection import ProtectionState
     from faceunlock.reports.projection import Method
     from faceunlock.reports.reporter import ReportOutcome
-    from faceunlock.samples import LeftOut
     from faceunlock.sealing import Place
     from faceunlock.timing import Timing
     from faceunlock.training.recipe import TrainingRecipe
@@ -526,7 +526,7 @@ class FaceUnlock:
 
         `start` is a model's folder or an id; see `faceunlock.training.first_weights.first_weights`.
         """
-        from faceunlock.runtime.torch_runtime import resolve_device
+        from faceunlock.pipeline.runtime.torch_runtime import resolve_device
         from faceunlock.training.face_set import AlignedCrops
         from faceunlock.training.first_weights import first_weights
         from faceunlock.training.run import train
@@ -564,8 +564,8 @@ class FaceUnlock:
         """Learn to name the people of a folder; see `faceunlock.classifier.learn`."""
         from faceunlock.classifier import learn
         from faceunlock.collection import labelled_photos
-        from faceunlock.embedders.model_folder import names_folder
         from faceunlock.head_file import check_destination, write_head
+        from faceunlock.pipeline.models.folder import names_folder
 
         found = labelled_photos(Path(folder))
         check_destination(Path(output), overwrite=overwrite)
@@ -814,7 +814,7 @@ class FaceUnlock:
         return self._models.states()
 
     def pull(self, model: str, *, file: PhotoPath | None = None, force: bool = False) -> ModelState:
-        """Fetch the weights of a model; see `faceunlock.weights.pull`."""
+        """Fetch the weights of a model; see `faceunlock.pipeline.weights.pull.pull`."""
         return self._models.pull(model, file=None if file is None else Path(file), force=force)
 
     def verify_models(self, model: str | None = None) -> tuple[ModelState, ...]:

@@ -70,7 +70,7 @@ def shipped(monkeypatch):
     def guess(model):
         return Calibration(model, "0" * 64, "fake-1", GUESS, None, "not-calibrated", "a guess", "2026-01-31")
 
-    monkeypatch.setattr("faceunlock.shipped.shipped_calibration", guess)
+    monkeypatch.setattr("faceunlock.pipeline.models.shipped.shipped_calibration", guess)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from fakes import IDENTITY
 
 from faceunlock.comparisons import Comparisons, Plan
 from faceunlock.matching.error_rates import rate_over_people
-from faceunlock.samples import LeftOut
+from faceunlock.pipeline.samples import LeftOut
 
 ODD_NAME = "b\udcfeb"
 """A folder name need not be valid UTF-8; Python then carries it as surrogates."""

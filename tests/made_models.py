@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from faceunlock.embedders.architecture import ResidualArchitecture
-from faceunlock.embedders.storage import pack
+from faceunlock.pipeline.embedding.networks import make_network
+from faceunlock.pipeline.models.architecture import ResidualArchitecture
+from faceunlock.pipeline.weights.storage import pack
 from faceunlock.training.output import finish, make_record, write_weights
 
 TINY = ResidualArchitecture(input_size=32, widths=(4, 8), blocks=(1, 2), dimension=6)
@@ -15,7 +16,7 @@ def write_model(folder, architecture=TINY, seed=0, storage="float32"):
     torch.manual_seed(seed)
     state = {
         name: value.numpy()
-        for name, value in architecture.make_network().state_dict().items()
+        for name, value in make_network(architecture).state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
     return write_packed(folder, architecture, state, storage)

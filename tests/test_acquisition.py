@@ -6,11 +6,11 @@ import pytest
 from fakes import FakeDetector, FakeEmbedder, embedding, paint, save, save_person, stream
 from PIL import Image
 
-from faceunlock.acquisition import AHEAD, BATCH, FIRST_LOOK, GROUP_LOOK, Acquisition
 from faceunlock.errors import SLUGS, PhotoError
 from faceunlock.photos.face import Face, measure_quality
 from faceunlock.photos.photo import load_photo
-from faceunlock.samples import LeftOut, Sample
+from faceunlock.pipeline.acquisition import AHEAD, BATCH, FIRST_LOOK, GROUP_LOOK, Acquisition
+from faceunlock.pipeline.samples import LeftOut, Sample
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from fakes import GREY, paint, save, save_person, slug_of
 from PIL import Image
 
 from faceunlock.contact_sheet import FACES_SHOWN, PEOPLE_SHOWN, THUMB, SheetRow, contact_sheet, spread
-from faceunlock.samples import NoneUsableError
+from faceunlock.pipeline.samples import NoneUsableError
 
 
 @pytest.fixture

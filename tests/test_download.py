@@ -7,8 +7,10 @@ import time
 import pytest
 from weights_helpers import answer, free_port, left_in, refused, serving
 
-from faceunlock import download, weights
-from faceunlock.embedders.registry import model_spec
+from faceunlock.pipeline import weights
+from faceunlock.pipeline.models.registry import model_spec
+from faceunlock.pipeline.weights import download
+from faceunlock.pipeline.weights.pull import can_fetch, pull
 
 CASIA = model_spec("casia-webface")
 VGGFACE2 = model_spec("vggface2")
@@ -38,8 +40,8 @@ def cache(tmp_path):
     ],
 )
 def test_only_https_or_this_machine(cache, mirror):
-    for call in (weights.pull, weights.can_fetch):
-        arguments = (VGGFACE2, cache) if call is weights.pull else (VGGFACE2,)
+    for call in (pull, can_fetch):
+        arguments = (VGGFACE2, cache) if call is pull else (VGGFACE2,)
         assert "--from" in refused("bad-setting", call, *arguments, mirror=mirror).hint
 
 
@@ -51,7 +53,7 @@ def test_a_redirect_to_an_insecure_place_is_not_followed(cache):
         handler.end_headers()
 
     with serving(redirect) as server:
-        error = refused("download-failed", weights.pull, CASIA, cache, mirror=server.url)
+        error = refused("download-failed", pull, CASIA, cache, mirror=server.url)
     assert "example.invalid" in error.message
     assert len(server.requested) == 1
     assert left_in(cache) == []
@@ -90,7 +92,7 @@ def test_bad_servers(cache, monkeypatch, respond, slug, words):
     monkeypatch.setattr(download, "READ_TIMEOUT", 0.3)
     spec = dataclasses.replace(CASIA, size_bytes=100_000)
     with serving(respond) as server:
-        error = refused(slug, weights.pull, spec, cache, mirror=server.url)
+        error = refused(slug, pull, spec, cache, mirror=server.url)
     assert words in error.message
     assert "--model compact" in error.hint
     assert left_in(cache) == []
@@ -98,13 +100,13 @@ def test_bad_servers(cache, monkeypatch, respond, slug, words):
 
 
 def test_refused_connection(cache):
-    error = refused("download-failed", weights.pull, CASIA, cache, mirror=f"http://127.0.0.1:{free_port()}")
+    error = refused("download-failed", pull, CASIA, cache, mirror=f"http://127.0.0.1:{free_port()}")
     assert "no connection" in error.message
     assert left_in(cache) == []
 
 
 def test_unknown_host(cache):
-    error = refused("download-failed", weights.pull, CASIA, cache, mirror="https://no-such-host.invalid")
+    error = refused("download-failed", pull, CASIA, cache, mirror="https://no-such-host.invalid")
     assert "no-such-host.invalid" in error.message
     assert error.retryable
 
@@ -112,22 +114,22 @@ def test_unknown_host(cache):
 def test_no_tls(cache):
     with serving(answer(b"")) as server:
         mirror = server.url.replace("http:", "https:")
-        refused("download-failed", weights.pull, CASIA, cache, mirror=mirror)
+        refused("download-failed", pull, CASIA, cache, mirror=mirror)
 
 
 def test_can_fetch(monkeypatch):
     with serving(answer(b"x")) as server:
-        assert weights.can_fetch(VGGFACE2, server.url)
+        assert can_fetch(VGGFACE2, server.url)
     with serving(answer(b"", status=404)) as server:
-        assert not weights.can_fetch(VGGFACE2, server.url)
-    assert not weights.can_fetch(VGGFACE2, f"http://127.0.0.1:{free_port()}")
+        assert not can_fetch(VGGFACE2, server.url)
+    assert not can_fetch(VGGFACE2, f"http://127.0.0.1:{free_port()}")
     with serving(lambda handler: time.sleep(1.5)) as server:
-        assert not weights.can_fetch(VGGFACE2, server.url, timeout=0.2)
-    assert weights.can_fetch(DLIB)
+        assert not can_fetch(VGGFACE2, server.url, timeout=0.2)
+    assert can_fetch(DLIB)
 
 
 def test_can_fetch_does_not_wait_for_a_name(monkeypatch):
     forever = threading.Event()
     monkeypatch.setattr(download, "_ask", lambda *args: forever.wait(60))
-    assert not weights.can_fetch(VGGFACE2, "https://example.invalid", timeout=0.05)
+    assert not can_fetch(VGGFACE2, "https://example.invalid", timeout=0.05)
     forever.set()

@@ -7,11 +7,11 @@ from fakes import IDENTITY, embedding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceunlock.enrolment import Gates, TooFewPhotosError, enrol, photo_hash
 from faceunlock.errors import EnrolmentError
 from faceunlock.matching.similarity import unit
 from faceunlock.photos.face import Quality
-from faceunlock.samples import LeftOut, Sample
+from faceunlock.pipeline.enrolment import Gates, TooFewPhotosError, enrol, photo_hash
+from faceunlock.pipeline.samples import LeftOut, Sample
 
 GATES = Gates(min_sharpness=5.0, min_brightness=30.0, min_similarity=0.8, min_photos=3)
 GOOD = Quality(80.0, 20.0, 120.0)

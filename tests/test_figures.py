@@ -323,7 +323,7 @@ def test_the_page_on_training_quotes_how_compact_was_made(line):
 
 
 def test_compact_is_the_variant_that_was_measured():
-    from faceunlock.embedders.registry import MODELS
+    from faceunlock.pipeline.models.registry import MODELS
 
     assert MODELS["compact"].sha256 == result("train-compact")["rows"]["light"]["weights_sha256"]
 

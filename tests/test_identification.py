@@ -12,7 +12,7 @@ from PIL import Image
 
 from faceunlock.identification import assign
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.samples import NoneUsableError
+from faceunlock.pipeline.samples import NoneUsableError
 
 SCORES = arrays(
     np.float64,

@@ -1,6 +1,6 @@
 import platform
 
-from faceunlock.machine import describe_machine
+from faceunlock.pipeline.runtime.machine import describe_machine
 
 
 def test_linux_names_the_processor(tmp_path):

@@ -10,12 +10,13 @@ from fakes import (
     slug_of,
 )
 
-from faceunlock import weights
-from faceunlock.embedders.registry import MODELS
+from faceunlock import models
 from faceunlock.errors import (
     GalleryError,
     ModelError,
 )
+from faceunlock.pipeline import weights
+from faceunlock.pipeline.models.registry import MODELS
 
 
 @pytest.fixture
@@ -27,8 +28,10 @@ def loaded(monkeypatch):
         names.append(model)
         return FakeEmbedder(replace(IDENTITY, model=model))
 
-    monkeypatch.setattr("faceunlock.embedders.load_embedder", load_embedder)
-    monkeypatch.setattr("faceunlock.detectors.load_detector", lambda engine, *, small_faces: FakeDetector())
+    monkeypatch.setattr("faceunlock.pipeline.embedding.load_embedder", load_embedder)
+    monkeypatch.setattr(
+        "faceunlock.pipeline.detection.load_detector", lambda engine, *, small_faces: FakeDetector()
+    )
     return names
 
 
@@ -38,12 +41,12 @@ def network(monkeypatch):
     pulled = []
 
     def set_up(answers):
-        monkeypatch.setattr(weights, "can_fetch", lambda spec, mirror=None: answers)
+        monkeypatch.setattr(models, "can_fetch", lambda spec, mirror=None: answers)
 
     def pull(spec, cache, **options):
         pulled.append(spec.id)
 
-    monkeypatch.setattr(weights, "pull", pull)
+    monkeypatch.setattr(models, "pull", pull)
     set_up.pulled = pulled
     return set_up
 
@@ -183,7 +186,7 @@ def test_weights_that_are_not_here_cannot_be_checked(open_home, monkeypatch):
 
 def test_pulling_passes_on_what_was_asked(open_home, monkeypatch, tmp_path):
     asked = {}
-    monkeypatch.setattr(weights, "pull", lambda spec, cache, **options: asked.update(options, model=spec.id))
+    monkeypatch.setattr(models, "pull", lambda spec, cache, **options: asked.update(options, model=spec.id))
 
     def progress(done, total):
         """Nobody watches."""

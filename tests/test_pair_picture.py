@@ -8,7 +8,7 @@ from faceunlock import pair_picture
 from faceunlock.lettering import ELLIPSIS, font, shortened, width
 from faceunlock.pairs import ComparedPhoto, PairComparison, distance
 from faceunlock.photos.face import Quality
-from faceunlock.shipped import shipped_pair_calibration
+from faceunlock.pipeline.models.shipped import shipped_pair_calibration
 
 QUALITY = Quality(100, 10, 100)
 

@@ -7,7 +7,7 @@ from fakes import GREY, embedding, paint, save, save_person, slug_of, stream
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities
 from faceunlock.pairs import distance
-from faceunlock.samples import NoneUsableError
+from faceunlock.pipeline.samples import NoneUsableError
 
 
 def test_the_distance_is_that_of_the_unit_vectors():
@@ -30,7 +30,7 @@ def test_two_photos_of_a_person_match_and_of_two_do_not(unlock, tmp_path):
 
 
 def test_the_threshold_is_the_one_for_pairs_unless_told_otherwise(unlock, tmp_path, monkeypatch):
-    from faceunlock.shipped import shipped_pair_calibration
+    from faceunlock.pipeline.models.shipped import shipped_pair_calibration
 
     first, second = save_person(tmp_path / "ada", 1, 2)
     answer = unlock.compare(first, second)

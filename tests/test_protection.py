@@ -22,6 +22,7 @@ from made_templates import make_template
 
 from faceunlock import key_store
 from faceunlock.errors import GalleryError
+from faceunlock.files import database
 from faceunlock.gallery import Gallery
 from faceunlock.key_store import KeyStore
 from faceunlock.matching.people import template_to_record

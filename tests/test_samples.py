@@ -1,7 +1,7 @@
 import pytest
 
 from faceunlock.errors import PhotoError
-from faceunlock.samples import LeftOut
+from faceunlock.pipeline.samples import LeftOut
 
 
 @pytest.mark.parametrize(

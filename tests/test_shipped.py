@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from faceunlock.embedders.registry import MODELS
-from faceunlock.shipped import shipped_calibration, shipped_pair_calibration
+from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.pipeline.models.shipped import shipped_calibration, shipped_pair_calibration
 
 BOTH = pytest.mark.parametrize("shipped", [shipped_calibration, shipped_pair_calibration])
 

@@ -5,12 +5,12 @@ import pytest
 from fakes import GREY, FakeDetector, FakeEmbedder, paint, save, save_person, slug_of, snapshot
 
 from faceunlock import demonstration
-from faceunlock.acquisition import BATCH
 from faceunlock.errors import SettingsError
 from faceunlock.models import Networks
 from faceunlock.photos.photo import PhotoFile
-from faceunlock.runtime import Engine
-from faceunlock.samples import NoneUsableError
+from faceunlock.pipeline.acquisition import BATCH
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.samples import NoneUsableError
 from faceunlock.timing import PARTS, PartTime, Stopwatch, time_photos
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from fakes import IDENTITY, FakeDetector, FakeEmbedder, embedding, paint, save, save_person
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.comparisons import Plan
-from faceunlock.enrolment import Gates, enrol
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.judgement import WORST, judge
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.similarity import unit
 from faceunlock.photos.photo import find_photos
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.enrolment import Gates, enrol
 from faceunlock.trial import compare_photos
 
 GATES = Gates(0.0, 0.0, -1.0, 2)

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from fakes import GUESS, IDENTITY, FakeDetector, FakeEmbedder, paint, save, save_person, slug_of
 
-from faceunlock.embedders.registry import MODELS
 from faceunlock.errors import (
     CalibrationError,
     FaceUnlockError,
@@ -15,6 +14,7 @@ from faceunlock.errors import (
 from faceunlock.gallery import Gallery
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.pipeline.models.registry import MODELS
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_threshold_below_the_shipped_one_is_refused(unlock, home, folder, stra
 def test_a_threshold_above_the_shipped_one_is_saved(unlock, folder, strangers, monkeypatch):
     report = unlock.calibrate(folder, target_fmr=0.2, impostors=strangers)
     low = Calibration("dlib", "0" * 64, "fake-1", -0.5, None, "not-calibrated", "a guess", "2026-01-31")
-    monkeypatch.setattr("faceunlock.shipped.shipped_calibration", lambda model: low)
+    monkeypatch.setattr("faceunlock.pipeline.models.shipped.shipped_calibration", lambda model: low)
     assert unlock.save_calibration(report).threshold == report.choice.threshold
 
 

@@ -16,11 +16,14 @@ import pytest
 import torch
 from weights_helpers import answer, left_in, refused, serving
 
-from faceunlock import download, weights, weights_cache
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.facenet_network import make_network
-from faceunlock.embedders.registry import Bundled, model_spec
-from faceunlock.runtime import Engine
+from faceunlock.pipeline import weights
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.embedding.facenet_network import make_network
+from faceunlock.pipeline.models.registry import Bundled, model_spec
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.weights import cache as weights_cache
+from faceunlock.pipeline.weights import download
+from faceunlock.pipeline.weights.pull import can_fetch, pull
 
 CASIA = model_spec("casia-webface")
 VGGFACE2 = model_spec("vggface2")
@@ -65,8 +68,8 @@ def published():
 def test_download_convert_load_embed(cache, published):
     seen = []
     with serving(answer(published)) as server:
-        path = weights.pull(CASIA, cache, mirror=server.url, progress=lambda *step: seen.append(step))
-        again = weights.pull(CASIA, cache, mirror=server.url)
+        path = pull(CASIA, cache, mirror=server.url, progress=lambda *step: seen.append(step))
+        again = pull(CASIA, cache, mirror=server.url)
     assert server.requested == ["/files/20180408-102900-casia-webface.pt"], (
         "the second pull has nothing to fetch"
     )
@@ -106,7 +109,7 @@ def test_from_a_file_and_from_torchs_own_cache_without_any_network(cache, publis
     monkeypatch.setattr(download, "fetch", lambda *args, **options: pytest.fail("must not download"))
     given = tmp_path / "given.pt"
     given.write_bytes(published)
-    path = weights.pull(CASIA, cache, file=given)
+    path = pull(CASIA, cache, file=given)
     assert given.read_bytes() == published, "the user's file is left alone"
     first = path.read_bytes()
 
@@ -116,11 +119,11 @@ def test_from_a_file_and_from_torchs_own_cache_without_any_network(cache, publis
     kept = Path(os.environ["TORCH_HOME"]) / "checkpoints" / VGGFACE2.weights.file
     kept.parent.mkdir(parents=True)
     kept.write_bytes(published)
-    assert weights.can_fetch(spec, "http://127.0.0.1:1")
-    assert weights.pull(spec, cache).name == "vggface2.safetensors"
+    assert can_fetch(spec, "http://127.0.0.1:1")
+    assert pull(spec, cache).name == "vggface2.safetensors"
     assert weights.find(spec, cache).source == str(kept)
 
-    weights.pull(CASIA, cache, file=given, force=True)
+    pull(CASIA, cache, file=given, force=True)
     assert path.read_bytes() == first, "the same source gives the same bytes"
 
 
@@ -132,7 +135,7 @@ def test_two_pulls_at_once_download_once(cache, published):
     results = []
     with serving(slowly) as server:
         pulls = [
-            threading.Thread(target=lambda: results.append(weights.pull(CASIA, cache, mirror=server.url)))
+            threading.Thread(target=lambda: results.append(pull(CASIA, cache, mirror=server.url)))
             for _ in range(2)
         ]
         for pull in pulls:
@@ -151,9 +154,9 @@ def test_trust_on_first_use_refuses_another_file_later(cache, published, tmp_pat
     first, second = tmp_path / "first.pt", tmp_path / "second.pt"
     first.write_bytes(published)
     second.write_bytes(published + b"\0")
-    path = weights.pull(CASIA, cache, file=first)
+    path = pull(CASIA, cache, file=first)
     before = path.read_bytes()
-    error = refused("weights-corrupt", weights.pull, CASIA, cache, file=second, force=True)
+    error = refused("weights-corrupt", pull, CASIA, cache, file=second, force=True)
     assert hashlib.sha256(published).hexdigest() in error.message
     assert "casia-webface.json" in error.hint
     assert "--model compact" in error.hint
@@ -164,7 +167,7 @@ def test_trust_on_first_use_refuses_another_file_later(cache, published, tmp_pat
 def test_published_checksum_is_enforced(cache, published, monkeypatch):
     monkeypatch.setattr(torch, "load", lambda *args, **options: pytest.fail("must not even be read"))
     with serving(answer(published)) as server:
-        error = refused("weights-corrupt", weights.pull, VGGFACE2, cache, mirror=server.url)
+        error = refused("weights-corrupt", pull, VGGFACE2, cache, mirror=server.url)
     assert VGGFACE2.sha256 in error.message
     assert "--model compact" in error.hint
     assert left_in(cache) == []
@@ -182,7 +185,7 @@ def test_a_download_that_carries_code_is_refused_and_not_run(cache, tmp_path):
     buffer = io.BytesIO()
     torch.save({"last_bn.bias": Attack(str(tmp_path / "ran"))}, buffer)
     with serving(answer(buffer.getvalue())) as server:
-        refused("weights-corrupt", weights.pull, CASIA, cache, mirror=server.url)
+        refused("weights-corrupt", pull, CASIA, cache, mirror=server.url)
     assert not (tmp_path / "ran").exists()
     assert left_in(cache) == []
 
@@ -196,14 +199,14 @@ def test_a_full_disk(cache, published, when):
     limit = 1_000_000 if when == "download" else 50_000_000
     program = (
         "import sys, resource, pathlib\n"
-        "from faceunlock import weights\n"
-        "from faceunlock.embedders.registry import model_spec\n"
+        "from faceunlock.pipeline.weights.pull import pull\n"
+        "from faceunlock.pipeline.models.registry import model_spec\n"
         "from faceunlock.errors import ModelError\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "cache, source = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
         "where = {'mirror': source} if source.startswith('http') else {'file': pathlib.Path(source)}\n"
         "try:\n"
-        "    weights.pull(model_spec('casia-webface'), cache, **where)\n"
+        "    pull(model_spec('casia-webface'), cache, **where)\n"
         "except ModelError as error:\n"
         "    print(error.slug, error.message, error.hint)\n"
     )
@@ -224,7 +227,7 @@ def test_a_full_disk(cache, published, when):
 
 def test_a_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    error = refused("weights-unwritable", weights.pull, CASIA, tmp_path / "file")
+    error = refused("weights-unwritable", pull, CASIA, tmp_path / "file")
     assert str(tmp_path / "file") in error.message
     assert "--model compact" in error.hint
 
@@ -234,17 +237,17 @@ def test_interrupt_leaves_nothing(cache):
         raise KeyboardInterrupt
 
     with serving(answer(b"x" * 200_000)) as server, pytest.raises(KeyboardInterrupt):
-        weights.pull(CASIA, cache, mirror=server.url, progress=interrupt)
+        pull(CASIA, cache, mirror=server.url, progress=interrupt)
     assert left_in(cache) == []
 
 
 def test_a_killed_pull_leaves_no_weights_and_the_next_one_tidies_up(cache):
     program = (
         "import os, pathlib, sys\n"
-        "from faceunlock import weights\n"
-        "from faceunlock.embedders.registry import model_spec\n"
+        "from faceunlock.pipeline.weights.pull import pull\n"
+        "from faceunlock.pipeline.models.registry import model_spec\n"
         "kill = lambda done, total: done and os.kill(os.getpid(), 9)\n"
-        "weights.pull(model_spec('casia-webface'), pathlib.Path(sys.argv[1]),\n"
+        "pull(model_spec('casia-webface'), pathlib.Path(sys.argv[1]),\n"
         "             mirror=sys.argv[2], progress=kill)\n"
     )
     with serving(answer(b"x" * 200_000)) as server:
@@ -252,7 +255,7 @@ def test_a_killed_pull_leaves_no_weights_and_the_next_one_tidies_up(cache):
         assert done.returncode == -signal.SIGKILL
         assert len(left_in(cache)) == 1, "the half-written file of the killed process"
         assert weights.find(CASIA, cache).status == "absent"
-        refused("weights-corrupt", weights.pull, CASIA, cache, mirror=server.url)
+        refused("weights-corrupt", pull, CASIA, cache, mirror=server.url)
     assert left_in(cache) == []
 
 
@@ -268,11 +271,11 @@ def test_killed_between_weights_and_record(cache, published, tmp_path, monkeypat
 
     monkeypatch.setattr(weights_cache, "atomic_write", only_the_weights)
     with pytest.raises(KeyboardInterrupt):
-        weights.pull(CASIA, cache, file=given)
+        pull(CASIA, cache, file=given)
     assert weights.find(CASIA, cache).status == "absent"
     refused("weights-missing", weights.load, CASIA, cache)
     monkeypatch.setattr(weights_cache, "atomic_write", real)
-    weights.pull(CASIA, cache, file=given)
+    pull(CASIA, cache, file=given)
     assert weights.verify(CASIA, cache).status == "present"
 
 
@@ -285,7 +288,7 @@ def test_a_file_that_cannot_be_the_one(cache, tmp_path, kind):
         with given.open("wb") as stream:
             stream.truncate(10**10)
     slug = "weights-corrupt" if kind == "large" else "weights-missing"
-    assert str(given) in refused(slug, weights.pull, CASIA, cache, file=given).message
+    assert str(given) in refused(slug, pull, CASIA, cache, file=given).message
 
 
 # --- weights that are there, but not as they should be
@@ -296,7 +299,7 @@ def pulled(published, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pulled")
     given = folder / "given.pt"
     given.write_bytes(published)
-    weights.pull(CASIA, folder / "cache", file=given)
+    pull(CASIA, folder / "cache", file=given)
     return folder
 
 
@@ -324,7 +327,7 @@ def test_truncated_weights_are_found_at_once_and_replaced(cache, cached, pulled)
     assert weights.find(CASIA, cache).status == weights.verify(CASIA, cache).status == "corrupt"
     assert weights.locate(CASIA, cache) is None
     refused("weights-corrupt", weights.load, CASIA, cache)
-    weights.pull(CASIA, cache, file=pulled / "given.pt")
+    pull(CASIA, cache, file=pulled / "given.pt")
     assert weights.verify(CASIA, cache).status == "present"
 
 
@@ -385,7 +388,7 @@ def test_weights_that_others_can_write_are_refused(cache, cached, which):
 def test_bundled_weights(cache):
     state = weights.verify(DLIB, cache)
     assert (state.status, state.sha256, state.size_bytes) == ("present", DLIB.sha256, 22_466_066)
-    assert weights.pull(DLIB, cache) == state.path == weights.locate(DLIB, cache)
+    assert pull(DLIB, cache) == state.path == weights.locate(DLIB, cache)
     assert weights.load(DLIB, cache).sha256 == DLIB.sha256
     assert not cache.exists()
 
@@ -393,8 +396,8 @@ def test_bundled_weights(cache):
 def test_bundled_weights_of_a_missing_package(cache):
     spec = dataclasses.replace(DLIB, weights=Bundled("no_such_package_here", "file"))
     assert weights.find(spec, cache).status == "absent"
-    assert not weights.can_fetch(spec)
-    for call in (weights.load, weights.pull):
+    assert not can_fetch(spec)
+    for call in (weights.load, pull):
         assert "pip install no_such_package_here" in refused("weights-missing", call, spec, cache).hint
 
 
@@ -411,7 +414,7 @@ def test_damaged_bundled_weights(cache, tmp_path, monkeypatch, damage):
     assert weights.verify(spec, cache).status == "corrupt"
     assert "reinstall" in refused("weights-corrupt", weights.load, spec, cache).hint
     if damage == "size":
-        refused("weights-corrupt", weights.pull, spec, cache)
+        refused("weights-corrupt", pull, spec, cache)
 
 
 # --- the real thing, where it has been pulled

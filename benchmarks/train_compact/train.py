@@ -18,22 +18,24 @@ from pathlib import Path
 
 import numpy as np
 
+from faceunlock.pipeline.embedding.networks import make_network
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import RESULTS, save
 
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.aligned import AlignedEmbedder
-from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
-from faceunlock.embedders.model_folder import read_model_folder
-from faceunlock.embedders.storage import Storage, pack, unpack
 from faceunlock.matching.error_rates import equal_error_rate
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.matching.thresholds import fnmr_at_fmr
 from faceunlock.photos.photo import person_folders
-from faceunlock.runtime import Engine
-from faceunlock.runtime.torch_runtime import TorchNetwork, build
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.embedding.aligned import AlignedEmbedder
+from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
+from faceunlock.pipeline.models.folder import read_model_folder
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork, build
+from faceunlock.pipeline.weights.storage import Storage, pack, unpack
 from faceunlock.settings import locate
 from faceunlock.training.face_set import FaceSet, collect_faces, split_by_person
 from faceunlock.training.first_weights import first_weights
@@ -146,7 +148,9 @@ def start_row(storage: Storage, people: Path, engine: Engine) -> dict:
     """Measure dlib's weights behind crops of 112 pixels, before any training."""
     first = first_weights("dlib", 112, engine.cache)
     architecture = first.architecture
-    network = TorchNetwork(build(architecture.make_network, unpack(pack(first.arrays, storage))), "cpu")
+    network = TorchNetwork(
+        build(lambda: make_network(architecture), unpack(pack(first.arrays, storage))), "cpu"
+    )
     identity = ModelIdentity("start", first.sha256, architecture.preprocessing, architecture.dimension)
     faces = held_out_faces(people, architecture)
     return row(f"start {storage}", faces, AlignedEmbedder(identity, architecture, network).embed(faces.crops))

@@ -16,8 +16,8 @@ from faceunlock.matching.people import now
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.models import Models
 from faceunlock.photos.face import SubjectRule
+from faceunlock.pipeline.samples import LeftOut
 from faceunlock.reports.gathering import Gathered, gather
-from faceunlock.samples import LeftOut
 
 MOST_PHOTOS = 8_000
 """Everybody is compared with everybody, so memory grows with the square of the number."""

@@ -34,7 +34,7 @@ def bench(
     them, in a process that is warm. Nobody needs to be enrolled; nothing is stored.
     """
     from faceunlock.cli import bench_text
-    from faceunlock.samples import NoneUsableError
+    from faceunlock.pipeline.samples import NoneUsableError
 
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:

@@ -125,7 +125,7 @@ def name(
     Exits 0 if everybody was named, 1 if somebody is none of these, 2 if a photo could not be judged.
     """
     from faceunlock.cli import classify_text
-    from faceunlock.samples import LeftOut
+    from faceunlock.pipeline.samples import LeftOut
 
     if overwrite and output is None:
         raise SettingsError("usage", "--overwrite is about the files of -o")

@@ -11,7 +11,7 @@ from faceunlock.files.text import Table, printable, table
 if TYPE_CHECKING:
     from faceunlock.annotation import Box
     from faceunlock.classifier import LearnedHead, NamedPhoto
-    from faceunlock.samples import LeftOut
+    from faceunlock.pipeline.samples import LeftOut
 
 NONE = "none of these"
 MOST_ROWS = 20

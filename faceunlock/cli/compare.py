@@ -47,7 +47,7 @@ def compare(
     not, 2 if it cannot be decided.
     """
     from faceunlock.cli import compare_text
-    from faceunlock.samples import NoneUsableError
+    from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
         raise SettingsError("usage", "--overwrite is about the file of -o")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-    from faceunlock.samples import LeftOut
+    from faceunlock.pipeline.samples import LeftOut
 
 SCHEMA = 1
 """Version of the JSON documents; names in them never change within a version."""

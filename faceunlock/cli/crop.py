@@ -39,7 +39,7 @@ def crop(
     One folder per person, and a contact sheet. Photos without a clear face are left out and named.
     """
     from faceunlock.cli import crop_text
-    from faceunlock.samples import NoneUsableError
+    from faceunlock.pipeline.samples import NoneUsableError
 
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:

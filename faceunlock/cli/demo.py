@@ -13,8 +13,8 @@ import typer
 
 from faceunlock.cli.options import command
 from faceunlock.cli.session import Session
-from faceunlock.embedders.registry import EMBEDDED_DEFAULT
 from faceunlock.errors import FaceUnlockError, ModelError
+from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT
 
 if TYPE_CHECKING:
     from faceunlock.unlock import FaceUnlock

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
-    from faceunlock.samples import LeftOut
+    from faceunlock.pipeline.samples import LeftOut
     from faceunlock.transfer import ExportSummary, ImportSummary
 
 Document = dict[str, Any]

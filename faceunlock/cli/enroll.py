@@ -51,7 +51,7 @@ def enroll(
     Photos without a clear face, and photos that do not look like the others, are left out and named.
     """
     from faceunlock.cli import documents, words
-    from faceunlock.enrolment import TooFewPhotosError
+    from faceunlock.pipeline.enrolment import TooFewPhotosError
 
     if add and replace:
         raise SettingsError("usage", "--add and --replace exclude each other")

@@ -45,7 +45,7 @@ def identify(
     many people as are enrolled.
     """
     from faceunlock.cli import identify_text
-    from faceunlock.samples import NoneUsableError
+    from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
         raise SettingsError("usage", "--overwrite is about the files of -o")

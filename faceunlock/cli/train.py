@@ -169,7 +169,7 @@ def train(
     --model MODEL. It is not calibrated: see faceunlock calibrate.
     """
     from faceunlock.cli import train_text
-    from faceunlock.embedders.architecture import ResidualArchitecture
+    from faceunlock.pipeline.models.architecture import ResidualArchitecture
     from faceunlock.training.recipe import TrainingRecipe
 
     try:
@@ -250,6 +250,6 @@ def _precision(session: Session, choice: PrecisionChoice) -> Any:
 
     if session.settings.device == "cpu":
         return best_precision("cpu")
-    from faceunlock.runtime.torch_runtime import resolve_device
+    from faceunlock.pipeline.runtime.torch_runtime import resolve_device
 
     return best_precision(resolve_device(session.settings.device))

@@ -238,7 +238,7 @@ def verified(states: Sequence[ModelState]) -> str:
 def status(state: Status) -> str:
     """Return where everything is, a line each, problems last."""
     from faceunlock.cli import protect_text
-    from faceunlock.embedders.registry import EMBEDDED_DEFAULT, RECOMMENDED
+    from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, RECOMMENDED
 
     settings = state.settings
     device = settings.device + (

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.liveness.checks import CHECKS, scores
 from faceunlock.liveness.measuring import MeasuredCheck
@@ -15,6 +14,7 @@ from faceunlock.liveness.record import load
 from faceunlock.outcomes import PassedCheck
 from faceunlock.photos.face import RGBImage, SubjectRule
 from faceunlock.photos.photo import PhotoFile
+from faceunlock.pipeline.acquisition import Acquisition
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Track
 from faceunlock.errors import CalibrationError, CameraError, PhotoError
 from faceunlock.liveness.checks import scores
@@ -16,7 +15,8 @@ from faceunlock.liveness.measuring import PadMeasurement, Presentation, measure
 from faceunlock.photos.camera import VIDEO_SUFFIXES, open_camera
 from faceunlock.photos.capture import Look, one_good
 from faceunlock.photos.photo import PHOTO_SUFFIXES, load_photo
-from faceunlock.samples import LeftOut
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.samples import LeftOut
 
 
 @dataclass(frozen=True, slots=True)

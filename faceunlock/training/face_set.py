@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Track
-from faceunlock.embedders.aligned import align
-from faceunlock.embedders.alignment import similarity, warp
-from faceunlock.embedders.architecture import TARGET_112, Architecture, scaled
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face, RGBImage
 from faceunlock.photos.photo import PersonFolders, load_photo, person_folders
-from faceunlock.samples import LeftOut
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.embedding.aligned import align
+from faceunlock.pipeline.embedding.crops import similarity, warp
+from faceunlock.pipeline.models.architecture import TARGET_112, Architecture, scaled
+from faceunlock.pipeline.samples import LeftOut
 
 FEWEST_TO_HOLD_OUT = 8
 """People from which on some are held out: of fewer, none can be spared and two say nothing."""
@@ -64,7 +64,7 @@ class FaceSet:
 
 
 class AlignedCrops:
-    """An `faceunlock.embedders.Embedder` that only crops: the network is still to be trained.
+    """An `faceunlock.pipeline.embedding.Embedder` that only crops: the network is still to be trained.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class AlignedCrops:
         return self._architecture.input_size
 
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
-        """Align the face; see `faceunlock.embedders.aligned.align`."""
+        """Align the face; see `faceunlock.pipeline.embedding.aligned.align`."""
         return align(image, face, self._architecture)
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -233,7 +233,7 @@ def reframe(crop: RGBImage, architecture: Architecture) -> NDArray[np.uint8]:
     Parameters
     ----------
     crop : ndarray of uint8, shape (height, width, 3)
-        Of any size; the landmarks are where `faceunlock.embedders.architecture.TARGET_112` says.
+        Of any size; the landmarks are where `faceunlock.pipeline.models.architecture.TARGET_112` says.
     architecture : Architecture
 
     Returns

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.embedders.architecture import Architecture, DlibArchitecture
 from faceunlock.errors import ModelError, SettingsError
+from faceunlock.pipeline.models.architecture import Architecture, DlibArchitecture
 
 DLIB = "dlib"
 
@@ -53,11 +53,12 @@ def first_weights(start: str, size: int, cache: Path) -> FirstWeights:
     SettingsError
         ``usage`` if the network cannot have crops of that size.
     """
-    from faceunlock.embedders.model_folder import names_folder, read_model_folder, read_weights
+    from faceunlock.pipeline.models.folder import names_folder, read_model_folder
+    from faceunlock.pipeline.weights import read_weights
 
     if start == DLIB:
-        from faceunlock import weights
-        from faceunlock.embedders.registry import model_spec
+        from faceunlock.pipeline import weights
+        from faceunlock.pipeline.models.registry import model_spec
 
         try:
             architecture = DlibArchitecture(input_size=size)

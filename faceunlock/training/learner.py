@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from faceunlock.embedders.architecture import Architecture
-from faceunlock.embedders.residual_network import unit_length
-from faceunlock.embedders.views import views
+from faceunlock.pipeline.embedding.crops import views
+from faceunlock.pipeline.embedding.networks import make_network
+from faceunlock.pipeline.embedding.residual_network import unit_length
+from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.training.face_set import FaceSet
 from faceunlock.training.losses import DistillationLoss, SoftmaxLoss, class_directions, make_loss
 from faceunlock.training.recipe import TrainingRecipe
@@ -33,7 +34,7 @@ class Learner(nn.Module):
     def __init__(self, recipe: TrainingRecipe, people: tuple[str, ...]) -> None:
         super().__init__()
         self._recipe, self._people = recipe, people
-        self.network = recipe.architecture.make_network()
+        self.network = make_network(recipe.architecture)
         self.loss = make_loss(recipe, len(people))
         self._imitation = DistillationLoss()
 

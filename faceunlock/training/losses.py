@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceunlock.embedders.residual_network import unit_length
+from faceunlock.pipeline.embedding.residual_network import unit_length
 from faceunlock.training.recipe import TrainingRecipe
 
 SOFTMAX_SCALE = 16.0

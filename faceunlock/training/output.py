@@ -11,16 +11,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.embedders.architecture import Architecture
-from faceunlock.embedders.model_folder import RECORD, WEIGHTS, make_id, record
 from faceunlock.errors import TrainingError
 from faceunlock.files.private import make_private_directories, remove_leftovers
+from faceunlock.pipeline.models.architecture import Architecture
+from faceunlock.pipeline.models.folder import RECORD, WEIGHTS, make_id, record
 from faceunlock.training.checkpoint import CHECKPOINT, write_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from faceunlock.embedders.storage import Storage
+    from faceunlock.pipeline.weights.storage import Storage
 
 SHEET, CURVES, CARD, CARD_DATA = "augmentations.png", "curves.png", "card.md", "card.json"
 
@@ -125,7 +125,7 @@ def write_weights(
     folder : Path
         Of the model.
     packed : dict of str to ndarray
-        As `faceunlock.embedders.storage.pack` returns them for `storage`.
+        As `faceunlock.pipeline.weights.storage.pack` returns them for `storage`.
     architecture : Architecture
     storage : {"float32", "int8"}
 
@@ -134,7 +134,7 @@ def write_weights(
     TrainingError
         ``file-unwritable``.
     """
-    from faceunlock.embedders.storage import write
+    from faceunlock.pipeline.weights.storage import write
 
     content = write(packed, architecture, storage)
     write_file(folder / WEIGHTS, content)

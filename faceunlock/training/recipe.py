@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
-from faceunlock.embedders.storage import Storage
 from faceunlock.errors import SettingsError
+from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
+from faceunlock.pipeline.weights.storage import Storage
 
 Loss = Literal["contrastive", "triplet", "arcface", "cosface", "softmax", "distill"]
 FacesRule = Literal["detect", "aligned", "as-is"]
@@ -32,7 +32,7 @@ class TrainingRecipe:
     architecture : Architecture
     faces : {"detect", "aligned", "as-is"}
         Whether faces are found and aligned, photos are crops aligned as is usual in the field (see
-        `faceunlock.embedders.architecture.TARGET_112`), or every photo is a crop as the network wants it.
+        `faceunlock.pipeline.models.architecture.TARGET_112`), or every photo is a crop as the network wants it.
     epochs : int
         Passes over the photos, at most.
     batch : int

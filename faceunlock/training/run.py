@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.collection import Track
-from faceunlock.embedders import Embedder
-from faceunlock.embedders.architecture import Architecture, ResidualArchitecture
-from faceunlock.embedders.storage import pack, unpack
 from faceunlock.errors import CalibrationError, SettingsError
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.embedding import Embedder
+from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
+from faceunlock.pipeline.weights.storage import pack, unpack
 from faceunlock.training.face_set import (
     FaceSet,
     Split,

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.collection import Track
-from faceunlock.embedders import Embedder
-from faceunlock.embedders.architecture import Architecture
 from faceunlock.photos.face import Face
+from faceunlock.pipeline.embedding import Embedder
+from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.training.recipe import TeacherSees
 
 Teacher = Callable[[list[int], NDArray[np.uint8]], NDArray[np.float32]]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from faceunlock import FaceUnlock
-from faceunlock.embedders.registry import model_spec
 from faceunlock.photos.face import Face
+from faceunlock.pipeline.models.registry import model_spec
+from faceunlock.pipeline.weights import find
 from faceunlock.settings import locate
-from faceunlock.weights import find
 
 GROUPS = r"pattern:^\d+_(?P<group>1_\d)_"
 PUBLISHED = {"1_1": 34.21, "1_0": 44.59}
@@ -58,11 +58,11 @@ def test_the_tutorials_figures_with_our_detector(weights, collection):
 
 @pytest.mark.oracle
 def test_our_detector_cuts_most_portraits_as_the_tutorial_does(collection):
-    from faceunlock.detectors import load_detector
-    from faceunlock.embedders.facenet import FaceNetEmbedder
     from faceunlock.photos.face import choose_subject
     from faceunlock.photos.photo import read_photo
-    from faceunlock.runtime import Engine
+    from faceunlock.pipeline.detection import load_detector
+    from faceunlock.pipeline.embedding.facenet import FaceNetEmbedder
+    from faceunlock.pipeline.runtime import Engine
 
     embedder = FaceNetEmbedder(model_spec("vggface2").cropped(150, 32), None, "ab" * 32)
     ours, theirs = load_detector(Engine("torch", "cpu", locate().cache)), TutorialDetector()

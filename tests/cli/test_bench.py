@@ -6,8 +6,8 @@ import pytest
 from fakes import GREY, IDENTITY, save
 
 from faceunlock.cli import bench_text
-from faceunlock.machine import Machine
-from faceunlock.samples import LeftOut
+from faceunlock.pipeline.runtime.machine import Machine
+from faceunlock.pipeline.samples import LeftOut
 from faceunlock.timing import PARTS, PartTime, Setup, Timing
 
 TIMING = Timing(

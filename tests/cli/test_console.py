@@ -11,7 +11,7 @@ from faceunlock.cli import console as console_module
 from faceunlock.cli.console import Console, Progress
 from faceunlock.errors import SLUGS, GalleryError, PhotoError, SettingsError
 from faceunlock.files.text import printable, table
-from faceunlock.samples import LeftOut
+from faceunlock.pipeline.samples import LeftOut
 
 NASTY = "a\x1b[2J\nb\udcff\u202e"
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.ops import nms
 
-from faceunlock.detectors.boxes import regress, squared, suppress
+from faceunlock.pipeline.detection.boxes import regress, squared, suppress
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.sampled_from([0.3, 0.5, 0.7]))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceunlock.detectors.integral import CACHED, IntegralImage
+from faceunlock.pipeline.detection.integral import CACHED, IntegralImage
 
 
 def by_hand(photo, area, size):

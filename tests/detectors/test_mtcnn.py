@@ -7,11 +7,11 @@ import pytest
 from facenet_pytorch import MTCNN as Reference
 from PIL import Image
 
-from faceunlock.detectors import load_detector
-from faceunlock.detectors.mtcnn import MTCNN
-from faceunlock.detectors.mtcnn_networks import build_networks
-from faceunlock.runtime import Engine
-from faceunlock.runtime.torch_runtime import TorchNetwork
+from faceunlock.pipeline.detection import load_detector
+from faceunlock.pipeline.detection.mtcnn import MTCNN
+from faceunlock.pipeline.detection.mtcnn_networks import build_networks
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from skimage.transform import SimilarityTransform
 from skimage.transform import warp as reference_warp
 
-from faceunlock.embedders.alignment import similarity, warp
-from faceunlock.embedders.architecture import DLIB_TARGET as TARGET
 from faceunlock.errors import PhotoError
+from faceunlock.pipeline.embedding.crops import similarity, warp
+from faceunlock.pipeline.models.architecture import DLIB_TARGET as TARGET
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 

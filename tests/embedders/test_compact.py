@@ -13,11 +13,12 @@ import pytest
 from fakes import slug_of
 from PIL import Image
 
-from faceunlock import weights
-from faceunlock.embedders import load_embedder, storage
-from faceunlock.embedders.architecture import DlibArchitecture
-from faceunlock.embedders.registry import COMPACT, model_spec
-from faceunlock.runtime import Engine
+from faceunlock.pipeline import weights
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.models.architecture import DlibArchitecture
+from faceunlock.pipeline.models.registry import COMPACT, model_spec
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.weights import storage
 
 PROJECT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -42,7 +43,9 @@ def test_the_file_is_the_one_that_is_known():
 def test_it_is_part_of_the_package_and_needs_no_other():
     with (PROJECT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)
-    assert "shipped/*.safetensors" in project["tool"]["setuptools"]["package-data"]["faceunlock"]
+    assert (
+        "pipeline/models/shipped/*.safetensors" in project["tool"]["setuptools"]["package-data"]["faceunlock"]
+    )
     assert not any("face_recognition" in one for one in project["project"]["dependencies"])
     assert any("face_recognition" in one for one in project["project"]["optional-dependencies"]["dlib"])
 

@@ -7,17 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceunlock import weights
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.architecture import DLIB_TARGET
-from faceunlock.embedders.dlib_format import DIVISOR, MEAN, convolutions, parse
-from faceunlock.embedders.dlib_network import DlibNetwork
-from faceunlock.embedders.normalisation import normalise
-from faceunlock.embedders.registry import model_spec
 from faceunlock.errors import ModelError, PhotoError
 from faceunlock.photos.face import Face
-from faceunlock.runtime import Engine
-from faceunlock.runtime.torch_runtime import TorchNetwork, build
+from faceunlock.pipeline import weights
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.embedding.crops import normalise
+from faceunlock.pipeline.embedding.dlib_network import DlibNetwork
+from faceunlock.pipeline.models.architecture import DIVISOR, DLIB_TARGET, MEAN
+from faceunlock.pipeline.models.registry import model_spec
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork, build
+from faceunlock.pipeline.weights.dlib_format import convolutions, parse
 
 GOLDEN = Path(__file__).parent / "golden"
 SPEC = model_spec("dlib")

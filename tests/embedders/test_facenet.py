@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceunlock.embedders.facenet import FaceNetEmbedder, box_with_margin, normalise
-from faceunlock.embedders.facenet_network import make_network, read_checkpoint
-from faceunlock.embedders.registry import model_spec
 from faceunlock.errors import ModelError, PhotoError, SettingsError
 from faceunlock.photos.face import Face
-from faceunlock.runtime.torch_runtime import TorchNetwork, build
+from faceunlock.pipeline.embedding.crops import normalise
+from faceunlock.pipeline.embedding.facenet import GRAY_LEVELS, FaceNetEmbedder, box_with_margin
+from faceunlock.pipeline.embedding.facenet_network import make_network
+from faceunlock.pipeline.models.registry import model_spec
+from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork, build
+from faceunlock.pipeline.weights.facenet_format import read_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +111,9 @@ def test_embeddings_are_the_networks(embedder, module, astronaut, astronaut_face
 def test_normalise_keeps_the_channels_apart():
     crops = np.zeros((1, 2, 2, 3), dtype=np.uint8)
     crops[..., 0] = 255
-    np.testing.assert_allclose(normalise(crops)[0, :, 0, 0], [127.5 / 128, -127.5 / 128, -127.5 / 128])
+    np.testing.assert_allclose(
+        normalise(crops, *GRAY_LEVELS)[0, :, 0, 0], [127.5 / 128, -127.5 / 128, -127.5 / 128]
+    )
 
 
 @pytest.mark.parametrize("modern", [True, False])

@@ -12,17 +12,18 @@ import torch
 from fakes import slug_of
 from made_models import TINY, write_model, write_packed
 
-from faceunlock import weights
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.aligned import AlignedEmbedder, align
-from faceunlock.embedders.architecture import DlibArchitecture, ResidualArchitecture, read_architecture
-from faceunlock.embedders.model_folder import names_folder, read_model_folder, read_weights
-from faceunlock.embedders.registry import model_spec
-from faceunlock.embedders.residual_network import ResidualNetwork
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face
-from faceunlock.runtime import Engine
-from faceunlock.runtime.torch_runtime import TorchNetwork
+from faceunlock.pipeline import weights
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.embedding.aligned import AlignedEmbedder, align
+from faceunlock.pipeline.embedding.residual_network import ResidualNetwork
+from faceunlock.pipeline.models.architecture import DlibArchitecture, ResidualArchitecture, read_architecture
+from faceunlock.pipeline.models.folder import names_folder, read_model_folder
+from faceunlock.pipeline.models.registry import model_spec
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
+from faceunlock.pipeline.weights import read_weights
 
 
 @pytest.fixture

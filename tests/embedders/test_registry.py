@@ -3,10 +3,10 @@ import sys
 
 import pytest
 
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, Bundled, model_spec
 from faceunlock.errors import ModelError
-from faceunlock.runtime import Engine
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, Bundled, model_spec
+from faceunlock.pipeline.runtime import Engine
 
 
 def test_every_model_says_what_it_is():
@@ -43,8 +43,8 @@ def test_unknown_model_lists_the_known(tmp_path):
 def test_knowing_and_finding_models_needs_no_engine(tmp_path):
     program = (
         "import sys, pathlib\n"
-        "from faceunlock import weights\n"
-        "from faceunlock.embedders import registry\n"
+        "from faceunlock.pipeline import weights\n"
+        "from faceunlock.pipeline.models import registry\n"
         f"cache = pathlib.Path({str(tmp_path)!r})\n"
         "states = [weights.find(spec, cache).status for spec in registry.MODELS.values()]\n"
         "heavy = {'torch', 'torchvision', 'facenet_pytorch', 'face_recognition_models', 'pooch',\n"

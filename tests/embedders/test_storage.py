@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from faceunlock.embedders.storage import FEWEST, pack, unpack
+from faceunlock.pipeline.weights.storage import FEWEST, pack, unpack
 
 numbers = st.floats(-1e4, 1e4, width=32)
 matrices = arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 9), st.just(8)), elements=numbers)

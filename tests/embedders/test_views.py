@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faceunlock.embedders.architecture import DlibArchitecture, ResidualArchitecture
-from faceunlock.embedders.views import views
+from faceunlock.pipeline.embedding.crops import views
+from faceunlock.pipeline.models.architecture import DlibArchitecture, ResidualArchitecture
 
 
 def faces() -> np.ndarray:

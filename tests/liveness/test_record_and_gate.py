@@ -8,13 +8,13 @@ import pytest
 from fakes import FakeDetector, FakeEmbedder, paint, save, slug_of, stream
 from made_presentations import judged, made
 
-from faceunlock.acquisition import Acquisition
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.liveness import record
 from faceunlock.liveness.checks import CHECKS
 from faceunlock.liveness.gate import LivenessGate, open_gate
 from faceunlock.liveness.measuring import MeasuredCheck, Presentation
 from faceunlock.photos.photo import load_photo
+from faceunlock.pipeline.acquisition import Acquisition
 
 
 @pytest.fixture

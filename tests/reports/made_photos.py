@@ -3,8 +3,8 @@
 import numpy as np
 
 from faceunlock.matching.similarity import unit
+from faceunlock.pipeline.samples import LeftOut
 from faceunlock.reports.gathering import Gathered, thumbnail
-from faceunlock.samples import LeftOut
 
 FACE = thumbnail(np.full((80, 80, 3), 128, dtype=np.uint8))
 

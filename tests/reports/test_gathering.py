@@ -4,7 +4,7 @@ import numpy as np
 from fakes import FakeDetector, FakeEmbedder, save, save_person
 from PIL import Image
 
-from faceunlock.acquisition import Acquisition
+from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.reports.gathering import gather, thumbnail
 
 

@@ -3,10 +3,10 @@ import pytest
 from fakes import IDENTITY
 from made_photos import made
 
+from faceunlock.pipeline.models.shipped import shipped_calibration, shipped_pair_calibration
 from faceunlock.reports.curves import _coarsest, _ticks, bars
 from faceunlock.reports.report import FIGURES, Report, cannot_tell, compose, draw
 from faceunlock.reports.study import study, summarise
-from faceunlock.shipped import shipped_calibration, shipped_pair_calibration
 
 
 def studied(counts, threshold=None, **options):

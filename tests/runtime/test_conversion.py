@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from faceunlock.errors import ModelError
-from faceunlock.runtime import Engine, Recipe, conversion
-from faceunlock.runtime.conversion import open_converted
-from faceunlock.runtime.onnx_runtime import BATCH
-from faceunlock.runtime.torch_runtime import TorchNetwork
+from faceunlock.pipeline.runtime import Engine, Recipe, conversion
+from faceunlock.pipeline.runtime.conversion import open_converted
+from faceunlock.pipeline.runtime.onnx_runtime import BATCH
+from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
 
 def make_module(seed=0):

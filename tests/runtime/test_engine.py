@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from faceunlock.errors import FaceUnlockError, ModelError
-from faceunlock.runtime import CUDA_PAYS_FROM, choose_engine
-from faceunlock.runtime.opening import Opening
+from faceunlock.pipeline.runtime import CUDA_PAYS_FROM, Opening, choose_engine
 
 CACHE = Path("cache")
 

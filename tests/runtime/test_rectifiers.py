@@ -6,9 +6,9 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from faceunlock.runtime import Recipe, conversion
-from faceunlock.runtime.onnx_runtime import INPUT, OUTPUT, OnnxNetwork
-from faceunlock.runtime.rectifiers import rewrite_rectifiers
+from faceunlock.pipeline.runtime import Recipe, conversion
+from faceunlock.pipeline.runtime.onnx_runtime import INPUT, OUTPUT, OnnxNetwork
+from faceunlock.pipeline.runtime.rectifiers import rewrite_rectifiers
 
 SLOPES = np.array([-1.3, -0.2, 0.0, 0.4, 1.0, 1.3], dtype=np.float32)
 

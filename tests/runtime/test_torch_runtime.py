@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from faceunlock.errors import ModelError
-from faceunlock.runtime.torch_runtime import BATCH, TorchNetwork, build, resolve_device
+from faceunlock.pipeline.runtime.torch_runtime import BATCH, TorchNetwork, build, resolve_device
 
 
 class Recorder(torch.nn.Module):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from faceunlock.embedders.architecture import ResidualArchitecture
 from faceunlock.photos.photo import person_folders
+from faceunlock.pipeline.models.architecture import ResidualArchitecture
 from faceunlock.training.face_set import collect_faces
 from faceunlock.training.first_weights import FirstWeights, first_weights
 from faceunlock.training.recipe import TrainingRecipe

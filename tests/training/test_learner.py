@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from made_models import TINY
 
-from faceunlock.embedders.aligned import AlignedEmbedder
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.runtime.torch_runtime import TorchNetwork
+from faceunlock.pipeline.embedding.aligned import AlignedEmbedder
+from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 from faceunlock.training.learner import Learner
 from faceunlock.training.recipe import TrainingRecipe
 

@@ -14,15 +14,15 @@ import torch
 from fakes import slug_of
 from made_faces import RECIPE, TINY, face_set, make_people, observer, run, started, untracked
 
-from faceunlock.embedders import load_embedder
-from faceunlock.embedders.architecture import TARGET_112, DlibArchitecture, ResidualArchitecture, scaled
-from faceunlock.embedders.model_folder import read_model_folder
-from faceunlock.embedders.registry import model_spec
-from faceunlock.embedders.residual_network import unit_length
 from faceunlock.errors import CalibrationError, ModelError, SettingsError
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face
-from faceunlock.runtime import Engine
+from faceunlock.pipeline.embedding import load_embedder
+from faceunlock.pipeline.embedding.residual_network import unit_length
+from faceunlock.pipeline.models.architecture import TARGET_112, DlibArchitecture, ResidualArchitecture, scaled
+from faceunlock.pipeline.models.folder import read_model_folder
+from faceunlock.pipeline.models.registry import model_spec
+from faceunlock.pipeline.runtime import Engine
 from faceunlock.training import loop
 from faceunlock.training.checkpoint import CHECKPOINT
 from faceunlock.training.face_set import Split, reframe, split_by_person

@@ -14,7 +14,7 @@ from faceunlock.errors import EnrolmentError, PhotoError
 from faceunlock.matching.similarity import Vector, leave_one_out, similarities
 from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.photos.face import Quality
-from faceunlock.samples import LeftOut, Sample
+from faceunlock.pipeline.samples import LeftOut, Sample
 
 KEY_BYTES = 32
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from faceunlock.embedders.architecture import ResidualArchitecture
+from faceunlock.pipeline.models.architecture import ResidualArchitecture
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in luma (ITU-R BT.601)."""

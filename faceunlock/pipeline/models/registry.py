@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from faceunlock.embedders.architecture import Architecture, DlibArchitecture
 from faceunlock.errors import ModelError, SettingsError
+from faceunlock.pipeline.models.architecture import Architecture, DlibArchitecture
 
 FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9"
 """Where facenet-pytorch publishes its weights."""
@@ -207,7 +207,7 @@ MODELS: dict[str, ModelSpec] = {
             licence="MIT (this program; it began as a copy of dlib's weights, CC0)",
             training_data="what dlib learned from, then 15,539 photos of 305 people with dlib as teacher; "
             "none of them named in LFW",
-            weights=Bundled("faceunlock", "shipped/compact.safetensors"),
+            weights=Bundled("faceunlock", "pipeline/models/shipped/compact.safetensors"),
             size_bytes=5_640_728,
             sha256="270575c4f74c6db0f93a5b5d5e91fa69692f5dcae352d0108947fcb98c522cf6",
             architecture=COMPACT,

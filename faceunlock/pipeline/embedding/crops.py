@@ -7,7 +7,9 @@ Points are (x, y) in pixels, and a whole number is the centre of a pixel: the fi
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +17,7 @@ from PIL import Image
 
 from faceunlock.errors import PhotoError
 from faceunlock.photos.face import RGBImage
+from faceunlock.pipeline.models.architecture import Architecture
 
 Matrix = NDArray[np.float64]
 """An affine map of points, shape (2, 3): ``matrix @ (x, y, 1)``."""
@@ -121,3 +124,69 @@ def _footprint(
     left, top = np.clip(low, 0, (shape[1], shape[0])).astype(int)
     right, bottom = np.clip(high, 0, (shape[1], shape[0])).astype(int)
     return int(left), int(top), int(right), int(bottom)
+
+
+def normalise(crops: NDArray[np.uint8], mean: ArrayLike, divisor: float) -> NDArray[np.float32]:
+    """Subtract a colour and divide.
+
+    Parameters
+    ----------
+    crops : ndarray of uint8, shape (n, size, size, 3)
+        RGB.
+    mean : array_like, shape (3,)
+        What is subtracted from red, green and blue in [0, 255].
+    divisor : float
+        What the rest is divided by.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 3, size, size)
+
+    Examples
+    --------
+    >>> float(normalise(np.zeros((1, 1, 1, 3), dtype=np.uint8), (127.5, 127.5, 127.5), 128).min())
+    -0.99609375
+    """
+    scaled = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    scaled -= np.array(mean, dtype=np.float32)[:, None, None]
+    scaled /= np.float32(divisor)
+    return scaled
+
+
+Number = TypeVar("Number", np.uint8, np.float32)
+
+
+def views(crops: NDArray[Number], architecture: Architecture) -> Iterator[NDArray[Number]]:
+    """Yield crops as the network is to look at them; what it says about all views is added.
+
+    Where the architecture names a `shift`, a crop is moved by so many pixels up, down, left, right and
+    towards its corners, nine views with itself: strided networks are not indifferent to where a face lies,
+    and few photos do not teach them to be. What moves in at the edge repeats the edge. With `mirror`, every
+    view is followed by its mirror image.
+
+    Parameters
+    ----------
+    crops : ndarray of uint8 or float32, shape (n, 3, side, side)
+    architecture : Architecture
+
+    Examples
+    --------
+    >>> from faceunlock.pipeline.models.architecture import ResidualArchitecture
+    >>> crops = np.zeros((1, 3, 64, 64), dtype=np.uint8)
+    >>> len(list(views(crops, ResidualArchitecture(64, mirror=True, shift=3))))
+    18
+    """
+    for moved in _moved(crops, architecture.shift):
+        yield moved
+        if architecture.mirror:
+            yield np.ascontiguousarray(moved[..., ::-1])
+
+
+def _moved(crops: NDArray[Number], shift: int) -> Iterator[NDArray[Number]]:
+    if not shift:
+        yield crops
+        return
+    side = crops.shape[-1]
+    padded = np.pad(crops, ((0, 0), (0, 0), (shift, shift), (shift, shift)), mode="edge")
+    for top, left in product((0, shift, 2 * shift), repeat=2):
+        yield np.ascontiguousarray(padded[..., top : top + side, left : left + side])

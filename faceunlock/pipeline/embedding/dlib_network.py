@@ -6,15 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from faceunlock.embedders.dlib_format import (
-    BLOCKS,
-    DIMENSION,
-    INPUT_SIZE,
-    STEM,
-    Block,
-    Convolution,
-    convolutions,
-)
+from faceunlock.pipeline.models.architecture import DIMENSION, INPUT_SIZE
+from faceunlock.pipeline.weights.dlib_format import BLOCKS, STEM, Block, Convolution, convolutions
 
 
 def _layer(shape: Convolution) -> nn.Conv2d:

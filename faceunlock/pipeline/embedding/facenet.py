@@ -6,19 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceunlock.embedders import normalisation
-from faceunlock.embedders.registry import ModelSpec
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face, RGBImage
-from faceunlock.runtime import Network
+from faceunlock.pipeline.embedding.crops import normalise
+from faceunlock.pipeline.models.registry import ModelSpec
+from faceunlock.pipeline.runtime import Network
 
 BATCH = 128
+GRAY_LEVELS = (127.5, 127.5, 127.5), 128.0
+"""facenet-pytorch brings gray levels to (x - 127.5) / 128."""
 
 
 class FaceNetEmbedder:
-    """An `faceunlock.embedders.Embedder` around InceptionResnetV1.
+    """An `faceunlock.pipeline.embedding.Embedder` around InceptionResnetV1.
 
     Parameters
     ----------
@@ -67,7 +69,9 @@ class FaceNetEmbedder:
         """Embed crops of shape (n, size, size, 3); unit vectors, shape (n, 512)."""
         outputs = np.empty((len(crops), self._identity.dimension), dtype=np.float32)
         for start in range(0, len(crops), BATCH):
-            outputs[start : start + BATCH] = self._network(normalise(crops[start : start + BATCH]))
+            outputs[start : start + BATCH] = self._network(
+                normalise(crops[start : start + BATCH], *GRAY_LEVELS)
+            )
         return unit(outputs).astype(np.float32)
 
 
@@ -106,23 +110,3 @@ def box_with_margin(
         int(min(right + across / 2, shape[1])),
         int(min(bottom + down / 2, shape[0])),
     )
-
-
-def normalise(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Bring gray levels to (x - 127.5) / 128.
-
-    Parameters
-    ----------
-    crops : ndarray of uint8, shape (n, size, size, 3)
-        RGB.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 3, size, size)
-
-    Examples
-    --------
-    >>> float(normalise(np.zeros((1, 1, 1, 3), dtype=np.uint8)).min())
-    -0.99609375
-    """
-    return normalisation.normalise(crops, (127.5, 127.5, 127.5), 128.0)

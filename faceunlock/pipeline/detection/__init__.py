@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from faceunlock.errors import ModelError
 from faceunlock.files.packages import find_in_package
 from faceunlock.photos.face import Face, RGBImage
-from faceunlock.runtime import Engine, Recipe
+from faceunlock.pipeline.runtime import Engine, Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ def load_detector(engine: Engine, *, small_faces: bool = False) -> Detector:
     ModelError
         ``weights-missing`` if facenet-pytorch, which carries the weights, is not installed.
     """
-    from faceunlock.detectors.mtcnn import GROUP_LOOKS, LOOKS, MTCNN
+    from faceunlock.pipeline.detection.mtcnn import GROUP_LOOKS, LOOKS, MTCNN
 
     networks = (engine.network(recipe) for recipe in _recipes())
     return MTCNN(*networks, looks=GROUP_LOOKS if small_faces else LOOKS)
@@ -49,7 +49,7 @@ def _recipes() -> list[Recipe]:
 
     def recipe(index: int, name: str, file: str, shape: tuple[int, ...], free_axes: dict[int, str]) -> Recipe:
         def build() -> torch.nn.Module:
-            from faceunlock.detectors.mtcnn_networks import build_networks
+            from faceunlock.pipeline.detection.mtcnn_networks import build_networks
 
             return build_networks()[index]
 

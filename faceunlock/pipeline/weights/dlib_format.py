@@ -16,15 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import ModelError
+from faceunlock.pipeline.models.architecture import DIMENSION, INPUT_SIZE, MEAN
 
-MEAN = (122.782, 117.001, 104.298)
-"""Mean red, green and blue that the network subtracts, as its file says (float32)."""
-
-DIVISOR = 256.0
-"""What it then divides by."""
-
-INPUT_SIZE = 150
-DIMENSION = 128
 GAP = 512
 """The most bytes between two sections that are read; the file has less than 300."""
 
@@ -89,7 +82,7 @@ def convolutions() -> Iterator[Convolution]:
 
 
 def parse(data: bytes) -> dict[str, NDArray[np.float32]]:
-    """Read the state of `faceunlock.embedders.dlib_network.DlibNetwork`.
+    """Read the state of `faceunlock.pipeline.embedding.dlib_network.DlibNetwork`.
 
     Parameters
     ----------

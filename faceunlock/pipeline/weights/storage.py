@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.embedders.architecture import Architecture, read_architecture
+from faceunlock.pipeline.models.architecture import Architecture, read_architecture
 
 Storage = Literal["float32", "int8"]
 STORAGES: tuple[Storage, ...] = get_args(Storage)

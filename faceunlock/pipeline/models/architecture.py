@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
 Points = tuple[tuple[float, float], ...]
 
@@ -61,15 +60,6 @@ class Architecture(Protocol):
     @property
     def normalisation(self) -> tuple[tuple[float, float, float], float]:
         """What is subtracted from red, green and blue in [0, 255], and what the rest is divided by."""
-        ...
-
-    @property
-    def definition(self) -> Path:
-        """The source file of the network's layers."""
-        ...
-
-    def make_network(self) -> nn.Module:
-        """Make the network: float32 of shape (n, 3, input_size, input_size) to (n, dimension)."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,17 +149,6 @@ class ResidualArchitecture:
         """Mid-gray, and what brings everything into [-1, 1]."""
         return (127.5, 127.5, 127.5), 128.0
 
-    @property
-    def definition(self) -> Path:
-        """The source file of the network's layers."""
-        return Path(__file__).with_name("residual_network.py")
-
-    def make_network(self) -> nn.Module:
-        """Make the network."""
-        from faceunlock.embedders.residual_network import ResidualNetwork
-
-        return ResidualNetwork(self)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as plain JSON values."""
         plain = {**asdict(self), "widths": list(self.widths), "blocks": list(self.blocks)}
@@ -231,27 +210,12 @@ class DlibArchitecture:
     @property
     def target(self) -> Points:
         """The framing of dlib, scaled."""
-        from faceunlock.embedders.dlib_format import INPUT_SIZE
-
         return scaled(DLIB_TARGET, INPUT_SIZE, self.input_size)
 
     @property
     def normalisation(self) -> tuple[tuple[float, float, float], float]:
         """The mean colour of dlib, and 256."""
-        from faceunlock.embedders.dlib_format import DIVISOR, MEAN
-
         return MEAN, DIVISOR
-
-    @property
-    def definition(self) -> Path:
-        """The source file of the network's layers."""
-        return Path(__file__).with_name("dlib_network.py")
-
-    def make_network(self) -> nn.Module:
-        """Make the network."""
-        from faceunlock.embedders.dlib_network import DlibNetwork
-
-        return DlibNetwork()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as plain JSON values."""
@@ -309,3 +273,17 @@ def scaled(points: Points, side: int, wanted: int) -> Points:
 def _within(what: str, number: int, low: int, high: int) -> None:
     if not low <= number <= high:
         raise ValueError(f"{what} is {low} to {high}, not {number}")
+
+
+MEAN = (122.782, 117.001, 104.298)
+"""Mean red, green and blue that the network subtracts, as its file says (float32)."""
+
+
+DIVISOR = 256.0
+"""What it then divides by."""
+
+
+INPUT_SIZE = 150
+
+
+DIMENSION = 128

@@ -6,7 +6,6 @@ architecture, so that the one checksum which templates remember covers both.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,14 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.embedders.architecture import Architecture, read_architecture
-from faceunlock.embedders.registry import MODELS, ModelSpec, Trained
 from faceunlock.errors import ModelError
+from faceunlock.pipeline.models.architecture import Architecture, read_architecture
+from faceunlock.pipeline.models.registry import MODELS, ModelSpec, Trained
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from faceunlock.matching.calibration import Calibration
 
 RECORD, WEIGHTS = "model.json", "weights.safetensors"
@@ -169,52 +165,6 @@ def record(
     }
 
 
-def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
-    """Read the weights of a model, however they are stored, and check them against its record.
-
-    Raises
-    ------
-    ModelError
-        ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
-    """
-    from faceunlock.embedders.storage import read
-
-    data = _trusted_bytes(model.spec)
-    try:
-        return read(data, model.architecture)
-    except ValueError as error:
-        raise _corrupt(model.spec, "they do not belong to the architecture of the record") from error
-
-
-def checked_sha256(spec: ModelSpec) -> str:
-    """Compute the checksum of a model's weights and return it if it is the recorded one.
-
-    Raises
-    ------
-    ModelError
-        ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
-    """
-    _trusted_bytes(spec)
-    return str(spec.sha256)
-
-
-def _trusted_bytes(spec: ModelSpec) -> bytes:
-    from faceunlock.files.trust import refuse_if_others_write
-
-    path = weights_file(spec)
-    try:
-        refuse_if_others_write(path)
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError("weights-missing", f"{path} is missing", hint=TRAIN_AGAIN) from error
-    except OSError as error:
-        raise _corrupt(spec, f"{path} cannot be read: {error.strerror}") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != spec.sha256:
-        raise _corrupt(spec, f"the checksum of {path} is {found}, not {spec.sha256}")
-    return data
-
-
 def weights_file(spec: ModelSpec) -> Path:
     """Return where the weights of a trained model are.
 
@@ -226,12 +176,6 @@ def weights_file(spec: ModelSpec) -> Path:
     if not isinstance(spec.weights, Trained):
         raise TypeError(f"{spec.id} is no model in a folder")
     return spec.weights.folder / WEIGHTS
-
-
-def _corrupt(spec: ModelSpec, detail: str) -> ModelError:
-    return ModelError(
-        "weights-corrupt", f"the weights of {spec.id} cannot be trusted: {detail}", hint=TRAIN_AGAIN
-    )
 
 
 def _require(condition: bool) -> None:

@@ -1,4 +1,4 @@
-"""facenet-pytorch's InceptionResnetV1: the bare network, and what is safe to take from its weights."""
+"""Published weights of facenet-pytorch: what is safe to take from such a file."""
 
 from __future__ import annotations
 
@@ -26,18 +26,6 @@ UNREADABLE = (
 """What `torch.load` raises on a file that is damaged, foreign or hostile."""
 
 
-def make_network() -> torch.nn.Module:
-    """Make the network without weights; it never downloads anything.
-
-    Returns
-    -------
-    torch.nn.Module
-        Takes float32 of shape (n, 3, 160, 160), gives unit vectors of shape (n, 512).
-    """
-    module: torch.nn.Module = InceptionResnetV1(pretrained=None, classify=False)
-    return module
-
-
 def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
     """Read a published ``.pt`` file without running any code that it may carry.
 
@@ -49,7 +37,7 @@ def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
     Returns
     -------
     dict of str to torch.Tensor
-        The weights of `make_network`, float32; the classifier (``logits.*``) and the step counters of batch
+        The weights of InceptionResnetV1, float32; the classifier (``logits.*``) and the step counters of batch
         normalisation are left out, since an embedding needs neither.
 
     Raises
@@ -69,7 +57,7 @@ def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
 
 def _checked(state: object) -> dict[str, torch.Tensor]:
     with torch.device("meta"):
-        expected = _essential(make_network().state_dict())
+        expected = _essential(InceptionResnetV1(pretrained=None, classify=False).state_dict())
     if not isinstance(state, Mapping):
         raise ModelError("weights-corrupt", "the file holds no table of weights")
     found = _essential(state)

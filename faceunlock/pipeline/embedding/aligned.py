@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.embedders.alignment import similarity, warp
-from faceunlock.embedders.architecture import Architecture
-from faceunlock.embedders.normalisation import normalise
-from faceunlock.embedders.views import views
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face, RGBImage
-from faceunlock.runtime import Network
+from faceunlock.pipeline.embedding.crops import normalise, similarity, views, warp
+from faceunlock.pipeline.models.architecture import Architecture
+from faceunlock.pipeline.runtime import Network
 
 BATCH = 128
 
@@ -33,7 +31,7 @@ def align(image: RGBImage, face: Face, architecture: Architecture) -> NDArray[np
 
 
 class AlignedEmbedder:
-    """An `faceunlock.embedders.Embedder` around a network of an architecture.
+    """An `faceunlock.pipeline.embedding.Embedder` around a network of an architecture.
 
     Parameters
     ----------

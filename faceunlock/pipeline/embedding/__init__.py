@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from faceunlock.embedders.architecture import Architecture
-from faceunlock.embedders.registry import ModelSpec, Trained, model_spec
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.runtime import Engine, Recipe
+from faceunlock.pipeline.embedding.networks import definition, make_network
+from faceunlock.pipeline.models.architecture import Architecture
+from faceunlock.pipeline.models.registry import ModelSpec, Trained, model_spec
+from faceunlock.pipeline.runtime import Engine, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,7 @@ def load_embedder(
     model : str or ModelSpec
         Id in the registry, or what is known about a model that is not in it.
     cache : Path
-        The cache directory that `faceunlock.weights.pull` writes to.
+        The cache directory that `faceunlock.pipeline.weights.pull.pull` writes to.
     engine : Engine
         What runs the network.
     crop : tuple of int, optional
@@ -90,7 +91,7 @@ def load_embedder(
     ModelError
         ``unknown-model``, ``weights-missing``, ``weights-corrupt`` or ``device-unavailable``.
     """
-    from faceunlock import weights
+    from faceunlock.pipeline import weights
 
     spec = model if isinstance(model, ModelSpec) else model_spec(model)
     if crop is not None:
@@ -106,7 +107,8 @@ def load_embedder(
 
 
 def _load_trained(folder: Path, engine: Engine) -> Embedder:
-    from faceunlock.embedders.model_folder import checked_sha256, read_model_folder, read_weights
+    from faceunlock.pipeline.models.folder import read_model_folder
+    from faceunlock.pipeline.weights import checked_sha256, read_weights
 
     model = read_model_folder(folder)
     return _aligned(
@@ -126,17 +128,17 @@ def _aligned(
     read: Callable[[], Mapping[str, NDArray[np.float32]]],
 ) -> Embedder:
     """Return the embedder of a model with aligned crops; `source` and `read` may be called late."""
-    from faceunlock.embedders.aligned import AlignedEmbedder
+    from faceunlock.pipeline.embedding.aligned import AlignedEmbedder
 
     def build() -> torch.nn.Module:
-        from faceunlock.runtime.torch_runtime import build
+        from faceunlock.pipeline.runtime.torch_runtime import build
 
-        return build(architecture.make_network, read())
+        return build(lambda: make_network(architecture), read())
 
     recipe = Recipe(
         name=spec.id,
         source=source,
-        definition=architecture.definition,
+        definition=definition(architecture),
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},
@@ -146,12 +148,12 @@ def _aligned(
 
 
 def _facenet(spec: ModelSpec, cache: Path, engine: Engine, sha256: str) -> Embedder:
-    from faceunlock.embedders.facenet import FaceNetEmbedder
+    from faceunlock.pipeline.embedding.facenet import FaceNetEmbedder
 
     def build() -> torch.nn.Module:
-        from faceunlock import weights
-        from faceunlock.embedders.facenet_network import make_network
-        from faceunlock.runtime.torch_runtime import build
+        from faceunlock.pipeline import weights
+        from faceunlock.pipeline.embedding.facenet_network import make_network
+        from faceunlock.pipeline.runtime.torch_runtime import build
 
         return build(make_network, weights.load(spec, cache).arrays)
 

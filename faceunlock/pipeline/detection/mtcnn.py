@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceunlock.detectors.boxes import Boxes, regress, squared, suppress
-from faceunlock.detectors.integral import IntegralImage
 from faceunlock.photos.face import Face, RGBImage
-from faceunlock.runtime import Network
+from faceunlock.pipeline.detection.boxes import Boxes, regress, squared, suppress
+from faceunlock.pipeline.detection.integral import IntegralImage
+from faceunlock.pipeline.runtime import Network
 
 CELL = 12
 """Side of the square that the proposal network looks at, in pixels."""
@@ -48,7 +48,7 @@ class MTCNN:
     Parameters
     ----------
     proposal, refinement, output : Network
-        The networks of `faceunlock.detectors.mtcnn_networks.build_networks` in some runtime.
+        The networks of `faceunlock.pipeline.detection.mtcnn_networks.build_networks` in some runtime.
     smallest_face : int
         Smallest face searched for, in pixels of the copy that is looked at, at least 12.
     looks : tuple of int

@@ -14,12 +14,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from faceunlock.detectors import Detector
-from faceunlock.embedders import Embedder
 from faceunlock.errors import PhotoError
 from faceunlock.photos.face import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
 from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, Photo, PhotoFile, load_photo
-from faceunlock.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
+from faceunlock.pipeline.detection import Detector
+from faceunlock.pipeline.embedding import Embedder
+from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
 
 BATCH = 16
 """Crops embedded together: so few that at the end no worker waits long for another."""
@@ -134,7 +134,7 @@ class Acquisition:
         """Yield all faces of every photo in order, or the reason why it could not be read.
 
         A face of fewer than `min_face_pixels` has no embedding. The detector should be one for small
-        faces; see `faceunlock.detectors.load_detector`.
+        faces; see `faceunlock.pipeline.detection.load_detector`.
         """
         look = partial(self._look_or_reason, look=self._every_face)
         outcomes = _in_order(photos, look, workers=self._workers, ahead=1 + AHEAD * self._workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,20 +92,19 @@ class Engine:
     def network(self, recipe: Recipe) -> Network:
         """Return a network of this engine; ONNX Runtime opens it while other work goes on."""
         if self.runtime == "torch":
-            from faceunlock.runtime.torch_runtime import TorchNetwork
+            from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
             return TorchNetwork(recipe.build(), self.device)
-        from faceunlock.runtime.opening import Opening
 
         def open_network() -> Network:
-            from faceunlock.runtime import conversion
+            from faceunlock.pipeline.runtime import conversion
 
             try:
                 return conversion.open_converted(recipe, self.cache, threads=1 if self.workers > 1 else 0)
             except ModelError as error:
                 if error.slug != "conversion-failed":
                     raise
-                from faceunlock.runtime.torch_runtime import TorchNetwork
+                from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
                 _log.warning("%s; using PyTorch, which answers the same but starts later", error.message)
                 return TorchNetwork(recipe.build(), self.device)
@@ -152,7 +152,7 @@ def choose_engine(
         )
     worth_starting = photos >= CUDA_PAYS_FROM and driver.exists() and runtime != "onnx"
     if device == "cuda" or (device == "auto" and worth_starting):
-        from faceunlock.runtime.torch_runtime import resolve_device
+        from faceunlock.pipeline.runtime.torch_runtime import resolve_device
 
         if resolve_device(device) == "cuda":
             return Engine("torch", "cuda", cache, workers=_cores() if photos > 1 else 1)
@@ -164,3 +164,34 @@ def choose_engine(
 def _cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Opening:
+    """Stands for a network until it is needed.
+
+    Parameters
+    ----------
+    open_network : callable
+        Returns the network; started at once in a thread of its own. An exception it raises is
+        raised again by every call.
+    """
+
+    def __init__(self, open_network: Callable[[], Network]) -> None:
+        self._open_network = open_network
+        self._network: Network
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Wait until the network is open, then run it."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._network(batch)
+
+    def _run(self) -> None:
+        try:
+            self._network = self._open_network()
+        except BaseException as error:  # noqa: BLE001 - kept whole and raised again where somebody is listening
+            self._error = error

@@ -1,0 +1,1 @@
+"""A photo becomes faces, vectors, a template."""

@@ -1,0 +1,1 @@
+"""Models: the registry, architectures, model folders, and what ships with the program."""
