@@ -98,7 +98,8 @@ def run_once(begun: float, arguments: list[str]) -> dict[str, float]:
 def _wrap_pieces(watch: Stopwatch) -> None:
     import typer.main
 
-    from faceunlock import gallery, models
+    from faceunlock import models
+    from faceunlock.gallery.gallery import gallery
     from faceunlock.matching.similarity import similarity as matching
     from faceunlock.photos.photo import photo as photos
     from faceunlock.pipeline import acquisition

@@ -20,7 +20,7 @@ from pathlib import Path
 import keyring
 from common import HERE, save
 
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 
 TESTS = HERE.parent / "tests"
 PEOPLE = 5
@@ -29,7 +29,7 @@ KINDS = {"unsealed": None, "file": "file", "keyring": "keyring"}
 READING = """
 import sys, time
 from pathlib import Path
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 gallery = Gallery(Path(sys.argv[1]))
 for _ in range(2):
     started = time.perf_counter()

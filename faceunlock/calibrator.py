@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import CalibrationError, SettingsError
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.models import AUTO, Models
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faceunlock.collection import Track
 from faceunlock.errors import GalleryError, SettingsError
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import Person, name_key, normalise_name
 from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.models import Models

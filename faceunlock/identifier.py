@@ -11,7 +11,7 @@ import numpy as np
 
 from faceunlock.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.errors import GalleryError, PhotoError, SettingsError
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace, assign
 from faceunlock.matching.similarity import Vector, similarities
 from faceunlock.models import Models

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError, ModelError
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import Person
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.outcomes import ModelState

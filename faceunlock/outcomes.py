@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from faceunlock.gallery.guard import ProtectionState
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.similarity import Decision
     from faceunlock.matching.templates import ModelIdentity
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.enrolment import Enrolment
     from faceunlock.pipeline.models.registry import ModelSpec
     from faceunlock.pipeline.weights import WeightsState
-    from faceunlock.protection import ProtectionState
     from faceunlock.settings import Locations, Settings
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeVar
 
-from faceunlock.attempt_log import LogEntry
-from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, ModelError, SettingsError
 from faceunlock.files.private import problems
-from faceunlock.gallery import Gallery
-from faceunlock.lockout import Limits
+from faceunlock.gallery.attempt_log import LogEntry
+from faceunlock.gallery.attempts import Attempts
+from faceunlock.gallery.gallery import Gallery
+from faceunlock.gallery.lockout import Limits
 from faceunlock.matching.people import Person
 from faceunlock.models import AUTO, Models
 from faceunlock.outcomes import Capture, EnrolmentOutcome, ModelState, Status, Verification
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from faceunlock.collection import Track
     from faceunlock.cropping import CropOutcome
     from faceunlock.enroller import Enroller
+    from faceunlock.gallery.export import ExportSummary, ImportSummary, OnConflict
+    from faceunlock.gallery.guard import ProtectionState
+    from faceunlock.gallery.seal import Place
     from faceunlock.identification import Identification
     from faceunlock.judgement import CalibrationReport
     from faceunlock.liveness.presentations import PadReport
@@ -39,14 +42,11 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.embedding import Embedder
     from faceunlock.pipeline.models.architecture import Architecture
     from faceunlock.pipeline.samples import LeftOut
-    from faceunlock.protection import ProtectionState
     from faceunlock.reports.projection import Method
     from faceunlock.reports.reporter import ReportOutcome
-    from faceunlock.sealing import Place
     from faceunlock.timing import Timing
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
-    from faceunlock.transfer import ExportSummary, ImportSummary, OnConflict
     from faceunlock.verifier import Verifier
 
 __all__ = ["EnrolmentOutcome", "FaceUnlock", "ModelState", "Status", "Verification"]
@@ -245,7 +245,7 @@ class FaceUnlock:
         Raises
         ------
         LockoutError
-            ``locked-out`` after too many failures in a row; see `faceunlock.attempts`.
+            ``locked-out`` after too many failures in a row; see `faceunlock.gallery.attempts`.
         PhotoError
             The photo cannot be read or has no clear subject, or is ``not-live``.
         GalleryError
@@ -269,15 +269,15 @@ class FaceUnlock:
     # attempts
 
     def attempts_log(self, name: str | None = None) -> tuple[LogEntry, ...]:
-        """Return what was asked and answered, oldest first; see `faceunlock.attempt_log.AttemptLog`."""
+        """Return what was asked and answered, oldest first; see `faceunlock.gallery.attempt_log.AttemptLog`."""
         return self._attempts.log.entries(name)
 
     def clear_log(self, name: str | None = None) -> int:
-        """Delete the log and return how many entries that were; see `faceunlock.attempt_log.AttemptLog`."""
+        """Delete the log and return how many entries that were; see `faceunlock.gallery.attempt_log.AttemptLog`."""
         return self._attempts.log.clear(name)
 
     def unlock_attempts(self, name: str | None = None) -> int:
-        """Let a person, or everybody, try again at once; see `faceunlock.attempts.Attempts.release`."""
+        """Let a person, or everybody, try again at once; see `faceunlock.gallery.attempts.Attempts.release`."""
         return self._attempts.release(None if name is None else self._gallery.get(name).name)
 
     def identify(
@@ -780,30 +780,30 @@ class FaceUnlock:
         return self._gallery.protection()
 
     def protect(self, place: Place | None = None) -> bool:
-        """Encrypt the gallery; see `faceunlock.protection.Guard.seal`."""
+        """Encrypt the gallery; see `faceunlock.gallery.guard.Guard.seal`."""
         return self._gallery.seal(place)
 
     def rotate_key(self, place: Place | None = None) -> None:
-        """Encrypt the gallery with a new key; see `faceunlock.protection.Guard.rotate`."""
+        """Encrypt the gallery with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
         self._gallery.rotate(place)
 
     def unprotect(self) -> bool:
-        """Decrypt the gallery; see `faceunlock.protection.Guard.unseal`."""
+        """Decrypt the gallery; see `faceunlock.gallery.guard.Guard.unseal`."""
         return self._gallery.unseal()
 
     # moving
 
     def export_to(self, file: PhotoPath, passphrase: str, *, overwrite: bool = False) -> ExportSummary:
-        """Write the gallery to one encrypted file; see `faceunlock.transfer.export_gallery`."""
-        from faceunlock.transfer import export_gallery
+        """Write the gallery to one encrypted file; see `faceunlock.gallery.export.export_gallery`."""
+        from faceunlock.gallery.export import export_gallery
 
         return export_gallery(self._gallery, Path(file), passphrase, overwrite=overwrite)
 
     def import_from(
         self, file: PhotoPath, passphrase: str, *, on_conflict: OnConflict = "refuse"
     ) -> ImportSummary:
-        """Add the people of an encrypted file; see `faceunlock.transfer.import_gallery`."""
-        from faceunlock.transfer import import_gallery
+        """Add the people of an encrypted file; see `faceunlock.gallery.export.import_gallery`."""
+        from faceunlock.gallery.export import import_gallery
 
         return import_gallery(self._gallery, Path(file), passphrase, on_conflict=on_conflict)
 

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, SettingsError
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.attempts import Attempts
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.similarity import decide
 from faceunlock.models import Models
 from faceunlock.outcomes import Capture, Verification

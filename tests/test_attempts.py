@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from fakes import GREY, FakeDetector, paint, save, slug_of, stream
 
-from faceunlock.attempts import Attempts
 from faceunlock.errors import GalleryError, LockoutError, PhotoError
-from faceunlock.lockout import Limits, Moment
+from faceunlock.gallery.attempts import Attempts
+from faceunlock.gallery.lockout import Limits, Moment
 
 
 class Clock:
@@ -223,9 +223,9 @@ def test_a_reboot_opens_nothing(people, photos, clock):
 RACE = """
 import sys
 from pathlib import Path
-from faceunlock.attempts import Attempts
+from faceunlock.gallery.attempts import Attempts
 from faceunlock.errors import LockoutError
-from faceunlock.lockout import Limits
+from faceunlock.gallery.lockout import Limits
 
 class No:
     match, name, similarity, model = False, "Ada", 0.1, "dlib"

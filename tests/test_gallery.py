@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from made_templates import make_template
 
 from faceunlock.errors import GalleryError
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
@@ -122,9 +122,9 @@ def test_somebody_unknown_gets_the_closest_names_as_a_hint(gallery):
 
 
 def test_replace_keeps_name_and_first_date_and_enrols_who_was_not(gallery, monkeypatch):
-    monkeypatch.setattr("faceunlock.gallery.now", lambda: "2025-01-01T00:00:00Z")
+    monkeypatch.setattr("faceunlock.gallery.gallery.now", lambda: "2025-01-01T00:00:00Z")
     gallery.add("Ada", make_template())
-    monkeypatch.setattr("faceunlock.gallery.now", lambda: "2025-02-02T00:00:00Z")
+    monkeypatch.setattr("faceunlock.gallery.gallery.now", lambda: "2025-02-02T00:00:00Z")
     gallery.replace("ada", make_template([9.0]))
     gallery.replace("Bob", make_template())
     ada, bob = gallery.people()

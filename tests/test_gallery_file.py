@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from made_templates import make_template
 
-from faceunlock import gallery_file
 from faceunlock.errors import GalleryError
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
+from faceunlock.gallery.gallery import file as gallery_file
 from faceunlock.matching.people import template_to_record
 
 VERSION_1 = """
@@ -59,7 +59,7 @@ def start(script: str, *arguments: object) -> subprocess.Popen:
     """Start a Python program that knows Gallery and make_template."""
     imports = (
         "import dataclasses, itertools, sys\nfrom pathlib import Path\n"
-        "from faceunlock.gallery import Gallery\nfrom made_templates import make_template\n"
+        "from faceunlock.gallery.gallery import Gallery\nfrom made_templates import make_template\n"
         "gallery = Gallery(Path(sys.argv[1]), busy_timeout=30)\n"
     )
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])

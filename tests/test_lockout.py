@@ -3,7 +3,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceunlock.lockout import Failures, Limits, Lock, Moment, lock, moment
+from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, moment
 
 LIMITS = Limits(before_wait=5, wait_seconds=30.0, before_lock=50)
 seconds = st.floats(min_value=0, max_value=1e7)

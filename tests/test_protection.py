@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from keyring.backends.fail import Keyring as NoKeyring
 from made_templates import make_template
 
-from faceunlock import key_store
 from faceunlock.errors import GalleryError
 from faceunlock.files import database
-from faceunlock.gallery import Gallery
-from faceunlock.key_store import KeyStore
+from faceunlock.gallery.gallery import Gallery
+from faceunlock.gallery.gallery import keys as key_store
+from faceunlock.gallery.keys import KeyStore
 from faceunlock.matching.people import template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
@@ -629,7 +629,7 @@ def test_nothing_is_lost_between_processes_under_one_keyring(tmp_path, desktop):
     gallery.add("Ada", make_template(count=1))
     gallery.seal("keyring")
     script = (
-        "import dataclasses, sys\nfrom pathlib import Path\nfrom faceunlock.gallery import Gallery\n"
+        "import dataclasses, sys\nfrom pathlib import Path\nfrom faceunlock.gallery.gallery import Gallery\n"
         "folder = Path(sys.argv[1])\n"
         "gallery = Gallery(folder / 'data', busy_timeout=60, keys=folder / 'keys')\n"
         "for _ in range(15):\n"
@@ -667,7 +667,7 @@ def test_only_what_the_seal_needs_is_loaded(tmp_path, desktop, place, loaded):
         if place is not None:
             gallery.seal(place)
     script = (
-        "import sys\nfrom pathlib import Path\nfrom faceunlock.gallery import Gallery\n"
+        "import sys\nfrom pathlib import Path\nfrom faceunlock.gallery.gallery import Gallery\n"
         "folder = Path(sys.argv[1])\nGallery(folder / 'data', keys=folder / 'keys').people()\n"
         "print(*sorted({'cryptography', 'keyring'} & set(sys.modules)))"
     )

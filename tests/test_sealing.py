@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceunlock.sealing import Cipher, Plain, Sealed, SealRecord, Secret
+from faceunlock.gallery.seal import Cipher, Plain, Sealed, SealRecord, Secret
 
 KEY = bytes(range(32))
 RECORD = SealRecord("k1", "file", 4, {("people", "ada"): "a", ("people", "bob"): "b"})

@@ -11,12 +11,12 @@ from contextlib import closing
 import pytest
 from made_templates import make_template
 
-from faceunlock import transfer
 from faceunlock.errors import FaceUnlockError
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.export import ImportSummary, export_gallery, import_gallery
+from faceunlock.gallery.gallery import Gallery
+from faceunlock.gallery.gallery import export as transfer
 from faceunlock.matching.people import template_to_record
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.transfer import ImportSummary, export_gallery, import_gallery
 
 PASSPHRASE = "correct horse battery"
 MODEL = make_template().identity

@@ -11,7 +11,7 @@ from faceunlock.errors import (
     GalleryError,
     SettingsError,
 )
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.models.registry import MODELS

@@ -13,7 +13,7 @@ from pathlib import Path
 from faceunlock.agent import protocol
 from faceunlock.errors import AgentError
 from faceunlock.files.private import FILE_MODE, ensure_private_directory
-from faceunlock.gallery_file import FILE_NAME
+from faceunlock.gallery.file import FILE_NAME
 
 LOCK = "agent.lock"
 BACKLOG = 64

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
-    from faceunlock.attempt_log import LogEntry
+    from faceunlock.gallery.attempt_log import LogEntry
 
 
 def entries(log: Sequence[LogEntry]) -> str | Table:

@@ -11,7 +11,7 @@ from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
 
 if TYPE_CHECKING:
-    from faceunlock.sealing import Place
+    from faceunlock.gallery.seal import Place
 
 
 class KeyChoice(StrEnum):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.files.text import printable
 
 if TYPE_CHECKING:
-    from faceunlock.protection import ProtectionState
+    from faceunlock.gallery.guard import ProtectionState
 
 
 def sentence(state: ProtectionState) -> str:

@@ -13,11 +13,11 @@ from faceunlock.matching.wording import rate as rate  # noqa: PLC0414
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.judgement import CalibrationReport, Pair
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.people import Person
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
-    from faceunlock.transfer import ExportSummary, ImportSummary
 
 RECOMMENDED_PHOTOS = 5
 

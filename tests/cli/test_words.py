@@ -4,6 +4,7 @@ from typing import get_args
 import pytest
 
 from faceunlock.cli import words
+from faceunlock.gallery.export import ImportSummary
 from faceunlock.matching.calibration import Calibration, OperatingPoint
 from faceunlock.matching.error_rates import Method
 from faceunlock.matching.rate import Rate
@@ -11,7 +12,6 @@ from faceunlock.matching.similarity import Decision, wording
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.outcomes import Verification
 from faceunlock.photos.face import Quality
-from faceunlock.transfer import ImportSummary
 
 IDENTITY = ModelIdentity("dlib", "a" * 64, "dlib-1", 128)
 ONE_SIDED = Rate(2, 4000, 60, 0.0, 0.0016, 0.95, "clopper-pearson", True)

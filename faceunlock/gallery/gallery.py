@@ -4,8 +4,8 @@ Each row carries a checksum and is checked whenever it is read: a row that is no
 written is an error, never a guess. A damaged row blocks only what needs it: other people are still found by
 `Gallery.get`, and `Gallery.forget` and `Gallery.replace` of the damaged person work because they do
 not trust the row; whatever looks at everybody (`Gallery.people`, `Gallery.models`) refuses, naming the
-person. How the file is kept whole is the matter of `faceunlock.gallery_file`; how its rows are proven and, in
-a sealed gallery, encrypted, that of `faceunlock.protection` and `faceunlock.sealing`.
+person. How the file is kept whole is the matter of `faceunlock.gallery.file`; how its rows are proven and, in
+a sealed gallery, encrypted, that of `faceunlock.gallery.guard` and `faceunlock.gallery.seal`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from faceunlock.desktop_keyring import DesktopKeyring
 from faceunlock.errors import GalleryError
-from faceunlock.gallery_file import GalleryFile
-from faceunlock.key_store import KeyStore
+from faceunlock.gallery.desktop_keyring import DesktopKeyring
+from faceunlock.gallery.file import GalleryFile
+from faceunlock.gallery.guard import Guard, ProtectionState
+from faceunlock.gallery.keys import KeyStore
+from faceunlock.gallery.seal import Place, Plain, Row, document
 from faceunlock.matching.people import (
     Person,
     identity_to_record,
@@ -32,8 +34,6 @@ from faceunlock.matching.people import (
     record_to_person,
 )
 from faceunlock.matching.templates import ModelIdentity, Template
-from faceunlock.protection import Guard, ProtectionState
-from faceunlock.sealing import Place, Plain, Row, document
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
 
@@ -312,15 +312,15 @@ class Gallery:
         return self._guard.state()
 
     def seal(self, place: Place | None = None) -> bool:
-        """Encrypt every row; see `faceunlock.protection.Guard.seal`."""
+        """Encrypt every row; see `faceunlock.gallery.guard.Guard.seal`."""
         return self._guard.seal(place)
 
     def rotate(self, place: Place | None = None) -> None:
-        """Encrypt every row with a new key; see `faceunlock.protection.Guard.rotate`."""
+        """Encrypt every row with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
         self._guard.rotate(place)
 
     def unseal(self) -> bool:
-        """Decrypt every row; see `faceunlock.protection.Guard.unseal`."""
+        """Decrypt every row; see `faceunlock.gallery.guard.Guard.unseal`."""
         return self._guard.unseal()
 
     # state

@@ -24,14 +24,14 @@ from pathlib import Path
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.database import Signature
-from faceunlock.gallery_file import GalleryFile
-from faceunlock.key_store import KeyStore
-from faceunlock.sealing import Cipher, Place, Plain, Sealed, SealRecord, Secret
+from faceunlock.gallery.file import GalleryFile
+from faceunlock.gallery.keys import KeyStore
+from faceunlock.gallery.seal import Cipher, Place, Plain, Sealed, SealRecord, Secret
 
 _log = logging.getLogger(__name__)
 
 TABLES = {"people": "key", "calibrations": "identity"}
-"""The tables of a gallery and their primary keys; see `faceunlock.sealing.Row`."""
+"""The tables of a gallery and their primary keys; see `faceunlock.gallery.seal.Row`."""
 
 Claim = tuple[SealRecord, str]
 """What a gallery says about itself, and the MAC that it says proves it."""

@@ -24,12 +24,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.attempt_log import CREATE as CREATE_LOG
-from faceunlock.attempt_log import AttemptLog, LogEntry
 from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
 from faceunlock.files.database import PrivateDatabase, Slugs
-from faceunlock.gallery_file import FILE_NAME as GALLERY_NAME
-from faceunlock.lockout import Failures, Limits, Lock, Moment, lock, moment
+from faceunlock.gallery.attempt_log import CREATE as CREATE_LOG
+from faceunlock.gallery.attempt_log import AttemptLog, LogEntry
+from faceunlock.gallery.file import FILE_NAME as GALLERY_NAME
+from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, moment
 from faceunlock.matching.people import name_key, normalise_name, now
 
 if TYPE_CHECKING:

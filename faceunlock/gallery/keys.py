@@ -30,7 +30,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from faceunlock.desktop_keyring import DesktopKeyring
 from faceunlock.errors import GalleryError
 from faceunlock.files.private import (
     atomic_write,
@@ -39,7 +38,8 @@ from faceunlock.files.private import (
     ensure_private_directory,
     remove_leftovers,
 )
-from faceunlock.sealing import KEY_BYTES, Place, Secret, new_key
+from faceunlock.gallery.desktop_keyring import DesktopKeyring
+from faceunlock.gallery.seal import KEY_BYTES, Place, Secret, new_key
 
 Stage = Literal["key", "new", "old"]
 STAGES: tuple[Stage, ...] = ("key", "new", "old")

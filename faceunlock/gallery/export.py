@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
 from faceunlock.files.private import atomic_write, remove_leftovers
-from faceunlock.gallery import Gallery
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import (
     Person,
     identity_to_record,

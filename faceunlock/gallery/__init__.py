@@ -1,0 +1,1 @@
+"""What is kept of people, sealed or not, and of attempts."""
