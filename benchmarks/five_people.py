@@ -21,7 +21,6 @@ from common import save
 from five_networks import named_by, train_vgg
 from resumable import read_rows, run_missing
 
-from faceunlock.classification import learn_head
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.photos.photo import PersonFolders, person_folders
 from faceunlock.pipeline.embedding import load_embedder
@@ -29,10 +28,11 @@ from faceunlock.pipeline.models.architecture import ResidualArchitecture
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.settings import locate
 from faceunlock.training.face_set import FaceSet, Split, collect_faces, split_by_photo
+from faceunlock.training.head import learn_head
 from faceunlock.training.loop import Training
 from faceunlock.training.precision import best_precision
 from faceunlock.training.recipe import TrainingRecipe
-from faceunlock.training.teaching import teaching
+from faceunlock.training.teacher import teaching
 
 PEOPLE, PHOTOS, HELD_OUT, SEEDS = 5, 140, 0.2, 5
 STEPS, OUR_EPOCHS = 1600, 150

@@ -14,7 +14,7 @@ from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.settings import locate
-from faceunlock.training.teaching import teaching
+from faceunlock.training.teacher import teaching
 
 BATCH = 256
 

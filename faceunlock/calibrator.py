@@ -11,10 +11,10 @@ from faceunlock.gallery.gallery import Gallery
 from faceunlock.models import AUTO, Models
 
 if TYPE_CHECKING:
-    from faceunlock.collection import Track
-    from faceunlock.judgement import CalibrationReport
     from faceunlock.matching.calibration import Calibration
     from faceunlock.photos.face import SubjectRule
+    from faceunlock.studies.calibration_report import CalibrationReport
+    from faceunlock.studies.collection import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class Calibrator:
         SettingsError
             ``usage`` for a number out of range.
         """
-        from faceunlock.collection import labelled_photos
-        from faceunlock.comparisons import Plan
-        from faceunlock.judgement import judge
         from faceunlock.photos.photo import person_folders
-        from faceunlock.score_file import check_destination, write_scores
-        from faceunlock.trial import DEFAULT_SPLIT, compare_photos
+        from faceunlock.studies.calibration_report import judge
+        from faceunlock.studies.collection import labelled_photos
+        from faceunlock.studies.comparisons import Plan
+        from faceunlock.studies.score_file import check_destination, write_scores
+        from faceunlock.studies.trial import DEFAULT_SPLIT, compare_photos
 
         _check_target(target)
         if (split is not None and split < 1) or seed < 0:
@@ -114,8 +114,8 @@ class Calibrator:
         SettingsError
             ``usage`` for a target out of range.
         """
-        from faceunlock.judgement import judge
-        from faceunlock.score_file import read_scores
+        from faceunlock.studies.calibration_report import judge
+        from faceunlock.studies.score_file import read_scores
 
         _check_target(target)
         comparisons = read_scores(file)

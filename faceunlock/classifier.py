@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faceunlock.annotated_copies import write_copy
-from faceunlock.classification import Head, HeldOut, Naming, learn_head
-from faceunlock.collection import Collector, Track
 from faceunlock.errors import CalibrationError, PhotoError
-from faceunlock.head_file import KeptHead, check_identity
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import LeftOut, PhotoFaces, Sample
+from faceunlock.reports.annotated_copies import write_copy
+from faceunlock.studies.collection import Collector, Track
+from faceunlock.training.head import Head, HeldOut, Naming, learn_head
+from faceunlock.training.head_file import KeptHead, check_identity
 
 if TYPE_CHECKING:
-    from faceunlock.annotation import Box, Mark
+    from faceunlock.reports.annotation import Box, Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ def once_each(namings: Sequence[Naming]) -> tuple[Naming, ...]:
 
 
 def _marks(photo: PhotoFaces, named: NamedPhoto) -> list[Mark]:
-    from faceunlock.annotation import Mark
+    from faceunlock.reports.annotation import Mark
 
     namings = dict(zip(named.boxes, named.namings, strict=True))
     marks = []

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from faceunlock.contact_sheet import (
+from faceunlock.errors import PhotoError
+from faceunlock.files.outputs import plan_folder, write_picture
+from faceunlock.photos.face import SubjectRule
+from faceunlock.photos.photo import person_folders
+from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError
+from faceunlock.reports.contact_sheet import (
     FACES_SHOWN,
     PEOPLE_SHOWN,
     SheetRow,
@@ -17,11 +22,6 @@ from faceunlock.contact_sheet import (
     spread,
     thumbnail,
 )
-from faceunlock.errors import PhotoError
-from faceunlock.files.outputs import plan_folder, write_picture
-from faceunlock.photos.face import SubjectRule
-from faceunlock.photos.photo import person_folders
-from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from faceunlock.collection import Track
 from faceunlock.errors import GalleryError, SettingsError
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import Person, name_key, normalise_name
@@ -20,6 +19,7 @@ from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.enrolment import Enrolment, Gates, enrol
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.settings import Settings
+from faceunlock.studies.collection import Track
 
 
 class Enroller:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from faceunlock.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.errors import GalleryError, PhotoError, SettingsError
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace, assign
 from faceunlock.matching.similarity import Vector, similarities
 from faceunlock.models import Models
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, PhotoFaces
+from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.settings import Settings
 
 if TYPE_CHECKING:
-    from faceunlock.annotation import Mark
+    from faceunlock.reports.annotation import Mark
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
@@ -163,7 +163,7 @@ def named(photo: PhotoFaces, centroids: dict[str, Vector], threshold: float) -> 
 
 
 def _marks(photo: IdentifiedPhoto) -> list[Mark]:
-    from faceunlock.annotation import Mark
+    from faceunlock.reports.annotation import Mark
 
     return [
         Mark(

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from faceunlock.collection import Track
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import Face, RGBImage
     from faceunlock.pipeline.detection import Detector
     from faceunlock.pipeline.embedding import Embedder
     from faceunlock.pipeline.runtime import Engine
+    from faceunlock.studies.collection import Track
 
 RUNS, MOST_RUNS = 7, 1000
 """How often everything is measured, unless told otherwise, and at most."""

@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from faceunlock.audits.auditor import AuditReport
     from faceunlock.calibrator import Calibrator
     from faceunlock.classifier import LearnedHead, NamedPhoto
-    from faceunlock.collection import Track
     from faceunlock.cropping import CropOutcome
     from faceunlock.enroller import Enroller
     from faceunlock.gallery.export import ExportSummary, ImportSummary, OnConflict
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.gallery.seal import Place
     from faceunlock.identification import Identification
-    from faceunlock.judgement import CalibrationReport
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.matching.calibration import Calibration
     from faceunlock.pairs import PairComparison
@@ -42,8 +40,10 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.embedding import Embedder
     from faceunlock.pipeline.models.architecture import Architecture
     from faceunlock.pipeline.samples import LeftOut
-    from faceunlock.reports.projection import Method
     from faceunlock.reports.reporter import ReportOutcome
+    from faceunlock.studies.calibration_report import CalibrationReport
+    from faceunlock.studies.collection import Track
+    from faceunlock.studies.projection import Method
     from faceunlock.timing import Timing
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
@@ -563,9 +563,9 @@ class FaceUnlock:
     ) -> LearnedHead:
         """Learn to name the people of a folder; see `faceunlock.classifier.learn`."""
         from faceunlock.classifier import learn
-        from faceunlock.collection import labelled_photos
-        from faceunlock.head_file import check_destination, write_head
         from faceunlock.pipeline.models.folder import names_folder
+        from faceunlock.studies.collection import labelled_photos
+        from faceunlock.training.head_file import check_destination, write_head
 
         found = labelled_photos(Path(folder))
         check_destination(Path(output), overwrite=overwrite)
@@ -600,9 +600,9 @@ class FaceUnlock:
         With ``all`` every face; see `faceunlock.classifier.name_every_face`. Then copies of the photos, with
         names drawn on them, go to the folder `destination`.
         """
-        from faceunlock.annotated_copies import photos_to_annotate, plan_copies
         from faceunlock.classifier import name_every_face, name_photos
-        from faceunlock.head_file import read_head
+        from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies
+        from faceunlock.training.head_file import read_head
 
         kept = read_head(Path(head))
         sources = [Path(one) for one in ([photos] if isinstance(photos, str | os.PathLike) else photos)]

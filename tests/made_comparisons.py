@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from fakes import IDENTITY
 
-from faceunlock.comparisons import Comparisons, Plan
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.pipeline.samples import LeftOut
+from faceunlock.studies.comparisons import Comparisons, Plan
 
 ODD_NAME = "b\udcfeb"
 """A folder name need not be valid UTF-8; Python then carries it as surrogates."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageColor
 
-from faceunlock.annotation import NAMED, UNKNOWN, Mark, _overlap, _place, _text_size, annotate
+from faceunlock.reports.annotation import NAMED, UNKNOWN, Mark, _overlap, _place, _text_size, annotate
 
 SIDES = st.integers(1, 600)
 PLACES = st.floats(-300, 900)

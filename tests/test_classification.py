@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fakes import IDENTITY, embedding, slug_of
 
-from faceunlock.classification import Head, learn_head, measure_head
-from faceunlock.head_file import read_head, write_head
+from faceunlock.training.head import Head, learn_head, measure_head
+from faceunlock.training.head_file import read_head, write_head
 
 
 def sample(people, photos, noise=0.5, first=0):

@@ -5,10 +5,10 @@ import pytest
 from fakes import FakeDetector, FakeEmbedder, paint, save, save_person
 from made_templates import make_template
 
-from faceunlock.collection import Collector, labelled_photos
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.enrolment import photo_hash
+from faceunlock.studies.collection import Collector, labelled_photos
 
 
 def untracked(items, total, label):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_comparisons import ODD_NAME, made
 
-from faceunlock.comparisons import impostor_comparisons
+from faceunlock.studies.comparisons import impostor_comparisons
 
 IDS = st.lists(st.integers(0, 6), max_size=12).map(lambda ids: np.array(ids, dtype=np.int32))
 

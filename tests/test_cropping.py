@@ -5,8 +5,8 @@ import pytest
 from fakes import GREY, paint, save, save_person, slug_of
 from PIL import Image
 
-from faceunlock.contact_sheet import FACES_SHOWN, PEOPLE_SHOWN, THUMB, SheetRow, contact_sheet, spread
 from faceunlock.pipeline.samples import NoneUsableError
+from faceunlock.reports.contact_sheet import FACES_SHOWN, PEOPLE_SHOWN, THUMB, SheetRow, contact_sheet, spread
 
 
 @pytest.fixture

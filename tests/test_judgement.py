@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from made_comparisons import made
 
 from faceunlock.errors import CalibrationError
-from faceunlock.judgement import WORST, judge
 from faceunlock.matching.calibration import Calibration
+from faceunlock.studies.calibration_report import WORST, judge
 
 MANY = made(people=30, strangers=30)
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_comparisons import made
 
-from faceunlock import score_file
-from faceunlock.comparisons import Comparisons
 from faceunlock.errors import CalibrationError
-from faceunlock.judgement import judge
-from faceunlock.score_file import check_destination, read_scores, write_scores
+from faceunlock.studies import score_file
+from faceunlock.studies.calibration_report import judge
+from faceunlock.studies.comparisons import Comparisons
+from faceunlock.studies.score_file import check_destination, read_scores, write_scores
 
 
 def assert_equal(first, second):

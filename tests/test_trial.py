@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from fakes import IDENTITY, FakeDetector, FakeEmbedder, embedding, paint, save, save_person
 
-from faceunlock.comparisons import Plan
 from faceunlock.errors import CalibrationError, PhotoError
-from faceunlock.judgement import WORST, judge
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.similarity import unit
 from faceunlock.photos.photo import find_photos
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.enrolment import Gates, enrol
-from faceunlock.trial import compare_photos
+from faceunlock.studies.calibration_report import WORST, judge
+from faceunlock.studies.comparisons import Plan
+from faceunlock.studies.trial import compare_photos
 
 GATES = Gates(0.0, 0.0, -1.0, 2)
 PLAN = Plan(split=3)

@@ -39,7 +39,7 @@ from faceunlock.pipeline.weights.storage import Storage, pack, unpack
 from faceunlock.settings import locate
 from faceunlock.training.face_set import FaceSet, collect_faces, split_by_person
 from faceunlock.training.first_weights import first_weights
-from faceunlock.training.teaching import teaching
+from faceunlock.training.teacher import teaching
 from faceunlock.training.validation import all_pairs
 
 RESULT = "train-compact"

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faceunlock.audits.audit import GroupAudit, GroupedEmbeddings, audit_groups
-from faceunlock.audits.groupings import Grouping, read_grouping
-from faceunlock.collection import Track
 from faceunlock.errors import AuditError, SettingsError
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.people import now
@@ -17,7 +14,10 @@ from faceunlock.matching.templates import ModelIdentity
 from faceunlock.models import Models
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.samples import LeftOut
-from faceunlock.reports.gathering import Gathered, gather
+from faceunlock.studies.audit import GroupAudit, GroupedEmbeddings, audit_groups
+from faceunlock.studies.collection import Track
+from faceunlock.studies.gathering import Gathered, gather
+from faceunlock.studies.groupings import Grouping, read_grouping
 
 MOST_PHOTOS = 8_000
 """Everybody is compared with everybody, so memory grows with the square of the number."""
@@ -93,13 +93,13 @@ def audit_folder(
         Whose network and threshold are used.
     folder : Path
     by : str
-        See `faceunlock.audits.groupings.read_grouping`.
+        See `faceunlock.studies.groupings.read_grouping`.
     threshold : float, optional
         Similarity from which on two photos match, in [-1, 1]; the model's own when None.
     faces : {"dominant", "largest", "central"}
         Which face a photo is about.
     permutations, seed : int
-        See `faceunlock.audits.audit.audit_groups`.
+        See `faceunlock.studies.audit.audit_groups`.
     crop : tuple of int, optional
         Size and margin of another crop than the model's own.
     track : callable

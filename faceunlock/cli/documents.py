@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from faceunlock.gallery.export import ExportSummary, ImportSummary
-    from faceunlock.judgement import CalibrationReport
     from faceunlock.matching.calibration import Calibration
     from faceunlock.matching.people import Person
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.pipeline.samples import LeftOut
+    from faceunlock.studies.calibration_report import CalibrationReport
 
 Document = dict[str, Any]
 

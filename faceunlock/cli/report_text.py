@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from faceunlock.reports.reporter import ReportOutcome
-    from faceunlock.reports.study import Operation, Study
-    from faceunlock.reports.tally import PhotoPair
+    from faceunlock.studies.overview import Operation, Study
+    from faceunlock.studies.tally import PhotoPair
 
 
 def summary(outcome: ReportOutcome) -> str:

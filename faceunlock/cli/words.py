@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from faceunlock.gallery.export import ExportSummary, ImportSummary
-    from faceunlock.judgement import CalibrationReport, Pair
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.people import Person
     from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
+    from faceunlock.studies.calibration_report import CalibrationReport, Pair
 
 RECOMMENDED_PHOTOS = 5
 

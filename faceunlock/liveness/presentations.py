@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from faceunlock.collection import Track
 from faceunlock.errors import CalibrationError, CameraError, PhotoError
 from faceunlock.liveness.checks import scores
 from faceunlock.liveness.measuring import PadMeasurement, Presentation, measure
@@ -17,6 +16,7 @@ from faceunlock.photos.capture import Look, one_good
 from faceunlock.photos.photo import PHOTO_SUFFIXES, load_photo
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import LeftOut
+from faceunlock.studies.collection import Track
 
 
 @dataclass(frozen=True, slots=True)

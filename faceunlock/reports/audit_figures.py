@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.audits.measures import comparisons_within, distances
 from faceunlock.matching.similarity import similarities
 from faceunlock.reports.figures import SEQUENTIAL, Figure, Scheme, render
+from faceunlock.studies.measures import comparisons_within, distances
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-    from faceunlock.audits.audit import GroupedEmbeddings
     from faceunlock.audits.auditor import AuditReport
     from faceunlock.matching.rate import Rate
+    from faceunlock.studies.audit import GroupedEmbeddings
 
 FIGURES = ("distances", "fmr-by-threshold", "rates")
 

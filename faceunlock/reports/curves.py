@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceunlock.reports.figures import Scheme
-from faceunlock.reports.study import Operation
+from faceunlock.studies.overview import Operation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

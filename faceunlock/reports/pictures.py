@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from faceunlock.matching.similarity import similarities
 from faceunlock.reports.figures import OKABE_ITO, SEQUENTIAL, Scheme
-from faceunlock.reports.gathering import Gathered
-from faceunlock.reports.projection import Projection
 from faceunlock.reports.selection import Positions, choose_apart, spread
+from faceunlock.studies.gathering import Gathered
+from faceunlock.studies.projection import Projection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

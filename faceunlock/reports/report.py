@@ -15,10 +15,10 @@ from faceunlock.matching.wording import probability, rate
 from faceunlock.reports import curves, pictures
 from faceunlock.reports.figures import Figure, render
 from faceunlock.reports.page import render_page
-from faceunlock.reports.projection import Projection
 from faceunlock.reports.selection import choose_photos
-from faceunlock.reports.study import Operation, PersonSummary, Study
-from faceunlock.reports.tally import TEMPLATE_PHOTOS, PhotoPair
+from faceunlock.studies.overview import Operation, PersonSummary, Study
+from faceunlock.studies.projection import Projection
+from faceunlock.studies.tally import TEMPLATE_PHOTOS, PhotoPair
 
 FIGURES = ("heatmap", "map", "photo-scores", "centroid-scores", "det")
 """Names of the figures; the files of ``--png`` are called so."""

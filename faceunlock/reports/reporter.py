@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import ReportError, SettingsError
 from faceunlock.photos.photo import person_folders
 from faceunlock.reports.page import check_page, check_pictures, write_page, write_pictures
-from faceunlock.reports.projection import Method, check_method
+from faceunlock.studies.projection import Method, check_method
 
 if TYPE_CHECKING:
-    from faceunlock.collection import Track
     from faceunlock.models import Models
     from faceunlock.photos.face import SubjectRule
     from faceunlock.reports.report import Report
+    from faceunlock.studies.collection import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def report_folder(
     SettingsError
         ``usage`` for a threshold out of range.
     AuditError
-        ``bad-grouping``; see `faceunlock.audits.groupings.read_grouping`.
+        ``bad-grouping``; see `faceunlock.studies.groupings.read_grouping`.
     """
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
@@ -76,9 +76,9 @@ def report_folder(
 
     from faceunlock import __version__
     from faceunlock.matching.people import now
-    from faceunlock.reports.gathering import gather
     from faceunlock.reports.report import FIGURES, Report, compose, draw
-    from faceunlock.reports.study import study
+    from faceunlock.studies.gathering import gather
+    from faceunlock.studies.overview import study
 
     if pictures is not None:
         check_pictures(pictures, FIGURES, overwrite=overwrite)
@@ -160,7 +160,7 @@ def _labelled(folder: Path) -> _Found:
 
 
 def _grouped(folder: Path, by: str) -> _Found:
-    from faceunlock.audits.groupings import read_grouping
+    from faceunlock.studies.groupings import read_grouping
 
     grouping = read_grouping(folder, by)
     # Where nobody is named, photos stand for people, and the folder's own path says nothing about them.

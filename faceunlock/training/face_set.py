@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceunlock.collection import Track
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face, RGBImage
@@ -22,6 +21,7 @@ from faceunlock.pipeline.embedding.aligned import align
 from faceunlock.pipeline.embedding.crops import similarity, warp
 from faceunlock.pipeline.models.architecture import TARGET_112, Architecture, scaled
 from faceunlock.pipeline.samples import LeftOut
+from faceunlock.studies.collection import Track
 
 FEWEST_TO_HOLD_OUT = 8
 """People from which on some are held out: of fewer, none can be spared and two say nothing."""

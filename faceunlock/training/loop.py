@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from faceunlock.collection import Track
 from faceunlock.errors import TrainingError
+from faceunlock.studies.collection import Track
 from faceunlock.training.augmentation import BATCH_LEVEL, AugmentedFaces, exchange_parts, seed_of
 from faceunlock.training.batches import epoch_batches
 from faceunlock.training.checkpoint import (
@@ -30,7 +30,7 @@ from faceunlock.training.checkpoint import (
 from faceunlock.training.face_set import FaceSet, Split
 from faceunlock.training.learner import EMBED_BATCH, Learner, normalised
 from faceunlock.training.recipe import TrainingRecipe
-from faceunlock.training.teaching import Teacher
+from faceunlock.training.teacher import Teacher
 from faceunlock.training.validation import Validation
 
 CHECKPOINT_SECONDS = 60.0

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.collection import Track
 from faceunlock.errors import CalibrationError, SettingsError
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
 from faceunlock.pipeline.weights.storage import pack, unpack
+from faceunlock.studies.collection import Track
 from faceunlock.training.face_set import (
     FaceSet,
     Split,
@@ -29,7 +29,7 @@ from faceunlock.training.face_set import (
 )
 from faceunlock.training.first_weights import FirstWeights
 from faceunlock.training.recipe import BY_PAIRS, TrainingRecipe
-from faceunlock.training.teaching import embed_all, make_teacher, open_teacher
+from faceunlock.training.teacher import embed_all, make_teacher, open_teacher
 
 if TYPE_CHECKING:
     from faceunlock.training.checkpoint import EpochRecord
@@ -338,8 +338,8 @@ def _write_head(
     directions = learner.directions()
     if directions is None:
         return False
-    from faceunlock.classification import Head, centroids, measure_head
-    from faceunlock.head_file import write_head
+    from faceunlock.training.head import Head, centroids, measure_head
+    from faceunlock.training.head_file import write_head
     from faceunlock.training.losses import SOFTMAX_SCALE
 
     positions = {faces.names.index(name): number for number, name in enumerate(people)}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from fakes import GREY, FakeEmbedder, embedding, paint, save, save_person, slug_of
 
-from faceunlock.audits.audit import GroupedEmbeddings, audit_groups
-from faceunlock.audits.measures import within_sum_of_squares
+from faceunlock.studies.audit import GroupedEmbeddings, audit_groups
+from faceunlock.studies.measures import within_sum_of_squares
 
 
 def material(people_by_group, photos=3, noise=0.2, names=None):

@@ -3,8 +3,8 @@
 import pytest
 from fakes import slug_of
 
-from faceunlock.audits.groupings import read_grouping
 from faceunlock.errors import AuditError, FaceUnlockError, PhotoError, SettingsError
+from faceunlock.studies.groupings import read_grouping
 
 
 def make(folder, *names):

@@ -5,8 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceunlock.audits import measures
-from faceunlock.audits.measures import (
+from faceunlock.matching.error_rates import clopper_pearson_upper
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import ImpostorScores
+from faceunlock.matching.similarity import unit
+from faceunlock.studies import measures
+from faceunlock.studies.measures import (
     comparisons_within,
     distances,
     most_similar_pairs,
@@ -15,10 +19,6 @@ from faceunlock.audits.measures import (
     within_sum_of_squares,
     worst_ratios,
 )
-from faceunlock.matching.error_rates import clopper_pearson_upper
-from faceunlock.matching.rate import Rate
-from faceunlock.matching.scores import ImpostorScores
-from faceunlock.matching.similarity import unit
 
 seeds = st.integers(0, 10_000)
 

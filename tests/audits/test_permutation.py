@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from faceunlock.audits.permutation import (
+from faceunlock.matching.similarity import unit
+from faceunlock.studies.permutation import (
     MeanOverPairs,
     MeanOverPeople,
     Spread,
     compare_groups,
     holm,
 )
-from faceunlock.matching.similarity import unit
 
 p_values = arrays(np.float64, st.integers(1, 8), elements=st.floats(0, 1))
 

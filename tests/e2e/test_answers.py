@@ -169,7 +169,11 @@ def test_kept_scores_are_judged_without_the_photos_and_without_a_network(prepare
     assert {**again.data, "created": None} == {**from_photos, "created": None}
     # The interpreter lists what it imports, one module a line.
     imported = {line.split("|")[-1].strip() for line in again.stderr.splitlines()}
-    assert "faceunlock.score_file" in imported and not imported & {"torch", "torchvision", "onnxruntime"}
+    assert "faceunlock.studies.score_file" in imported and not imported & {
+        "torch",
+        "torchvision",
+        "onnxruntime",
+    }
     assert prepared(*kept, "--allow-lower").data["saved"] is True
     assert (
         prepared("--model", "dlib", "status", "--json").data["model"]["threshold"]["value"]

@@ -4,7 +4,7 @@ import numpy as np
 
 from faceunlock.matching.similarity import unit
 from faceunlock.pipeline.samples import LeftOut
-from faceunlock.reports.gathering import Gathered, thumbnail
+from faceunlock.studies.gathering import Gathered, thumbnail
 
 FACE = thumbnail(np.full((80, 80, 3), 128, dtype=np.uint8))
 

@@ -5,7 +5,7 @@ from fakes import FakeDetector, FakeEmbedder, save, save_person
 from PIL import Image
 
 from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.reports.gathering import gather, thumbnail
+from faceunlock.studies.gathering import gather, thumbnail
 
 
 def gathered(tmp_path, *, thumbnails=True):

@@ -6,8 +6,8 @@ import pytest
 from fakes import slug_of
 from made_photos import made
 
-from faceunlock.reports import projection
-from faceunlock.reports.projection import check_method, project
+from faceunlock.studies import projection
+from faceunlock.studies.projection import check_method, project
 
 
 def test_principal_components_keep_the_most_variance():

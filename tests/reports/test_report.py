@@ -6,7 +6,7 @@ from made_photos import made
 from faceunlock.pipeline.models.shipped import shipped_calibration, shipped_pair_calibration
 from faceunlock.reports.curves import _coarsest, _ticks, bars
 from faceunlock.reports.report import FIGURES, Report, cannot_tell, compose, draw
-from faceunlock.reports.study import study, summarise
+from faceunlock.studies.overview import study, summarise
 
 
 def studied(counts, threshold=None, **options):

@@ -7,8 +7,8 @@ from made_photos import made
 from faceunlock.matching.error_rates import equal_error_rate, fmr_at, fnmr_at
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, worst_pairs
 from faceunlock.matching.similarity import leave_one_out, unit
-from faceunlock.reports import tally as tally_module
-from faceunlock.reports.tally import (
+from faceunlock.studies import tally as tally_module
+from faceunlock.studies.tally import (
     BINS,
     Worst,
     edges_with,

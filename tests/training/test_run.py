@@ -32,7 +32,7 @@ from faceunlock.training.loop import Training
 from faceunlock.training.losses import class_directions
 from faceunlock.training.output import model_folder
 from faceunlock.training.run import train
-from faceunlock.training.teaching import teaching
+from faceunlock.training.teacher import teaching
 from faceunlock.training.validation import first_threshold, validate
 
 
@@ -82,7 +82,7 @@ def test_other_losses(people, tmp_path, loss):
 
 
 def test_softmax_leaves_a_head_for_its_own_people(people, tmp_path):
-    from faceunlock.head_file import read_head
+    from faceunlock.training.head_file import read_head
 
     outcome = run(people, tmp_path / "m", loss="softmax", epochs=2)
     assert outcome.head and outcome.card["data"]["held_out_by"] == "photo"

@@ -26,13 +26,13 @@ from typing import Any, NoReturn, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.comparisons import Comparisons, Material, Plan
 from faceunlock.errors import CalibrationError
 from faceunlock.files.private import atomic_write, remove_leftovers
 from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
 from faceunlock.matching.rate import Rate
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.samples import LeftOut
+from faceunlock.studies.comparisons import Comparisons, Material, Plan
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.collection import Track
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.matching.rate import Rate
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import LeftOut
+from faceunlock.studies.collection import Track
 
 THUMBNAIL_SIDE = 80
 """Pixels; about 2.5 kB of JPEG, so that 10,000 faces take 25 MB."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from faceunlock.lettering import font, height, shortened, width
 from faceunlock.photos.face import RGBImage
+from faceunlock.reports.lettering import font, height, shortened, width
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""

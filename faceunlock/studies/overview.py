@@ -11,9 +11,9 @@ from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import BLOCK
 from faceunlock.matching.similarity import leave_one_out, similarities, unit
-from faceunlock.reports.gathering import Gathered
-from faceunlock.reports.projection import Method, Projection, project
-from faceunlock.reports.tally import PhotoPair, Tally, edges_with, person_sums, tally_centroids, tally_photos
+from faceunlock.studies.gathering import Gathered
+from faceunlock.studies.projection import Method, Projection, project
+from faceunlock.studies.tally import PhotoPair, Tally, edges_with, person_sums, tally_centroids, tally_photos
 
 WORST = 12
 """Pairs shown of each kind."""

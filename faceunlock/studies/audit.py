@@ -10,7 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.audits.measures import (
+from faceunlock.matching.error_rates import fnmr_at, rate_over_people
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.scores import GenuineScores
+from faceunlock.studies.measures import (
     PeoplePairs,
     Ratio,
     comparisons_within,
@@ -20,7 +23,7 @@ from faceunlock.audits.measures import (
     within_sum_of_squares,
     worst_ratios,
 )
-from faceunlock.audits.permutation import (
+from faceunlock.studies.permutation import (
     Difference,
     MeanOverPairs,
     MeanOverPeople,
@@ -28,9 +31,6 @@ from faceunlock.audits.permutation import (
     Spread,
     compare_groups,
 )
-from faceunlock.matching.error_rates import fnmr_at, rate_over_people
-from faceunlock.matching.rate import Rate
-from faceunlock.matching.scores import GenuineScores
 
 MeasureName = Literal["fmr", "fnmr", "distance", "spread"]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from faceunlock.classification import Head, HeldOut
 from faceunlock.errors import ModelError, TrainingError
 from faceunlock.files.private import atomic_write, make_private_directories
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.training.head import Head, HeldOut
 
 HEAD, ARRAYS = "head.json", "head.safetensors"
 FORMAT = 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from faceunlock.comparisons import Comparisons, Material
 from faceunlock.errors import CalibrationError
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.error_rates import equal_error_rate, fnmr_at
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, pool, worst_pairs
 from faceunlock.matching.thresholds import ThresholdChoice, choose_threshold, people_needed
+from faceunlock.studies.comparisons import Comparisons, Material
 
 WORST = 5
 """Pairs named at each end, so that a mislabelled photo is seen."""

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faceunlock.collection import Collection, Collector, Track
-from faceunlock.comparisons import Comparisons, Plan, impostor_comparisons
 from faceunlock.errors import CalibrationError
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.matching.people import name_key, now
@@ -18,6 +16,8 @@ from faceunlock.matching.similarity import Vector, similarities, unit
 from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import Sample
+from faceunlock.studies.collection import Collection, Collector, Track
+from faceunlock.studies.comparisons import Comparisons, Plan, impostor_comparisons
 
 DEFAULT_SPLIT = 3
 

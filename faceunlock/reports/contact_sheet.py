@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from faceunlock.lettering import font, height, shortened
+from faceunlock.reports.lettering import font, height, shortened
 
 ACROSS, DOWN = 10, 2
 """Faces in a row, and rows for one person."""

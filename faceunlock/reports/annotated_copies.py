@@ -12,7 +12,7 @@ from faceunlock.files.outputs import copy_name, plan_folder, write_picture
 from faceunlock.photos.photo import PhotoListing, find_photos, load_photo
 
 if TYPE_CHECKING:
-    from faceunlock.annotation import Mark
+    from faceunlock.reports.annotation import Mark
 
 
 def photos_to_annotate(sources: Sequence[Path], destination: Path | None) -> PhotoListing:
@@ -93,7 +93,7 @@ def write_copy(
     ReportError
         ``file-exists`` or ``file-unwritable``.
     """
-    from faceunlock.annotation import annotate
+    from faceunlock.reports.annotation import annotate
 
     # Decoded again, in full: while faces are searched, only smaller views are in memory.
     image = load_photo(photo, name=name, max_pixels=max_pixels).view().image

@@ -1,0 +1,1 @@
+"""What a folder of photos of known people says about a model, in numbers."""
