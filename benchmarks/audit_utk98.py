@@ -16,8 +16,8 @@ import numpy as np
 from common import collection, save
 
 from faceunlock import FaceUnlock
-from faceunlock.audits.auditor import AuditReport
 from faceunlock.cli.audit_text import conclusion
+from faceunlock.tasks.audit import AuditReport
 
 GROUPS = r"pattern:^\d+_(?P<group>\d_\d)_"
 TWO_GROUPS = r"pattern:^\d+_(?P<group>1_\d)_"

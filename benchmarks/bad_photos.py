@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import collection, save
 
-from faceunlock.demonstration import make_pictures
+from faceunlock.tasks.demo import make_pictures
 
 
 def main() -> None:

@@ -23,13 +23,13 @@ from faceunlock.pipeline.weights.pull.pull import pull
 from PIL import Image, ImageEnhance
 from speed import random_weights
 
-from faceunlock.demonstration import PERSON, STRANGER, inside
 from faceunlock.photos.photo import read_photo
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.embedding import Embedder, load_embedder
 from faceunlock.pipeline.models.registry import model_spec
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.weights import find
+from faceunlock.tasks.demo import PERSON, STRANGER, inside
 
 MODELS = ("dlib", "casia-webface")
 ENGINES = (("onnx", "cpu"), ("torch", "cpu"), ("torch", "cuda"))

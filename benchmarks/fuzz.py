@@ -39,7 +39,7 @@ from PIL import Image
 
 from faceunlock import FaceUnlock, FaceUnlockError
 from faceunlock.agent import client, control, protocol
-from faceunlock.demonstration import make_pictures
+from faceunlock.tasks.demo import make_pictures
 
 NAME = "Eileen"
 LIMIT = 10.0

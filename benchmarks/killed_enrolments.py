@@ -25,7 +25,7 @@ from pathlib import Path
 from common import save
 
 from faceunlock import FaceUnlock
-from faceunlock.demonstration import make_pictures
+from faceunlock.tasks.demo import make_pictures
 
 WORKERS = 2
 AT_ONCE = 8

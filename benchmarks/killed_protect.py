@@ -32,8 +32,8 @@ import keyring
 from common import HERE, RESULTS, save
 
 from faceunlock import FaceUnlock
-from faceunlock.demonstration import make_pictures
 from faceunlock.matching.people import person_to_record
+from faceunlock.tasks.demo import make_pictures
 
 TESTS = HERE.parent / "tests"
 NAME = "killed-protect"

@@ -16,13 +16,13 @@ import numpy as np
 from common import collection, save
 from PIL import Image
 
-from faceunlock.demonstration import PERSON, STRANGER, inside
 from faceunlock.photos.photo import load_photo, read_photo
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
+from faceunlock.tasks.demo import PERSON, STRANGER, inside
 
 # The stored picture that a viewer must undo: the inverse of what each EXIF value asks for.
 STORED = {

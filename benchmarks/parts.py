@@ -98,7 +98,6 @@ def run_once(begun: float, arguments: list[str]) -> dict[str, float]:
 def _wrap_pieces(watch: Stopwatch) -> None:
     import typer.main
 
-    from faceunlock import models
     from faceunlock.gallery.gallery import gallery
     from faceunlock.matching.similarity import similarity as matching
     from faceunlock.photos.photo import photo as photos
@@ -108,6 +107,7 @@ def _wrap_pieces(watch: Stopwatch) -> None:
     from faceunlock.pipeline.detection import mtcnn
     from faceunlock.pipeline.embedding import aligned, facenet
     from faceunlock.pipeline.runtime import opening
+    from faceunlock.tasks import models
 
     watch.wrap(typer.main, "get_command", "build the command line")
     for method in ("get", "people", "calibration", "close"):

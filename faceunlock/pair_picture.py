@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from faceunlock.pairs import PairComparison
 from faceunlock.reports.lettering import font, height, shortened
+from faceunlock.tasks.compare import PairComparison
 
 FACE = 400
 """Side of a face in the picture, in pixels."""

@@ -15,24 +15,18 @@ from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
 from faceunlock.matching.people import Person
-from faceunlock.models import AUTO, Models
 from faceunlock.outcomes import Capture, EnrolmentOutcome, ModelState, Status, Verification
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
 from faceunlock.settings import Locations, Settings, load_settings, locate
+from faceunlock.tasks.models import AUTO, Models
 
 if TYPE_CHECKING:
-    from faceunlock.audits.auditor import AuditReport
-    from faceunlock.calibrator import Calibrator
-    from faceunlock.classifier import LearnedHead, NamedPhoto
-    from faceunlock.cropping import CropOutcome
-    from faceunlock.enroller import Enroller
     from faceunlock.gallery.export import ExportSummary, ImportSummary, OnConflict
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.gallery.seal import Place
     from faceunlock.identification import Identification
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.matching.calibration import Calibration
-    from faceunlock.pairs import PairComparison
     from faceunlock.photos.face import SubjectRule
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.acquisition import Acquisition
@@ -40,14 +34,20 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.embedding import Embedder
     from faceunlock.pipeline.models.architecture import Architecture
     from faceunlock.pipeline.samples import LeftOut
-    from faceunlock.reports.reporter import ReportOutcome
     from faceunlock.studies.calibration_report import CalibrationReport
     from faceunlock.studies.collection import Track
     from faceunlock.studies.projection import Method
-    from faceunlock.timing import Timing
+    from faceunlock.tasks.audit import AuditReport
+    from faceunlock.tasks.bench import Timing
+    from faceunlock.tasks.calibrate import Calibrator
+    from faceunlock.tasks.classify import LearnedHead, NamedPhoto
+    from faceunlock.tasks.compare import PairComparison
+    from faceunlock.tasks.crop import CropOutcome
+    from faceunlock.tasks.enroll import Enroller
+    from faceunlock.tasks.report import ReportOutcome
+    from faceunlock.tasks.verify import Verifier
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
-    from faceunlock.verifier import Verifier
 
 __all__ = ["EnrolmentOutcome", "FaceUnlock", "ModelState", "Status", "Verification"]
 
@@ -209,7 +209,7 @@ class FaceUnlock:
         )
 
     def _enroller(self) -> Enroller:
-        from faceunlock.enroller import Enroller
+        from faceunlock.tasks.enroll import Enroller
 
         return Enroller(self._gallery, self._models, self.settings)
 
@@ -262,7 +262,7 @@ class FaceUnlock:
         )
 
     def _verifier(self) -> Verifier:
-        from faceunlock.verifier import Verifier
+        from faceunlock.tasks.verify import Verifier
 
         return Verifier(self._gallery, self._attempts, self._models, self.settings, self.locations.data)
 
@@ -289,8 +289,8 @@ class FaceUnlock:
         overwrite: bool = False,
         track: Track | None = None,
     ) -> Identification:
-        """Name every face on photos; see `faceunlock.identifier.identify`."""
-        from faceunlock.identifier import identify
+        """Name every face on photos; see `faceunlock.tasks.identify.identify`."""
+        from faceunlock.tasks.identify import identify
 
         given = [photos] if isinstance(photos, str | os.PathLike) else photos
         return identify(
@@ -315,8 +315,8 @@ class FaceUnlock:
         faces: SubjectRule = "dominant",
         track: Track | None = None,
     ) -> PairComparison:
-        """Compare a photo with another, or with all of a folder; see `faceunlock.pairs.compare`."""
-        from faceunlock.pairs import compare
+        """Compare a photo with another, or with all of a folder; see `faceunlock.tasks.compare.compare`."""
+        from faceunlock.tasks.compare import compare
 
         source = Path(photo) if isinstance(photo, str | os.PathLike) else photo
         return compare(
@@ -384,8 +384,8 @@ class FaceUnlock:
         overwrite: bool = False,
         track: Track | None = None,
     ) -> CropOutcome:
-        """Cut faces out as the network sees them; see `faceunlock.cropping.crop_folder`."""
-        from faceunlock.cropping import crop_folder
+        """Cut faces out as the network sees them; see `faceunlock.tasks.crop.crop_folder`."""
+        from faceunlock.tasks.crop import crop_folder
 
         return crop_folder(
             self._models,
@@ -412,9 +412,9 @@ class FaceUnlock:
 
         `target_bpcer` in (0, 1) is shared by the checks; with `dry_run` the thresholds are not used.
         """
-        from faceunlock.enroller import examiner, quality_gates
         from faceunlock.liveness.presentations import PadReport, measure_folders
         from faceunlock.liveness.record import save
+        from faceunlock.tasks.enroll import examiner, quality_gates
 
         if not 0.0 < target_bpcer < 1.0:
             raise SettingsError("usage", f"a target is a number between 0 and 1, not {target_bpcer}")
@@ -497,16 +497,16 @@ class FaceUnlock:
         )
 
     def judge_scores(self, file: PhotoPath, *, target_fmr: float | None = None) -> CalibrationReport:
-        """Find the threshold from kept comparisons; see `faceunlock.calibrator.Calibrator.judge_scores`."""
+        """Find the threshold from kept comparisons; see `faceunlock.tasks.calibrate.Calibrator.judge_scores`."""
         target = self.settings.target_fmr if target_fmr is None else target_fmr
         return self._calibrator().judge_scores(Path(file), target)
 
     def save_calibration(self, report: CalibrationReport, *, allow_lower: bool = False) -> Calibration:
-        """Use a measured threshold from now on; see `faceunlock.calibrator.Calibrator.save`."""
+        """Use a measured threshold from now on; see `faceunlock.tasks.calibrate.Calibrator.save`."""
         return self._calibrator().save(report, allow_lower=allow_lower)
 
     def _calibrator(self) -> Calibrator:
-        from faceunlock.calibrator import Calibrator
+        from faceunlock.tasks.calibrate import Calibrator
 
         return Calibrator(self._gallery, self._models, self._models.named)
 
@@ -561,10 +561,10 @@ class FaceUnlock:
         overwrite: bool = False,
         track: Track | None = None,
     ) -> LearnedHead:
-        """Learn to name the people of a folder; see `faceunlock.classifier.learn`."""
-        from faceunlock.classifier import learn
+        """Learn to name the people of a folder; see `faceunlock.tasks.classify.learn`."""
         from faceunlock.pipeline.models.folder import names_folder
         from faceunlock.studies.collection import labelled_photos
+        from faceunlock.tasks.classify import learn
         from faceunlock.training.head_file import check_destination, write_head
 
         found = labelled_photos(Path(folder))
@@ -595,13 +595,13 @@ class FaceUnlock:
         overwrite: bool = False,
         track: Track | None = None,
     ) -> list[NamedPhoto | LeftOut]:
-        """Name whose face is on photos, with a head; see `faceunlock.classifier.name_photos`.
+        """Name whose face is on photos, with a head; see `faceunlock.tasks.classify.name_photos`.
 
-        With ``all`` every face; see `faceunlock.classifier.name_every_face`. Then copies of the photos, with
+        With ``all`` every face; see `faceunlock.tasks.classify.name_every_face`. Then copies of the photos, with
         names drawn on them, go to the folder `destination`.
         """
-        from faceunlock.classifier import name_every_face, name_photos
         from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies
+        from faceunlock.tasks.classify import name_every_face, name_photos
         from faceunlock.training.head_file import read_head
 
         kept = read_head(Path(head))
@@ -642,7 +642,7 @@ class FaceUnlock:
         overwrite: bool = False,
         track: Track | None = None,
     ) -> ReportOutcome:
-        """Write a page about the photos of a folder; see `faceunlock.reports.reporter.report_folder`.
+        """Write a page about the photos of a folder; see `faceunlock.tasks.report.report_folder`.
 
         Parameters
         ----------
@@ -667,7 +667,7 @@ class FaceUnlock:
         track : callable, optional
             Shows progress.
         """
-        from faceunlock.reports.reporter import report_folder
+        from faceunlock.tasks.report import report_folder
 
         return report_folder(
             self._models,
@@ -697,8 +697,8 @@ class FaceUnlock:
         crop: tuple[int, int] | None = None,
         track: Track | None = None,
     ) -> AuditReport:
-        """Compare groups of people; see `faceunlock.audits.auditor.audit_folder`."""
-        from faceunlock.audits.auditor import audit_folder
+        """Compare groups of people; see `faceunlock.tasks.audit.audit_folder`."""
+        from faceunlock.tasks.audit import audit_folder
 
         return audit_folder(
             self._models,
@@ -721,11 +721,11 @@ class FaceUnlock:
         runs: int = 7,
         track: Track | None = None,
     ) -> Timing:
-        """Measure how fast this machine is with the model; see `faceunlock.timing.time_photos`.
+        """Measure how fast this machine is with the model; see `faceunlock.tasks.bench.time_photos`.
 
         Without `photos`, those of the demonstration are looked at; `runs` from 1 to 1000.
         """
-        from faceunlock.timing import time_photos
+        from faceunlock.tasks.bench import time_photos
 
         def fresh(model: str | None) -> Models:
             # What ``auto`` stands for is chosen once.
@@ -818,7 +818,7 @@ class FaceUnlock:
         return self._models.pull(model, file=None if file is None else Path(file), force=force)
 
     def verify_models(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Compute the checksums of weights again; see `faceunlock.models.Models.verify`."""
+        """Compute the checksums of weights again; see `faceunlock.tasks.models.Models.verify`."""
         return self._models.verify(model)
 
     def status(self) -> Status:

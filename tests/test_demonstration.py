@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceunlock import demonstration
-from faceunlock.demonstration import VARIATIONS, make_pictures
 from faceunlock.errors import PhotoError
 from faceunlock.photos.photo import find_photos, read_photo
+from faceunlock.tasks import demo as demonstration
+from faceunlock.tasks.demo import VARIATIONS, make_pictures
 
 
 @pytest.fixture(scope="module")

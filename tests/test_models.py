@@ -10,13 +10,13 @@ from fakes import (
     slug_of,
 )
 
-from faceunlock import models
 from faceunlock.errors import (
     GalleryError,
     ModelError,
 )
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.tasks import models
 
 
 @pytest.fixture

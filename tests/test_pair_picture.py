@@ -5,10 +5,10 @@ import pytest
 from fakes import IDENTITY
 
 from faceunlock import pair_picture
-from faceunlock.pairs import ComparedPhoto, PairComparison, distance
 from faceunlock.photos.face import Quality
 from faceunlock.pipeline.models.shipped import shipped_pair_calibration
 from faceunlock.reports.lettering import ELLIPSIS, font, shortened, width
+from faceunlock.tasks.compare import ComparedPhoto, PairComparison, distance
 
 QUALITY = Quality(100, 10, 100)
 

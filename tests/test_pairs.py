@@ -6,8 +6,8 @@ from fakes import GREY, embedding, paint, save, save_person, slug_of, stream
 
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities
-from faceunlock.pairs import distance
 from faceunlock.pipeline.samples import NoneUsableError
+from faceunlock.tasks.compare import distance
 
 
 def test_the_distance_is_that_of_the_unit_vectors():

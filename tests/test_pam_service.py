@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from fakes import slug_of
 
-from faceunlock import pam_service
-from faceunlock.pam_service import check, needs_system_gallery, propose
+from faceunlock.tasks import pam as pam_service
+from faceunlock.tasks.pam import check, needs_system_gallery, propose
 
 UNIX = "auth required pam_unix.so"
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from fakes import GREY, FakeDetector, FakeEmbedder, paint, save, save_person, slug_of, snapshot
 
-from faceunlock import demonstration
 from faceunlock.errors import SettingsError
-from faceunlock.models import Networks
 from faceunlock.photos.photo import PhotoFile
 from faceunlock.pipeline.acquisition import BATCH
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.samples import NoneUsableError
-from faceunlock.timing import PARTS, PartTime, Stopwatch, time_photos
+from faceunlock.tasks import demo as demonstration
+from faceunlock.tasks.bench import PARTS, PartTime, Stopwatch, time_photos
+from faceunlock.tasks.models import Networks
 
 
 class Clock:

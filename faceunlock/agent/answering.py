@@ -19,10 +19,10 @@ from faceunlock.cli.console import Console
 from faceunlock.cli.session import Session
 from faceunlock.cli.verifying import answer
 from faceunlock.errors import FaceUnlockError, ModelError
-from faceunlock.models import AUTO
 from faceunlock.pipeline.models.folder import names_folder
 from faceunlock.pipeline.models.registry import MODELS
 from faceunlock.settings import Locations, Settings, load_settings, locate
+from faceunlock.tasks.models import AUTO
 from faceunlock.unlock import FaceUnlock
 
 _log = logging.getLogger(__name__)

@@ -73,9 +73,9 @@ def _known(model: str) -> str | None:
     ModelError
         ``unknown-model``; for a folder ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
     """
-    from faceunlock.models import AUTO
     from faceunlock.pipeline.models.folder import names_folder, read_model_folder, weights_file
     from faceunlock.pipeline.models.registry import model_spec
+    from faceunlock.tasks.models import AUTO
 
     if names_folder(model):
         return str(weights_file(read_model_folder(Path(model)).spec).parent)

@@ -14,12 +14,12 @@ from faceunlock.files.text import Table, printable, table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from faceunlock.audits.auditor import AuditReport
     from faceunlock.matching.rate import Rate
     from faceunlock.reports.figures import Figure
     from faceunlock.studies.audit import Comparison, GroupAudit, GroupResult, MeasureName
     from faceunlock.studies.measures import Ratio
     from faceunlock.studies.permutation import Difference
+    from faceunlock.tasks.audit import AuditReport
 
 Document = dict[str, Any]
 

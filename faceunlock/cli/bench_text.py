@@ -12,7 +12,7 @@ from faceunlock.files.text import Table, printable, table
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
-    from faceunlock.timing import PartTime, Setup, Timing
+    from faceunlock.tasks.bench import PartTime, Setup, Timing
 
 TITLES = {
     "load": "open the networks",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
-    from faceunlock.classifier import LearnedHead, NamedPhoto
     from faceunlock.pipeline.samples import LeftOut
     from faceunlock.reports.annotation import Box
+    from faceunlock.tasks.classify import LearnedHead, NamedPhoto
 
 NONE = "none of these"
 MOST_ROWS = 20

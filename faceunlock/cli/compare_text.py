@@ -11,7 +11,7 @@ from faceunlock.cli.words import probability, rate, threshold_meaning
 from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
-    from faceunlock.pairs import PairComparison
+    from faceunlock.tasks.compare import PairComparison
 
 
 def text(comparison: PairComparison) -> list[str | Table]:

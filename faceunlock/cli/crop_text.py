@@ -8,7 +8,7 @@ from faceunlock.cli.documents import Document, identity, left_out
 from faceunlock.files.text import printable
 
 if TYPE_CHECKING:
-    from faceunlock.cropping import CropOutcome
+    from faceunlock.tasks.crop import CropOutcome
 
 
 def text(outcome: CropOutcome) -> str:

@@ -41,7 +41,7 @@ def demo(session: Session) -> None:
     pictures: an unseen variation of the portrait is a yes, another person is a no, a picture without
     a face cannot be decided.
     """
-    from faceunlock.demonstration import make_pictures
+    from faceunlock.tasks.demo import make_pictures
 
     settings = session.settings
     if settings.model == "auto":

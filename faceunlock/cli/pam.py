@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def list_services(session: Session) -> None:
     """Let a face answer for a login; without a command, list the services that ask for one."""
     from faceunlock.cli import pam_text
-    from faceunlock.pam_service import services
+    from faceunlock.tasks.pam import services
 
     found = services()
     session.console.answer(pam_text.services(found), {"services": list(found)})
@@ -66,7 +66,7 @@ def print_line(
 ) -> None:
     """Print the line that lets a face answer for a service, what it does, and how to undo it."""
     from faceunlock.cli import pam_text
-    from faceunlock.pam_service import propose
+    from faceunlock.tasks.pam import propose
 
     given = {"camera": camera, "capture": capture, "photo": photo}
     sources = [f"--{name}={value}" for name, value in given.items() if value is not None]
@@ -98,7 +98,7 @@ def check(
     Exits 0 if it does, 1 if it does not.
     """
     from faceunlock.cli import pam_text
-    from faceunlock.pam_service import check as look
+    from faceunlock.tasks.pam import check as look
 
     report = look(service, file)
     session.console.answer(pam_text.report(report), pam_text.report_document(report))

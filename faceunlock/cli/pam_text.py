@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.files.text import printable
-from faceunlock.pam_service import command_line
+from faceunlock.tasks.pam import command_line
 
 if TYPE_CHECKING:
-    from faceunlock.pam_service import Proposal, Report
+    from faceunlock.tasks.pam import Proposal, Report
 
 WARNING = (
     "A printed photo of you may open this, and so may a picture on a screen: nothing checks that a living",

@@ -12,9 +12,9 @@ from faceunlock.matching.wording import rate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faceunlock.reports.reporter import ReportOutcome
     from faceunlock.studies.overview import Operation, Study
     from faceunlock.studies.tally import PhotoPair
+    from faceunlock.tasks.report import ReportOutcome
 
 
 def summary(outcome: ReportOutcome) -> str:

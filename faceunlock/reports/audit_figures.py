@@ -14,9 +14,9 @@ from faceunlock.studies.measures import comparisons_within, distances
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-    from faceunlock.audits.auditor import AuditReport
     from faceunlock.matching.rate import Rate
     from faceunlock.studies.audit import GroupedEmbeddings
+    from faceunlock.tasks.audit import AuditReport
 
 FIGURES = ("distances", "fmr-by-threshold", "rates")
 

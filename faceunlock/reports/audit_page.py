@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from faceunlock.reports.page import render_page
 
 if TYPE_CHECKING:
-    from faceunlock.audits.auditor import AuditReport
     from faceunlock.reports.figures import Figure
+    from faceunlock.tasks.audit import AuditReport
 
 MOST_FAILURES = 50
 """Photos left out that are named on the page."""

@@ -7,9 +7,9 @@ import json
 import pytest
 from fakes import GREY, FakeDetector, FakeEmbedder, paint, save, save_person
 
-from faceunlock import demonstration
 from faceunlock.cli import run
 from faceunlock.cli.session import Session
+from faceunlock.tasks import demo as demonstration
 from faceunlock.unlock import FaceUnlock
 
 

@@ -8,7 +8,7 @@ from fakes import GREY, IDENTITY, save
 from faceunlock.cli import bench_text
 from faceunlock.pipeline.runtime.machine import Machine
 from faceunlock.pipeline.samples import LeftOut
-from faceunlock.timing import PARTS, PartTime, Setup, Timing
+from faceunlock.tasks.bench import PARTS, PartTime, Setup, Timing
 
 TIMING = Timing(
     identity=IDENTITY,

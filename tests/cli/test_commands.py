@@ -134,7 +134,7 @@ def test_photos_and_kept_scores_exclude_each_other(faceunlock, words, named):
 
 
 def test_a_demonstration_that_fails_is_an_error(faceunlock, monkeypatch):
-    from faceunlock import demonstration
+    from faceunlock.tasks import demo as demonstration
 
     def same_person(directory):
         save_person(directory / "photos", 1, 5)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from faceunlock.demonstration import make_pictures
+from faceunlock.tasks.demo import make_pictures
 
 Word = str | bytes | Path
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 import faceunlock as package
-from faceunlock.pam_service import check, propose
+from faceunlock.tasks.pam import check, propose
 
 PASSWORD = secrets.token_urlsafe(12)
 SERVICE = f"faceunlock-test-{os.getpid()}"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faceunlock.demonstration import make_pictures
+from faceunlock.tasks.demo import make_pictures
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -11,13 +11,13 @@ from faceunlock.errors import AuditError, SettingsError
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.people import now
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.models import Models
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.samples import LeftOut
 from faceunlock.studies.audit import GroupAudit, GroupedEmbeddings, audit_groups
 from faceunlock.studies.collection import Track
 from faceunlock.studies.gathering import Gathered, gather
 from faceunlock.studies.groupings import Grouping, read_grouping
+from faceunlock.tasks.models import Models
 
 MOST_PHOTOS = 8_000
 """Everybody is compared with everybody, so memory grows with the square of the number."""

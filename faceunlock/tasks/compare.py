@@ -19,9 +19,9 @@ from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.models import Models
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.settings import Settings
+    from faceunlock.tasks.models import Models
 
 
 @dataclass(frozen=True, slots=True)

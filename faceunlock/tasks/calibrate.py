@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.errors import CalibrationError, SettingsError
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.models import AUTO, Models
+from faceunlock.tasks.models import AUTO, Models
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration

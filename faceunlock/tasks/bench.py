@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import PhotoError, SettingsError
-from faceunlock.models import Models, Networks
 from faceunlock.photos.decoding import stored_size
 from faceunlock.photos.photo import Photo, PhotoFile, PhotoListing, find_photos, load_photo
 from faceunlock.pipeline.acquisition import BATCH, FIRST_LOOK, Acquisition
 from faceunlock.pipeline.runtime.machine import Machine, describe_machine
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError
+from faceunlock.tasks.models import Models, Networks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -211,7 +211,7 @@ def _photos(sources: Sequence[Path]) -> Iterator[PhotoListing]:
             raise PhotoError("photo-not-found", f"{sources[0]}: no photo is there")
         yield listing
         return
-    from faceunlock.demonstration import make_pictures
+    from faceunlock.tasks.demo import make_pictures
 
     with tempfile.TemporaryDirectory(prefix="faceunlock-bench-") as name:
         folder = Path(name)

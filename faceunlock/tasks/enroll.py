@@ -9,7 +9,6 @@ from faceunlock.errors import GalleryError, SettingsError
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import Person, name_key, normalise_name
 from faceunlock.matching.templates import ModelIdentity, Template
-from faceunlock.models import Models
 from faceunlock.outcomes import EnrolmentOutcome
 from faceunlock.photos.camera import open_camera
 from faceunlock.photos.capture import Look, several_good
@@ -20,6 +19,7 @@ from faceunlock.pipeline.enrolment import Enrolment, Gates, enrol
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.settings import Settings
 from faceunlock.studies.collection import Track
+from faceunlock.tasks.models import Models
 
 
 class Enroller:

@@ -25,7 +25,7 @@ from faceunlock.reports.contact_sheet import (
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.models import Models
+    from faceunlock.tasks.models import Models
 
 SHEET = "contact-sheet.png"
 

@@ -12,10 +12,10 @@ from faceunlock.reports.page import check_page, check_pictures, write_page, writ
 from faceunlock.studies.projection import Method, check_method
 
 if TYPE_CHECKING:
-    from faceunlock.models import Models
     from faceunlock.photos.face import SubjectRule
     from faceunlock.reports.report import Report
     from faceunlock.studies.collection import Track
+    from faceunlock.tasks.models import Models
 
 
 @dataclass(frozen=True, slots=True)

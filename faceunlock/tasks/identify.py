@@ -13,10 +13,10 @@ from faceunlock.errors import GalleryError, PhotoError, SettingsError
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace, assign
 from faceunlock.matching.similarity import Vector, similarities
-from faceunlock.models import Models
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, PhotoFaces
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.settings import Settings
+from faceunlock.tasks.models import Models
 
 if TYPE_CHECKING:
     from faceunlock.reports.annotation import Mark

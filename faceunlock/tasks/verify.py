@@ -10,11 +10,11 @@ from faceunlock.errors import GalleryError, SettingsError
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.similarity import decide
-from faceunlock.models import Models
 from faceunlock.outcomes import Capture, Verification
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.settings import Settings
+from faceunlock.tasks.models import Models
 
 if TYPE_CHECKING:
     from faceunlock.liveness.gate import LivenessGate
@@ -96,9 +96,9 @@ class Verifier:
 
     def take(self, device: str, name: str | None, *, faces: SubjectRule, require_live: bool) -> Capture:
         """Take a photo; see `faceunlock.unlock.FaceUnlock.take`."""
-        from faceunlock.enroller import examiner, quality_gates
         from faceunlock.photos.camera import open_camera
         from faceunlock.photos.capture import one_good
+        from faceunlock.tasks.enroll import examiner, quality_gates
 
         if require_live:
             self._gate(camera=True)
