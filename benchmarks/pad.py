@@ -147,7 +147,7 @@ def build(folder: Path, photos: dict[str, list[Path]], detector, generator: np.r
 
 def main() -> None:
     """Render, measure, print, write the result file."""
-    from faceunlock.cli.pad_test_text import report as text
+    from faceunlock.cli.answers.pad import report as text
 
     detector = load_detector(choose_engine("cpu", locate().cache))
     result: dict = {

@@ -86,8 +86,6 @@ def run_once(begun: float, arguments: list[str]) -> dict[str, float]:
     with watch.part("import Pillow"):
         from PIL import Image, JpegImagePlugin, features  # noqa: F401
     with watch.part("import the library"):
-        from faceunlock.cli import documents, words  # noqa: F401
-
         _wrap_pieces(watch)
     with watch.part(REST):
         run(arguments)

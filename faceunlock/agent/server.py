@@ -19,7 +19,7 @@ import numpy as np
 
 import faceunlock
 from faceunlock.agent import protocol
-from faceunlock.agent.answering import Answerer, Declined, Question
+from faceunlock.cli.resident import Answerer, Declined, Question
 from faceunlock.settings import Settings
 
 CONNECTIONS = 16

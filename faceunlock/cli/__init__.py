@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: list[str]) -> int:
     understood: dict[str, Any] = {}
     try:
-        from faceunlock.cli.verifying import verify_plainly
+        from faceunlock.cli.plain_verify import verify_plainly
 
         code = verify_plainly(arguments, understood)
         if code is None:

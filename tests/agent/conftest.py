@@ -10,10 +10,11 @@ from dataclasses import replace
 import pytest
 from fakes import FakeDetector, FakeEmbedder
 
-from faceunlock.agent import answering, client, control, protocol
-from faceunlock.agent.answering import Answerer
-from faceunlock.agent.meeting import listening
+from faceunlock.agent import client, control, protocol
+from faceunlock.agent.listener import listening
 from faceunlock.agent.server import Server
+from faceunlock.cli import resident as answering
+from faceunlock.cli.resident import Answerer
 from faceunlock.settings import load_settings, locate
 from faceunlock.unlock import FaceUnlock
 

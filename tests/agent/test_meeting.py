@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from faceunlock.agent.meeting import listening
+from faceunlock.agent.listener import listening
 from faceunlock.errors import AgentError, GalleryError
 
 
@@ -55,7 +55,7 @@ def test_a_directory_that_others_can_write_is_refused(path):
 PASSED_ON = """
 import os, sys
 from pathlib import Path
-from faceunlock.agent.meeting import listening
+from faceunlock.agent.listener import listening
 from faceunlock.errors import AgentError
 os.dup2(int(sys.argv[2]), 3)
 os.environ["LISTEN_PID"], os.environ["LISTEN_FDS"] = str(os.getpid()), sys.argv[3]

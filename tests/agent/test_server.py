@@ -9,7 +9,7 @@ import pytest
 from fakes import paint, save
 
 from faceunlock.agent import client, control, protocol, server
-from faceunlock.agent.meeting import listening
+from faceunlock.agent.listener import listening
 from faceunlock.agent.protocol import frame
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from fakes import GREY, IDENTITY, save
 
-from faceunlock.cli import bench_text
+from faceunlock.cli.answers import bench as bench_text
 from faceunlock.pipeline.runtime.machine import Machine
 from faceunlock.pipeline.samples import LeftOut
 from faceunlock.tasks.bench import PARTS, PartTime, Setup, Timing

@@ -7,7 +7,7 @@ import pytest
 import typer
 from fakes import GREY, paint, save, save_person
 
-from faceunlock.cli import words
+from faceunlock.cli.answers import parts as words
 from faceunlock.errors import SLUGS
 
 

@@ -15,7 +15,7 @@ from fakes import GREY, paint, save
 
 from faceunlock import cli
 from faceunlock.cli.application import application
-from faceunlock.cli.transfer import PASSPHRASE_VARIABLE
+from faceunlock.cli.commands.export import PASSPHRASE_VARIABLE
 from faceunlock.errors import SLUGS
 from faceunlock.settings import SETTINGS
 

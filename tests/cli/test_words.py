@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 
-from faceunlock.cli import words
+from faceunlock.cli.answers import parts as words
 from faceunlock.gallery.export import ImportSummary
 from faceunlock.matching.calibration import Calibration, OperatingPoint
 from faceunlock.matching.error_rates import Method

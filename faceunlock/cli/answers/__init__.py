@@ -1,0 +1,1 @@
+"""Every word and JSON field of the answers; a module per task."""

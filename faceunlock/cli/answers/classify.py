@@ -1,0 +1,192 @@
+"""What ``faceunlock classify`` says, its JSON documents and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.files.text import Table, printable, table
+
+if TYPE_CHECKING:
+    from faceunlock.pipeline.samples import LeftOut
+    from faceunlock.reports.annotation import Box
+    from faceunlock.tasks.classify import LearnedHead, NamedPhoto
+
+NONE = "none of these"
+MOST_ROWS = 20
+"""A larger confusion matrix is not printed: only who was taken for whom."""
+
+
+def learned(result: LearnedHead, folder: Path) -> list[str | Table]:
+    """Return the answer of ``classify train``: figures and the confusion matrix."""
+    from faceunlock.cli.answers.parts import rate
+
+    held_out, names = result.held_out, result.head.names
+    right = held_out.misnamed
+    lines = [
+        f"classifier   {len(names)} people, {sum(result.photos):,} photos, over {result.identity.model}, "
+        f"in {printable(folder)}",
+        f"accuracy     {right.trials - right.errors:,} of {right.trials:,} held-out photos named right "
+        f"({held_out.how})",
+        f"misnamed     {rate(right)}",
+        f"{NONE}: below similarity {result.head.threshold:.4f}",
+        f"  own people refused   {rate(held_out.refused)}",
+        f"  strangers named      {rate(held_out.strangers)}",
+        "",
+    ]
+    confusion = held_out.confusion
+    if len(names) > MOST_ROWS:
+        rows = [
+            (names[i], (*names, NONE)[j], confusion[i, j])
+            for i in range(len(names))
+            for j in range(len(names) + 1)
+            if i != j and confusion[i, j]
+        ]
+        return ["\n".join(lines), table("person", "taken for", "photos", rows=rows)]
+    counts = [(name, *row) for name, row in zip(names, confusion.tolist(), strict=True)]
+    return ["\n".join(lines), table("person \\ taken for", *map(printable, names), NONE, rows=counts)]
+
+
+def learned_document(result: LearnedHead, folder: Path) -> dict[str, Any]:
+    """Return the data of ``classify train``."""
+    from faceunlock.cli.answers import documents
+
+    held_out = result.held_out
+    return {
+        "folder": str(folder),
+        "people": [
+            {"name": name, "photos": count}
+            for name, count in zip(result.head.names, result.photos, strict=True)
+        ],
+        "threshold": result.head.threshold,
+        "misnamed": held_out.misnamed.to_dict(),
+        "refused": held_out.refused.to_dict(),
+        "strangers": held_out.strangers.to_dict(),
+        "confusion": held_out.confusion.tolist(),
+        "how": held_out.how,
+        "left_out": [documents.left_out(photo) for photo in result.left_out],
+        "duplicates": result.duplicates,
+        "skipped": result.skipped,
+        "model": documents.identity(result.identity),
+    }
+
+
+def named(answers: Sequence[NamedPhoto]) -> list[str | Table]:
+    """Return the table of ``classify name``: a line for each face."""
+    rows = [
+        (
+            answer.photo,
+            NONE if naming.name is None else naming.name,
+            naming.closest,
+            f"{naming.probability:.3f}",
+            f"{naming.similarity:.4f} {'<' if naming.name is None else '>='} {naming.threshold:.4f}",
+        )
+        for answer in answers
+        for naming in answer.namings
+    ]
+    return [table("photo", "person", "closest", "probability", "similarity", rows=rows)] if rows else []
+
+
+def notes(answers: Sequence[NamedPhoto], output: Path | None) -> list[str]:
+    """Return what else is worth knowing."""
+    said = []
+    small = sum(answer.unjudged for answer in answers)
+    if small:
+        said.append(f"Not judged, because too small: {small:,} {'face' if small == 1 else 'faces'}")
+    if output is not None:
+        count = len(answers)
+        said.append(f"Drawn: {count:,} {'photo' if count == 1 else 'photos'} in {printable(output)}")
+    return said
+
+
+def named_document(answers: Sequence[NamedPhoto], unusable: Sequence[LeftOut]) -> dict[str, Any]:
+    """Return the data of ``classify name``."""
+    from dataclasses import asdict
+
+    from faceunlock.cli.answers import documents
+
+    return {
+        "photos": [
+            {"photo": answer.photo, **asdict(naming), "box": None if box is None else _place(box)}
+            for answer in answers
+            for naming, box in zip(answer.namings, answer.boxes or (None,), strict=True)
+        ],
+        "annotated": [str(answer.annotated) for answer in answers if answer.annotated is not None],
+        "unjudged": sum(answer.unjudged for answer in answers),
+        "left_out": [documents.left_out(photo) for photo in unusable],
+    }
+
+
+def _place(box: Box) -> list[int]:
+    """Return left, top, width and height, in whole pixels of the upright photo."""
+    left, top, right, bottom = box
+    return [round(left), round(top), round(right - left), round(bottom - top)]
+
+
+def check_plot(path: Path | None, *, overwrite: bool) -> None:
+    """Make sure that a picture may be written there, before any work is done for it.
+
+    Raises
+    ------
+    TrainingError
+        ``file-exists``.
+    """
+    from faceunlock.errors import TrainingError
+
+    if path is not None and path.exists() and not overwrite:
+        raise TrainingError(
+            "file-exists", f"{path} exists already", hint="Say --overwrite, or choose another name."
+        )
+
+
+def write_plot(path: Path, result: LearnedHead) -> None:
+    """Draw the confusion matrix.
+
+    Raises
+    ------
+    TrainingError
+        ``file-unwritable``.
+    """
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from faceunlock.errors import TrainingError
+    from faceunlock.files.private import atomic_write
+
+    names, confusion = result.head.names, result.held_out.confusion
+    side = min(24.0, 3.0 + 0.55 * len(names))
+    figure = Figure(figsize=(side + 1.5, side), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    shares = confusion / confusion.sum(axis=1, keepdims=True).clip(min=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    # Names may hold a dollar sign, which would begin a formula.
+    labels = [printable(name).replace("$", r"\$") for name in names]
+    axes.set_xticks(range(len(names) + 1), [*labels, NONE], rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), labels)
+    if len(names) <= MOST_ROWS:
+        for (row, column), count in _cells(confusion):
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    axes.set_xlabel("taken for")
+    axes.set_ylabel("person")
+    axes.set_title(f"{int(confusion.sum())} held-out photos ({result.held_out.how})", fontsize="medium")
+    figure.colorbar(image, ax=axes, label="share of the person's photos", shrink=0.8)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    try:
+        atomic_write(path, content.getvalue())
+    except OSError as error:
+        raise TrainingError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error
+
+
+def _cells(confusion: Any) -> list[tuple[tuple[int, int], int]]:
+    return [
+        ((row, column), int(count))
+        for row, counts in enumerate(confusion.tolist())
+        for column, count in enumerate(counts)
+        if count
+    ]

@@ -1,0 +1,134 @@
+"""What ``faceunlock identify`` says: the table, what a search is worth, the document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceunlock.cli.answers.documents import Document, identity, left_out
+from faceunlock.cli.answers.parts import probability
+from faceunlock.files.text import Table, printable, table
+
+if TYPE_CHECKING:
+    from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace
+
+
+def text(found: Identification) -> list[str | Table]:
+    """Return a table with a line per face, who was found, and what that is worth."""
+    rows = [row for photo in found.photos for row in _rows(photo)]
+    faces, photos = len(found.faces), len(found.photos)
+    who = ", ".join(printable(name) for name in found.names) or "nobody"
+    named = sum(face.name is not None for face in found.faces)
+    return [
+        table("photo", "face", "name", "similarity", "closest", "left,top,width,height", rows=rows),
+        f"{named:,} of {_count(faces, 'face')} in {_count(photos, 'photo')} identified: {who}",
+        _meaning(found),
+    ]
+
+
+def _rows(photo: IdentifiedPhoto) -> list[tuple[object, ...]]:
+    if not photo.faces:
+        return [(photo.photo, "", "no face", "", "", "")]
+    return [
+        (
+            photo.photo,
+            number,
+            face.name or "unknown",
+            "" if face.similarity is None else f"{face.similarity:.4f}",
+            face.closest or face.reason or "",
+            ",".join(str(value) for value in _place(face)),
+        )
+        for number, face in enumerate(photo.faces, start=1)
+    ]
+
+
+def _place(face: NamedFace) -> tuple[int, int, int, int]:
+    """Return left, top, width and height, in whole pixels of the upright photo."""
+    left, top, right, bottom = face.face.box
+    return round(left), round(top), round(right - left), round(bottom - top)
+
+
+def _meaning(found: Identification) -> str:
+    """Say what searching several people with several faces does to the false match rate."""
+    people, faces = _count(found.people, "person", "people"), _count(found.compared, "face")
+    searched = f"{faces} compared with {people} at threshold {found.threshold:.4f}"
+    calibration, point = found.calibration, found.point
+    if point is None:
+        return f"{searched}: your own threshold, nothing is known about it"
+    if calibration.status == "not-calibrated" or calibration.fmr is None:
+        return f"{searched}: not calibrated, the error rate of this threshold is not known"
+    trials = f"{calibration.fmr.trials:,} comparisons"
+    if point.fmr is None or found.false_name_bound is None:
+        return f"{searched}: that many people are more than the {trials} behind the threshold can support"
+    alone = calibration.threshold
+    uncorrected = probability(min(1.0, found.people * point.fmr))
+    correction = (
+        f" (at {alone:.4f}, the threshold for one person, it would be up to {uncorrected})"
+        if found.people > 1
+        else ""
+    )
+    return (
+        f"{searched}: FMR target {probability(point.fmr)} for each face{correction}; the chance that any of "
+        f"the {faces} gets a wrong name from a stranger is at most {probability(found.false_name_bound)}, "
+        f"by {trials} of {calibration.fmr.people:,} people"
+    )
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def notes(found: Identification, output: Path | None) -> list[str]:
+    """Return what else is worth knowing."""
+    said = []
+    if found.not_compared:
+        names = ", ".join(printable(name) for name in found.not_compared)
+        model = found.identity.model
+        said.append(f"Not compared, because enrolled with something else than {model}: {names}")
+    if found.left_out and not found.names:
+        said.append(f"Nobody was identified, but {_count(len(found.left_out), 'photo')} could not be read.")
+    if output is not None:
+        said.append(f"Drawn: {_count(len(found.photos), 'photo')} in {printable(output)}")
+    return said
+
+
+def document(found: Identification) -> Document:
+    """Return the data of ``identify``."""
+    point, calibration = found.point, found.calibration
+    measured = calibration.fmr
+    return {
+        "names": list(found.names),
+        "photos": [
+            {
+                "photo": photo.photo,
+                "faces": [_face(face) for face in photo.faces],
+                "annotated": None if photo.annotated is None else str(photo.annotated),
+            }
+            for photo in found.photos
+        ],
+        "left_out": [left_out(photo) for photo in found.left_out],
+        "skipped": found.skipped,
+        "faces": len(found.faces),
+        "compared": found.compared,
+        "people": found.people,
+        "threshold": found.threshold,
+        "threshold_status": "override" if point is None else calibration.status,
+        "supported": point is not None and point.supported,
+        "target_fmr": None if point is None else point.fmr,
+        "false_name_bound": found.false_name_bound,
+        "fmr": None if point is None or measured is None else measured.to_dict(),
+        "not_compared": list(found.not_compared),
+        "model": identity(found.identity),
+    }
+
+
+def _face(face: NamedFace) -> Document:
+    left, top, width, height = _place(face)
+    return {
+        "name": face.name,
+        "similarity": face.similarity,
+        "closest": face.closest,
+        "box": [left, top, width, height],
+        "confidence": face.face.confidence,
+        "reason": face.reason,
+    }

@@ -1,0 +1,75 @@
+"""What ``pad-test`` and ``verify --require-live`` say about presentation attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from faceunlock.cli.answers.documents import left_out
+from faceunlock.cli.answers.parts import probability, rate
+from faceunlock.files.text import printable
+
+if TYPE_CHECKING:
+    from faceunlock.liveness.measuring import CheckRates
+    from faceunlock.liveness.presentations import PadReport
+    from faceunlock.matching.rate import Rate
+    from faceunlock.outcomes import PassedCheck
+
+WARNING = "Nothing is promised: this is about attacks like the ones measured, and a good print may pass."
+
+
+def report(result: PadReport) -> str:
+    """Return everything that was measured, a line each."""
+    from faceunlock.liveness.checks import CHECKS
+    from faceunlock.liveness.measuring import MAX_APCER
+
+    measured = result.measurement
+    lines = [
+        f"live {measured.live:,} ({measured.no_response_live:,} more without a usable face), "
+        f"attacks {measured.attacks:,} ({measured.no_response_attacks:,} more without)",
+        f"thresholds for BPCER {probability(measured.target_bpcer)} shared by the checks, chosen on half of "
+        "the live people; rates on the others",
+    ]
+    for one in measured.checks:
+        use = "used" if one.useful else "not used: stops too little"
+        lines.append(f"{one.check}  ({CHECKS[one.check].meaning}), score at least {one.threshold:.4g}, {use}")
+        lines += _rates(one.rates)
+    if measured.together is None:
+        lines.append(
+            "together  no check is used: none has an APCER whose upper bound is at most "
+            f"{probability(MAX_APCER)} for any species"
+        )
+    else:
+        lines.append("together  all that are used")
+        lines += _rates(measured.together)
+    lines.append(
+        "saved: verify --require-live works with this from now on" if result.saved else "nothing saved"
+    )
+    return "\n".join([*lines, WARNING])
+
+
+def _rates(rates: CheckRates) -> list[str]:
+    return [
+        f"  BPCER  {_rate(rates.bpcer)}",
+        *(f"  APCER  {printable(species)}: {_rate(measured)}" for species, measured in rates.apcer.items()),
+    ]
+
+
+def _rate(measured: Rate) -> str:
+    return rate(measured).replace("comparisons", "presentations")
+
+
+def document(result: PadReport) -> dict[str, Any]:
+    """Return the data of ``pad-test``."""
+    from faceunlock.liveness.record import to_dict
+
+    data = to_dict(result.measurement)
+    for plain, one in zip(data["checks"], result.measurement.checks, strict=True):
+        plain |= {"used": one.useful}
+    return data | {"saved": result.saved, "left_out": [left_out(photo) for photo in result.left_out]}
+
+
+def passed(checks: Sequence[PassedCheck]) -> str:
+    """Return the note about checks that were passed."""
+    names = ", ".join(check.check for check in checks)
+    return f"Checks passed: {names}. {WARNING}"

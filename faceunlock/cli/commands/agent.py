@@ -1,0 +1,123 @@
+"""``faceunlock agent``: the resident process, which keeps the models loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import command, default_command
+from faceunlock.cli.session import Session
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer()
+    app.add_typer(group, name="agent", help="The resident process that keeps the models loaded.")
+    default_command(group)(status)
+    command(group, "run")(run)
+    command(group, "start")(start)
+    command(group, "stop")(stop)
+    command(group, "status")(status)
+    command(group, "install")(install)
+
+
+def run(session: Session) -> None:
+    """Be the resident process, until it is stopped or nobody asks any more."""
+    from faceunlock.agent import control
+
+    control.refuse_other_systems()
+    import resource
+    import signal
+
+    from faceunlock.agent.listener import listening
+    from faceunlock.agent.server import Server
+    from faceunlock.cli.resident import Answerer
+
+    # What it has in memory of people must not end in a file.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    received: list[int] = []
+    with listening(control.socket_of(session.locations)) as listener:
+        server = Server(listener, Answerer(session.locations), session.settings)
+
+        def end(number: int, _frame: object) -> None:
+            received.append(number)
+            server.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, end)
+        server.serve()
+    if signal.SIGINT in received:
+        raise typer.Exit(INTERRUPTED)
+
+
+def start(session: Session) -> None:
+    """Start the resident process in the background."""
+    from faceunlock.agent import control
+    from faceunlock.cli.answers import agent as agent_text
+
+    control.refuse_other_systems()
+    socket = control.socket_of(session.locations)
+    state, now = control.start(socket, session.locations.home, _known(session.settings.model))
+    session.console.answer(agent_text.started(state, now), agent_text.state_document(socket, state))
+
+
+def _known(model: str) -> str | None:
+    """Return a model as a process that is elsewhere must be told it; None for ``auto``.
+
+    Raises
+    ------
+    ModelError
+        ``unknown-model``; for a folder ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
+    """
+    from faceunlock.pipeline.models.folder import names_folder, read_model_folder, weights_file
+    from faceunlock.pipeline.models.registry import model_spec
+    from faceunlock.tasks.models import AUTO
+
+    if names_folder(model):
+        return str(weights_file(read_model_folder(Path(model)).spec).parent)
+    return None if model == AUTO else model_spec(model).id
+
+
+def stop(session: Session) -> None:
+    """Let the resident process finish what it is doing, and end."""
+    from faceunlock.agent import control
+    from faceunlock.cli.answers import agent as agent_text
+
+    last = control.stop(control.socket_of(session.locations))
+    session.console.answer(agent_text.stopped(last), {"stopped": last is not None})
+
+
+def status(session: Session) -> None:
+    """Say whether the resident process is there. Exits 0 if it is, 1 if not."""
+    from faceunlock.agent import control
+    from faceunlock.cli.answers import agent as agent_text
+
+    socket = control.socket_of(session.locations)
+    state = control.state(socket)
+    session.console.answer(agent_text.state(socket, state), agent_text.state_document(socket, state))
+    if state is None:
+        raise typer.Exit(1)
+
+
+def install(
+    session: Session,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the units.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other units of that name.")] = False,
+) -> None:
+    """Write systemd user units that start the resident process when somebody asks."""
+    from faceunlock.agent import control, units
+    from faceunlock.cli.answers import agent as agent_text
+
+    control.refuse_other_systems()
+    socket = control.socket_of(session.locations)
+    made = units.units(socket, session.locations.home)
+    if not dry_run:
+        units.write(made, overwrite=overwrite)
+    session.console.answer(
+        agent_text.installation(made, written=not dry_run),
+        agent_text.installation_document(made, written=not dry_run),
+    )

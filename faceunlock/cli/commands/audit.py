@@ -1,0 +1,107 @@
+"""``faceunlock audit``: error rates and spread by groups of people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import DataFacesChoice, command
+from faceunlock.cli.session import Session
+from faceunlock.errors import SettingsError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "audit")(audit)
+
+
+def audit(
+    session: Session,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos.", show_default=False)],
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="GROUPING",
+            help="folders (the first level are groups), pattern:REGEX with a part (?P<group>...) for the "
+            "file names, or a CSV file with the columns photo, person, group.",
+        ),
+    ] = "folders",
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", help="Use this threshold instead of the model's.", show_default=False),
+    ] = None,
+    faces: Annotated[
+        DataFacesChoice,
+        typer.Option("--faces", help="Which face counts; central suits data sets cropped around a face."),
+    ] = DataFacesChoice.dominant,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write a page (HTML).", show_default=False),
+    ] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option("--png", metavar="DIR", help="Write the figures as PNG files.", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    permutations: Annotated[
+        int, typer.Option("--permutations", min=99, max=1_000_000, help="Of people, for each test.")
+    ] = 9_999,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of permutations and resampling.")] = 0,
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            "--crop",
+            metavar="PIXELS",
+            help="Side of the crop, for models that take a box with a margin; with --margin.",
+            show_default=False,
+        ),
+    ] = None,
+    margin: Annotated[
+        int | None,
+        typer.Option(
+            "--margin", metavar="PIXELS", help="Margin in that crop, both sides together.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Compare error rates between groups of people.
+
+    Failures, false matches, false non-matches and spread of each group, and whether the differences can be
+    chance.
+    """
+    if (crop is None) != (margin is None):
+        raise SettingsError("usage", "--crop and --margin belong together")
+    if overwrite and output is None and png is None:
+        raise SettingsError("usage", "--overwrite is about the files of --output and --png")
+
+    from faceunlock.cli.answers import audit as audit_text
+    from faceunlock.reports.audit_figures import FIGURES, draw_figures
+    from faceunlock.reports.page import check_page, check_pictures, write_page, write_pictures
+
+    if output is not None:
+        check_page(output, overwrite=overwrite)
+    if png is not None:
+        check_pictures(png, FIGURES, overwrite=overwrite)
+    console = session.console
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        report = unlock.audit(
+            folder,
+            by,
+            threshold=threshold,
+            faces=faces.value,
+            permutations=permutations,
+            seed=seed,
+            crop=None if crop is None or margin is None else (crop, margin),
+            track=progress.track,
+        )
+    console.left_out(report.failures if console.verbose else ())
+    pictures: tuple[Path, ...] = ()
+    if output is not None or png is not None:
+        figures = draw_figures(report)
+        if png is not None:
+            pictures = write_pictures(png, list(figures.values()), overwrite=overwrite)
+        if output is not None:
+            write_page(output, audit_text.page(report, figures), overwrite=overwrite)
+    console.answer(audit_text.answer(report), audit_text.document(report, output, pictures))

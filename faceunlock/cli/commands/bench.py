@@ -1,0 +1,47 @@
+"""``faceunlock bench``: how fast this machine is with a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "bench")(bench)
+
+
+def bench(
+    session: Session,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PHOTOS",
+            help="Photos, or folders that are searched for photos; the portraits of demo if omitted.",
+            show_default=False,
+        ),
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="How often to measure.")] = 7,
+) -> None:
+    """Measure how fast this machine is with a model.
+
+    The parts of what verify does with a photo, and many photos at once as enroll and calibrate take
+    them, in a process that is warm. Nobody needs to be enrolled; nothing is stored.
+    """
+    from faceunlock.cli.answers import bench as bench_text
+    from faceunlock.pipeline.samples import NoneUsableError
+
+    console = session.console
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        try:
+            timing = unlock.bench(photos or (), runs=runs, track=progress.track)
+        except NoneUsableError as error:
+            console.left_out(error.left_out)
+            raise
+    console.left_out(timing.left_out)
+    console.answer(bench_text.text(timing), bench_text.document(timing))

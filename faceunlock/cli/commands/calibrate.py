@@ -1,0 +1,138 @@
+"""``faceunlock calibrate``: find the threshold from a test folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import DataFacesChoice, command
+from faceunlock.cli.session import Session
+from faceunlock.errors import CalibrationError, SettingsError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "calibrate")(calibrate)
+
+
+def calibrate(
+    session: Session,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER", help="One sub-folder per person; not with --scores.", show_default=False
+        ),
+    ] = None,
+    target_fmr: Annotated[
+        float | None,
+        typer.Option(
+            "--target-fmr", help="False match rate to stay below; default 0.001.", show_default=False
+        ),
+    ] = None,
+    split: Annotated[
+        int | None,
+        typer.Option(
+            "--split",
+            metavar="K",
+            min=1,
+            help="Build centroids from K photos of each person instead of using enrolled people; "
+            "default 3 when nobody is enrolled.",
+            show_default=False,
+        ),
+    ] = None,
+    impostors: Annotated[
+        Path | None,
+        typer.Option("--impostors", metavar="FOLDER", help="Photos of strangers.", show_default=False),
+    ] = None,
+    allow_lower: Annotated[
+        bool, typer.Option("--allow-lower", help="Save a threshold below the shipped one, too.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, save no threshold.")] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, help="Seed of the split and the bootstrap; default 0.", show_default=False
+        ),
+    ] = None,
+    faces: Annotated[
+        DataFacesChoice | None,
+        typer.Option(
+            "--faces",
+            help="Which face counts, default dominant; central suits data sets cropped like LFW.",
+            show_default=False,
+        ),
+    ] = None,
+    save_scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--save-scores", metavar="FILE", help="Keep the comparisons for --scores.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Let --save-scores replace an existing file.")
+    ] = False,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores", metavar="FILE", help="Judge kept comparisons instead of a folder.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Find the threshold for a false match rate.
+
+    Measured on test photos of known people, and saved only if the one-sided 95 % upper bound of its
+    false match rate is at most the target; otherwise the command says what is missing and exits 2.
+    """
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    if overwrite and save_scores is None:
+        raise SettingsError("usage", "--overwrite is about the file of --save-scores")
+    photo_options = {
+        "FOLDER": folder,
+        "--split": split,
+        "--impostors": impostors,
+        "--seed": seed,
+        "--faces": faces,
+        "--save-scores": save_scores,
+    }
+    given = [name for name, value in photo_options.items() if value is not None]
+    if scores is not None and given:
+        raise SettingsError(
+            "usage", f"--scores excludes {given[0]}: what was compared is settled in its file"
+        )
+
+    console = session.console
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        if scores is not None:
+            report = unlock.judge_scores(scores, target_fmr=target_fmr)
+        elif folder is not None:
+            report = unlock.calibrate(
+                folder,
+                target_fmr=target_fmr,
+                split=split,
+                impostors=impostors,
+                seed=seed or 0,
+                faces=(faces or DataFacesChoice.dominant).value,
+                save_scores=save_scores,
+                overwrite=overwrite,
+                track=progress.track,
+            )
+        else:
+            raise SettingsError("usage", "Missing argument 'FOLDER', or --scores FILE instead of it")
+        if save_scores is not None:
+            console.note(words.scores_kept(save_scores))
+        console.left_out(report.failures if console.verbose else ())
+        if not report.supported:
+            console.note(words.calibration(report))
+            raise report.insufficient()
+        if not dry_run:
+            try:
+                unlock.save_calibration(report, allow_lower=allow_lower)
+            except CalibrationError:
+                console.note(words.calibration(report))
+                raise
+    saved = not dry_run
+    console.answer(words.calibration(report, saved=saved), documents.calibration(report, saved=saved))

@@ -1,0 +1,154 @@
+"""``faceunlock classify``: name the people of a closed set."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import DataFacesChoice, OverwriteCopies, command, default_command
+from faceunlock.cli.session import Session
+from faceunlock.errors import SettingsError
+
+
+class NameFacesChoice(StrEnum):
+    """Which faces of a photo are named."""
+
+    dominant = "dominant"
+    largest = "largest"
+    central = "central"
+    all = "all"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer()
+    app.add_typer(group, name="classify", help="Tell a closed set of people apart, or say: none of these.")
+    default_command(group)(neither)
+    command(group, "train")(learn)
+    command(group, "name")(name)
+
+
+def neither(session: Session) -> None:
+    """Tell a closed set of people apart, or say: none of these."""
+    raise SettingsError(
+        "usage", "say what: classify train FOLDER -o HEAD, or classify name PHOTOS --head HEAD"
+    )
+
+
+def learn(
+    session: Session,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="One sub-folder per person, at least two people.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="HEAD", help="Folder of the classifier.", show_default=False),
+    ],
+    strangers: Annotated[
+        float,
+        typer.Option("--strangers", min=0, max=0.5, help="Share of strangers who may be named."),
+    ] = 0.01,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=4294967295, help="Of the folds.")] = 0,
+    faces: Annotated[
+        DataFacesChoice,
+        typer.Option("--faces", help="dominant refuses a photo of several people; the others do not."),
+    ] = DataFacesChoice.dominant,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw the confusion matrix as PNG.", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Learn to name the people of a folder, over any model, in seconds.
+
+    The figures come from cross-validation: every photo is judged by a classifier that has not seen it.
+    """
+    from faceunlock.cli.answers import classify as classify_text
+
+    console = session.console
+    classify_text.check_plot(plot, overwrite=overwrite)
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        learned = unlock.learn_classifier(
+            folder,
+            output,
+            strangers=strangers,
+            seed=seed,
+            faces=faces.value,
+            overwrite=overwrite,
+            track=progress.track,
+        )
+    console.left_out(learned.left_out)
+    if plot is not None:
+        classify_text.write_plot(plot, learned)
+    console.answer(classify_text.learned(learned, output), classify_text.learned_document(learned, output))
+
+
+def name(
+    session: Session,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(metavar="PHOTOS", help="Photos, or folders of photos.", show_default=False),
+    ],
+    head: Annotated[
+        Path,
+        typer.Option("--head", metavar="HEAD", help="What classify train wrote.", show_default=False),
+    ],
+    faces: Annotated[
+        NameFacesChoice | None,
+        typer.Option(
+            "--faces",
+            help="dominant, the default, refuses a photo of several people; all, the default with -o, names "
+            "each of them; largest and central take one.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Write copies of the photos there, with every face named.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: OverwriteCopies = False,
+) -> None:
+    """Name whose face is on each photo, or say: none of these.
+
+    Exits 0 if everybody was named, 1 if somebody is none of these, 2 if a photo could not be judged.
+    """
+    from faceunlock.cli.answers import classify as classify_text
+    from faceunlock.pipeline.samples import LeftOut
+
+    if overwrite and output is None:
+        raise SettingsError("usage", "--overwrite is about the files of -o")
+    rule = faces or (NameFacesChoice.dominant if output is None else NameFacesChoice.all)
+    if output is not None and rule is not NameFacesChoice.all:
+        raise SettingsError("usage", "-o names every face; another --faces than all does not go with it")
+    console = session.console
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        answers = unlock.classify(
+            photos,
+            head,
+            faces=rule.value,
+            destination=output,
+            overwrite=overwrite,
+            track=progress.track,
+        )
+    unusable = [answer for answer in answers if isinstance(answer, LeftOut)]
+    named = [answer for answer in answers if not isinstance(answer, LeftOut)]
+    console.left_out(unusable)
+    console.answer(classify_text.named(named), classify_text.named_document(named, unusable))
+    for note in classify_text.notes(named, output):
+        console.note(note)
+    if unusable or not named:
+        raise typer.Exit(2)
+    if any(naming.name is None for photo in named for naming in photo.namings):
+        raise typer.Exit(1)

@@ -1,0 +1,54 @@
+"""``faceunlock crop``: faces as the network sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import DataFacesChoice, command
+from faceunlock.cli.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "crop")(crop)
+
+
+def crop(
+    session: Session,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="One sub-folder per person, or photos of one person.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where the faces go.", show_default=False),
+    ],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    faces: Annotated[
+        DataFacesChoice,
+        typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),
+    ] = DataFacesChoice.dominant,
+) -> None:
+    """Cut faces out as the network sees them.
+
+    One folder per person, and a contact sheet. Photos without a clear face are left out and named.
+    """
+    from faceunlock.cli.answers import crop as crop_text
+    from faceunlock.pipeline.samples import NoneUsableError
+
+    console = session.console
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        try:
+            outcome = unlock.crop(
+                folder, output, faces=faces.value, overwrite=overwrite, track=progress.track
+            )
+        except NoneUsableError as error:
+            console.left_out(error.left_out)
+            raise
+    console.left_out(outcome.left_out)
+    console.answer(crop_text.text(outcome), crop_text.document(outcome))

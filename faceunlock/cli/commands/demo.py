@@ -1,0 +1,106 @@
+"""``faceunlock demo``: prove an installation without any photo of the user's."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import chdir
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
+from faceunlock.errors import FaceUnlockError, ModelError
+from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT
+
+if TYPE_CHECKING:
+    from faceunlock.unlock import FaceUnlock
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    command: str
+    expected: int
+    exit_code: int
+    answer: str
+    data: dict[str, Any]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "demo")(demo)
+
+
+def demo(session: Session) -> None:
+    """Prove the installation with public-domain portraits.
+
+    Enrolls one portrait in a temporary gallery, touching nothing of yours, and verifies three
+    pictures: an unseen variation of the portrait is a yes, another person is a no, a picture without
+    a face cannot be decided.
+    """
+    from faceunlock.tasks.demo import make_pictures
+
+    settings = session.settings
+    if settings.model == "auto":
+        # No download, so the demonstration says something about the installation alone.
+        settings = replace(settings, model=EMBEDDED_DEFAULT)
+    with tempfile.TemporaryDirectory(prefix="faceunlock-demo-") as directory:
+        make_pictures(Path(directory))
+        locations = replace(session.locations, data=Path(directory) / "gallery")
+        steps = []
+        shown = replace(session, settings=settings, locations=locations)
+        # Inside the directory, so that the commands shown are as short as a user would type them.
+        with chdir(directory), shown.unlock() as unlock:
+            for text, expected, act in _script(unlock):
+                step = _run(text, expected, act)
+                steps.append(step)
+                session.console.part(f"$ {step.command}\n{step.answer}\n(exit code {step.exit_code})\n")
+    wrong = [step for step in steps if step.exit_code != step.expected]
+    if wrong:
+        raise ModelError(
+            "demo-failed",
+            f"{wrong[0].command} gave exit code {wrong[0].exit_code}, expected {wrong[0].expected}",
+        )
+    session.console.answer(
+        f"The installation works: model {settings.model}, all {len(steps)} answers as expected.",
+        {
+            "model": settings.model,
+            "steps": [
+                {"command": step.command, "exit_code": step.exit_code, "data": step.data} for step in steps
+            ],
+        },
+    )
+
+
+def _script(unlock: FaceUnlock) -> list[tuple[str, int, Callable[[], tuple[int, str, dict[str, Any]]]]]:
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    def enroll() -> tuple[int, str, dict[str, Any]]:
+        outcome = unlock.enroll("astronaut", "photos")
+        return 0, words.enrolment(outcome), documents.enrolment(outcome)
+
+    def verify(photo: str) -> tuple[int, str, dict[str, Any]]:
+        answer = unlock.verify(photo)
+        return int(not answer.decision.match), words.verification(answer), documents.verification(answer)
+
+    return [
+        ("faceunlock enroll astronaut photos", 0, enroll),
+        ("faceunlock verify unseen.jpg", 0, lambda: verify("unseen.jpg")),
+        ("faceunlock verify stranger.jpg", 1, lambda: verify("stranger.jpg")),
+        ("faceunlock verify flower.jpg", 2, lambda: verify("flower.jpg")),
+    ]
+
+
+def _run(text: str, expected: int, act: Callable[[], tuple[int, str, dict[str, Any]]]) -> _Step:
+    try:
+        code, answer, data = act()
+    except FaceUnlockError as error:
+        if expected != 2:
+            raise
+        code, answer = 2, f"faceunlock: {error.message} [{error.slug}]"
+        data = {"code": error.slug, "message": error.message}
+    return _Step(text, expected, code, answer, data)

@@ -1,0 +1,66 @@
+"""``faceunlock log`` and ``faceunlock unlock-attempts``: what was tried, and who may try again."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
+from faceunlock.errors import SettingsError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    command(app, "log")(log)
+    command(app, "unlock-attempts")(unlock_attempts)
+
+
+def log(
+    session: Session,
+    name: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Only what concerns this person.", show_default=False),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete the entries instead.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --clear: do not ask.")] = False,
+) -> None:
+    """Show every attempt to be recognised, the oldest first."""
+    from faceunlock.cli.answers import log as log_text
+
+    if clear and not yes:
+        _confirm(session, name)
+    with session.unlock() as unlock:
+        if clear:
+            count = unlock.clear_log(name)
+            session.console.answer(log_text.cleared(count), log_text.cleared_document(name, count))
+        else:
+            entries = unlock.attempts_log(name)
+            session.console.answer(log_text.entries(entries), log_text.document(entries))
+
+
+def unlock_attempts(
+    session: Session,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Everybody.")] = False,
+) -> None:
+    """Let a person who failed too often try again at once."""
+    from faceunlock.cli.answers import log as log_text
+
+    if (name is None) == (not everybody):
+        raise SettingsError("usage", "say either a NAME or --all")
+    with session.unlock() as unlock:
+        forgiven = unlock.unlock_attempts(name)
+    session.console.answer(log_text.released(name, forgiven), {"name": name, "forgiven": forgiven})
+
+
+def _confirm(session: Session, name: str | None) -> None:
+    what = "the whole log" if name is None else f"what the log holds about {name}"
+    if not sys.stdin.isatty():
+        raise SettingsError("aborted", f"deleting {what} needs a yes, and nobody is there to ask")
+    if not session.console.ask(f"Delete {what}?"):
+        raise SettingsError("aborted", f"{what} was not deleted")

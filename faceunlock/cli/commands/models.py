@@ -1,0 +1,65 @@
+"""``faceunlock models``: list, pull, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import command, default_command
+from faceunlock.cli.session import Session
+
+ModelId = Annotated[str, typer.Argument(metavar="ID", help="A model id.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer()
+    app.add_typer(group, name="models", help="List the models, fetch weights, check weights.")
+    default_command(group)(list_models)
+    command(group, "pull")(pull)
+    command(group, "verify")(verify)
+
+
+def list_models(session: Session) -> None:
+    """List the models, fetch weights, check weights."""
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    with session.unlock() as unlock:
+        states = unlock.models()
+    session.console.answer(words.models(states), documents.models(states))
+
+
+def pull(
+    session: Session,
+    model_id: ModelId,
+    file: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Take a file fetched by hand.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
+) -> None:
+    """Fetch the weights of a model and check them."""
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    with session.console.progress() as progress, session.unlock(progress) as unlock:
+        state = unlock.pull(model_id, file=file, force=force)
+    session.console.answer(words.pulled(state), documents.model(state))
+
+
+def verify(
+    session: Session,
+    model_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="A model id; all that are present if omitted.")
+    ] = None,
+) -> None:
+    """Compute the checksums of weights again."""
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    with session.unlock() as unlock:
+        states = unlock.verify_models(model_id)
+    session.console.answer(words.verified(states), documents.models(states))

@@ -1,0 +1,112 @@
+"""``faceunlock pam``: let a face answer for a login, and check that this is safe. Edits nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import command, default_command
+from faceunlock.cli.session import Session
+from faceunlock.errors import SettingsError
+
+Service = Annotated[
+    str,
+    typer.Argument(metavar="SERVICE", help="Name of a file in /etc/pam.d, such as sudo.", show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer()
+    app.add_typer(group, name="pam", help="Let a face answer for a login, and check that.")
+    default_command(group)(list_services)
+    command(group, "print")(print_line)
+    command(group, "check")(check)
+
+
+def list_services(session: Session) -> None:
+    """Let a face answer for a login; without a command, list the services that ask for one."""
+    from faceunlock.cli.answers import pam as pam_text
+    from faceunlock.tasks.pam import services
+
+    found = services()
+    session.console.answer(pam_text.services(found), {"services": list(found)})
+
+
+def print_line(
+    session: Session,
+    service: Service,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            "--camera", metavar="DEVICE", help="The camera; the default one if omitted.", show_default=False
+        ),
+    ] = None,
+    capture: Annotated[
+        Path | None,
+        typer.Option(
+            "--capture", metavar="PROGRAM", help="A program that prints a photo, instead.", show_default=False
+        ),
+    ] = None,
+    photo: Annotated[
+        Path | None,
+        typer.Option(
+            "--photo", metavar="FILE", help="A file that something else writes, instead.", show_default=False
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", min=1, max=60, help="Seconds after which to give up.", show_default=False),
+    ] = None,
+    require_live: Annotated[
+        bool, typer.Option("--require-live", help="Refuse what the measured checks take for an attack.")
+    ] = False,
+) -> None:
+    """Print the line that lets a face answer for a service, what it does, and how to undo it."""
+    from faceunlock.cli.answers import pam as pam_text
+    from faceunlock.tasks.pam import propose
+
+    given = {"camera": camera, "capture": capture, "photo": photo}
+    sources = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    if len(sources) > 1:
+        raise SettingsError("usage", "--camera, --capture and --photo exclude each other")
+    proposal = propose(
+        service, *sources, home=_chosen_home(session), timeout=timeout, require_live=require_live
+    )
+    session.console.answer(pam_text.proposal(proposal), pam_text.proposal_document(proposal))
+    for problem in proposal.problems:
+        session.console.note(f"Not safe yet: {problem}")
+
+
+def check(
+    session: Session,
+    service: Service,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Look at this file instead of the one in /etc/pam.d.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Check that a service file asks faceunlock, and safely.
+
+    Exits 0 if it does, 1 if it does not.
+    """
+    from faceunlock.cli.answers import pam as pam_text
+    from faceunlock.tasks.pam import check as look
+
+    report = look(service, file)
+    session.console.answer(pam_text.report(report), pam_text.report_document(report))
+    if not report.good:
+        raise typer.Exit(1)
+
+
+def _chosen_home(session: Session) -> Path | None:
+    """Return the home that was chosen on the command line or in the environment."""
+    chosen = session.locations.cache
+    return session.locations.data if chosen == session.locations.data / "cache" else None

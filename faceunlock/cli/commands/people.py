@@ -1,0 +1,87 @@
+"""``faceunlock people``: list, show, rename, forget."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.console import Console
+from faceunlock.cli.options import command, default_command
+from faceunlock.cli.session import Session
+from faceunlock.errors import SettingsError
+from faceunlock.files.text import printable
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer()
+    app.add_typer(group, name="people", help="List, show, rename or forget enrolled people.")
+    default_command(group)(list_people)
+    command(group, "show")(show)
+    command(group, "rename")(rename)
+    command(group, "forget")(forget)
+
+
+def list_people(session: Session) -> None:
+    """List, show, rename or forget enrolled people."""
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    with session.unlock() as unlock:
+        people = unlock.people()
+    session.console.answer(words.people(people), documents.people(people))
+
+
+def show(session: Session, name: Name) -> None:
+    """Show what is stored of one person."""
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    with session.unlock() as unlock:
+        person = unlock.person(name)
+    session.console.answer(words.person(person), documents.person(person))
+
+
+def rename(
+    session: Session,
+    name: Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="The new name.", show_default=False)],
+) -> None:
+    """Give an enrolled person another name."""
+    with session.unlock() as unlock:
+        person = unlock.rename(name, new_name)
+    session.console.answer(f"{printable(name)} is now {person.name}.", {"name": person.name, "was": name})
+
+
+def forget(
+    session: Session,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Forget everybody.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete what is stored of a person, for good."""
+    if (name is None) == (not everybody):
+        raise SettingsError("usage", "say either a NAME or --all")
+    if not yes:
+        _confirm(session.console, name or "everybody")
+    with session.unlock() as unlock:
+        if name is None:
+            count = unlock.forget_all()
+            text = f"Forgotten: {count} people." if count != 1 else "Forgotten: one person."
+        else:
+            unlock.forget(name)
+            count, text = 1, f"Forgotten: {printable(name)}."
+    session.console.answer(text, {"name": name, "forgotten": count})
+
+
+def _confirm(console: Console, who: str) -> None:
+    if not sys.stdin.isatty():
+        raise SettingsError("aborted", f"forgetting {who} needs a yes, and nobody is there to ask")
+    if not console.ask(f"Forget {who} for good?"):
+        raise SettingsError("aborted", f"{who} was not forgotten")

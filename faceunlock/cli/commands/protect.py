@@ -1,0 +1,86 @@
+"""``faceunlock protect``: seal the gallery, unseal it, give it a new key."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from faceunlock.cli.options import command, default_command
+from faceunlock.cli.session import Session
+
+if TYPE_CHECKING:
+    from faceunlock.gallery.seal import Place
+
+
+class KeyChoice(StrEnum):
+    """Where a key is kept."""
+
+    keyring = "keyring"
+    file = "file"
+
+
+Key = Annotated[
+    KeyChoice | None,
+    typer.Option(
+        "--key",
+        help="Where the key is kept. By default: as before, or else the keyring if there is one.",
+        show_default=False,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer()
+    app.add_typer(group, name="protect", help="Encrypt the gallery, or see whether it is encrypted.")
+    default_command(group)(show)
+    command(group, "on")(turn_on)
+    command(group, "off")(turn_off)
+    command(group, "rotate")(rotate)
+
+
+def show(session: Session) -> None:
+    """Encrypt the gallery, or see whether it is encrypted."""
+    from faceunlock.cli.answers import protect as protect_text
+
+    with session.unlock() as unlock:
+        state = unlock.protection()
+    session.console.answer(protect_text.sentence(state), protect_text.document(state))
+
+
+def turn_on(session: Session, key: Key = None) -> None:
+    """Encrypt the gallery under a new key."""
+    from faceunlock.cli.answers import protect as protect_text
+
+    with session.unlock() as unlock:
+        changed = unlock.protect(_place(key))
+        state = unlock.protection()
+    session.console.answer(protect_text.turned_on(state, changed), protect_text.outcome(state, changed))
+
+
+def turn_off(session: Session) -> None:
+    """Decrypt the gallery and delete its key."""
+    from faceunlock.cli.answers import protect as protect_text
+
+    with session.unlock() as unlock:
+        changed = unlock.unprotect()
+        state = unlock.protection()
+    session.console.answer(protect_text.turned_off(changed), protect_text.outcome(state, changed))
+
+
+def rotate(session: Session, key: Key = None) -> None:
+    """Encrypt the gallery under another key and delete the old one."""
+    from faceunlock.cli.answers import protect as protect_text
+
+    with session.unlock() as unlock:
+        unlock.rotate_key(_place(key))
+        state = unlock.protection()
+    session.console.answer(protect_text.rotated(state), protect_text.outcome(state, changed=True))
+
+
+def _place(key: KeyChoice | None) -> Place | None:
+    if key is None:
+        return None
+    return "keyring" if key is KeyChoice.keyring else "file"

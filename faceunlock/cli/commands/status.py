@@ -1,0 +1,23 @@
+"""``faceunlock status``: where everything is and whether it is in order."""
+
+from __future__ import annotations
+
+import typer
+
+from faceunlock.cli.options import command
+from faceunlock.cli.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "status")(status)
+
+
+def status(session: Session) -> None:
+    """Show where data live, what is in use, and what is wrong."""
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    with session.unlock() as unlock:
+        state = unlock.status()
+    session.console.answer(words.status(state), documents.status(state))

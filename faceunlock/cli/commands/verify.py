@@ -1,0 +1,71 @@
+"""``faceunlock verify``: yes or no."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from faceunlock.cli.options import Faces, FacesChoice, Threshold, command
+from faceunlock.cli.plain_verify import run_verify
+from faceunlock.cli.session import Session
+from faceunlock.errors import SettingsError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(app, "verify")(verify)
+
+
+def verify(
+    session: Session,
+    photo: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PHOTO",
+            help="A photo; - reads standard input. With --camera, the camera instead.",
+            show_default=False,
+        ),
+    ] = None,
+    camera: Annotated[
+        bool,
+        typer.Option(
+            "--camera", help="Look into a camera: its number, device or video file, or the default one."
+        ),
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Whose face it should be; anyone enrolled if omitted.",
+            show_default=False,
+        ),
+    ] = None,
+    threshold: Threshold = None,
+    faces: Faces = FacesChoice.dominant,
+    require_live: Annotated[
+        bool,
+        typer.Option(
+            "--require-live", help="Refuse what the checks measured by pad-test take for an attack."
+        ),
+    ] = False,
+) -> None:
+    """Answer whether a photo shows an enrolled person.
+
+    Exits 0 for yes, 1 for no, 2 if it cannot be decided. Without --as the photo is compared with
+    everybody enrolled, at the threshold that keeps the target for that many people.
+    """
+    if photo is None and not camera:
+        raise SettingsError("usage", "Missing argument 'PHOTO', or --camera instead of it")
+    matched = run_verify(
+        session,
+        photo,
+        name,
+        camera=camera,
+        threshold=threshold,
+        faces=faces.value,
+        require_live=require_live,
+    )
+    if not matched:
+        raise typer.Exit(1)

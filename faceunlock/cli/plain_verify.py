@@ -1,0 +1,100 @@
+"""What ``faceunlock verify`` does, once its command line is understood; needs no Typer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from faceunlock.agent.client import understand
+from faceunlock.cli import EXIT_DONE, EXIT_NO
+from faceunlock.cli.session import Session, open_session
+
+if TYPE_CHECKING:
+    from faceunlock.outcomes import Capture, Verification
+    from faceunlock.photos.face import SubjectRule
+
+
+def verify_plainly(arguments: Sequence[str], understood: dict[str, Any]) -> int | None:
+    """Run a command line of which no two opinions are possible.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The command line without the program's name.
+    understood : dict
+        Takes the common options and the command, for whoever reports an error.
+
+    Returns
+    -------
+    int or None
+        The exit code; None for any other command line.
+    """
+    said = understand(arguments)
+    if said is None:
+        return None
+    threshold = float(said["--threshold"]) if "--threshold" in said else None
+    if threshold is not None and not -1.0 <= threshold <= 1.0:
+        return None
+    understood["command"] = "verify"
+    understood.update({option: True for option in ("json", "quiet") if option in said})
+    understood.update({key: said[f"--{key}"] for key in ("home", "model", "device") if f"--{key}" in said})
+    matched = run_verify(
+        open_session(understood),
+        said["photo"],
+        said.get("--as"),
+        threshold=threshold,
+        faces=cast("SubjectRule", said.get("--faces", "dominant")),
+    )
+    return EXIT_DONE if matched else EXIT_NO
+
+
+def run_verify(
+    session: Session,
+    photo: str | None,
+    name: str | None,
+    *,
+    camera: bool = False,
+    threshold: float | None = None,
+    faces: SubjectRule = "dominant",
+    require_live: bool = False,
+) -> bool:
+    """Verify a photo, say what was found, and return whether it is a yes.
+
+    Parameters
+    ----------
+    session : Session
+    photo : str or None
+        A path, ``-`` for standard input, or with `camera` its name.
+    name : str or None
+        The claimed person.
+    camera, threshold, faces, require_live
+        As for `faceunlock.unlock.FaceUnlock.verify` and ``take``.
+    """
+    with session.unlock() as unlock:
+        source: Path | BinaryIO | Capture
+        if camera:
+            source = unlock.take(photo, name, faces=faces, require_live=require_live)
+        else:
+            source = sys.stdin.buffer if photo == "-" else Path(str(photo))
+        verification = unlock.verify(
+            source, name, threshold=threshold, faces=faces, require_live=require_live
+        )
+    return answer(session, verification)
+
+
+def answer(session: Session, verification: Verification) -> bool:
+    """Say what a verification found, and return whether it is a yes."""
+    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers import parts as words
+
+    session.console.answer(words.verification(verification), documents.verification(verification))
+    settings = session.settings
+    for note in words.verification_notes(verification, settings.min_sharpness, settings.min_brightness):
+        session.console.note(note)
+    if verification.liveness is not None:
+        from faceunlock.cli.answers import pad as pad_test_text
+
+        session.console.note(pad_test_text.passed(verification.liveness))
+    return verification.decision.match

@@ -1,0 +1,275 @@
+"""What the resident process says to a question, with models that stay loaded: what the command says."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fcntl import F_GETFL, fcntl
+from pathlib import Path
+from typing import Any, BinaryIO, Self, cast
+
+from faceunlock.agent import protocol
+from faceunlock.cli.console import Console
+from faceunlock.cli.plain_verify import answer
+from faceunlock.cli.session import Session
+from faceunlock.errors import FaceUnlockError, ModelError
+from faceunlock.pipeline.models.folder import names_folder
+from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.settings import Locations, Settings, load_settings, locate
+from faceunlock.tasks.models import AUTO
+from faceunlock.unlock import FaceUnlock
+
+_log = logging.getLogger(__name__)
+
+KEPT = 4
+"""Combinations of settings whose models stay loaded."""
+
+_KNOWN = {"photo", "as", "threshold", "faces", "json", "quiet", "model", "device", "directory"}
+
+
+class Declined(Exception):  # noqa: N818 - not an error: the client does the work itself
+    """The question is not for this process; the reason is for whoever looks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message of a client.
+
+    Attributes
+    ----------
+    kind : str
+        ``verify``, ``status`` or ``stop``.
+    home : str or None
+        The chosen home of the client.
+    environ : mapping of str to str
+        Those of its variables that matter.
+    options : mapping of str to str
+        What its command line says.
+    package, prefix : str
+        Where its program is, and its Python.
+    """
+
+    kind: str
+    home: str | None
+    environ: Mapping[str, str]
+    options: Mapping[str, str]
+    package: str
+    prefix: str
+
+    @classmethod
+    def from_fields(cls, fields: list[str]) -> Self:
+        """Take a message apart.
+
+        Raises
+        ------
+        Declined
+            If it is not one that a client of this version sends.
+        """
+        pairs = dict(field.partition("=")[::2] for field in fields)
+        if len(pairs) != len(fields) or pairs.pop("version", "") != protocol.VERSION:
+            raise Declined("not understood")
+        try:
+            ask, package, prefix, home = (pairs.pop(key) for key in ("ask", "package", "prefix", "home"))
+        except KeyError as error:
+            raise Declined("not understood") from error
+        environ = {key[4:]: pairs.pop(key) for key in list(pairs) if key.startswith("env:")}
+        if not pairs.keys() <= _KNOWN or (ask == "verify") != ("photo" in pairs):
+            raise Declined("not understood")
+        return cls(ask, home or None, environ, pairs, package, prefix)
+
+
+class Recorder(Console):
+    """A console that keeps what is said, in order, for the streams of somebody else."""
+
+    def __init__(self, *, json: bool, quiet: bool, command: str) -> None:
+        super().__init__(json=json, quiet=quiet, command=command)
+        self.parts: list[str] = []
+
+    def write(self, text: str) -> None:
+        """Keep lines for stdout."""
+        self.parts += ["1", f"{text}\n"]
+
+    def say(self, text: str) -> None:
+        """Keep lines for stderr."""
+        self.parts += ["2", f"{text}\n"]
+
+
+class SentPhoto(io.RawIOBase):
+    """An open file that a client sent, read from its beginning whatever was read of it before.
+
+    Only the descriptor is used, never a path: nothing is read that its sender could not read.
+
+    Parameters
+    ----------
+    descriptor : int
+        Stays open.
+    name : str
+        What the client calls it.
+
+    Raises
+    ------
+    Declined
+        If it is not a regular file opened for reading, or too large to be sent.
+    """
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        status, flags = os.fstat(descriptor), fcntl(descriptor, F_GETFL)
+        readable = flags & os.O_ACCMODE in (os.O_RDONLY, os.O_RDWR) and not flags & os.O_PATH
+        if not (stat.S_ISREG(status.st_mode) and readable and 0 < status.st_size <= protocol.MAX_PHOTO):
+            raise Declined("not a photo that can be sent")
+        self._descriptor, self._position = descriptor, 0
+        self.name = name
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next bytes."""
+        size = os.preadv(self._descriptor, [buffer], self._position)
+        self._position += size
+        return size
+
+
+class Answerer:
+    """Answers questions about one gallery, one at a time, all in one thread.
+
+    Parameters
+    ----------
+    locations : Locations
+        Of the gallery; whoever asks about another is declined.
+    environ : mapping
+        The variables of this process.
+    """
+
+    def __init__(self, locations: Locations, environ: Mapping[str, str] = os.environ) -> None:
+        self._locations = locations
+        self._directories = {name: environ.get(name) for name in protocol.ENVIRONMENT}
+        self._kept: OrderedDict[tuple[Any, ...], FaceUnlock] = OrderedDict()
+
+    def prepare(self, settings: Settings) -> None:
+        """Load what the next ``verify`` will need; what keeps it from that will then be told to who asks."""
+        try:
+            with self._unlock(settings) as unlock:
+                unlock.prepare()
+        except FaceUnlockError as error:
+            _log.info("nothing loaded yet: %s", error.message)
+
+    def answer(self, question: Question, photo: int) -> list[str]:
+        """Return the fields of the answer: the exit code, and in turn a stream and a text.
+
+        Parameters
+        ----------
+        question : Question
+        photo : int
+            A descriptor; stays open.
+
+        Raises
+        ------
+        Declined
+            If this process might answer otherwise than the client's own.
+        """
+        settings = self._settings(question)
+        options = question.options
+        console = Recorder(json="json" in options, quiet="quiet" in options, command="verify")
+        name, origin = "<stdin>", None
+        if options["photo"] != "-":
+            path = Path(options["photo"])
+            name, origin = str(path), str(Path(options.get("directory", "/")) / path)
+        source = cast(BinaryIO, SentPhoto(photo, name))
+        session = Session(console, self._locations, settings)
+        logger = logging.getLogger("faceunlock")
+        before = logger.handlers, logger.level
+        console.listen()
+        try:
+            with self._unlock(settings) as unlock:
+                found = unlock.verify(
+                    source,
+                    options.get("as"),
+                    threshold=_threshold(options.get("threshold")),
+                    faces="largest" if options.get("faces") == "largest" else "dominant",
+                    source=origin,
+                )
+            code = 0 if answer(session, found) else 1
+        except FaceUnlockError as error:
+            if error.slug in ("usage", "bad-setting"):
+                raise Declined(error.message) from error  # its hint depends on the command line
+            if isinstance(error, ModelError):
+                self.forget()  # what could not be loaded may be there the next time
+            console.error(error)
+            code = 2
+        finally:
+            logger.handlers, logger.level = before
+        return [str(code), *console.parts]
+
+    def forget(self) -> None:
+        """Let go of all models."""
+        self._kept.clear()
+
+    def _settings(self, question: Question) -> Settings:
+        """Return the settings that the client's own process would use."""
+        directories = {name: question.environ.get(name) for name in protocol.ENVIRONMENT}
+        if question.home is None and directories != self._directories:
+            raise Declined("other directories")
+        try:
+            locations = locate(question.home, {})
+            settings = load_settings(locations.config, question.environ)
+        except FaceUnlockError as error:
+            raise Declined(error.message) from error
+        if locations != self._locations:
+            raise Declined("another gallery")
+        settings = dataclasses.replace(
+            settings,
+            model=question.options.get("model", settings.model),
+            device=question.options.get("device", settings.device),
+        )
+        if settings.device not in ("auto", "cpu"):
+            raise Declined("another device")
+        return dataclasses.replace(settings, model=_model(settings.model, question.options.get("directory")))
+
+    def _unlock(self, settings: Settings) -> FaceUnlock:
+        """Return the gallery with these settings, and its models loaded if that was asked for before."""
+        key = settings, *map(_stamps, (self._locations.cache / "weights", *_folder(settings.model)))
+        if key not in self._kept:
+            self._kept[key] = FaceUnlock(locations=self._locations, settings=settings)
+        self._kept.move_to_end(key)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+
+def _threshold(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError as error:
+        raise Declined("not understood") from error
+
+
+def _model(model: str, directory: str | None) -> str:
+    """Return the model that the client's own process would use: an id, or the absolute path of a folder."""
+    if model in (AUTO, *MODELS):
+        return model
+    path = Path(directory or "", model)  # relative to where the client is
+    if not path.is_absolute() or model.startswith("~") or not names_folder(str(path)) or not path.is_dir():
+        raise Declined("no model that is known here")
+    return str(path)
+
+
+def _folder(model: str) -> list[Path]:
+    return [] if model in (AUTO, *MODELS) else [Path(model)]
+
+
+def _stamps(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Return what changes when a file in a folder is changed."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.stat()) for entry in entries]
+    except OSError:
+        return ()
+    return tuple(sorted((name, info.st_ino, info.st_mtime_ns, info.st_size) for name, info in found))
