@@ -14,12 +14,13 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 import faceunlock
 from faceunlock.agent import protocol
-from faceunlock.cli.resident import Answerer, Declined, Question
+from faceunlock.agent.question import Declined, Question
 from faceunlock.settings import Settings
 
 CONNECTIONS = 16
@@ -34,6 +35,24 @@ FAREWELL_SECONDS = 5.0
 _MOST_DESCRIPTORS = 4
 
 
+class Answers(Protocol):
+    """What a server asks; all of it happens in one thread."""
+
+    def prepare(self, settings: Settings) -> None:
+        """Load what the next ``verify`` will need."""
+        ...
+
+    def answer(self, question: Question, photo: int) -> list[str]:
+        """Return the exit code, and in turn a stream and a text; `photo` is a descriptor and stays open.
+
+        Raises
+        ------
+        Declined
+            If the client must do the work itself.
+        """
+        ...
+
+
 class Server:
     """Serves one gallery until it is told to stop, nobody asks any more, or the program was changed.
 
@@ -41,13 +60,13 @@ class Server:
     ----------
     listener : socket
         Where clients connect; stays open.
-    answerer : Answerer
+    answers : Answers
     settings : Settings
         Those of the process itself: what to load at once, and how long to stay without questions.
     """
 
-    def __init__(self, listener: socket.socket, answerer: Answerer, settings: Settings) -> None:
-        self._listener, self._answerer, self._settings = listener, answerer, settings
+    def __init__(self, listener: socket.socket, answers: Answers, settings: Settings) -> None:
+        self._listener, self._answers, self._settings = listener, answers, settings
         self._places = threading.BoundedSemaphore(CONNECTIONS)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._waker, self._woken = socket.socketpair()
@@ -58,7 +77,7 @@ class Server:
 
     def serve(self) -> None:
         """Take connections; return after `stop`, or when nobody has asked for long enough."""
-        preparing = self._worker.submit(self._answerer.prepare, self._settings)
+        preparing = self._worker.submit(self._answers.prepare, self._settings)
         idle = self._settings.agent_idle_minutes * 60
         self._listener.setblocking(False)
         with selectors.DefaultSelector() as selector:
@@ -133,7 +152,7 @@ class Server:
         def answer() -> list[str]:
             if _gone(connection):
                 raise Declined("nobody waits for it")
-            return self._answerer.answer(question, photo)
+            return self._answers.answer(question, photo)
 
         connection.settimeout(QUESTION_SECONDS)
         connection.sendall(protocol.frame([protocol.TAKEN]))

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from faceunlock.cli.console import Console, abandon_stdout
+from faceunlock.cli.exits import EXIT_COULD_NOT, EXIT_INTERRUPTED, PROGRAM
 from faceunlock.errors import SLUGS, FaceUnlockError, SettingsError
-
-PROGRAM = "faceunlock"
-EXIT_DONE, EXIT_NO, EXIT_COULD_NOT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from faceunlock.cli import EXIT_COULD_NOT, EXIT_DONE, EXIT_INTERRUPTED, PROGRAM
+from faceunlock.cli.exits import EXIT_COULD_NOT, EXIT_DONE, EXIT_INTERRUPTED, PROGRAM
 from faceunlock.cli.options import (
     COMMON,
     Device,
@@ -31,7 +31,7 @@ MODULES = {
     "identify": "identify",
     "crop": "crop",
     "calibrate": "calibrate",
-    "pad-test": "pad_test",
+    "pad-test": "pad",
     "report": "report",
     "audit": "audit",
     "bench": "bench",
@@ -44,12 +44,12 @@ MODULES = {
     "log": "log",
     "unlock-attempts": "log",
     "demo": "demo",
-    "export": "transfer",
-    "import": "transfer",
+    "export": "export",
+    "import": "export",
     "protect": "protect",
     "agent": "agent",
 }
-"""Each command and the module of this package that it is in."""
+"""Each command and the module of `faceunlock.cli.commands` that it is in."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -97,7 +97,7 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
     app.callback()(root)
     meant = [MODULES[word] for word in words if word in MODULES] or MODULES.values()
     for module in dict.fromkeys(meant):
-        import_module(f"{__package__}.{module}").register(app)
+        import_module(f"faceunlock.cli.commands.{module}").register(app)
     return app
 
 

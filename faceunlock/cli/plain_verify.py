@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from faceunlock.agent.client import understand
-from faceunlock.cli import EXIT_DONE, EXIT_NO
+from faceunlock.cli.exits import EXIT_DONE, EXIT_NO
 from faceunlock.cli.session import Session, open_session
 
 if TYPE_CHECKING:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import logging
 import os
-import stat
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from fcntl import F_GETFL, fcntl
 from pathlib import Path
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, cast
 
 from faceunlock.agent import protocol
+from faceunlock.agent.question import Declined, Question, SentPhoto
 from faceunlock.cli.console import Console
 from faceunlock.cli.plain_verify import answer
 from faceunlock.cli.session import Session
@@ -29,59 +26,6 @@ _log = logging.getLogger(__name__)
 
 KEPT = 4
 """Combinations of settings whose models stay loaded."""
-
-_KNOWN = {"photo", "as", "threshold", "faces", "json", "quiet", "model", "device", "directory"}
-
-
-class Declined(Exception):  # noqa: N818 - not an error: the client does the work itself
-    """The question is not for this process; the reason is for whoever looks for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A message of a client.
-
-    Attributes
-    ----------
-    kind : str
-        ``verify``, ``status`` or ``stop``.
-    home : str or None
-        The chosen home of the client.
-    environ : mapping of str to str
-        Those of its variables that matter.
-    options : mapping of str to str
-        What its command line says.
-    package, prefix : str
-        Where its program is, and its Python.
-    """
-
-    kind: str
-    home: str | None
-    environ: Mapping[str, str]
-    options: Mapping[str, str]
-    package: str
-    prefix: str
-
-    @classmethod
-    def from_fields(cls, fields: list[str]) -> Self:
-        """Take a message apart.
-
-        Raises
-        ------
-        Declined
-            If it is not one that a client of this version sends.
-        """
-        pairs = dict(field.partition("=")[::2] for field in fields)
-        if len(pairs) != len(fields) or pairs.pop("version", "") != protocol.VERSION:
-            raise Declined("not understood")
-        try:
-            ask, package, prefix, home = (pairs.pop(key) for key in ("ask", "package", "prefix", "home"))
-        except KeyError as error:
-            raise Declined("not understood") from error
-        environ = {key[4:]: pairs.pop(key) for key in list(pairs) if key.startswith("env:")}
-        if not pairs.keys() <= _KNOWN or (ask == "verify") != ("photo" in pairs):
-            raise Declined("not understood")
-        return cls(ask, home or None, environ, pairs, package, prefix)
 
 
 class Recorder(Console):
@@ -98,43 +42,6 @@ class Recorder(Console):
     def say(self, text: str) -> None:
         """Keep lines for stderr."""
         self.parts += ["2", f"{text}\n"]
-
-
-class SentPhoto(io.RawIOBase):
-    """An open file that a client sent, read from its beginning whatever was read of it before.
-
-    Only the descriptor is used, never a path: nothing is read that its sender could not read.
-
-    Parameters
-    ----------
-    descriptor : int
-        Stays open.
-    name : str
-        What the client calls it.
-
-    Raises
-    ------
-    Declined
-        If it is not a regular file opened for reading, or too large to be sent.
-    """
-
-    def __init__(self, descriptor: int, name: str) -> None:
-        status, flags = os.fstat(descriptor), fcntl(descriptor, F_GETFL)
-        readable = flags & os.O_ACCMODE in (os.O_RDONLY, os.O_RDWR) and not flags & os.O_PATH
-        if not (stat.S_ISREG(status.st_mode) and readable and 0 < status.st_size <= protocol.MAX_PHOTO):
-            raise Declined("not a photo that can be sent")
-        self._descriptor, self._position = descriptor, 0
-        self.name = name
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read the next bytes."""
-        size = os.preadv(self._descriptor, [buffer], self._position)
-        self._position += size
-        return size
 
 
 class Answerer:

@@ -5,8 +5,9 @@ import pytest
 from fakes import GREY, FakeDetector, FakeEmbedder, paint, save
 from made_models import write_model
 
+from faceunlock.agent.question import Declined, Question, SentPhoto
 from faceunlock.cli import run
-from faceunlock.cli.resident import KEPT, Answerer, Declined, Question, SentPhoto
+from faceunlock.cli.resident import KEPT, Answerer
 from faceunlock.cli.session import Session
 from faceunlock.errors import ModelError
 from faceunlock.settings import locate

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
+from faceunlock.cli.exits import EXIT_INTERRUPTED
 from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
-
-INTERRUPTED = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +50,7 @@ def run(session: Session) -> None:
             signal.signal(number, end)
         server.serve()
     if signal.SIGINT in received:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def start(session: Session) -> None:
