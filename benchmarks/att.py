@@ -37,7 +37,7 @@ from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
 from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
-from faceunlock.training.face_set import AlignedCrops, FaceSet, Split, collect_faces
+from faceunlock.training.face_set import AlignedCrops, FaceSet, HeldOutSplit, collect_faces
 from faceunlock.training.first_weights import FirstWeights, first_weights
 from faceunlock.training.loop import Training
 from faceunlock.training.precision import best_precision
@@ -172,7 +172,7 @@ def ours(
     names = np.array(faces.names)[faces.person]
     new, known = np.isin(names, tested), ~np.isin(names, tested + left_out)
     with tempfile.TemporaryDirectory() as output:
-        split = Split(np.flatnonzero(known), np.empty(0, dtype=np.intp))
+        split = HeldOutSplit(np.flatnonzero(known), np.empty(0, dtype=np.intp))
         training = Training(faces, split, recipe, Path(output), start=None if first is None else first.arrays)
         training.run(lambda record: None, lambda items, total, label: items)
         embeddings = training.kept().embed(faces.crops[new])

@@ -17,7 +17,7 @@ from common import collection, save
 
 from faceunlock import FaceUnlock
 from faceunlock.cli.answers.audit import conclusion
-from faceunlock.tasks.audit import AuditReport
+from faceunlock.studies.audit import AuditReport
 
 GROUPS = r"pattern:^\d+_(?P<group>\d_\d)_"
 TWO_GROUPS = r"pattern:^\d+_(?P<group>1_\d)_"

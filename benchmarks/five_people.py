@@ -27,7 +27,7 @@ from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.models.architecture import ResidualArchitecture
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.settings import locate
-from faceunlock.training.face_set import FaceSet, Split, collect_faces, split_by_photo
+from faceunlock.training.face_set import FaceSet, HeldOutSplit, collect_faces, split_by_photo
 from faceunlock.training.head import learn_head
 from faceunlock.training.loop import Training
 from faceunlock.training.precision import best_precision
@@ -63,7 +63,7 @@ def dlib_embeddings(folder: Path) -> np.ndarray:
     return embed(read(folder).crops)
 
 
-def ours(folder: Path, split: Split, seed: int, epochs: int, precision: str) -> np.ndarray:
+def ours(folder: Path, split: HeldOutSplit, seed: int, epochs: int, precision: str) -> np.ndarray:
     """Train our network on the photos alone; return whom it takes the held-out ones for.
 
     Epochs, variations and CutMix were chosen on the five people with the next most photos.
@@ -82,7 +82,7 @@ def ours(folder: Path, split: Split, seed: int, epochs: int, precision: str) -> 
     )
     faces = read(folder, recipe.architecture.input_size)
     with tempfile.TemporaryDirectory() as output:
-        known = Split(split.training, np.empty(0, dtype=np.intp))
+        known = HeldOutSplit(split.training, np.empty(0, dtype=np.intp))
         training = Training(faces, known, recipe, Path(output))
         training.run(lambda record: None, lambda items, total, label: items)
         learner = training.kept()

@@ -52,7 +52,7 @@ SHOWN = {
 
 
 def main() -> None:
-    """Enrol, identify, and write the result file."""
+    """Enroll, identify, and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="dlib")
     parser.add_argument("--annotated", type=Path, help="keep the annotated copies here, to look at them")

@@ -179,7 +179,7 @@ def main() -> None:
 
 
 def prepare(homes: list[Home]) -> None:
-    """Enrol somebody in each gallery and seal it; networks are converted once."""
+    """Enroll somebody in each gallery and seal it; networks are converted once."""
     sys.path.insert(0, str(TESTS))
     from fake_keyring import FakeKeyring
 

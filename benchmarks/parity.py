@@ -25,7 +25,7 @@ from PIL import Image
 from faceunlock.errors import PhotoError
 from faceunlock.photos.face import choose_subject
 from faceunlock.photos.photo import find_photos, read_photo
-from faceunlock.pipeline.runtime import Engine, Recipe
+from faceunlock.pipeline.runtime import Engine, NetworkSource
 from faceunlock.settings import locate
 
 LONGER_SIDE = 1280
@@ -124,7 +124,7 @@ def embeddings(paths: list[Path]) -> dict:
 
     torch.manual_seed(0)
     module = InceptionResnetV1(pretrained=None).eval()
-    recipe = Recipe(
+    recipe = NetworkSource(
         "parity-facenet",
         lambda: "0" * 64,
         Path(definition.__file__),

@@ -18,14 +18,14 @@ from faceunlock.matching.error_rates import clopper_pearson_upper
 
 
 def main() -> None:
-    """Enrol, verify, print and write the result file."""
+    """Enroll, verify, print and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="dlib")
     arguments = parser.parse_args()
     photos = collection() / "phone10"
     with tempfile.TemporaryDirectory() as home, FaceUnlock(home, model=arguments.model) as unlock:
         people = sorted(folder.name for folder in (photos / "enroll").iterdir())
-        enrolled = {name: enrol(unlock, name, photos / "enroll" / name) for name in people}
+        enrolled = {name: enroll(unlock, name, photos / "enroll" / name) for name in people}
         genuine, impostor, searches = [], [], []
         for probe in sorted((photos / "test").glob("*/*")):
             for name in people:
@@ -72,8 +72,8 @@ def main() -> None:
     )
 
 
-def enrol(unlock: FaceUnlock, name: str, folder: Path) -> dict:
-    """Enrol one person; say what was used."""
+def enroll(unlock: FaceUnlock, name: str, folder: Path) -> dict:
+    """Enroll one person; say what was used."""
     outcome = unlock.enroll(name, folder).enrolment
     left_out = [f"{Path(photo.photo).name}: {photo.reason}: {photo.detail}" for photo in outcome.left_out]
     for line in left_out:

@@ -56,7 +56,7 @@ def main() -> None:
                 for number in range(PEOPLE):
                     gallery.add(f"Person {number}", make_template([1.0 + number] * 128))
                 if place is not None:
-                    gallery.seal(place)
+                    gallery.protect(place)
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
             "PYTHON_KEYRING_BACKEND": "fake_keyring.FakeKeyring",

@@ -59,7 +59,7 @@ SLUGS: dict[str, Slug] = {
     ),
     # people and the gallery
     "too-few-photos": Slug(
-        "Too few usable photos are left to enrol a person.",
+        "Too few usable photos are left to enroll a person.",
         "Add photos; 5 or more with different light and expression work best.",
     ),
     "nobody-enrolled": Slug("Nobody is enrolled yet.", "Run: faceunlock enroll NAME FOLDER"),

@@ -15,21 +15,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from faceunlock.tasks.pam_options import CannotAskError, seconds, understand
+
 COULD_NOT = 2
-TIMEOUT_SECONDS = 10.0
 ANSWER_SECONDS = 2.0
 """Of the time, what is left for the answer once a photo has been taken."""
 
-OPTIONS = ("home", "camera", "capture", "photo", "timeout", "require-live")
 MAX_PHOTO_BYTES = 64 << 20
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz_")
 _FOLLOWING = _FIRST | frozenset("0123456789.-")
-
-
-class CannotAskError(Exception):
-    """The question cannot even be asked."""
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -55,51 +51,6 @@ def main(arguments: Sequence[str]) -> NoReturn:
     sys.argv = ["faceunlock", *words]
     verify()
     os._exit(COULD_NOT)  # never reached: it exits by itself
-
-
-def understand(arguments: Sequence[str]) -> dict[str, str]:
-    """Return the options by name.
-
-    Raises
-    ------
-    CannotAskError
-        For an option that is unknown, twice there or has no good value.
-
-    Examples
-    --------
-    >>> understand(["--home=/var/lib/faceunlock", "--camera"])
-    {'home': '/var/lib/faceunlock', 'camera': ''}
-    """
-    options: dict[str, str] = {}
-    for argument in arguments:
-        name, _, value = argument.removeprefix("--").partition("=")
-        known = argument.startswith("--") and name in OPTIONS
-        if not known or name in options or value.startswith("-") or (value and name == "require-live"):
-            raise CannotAskError(f"{argument} is not understood")
-        if name in ("home", "capture", "photo") and not value.startswith("/"):
-            raise CannotAskError(f"--{name} needs an absolute path")
-        options[name] = value
-    if sum(name in options for name in ("camera", "capture", "photo")) != 1:
-        raise CannotAskError("say where the photo comes from: --camera, --capture=PROGRAM or --photo=FILE")
-    seconds(options)
-    return options
-
-
-def seconds(options: dict[str, str]) -> float:
-    """Return after how many seconds to give up.
-
-    Raises
-    ------
-    CannotAskError
-        Unless it is a number from 1 to 60.
-    """
-    try:
-        value = float(options.get("timeout", TIMEOUT_SECONDS))
-    except ValueError:
-        value = 0.0
-    if not 1 <= value <= 60:
-        raise CannotAskError("--timeout is a number of seconds from 1 to 60")
-    return value
 
 
 def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:

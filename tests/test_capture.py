@@ -77,7 +77,7 @@ def test_a_clip_keeps_frames_of_one_size_only():
     assert len(capture.clip) == 2
 
 
-def test_frames_to_enrol_are_apart_and_differ():
+def test_frames_to_enroll_are_apart_and_differ():
     moving = [np.roll(paint(1, n), 3 * n, axis=1) for n in range(30)]
     taken = list(several_good(film(*moving), look(), 4))
     assert [photo.name[-6:] for photo in taken] == ["0.00 s", "0.40 s", "0.80 s", "1.20 s"]

@@ -6,8 +6,8 @@ from fakes import FakeDetector, FakeEmbedder, paint, save, save_person
 from made_templates import make_template
 
 from faceunlock.errors import CalibrationError, PhotoError
+from faceunlock.matching.templates import photo_hash
 from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.pipeline.enrolment import photo_hash
 from faceunlock.studies.collection import Collector, labelled_photos
 
 

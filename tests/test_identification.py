@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from faceunlock.identification import assign
+from faceunlock.matching.similarity import assign
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.samples import NoneUsableError
 

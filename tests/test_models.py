@@ -146,7 +146,7 @@ def test_another_model_than_the_templates_is_refused_before_it_is_loaded(open_ho
     assert loaded == []
 
 
-def test_a_model_that_was_named_is_fetched_to_enrol_and_never_to_verify(open_home, ada, loaded, network):
+def test_a_model_that_was_named_is_fetched_to_enroll_and_never_to_verify(open_home, ada, loaded, network):
     open_home(**AUTO | {"model": "casia-webface"}).enroll("Ada", ada)
     assert network.pulled == ["casia-webface"]
     open_home(**AUTO).verify(ada / "0.png")

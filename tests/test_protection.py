@@ -57,7 +57,7 @@ def gallery(tmp_path):
 def sealed(gallery, place):
     """Two people and a calibration, sealed."""
     fill(gallery)
-    assert gallery.seal(place)
+    assert gallery.protect(place)
     return gallery
 
 
@@ -110,7 +110,7 @@ def all_bytes(gallery):
 def test_a_gallery_says_the_same_sealed_and_unsealed(gallery, place):
     fill(gallery)
     truth = everything(gallery)
-    assert gallery.seal(place) and not gallery.seal(place)
+    assert gallery.protect(place) and not gallery.protect(place)
     assert everything(gallery) == truth
     before = gallery.protection()
     gallery.rotate()
@@ -118,7 +118,7 @@ def test_a_gallery_says_the_same_sealed_and_unsealed(gallery, place):
     assert everything(gallery) == truth
     assert (before.place, after.place, after.generation) == (place, place, 2)
     assert before.key_file != after.key_file or place == "keyring"
-    assert gallery.unseal() and not gallery.unseal()
+    assert gallery.unprotect() and not gallery.unprotect()
     assert everything(gallery) == truth and not gallery.protection().sealed
     assert key_files(gallery) == []
 
@@ -161,12 +161,12 @@ def test_nothing_but_names_dates_and_models_can_be_read(sealed):
         assert secret.encode() not in content
     for visible in ("Ada", "vggface2"):
         assert visible.encode() in content
-    sealed.unseal()
+    sealed.unprotect()
     assert template["vector_sum"].encode() in all_bytes(sealed)
 
 
 def test_a_new_gallery_can_be_sealed_before_anybody_is_enrolled(gallery, place):
-    assert gallery.seal(place)
+    assert gallery.protect(place)
     gallery.add("Ada", make_template())
     assert template_to_record(make_template())["vector_sum"].encode() not in all_bytes(gallery)
 
@@ -190,7 +190,7 @@ def test_files_of_keys_are_private_and_hold_the_key_only_without_a_keyring(seale
 
 def test_rotating_what_is_not_sealed_is_an_error(gallery):
     assert slug_of(gallery.rotate) == "not-sealed" and not gallery.path.exists()
-    assert not gallery.unseal()
+    assert not gallery.unprotect()
 
 
 def test_a_damaged_gallery_is_not_sealed(gallery):
@@ -229,7 +229,7 @@ def put_back(gallery, rows):
 def written(tmp_path_factory):
     """A gallery under a key file, its rows, and those of an earlier moment."""
     gallery = opened(tmp_path_factory.mktemp("written"))
-    gallery.seal("file")
+    gallery.protect("file")
     fill(gallery)
     old = rows_of(gallery)
     gallery.replace("Ada", make_template([1.0, 2.0, 3.0]))
@@ -381,7 +381,7 @@ def test_an_unsealed_gallery_in_place_of_a_sealed_one_is_not_believed(sealed, tm
         sealed.unseal,
         sealed.rotate,
         lambda: sealed.get("Ada"),
-        lambda: sealed.seal("file"),
+        lambda: sealed.protect("file"),
     ):
         assert slug_of(action) == "gallery-tampered"
     assert sealed.forget_all() == 1 and sealed.people() == () and key_files(sealed) == []
@@ -404,12 +404,12 @@ def test_a_gallery_after_one_that_was_removed_is_sealed_with_the_same_key(sealed
 def test_galleries_that_share_a_folder_of_keys_leave_each_other_alone(tmp_path):
     one, two = (Gallery(tmp_path / name, keys=tmp_path / "keys") for name in ("one", "two"))
     fill(two)
-    one.seal("file")
+    one.protect("file")
     fill(one)
     assert names(two) == ["Ada", "Bob"]
-    two.seal("file")
+    two.protect("file")
     one.rotate()
-    two.unseal()
+    two.unprotect()
     assert names(one) == names(two) == ["Ada", "Bob"] and one.protection().sealed
     one.close(), two.close()
 
@@ -436,7 +436,7 @@ def test_a_lost_key_is_named_and_leaves_a_new_start(sealed, desktop, tmp_path, c
 )
 def test_a_key_file_that_holds_no_key(tmp_path, content):
     with opened(tmp_path) as gallery:
-        gallery.seal("file")
+        gallery.protect("file")
         gallery.protection().key_file.write_text(content)
         assert slug_of(gallery.people) == "key-missing"
 
@@ -444,7 +444,7 @@ def test_a_key_file_that_holds_no_key(tmp_path, content):
 def test_another_key_under_the_same_name_proves_nothing(tmp_path):
     with opened(tmp_path) as gallery:
         fill(gallery)
-        gallery.seal("file")
+        gallery.protect("file")
         path = gallery.protection().key_file
         fields = path.read_text()
         path.write_text(fields[: fields.index('"key": "') + 8] + "0" * 64 + '"}')
@@ -453,7 +453,7 @@ def test_another_key_under_the_same_name_proves_nothing(tmp_path):
 
 def test_others_must_not_have_been_able_to_change_the_key(tmp_path):
     with opened(tmp_path) as gallery:
-        gallery.seal("file")
+        gallery.protect("file")
         path = gallery.protection().key_file
         for changed, mode in ((path, 0o666), (path.parent, 0o777)):
             usual = stat.S_IMODE(changed.stat().st_mode)
@@ -466,7 +466,7 @@ def test_others_must_not_have_been_able_to_change_the_key(tmp_path):
 
 def test_a_keyring_that_does_not_answer(gallery, desktop, tmp_path):
     fill(gallery)
-    gallery.seal("keyring")
+    gallery.protect("keyring")
     truth = everything(gallery)
     desktop.locked = True
     with opened(tmp_path) as other:
@@ -485,7 +485,7 @@ def test_a_keyring_that_does_not_answer(gallery, desktop, tmp_path):
     "text", ["no", "{}", '{"key": "00", "accepted": [1]}', '{"key": null, "accepted": 1}']
 )
 def test_a_keyring_that_holds_something_else(gallery, desktop, text):
-    gallery.seal("keyring")
+    gallery.protect("keyring")
     ((name, _),) = desktop.items.items()
     desktop._store({name: text})
     gallery.close()
@@ -493,7 +493,7 @@ def test_a_keyring_that_holds_something_else(gallery, desktop, text):
 
 
 def test_a_keyring_that_fails_in_the_middle_changes_nothing(gallery, desktop, monkeypatch):
-    gallery.seal("keyring")
+    gallery.protect("keyring")
     gallery.add("Ada", make_template())
 
     def refuse(*_):
@@ -509,7 +509,7 @@ def test_a_keyring_that_fails_in_the_middle_changes_nothing(gallery, desktop, mo
 
 def test_the_keyring_is_asked_once_as_long_as_nothing_changes(gallery, desktop):
     fill(gallery)
-    gallery.seal("keyring")
+    gallery.protect("keyring")
     gallery.people()
     before = desktop.calls
     for _ in range(5):
@@ -524,7 +524,7 @@ def no_keyring():
 
 def test_where_there_is_no_keyring_the_key_is_in_a_file(gallery, no_keyring):
     assert slug_of(gallery.seal, "keyring") == "keyring-unavailable" and key_files(gallery) == []
-    gallery.seal()
+    gallery.protect()
     assert gallery.protection().place == "file"
 
 
@@ -584,8 +584,8 @@ def die_at(monkeypatch):
 
 
 ACTIONS = {
-    "on": lambda gallery, place: gallery.seal(place),
-    "off": lambda gallery, place: gallery.unseal(),
+    "on": lambda gallery, place: gallery.protect(place),
+    "off": lambda gallery, place: gallery.unprotect(),
     "rotate": lambda gallery, place: gallery.rotate(),
     "move": lambda gallery, place: gallery.rotate("file" if place == "keyring" else "keyring"),
     "add": lambda gallery, place: gallery.add("Cleo", make_template()),
@@ -601,7 +601,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_state(
     with opened(tmp_path) as gallery:
         fill(gallery)
         if action != "on":
-            gallery.seal(place)
+            gallery.protect(place)
         before = names(gallery)
         die_at(moment)
         with contextlib.suppress(Kill):
@@ -627,7 +627,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_state(
 def test_nothing_is_lost_between_processes_under_one_keyring(tmp_path, desktop):
     gallery = opened(tmp_path)
     gallery.add("Ada", make_template(count=1))
-    gallery.seal("keyring")
+    gallery.protect("keyring")
     script = (
         "import dataclasses, sys\nfrom pathlib import Path\nfrom faceunlock.gallery.gallery import Gallery\n"
         "folder = Path(sys.argv[1])\n"
@@ -665,7 +665,7 @@ def test_only_what_the_seal_needs_is_loaded(tmp_path, desktop, place, loaded):
     with opened(tmp_path) as gallery:
         fill(gallery)
         if place is not None:
-            gallery.seal(place)
+            gallery.protect(place)
     script = (
         "import sys\nfrom pathlib import Path\nfrom faceunlock.gallery.gallery import Gallery\n"
         "folder = Path(sys.argv[1])\nGallery(folder / 'data', keys=folder / 'keys').people()\n"

@@ -14,7 +14,7 @@ from made_comparisons import made
 
 from faceunlock.errors import CalibrationError
 from faceunlock.studies import score_file
-from faceunlock.studies.calibration_report import judge
+from faceunlock.studies.calibration_report import report_for
 from faceunlock.studies.comparisons import Comparisons
 from faceunlock.studies.score_file import check_destination, read_scores, write_scores
 
@@ -84,7 +84,7 @@ def test_everything_comes_back(kept):
 
 @pytest.mark.parametrize("target", [0.3, 0.5, 1e-4])
 def test_the_report_is_the_same_for_every_target(kept, target):
-    assert judge(read_scores(kept), target) == judge(made(), target)
+    assert report_for(read_scores(kept), target) == report_for(made(), target)
 
 
 @settings(max_examples=30)

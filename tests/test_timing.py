@@ -10,8 +10,9 @@ from faceunlock.pipeline.acquisition import BATCH
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.samples import NoneUsableError
 from faceunlock.tasks import demo as demonstration
-from faceunlock.tasks.bench import PARTS, PartTime, Stopwatch, time_photos
-from faceunlock.tasks.models import Networks
+from faceunlock.tasks.bench import PARTS, PartTime, time_photos
+from faceunlock.tasks.loading import Networks
+from faceunlock.tasks.stopwatch import Stopwatch
 
 
 class Clock:

@@ -9,10 +9,9 @@ from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.similarity import unit
 from faceunlock.photos.photo import find_photos
 from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.pipeline.enrolment import Gates, enrol
-from faceunlock.studies.calibration_report import WORST, judge
-from faceunlock.studies.comparisons import Plan
-from faceunlock.studies.trial import compare_photos
+from faceunlock.pipeline.enrolment import Gates, enroll
+from faceunlock.studies.calibration_report import WORST
+from faceunlock.studies.comparisons import Plan, compare_photos
 
 GATES = Gates(0.0, 0.0, -1.0, 2)
 PLAN = Plan(split=3)
@@ -46,12 +45,12 @@ def compared(folder, plan=PLAN, **options):
 
 
 def trial(folder, plan=PLAN, target=TARGET, **options):
-    return judge(compared(folder, plan, **options), target)
+    return report_for(compared(folder, plan, **options), target)
 
 
 def template(photos):
     samples = list(acquisition().samples(find_photos([photos]).photos))
-    return enrol(samples, IDENTITY, GATES).template
+    return enroll(samples, IDENTITY, GATES).template
 
 
 # with centroids from the folder
@@ -289,6 +288,6 @@ def test_comparisons_say_who_was_compared_with_whom(folder, strangers):
 
 def test_comparisons_are_judged_for_one_target_after_another(folder, strangers):
     comparisons = compared(folder, impostors=strangers)
-    low, high = (judge(comparisons, target) for target in (0.15, 0.3))
+    low, high = (report_for(comparisons, target) for target in (0.15, 0.3))
     assert low.choice.threshold > high.choice.threshold
-    assert low == judge(comparisons, 0.15) and low.created == high.created
+    assert low == report_for(comparisons, 0.15) and low.created == high.created

@@ -12,8 +12,9 @@ from faceunlock.cli.exits import EXIT_DONE, EXIT_NO
 from faceunlock.cli.session import Session, open_session
 
 if TYPE_CHECKING:
-    from faceunlock.outcomes import Capture, Verification
+    from faceunlock.photos.capture import Capture
     from faceunlock.photos.face import SubjectRule
+    from faceunlock.tasks.verify import Verification
 
 
 def verify_plainly(arguments: Sequence[str], understood: dict[str, Any]) -> int | None:

@@ -33,7 +33,7 @@ from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, mom
 from faceunlock.matching.people import name_key, normalise_name, now
 
 if TYPE_CHECKING:
-    from faceunlock.outcomes import Verification
+    from faceunlock.tasks.verify import Verification
 
 FILE_NAME = "attempts.db"
 APPLICATION_ID = 0x46554C41

@@ -124,7 +124,7 @@ class Gallery:
             return self._person(seal, rows[0] if rows else (key,))
 
     def add(self, name: str, template: Template) -> Person:
-        """Enrol somebody new.
+        """Enroll somebody new.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class Gallery:
         return person
 
     def replace(self, name: str, template: Template) -> Person:
-        """Enrol somebody, in place of an earlier enrolment under that name if there is one.
+        """Enroll somebody, in place of an earlier enrolment under that name if there is one.
 
         The spelling of the name and the date of the first enrolment are kept, unless the earlier
         row is damaged.
@@ -311,17 +311,17 @@ class Gallery:
         """Return whether the gallery is sealed and where its key is; needs no key."""
         return self._guard.state()
 
-    def seal(self, place: Place | None = None) -> bool:
-        """Encrypt every row; see `faceunlock.gallery.guard.Guard.seal`."""
-        return self._guard.seal(place)
+    def protect(self, place: Place | None = None) -> bool:
+        """Encrypt every row; see `faceunlock.gallery.guard.Guard.protect`."""
+        return self._guard.protect(place)
 
     def rotate(self, place: Place | None = None) -> None:
         """Encrypt every row with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
         self._guard.rotate(place)
 
-    def unseal(self) -> bool:
-        """Decrypt every row; see `faceunlock.gallery.guard.Guard.unseal`."""
-        return self._guard.unseal()
+    def unprotect(self) -> bool:
+        """Decrypt every row; see `faceunlock.gallery.guard.Guard.unprotect`."""
+        return self._guard.unprotect()
 
     # state
 
@@ -355,7 +355,7 @@ class Gallery:
             raise GalleryError(
                 seal.slug,
                 f"{self.path}: what is stored of {row[0]!r} is {seal.verdict}: {error}",
-                hint=f"Run: faceunlock people forget {row[0]!r} — then enrol this person again, "
+                hint=f"Run: faceunlock people forget {row[0]!r} — then enroll this person again, "
                 "or import an export.",
             ) from error
 

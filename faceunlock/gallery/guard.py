@@ -155,7 +155,7 @@ class Guard:
             finally:
                 self._change = None
         if change.before is not change.seal or (record is not None and record.place == "keyring"):
-            self._settle(record)
+            self._let_keys_follow(record)
 
     def state(self) -> ProtectionState:
         """Return whether the gallery is sealed; needs no key and proves nothing."""
@@ -165,7 +165,7 @@ class Guard:
         path = self._keys.file_of(record[0].key_id) if record[0].place == "file" else None
         return ProtectionState(True, record[0].place, path, record[0].generation)
 
-    def seal(self, place: Place | None = None) -> bool:
+    def protect(self, place: Place | None = None) -> bool:
         """Seal a gallery; return False if it is sealed already. A place of None leaves the choice to us."""
         place = place or self._keys.choose()
         with self.changing() as change:
@@ -189,7 +189,7 @@ class Guard:
             record = change.seal.record
             self._reseal(change, self._new_seal(place or record.place, record.generation))
 
-    def unseal(self) -> bool:
+    def unprotect(self) -> bool:
         """Decrypt a gallery and delete its key; return False if it is not sealed."""
         if not self.state().sealed:
             with self.reading():  # which refuses a gallery that should be sealed
@@ -209,7 +209,7 @@ class Guard:
             connection.execute("DELETE FROM calibrations")
             connection.execute("DELETE FROM seal")
             self._keys.retire()
-        self._settle(None)
+        self._let_keys_follow(None)
         _log.warning(
             "The sealed gallery could not be proven, so its calibrations were deleted as well, and what is "
             "enrolled from now on is not sealed. To seal it: faceunlock protect on"
@@ -220,11 +220,11 @@ class Guard:
 
     def _begin(self, connection: sqlite3.Connection, seal: Plain) -> Change:
         if isinstance(seal, Sealed):
-            self._keys.settle(seal.record.key_id, seal.record.place)
+            self._keys.follow(seal.record.key_id, seal.record.place)
             return Change(connection, seal.copy())
         marker = self._keys.marker()
         if marker is None:
-            self._keys.settle(None)
+            self._keys.follow(None)
             return Change(connection, seal)
         # The gallery is new and empty, and the one before it was sealed.
         secret = self._keys.fetch(marker.key_id, marker.place)
@@ -251,16 +251,16 @@ class Guard:
         )
         return record
 
-    def _settle(self, committed: SealRecord | None) -> None:
+    def _let_keys_follow(self, committed: SealRecord | None) -> None:
         """Let the keys follow a change; if that fails now, the next change makes up for it."""
         try:
             with self._file.transaction():
                 found = self._record()
                 if committed is None and found is None:
-                    self._keys.settle(None)
+                    self._keys.follow(None)
                 if committed is None or found is None or found[0] != committed:
                     return
-                self._keys.settle(committed.key_id, committed.place)
+                self._keys.follow(committed.key_id, committed.place)
                 if committed.place == "keyring":
                     secret = self._keys.fetch(committed.key_id, committed.place)
                     self._keys.accept(committed.key_id, secret, [committed.generation])

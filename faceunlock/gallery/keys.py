@@ -11,7 +11,7 @@ the gallery that names it:
 - ``.key``: the gallery names it;
 - ``.old``: the gallery is about to stop naming it.
 
-`KeyStore.settle` brings the stages in line with what the gallery says after all. It must be called under the
+`KeyStore.follow` brings the stages in line with what the gallery says after all. It must be called under the
 lock of the gallery, as must `KeyStore.create`: otherwise one command could take the other's new key for a
 leftover.
 
@@ -150,7 +150,7 @@ class KeyStore:
             if found.stage != "old":
                 self._rename(found, "old")
 
-    def settle(self, key_id: str | None, place: Place = "file") -> None:
+    def follow(self, key_id: str | None, place: Place = "file") -> None:
         """Bring the stages in line with a gallery that names this key, or none; delete its other keys."""
         for found in self._files():
             if found.key_id == key_id:

@@ -35,11 +35,11 @@ CHECKS: dict[str, Check] = {
 }
 """The order is that of reports."""
 
-Scores = dict[str, float]
+CheckScores = dict[str, float]
 """Score of each check that applies, higher where it looks more live; NaN where it could not be made."""
 
 
-def scores(image: RGBImage, face: Face, clip: Sequence[RGBImage] = ()) -> Scores:
+def scores(image: RGBImage, face: Face, clip: Sequence[RGBImage] = ()) -> CheckScores:
     """Return the scores of one presentation; without a clip those of the photo checks alone.
 
     Parameters

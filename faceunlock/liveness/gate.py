@@ -11,10 +11,26 @@ from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.liveness.checks import CHECKS, scores
 from faceunlock.liveness.measuring import MeasuredCheck
 from faceunlock.liveness.record import load
-from faceunlock.outcomes import PassedCheck
 from faceunlock.photos.face import RGBImage, SubjectRule
 from faceunlock.photos.photo import PhotoFile
 from faceunlock.pipeline.acquisition import Acquisition
+
+
+@dataclass(frozen=True, slots=True)
+class PassedCheck:
+    """A check for presentation attacks that a probe passed.
+
+    Attributes
+    ----------
+    check : str
+        Key of `faceunlock.liveness.checks.CHECKS`.
+    score, threshold : float
+        The score is at least the threshold.
+    """
+
+    check: str
+    score: float
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)

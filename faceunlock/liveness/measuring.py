@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from faceunlock.errors import CalibrationError
-from faceunlock.liveness.checks import CHECKS, Scores
+from faceunlock.liveness.checks import CHECKS, CheckScores
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.matching.rate import Rate
 
@@ -41,7 +41,7 @@ class Presentation:
 
     person: str
     species: str | None
-    scores: Scores = field(repr=False)
+    scores: CheckScores = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def measure(
     checks = []
     for check in applicable:
         chosen = [one.scores[check] for one in live if one.person in choosing and check in one.scores]
-        threshold = choose_threshold(chosen, target_bpcer / len(applicable))
+        threshold = threshold_for_bpcer(chosen, target_bpcer / len(applicable))
         if math.isfinite(threshold):
             measured = MeasuredCheck(
                 check, CHECKS[check].version, threshold, _rates(judged, {check: threshold})
@@ -194,7 +194,7 @@ def measure(
     )
 
 
-def choose_threshold(live: Iterable[float], target: float) -> float:
+def threshold_for_bpcer(live: Iterable[float], target: float) -> float:
     """Return the highest threshold that refuses at most the target share of live scores.
 
     Parameters
@@ -211,7 +211,7 @@ def choose_threshold(live: Iterable[float], target: float) -> float:
 
     Examples
     --------
-    >>> choose_threshold([5.0, 1.0, 3.0, 4.0], 0.25)
+    >>> threshold_for_bpcer([5.0, 1.0, 3.0, 4.0], 0.25)
     3.0
     """
     ordered = sorted(-math.inf if math.isnan(score) else score for score in live)

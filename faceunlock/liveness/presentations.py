@@ -15,8 +15,7 @@ from faceunlock.photos.camera import VIDEO_SUFFIXES, open_camera
 from faceunlock.photos.capture import Look, one_good
 from faceunlock.photos.photo import PHOTO_SUFFIXES, load_photo
 from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.pipeline.samples import LeftOut
-from faceunlock.studies.collection import Track
+from faceunlock.pipeline.samples import LeftOut, Track
 
 
 @dataclass(frozen=True, slots=True)

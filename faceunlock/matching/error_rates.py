@@ -8,6 +8,7 @@ one that takes people as its unit.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from math import isfinite
 from typing import Any, NamedTuple
@@ -148,6 +149,28 @@ def rate_over_people(
         low, high = np.quantile((failed @ draws) / (trials @ draws), (tail, 1.0 - tail))
         by_people = _Interval(float(low), float(high), "bootstrap-people")
     return _wider(count, len(wrong), len(people), by_people, confidence=confidence, one_sided=False)
+
+
+def failures_to_acquire(usable: Sequence[Hashable], failed: Sequence[Hashable], *, seed: int = 0) -> Rate:
+    """Measure how often photos give no embedding, with a two-sided interval as in `rate_over_people`.
+
+    Parameters
+    ----------
+    usable, failed : sequence
+        Whose each usable photo is, and whose each that failed.
+    seed : int
+        Of the resampling.
+
+    Examples
+    --------
+    >>> rate = failures_to_acquire(["ada", "ada", "grace"], ["grace"])
+    >>> rate.errors, rate.trials, rate.people
+    (1, 4, 2)
+    """
+    everyone = (*usable, *failed)
+    number = {person: index for index, person in enumerate(dict.fromkeys(everyone))}
+    errors = [False] * len(usable) + [True] * len(failed)
+    return rate_over_people(errors, [number[person] for person in everyone], seed=seed)
 
 
 def fnmr_at(

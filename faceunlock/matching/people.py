@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 MAX_NAME_LENGTH = 64
-PHOTO_KEY_BYTES = 32
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """ISO 8601, UTC, to the second."""
 

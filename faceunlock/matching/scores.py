@@ -220,7 +220,7 @@ def separate(
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class CentroidSplit:
     """Which photos build centroids and which are probes, as positions in the caller's list.
 
     Attributes
@@ -238,7 +238,7 @@ class Split:
     enrolled: tuple[str, ...]
 
 
-def split_people(person_of_photo: Sequence[str], k: int, seed: int) -> Split:
+def split_people(person_of_photo: Sequence[str], k: int, seed: int) -> CentroidSplit:
     """Give `k` photos of each person who has more than `k` to a centroid; the rest are probes.
 
     The choice depends on the seed, on the person's name and on the number of the person's photos only:
@@ -273,7 +273,7 @@ def split_people(person_of_photo: Sequence[str], k: int, seed: int) -> Split:
         photos[person][i] for person in enrolled for i in _choice(person, len(photos[person]), k, seed)
     }
     probes = tuple(i for i in range(len(person_of_photo)) if i not in templates)
-    return Split(tuple(sorted(templates)), probes, enrolled)
+    return CentroidSplit(tuple(sorted(templates)), probes, enrolled)
 
 
 def _choice(person: str, count: int, k: int, seed: int) -> list[int]:

@@ -156,3 +156,42 @@ def decide(probe: ArrayLike, centroids: dict[str, Vector], threshold: float) -> 
     best = int(np.argmax(scores))
     similarity = float(scores[best])
     return Decision(similarity >= threshold, names[best], similarity, float(threshold), len(names))
+
+
+def assign(similarity: ArrayLike, threshold: float) -> tuple[int | None, ...]:
+    """Give each person to at most one face of a photo, and each face to at most one person.
+
+    Pairs below the threshold are out before anything else. Of what remains, the assignment with the largest
+    sum of similarity above the threshold is taken: a clear match is not given up for two doubtful ones.
+    Solved by SciPy's ``linear_sum_assignment`` (D. F. Crouse, doi:10.1109/TAES.2016.140952).
+
+    Parameters
+    ----------
+    similarity : array_like, shape (n_faces, n_people)
+        Cosines, in [-1, 1].
+    threshold : float
+        Similarity from which on a face may be given to a person.
+
+    Returns
+    -------
+    tuple of int or None
+        For each face the column of its person; None if it is unknown.
+
+    Examples
+    --------
+    >>> assign([[0.99, 0.20], [0.97, 0.10]], 0.96)
+    (0, None)
+    >>> assign([[0.99, 0.98], [0.97, 0.10]], 0.90)
+    (1, 0)
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    scores = np.asarray(similarity, dtype=np.float64)
+    given: list[int | None] = [None] * len(scores)
+    allowed = scores >= threshold
+    # What is exactly at the threshold counts, too.
+    gain = np.where(allowed, scores - threshold + 1e-9, 0.0)
+    for face, person in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
+        if allowed[face, person]:
+            given[int(face)] = int(person)
+    return tuple(given)

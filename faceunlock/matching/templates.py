@@ -6,6 +6,8 @@ keeping sum and count (rather than photos or single embeddings) lets further pho
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -74,3 +76,24 @@ class Template:
         from faceunlock.matching.similarity import unit
 
         return unit(self.vector_sum)
+
+
+KEY_BYTES = 32
+
+
+def photo_hash(key: bytes, digest: bytes) -> str:
+    """Return the keyed hash under which a template remembers a photo.
+
+    Parameters
+    ----------
+    key : bytes
+        The template's own random key: without it nobody can test whether a known photo was used.
+    digest : bytes
+        SHA-256 of the photo's content.
+
+    Returns
+    -------
+    str
+        HMAC-SHA-256, 64 hexadecimal digits.
+    """
+    return hmac.new(key, digest, hashlib.sha256).hexdigest()

@@ -1,16 +1,16 @@
-"""From frames to photos: the first good one to verify, several that differ to enrol."""
+"""From frames to photos: the first good one to verify, several that differ to enroll."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from faceunlock.errors import PhotoError
-from faceunlock.outcomes import Capture
 from faceunlock.photos.camera import Frame, light
 from faceunlock.photos.face import RGBImage
 from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, PhotoFile
@@ -24,10 +24,29 @@ CLIP_SIDE = 640
 """Longer side of the frames of a clip, in pixels: motion needs no more."""
 
 APART_SECONDS = 0.4
-"""Frames to enrol are at least so far apart: frames of one moment say the same."""
+"""Frames to enroll are at least so far apart: frames of one moment say the same."""
 
 DIFFERENT = 1.0
-"""Mean difference of two frames to enrol at 32 pixels, in grey levels; noise averages out well below it."""
+"""Mean difference of two frames to enroll at 32 pixels, in grey levels; noise averages out well below it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """A photo that a camera took, and what came after it.
+
+    Attributes
+    ----------
+    photo : PhotoFile
+        The first frame with a good face.
+    clip : tuple of ndarray of uint8, shape (height, width, 3)
+        That frame and those of the next seconds, reduced, at short intervals; empty where none was asked for.
+    camera : str
+        What the camera is called.
+    """
+
+    photo: PhotoFile
+    clip: tuple[RGBImage, ...] = field(repr=False)
+    camera: str
 
 
 class Look:

@@ -152,6 +152,11 @@ class PersonFolders:
         """Number of photos, of whomever."""
         return sum(map(len, self.people.values())) + len(self.loose)
 
+    @property
+    def labelled(self) -> list[tuple[Path, str]]:
+        """Each photo of a person with that person, in the order of the folder."""
+        return [(path, person) for person, paths in self.people.items() for path in paths]
+
 
 def load_photo(
     source: Path | BinaryIO | PhotoFile, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS

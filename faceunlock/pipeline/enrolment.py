@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +10,9 @@ import numpy as np
 
 from faceunlock.errors import EnrolmentError, PhotoError
 from faceunlock.matching.similarity import Vector, leave_one_out, similarities
-from faceunlock.matching.templates import ModelIdentity, Template
+from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template, photo_hash
 from faceunlock.photos.face import Quality
 from faceunlock.pipeline.samples import LeftOut, Sample
-
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +70,7 @@ class Enrolment:
     lowest_similarity: float
 
 
-def photo_hash(key: bytes, digest: bytes) -> str:
-    """Return the keyed hash under which a template remembers a photo.
-
-    Parameters
-    ----------
-    key : bytes
-        The template's own random key: without it nobody can test whether a known photo was used.
-    digest : bytes
-        SHA-256 of the photo's content.
-
-    Returns
-    -------
-    str
-        HMAC-SHA-256, 64 hexadecimal digits.
-    """
-    return hmac.new(key, digest, hashlib.sha256).hexdigest()
-
-
-def enrol(
+def enroll(
     samples: Sequence[Sample],
     identity: ModelIdentity,
     gates: Gates,

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
 from faceunlock.photos.face import Face, Quality
+
+Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
+"""Shows progress: ``track(items, total, label)`` yields the items."""
+
+
+def untracked(items: Iterable[Any], total: int, label: str) -> Iterable[Any]:
+    """Yield the items and show nothing; a `Track`."""
+    return items
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,3 +156,42 @@ class NoneUsableError(PhotoError):
         count = f"none of {len(left_out):,} photos can be used, the first: " if len(left_out) > 1 else ""
         super().__init__(first.reason, f"{count}{first.photo}: {first.detail}")
         self.left_out = tuple(left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFace:
+    """A face and who it is, among enrolled people or among those of a classifier.
+
+    Attributes
+    ----------
+    name : str or None
+        Who it is; None for somebody else, or if the face was not compared.
+    closest : str or None
+        The most similar (of a classifier: the most probable) person; None if the face was not compared.
+    similarity : float or None
+        To the person of that name, otherwise to the closest; in [-1, 1].
+    face : Face or None
+        In pixels of the upright photo; None for the subject of a photo, whose face is not looked up.
+    probability : float or None
+        Of the closest person among all people of a classifier, in [0, 1].
+    threshold : float or None
+        Similarity from which on a classifier gives the name.
+    reason : str or None
+        Slug of the reason why it was not compared.
+    """
+
+    name: str | None = None
+    closest: str | None = None
+    similarity: float | None = None
+    face: Face | None = None
+    probability: float | None = None
+    threshold: float | None = None
+    reason: str | None = None
+
+    @property
+    def place(self) -> tuple[int, int, int, int] | None:
+        """Left, top, width and height, in whole pixels of the upright photo; None without a face."""
+        if self.face is None:
+            return None
+        left, top, right, bottom = self.face.box
+        return round(left), round(top), round(right - left), round(bottom - top)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
     from faceunlock.matching.rate import Rate
-    from faceunlock.studies.audit import GroupedEmbeddings
-    from faceunlock.tasks.audit import AuditReport
+    from faceunlock.studies.audit import AuditReport, GroupedEmbeddings
 
 FIGURES = ("distances", "fmr-by-threshold", "rates")
 

@@ -10,7 +10,7 @@ from faceunlock.reports.page import render_page
 
 if TYPE_CHECKING:
     from faceunlock.reports.figures import Figure
-    from faceunlock.tasks.audit import AuditReport
+    from faceunlock.studies.audit import AuditReport
 
 MOST_FAILURES = 50
 """Photos left out that are named on the page."""
@@ -60,7 +60,6 @@ def compose_page(
     ratios : mapping of str to str
         Of ``fmr`` and ``fnmr``, in words.
     """
-    from faceunlock import __version__
 
     def file(photo: str) -> str:
         # Where the folder lies is nobody's business.
@@ -77,6 +76,6 @@ def compose_page(
         comparisons=comparisons,
         ratios=ratios,
         left_out=report.failures[:MOST_FAILURES],
-        version=__version__,
+        version=version,
         created=report.created,
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from faceunlock.matching.similarity import similarities
 from faceunlock.reports.figures import OKABE_ITO, SEQUENTIAL, Scheme
 from faceunlock.reports.selection import Positions, choose_apart, spread
-from faceunlock.studies.gathering import Gathered
+from faceunlock.studies.collection import LabelledSamples
 from faceunlock.studies.projection import Projection
 
 if TYPE_CHECKING:
@@ -39,21 +39,21 @@ MARKERS = ("o", "s")
 LINES = ("-", (0, (2, 1)))
 
 
-def draw_heatmap(scheme: Scheme, gathered: Gathered, chosen: Positions) -> Drawing:
+def draw_heatmap(scheme: Scheme, samples: LabelledSamples, chosen: Positions) -> Drawing:
     """Draw the similarities of some photos, grouped by person, with names and faces along the sides.
 
     Parameters
     ----------
     scheme : Scheme
-    gathered : Gathered
+    samples : LabelledSamples
     chosen : ndarray of intp
         Positions, grouped by person.
     """
     from matplotlib.figure import Figure as Drawing
 
-    names, limits = blocks(gathered, chosen)
+    names, limits = blocks(samples, chosen)
     cell = SIDE / len(chosen)
-    faces = THUMBNAIL if gathered.thumbnails else 0.0
+    faces = THUMBNAIL if samples.thumbnails else 0.0
     shown = [_short(name) for name in names]
     gutter = max(map(len, shown)) * LETTER + 0.35
     left, top, right, bottom = gutter + faces, faces + 0.12, 1.0, 0.15
@@ -64,7 +64,7 @@ def draw_heatmap(scheme: Scheme, gathered: Gathered, chosen: Positions) -> Drawi
         """Axes at inches from the upper left corner."""
         return drawing.add_axes((x / width, 1 - (y + down) / height, across / width, down / height))
 
-    table = similarities(gathered.embeddings[chosen], gathered.embeddings[chosen])
+    table = similarities(samples.embeddings[chosen], samples.embeddings[chosen])
     np.fill_diagonal(table, np.nan)  # a photo is compared with others only
     axes = place(left, top, SIDE, SIDE)
     image = axes.imshow(
@@ -79,10 +79,10 @@ def draw_heatmap(scheme: Scheme, gathered: Gathered, chosen: Positions) -> Drawi
     scale.set_label("similarity (cosine, without unit)")
     scale.outline.set_visible(False)
 
-    if gathered.thumbnails:
+    if samples.thumbnails:
         rows, where, size = _faces_along(limits, cell)
         for row, at in zip(rows, where, strict=True):
-            picture = _picture(gathered, int(chosen[row]))
+            picture = _picture(samples, int(chosen[row]))
             inset = faces - size - 0.04  # beside the heatmap, whatever the size
             for x, y in ((gutter + inset, top + at - size / 2), (left + at - size / 2, 0.12 + inset)):
                 side = place(x, y, size * 0.94, size * 0.94)
@@ -96,11 +96,11 @@ def draw_heatmap(scheme: Scheme, gathered: Gathered, chosen: Positions) -> Drawi
     return drawing
 
 
-def blocks(gathered: Gathered, chosen: Positions) -> tuple[list[str], list[int]]:
+def blocks(samples: LabelledSamples, chosen: Positions) -> tuple[list[str], list[int]]:
     """Return the people among the chosen photos and where each begins, and the end of the last."""
-    person = gathered.person_index[chosen]
+    person = samples.person_index[chosen]
     starts = np.flatnonzero(np.diff(person, prepend=-1))
-    return [gathered.people[person[start]] for start in starts], [*starts.tolist(), len(chosen)]
+    return [samples.people[person[start]] for start in starts], [*starts.tolist(), len(chosen)]
 
 
 def colour_floor(table: NDArray[np.float64]) -> float:
@@ -109,13 +109,13 @@ def colour_floor(table: NDArray[np.float64]) -> float:
     return float(np.floor(np.quantile(values, 0.01) * 20) / 20) if len(values) else 0.0
 
 
-def draw_map(scheme: Scheme, gathered: Gathered, projection: Projection) -> Drawing:
+def draw_map(scheme: Scheme, samples: LabelledSamples, projection: Projection) -> Drawing:
     """Draw where the photos lie in the plane, with faces where there is room, coloured if people are few."""
     from matplotlib.figure import Figure as Drawing
     from matplotlib.patches import Rectangle
 
-    names = tuple(dict.fromkeys(gathered.colours))
-    kind = np.array([names.index(name) for name in gathered.colours])
+    names = tuple(dict.fromkeys(samples.colours))
+    kind = np.array([names.index(name) for name in samples.colours])
     coloured = len(names) <= COLOURED_PEOPLE
     drawing = Drawing(figsize=MAP_SIZE)
     legend = max(len(_short(name)) for name in names) * LETTER + 0.6 if coloured else 0.1
@@ -136,14 +136,14 @@ def draw_map(scheme: Scheme, gathered: Gathered, projection: Projection) -> Draw
             label=_short(name),
             zorder=2,
         )
-    if gathered.thumbnails:
-        size = inch * (THUMBNAIL if len(gathered) <= MANY else SMALL_THUMBNAIL)
-        for position in choose_apart(projection.points, gathered.person_index, 1.1 * size, MAP_THUMBNAILS):
+    if samples.thumbnails:
+        size = inch * (THUMBNAIL if len(samples) <= MANY else SMALL_THUMBNAIL)
+        for position in choose_apart(projection.points, samples.person_index, 1.1 * size, MAP_THUMBNAILS):
             x, y = projection.points[position] - size / 2
             number = int(kind[position])
             limits = axes.axis()
             axes.imshow(
-                _picture(gathered, int(position)),
+                _picture(samples, int(position)),
                 extent=(x, x + size, y, y + size),
                 interpolation="lanczos",
                 aspect="auto",
@@ -211,10 +211,10 @@ def _colour(number: int, scheme: Scheme) -> str:
     return "#B8A800" if colour == "#F0E442" and scheme.name == "light" else colour
 
 
-def _picture(gathered: Gathered, position: int) -> NDArray[np.uint8]:
+def _picture(samples: LabelledSamples, position: int) -> NDArray[np.uint8]:
     from PIL import Image
 
-    with Image.open(io.BytesIO(gathered.thumbnails[position])) as picture:
+    with Image.open(io.BytesIO(samples.thumbnails[position])) as picture:
         return np.asarray(picture.convert("RGB"))
 
 

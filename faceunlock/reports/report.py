@@ -65,23 +65,23 @@ class Report:
     @property
     def people(self) -> int:
         """Number of people with a usable photo."""
-        return len(self.study.gathered.people)
+        return len(self.study.samples.people)
 
 
 def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict[str, Figure]:
     """Draw every figure that the data can give."""
-    gathered, photos, templates = study.gathered, study.pairs, study.templates
+    samples, photos, templates = study.samples, study.pairs, study.templates
     source = (
-        f"Data: {data}, {_number(len(gathered), 'photo')} of {_number(len(gathered.people), 'person')}; "
+        f"Data: {data}, {_number(len(samples), 'photo')} of {_number(len(samples.people), 'person')}; "
         f"model {identity.model}; thresholds {photos.threshold:.4f} (photo against photo) and "
         f"{templates.threshold:.4f} (photo against centroid); {created[:10]}."
     )
     drawn: list[Figure] = []
-    if len(gathered) >= 2:
-        chosen = choose_photos(gathered.person_index)
+    if len(samples) >= 2:
+        chosen = choose_photos(samples.person_index)
         drawn.append(
             render(
-                lambda scheme: pictures.draw_heatmap(scheme, gathered, chosen),
+                lambda scheme: pictures.draw_heatmap(scheme, samples, chosen),
                 name="heatmap",
                 title="Similarity of photos",
                 caption=_heatmap_caption(study, chosen) + source,
@@ -92,7 +92,7 @@ def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict
     if (where := study.projection) is not None:
         drawn.append(
             render(
-                lambda scheme: pictures.draw_map(scheme, gathered, where),
+                lambda scheme: pictures.draw_map(scheme, samples, where),
                 name="map",
                 title="Map of the embeddings",
                 caption=_map_caption(study, where) + source,
@@ -129,14 +129,14 @@ def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict
 
 def compose(report: Report, version: str) -> str:
     """Return the page of a report."""
-    study, gathered = report.study, report.study.gathered
+    study, samples = report.study, report.study.samples
     shown = _people_shown(study.people)
     return render_page(
         "report.html",
         report=report,
         study=study,
-        gathered=gathered,
-        faces=bool(gathered.thumbnails),
+        samples=samples,
+        faces=bool(samples.thumbnails),
         figures=report.figures,
         missing=cannot_tell(study),
         facts=_facts(report),
@@ -146,7 +146,7 @@ def compose(report: Report, version: str) -> str:
         people_rows=[_person_row(one) for one in shown],
         people_caption=_people_caption(len(shown), len(study.people)),
         left_out=[
-            (_file(report, photo.photo), photo.reason, photo.detail) for photo in gathered.failures[:LEFT_OUT]
+            (_file(report, photo.photo), photo.reason, photo.detail) for photo in samples.failures[:LEFT_OUT]
         ],
         version=version,
         created=report.created,
@@ -155,7 +155,7 @@ def compose(report: Report, version: str) -> str:
 
 def cannot_tell(study: Study) -> dict[str, str]:
     """Return for each figure that these data cannot give the reason why."""
-    photos, people = len(study.gathered), len(study.gathered.people)
+    photos, people = len(study.samples), len(study.samples.people)
     reasons = {}
     if photos < 2:
         reasons["heatmap"] = "one photo has nothing to be compared with."
@@ -188,13 +188,13 @@ _CENTROIDS = (
 
 
 def _heatmap_caption(study: Study, chosen: Sequence[int] | Any) -> str:
-    gathered = study.gathered
-    shown = len({gathered.person[position] for position in chosen})
-    faces = " The faces stand beside their rows, as many as there is room for." if gathered.thumbnails else ""
+    samples = study.samples
+    shown = len({samples.person[position] for position in chosen})
+    faces = " The faces stand beside their rows, as many as there is room for." if samples.thumbnails else ""
     sample = (
-        f" A sample: {len(chosen)} of {len(gathered):,} photos, {shown} of {len(gathered.people):,} people, "
+        f" A sample: {len(chosen)} of {len(samples):,} photos, {shown} of {len(samples.people):,} people, "
         "chosen at random, people with several photos first."
-        if len(chosen) < len(gathered)
+        if len(chosen) < len(samples)
         else ""
     )
     return (
@@ -231,8 +231,8 @@ def mean_similarities(operation: Operation) -> dict[str, float | None]:
 
 
 def _map_caption(study: Study, where: Projection) -> str:
-    shown = len(set(study.gathered.colours))
-    what = "group" if study.gathered.group else "person"
+    shown = len(set(study.samples.colours))
+    what = "group" if study.samples.group else "person"
     if where.method == "pca":
         how = (
             f"The two principal components hold {100 * sum(where.share):.1f} % of the variance of the "
@@ -247,7 +247,7 @@ def _map_caption(study: Study, where: Projection) -> str:
     )
     faces = (
         "Every photo is a point; faces are drawn where there is room, people taking turns. "
-        if study.gathered.thumbnails
+        if study.samples.thumbnails
         else "Every photo is a point. "
     )
     return how + colours + faces
@@ -263,7 +263,7 @@ def _map_alt(study: Study, where: Projection) -> str:
         else "Nobody has both several photos and somebody to be compared with"
     )
     kind = "principal components" if where.method == "pca" else "UMAP"
-    return f"Scatter plot of {len(study.gathered):,} photos, {kind}. {finding} (all dimensions counted)."
+    return f"Scatter plot of {len(study.samples):,} photos, {kind}. {finding} (all dimensions counted)."
 
 
 def _scores_alt(title: str, operation: Operation) -> str:
@@ -300,16 +300,16 @@ def _det_alt(photos: Operation, templates: Operation) -> str:
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
-    gathered = report.study.gathered
-    left = {"duplicates": gathered.duplicates, "files that are no photos or belong to nobody": report.skipped}
+    samples = report.study.samples
+    left = {"duplicates": samples.duplicates, "files that are no photos or belong to nobody": report.skipped}
     dropped = ", ".join(f"{count:,} {what}" for what, count in left.items() if count)
     return [
         ("People", f"{report.people:,}"),
         (
             "Photos",
-            f"{len(gathered):,} usable of {gathered.photos:,}" + (f"; dropped: {dropped}" if dropped else ""),
+            f"{len(samples):,} usable of {samples.photos:,}" + (f"; dropped: {dropped}" if dropped else ""),
         ),
-        ("Failures to acquire", rate(gathered.failures_to_acquire)),
+        ("Failures to acquire", rate(samples.failures_to_acquire)),
         ("Model", f"{report.identity.model}, weights {report.identity.weights_sha256[:12]}…"),
     ]
 
@@ -341,16 +341,16 @@ def threshold_source(calibration: Calibration) -> str:
 
 
 def _pairs(report: Report, pairs: Sequence[PhotoPair]) -> list[dict[str, Any]]:
-    study, gathered = report.study, report.study.gathered
+    study, samples = report.study, report.study.samples
     return [
         {
             "similarity": f"{pair.similarity:.4f}",
             "match": pair.similarity >= study.pairs.threshold,
             "photos": [
                 {
-                    "person": gathered.person[position],
-                    "file": _file(report, gathered.photo[position]),
-                    "face": b64encode(gathered.thumbnails[position]).decode() if gathered.thumbnails else "",
+                    "person": samples.person[position],
+                    "file": _file(report, samples.photo[position]),
+                    "face": b64encode(samples.thumbnails[position]).decode() if samples.thumbnails else "",
                 }
                 for position in (pair.first, pair.second)
             ],

@@ -10,9 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.error_rates import fnmr_at, rate_over_people
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import GenuineScores
+from faceunlock.matching.templates import ModelIdentity
+from faceunlock.pipeline.samples import LeftOut
+from faceunlock.studies.collection import LabelledSamples
+from faceunlock.studies.groupings import Grouping
 from faceunlock.studies.measures import (
     PeoplePairs,
     Ratio,
@@ -311,4 +316,77 @@ def _most_similar(material: GroupedEmbeddings) -> tuple[SimilarPair, ...]:
     return tuple(
         SimilarPair(material.names[material.group[i]], material.files[i], material.files[j], float(score))
         for i, j, score in zip(rows, columns, scores, strict=True)
+    )
+
+
+MOST_PHOTOS = 8_000
+"""Everybody is compared with everybody, so memory grows with the square of the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit found, and in what.
+
+    Attributes
+    ----------
+    folder : str
+        Its name.
+    path : str
+        The folder, as it was named.
+    source : str
+        Where the groups come from, in words.
+    people_known : bool
+        False if every photo counted as a person of its own.
+    identity : ModelIdentity
+        What made the embeddings.
+    calibration : Calibration or None
+        Where the threshold comes from; None for the user's own.
+    created : str
+        Time in ISO 8601.
+    photos : int
+        Looked at, usable or not.
+    duplicates : int
+        Photos dropped because the same file content came before.
+    ungrouped : int
+        Photos in no group, not looked at.
+    skipped : int
+        Files that are no photos.
+    failures : tuple of LeftOut
+    audit : GroupAudit
+    material : GroupedEmbeddings
+        The embeddings, for pictures.
+    """
+
+    folder: str
+    path: str
+    source: str
+    people_known: bool
+    identity: ModelIdentity
+    calibration: Calibration | None
+    created: str
+    photos: int
+    duplicates: int
+    ungrouped: int
+    skipped: int
+    failures: tuple[LeftOut, ...]
+    audit: GroupAudit
+    material: GroupedEmbeddings = field(repr=False)
+
+
+def arrange(samples: LabelledSamples, grouping: Grouping) -> GroupedEmbeddings:
+    """Sort embeddings by group and person, and number people: those with a usable photo first."""
+    groups = grouping.groups
+    group_of = {photo.person: groups.index(photo.group) for photo in grouping.photos}
+    order = sorted(range(len(samples)), key=lambda i: (group_of[samples.person[i]], samples.person[i]))
+    numbers: dict[str, int] = {}
+    for person in (*(samples.person[i] for i in order), *samples.failed_person):
+        numbers.setdefault(person, len(numbers))
+    return GroupedEmbeddings(
+        embeddings=samples.embeddings[order],
+        files=tuple(samples.photo[i] for i in order),
+        person=np.array([numbers[samples.person[i]] for i in order]),
+        group=np.array([group_of[samples.person[i]] for i in order]),
+        names=groups,
+        failed_person=tuple(numbers[person] for person in samples.failed_person),
+        failed_group=tuple(group_of[person] for person in samples.failed_person),
     )

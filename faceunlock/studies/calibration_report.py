@@ -10,7 +10,7 @@ from faceunlock.matching.error_rates import equal_error_rate, fnmr_at
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, pool, worst_pairs
 from faceunlock.matching.thresholds import ThresholdChoice, choose_threshold, people_needed
-from faceunlock.studies.comparisons import Comparisons, Material
+from faceunlock.studies.comparisons import Comparisons, Provenance
 
 WORST = 5
 """Pairs named at each end, so that a mislabelled photo is seen."""
@@ -36,7 +36,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationReport(Material):
+class CalibrationReport(Provenance):
     """What a calibration found, beside what it looked at.
 
     Attributes
@@ -117,7 +117,7 @@ class CalibrationReport(Material):
         )
 
 
-def judge(comparisons: Comparisons, target: float) -> CalibrationReport:
+def report_for(comparisons: Comparisons, target: float) -> CalibrationReport:
     """Choose the threshold for a target and say what it does to the comparisons.
 
     The same comparisons and the same target always give the same report.
@@ -139,7 +139,7 @@ def judge(comparisons: Comparisons, target: float) -> CalibrationReport:
     choice = choose_threshold(own, strangers if len(strangers) else None, target, seed)
     lowest, highest = _worst(comparisons, genuine, impostor)
     return CalibrationReport(
-        **{entry.name: getattr(comparisons, entry.name) for entry in fields(Material)},
+        **{entry.name: getattr(comparisons, entry.name) for entry in fields(Provenance)},
         fnmr=fnmr_at(genuine, choice.threshold, seed=seed),
         genuine=len(genuine),
         impostor=len(impostor),

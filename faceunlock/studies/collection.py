@@ -1,37 +1,49 @@
-"""The photos of a calibration: who is on them, which are usable, which are dropped and why."""
+"""Photos of known people, as samples: which are usable, which are dropped, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from faceunlock.errors import CalibrationError
+from faceunlock.matching.error_rates import failures_to_acquire
 from faceunlock.matching.people import name_key
-from faceunlock.matching.templates import Template
+from faceunlock.matching.rate import Rate
+from faceunlock.matching.templates import Template, photo_hash
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import PersonFolders, person_folders
 from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.pipeline.enrolment import photo_hash
-from faceunlock.pipeline.samples import LeftOut, Sample
+from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
-"""Wraps an iterable to show progress: ``track(items, total, label)``."""
+THUMBNAIL_SIDE = 80
+"""Pixels; about 2.5 kB of JPEG, so that 10,000 faces take 25 MB."""
+
+THUMBNAIL_QUALITY = 82
+
+_Kept = TypeVar("_Kept")
+_Owner = TypeVar("_Owner")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Collection:
-    """Samples of a folder, each with the person it belongs to.
+class LabelledSamples:
+    """The usable photos of known people; holds an embedding and perhaps a thumbnail of each, no photo.
 
     Attributes
     ----------
-    samples : tuple of Sample
-        Of the usable photos, in the order of the folder.
+    embeddings : ndarray of float32, shape (n, dimension)
+        Unit vectors of the usable photos, in the order given; shape (0, 0) without any.
+    photo : tuple of str
+        Their names, as in `Sample.photo`.
     person : tuple of str
-        Whose each sample is.
+        Whose each of them is.
     failures : tuple of LeftOut
-        Photos that gave no sample.
+        Photos that gave no embedding.
     failed_person : tuple of str
         Whose each failure is.
     photos : int
@@ -42,9 +54,15 @@ class Collection:
         Photos dropped because they built one of the templates compared with.
     skipped : int
         Files that are no photos, or belong to nobody.
+    thumbnails : tuple of bytes
+        The faces as the network sees them, JPEG of at most `THUMBNAIL_SIDE` pixels; empty if none were
+        wanted.
+    group : tuple of str
+        Which group each usable photo is in; empty if there are no groups.
     """
 
-    samples: tuple[Sample, ...] = ()
+    embeddings: NDArray[np.float32] = field(repr=False)
+    photo: tuple[str, ...] = ()
     person: tuple[str, ...] = ()
     failures: tuple[LeftOut, ...] = ()
     failed_person: tuple[str, ...] = ()
@@ -52,11 +70,177 @@ class Collection:
     duplicates: int = 0
     own_photos: int = 0
     skipped: int = 0
+    thumbnails: tuple[bytes, ...] = field(default=(), repr=False)
+    group: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.photo)
+
+    @classmethod
+    def none(cls) -> LabelledSamples:
+        """Return no samples of nobody."""
+        return cls(np.empty((0, 0), dtype=np.float32))
 
     @property
-    def people(self) -> frozenset[str]:
+    def people(self) -> tuple[str, ...]:
+        """Everybody with a usable photo, in the order of the photos."""
+        return tuple(dict.fromkeys(self.person))
+
+    @property
+    def everybody(self) -> frozenset[str]:
         """Everybody who has a photo, usable or not."""
         return frozenset((*self.person, *self.failed_person))
+
+    @property
+    def person_index(self) -> NDArray[np.int32]:
+        """Position in `people` of the person in each usable photo, shape (n,)."""
+        position = {person: index for index, person in enumerate(self.people)}
+        return np.array([position[person] for person in self.person], dtype=np.int32)
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """What a picture tells apart by colour, of each usable photo: groups if there are any, or people."""
+        return self.group or self.person
+
+    @property
+    def failures_to_acquire(self) -> Rate:
+        """How many photos gave no embedding, of those that were not dropped as duplicates."""
+        return failures_to_acquire(self.person, self.failed_person)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sorted(Generic[_Kept, _Owner]):
+    """What became of photos.
+
+    Attributes
+    ----------
+    kept : tuple
+        What was kept of each usable photo, in order.
+    owner : tuple
+        Whose each of them is.
+    failures : tuple of LeftOut
+        Photos that could not be used.
+    failed_owner : tuple
+        Whose each failure is.
+    duplicates : int
+        Photos dropped because the same file content came before.
+    """
+
+    kept: tuple[_Kept, ...]
+    owner: tuple[_Owner, ...]
+    failures: tuple[LeftOut, ...]
+    failed_owner: tuple[_Owner, ...]
+    duplicates: int
+
+
+def sort_out(
+    outcomes: Iterable[Any],
+    owners: Iterable[_Owner],
+    keep: Callable[[Any, _Owner], _Kept | None],
+    *,
+    seen: set[bytes] | None = None,
+    distinct: bool = True,
+) -> Sorted[_Kept, _Owner]:
+    """Keep something of each usable photo, drop the duplicates, and list the rest with its reason.
+
+    Parameters
+    ----------
+    outcomes : iterable of LeftOut or anything with a ``digest``
+        What acquisition says of each photo.
+    owners : iterable
+        Whose each photo is, in the same order.
+    keep : callable
+        Given a usable outcome and its owner, returns what to keep of it; after None, which keeps nothing, the
+        content does not count as seen.
+    seen : set of bytes, optional
+        Digests of earlier photos; grows.
+    distinct : bool
+        Whether a content that was seen before is dropped.
+    """
+    seen = set() if seen is None else seen
+    kept: list[tuple[_Kept, _Owner]] = []
+    failed: list[tuple[LeftOut, _Owner]] = []
+    duplicates = 0
+    for outcome, owner in zip(outcomes, owners, strict=True):
+        if isinstance(outcome, LeftOut):
+            failed.append((outcome, owner))
+        elif distinct and outcome.digest in seen:
+            duplicates += 1
+        elif (wanted := keep(outcome, owner)) is not None:
+            seen.add(outcome.digest)
+            kept.append((wanted, owner))
+    return Sorted(
+        kept=tuple(item for item, _ in kept),
+        owner=tuple(owner for _, owner in kept),
+        failures=tuple(failure for failure, _ in failed),
+        failed_owner=tuple(owner for _, owner in failed),
+        duplicates=duplicates,
+    )
+
+
+def collect(
+    photos: Sequence[tuple[Path, str]],
+    acquisition: Acquisition,
+    rule: SubjectRule,
+    *,
+    thumbnails: bool = False,
+    groups: Mapping[str, str] | None = None,
+    templates: Sequence[Template] = (),
+    seen: set[bytes] | None = None,
+    skipped: int = 0,
+    track: Track = untracked,
+    label: str = "photos",
+) -> LabelledSamples:
+    """Embed photos of known people.
+
+    Parameters
+    ----------
+    photos : sequence of (Path, str)
+        Each photo with the person on it. A file content that occurs again is dropped.
+    acquisition : Acquisition
+        Turns photos into samples.
+    rule : {"dominant", "largest", "central"}
+        Which face a photo is about.
+    thumbnails : bool
+        Whether to keep small pictures of the faces.
+    groups : mapping of str to str, optional
+        Each person's group.
+    templates : sequence of Template
+        A photo that built one of them is dropped.
+    seen : set of bytes, optional
+        Digests of photos collected before, which are duplicates; grows.
+    skipped : int
+        Files that were passed over when the photos were listed.
+    track : callable
+        Shows progress.
+    label : str
+        What the progress is called.
+    """
+    own_photos = 0
+
+    def keep(sample: Sample, _person: str) -> tuple[NDArray[np.float32], str, bytes] | None:
+        nonlocal own_photos
+        if any(photo_hash(one.photo_key, sample.digest) in one.photo_hashes for one in templates):
+            own_photos += 1
+            return None
+        return sample.embedding, sample.photo, b"" if sample.crop is None else thumbnail(sample.crop)
+
+    outcomes = acquisition.samples((path for path, _ in photos), rule, keep_crops=thumbnails)
+    found = sort_out(track(outcomes, len(photos), label), (person for _, person in photos), keep, seen=seen)
+    rows = [embedding for embedding, _, _ in found.kept]
+    return LabelledSamples(
+        embeddings=np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32),
+        photo=tuple(name for _, name, _ in found.kept),
+        person=found.owner,
+        failures=found.failures,
+        failed_person=found.failed_owner,
+        photos=len(photos),
+        duplicates=found.duplicates,
+        own_photos=own_photos,
+        skipped=skipped,
+        thumbnails=tuple(face for _, _, face in found.kept) if thumbnails else (),
+        group=tuple(groups[person] for person in found.owner) if groups else (),
+    )
 
 
 def labelled_photos(folder: Path) -> PersonFolders:
@@ -79,89 +263,66 @@ def labelled_photos(folder: Path) -> PersonFolders:
     return found
 
 
-class Collector:
-    """Collects the samples of one calibration; a file content is used once in all of its folders.
+def own_photos_of(folder: Path) -> tuple[list[tuple[Path, str]], int]:
+    """List the photos of a folder with one sub-folder per person, each with its person.
+
+    Returns
+    -------
+    photos : list of (Path, str)
+    skipped : int
+        Files that are no photos, or belong to nobody.
+
+    Raises
+    ------
+    CalibrationError
+        ``bad-folder`` with photos of fewer than two people.
+    PhotoError
+        ``photo-not-found`` if there is no such folder.
+    """
+    found = labelled_photos(folder)
+    return found.labelled, found.skipped + len(found.loose)
+
+
+def strangers_of(folder: Path, known: Iterable[str]) -> tuple[list[tuple[Path, str]], int]:
+    """List photos of strangers: each sub-folder is one person, each photo outside one is somebody else.
+
+    Sub-folders that bear the name of somebody `known` are skipped: they are no strangers.
+
+    Returns
+    -------
+    photos : list of (Path, str)
+        A stranger's name has a slash in it, which a folder's cannot have: it is never somebody else's.
+    skipped : int
+        Files that are no photos, and photos of people who are known.
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` if there is no such folder.
+    """
+    found = person_folders(folder)
+    taken = {name_key(name) for name in known}
+    strange = {person: paths for person, paths in found.people.items() if name_key(person) not in taken}
+    photos = [(path, f"stranger/{person}") for person, paths in strange.items() for path in paths]
+    photos += [(path, f"stranger//{number}") for number, path in enumerate(found.loose)]
+    known_photos = sum(len(paths) for person, paths in found.people.items() if person not in strange)
+    return photos, found.skipped + known_photos
+
+
+def thumbnail(crop: NDArray[np.uint8], side: int = THUMBNAIL_SIDE) -> bytes:
+    """Return a crop as a small JPEG without any metadata.
 
     Parameters
     ----------
-    acquisition : Acquisition
-        Turns photos into samples.
-    rule : {"dominant", "largest", "central"}
-        Which face a photo is about.
-    templates : sequence of Template
-        A photo that built one of them is dropped.
-    track : callable
-        Shows progress.
+    crop : ndarray of uint8, shape (height, width, 3)
+        sRGB.
+    side : int
+        Longer side of the result in pixels; a smaller crop keeps its size.
     """
+    from PIL import Image
 
-    def __init__(
-        self, acquisition: Acquisition, rule: SubjectRule, templates: Sequence[Template], track: Track
-    ) -> None:
-        self._acquisition, self._rule, self._templates, self._track = acquisition, rule, templates, track
-        self._seen: set[bytes] = set()
-
-    def people(self, folder: Path) -> Collection:
-        """Collect a folder with one sub-folder per person.
-
-        Raises
-        ------
-        CalibrationError
-            ``bad-folder`` with photos of fewer than two people.
-        PhotoError
-            ``photo-not-found`` if there is no such folder.
-        """
-        found = labelled_photos(folder)
-        owners = [(path, person) for person, paths in found.people.items() for path in paths]
-        return self._collect(folder, owners, found.skipped + len(found.loose))
-
-    def strangers(self, folder: Path, known: Iterable[str]) -> Collection:
-        """Collect strangers: each sub-folder is one person, each photo outside one is somebody else.
-
-        Sub-folders that bear the name of somebody `known` are skipped: they are no strangers.
-
-        Raises
-        ------
-        PhotoError
-            ``photo-not-found`` if there is no such folder.
-        """
-        found = person_folders(folder)
-        taken = {name_key(name) for name in known}
-        strange = {person: paths for person, paths in found.people.items() if name_key(person) not in taken}
-        # A slash cannot occur in a folder's name, so strangers never share a name with anybody else.
-        owners = [(path, f"stranger/{person}") for person, paths in strange.items() for path in paths]
-        owners += [(path, f"stranger//{number}") for number, path in enumerate(found.loose)]
-        known_photos = sum(len(paths) for person, paths in found.people.items() if person not in strange)
-        return self._collect(folder, owners, found.skipped + known_photos)
-
-    def _collect(self, folder: Path, owners: Sequence[tuple[Path, str]], skipped: int) -> Collection:
-        kept: list[tuple[Sample, str]] = []
-        failed: list[tuple[LeftOut, str]] = []
-        duplicates = own_photos = 0
-        outcomes = self._acquisition.samples((path for path, _ in owners), self._rule)
-        tracked = self._track(outcomes, len(owners), folder.name)
-        for outcome, (_, person) in zip(tracked, owners, strict=True):
-            if isinstance(outcome, LeftOut):
-                failed.append((outcome, person))
-            elif outcome.digest in self._seen:
-                duplicates += 1
-            elif self._built_a_template(outcome):
-                own_photos += 1
-            else:
-                self._seen.add(outcome.digest)
-                kept.append((outcome, person))
-        return Collection(
-            samples=tuple(sample for sample, _ in kept),
-            person=tuple(person for _, person in kept),
-            failures=tuple(failure for failure, _ in failed),
-            failed_person=tuple(person for _, person in failed),
-            photos=len(owners),
-            duplicates=duplicates,
-            own_photos=own_photos,
-            skipped=skipped,
-        )
-
-    def _built_a_template(self, sample: Sample) -> bool:
-        return any(
-            photo_hash(template.photo_key, sample.digest) in template.photo_hashes
-            for template in self._templates
-        )
+    picture = Image.fromarray(crop)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    picture.save(content, format="JPEG", quality=THUMBNAIL_QUALITY)
+    return content.getvalue()

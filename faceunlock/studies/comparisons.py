@@ -1,20 +1,37 @@
-"""The comparisons of one calibration with all that was counted on the way: what a threshold is judged from.
+"""The comparisons of one calibration, as `verify` would make them, and all that was counted on the way.
 
 Nothing here depends on a target, so the same comparisons can be judged for one target after another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceunlock.errors import CalibrationError
+from faceunlock.matching.error_rates import failures_to_acquire
+from faceunlock.matching.people import name_key, now
 from faceunlock.matching.rate import Rate
-from faceunlock.matching.scores import GenuineScores, ImpostorScores, PersonIds, Scores, separate
-from faceunlock.matching.templates import ModelIdentity
+from faceunlock.matching.scores import (
+    GenuineScores,
+    ImpostorScores,
+    PersonIds,
+    Scores,
+    separate,
+    split_people,
+)
+from faceunlock.matching.similarity import Vector, similarities, unit
+from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.photos.face import SubjectRule
-from faceunlock.pipeline.samples import LeftOut
+from faceunlock.pipeline.acquisition import Acquisition
+from faceunlock.pipeline.samples import LeftOut, Track, untracked
+from faceunlock.studies.collection import LabelledSamples, collect, own_photos_of, strangers_of
+
+DEFAULT_SPLIT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class Provenance:
     """What was looked at, and what became of it.
 
     Attributes
@@ -84,7 +101,7 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparisons(Material):
+class Comparisons(Provenance):
     """Every probe compared with every template, beside the material they were made of.
 
     People are numbered; the numbers serve to tell people apart and to count them.
@@ -147,6 +164,125 @@ class Comparisons(Material):
     def name_of(self, person: int) -> str:
         """Return the name of a person who has a template."""
         return self.names[int(np.flatnonzero(self.template_person == person)[0])]
+
+
+def compare_photos(
+    folder: Path,
+    acquisition: Acquisition,
+    identity: ModelIdentity,
+    plan: Plan,
+    *,
+    enrolled: Mapping[str, Template] | None = None,
+    impostors: Path | None = None,
+    track: Track = untracked,
+) -> Comparisons:
+    """Compare the photos of a folder as `verify` would.
+
+    Parameters
+    ----------
+    folder : Path
+        One sub-folder per person, at least two people.
+    acquisition : Acquisition
+        Turns photos into samples.
+    identity : ModelIdentity
+        Of the acquisition's embedder.
+    plan : Plan
+        With a `split`, centroids are built from that many photos of each person who has more;
+        without one, the photos are compared with the templates in `enrolled`.
+    enrolled : mapping of str to Template
+        Names and templates of enrolled people; used without a `split`.
+    impostors : Path, optional
+        Photos of strangers: each sub-folder is one person, each photo outside one is somebody else.
+    track : callable
+        Shows progress.
+
+    Raises
+    ------
+    CalibrationError
+        ``bad-folder`` with fewer than two people; ``insufficient-data`` without any impostor comparison.
+    PhotoError
+        ``photo-not-found`` if a folder is not there.
+    """
+    templates = dict(enrolled or {}) if plan.split is None else {}
+    seen: set[bytes] = set()
+
+    def collected(photos: Sequence[tuple[Path, str]], skipped: int, label: str) -> LabelledSamples:
+        return collect(
+            photos,
+            acquisition,
+            plan.rule,
+            templates=list(templates.values()),
+            seen=seen,
+            skipped=skipped,
+            track=track,
+            label=label,
+        )
+
+    own = collected(*own_photos_of(folder), folder.name)
+    strangers = LabelledSamples.none()
+    if impostors is not None:
+        strangers = collected(*strangers_of(impostors, {*own.everybody, *templates}), impostors.name)
+    if plan.split is None:
+        centroids = {name: template.centroid for name, template in templates.items()}
+        own_probes: Sequence[int] = range(len(own))
+    else:
+        centroids, own_probes = _split(own, plan.split, plan.seed)
+    probes = [*_pick(own, own_probes), *_pick(strangers, range(len(strangers)))]
+    template_person, probe_person = _number(centroids, [person for _, _, person in probes])
+    if not impostor_comparisons(probe_person, template_person):
+        raise CalibrationError(
+            "insufficient-data",
+            f"insufficient data: {folder} gives no impostor comparison "
+            f"({len(centroids)} templates, {len(own)} usable photos)",
+            hint="A person needs more usable photos than --split takes, and somebody else needs a photo.",
+        )
+    return Comparisons(
+        identity=identity,
+        plan=plan,
+        data=str(folder) if impostors is None else f"{folder}, strangers from {impostors}",
+        people=len(own.everybody),
+        photos=own.photos,
+        templates=len(centroids),
+        strangers=len(strangers.everybody),
+        stranger_photos=strangers.photos,
+        duplicates=own.duplicates + strangers.duplicates,
+        own_photos=own.own_photos + strangers.own_photos,
+        skipped=own.skipped + strangers.skipped,
+        failures=(*own.failures, *strangers.failures),
+        failures_to_acquire=failures_to_acquire(
+            (*own.person, *strangers.person), (*own.failed_person, *strangers.failed_person), seed=plan.seed
+        ),
+        created=now(),
+        similarity=similarities([embedding for embedding, _, _ in probes], list(centroids.values())),
+        probe_person=probe_person,
+        template_person=template_person,
+        own_probes=len(own_probes),
+        files=tuple(photo for _, photo, _ in probes),
+        names=tuple(centroids),
+    )
+
+
+def _split(own: LabelledSamples, k: int, seed: int) -> tuple[dict[str, Vector], Sequence[int]]:
+    """Build centroids from k photos of each person who has more; also return the probes."""
+    split = split_people(own.person, k, seed)
+    members: dict[str, list[Vector]] = {name: [] for name in split.enrolled}
+    for i in split.templates:
+        members[own.person[i]].append(own.embeddings[i].astype(np.float64))
+    return {name: unit(np.sum(vectors, axis=0)) for name, vectors in members.items()}, split.probes
+
+
+def _pick(samples: LabelledSamples, probes: Sequence[int]) -> list[tuple[NDArray[np.float32], str, str]]:
+    return [(samples.embeddings[i], samples.photo[i], samples.person[i]) for i in probes]
+
+
+def _number(templates: Mapping[str, Vector], probes: Sequence[str]) -> tuple[PersonIds, PersonIds]:
+    """Give people numbers, the same for all spellings of a name; those who have a template come first."""
+    ids: dict[str, int] = {}
+    template_person, probe_person = (
+        np.array([ids.setdefault(name_key(name), len(ids)) for name in names], dtype=np.int32)
+        for names in (templates, probes)
+    )
+    return template_person, probe_person
 
 
 def impostor_comparisons(probe_person: PersonIds, template_person: PersonIds) -> int:

@@ -11,7 +11,7 @@ from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import BLOCK
 from faceunlock.matching.similarity import leave_one_out, similarities, unit
-from faceunlock.studies.gathering import Gathered
+from faceunlock.studies.collection import LabelledSamples
 from faceunlock.studies.projection import Method, Projection, project
 from faceunlock.studies.tally import PhotoPair, Tally, edges_with, person_sums, tally_centroids, tally_photos
 
@@ -87,11 +87,11 @@ class PersonSummary:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What was found out about gathered photos.
+    """What was found out about samples photos.
 
     Attributes
     ----------
-    gathered : Gathered
+    samples : LabelledSamples
     pairs : Operation
         Photos against photos, every pair once.
     templates : Operation
@@ -104,7 +104,7 @@ class Study:
         None with fewer than three usable photos.
     """
 
-    gathered: Gathered
+    samples: LabelledSamples
     pairs: Operation
     templates: Operation
     lowest_genuine: tuple[PhotoPair, ...]
@@ -114,7 +114,7 @@ class Study:
 
 
 def study(
-    gathered: Gathered,
+    samples: LabelledSamples,
     pair: Calibration,
     template: Calibration,
     *,
@@ -128,7 +128,7 @@ def study(
 
     Parameters
     ----------
-    gathered : Gathered
+    samples : LabelledSamples
     pair : Calibration
         Of two single photos.
     template : Calibration
@@ -145,34 +145,34 @@ def study(
     ReportError
         ``package-missing`` for a map that cannot be made.
     """
-    person = gathered.person_index
+    person = samples.person_index
     between = pair.threshold if threshold is None else threshold
     edges = edges_with(between, template.threshold)
-    photos, lowest, highest = tally_photos(gathered.embeddings, person, edges, worst)
+    photos, lowest, highest = tally_photos(samples.embeddings, person, edges, worst)
     return Study(
-        gathered=gathered,
+        samples=samples,
         pairs=Operation.of(photos, pair, between),
         templates=Operation.of(
-            tally_centroids(gathered.embeddings, person, edges), template, template.threshold
+            tally_centroids(samples.embeddings, person, edges), template, template.threshold
         ),
         lowest_genuine=lowest,
         highest_impostor=highest,
-        people=summarise(gathered),
-        projection=project(gathered.embeddings, method) if len(gathered) >= 3 else None,
+        people=summarise(samples),
+        projection=project(samples.embeddings, method) if len(samples) >= 3 else None,
     )
 
 
-def summarise(gathered: Gathered) -> tuple[PersonSummary, ...]:
+def summarise(samples: LabelledSamples) -> tuple[PersonSummary, ...]:
     """Return everybody with a photo, usable or not, and how their photos relate to the others'."""
-    names, person = gathered.people, gathered.person_index
-    nearest, closeness = _nearest(gathered.embeddings, person)
+    names, person = samples.people, samples.person_index
+    nearest, closeness = _nearest(samples.embeddings, person)
     failures: dict[str, int] = {}
-    for name in gathered.failed_person:
+    for name in samples.failed_person:
         failures[name] = failures.get(name, 0) + 1
     found = []
     order = np.argsort(person, kind="stable")
     for number, rows in enumerate(np.split(order, np.cumsum(np.bincount(person))[:-1]) if names else ()):
-        own = leave_one_out(gathered.embeddings[rows]) if len(rows) > 1 else None
+        own = leave_one_out(samples.embeddings[rows]) if len(rows) > 1 else None
         alone = len(names) == 1
         found.append(
             PersonSummary(

@@ -32,7 +32,7 @@ from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_t
 from faceunlock.matching.rate import Rate
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.samples import LeftOut
-from faceunlock.studies.comparisons import Comparisons, Material, Plan
+from faceunlock.studies.comparisons import Comparisons, Plan, Provenance
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ _RECORD_FIELDS = {
     "files",
     "names",
     "own_probes",
-    *(entry.name for entry in fields(Material)),
+    *(entry.name for entry in fields(Provenance)),
 }
 # Version 1.0 of the format, as `numpy.lib.format` writes it: never more than a dict of three literals.
 _NPY = re.compile(
@@ -237,7 +237,7 @@ def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArr
 
 def _to_record(comparisons: Comparisons) -> dict[str, Any]:
     """Return everything but the arrays as JSON types."""
-    values = {entry.name: getattr(comparisons, entry.name) for entry in fields(Material)}
+    values = {entry.name: getattr(comparisons, entry.name) for entry in fields(Provenance)}
     return {
         "format": FORMAT,
         "version": VERSION,

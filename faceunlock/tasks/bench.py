@@ -9,32 +9,30 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.photos.decoding import stored_size
-from faceunlock.photos.photo import Photo, PhotoFile, PhotoListing, find_photos, load_photo
+from faceunlock.photos.photo import PhotoListing, find_photos, load_photo
 from faceunlock.pipeline.acquisition import BATCH, FIRST_LOOK, Acquisition
 from faceunlock.pipeline.runtime.machine import Machine, describe_machine
-from faceunlock.pipeline.samples import LeftOut, NoneUsableError
-from faceunlock.tasks.models import Models, Networks
+from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Track, untracked
+from faceunlock.tasks.loading import Networks
+from faceunlock.tasks.models import AUTO, ModelChoice
+from faceunlock.tasks.stopwatch import Clock, Stopwatch, WatchedFile, watched
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.photos.face import Face, RGBImage
-    from faceunlock.pipeline.detection import Detector
-    from faceunlock.pipeline.embedding import Embedder
+    from faceunlock.photos.face import RGBImage
     from faceunlock.pipeline.runtime import Engine
-    from faceunlock.studies.collection import Track
+    from faceunlock.pipeline.samples import Track
 
 RUNS, MOST_RUNS = 7, 1000
 """How often everything is measured, unless told otherwise, and at most."""
@@ -43,8 +41,6 @@ LOAD, WHOLE, REST, MANY = "load", "whole", "rest", "many"
 
 PARTS = ("read", "decode", "detect", "align", "embed")
 """What is timed inside of the whole; the rest of it is checksum, choice of the subject, quality."""
-
-Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +131,31 @@ class Timing:
     skipped: int
 
 
-def time_photos(
-    open_models: Callable[[str | None], Models],
-    sources: Sequence[Path],
+class BenchOptions(TypedDict, total=False):
+    """Options of `bench`."""
+
+    runs: int
+    track: Track
+
+
+def bench(
+    workspace: Workspace,
+    photos: PhotoPath | Sequence[PhotoPath] = (),
     *,
     runs: int = RUNS,
-    max_pixels: int,
-    track: Track,
+    track: Track = untracked,
     clock: Clock = time.perf_counter,
 ) -> Timing:
     """Measure how long photos take with a model.
 
     Parameters
     ----------
-    open_models : callable
-        Returns models of which no network is loaded, for a model id or, with None, for what the user named.
-    sources : sequence of Path
+    workspace : Workspace
+        Its model is measured.
+    photos : path or sequence of paths
         Photos, and folders that are searched for photos; without any, the portraits of the demonstration.
     runs : int
         How often to measure, 1 to `MOST_RUNS`.
-    max_pixels : int
-        Larger photos are left out.
     track : callable
         Shows progress: ``track(items, total, label)`` yields the items.
     clock : callable
@@ -172,11 +172,12 @@ def time_photos(
     """
     if not 1 <= runs <= MOST_RUNS:
         raise SettingsError("usage", f"the number of runs is from 1 to {MOST_RUNS:,}, not {runs}")
+    sources, max_pixels = as_paths(photos), workspace.settings.max_pixels
     with _photos(sources) as listing:
-        models = open_models(None)
+        models = _fresh(workspace, None)
         # Two at least: with one photo there would be nothing to do at once.
         together = models.networks(fetch=True, photos=max(2, len(listing.photos)))
-        acquisition = models.acquiring(together)
+        acquisition = models.loader.acquiring(together)
         usable = _usable(acquisition, listing.photos, track)
         paths, identity = usable.paths, together.embedder.identity
         # Two batches for each worker, or some would have nothing to do.
@@ -184,9 +185,11 @@ def time_photos(
         many = _time_many(acquisition, paths * rounds, runs, track, clock)
 
         example = load_photo(paths[0], max_pixels=max_pixels).view(FIRST_LOOK).image, usable.crop
-        load, alone = _time_load(lambda: open_models(identity.model), example, runs, track, clock)
+        load, alone = _time_load(lambda: _fresh(workspace, identity.model), example, runs, track, clock)
         watch = Stopwatch(clock)
-        parts = _time_one(models.acquiring(_watched(alone, watch)), paths, runs, max_pixels, track, watch)
+        parts = _time_one(
+            models.loader.acquiring(watched(alone, watch)), paths, runs, max_pixels, track, watch
+        )
         return Timing(
             identity=identity,
             machine=describe_machine(),
@@ -200,6 +203,11 @@ def time_photos(
             left_out=usable.left_out,
             skipped=listing.skipped,
         )
+
+
+def _fresh(workspace: Workspace, model: str | None) -> ModelChoice:
+    """Return models of which no network is loaded yet; what ``auto`` stands for is chosen once."""
+    return workspace.choose(model if model is not None and workspace.named == AUTO else workspace.named)
 
 
 @contextmanager
@@ -259,7 +267,7 @@ def _time_many(
 
 
 def _time_load(
-    open_models: Callable[[], Models],
+    open_models: Callable[[], ModelChoice],
     example: tuple[RGBImage, RGBImage],
     runs: int,
     track: Track,
@@ -295,7 +303,7 @@ def _time_one(
             with watch.part(WHOLE):
                 with watch.part("read"):
                     file = load_photo(path, max_pixels=max_pixels)
-                acquisition.sample(_WatchedFile(file.name, file.data, file.max_pixels, watch))
+                acquisition.sample(WatchedFile(file.name, file.data, file.max_pixels, watch))
         seconds = watch.taken()
         seconds[REST] = seconds[WHOLE] - sum(seconds[part] for part in PARTS)
         found.append(seconds)
@@ -303,87 +311,6 @@ def _time_one(
         PartTime(part, tuple(seconds[part] / len(paths) for seconds in found[1:]))
         for part in (*PARTS, REST, WHOLE)
     )
-
-
-class Stopwatch:
-    """Adds up how long parts take.
-
-    Parameters
-    ----------
-    clock : callable
-        Returns seconds.
-
-    Examples
-    --------
-    >>> watch = Stopwatch(iter([1.0, 3.5]).__next__)
-    >>> with watch.part("nothing"):
-    ...     pass
-    >>> watch.taken()["nothing"]
-    2.5
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._seconds: defaultdict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Time what is done inside."""
-        started = self._clock()
-        yield
-        self._seconds[name] += self._clock() - started
-
-    def taken(self) -> dict[str, float]:
-        """Return the seconds of each part, 0 for others, and begin anew."""
-        seconds, self._seconds = self._seconds, defaultdict(float)
-        return seconds
-
-
-def _watched(networks: Networks, watch: Stopwatch) -> Networks:
-    return replace(
-        networks,
-        detector=_WatchedDetector(networks.detector, watch),
-        embedder=_WatchedEmbedder(networks.embedder, watch),
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _WatchedFile(PhotoFile):
-    watch: Stopwatch = field(repr=False)
-
-    def view(self, at_least: int | None = None) -> Photo:
-        with self.watch.part("decode"):
-            return PhotoFile.view(self, at_least)
-
-
-class _WatchedDetector:
-    def __init__(self, detector: Detector, watch: Stopwatch) -> None:
-        self._detector, self._watch = detector, watch
-
-    def detect(self, image: RGBImage) -> list[Face]:
-        with self._watch.part("detect"):
-            return self._detector.detect(image)
-
-
-class _WatchedEmbedder:
-    def __init__(self, embedder: Embedder, watch: Stopwatch) -> None:
-        self._embedder, self._watch = embedder, watch
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return self._embedder.identity
-
-    @property
-    def input_size(self) -> int:
-        return self._embedder.input_size
-
-    def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
-        with self._watch.part("align"):
-            return self._embedder.crop(image, face)
-
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with self._watch.part("embed"):
-            return self._embedder.embed(crops)
 
 
 def _workers(networks: Networks) -> int:

@@ -1,162 +1,192 @@
-"""Calibrations of one gallery: photos or kept scores in, a report out, a threshold saved."""
+"""Calibration: photos or kept scores in, a report out, a threshold saved."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import CalibrationError, SettingsError
-from faceunlock.gallery.gallery import Gallery
-from faceunlock.tasks.models import AUTO, Models
+from faceunlock.pipeline.samples import Track, untracked
+from faceunlock.tasks.models import AUTO
+from faceunlock.tasks.workspace import PhotoPath, Workspace
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
     from faceunlock.photos.face import SubjectRule
     from faceunlock.studies.calibration_report import CalibrationReport
-    from faceunlock.studies.collection import Track
 
 
-@dataclass(frozen=True, slots=True)
-class Calibrator:
-    """Finds thresholds with the models of a gallery, and saves them in it.
+class CalibrateOptions(TypedDict, total=False):
+    """Options of `calibrate`."""
 
-    Attributes
+    target_fmr: float | None
+    split: int | None
+    impostors: PhotoPath | None
+    seed: int
+    faces: SubjectRule
+    save_scores: PhotoPath | None
+    overwrite: bool
+    track: Track
+
+
+def calibrate(
+    workspace: Workspace,
+    folder: PhotoPath,
+    *,
+    target_fmr: float | None = None,
+    split: int | None = None,
+    impostors: PhotoPath | None = None,
+    seed: int = 0,
+    faces: SubjectRule = "dominant",
+    save_scores: PhotoPath | None = None,
+    overwrite: bool = False,
+    track: Track = untracked,
+) -> CalibrationReport:
+    """Find the threshold for a false match rate, without using it yet.
+
+    Parameters
     ----------
-    gallery : Gallery
-        Whose people are probed, and where thresholds go.
-    models : Models
-        Of that gallery.
-    named : str
-        The model that the user named, or ``auto``.
+    workspace : Workspace
+        Whose people are probed, with the model in use.
+    folder : path
+        One sub-folder per person, at least two people.
+    target_fmr : float, optional
+        In (0, 1); the setting ``target_fmr`` when omitted.
+    split : int, optional
+        Build centroids from this many photos of each person; when omitted, enrolled people are
+        probed against their own templates, or 3 photos are taken if nobody is enrolled.
+    impostors : path, optional
+        Photos of strangers.
+    seed : int
+        Of the choice of photos and of the resampling.
+    faces : {"dominant", "largest", "central"}
+        Which face a photo is about.
+    save_scores : path, optional
+        Keep the comparisons in this file, for `judge_scores`; whether they support the target or not.
+    overwrite : bool
+        Whether that file may replace another.
+    track : callable, optional
+        Shows progress.
+
+    Raises
+    ------
+    CalibrationError
+        ``bad-folder`` or ``insufficient-data``; ``file-exists`` or ``file-unwritable`` for `save_scores`.
+    SettingsError
+        ``usage`` for a number out of range.
     """
+    from faceunlock.photos.photo import person_folders
+    from faceunlock.studies.calibration_report import report_for
+    from faceunlock.studies.collection import labelled_photos
+    from faceunlock.studies.comparisons import DEFAULT_SPLIT, Plan, compare_photos
+    from faceunlock.studies.score_file import check_destination, write_scores
 
-    gallery: Gallery
-    models: Models
-    named: str
+    target = _target(workspace, target_fmr)
+    if (split is not None and split < 1) or seed < 0:
+        raise SettingsError("usage", f"a split is at least 1 and a seed at least 0, not {split} and {seed}")
+    # Looked at before any network is loaded: a wrong folder or file needs none.
+    found = [labelled_photos(Path(folder))]
+    if impostors is not None:
+        found.append(person_folders(Path(impostors)))
+    if save_scores is not None:
+        check_destination(Path(save_scores), overwrite=overwrite)
+    photos = sum(len(paths) for part in found for paths in (*part.people.values(), part.loose))
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=photos)
+    enrolled = {
+        person.name: person.template
+        for person in workspace.gallery.people()
+        if person.template.identity == identity
+    }
+    plan = Plan(split if split or enrolled else DEFAULT_SPLIT, seed, faces)
+    comparisons = compare_photos(
+        Path(folder),
+        acquisition,
+        identity,
+        plan,
+        enrolled=enrolled,
+        impostors=None if impostors is None else Path(impostors),
+        track=track,
+    )
+    if save_scores is not None:
+        write_scores(comparisons, Path(save_scores), overwrite=overwrite)
+    return report_for(comparisons, target)
 
-    def calibrate(
-        self,
-        folder: Path,
-        target: float,
-        *,
-        split: int | None,
-        impostors: Path | None,
-        seed: int,
-        faces: SubjectRule,
-        save_scores: Path | None,
-        overwrite: bool,
-        track: Track,
-    ) -> CalibrationReport:
-        """Compare photos, keep the comparisons if asked to, and judge them.
 
-        The parameters are those of `faceunlock.unlock.FaceUnlock.calibrate`.
+def judge_scores(
+    workspace: Workspace, file: PhotoPath, *, target_fmr: float | None = None
+) -> CalibrationReport:
+    """Find the threshold for a target from kept comparisons; reads no photo and loads no network.
 
-        Raises
-        ------
-        CalibrationError
-            ``bad-folder``, ``insufficient-data``, ``file-exists``, ``file-unwritable``.
-        SettingsError
-            ``usage`` for a number out of range.
-        """
-        from faceunlock.photos.photo import person_folders
-        from faceunlock.studies.calibration_report import judge
-        from faceunlock.studies.collection import labelled_photos
-        from faceunlock.studies.comparisons import Plan
-        from faceunlock.studies.score_file import check_destination, write_scores
-        from faceunlock.studies.trial import DEFAULT_SPLIT, compare_photos
+    The report is what `calibrate` would have given for that target. The seed stays that of the
+    comparisons: one that could be chosen again after a look at the scores would be chosen until a bound
+    fits.
 
-        _check_target(target)
-        if (split is not None and split < 1) or seed < 0:
-            raise SettingsError(
-                "usage", f"a split is at least 1 and a seed at least 0, not {split} and {seed}"
-            )
-        # Looked at before any network is loaded: a wrong folder or file needs none.
-        found = [labelled_photos(folder)]
-        if impostors is not None:
-            found.append(person_folders(impostors))
-        if save_scores is not None:
-            check_destination(save_scores, overwrite=overwrite)
-        photos = sum(len(paths) for part in found for paths in (*part.people.values(), part.loose))
-        acquisition, identity = self.models.acquisition(fetch=True, photos=photos)
-        enrolled = {
-            person.name: person.template
-            for person in self.gallery.people()
-            if person.template.identity == identity
-        }
-        plan = Plan(split if split or enrolled else DEFAULT_SPLIT, seed, faces)
-        comparisons = compare_photos(
-            folder, acquisition, identity, plan, enrolled=enrolled, impostors=impostors, track=track
+    Parameters
+    ----------
+    workspace : Workspace
+        Names the model that must have made the scores.
+    file : path
+        What ``save_scores`` wrote.
+    target_fmr : float, optional
+        In (0, 1); the setting ``target_fmr`` when omitted.
+
+    Raises
+    ------
+    CalibrationError
+        ``file-unreadable``, ``scores-damaged``; ``model-mismatch`` if a model is named, and another one
+        made the scores.
+    SettingsError
+        ``usage`` for a target out of range.
+    """
+    from faceunlock.studies.calibration_report import report_for
+    from faceunlock.studies.score_file import read_scores
+
+    target = _target(workspace, target_fmr)
+    comparisons = read_scores(Path(file))
+    made_by = comparisons.identity.model
+    if workspace.choice.named not in (AUTO, made_by):
+        raise CalibrationError(
+            "model-mismatch",
+            f"{file} holds scores of {made_by}, not of {workspace.choice.named}",
+            hint=f"To calibrate {made_by}, say --model auto.",
         )
-        if save_scores is not None:
-            write_scores(comparisons, save_scores, overwrite=overwrite)
-        return judge(comparisons, target)
-
-    def judge_scores(self, file: Path, target: float) -> CalibrationReport:
-        """Find the threshold for a target from kept comparisons; reads no photo and loads no network.
-
-        The report is what `calibrate` would have given for that target. The seed stays that of the
-        comparisons: one that could be chosen again after a look at the scores would be chosen until a bound
-        fits.
-
-        Parameters
-        ----------
-        file : Path
-            What ``save_scores`` wrote.
-        target : float
-            In (0, 1).
-
-        Raises
-        ------
-        CalibrationError
-            ``file-unreadable``, ``scores-damaged``; ``model-mismatch`` if a model is named, and another one
-            made the scores.
-        SettingsError
-            ``usage`` for a target out of range.
-        """
-        from faceunlock.studies.calibration_report import judge
-        from faceunlock.studies.score_file import read_scores
-
-        _check_target(target)
-        comparisons = read_scores(file)
-        made_by = comparisons.identity.model
-        if self.named not in (AUTO, made_by):
-            raise CalibrationError(
-                "model-mismatch",
-                f"{file} holds scores of {made_by}, not of {self.named}",
-                hint=f"To calibrate {made_by}, say --model auto.",
-            )
-        return judge(comparisons, target)
-
-    def save(self, report: CalibrationReport, *, allow_lower: bool = False) -> Calibration:
-        """Use a measured threshold from now on, for the model that made its scores.
-
-        Raises
-        ------
-        CalibrationError
-            ``insufficient-data`` if the data do not support it; ``lower-threshold`` if it is below
-            the shipped one and `allow_lower` is not set; ``model-mismatch`` if its scores are of a model,
-            of weights or of a preprocessing that are not here.
-        """
-        calibration = report.calibration
-        if not self.models.is_here(report.identity):
-            raise CalibrationError(
-                "model-mismatch",
-                f"the scores were made by {calibration.model} with weights or a preprocessing that are not "
-                "here; no threshold was saved",
-                hint="Compare the photos again: faceunlock calibrate FOLDER",
-            )
-        shipped = self.models.uncalibrated(calibration.model)
-        if calibration.threshold < shipped.threshold and not allow_lower:
-            raise CalibrationError(
-                "lower-threshold",
-                f"the measured threshold {calibration.threshold:.4f} is below the shipped one, "
-                f"{shipped.threshold:.4f}; no threshold was saved",
-            )
-        self.gallery.save_calibration(report.identity, calibration.to_dict())
-        return calibration
+    return report_for(comparisons, target)
 
 
-def _check_target(target: float) -> None:
+def save_calibration(
+    workspace: Workspace, report: CalibrationReport, *, allow_lower: bool = False
+) -> Calibration:
+    """Use a measured threshold from now on, for the model that made its scores.
+
+    Raises
+    ------
+    CalibrationError
+        ``insufficient-data`` if the data do not support it; ``lower-threshold`` if it is below
+        the shipped one and `allow_lower` is not set; ``model-mismatch`` if its scores are of a model,
+        of weights or of a preprocessing that are not here.
+    """
+    calibration = report.calibration
+    if not workspace.choice.is_here(report.identity):
+        raise CalibrationError(
+            "model-mismatch",
+            f"the scores were made by {calibration.model} with weights or a preprocessing that are not "
+            "here; no threshold was saved",
+            hint="Compare the photos again: faceunlock calibrate FOLDER",
+        )
+    shipped = workspace.choice.uncalibrated(calibration.model)
+    if calibration.threshold < shipped.threshold and not allow_lower:
+        raise CalibrationError(
+            "lower-threshold",
+            f"the measured threshold {calibration.threshold:.4f} is below the shipped one, "
+            f"{shipped.threshold:.4f}; no threshold was saved",
+        )
+    workspace.gallery.save_calibration(report.identity, calibration.to_dict())
+    return calibration
+
+
+def _target(workspace: Workspace, target_fmr: float | None) -> float:
+    """Return the target, or the setting; ``usage`` unless it is in (0, 1)."""
+    target = workspace.settings.target_fmr if target_fmr is None else target_fmr
     if not 0.0 < target < 1.0:
         raise SettingsError("usage", f"a target FMR is between 0 and 1, not {target}")
+    return target

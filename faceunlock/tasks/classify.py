@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import SubjectRule
-from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.pipeline.samples import LeftOut, PhotoFaces, Sample
-from faceunlock.reports.annotated_copies import write_copy
-from faceunlock.studies.collection import Collector, Track
-from faceunlock.training.head import Head, HeldOut, Naming, learn_head
-from faceunlock.training.head_file import KeptHead, check_identity
+from faceunlock.pipeline.models.folder import names_folder
+from faceunlock.pipeline.samples import LeftOut, NamedFace, PhotoFaces, Track, untracked
+from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
+from faceunlock.studies.collection import LabelledSamples, collect, own_photos_of
+from faceunlock.tasks.models import AUTO
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths
+from faceunlock.training.head import Head, HeldOut, learn_head
+from faceunlock.training.head_file import check_destination as check_head
+from faceunlock.training.head_file import check_identity, read_head, write_head
 
 if TYPE_CHECKING:
-    from faceunlock.reports.annotation import Box, Mark
+    from faceunlock.reports.annotation import Mark
+
+
+class LearnOptions(TypedDict, total=False):
+    """Options of `learn_classifier`."""
+
+    strangers: float
+    seed: int
+    faces: SubjectRule
+    overwrite: bool
+    track: Track
+
+
+class ClassifyOptions(TypedDict, total=False):
+    """Options of `classify`."""
+
+    faces: SubjectRule | Literal["all"]
+    destination: PhotoPath | None
+    overwrite: bool
+    track: Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +73,35 @@ class LearnedHead:
     skipped: int
 
 
-def learn(
-    folder: Path,
-    acquisition: Acquisition,
-    identity: ModelIdentity,
+def learn_classifier(
+    workspace: Workspace,
+    folder: PhotoPath,
+    output: PhotoPath,
     *,
-    strangers: float,
-    seed: int,
-    rule: SubjectRule,
-    track: Track,
+    strangers: float = 0.01,
+    seed: int = 0,
+    faces: SubjectRule = "dominant",
+    overwrite: bool = False,
+    track: Track = untracked,
 ) -> LearnedHead:
-    """Learn a head from a folder with one sub-folder per person.
+    """Learn to name the people of a folder, and write the head.
 
     Parameters
     ----------
-    folder : Path
-    acquisition : Acquisition
-    identity : ModelIdentity
-        Of its embeddings.
+    workspace : Workspace
+        Its model makes the embeddings.
+    folder : path
+        One sub-folder per person, at least two usable photos in each.
+    output : path
+        Folder of the head.
     strangers : float
         Share of strangers who may be named, in [0, 1).
     seed : int
         Of the folds.
-    rule : {"dominant", "largest", "central"}
+    faces : {"dominant", "largest", "central"}
         Which face a photo is about.
+    overwrite : bool
+        Whether a head that is there may be replaced.
     track : callable
         Shows progress.
 
@@ -84,8 +111,26 @@ def learn(
         ``bad-folder`` with fewer than two people, or a person with fewer than two usable photos.
     PhotoError
         ``photo-not-found``.
+    TrainingError
+        ``file-exists`` or ``file-unwritable``.
+    ModelError
+        The weights or the device cannot be used.
     """
-    found = Collector(acquisition, rule, (), track).people(folder)
+    source, target = Path(folder), Path(output)
+    photos, skipped = own_photos_of(source)
+    check_head(target, overwrite=overwrite)
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(photos))
+    found = collect(photos, acquisition, faces, skipped=skipped, track=track, label=source.name)
+    learned = _learn(source, found, identity, strangers=strangers, seed=seed)
+    named = workspace.named
+    model = str(Path(named).absolute()) if names_folder(named) else identity.model
+    write_head(target, learned.head, learned.held_out, identity, model, overwrite=overwrite)
+    return learned
+
+
+def _learn(
+    folder: Path, found: LabelledSamples, identity: ModelIdentity, *, strangers: float, seed: int
+) -> LearnedHead:
     counts = Counter(found.person)
     names = tuple(dict.fromkeys((*found.person, *found.failed_person)))
     scarce = [name for name in names if counts[name] < 2]
@@ -96,9 +141,8 @@ def learn(
             f"{'' if counts[scarce[0]] else 's'}; a classifier needs two of each person",
             hint="Add photos of them, or take their folder out.",
         )
-    embeddings = np.stack([sample.embedding for sample in found.samples])
     person = np.array([names.index(name) for name in found.person], dtype=np.intp)
-    head, held_out = learn_head(embeddings, person, names, strangers=strangers, seed=seed)
+    head, held_out = learn_head(found.embeddings, person, names, strangers=strangers, seed=seed)
     return LearnedHead(
         head,
         held_out,
@@ -118,10 +162,8 @@ class NamedPhoto:
     ----------
     photo : str
         Name of the photo.
-    namings : tuple of Naming
-        Of its subject, or of every face that could be judged, from left to right.
-    boxes : tuple of tuple of float
-        Left, top, right and bottom of these faces, in pixels of the upright photo; empty for a subject.
+    faces : tuple of NamedFace
+        Its subject, or every face that could be judged, from left to right.
     unjudged : int
         Further faces, too small to be judged.
     annotated : Path or None
@@ -129,136 +171,140 @@ class NamedPhoto:
     """
 
     photo: str
-    namings: tuple[Naming, ...]
-    boxes: tuple[Box, ...] = ()
+    faces: tuple[NamedFace, ...]
     unjudged: int = 0
     annotated: Path | None = None
 
 
-def name_photos(
-    photos: Sequence[Path],
-    kept: KeptHead,
-    acquisition: Acquisition,
-    identity: ModelIdentity,
+def classify(
+    workspace: Workspace,
+    photos: PhotoPath | Sequence[PhotoPath],
+    head: PhotoPath,
     *,
-    rule: SubjectRule,
-    track: Track,
+    faces: SubjectRule | Literal["all"] = "dominant",
+    destination: PhotoPath | None = None,
+    overwrite: bool = False,
+    track: Track = untracked,
 ) -> list[NamedPhoto | LeftOut]:
-    """Say who is on each photo, in order; a photo without a usable face gives the reason.
-
-    Raises
-    ------
-    ModelError
-        ``model-mismatch`` if the head was trained over other embeddings.
-    """
-    check_identity(kept, identity)
-    outcomes: Iterable[Sample | LeftOut] = track(acquisition.samples(photos, rule), len(photos), "photos")
-    return [
-        outcome
-        if isinstance(outcome, LeftOut)
-        else NamedPhoto(outcome.photo, (kept.head.name(outcome.embedding),))
-        for outcome in outcomes
-    ]
-
-
-def name_every_face(
-    copies: Mapping[Path, Path | None],
-    kept: KeptHead,
-    acquisition: Acquisition,
-    identity: ModelIdentity,
-    *,
-    max_pixels: int,
-    overwrite: bool,
-    track: Track,
-) -> list[NamedPhoto | LeftOut]:
-    """Say who every face on each photo is, in order, and draw the names on copies.
+    """Name whose face is on photos, with a head.
 
     Parameters
     ----------
-    copies : mapping of Path to Path or None
-        Photos, and where the copy of each goes.
-    kept, acquisition, identity
-        As for `name_photos`; the acquisition finds small faces.
-    max_pixels : int
-        Larger photos are refused.
+    workspace : Workspace
+        Its model must be the one of the head; with ``auto`` it is that one.
+    photos : path or sequence of paths
+        Photos, and folders that are searched for photos.
+    head : path
+        Folder of the head.
+    faces : {"dominant", "largest", "central", "all"}
+        Which face a photo is about; with ``all`` every face is named.
+    destination : path, optional
+        With ``all``: folder for copies of the photos with names drawn on them.
     overwrite : bool
-        Whether a copy may replace a file.
+        Whether copies may replace files.
     track : callable
         Shows progress.
+
+    Returns
+    -------
+    list of NamedPhoto or LeftOut
+        In the order of the photos; a photo without a usable face gives the reason.
 
     Raises
     ------
     ModelError
-        ``model-mismatch`` if the head was trained over other embeddings.
+        ``model-mismatch`` if the head was trained over other embeddings; what keeps head, weights or device
+        from being used.
+    PhotoError
+        ``photo-not-found``.
     ReportError
         ``file-exists`` or ``file-unwritable``.
     """
+    kept = read_head(Path(head))
+    sources, folder = as_paths(photos), None if destination is None else Path(destination)
+    listing = photos_to_annotate(sources, folder).photos
+    copies = plan_copies(listing, sources, folder, overwrite=overwrite)
+    choice = workspace.choose(kept.model) if workspace.named == AUTO else workspace.choice
+    acquisition, identity = choice.acquisition(fetch=True, photos=len(listing), small_faces=faces == "all")
     check_identity(kept, identity)
-    answers: list[NamedPhoto | LeftOut] = []
-    outcomes: Iterable[PhotoFaces | LeftOut] = track(acquisition.faces(list(copies)), len(copies), "photos")
-    for outcome in outcomes:
-        if isinstance(outcome, LeftOut):
-            answers.append(outcome)
-            continue
-        copy = copies[outcome.path]
-        try:
-            named = _named(outcome, kept.head)
-            if copy is not None:
-                marks = _marks(outcome, named)
-                write_copy(
-                    outcome.path, outcome.photo, marks, copy, max_pixels=max_pixels, overwrite=overwrite
-                )
-                named = replace(named, annotated=copy)
-            answers.append(named)
-        except PhotoError as error:
-            answers.append(LeftOut.because(outcome.photo, error))
-    return answers
+    if faces != "all":
+        outcomes = track(acquisition.samples(listing, faces), len(listing), "photos")
+        return [
+            outcome
+            if isinstance(outcome, LeftOut)
+            else NamedPhoto(outcome.photo, (kept.head.name(outcome.embedding),))
+            for outcome in outcomes
+        ]
+
+    def draw(photo: PhotoFaces, named: NamedPhoto) -> NamedPhoto:
+        copy = copies.get(photo.path)
+        if copy is None:
+            return named
+        max_pixels = workspace.settings.max_pixels
+        marks = _marks(photo, named)
+        write_copy(photo.path, photo.photo, marks, copy, max_pixels=max_pixels, overwrite=overwrite)
+        return replace(named, annotated=copy)
+
+    return [
+        outcome if isinstance(outcome, LeftOut) else _name_every_face(outcome, kept.head, draw)
+        for outcome in track(acquisition.faces(listing), len(listing), "photos")
+    ]
+
+
+def _name_every_face(
+    photo: PhotoFaces, head: Head, draw: Callable[[PhotoFaces, NamedPhoto], NamedPhoto]
+) -> NamedPhoto | LeftOut:
+    try:
+        return draw(photo, _named(photo, head))
+    except PhotoError as error:
+        return LeftOut.because(photo.photo, error)
 
 
 def _named(photo: PhotoFaces, head: Head) -> NamedPhoto:
-    judged = [(face, face.embedding) for face in photo.faces if face.embedding is not None]
+    judged = [
+        replace(head.name(found.embedding), face=found.face)
+        for found in photo.faces
+        if found.embedding is not None
+    ]
     if not judged:
         raise PhotoError(
             photo.faces[0].reason or "no-face" if photo.faces else "no-face",
             "no face is large enough to be judged" if photo.faces else "no face was found",
         )
-    return NamedPhoto(
-        photo.photo,
-        once_each([head.name(embedding) for _, embedding in judged]),
-        tuple(face.face.box for face, _ in judged),
-        len(photo.faces) - len(judged),
-    )
+    return NamedPhoto(photo.photo, once_each(judged), len(photo.faces) - len(judged))
 
 
-def once_each(namings: Sequence[Naming]) -> tuple[Naming, ...]:
+def once_each(faces: Sequence[NamedFace]) -> tuple[NamedFace, ...]:
     """Let nobody be on a photo twice: of two faces with one name, the less similar is none of these.
 
     Examples
     --------
-    >>> twice = [Naming("Ada", "Ada", 1.0, similarity, 0.5) for similarity in (0.7, 0.9)]
-    >>> [naming.name for naming in once_each(twice)]
+    >>> twice = [NamedFace("Ada", "Ada", similarity) for similarity in (0.7, 0.9)]
+    >>> [face.name for face in once_each(twice)]
     [None, 'Ada']
     """
-    best: dict[str, Naming] = {}
-    for one in namings:
-        if one.name is not None and (one.name not in best or one.similarity > best[one.name].similarity):
+    best: dict[str, NamedFace] = {}
+    for one in faces:
+        if one.name is not None and (one.name not in best or _similarity(one) > _similarity(best[one.name])):
             best[one.name] = one
     return tuple(
-        one if one.name is None or best[one.name] is one else replace(one, name=None) for one in namings
+        one if one.name is None or best[one.name] is one else replace(one, name=None) for one in faces
     )
+
+
+def _similarity(face: NamedFace) -> float:
+    return -1.0 if face.similarity is None else face.similarity
 
 
 def _marks(photo: PhotoFaces, named: NamedPhoto) -> list[Mark]:
     from faceunlock.reports.annotation import Mark
 
-    namings = dict(zip(named.boxes, named.namings, strict=True))
+    judged = {face.face: face for face in named.faces}
     marks = []
     for found in photo.faces:
-        naming = namings.get(found.face.box)
-        if naming is None or naming.name is None:
-            marks.append(
-                Mark(found.face.box, "too small" if naming is None else "none of these", named=False)
-            )
+        face = judged.get(found.face)
+        if face is None or face.name is None:
+            marks.append(Mark(found.face.box, "too small" if face is None else "none of these", named=False))
         else:
-            marks.append(Mark(found.face.box, f"{naming.name} {naming.similarity:.3f}", named=True))
+            marks.append(Mark(found.face.box, f"{face.name} {face.similarity:.3f}", named=True))
     return marks

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.errors import PhotoError, SettingsError
+from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities, unit
 from faceunlock.photos.face import Quality, SubjectRule
 from faceunlock.photos.photo import find_photos, load_photo
-from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample
+from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
+from faceunlock.studies.collection import sort_out
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.acquisition import Acquisition
-    from faceunlock.settings import Settings
-    from faceunlock.tasks.models import Models
+
+
+class CompareOptions(TypedDict, total=False):
+    """Options of `compare`."""
+
+    threshold: float | None
+    faces: SubjectRule
+    track: Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,29 +140,26 @@ def distance(similarity: float) -> float:
 
 
 def compare(
-    models: Models,
-    settings: Settings,
-    photo: Path | BinaryIO,
-    other: Path,
+    workspace: Workspace,
+    photo: PhotoPath | BinaryIO,
+    other: PhotoPath,
     *,
-    threshold: float | None,
-    rule: SubjectRule,
-    track: Callable[[Iterable[Any], int, str], Iterable[Any]],
+    threshold: float | None = None,
+    faces: SubjectRule = "dominant",
+    track: Track = untracked,
 ) -> PairComparison:
     """Compare a photo with another, or with every photo of a folder.
 
     Parameters
     ----------
-    models : Models
-        Chooses the model; its threshold for two photos is used.
-    settings : Settings
-        Limits of photos.
+    workspace : Workspace
+        Its model is used, with the threshold for two photos.
     photo : path or binary file
-    other : Path
+    other : path
         A photo or a folder, which is searched at any depth.
-    threshold : float or None
+    threshold : float, optional
         Used instead of the model's, in [-1, 1].
-    rule : {"dominant", "largest", "central"}
+    faces : {"dominant", "largest", "central"}
         Which face a photo is about.
     track : callable
         Shows progress over the photos of a folder.
@@ -169,44 +174,44 @@ def compare(
     ModelError
         The weights or the device cannot be used.
     """
-    if threshold is not None and not -1.0 <= threshold <= 1.0:
-        raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
+    check_threshold(threshold)
+    max_pixels = workspace.settings.max_pixels
     # Read before any network is loaded: a photo that is not there needs none.
-    probe = load_photo(photo, max_pixels=settings.max_pixels)
-    listing = find_photos([other])
-    is_folder = other.is_dir()
+    probe = load_photo(as_path(photo), max_pixels=max_pixels)
+    beside = Path(other)
+    listing = find_photos([beside])
+    is_folder = beside.is_dir()
     if not listing.photos:
-        raise PhotoError("photo-not-found", f"{other}: holds no photos")
-    second = None if is_folder else load_photo(other, max_pixels=settings.max_pixels)
-    acquisition, identity = models.acquisition(fetch=True, photos=1 + len(listing.photos))
-    calibration = models.pair_calibration(identity)
+        raise PhotoError("photo-not-found", f"{beside}: holds no photos")
+    second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(listing.photos))
+    calibration = workspace.choice.pair_calibration(identity)
     limit = calibration.threshold if threshold is None else threshold
-    sample = acquisition.sample(probe, rule, keep_crop=True)
+    sample = acquisition.sample(probe, faces, keep_crop=True)
     outcomes: Iterable[Sample | LeftOut] = (
-        [acquisition.sample(second, rule, keep_crop=True)]
+        [acquisition.sample(second, faces, keep_crop=True)]
         if second is not None
-        else _others(sample, acquisition, listing.photos, rule, track)
+        else _others(sample, acquisition, listing.photos, faces, track)
     )
-    others: list[ComparedPhoto] = []
-    left_out: list[LeftOut] = []
     crops = [sample.crop, None]
     best = -np.inf
-    for outcome in outcomes:
-        if isinstance(outcome, LeftOut):
-            left_out.append(outcome)
-            continue
+
+    def compared(outcome: Sample, _index: int) -> ComparedPhoto:
+        nonlocal best
         similarity = float(similarities(unit(sample.embedding)[None], unit(outcome.embedding)[None])[0, 0])
         if similarity > best:
             best, crops[1] = similarity, outcome.crop
         match = similarity >= limit
-        others.append(ComparedPhoto(outcome.photo, similarity, distance(similarity), match, outcome.quality))
-    if not others:
-        raise NoneUsableError(left_out)
+        return ComparedPhoto(outcome.photo, similarity, distance(similarity), match, outcome.quality)
+
+    found = sort_out(outcomes, range(len(listing.photos)), compared, distinct=False)
+    if not found.kept:
+        raise NoneUsableError(found.failures)
     return PairComparison(
         photo=sample.photo,
         quality=sample.quality,
-        others=tuple(sorted(others, key=lambda one: one.similarity, reverse=True)),
-        left_out=tuple(left_out),
+        others=tuple(sorted(found.kept, key=lambda one: one.similarity, reverse=True)),
+        left_out=found.failures,
         skipped=listing.skipped if is_folder else 0,
         is_folder=is_folder,
         identical=second is not None and second.digest == probe.digest,
@@ -223,7 +228,7 @@ def _others(
     acquisition: Acquisition,
     photos: tuple[Path, ...],
     rule: SubjectRule,
-    track: Callable[[Iterable[Any], int, str], Iterable[Any]],
+    track: Track,
 ) -> Iterator[Sample | LeftOut]:
     """Yield the samples of a folder; the photo in question may itself be in it, and says nothing."""
     for outcome in track(acquisition.samples(photos, rule, keep_crops=True), len(photos), "photos"):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from PIL import Image
 
@@ -13,7 +12,7 @@ from faceunlock.errors import PhotoError
 from faceunlock.files.outputs import plan_folder, write_picture
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import person_folders
-from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError
+from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError, Track, untracked
 from faceunlock.reports.contact_sheet import (
     FACES_SHOWN,
     PEOPLE_SHOWN,
@@ -22,12 +21,21 @@ from faceunlock.reports.contact_sheet import (
     spread,
     thumbnail,
 )
+from faceunlock.studies.collection import sort_out
+from faceunlock.tasks.workspace import PhotoPath, Workspace
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.tasks.models import Models
 
 SHEET = "contact-sheet.png"
+
+
+class CropOptions(TypedDict, total=False):
+    """Options of `crop`."""
+
+    faces: SubjectRule
+    overwrite: bool
+    track: Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +92,26 @@ class CropOutcome:
     identity: ModelIdentity
 
 
-def crop_folder(
-    models: Models,
-    folder: Path,
-    destination: Path,
+def crop(
+    workspace: Workspace,
+    folder: PhotoPath,
+    destination: PhotoPath,
     *,
-    rule: SubjectRule,
-    overwrite: bool,
-    track: Callable[[Iterable[Any], int, str], Iterable[Any]],
+    faces: SubjectRule = "dominant",
+    overwrite: bool = False,
+    track: Track = untracked,
 ) -> CropOutcome:
     """Write the subject of every photo as the network sees it: PNG, one folder per person.
 
     Parameters
     ----------
-    models : Models
-        Chooses the model.
-    folder : Path
+    workspace : Workspace
+        Its model says how.
+    folder : path
         One sub-folder per person, or photos of one person.
-    destination : Path
+    destination : path
         Where the crops go; what is already in it is not cropped again.
-    rule : {"dominant", "largest", "central"}
+    faces : {"dominant", "largest", "central"}
         Which face a photo is about.
     overwrite : bool
         Whether crops may replace files.
@@ -119,42 +127,44 @@ def crop_folder(
     ModelError
         The weights or the device cannot be used.
     """
-    found = person_folders(folder)
-    labelled = [(person, path) for person, paths in found.people.items() for path in paths]
-    inside = destination.resolve()
-    photos: list[tuple[str | None, Path]] = [
-        (person, path)
-        for person, path in [*((None, path) for path in found.loose), *labelled]
+    source, target = Path(folder), Path(destination)
+    found = person_folders(source)
+    inside = target.resolve()
+    photos: list[tuple[Path, str | None]] = [
+        (path, person)
+        for path, person in [*((path, None) for path in found.loose), *found.labelled]
         if not path.resolve().is_relative_to(inside)
     ]
     if not photos:
-        raise PhotoError("photo-not-found", f"{folder}: no photo is there")
-    names = (Path(person or "") / f"{path.stem}.png" for person, path in photos)
+        raise PhotoError("photo-not-found", f"{source}: no photo is there")
+    names = (Path(person or "") / f"{path.stem}.png" for path, person in photos)
     sheet, *files = plan_folder(
-        destination, (Path(SHEET), *names), overwrite=overwrite, never=[path for _, path in photos]
+        target, (Path(SHEET), *names), overwrite=overwrite, never=[path for path, _ in photos]
     )
-    acquisition, identity = models.acquisition(fetch=True, photos=len(photos))
-    shown = _Shown(list(dict.fromkeys(person for person, _ in photos)))
-    crops: list[WrittenCrop] = []
-    left_out: list[LeftOut] = []
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(photos))
+    shown = _Shown(list(dict.fromkeys(person for _, person in photos)))
     size = 0
-    outcomes = acquisition.crops([path for _, path in photos], rule)
-    for (person, _), file, outcome in zip(photos, files, track(outcomes, len(photos), "photos"), strict=True):
-        if isinstance(outcome, LeftOut):
-            left_out.append(outcome)
-            continue
-        write_picture(file, Image.fromarray(outcome.pixels), overwrite=overwrite)
-        crops.append(WrittenCrop(outcome.photo, person, file))
-        size = len(outcome.pixels)
-        shown.add(person, outcome)
+
+    def written(cut: Crop, owner: tuple[str | None, Path]) -> WrittenCrop:
+        nonlocal size
+        person, file = owner
+        write_picture(file, Image.fromarray(cut.pixels), overwrite=overwrite)
+        size = len(cut.pixels)
+        shown.add(person, cut)
+        return WrittenCrop(cut.photo, person, file)
+
+    outcomes = track(acquisition.crops([path for path, _ in photos], faces), len(photos), "photos")
+    owners = ((person, file) for (_, person), file in zip(photos, files, strict=True))
+    done = sort_out(outcomes, owners, written, distinct=False)
+    crops = done.kept
     if not crops:
-        raise NoneUsableError(left_out)
-    people = len({crop.person for crop in crops} - {None})
+        raise NoneUsableError(done.failures)
+    people = len({one.person for one in crops} - {None})
     write_picture(sheet, shown.draw(len(crops), people, identity.model), overwrite=overwrite)
     return CropOutcome(
-        crops=tuple(crops),
+        crops=crops,
         people=people,
-        left_out=tuple(left_out),
+        left_out=done.failures,
         skipped=found.skipped,
         sheet=sheet,
         people_shown=sum(person is not None for person in shown.faces),

@@ -61,7 +61,7 @@ VARIATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
 def make_pictures(directory: Path) -> None:
     """Write the pictures of a demonstration into a directory.
 
-    ``photos/`` to enrol from, ``unseen.jpg`` (the same portrait), ``stranger.jpg`` and ``flower.jpg``.
+    ``photos/`` to enroll from, ``unseen.jpg`` (the same portrait), ``stranger.jpg`` and ``flower.jpg``.
 
     Raises
     ------

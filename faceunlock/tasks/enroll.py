@@ -1,163 +1,163 @@
-"""Enrolments of one gallery: photos in, a stored template out."""
+"""Enrolment: photos in, a stored template out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from faceunlock.errors import GalleryError, SettingsError
-from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import Person, name_key, normalise_name
-from faceunlock.matching.templates import ModelIdentity, Template
-from faceunlock.outcomes import EnrolmentOutcome
-from faceunlock.photos.camera import open_camera
-from faceunlock.photos.capture import Look, several_good
-from faceunlock.photos.face import SubjectRule
+from faceunlock.matching.templates import Template
 from faceunlock.photos.photo import PhotoFile, find_photos
-from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.pipeline.enrolment import Enrolment, Gates, enrol
-from faceunlock.pipeline.samples import LeftOut, Sample
-from faceunlock.settings import Settings
-from faceunlock.studies.collection import Track
-from faceunlock.tasks.models import Models
+from faceunlock.pipeline.enrolment import Enrolment
+from faceunlock.pipeline.enrolment import enroll as learn
+from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, examiner, quality_gates
 
 
-class Enroller:
-    """Learns people from photos.
+class EnrollOptions(TypedDict, total=False):
+    """Options of `enroll`."""
 
-    Parameters
+    add: bool
+    replace: bool
+    min_photos: int | None
+    dry_run: bool
+    track: Track
+
+
+class TakeSeveralOptions(TypedDict, total=False):
+    """Options of `take_several`."""
+
+    add: bool
+    replace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentOutcome:
+    """What an enrolment did.
+
+    Attributes
     ----------
-    gallery : Gallery
-        Where templates are stored.
-    models : Models
-        Its models.
-    settings : Settings
-        Limits of quality and numbers.
+    name : str
+        As it is stored.
+    enrolment : Enrolment
+        Template, photos used and photos left out.
+    looked_at : int
+        Number of photos looked at.
+    skipped : int
+        Number of files that are no photos.
+    saved : bool
+        False for a dry run.
     """
 
-    def __init__(self, gallery: Gallery, models: Models, settings: Settings) -> None:
-        self._gallery, self._models, self._settings = gallery, models, settings
-
-    def enrol(
-        self,
-        name: str,
-        photos: Sequence[Path | PhotoFile],
-        *,
-        add: bool,
-        replace: bool,
-        min_photos: int | None,
-        dry_run: bool,
-        track: Track,
-    ) -> EnrolmentOutcome:
-        """Learn a person; see `faceunlock.unlock.FaceUnlock.enroll`."""
-        if add and replace:
-            raise SettingsError("usage", "add and replace exclude each other")
-        name = normalise_name(name)
-        known = self._known(name, add=add, replace=replace)
-        listing = find_photos([photo for photo in photos if isinstance(photo, Path)])
-        taken = [photo for photo in photos if isinstance(photo, PhotoFile)]
-        sources: list[Path | PhotoFile] = [*taken, *listing.photos]
-        acquisition, identity = self._models.acquisition(known, fetch=True, photos=len(sources))
-        gates = quality_gates(self._models, self._settings, identity, min_photos)
-        samples, failures = _acquire(acquisition, sources, track)
-
-        def learn(template: Template | None) -> Enrolment:
-            return enrol(samples, identity, gates, known=template, failures=failures)
-
-        enrolment = learn(known.template if known else None)
-        if not dry_run:
-            if known is not None:
-
-                def merge(stored: Template) -> Template:
-                    # The template may have grown since it was read: judge against what is there now.
-                    nonlocal enrolment
-                    enrolment = learn(stored)
-                    return enrolment.template
-
-                name = self._gallery.update(name, merge).name
-            elif replace:
-                self._gallery.replace(name, enrolment.template)
-            else:
-                self._gallery.add(name, enrolment.template)
-        return EnrolmentOutcome(name, enrolment, len(sources), listing.skipped, not dry_run)
-
-    def sit(self, name: str, device: str, *, add: bool, replace: bool) -> Iterator[PhotoFile]:
-        """Yield photos from a camera; see `faceunlock.unlock.FaceUnlock.take_several`."""
-        known = self._known(normalise_name(name), add=add, replace=replace)
-        with open_camera(device) as camera:
-            acquisition, identity = self._models.acquisition(known, fetch=True)
-            look = examiner(
-                acquisition, quality_gates(self._models, self._settings, identity), self._settings
-            )
-            frames = camera.frames(self._settings.camera_seconds)
-            yield from several_good(frames, look, self._settings.camera_photos)
-
-    def _known(self, name: str, *, add: bool, replace: bool) -> Person | None:
-        """Return the person to add to; complain early rather than after minutes of work."""
-        if add:
-            return self._gallery.get(name)
-        if not replace and any(name_key(name) == name_key(person.name) for person in self._gallery.people()):
-            raise GalleryError("already-enrolled", f"{name} is already enrolled")
-        return None
+    name: str
+    enrolment: Enrolment
+    looked_at: int
+    skipped: int
+    saved: bool
 
 
-def quality_gates(
-    models: Models, settings: Settings, identity: ModelIdentity, min_photos: int | None = None
-) -> Gates:
-    """Return what a photo must fulfil to be enrolled with a model.
+def enroll(
+    workspace: Workspace,
+    name: str,
+    photos: PhotoPath | Sequence[PhotoPath | PhotoFile],
+    *,
+    add: bool = False,
+    replace: bool = False,
+    min_photos: int | None = None,
+    dry_run: bool = False,
+    track: Track = untracked,
+) -> EnrolmentOutcome:
+    """Learn a person from photos.
 
     Parameters
     ----------
-    models : Models
-        Knows the threshold of the model.
-    settings : Settings
-        Limits of quality.
-    identity : ModelIdentity
-        The model.
+    workspace : Workspace
+        Where the template goes.
+    name : str
+        Up to 64 printable characters.
+    photos : path or sequence of paths
+        Photos, and folders that are searched for photos; also what `take_several` yields.
+    add : bool
+        Take the photos into an existing template.
+    replace : bool
+        Put a new template in the place of an existing one.
     min_photos : int, optional
-        Fewest usable photos; the setting when omitted.
+        Fewest usable photos, at least 2; the setting ``min_photos`` when omitted.
+    dry_run : bool
+        Save nothing.
+    track : callable
+        Shows progress: ``track(items, total, label)`` yields the items.
+
+    Raises
+    ------
+    EnrolmentError
+        ``too-few-photos``.
+    GalleryError
+        ``already-enrolled``, ``not-enrolled`` (with `add`), ``bad-name`` and everything that
+        keeps the gallery from being read or written.
     """
-    return Gates(
-        min_sharpness=settings.min_sharpness,
-        min_brightness=settings.min_brightness,
-        min_similarity=models.calibration(identity).threshold,
-        min_photos=min_photos or settings.min_photos,
-    )
+    if add and replace:
+        raise SettingsError("usage", "add and replace exclude each other")
+    name = normalise_name(name)
+    known = _known(workspace, name, add=add, replace=replace)
+    given = as_paths(photos)
+    listing = find_photos([photo for photo in given if isinstance(photo, Path)])
+    sources: list[Path | PhotoFile] = [photo for photo in given if isinstance(photo, PhotoFile)]
+    sources += listing.photos
+    acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(sources))
+    gates = quality_gates(workspace, identity, min_photos)
+    outcomes = list(track(acquisition.samples(sources), len(sources), "photos"))
+    samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
 
+    def learned(template: Template | None) -> Enrolment:
+        return learn(samples, identity, gates, known=template, failures=failures)
 
-def examiner(
-    acquisition: Acquisition, gates: Gates, settings: Settings, rule: SubjectRule = "dominant"
-) -> Look:
-    """Return what takes only frames with a face that is good enough to be enrolled.
+    enrolment = learned(known.template if known else None)
+    if not dry_run:
+        if known is not None:
 
-    Parameters
-    ----------
-    acquisition : Acquisition
-        Finds the face and measures its quality.
-    gates : Gates
-        What is good enough.
-    settings : Settings
-        How large a frame may be.
-    rule : {"dominant", "largest", "central"}
-        Which face a frame is about.
-    """
+            def merge(stored: Template) -> Template:
+                # The template may have grown since it was read: judge against what is there now.
+                nonlocal enrolment
+                enrolment = learned(stored)
+                return enrolment.template
 
-    def examine(photo: PhotoFile) -> None:
-        fault = gates.fault(acquisition.look(photo, rule))
-        if fault is not None:
-            raise fault
-
-    return Look(examine, settings.max_pixels)
-
-
-def _acquire(
-    acquisition: Acquisition, photos: Sequence[Path | PhotoFile], track: Track
-) -> tuple[list[Sample], list[LeftOut]]:
-    samples: list[Sample] = []
-    failures: list[LeftOut] = []
-    for outcome in track(acquisition.samples(photos), len(photos), "photos"):
-        if isinstance(outcome, LeftOut):
-            failures.append(outcome)
+            name = workspace.gallery.update(name, merge).name
+        elif replace:
+            workspace.gallery.replace(name, enrolment.template)
         else:
-            samples.append(outcome)
-    return samples, failures
+            workspace.gallery.add(name, enrolment.template)
+    return EnrolmentOutcome(name, enrolment, len(sources), listing.skipped, not dry_run)
+
+
+def take_several(
+    workspace: Workspace, name: str, device: str | None = None, *, add: bool = False, replace: bool = False
+) -> Iterator[PhotoFile]:
+    """Yield photos of good faces that differ, from a camera, to enroll a person.
+
+    As many as the setting ``camera_photos`` says, or as come in the time. Parameters and errors as for
+    `enroll` and `faceunlock.tasks.verify.take`, so that nobody sits for what would be refused.
+    """
+    from faceunlock.photos.camera import open_camera
+    from faceunlock.photos.capture import several_good
+
+    settings = workspace.settings
+    known = _known(workspace, normalise_name(name), add=add, replace=replace)
+    with open_camera(settings.camera if device is None else device) as camera:
+        acquisition, identity = workspace.choice.acquisition(known, fetch=True)
+        look = examiner(acquisition, quality_gates(workspace, identity), settings.max_pixels)
+        yield from several_good(camera.frames(settings.camera_seconds), look, settings.camera_photos)
+
+
+def _known(workspace: Workspace, name: str, *, add: bool, replace: bool) -> Person | None:
+    """Return the person to add to; complain early rather than after minutes of work."""
+    if add:
+        return workspace.gallery.get(name)
+    people = workspace.gallery.people()
+    if not replace and any(name_key(name) == name_key(person.name) for person in people):
+        raise GalleryError("already-enrolled", f"{name} is already enrolled")
+    return None

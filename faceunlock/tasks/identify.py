@@ -2,38 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from faceunlock.errors import GalleryError, PhotoError, SettingsError
-from faceunlock.gallery.gallery import Gallery
-from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace, assign
-from faceunlock.matching.similarity import Vector, similarities
-from faceunlock.pipeline.samples import LeftOut, NoneUsableError, PhotoFaces
+from faceunlock.errors import GalleryError, PhotoError
+from faceunlock.matching.similarity import Vector, assign, similarities
+from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
-from faceunlock.settings import Settings
-from faceunlock.tasks.models import Models
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, check_threshold
 
 if TYPE_CHECKING:
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.reports.annotation import Mark
 
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
+
+class IdentifyOptions(TypedDict, total=False):
+    """Options of `identify`."""
+
+    threshold: float | None
+    destination: PhotoPath | None
+    overwrite: bool
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedPhoto:
+    """A photo and who is on it.
+
+    Attributes
+    ----------
+    photo : str
+        Name of the photo.
+    faces : tuple of NamedFace
+        From left to right.
+    annotated : Path or None
+        The copy with names drawn on it.
+    """
+
+    photo: str
+    faces: tuple[NamedFace, ...]
+    annotated: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Who is on some photos, and what that is worth.
+
+    Attributes
+    ----------
+    photos : tuple of IdentifiedPhoto
+        Those that could be read.
+    left_out : tuple of LeftOut
+        Those that could not.
+    skipped : int
+        Files that are no photos.
+    people : int
+        How many people each face was compared with.
+    threshold : float
+        Similarity from which on a face may be given to a person.
+    calibration : Calibration
+        Where the threshold comes from.
+    point : OperatingPoint or None
+        What it means for that many people; None where the caller chose it.
+    identity : ModelIdentity
+        What made the embeddings.
+    not_compared : tuple of str
+        People whose templates were made by something else.
+    """
+
+    photos: tuple[IdentifiedPhoto, ...]
+    left_out: tuple[LeftOut, ...]
+    skipped: int
+    people: int
+    threshold: float
+    calibration: Calibration
+    point: OperatingPoint | None
+    identity: ModelIdentity
+    not_compared: tuple[str, ...] = ()
+
+    @property
+    def faces(self) -> tuple[NamedFace, ...]:
+        """All faces of all photos."""
+        return tuple(face for photo in self.photos for face in photo.faces)
+
+    @property
+    def compared(self) -> int:
+        """How many faces were compared with the people enrolled."""
+        return sum(face.closest is not None for face in self.faces)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everybody who was identified, in the order of the photos."""
+        return tuple(dict.fromkeys(face.name for face in self.faces if face.name is not None))
+
+    @property
+    def false_name_bound(self) -> float | None:
+        """The chance that any of the faces gets a name by mistake, at most: union bound over the faces.
+
+        None where nothing is known about the threshold.
+        """
+        if self.point is None or self.point.fmr is None:
+            return None
+        return min(1.0, self.compared * self.point.fmr)
 
 
 def identify(
-    gallery: Gallery,
-    models: Models,
-    settings: Settings,
-    sources: Sequence[Path],
+    workspace: Workspace,
+    photos: PhotoPath | Sequence[PhotoPath],
     *,
-    threshold: float | None,
-    destination: Path | None,
-    overwrite: bool,
-    track: Track,
+    threshold: float | None = None,
+    destination: PhotoPath | None = None,
+    overwrite: bool = False,
+    track: Track = untracked,
 ) -> Identification:
     """Say who is on photos.
 
@@ -42,17 +127,13 @@ def identify(
 
     Parameters
     ----------
-    gallery : Gallery
+    workspace : Workspace
         Who is known.
-    models : Models
-        Chooses the model.
-    settings : Settings
-        Limits of photos.
-    sources : sequence of Path
+    photos : path or sequence of paths
         Photos, and folders that are searched for photos.
-    threshold : float or None
+    threshold : float, optional
         Used instead of the model's, in [-1, 1].
-    destination : Path or None
+    destination : path, optional
         Folder for copies of the photos with names drawn on them; what is already in it is not searched.
     overwrite : bool
         Whether copies may replace files.
@@ -70,32 +151,32 @@ def identify(
     SettingsError
         ``usage`` for a threshold out of range.
     """
-    if threshold is not None and not -1.0 <= threshold <= 1.0:
-        raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
-    people = gallery.people()
+    check_threshold(threshold)
+    people = workspace.gallery.people()
     if not people:
         raise GalleryError("nobody-enrolled")
-    listing = photos_to_annotate(sources, destination)
-    copies = plan_copies(listing.photos, sources, destination, overwrite=overwrite)
-    acquisition, identity = models.acquisition(photos=len(listing.photos), small_faces=True)
+    sources, folder = as_paths(photos), None if destination is None else Path(destination)
+    listing = photos_to_annotate(sources, folder)
+    copies = plan_copies(listing.photos, sources, folder, overwrite=overwrite)
+    acquisition, identity = workspace.choice.acquisition(photos=len(listing.photos), small_faces=True)
     comparable = {
         person.name: person.template.centroid for person in people if person.template.identity == identity
     }
     if not comparable:
-        raise models.mismatch(people[0], identity.model)
-    calibration = models.calibration(identity)
+        raise workspace.choice.mismatch(people[0], identity.model)
+    calibration = workspace.choice.calibration(identity)
     point = None
     if threshold is None:
         point = calibration.threshold_for(len(comparable))
         threshold = point.threshold
-    photos: list[IdentifiedPhoto] = []
+    identified: list[IdentifiedPhoto] = []
     left_out: list[LeftOut] = []
     for outcome in track(acquisition.faces(listing.photos), len(listing.photos), "photos"):
         if isinstance(outcome, LeftOut):
             left_out.append(outcome)
             continue
         photo = IdentifiedPhoto(outcome.photo, named(outcome, comparable, threshold))
-        if destination is not None:
+        if folder is not None:
             copy = copies[outcome.path]
             try:
                 write_copy(
@@ -103,18 +184,18 @@ def identify(
                     photo.photo,
                     _marks(photo),
                     copy,
-                    max_pixels=settings.max_pixels,
+                    max_pixels=workspace.settings.max_pixels,
                     overwrite=overwrite,
                 )
             except PhotoError as error:  # it was there a moment ago
                 left_out.append(LeftOut.because(outcome.photo, error))
                 continue
             photo = replace(photo, annotated=copy)
-        photos.append(photo)
-    if not photos:
+        identified.append(photo)
+    if not identified:
         raise NoneUsableError(left_out)
     return Identification(
-        photos=tuple(photos),
+        photos=tuple(identified),
         left_out=tuple(left_out),
         skipped=listing.skipped,
         people=len(comparable),
@@ -147,7 +228,7 @@ def named(photo: PhotoFaces, centroids: dict[str, Vector], threshold: float) -> 
     faces = []
     for found in photo.faces:
         if found.embedding is None:
-            faces.append(NamedFace(found.face, reason=found.reason))
+            faces.append(NamedFace(face=found.face, reason=found.reason))
             continue
         row, given = next(rows)
         best = int(np.argmax(row))
@@ -172,4 +253,5 @@ def _marks(photo: IdentifiedPhoto) -> list[Mark]:
             face.name is not None,
         )
         for face in photo.faces
+        if face.face is not None
     ]

@@ -1,4 +1,4 @@
-"""The models of one gallery: which is used, what is known about each, and how its networks are loaded."""
+"""The models of one gallery: which is used, and what is known about each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from faceunlock.errors import GalleryError, ModelError
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import Person
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.outcomes import ModelState
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.folder import (
     TRAIN_AGAIN,
@@ -26,13 +25,13 @@ from faceunlock.pipeline.models.registry import (
     EMBEDDED_DEFAULT,
     MODELS,
     RECOMMENDED,
-    Download,
     ModelSpec,
     model_spec,
 )
-from faceunlock.pipeline.runtime import Engine, choose_engine
+from faceunlock.pipeline.weights import WeightsState
 from faceunlock.pipeline.weights.pull import can_fetch, pull
 from faceunlock.settings import Locations, Settings
+from faceunlock.tasks.loading import NetworkLoader, Networks
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
@@ -46,24 +45,36 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Networks:
-    """What finds and embeds faces.
+class ModelState:
+    """A model on this machine.
 
     Attributes
     ----------
-    detector : Detector
-    embedder : Embedder
-    engine : Engine or None
-        What runs them; None where both were given from outside.
+    spec : ModelSpec
+        What is known about it.
+    weights : WeightsState
+        Whether its weights are here.
+    calibration : Calibration
+        The threshold in use.
     """
 
-    detector: Detector
-    embedder: Embedder
-    engine: Engine | None
+    spec: ModelSpec
+    weights: WeightsState
+    calibration: Calibration
+
+    @property
+    def model(self) -> str:
+        """Its id."""
+        return self.spec.id
 
 
-class Models:
-    """Chooses a model, loads it once and knows the threshold of each.
+class ModelChoice:
+    """Chooses a model, knows the threshold of each, and has the chosen one loaded.
+
+    Attributes
+    ----------
+    loader : NetworkLoader
+        Loads its networks.
 
     Parameters
     ----------
@@ -109,12 +120,10 @@ class Models:
             else:
                 model_spec(model)
         self._gallery, self._cache, self._settings = gallery, locations.cache, settings
-        self._model, self._device = model, device
-        self._given_detector, self._given = detector, embedder
-        # By runtime and device: networks serve one thread or several.
-        self._detectors: dict[tuple[str, str, bool], Detector] = {}
-        self._embedders: dict[tuple[str, tuple[int, int] | None, str, str], Embedder] = {}
-        self._on_download = on_download
+        self._model, self._on_download = model, on_download
+        self.loader = NetworkLoader(
+            self._cache, settings, device, self.pull, detector=detector, embedder=embedder
+        )
 
     @property
     def named(self) -> str:
@@ -149,8 +158,8 @@ class Models:
 
     def is_here(self, identity: ModelIdentity) -> bool:
         """Whether embeddings made here would be comparable with those of `identity`."""
-        if self._given is not None:
-            return self._given.identity == identity
+        if self.loader.given is not None:
+            return self.loader.given.identity == identity
         try:
             spec = self.spec(identity.model)
         except ModelError:
@@ -265,8 +274,8 @@ class Models:
         ModelError
             ``model-mismatch`` if the templates are of several models and none was named.
         """
-        if self._given is not None:
-            return self._given.identity.model
+        if self.loader.given is not None:
+            return self.loader.given.identity.model
         if self._model != AUTO:
             return self._model
         used = sorted({identity.model for identity in self._gallery.models()})
@@ -315,11 +324,13 @@ class Models:
         model = self._chosen(person)
         if person is not None and person.template.identity.model != model:
             raise self.mismatch(person, model)
-        networks = self._networks(model, fetch=fetch, photos=photos, small_faces=small_faces, crop=crop)
+        networks = self.loader.networks(
+            self._loadable(model), fetch=fetch, photos=photos, small_faces=small_faces, crop=crop
+        )
         identity = networks.embedder.identity
         if person is not None and person.template.identity != identity:
             raise self.mismatch(person, model)
-        return self.acquiring(networks), identity
+        return self.loader.acquiring(networks), identity
 
     def networks(self, *, fetch: bool = False, photos: int = 1) -> Networks:
         """Return the networks of the model; they may still be on the way. Parameters as for `acquisition`.
@@ -329,43 +340,20 @@ class Models:
         ModelError
             The weights or the device cannot be used.
         """
-        return self._networks(self._chosen(None), fetch=fetch, photos=photos, small_faces=False, crop=None)
+        return self.loader.networks(self._loadable(self._chosen(None)), fetch=fetch, photos=photos)
 
     def embedder(self, *, fetch: bool = False, photos: int = 1) -> Embedder:
-        """Return the embedder of the model alone, for crops that are there already.
+        """Return the embedder of the model alone; parameters and errors as for `networks`."""
+        spec = None if self.loader.given is not None else self.spec(self._chosen(None))
+        return self.loader.embedder(spec, fetch=fetch, photos=photos)
 
-        Raises
-        ------
-        ModelError
-            The weights or the device cannot be used.
-        """
-        if self._given is not None:
-            return self._given
-        engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
-        return self._embedder(self._chosen(None), engine, fetch=fetch, crop=None)
-
-    def cropping(self, cropper: Embedder, *, photos: int) -> Acquisition:
-        """Return what turns photos into the crops of another embedder than the model's."""
-        engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
-        detector = self._given_detector or self._detector(engine, small_faces=False)
-        return self.acquiring(Networks(detector, cropper, engine))
-
-    def acquiring(self, networks: Networks) -> Acquisition:
-        """Return what turns photos into samples with these networks."""
-        from faceunlock.pipeline.acquisition import Acquisition
-
-        return Acquisition(
-            networks.detector,
-            networks.embedder,
-            max_pixels=self._settings.max_pixels,
-            min_face_pixels=self._settings.min_face_pixels,
-            workers=1 if networks.engine is None else networks.engine.workers,
-        )
+    def _loadable(self, model: str) -> ModelSpec | None:
+        return None if self.loader.given is not None else self.spec(model)
 
     def _chosen(self, person: Person | None) -> str:
         """Return the model to use; in an empty gallery the recommended one if it can be had."""
         # A named person's own template decides, so that damage to others or their models do not matter.
-        if person is not None and self._given is None and self._model == AUTO:
+        if person is not None and self.loader.given is None and self._model == AUTO:
             return person.template.identity.model
         local = self.local()
         if local is not None:
@@ -380,38 +368,3 @@ class Models:
             RECOMMENDED,
         )
         return EMBEDDED_DEFAULT
-
-    def _networks(
-        self, model: str, *, fetch: bool, photos: int, small_faces: bool, crop: tuple[int, int] | None
-    ) -> Networks:
-        if self._given is not None and self._given_detector is not None:
-            return Networks(self._given_detector, self._given, None)
-        engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
-        # The embedder first: it takes longest to open, and the detector is needed first.
-        embedder = self._given or self._embedder(model, engine, fetch=fetch, crop=crop)
-        detector = self._given_detector or self._detector(engine, small_faces=small_faces)
-        return Networks(detector, embedder, engine)
-
-    def _detector(self, engine: Engine, *, small_faces: bool) -> Detector:
-        from faceunlock.pipeline.detection import load_detector
-
-        key = engine.runtime, engine.device, small_faces
-        if key not in self._detectors:
-            self._detectors[key] = load_detector(engine, small_faces=small_faces)
-        return self._detectors[key]
-
-    def _embedder(self, model: str, engine: Engine, *, fetch: bool, crop: tuple[int, int] | None) -> Embedder:
-        from faceunlock.pipeline.embedding import load_embedder
-
-        key = model, crop, engine.runtime, engine.device
-        if key not in self._embedders:
-            spec = self.spec(model)
-            if crop is not None:
-                spec.cropped(*crop)  # an impossible crop is reported before anything is fetched
-            fetched = isinstance(spec.weights, Download)  # others come in a package or lie in a folder
-            if fetch and fetched and weights.find(spec, self._cache).status == "absent":
-                _log.warning("Fetching the weights of %s, %.0f MB, once", model, spec.size_bytes / 1e6)
-                self.pull(model)
-            known = model if model in MODELS else spec
-            self._embedders[key] = load_embedder(known, cache=self._cache, engine=engine, crop=crop)
-        return self._embedders[key]

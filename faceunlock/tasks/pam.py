@@ -1,6 +1,6 @@
 """PAM service files: the line that lets a face answer, and whether a file that has it is safe.
 
-Nothing here edits a service file. A gallery that its user can write lets any program of that user enrol
+Nothing here edits a service file. A gallery that its user can write lets any program of that user enroll
 another face. So a user's own gallery is good for unlocking that user's screen and for nothing else; wherever
 an answer gives more than the user has already, gallery, program and everything on the way to them must be
 root's.
@@ -15,20 +15,15 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
-from faceunlock import pam
 from faceunlock.errors import FaceUnlockError, PamError
 from faceunlock.files.trust import distrust, distrust_all
+from faceunlock.tasks.pam_files import DIRECTORY, MODULE, Line, module_options, quoted, read_lines
+from faceunlock.tasks.pam_options import CannotAskError, understand
 
-DIRECTORY = Path("/etc/pam.d")
 SYSTEM_HOME = Path("/var/lib/faceunlock")
-MODULE = "pam_exec.so"
 HELPER = "faceunlock.pam"
-MODULE_OPTIONS = frozenset(
-    ("debug", "expose_authtok", "log", "quiet", "quiet_log", "seteuid", "stdout", "type")
-)
 INTERPRETER_WORDS = ("-I", "-m", HELPER)
 
 SCREEN_LOCKERS = frozenset(
@@ -56,44 +51,7 @@ _UNSUITABLE_BEGINNINGS = {
     "postlogin": "every other service includes it, sshd too",
 }
 
-_LINE = re.compile(r"^-?(?P<type>\w+)\s+(?P<control>\[[^]]*\]|\S+)\s+(?P<module>\S+)\s*(?P<words>.*)$")
-_INCLUDE = re.compile(r"^@include\s+(\S+)$")
 _GOOD_CONTROLS = re.compile(r"sufficient|\[success=(?:done|\d+)\s+default=ignore\]", re.IGNORECASE)
-_MOST_INCLUDES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a service file.
-
-    Attributes
-    ----------
-    file : Path
-        Where it stands, which may be an included file.
-    number : int
-        Counted from 1; of its first part if it is continued.
-    kind : str
-        ``auth``, ``account``, ``password`` or ``session``.
-    control : str
-        What its answer means.
-    module : str
-        File of the module.
-    words : tuple of str
-        Its arguments.
-    """
-
-    file: Path
-    number: int
-    kind: str
-    control: str
-    module: str
-    words: tuple[str, ...]
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether it asks faceunlock."""
-        # Also a line that calls us in some other way: it is the dangerous one.
-        return Path(self.module).name == MODULE and any("faceunlock" in word for word in self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +85,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ServiceCheck:
     """Whether a service file is safe.
 
     Attributes
@@ -218,12 +176,12 @@ def propose(
     if require_live:
         options.append("--require-live")
     try:
-        pam.understand(options)
-    except pam.CannotAskError as error:
+        understand(options)
+    except CannotAskError as error:
         raise PamError("pam-unsuitable", f"{error}") from error
     words = ["quiet", *(["seteuid"] if system else []), "type=auth"]
     line = " ".join(
-        ["auth sufficient", MODULE, *words, *map(_quoted, [str(program), *INTERPRETER_WORDS, *options])]
+        ["auth sufficient", MODULE, *words, *map(quoted, [str(program), *INTERPRETER_WORDS, *options])]
     )
     problems = list(_installation_problems(program)) if system else []
     if system and home is not None and home.exists():
@@ -246,10 +204,10 @@ def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
         return ()
     except OSError as error:
         raise PamError("file-unreadable", f"{directory}: {error.strerror}") from error
-    return tuple(file.name for file in files if any(line.is_ours for line in _lines(file)))
+    return tuple(file.name for file in files if any(line.is_ours for line in read_lines(file)))
 
 
-def check(service: str, file: Path | None = None) -> Report:
+def check(service: str, file: Path | None = None) -> ServiceCheck:
     """Return whether a service file asks faceunlock, and safely.
 
     Parameters
@@ -266,7 +224,7 @@ def check(service: str, file: Path | None = None) -> Report:
     """
     system = needs_system_gallery(service)
     file = DIRECTORY / service if file is None else file
-    lines = list(_lines(file))
+    lines = list(read_lines(file))
     ours = [line for line in lines if line.is_ours]
     problems: list[str] = []
     if not ours:
@@ -282,7 +240,7 @@ def check(service: str, file: Path | None = None) -> Report:
         after = lines[lines.index(line) + 1 :]
         problems += [at + problem for problem in _line_problems(line, after, system=system)]
         problems += [at + problem for problem in _program_problems(line, system=system)]
-    return Report(service, file, system, tuple(ours), tuple(dict.fromkeys(problems)))
+    return ServiceCheck(service, file, system, tuple(ours), tuple(dict.fromkeys(problems)))
 
 
 def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[str]:
@@ -294,7 +252,7 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
         )
     if not any(other.kind == "auth" and not other.is_ours for other in after):
         yield "no line comes after it that could ask for the password"
-    options = _module_options(line)
+    options = module_options(line)
     if "expose_authtok" in options:
         yield "expose_authtok would hand over the password, which nobody needs"
     if system and "seteuid" not in options:
@@ -302,7 +260,7 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
 
 
 def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
-    command = line.words[len(_module_options(line)) :]
+    command = line.words[len(module_options(line)) :]
     if not command or not command[0].startswith("/"):
         yield "the program is not named by an absolute path"
         return
@@ -311,8 +269,8 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
         yield f"the program is not called as PYTHON {' '.join(INTERPRETER_WORDS)}"
         return
     try:
-        options = pam.understand(command[4:])
-    except pam.CannotAskError as error:
+        options = understand(command[4:])
+    except CannotAskError as error:
         yield str(error)
         return
     if system and "home" not in options:
@@ -341,23 +299,24 @@ def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]
     """Yield what keeps a gallery, or the camera, from answering; without a home, the present user's."""
     from faceunlock.photos.camera import open_camera
     from faceunlock.settings import load_settings, locate
-    from faceunlock.unlock import FaceUnlock
+    from faceunlock.tasks.status import status
+    from faceunlock.tasks.workspace import Workspace
 
     try:
         locations = locate(options.get("home"))
         settings = load_settings(locations.config, {})  # without the environment, as it will be
-        with FaceUnlock(locations=locations, settings=settings) as unlock:
-            status = unlock.status()
+        with Workspace(locations=locations, settings=settings) as workspace:
+            found = status(workspace)
         if "camera" in options:
             with open_camera(options["camera"] or settings.camera):
                 pass
     except FaceUnlockError as error:
         yield error.message
         return
-    yield from status.problems
-    if system and status.protection is not None and status.protection.place == "keyring":
+    yield from found.problems
+    if system and found.protection is not None and found.protection.place == "keyring":
         yield "the gallery's key is in a keyring, which is locked before login: protect rotate --key file"
-    if not status.people:
+    if not found.people:
         yield f"nobody is enrolled in {locations.data}; the name must be that of the login"
 
 
@@ -372,7 +331,7 @@ def _installation_problems(program: Path) -> Iterator[str]:
         return
     paths = sysconfig.get_paths()
     places = {Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    places.add(Path(pam.__file__).parent)
+    places.add(Path(__file__).parents[1])
     if sys.flags.isolated:  # otherwise also what this process alone was told
         places.update(map(Path, sys.path))
     configuration = Path(sys.prefix) / "pyvenv.cfg"
@@ -385,74 +344,6 @@ def _installation_problems(program: Path) -> Iterator[str]:
 def _same(one: Path, other: Path) -> bool:
     # Not by where the links end: that is the same interpreter for every virtual environment.
     return one.parent.resolve() == other.parent.resolve()
-
-
-def _module_options(line: Line) -> tuple[str, ...]:
-    """Return the words that are for pam_exec itself; what follows is the command."""
-    return tuple(takewhile(lambda word: word.partition("=")[0] in MODULE_OPTIONS, line.words))
-
-
-def _lines(file: Path, depth: int = 0) -> Iterator[Line]:
-    """Yield the lines of a service file and of what it includes, in the order in which they act."""
-    if depth > _MOST_INCLUDES:
-        raise PamError("pam-unsuitable", f"{file} includes itself")
-    try:
-        text = file.read_text(encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise PamError("file-unreadable", f"{file}: {error.strerror}") from error
-    for number, content in _joined(text):
-        included = _INCLUDE.match(content)
-        if included is not None:
-            yield from _lines(_beside(file, included[1]), depth + 1)
-            continue
-        found = _LINE.match(content)
-        if found is None:
-            continue
-        if found["control"] in ("include", "substack"):
-            inside = _lines(_beside(file, found["module"]), depth + 1)
-            yield from (line for line in inside if line.kind == found["type"].lower())
-            continue
-        yield Line(
-            file,
-            number,
-            found["type"].lower(),
-            found["control"],
-            found["module"],
-            tuple(_split(found["words"])),
-        )
-
-
-def _beside(file: Path, name: str) -> Path:
-    near = file.parent / name  # the same, if the name is absolute
-    return near if near.exists() else DIRECTORY / name
-
-
-def _joined(text: str) -> Iterator[tuple[int, str]]:
-    """Yield lines without comments, continued ones as one, with the number of the first."""
-    start, parts = 0, []
-    for number, line in enumerate(text.splitlines(), start=1):
-        content = line.partition("#")[0].strip()
-        start = start or number
-        if content.endswith("\\"):
-            parts.append(content[:-1].strip())
-            continue
-        joined = " ".join(filter(None, [*parts, content]))
-        if joined:
-            yield start, joined
-        start, parts = 0, []
-
-
-def _split(text: str) -> Iterator[str]:
-    """Yield the arguments of a line: words, and texts in brackets as one."""
-    for found in re.finditer(r"\[((?:[^]\\]|\\.)*)\]|(\S+)", text):
-        yield found[2] if found[2] is not None else found[1].replace("\\]", "]")
-
-
-def _quoted(word: str) -> str:
-    """Return a word as PAM reads it back."""
-    if any(char.isspace() for char in word) or "[" in word:
-        return "[" + word.replace("]", "\\]") + "]"
-    return word
 
 
 def command_line(proposal: Proposal, *words: str) -> str:

@@ -1,21 +1,23 @@
-"""A report from beginning to end: a folder and the models of a gallery in, a page and pictures out."""
+"""A report: a folder of known people in, a page and pictures out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
-from faceunlock.errors import ReportError, SettingsError
+from faceunlock.errors import ReportError
 from faceunlock.photos.photo import person_folders
+from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.reports.page import check_page, check_pictures, write_page, write_pictures
 from faceunlock.studies.projection import Method, check_method
+from faceunlock.tasks.workspace import PhotoPath, Workspace, check_threshold
 
 if TYPE_CHECKING:
     from faceunlock.photos.face import SubjectRule
+    from faceunlock.pipeline.samples import Track
     from faceunlock.reports.report import Report
-    from faceunlock.studies.collection import Track
-    from faceunlock.tasks.models import Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +39,59 @@ class ReportOutcome:
     pictures: tuple[Path, ...]
 
 
-def report_folder(
-    models: Models,
-    folder: Path,
-    page: Path,
+class ReportOptions(TypedDict, total=False):
+    """Options of `report`."""
+
+    png: PhotoPath | None
+    show_faces: bool
+    faces: SubjectRule
+    map_method: Method
+    by: str | None
+    threshold: float | None
+    overwrite: bool
+    track: Track
+
+
+def report(
+    workspace: Workspace,
+    folder: PhotoPath,
+    page: PhotoPath,
     *,
-    pictures: Path | None,
-    faces: bool,
-    rule: SubjectRule,
-    threshold: float | None,
-    method: Method,
-    by: str | None,
-    overwrite: bool,
-    track: Track,
+    png: PhotoPath | None = None,
+    show_faces: bool = True,
+    faces: SubjectRule = "dominant",
+    map_method: Method = "pca",
+    by: str | None = None,
+    threshold: float | None = None,
+    overwrite: bool = False,
+    track: Track = untracked,
 ) -> ReportOutcome:
     """Look at the photos of a folder and write a page about them; no template or threshold is changed.
 
-    The parameters are those of `faceunlock.unlock.FaceUnlock.report`.
+    Parameters
+    ----------
+    workspace : Workspace
+        Its model and thresholds are used.
+    folder : path
+        One sub-folder per person.
+    page : path
+        The HTML file to write.
+    png : path, optional
+        A folder for the figures as PNG files.
+    show_faces : bool
+        Whether small pictures of the faces are on the page.
+    faces : {"dominant", "largest", "central"}
+        Which face a photo is about.
+    map_method : {"pca", "umap"}
+        How the map is made.
+    by : str, optional
+        Groups of people, which the map then shows instead of people; as for `audit`.
+    threshold : float, optional
+        For photos against photos, in [-1, 1], in the place of the model's.
+    overwrite : bool
+        Whether files may be replaced.
+    track : callable
+        Shows progress.
 
     Raises
     ------
@@ -67,48 +105,48 @@ def report_folder(
     AuditError
         ``bad-grouping``; see `faceunlock.studies.groupings.read_grouping`.
     """
-    if threshold is not None and not -1.0 <= threshold <= 1.0:
-        raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
+    check_threshold(threshold)
+    source, target = Path(folder), Path(page)
+    pictures = None if png is None else Path(png)
     # Looked at before any network is loaded: a wrong folder or file needs none.
-    check_method(method)
-    found = _labelled(folder) if by is None else _grouped(folder, by)
-    check_page(page, overwrite=overwrite)
+    check_method(map_method)
+    found = _labelled(source) if by is None else _grouped(source, by)
+    check_page(target, overwrite=overwrite)
 
-    from faceunlock import __version__
     from faceunlock.matching.people import now
     from faceunlock.reports.report import FIGURES, Report, compose, draw
-    from faceunlock.studies.gathering import gather
+    from faceunlock.studies.collection import collect
     from faceunlock.studies.overview import study
 
     if pictures is not None:
         check_pictures(pictures, FIGURES, overwrite=overwrite)
-    acquisition, identity = models.acquisition(fetch=True, photos=len(found.photos))
-    gathered = gather(
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(found.photos))
+    samples = collect(
         found.photos,
         acquisition,
-        rule,
-        thumbnails=faces,
+        faces,
+        thumbnails=show_faces,
         track=track,
-        label=folder.name,
+        label=source.name,
         groups=found.groups,
     )
-    if not len(gathered):
+    if not len(samples):
         raise ReportError(
             "insufficient-data",
-            f"{folder}: none of {gathered.photos} photos is usable, the first because of "
-            f"{gathered.failures[0].reason}",
+            f"{source}: none of {samples.photos} photos is usable, the first because of "
+            f"{samples.failures[0].reason}",
             hint="--verbose says why for each; --faces central suits photos cropped around one face.",
         )
     results = study(
-        gathered,
-        models.pair_calibration(identity),
-        models.calibration(identity),
+        samples,
+        workspace.choice.pair_calibration(identity),
+        workspace.choice.calibration(identity),
         threshold=threshold,
-        method=method,
+        method=map_method,
     )
-    data, created = folder.resolve().name or str(folder), now()
-    report = Report(
-        folder=str(folder),
+    data, created = source.resolve().name or str(source), now()
+    found_out = Report(
+        folder=str(source),
         data=data,
         created=created,
         identity=identity,
@@ -117,14 +155,14 @@ def report_folder(
         study=results,
         figures=draw(results, data, created, identity),
     )
-    content = compose(report, __version__)
+    content = compose(found_out, version("faceunlock"))
     files = (
         ()
         if pictures is None
-        else write_pictures(pictures, list(report.figures.values()), overwrite=overwrite)
+        else write_pictures(pictures, list(found_out.figures.values()), overwrite=overwrite)
     )
-    write_page(page, content, overwrite=overwrite)
-    return ReportOutcome(report, page, files)
+    write_page(target, content, overwrite=overwrite)
+    return ReportOutcome(found_out, target, files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,124 +1,230 @@
-"""Verifications against one gallery: a photo in, a counted and logged decision out."""
+"""Verification: a photo in, a counted and logged decision out."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
-from faceunlock.errors import GalleryError, SettingsError
-from faceunlock.gallery.attempts import Attempts
-from faceunlock.gallery.gallery import Gallery
+from faceunlock.errors import GalleryError
 from faceunlock.matching.similarity import decide
-from faceunlock.outcomes import Capture, Verification
-from faceunlock.photos.face import SubjectRule
+from faceunlock.photos.capture import Capture
 from faceunlock.photos.photo import PhotoFile, load_photo
-from faceunlock.settings import Settings
-from faceunlock.tasks.models import Models
+from faceunlock.tasks.workspace import (
+    PhotoPath,
+    Workspace,
+    check_threshold,
+    examiner,
+    quality_gates,
+)
 
 if TYPE_CHECKING:
-    from faceunlock.liveness.gate import LivenessGate
+    from faceunlock.liveness.gate import LivenessGate, PassedCheck
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.similarity import Decision
+    from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.photos.face import Quality, RGBImage, SubjectRule
 
-Probe = Path | BinaryIO | PhotoFile | Capture
+Probe = PhotoPath | BinaryIO | PhotoFile | Capture
 """What a photo can come from."""
 
 
-class Verifier:
-    """Decides who is on a photo.
+class VerifyOptions(TypedDict, total=False):
+    """Options of `verify`."""
+
+    threshold: float | None
+    faces: SubjectRule
+    source: str | None
+    require_live: bool
+
+
+class TakeOptions(TypedDict, total=False):
+    """Options of `take`."""
+
+    faces: SubjectRule
+    require_live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A decision and what is behind it.
+
+    Attributes
+    ----------
+    decision : Decision
+        Match or no match, with name, similarity and threshold.
+    identity : ModelIdentity
+        What made the embeddings.
+    calibration : Calibration
+        Where the threshold comes from.
+    point : OperatingPoint or None
+        What the threshold means for that many candidates; None where the caller chose it.
+    quality : Quality
+        Of the probe's face.
+    not_compared : tuple of str
+        People whose templates were made by something else.
+    locked_out : tuple of str
+        People who were not compared because of failed attempts.
+    liveness : tuple of PassedCheck, or None
+        The checks for presentation attacks that were passed; None where none was asked for.
+    """
+
+    decision: Decision
+    identity: ModelIdentity
+    calibration: Calibration
+    point: OperatingPoint | None
+    quality: Quality
+    not_compared: tuple[str, ...] = ()
+    locked_out: tuple[str, ...] = ()
+    liveness: tuple[PassedCheck, ...] | None = None
+
+
+def verify(
+    workspace: Workspace,
+    photo: Probe,
+    name: str | None = None,
+    *,
+    threshold: float | None = None,
+    faces: SubjectRule = "dominant",
+    source: str | None = None,
+    require_live: bool = False,
+) -> Verification:
+    """Answer whether a photo shows an enrolled person; counts and logs the attempt.
 
     Parameters
     ----------
-    gallery : Gallery
-        Who is enrolled.
-    attempts : Attempts
-        Counts failures and keeps the log.
-    models : Models
-        Of the gallery.
-    settings : Settings
-        Limits of photos and of the camera.
-    data : Path
-        Directory with the measurements of liveness checks.
+    workspace : Workspace
+        Who is enrolled, and where attempts are counted.
+    photo : path, binary file, or what `take` took
+    name : str, optional
+        The claimed person; without it the answer is for the best of everybody enrolled, at the
+        threshold that keeps the target for that many.
+    threshold : float, optional
+        Used instead, in [-1, 1].
+    faces : {"dominant", "largest", "central"}
+        Which face the photo is about.
+    source : str, optional
+        Where the photo comes from, for the log; its name, ``stdin`` or ``stream`` when omitted.
+    require_live : bool
+        Refuse what the measured checks take for an attack; see `faceunlock.liveness`.
+
+    Raises
+    ------
+    LockoutError
+        ``locked-out`` after too many failures in a row; see `faceunlock.gallery.attempts`.
+    PhotoError
+        The photo cannot be read or has no clear subject, or is ``not-live``.
+    GalleryError
+        ``pad-not-measured``, ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``, and everything
+        that keeps the gallery from being trusted.
     """
+    check_threshold(threshold)
+    taken: Path | BinaryIO | PhotoFile
+    clip: tuple[RGBImage, ...] = ()
+    if isinstance(photo, Capture):
+        taken, clip = photo.photo, photo.clip
+    else:
+        taken = Path(photo) if isinstance(photo, str | os.PathLike) else photo
+    gate = _gate(workspace, camera=bool(clip)) if require_live else None
+    with workspace.attempts.attempt(source or _source(taken)) as attempt:
+        people = [workspace.gallery.get(name)] if name is not None else list(workspace.gallery.people())
+        if not people:
+            raise GalleryError("nobody-enrolled")
+        # Before anything else is looked at: whoever is locked out learns nothing about a photo.
+        attempt.admit([person.name for person in people], named=name is not None)
+        # Read before any network is loaded: a photo that is not there needs none.
+        probe = load_photo(taken, max_pixels=workspace.settings.max_pixels)
+        acquisition, identity = workspace.choice.acquisition(people[0] if name is not None else None)
+        comparable = [person for person in people if person.template.identity == identity]
+        if not comparable:
+            raise workspace.choice.mismatch(people[0], identity.model)
+        sample = acquisition.sample(probe, faces)
+        passed = None if gate is None else gate.admit(acquisition, probe, clip, faces)
+        calibration = workspace.choice.calibration(identity)
 
-    def __init__(
-        self, gallery: Gallery, attempts: Attempts, models: Models, settings: Settings, data: Path
-    ) -> None:
-        self._gallery, self._attempts, self._models = gallery, attempts, models
-        self._settings, self._data = settings, data
+        def answer(admitted: Collection[str]) -> Verification:
+            centroids = {p.name: p.template.centroid for p in comparable if p.name in admitted}
+            measured = calibration.threshold_for(len(centroids))
+            point, limit = (measured, measured.threshold) if threshold is None else (None, threshold)
+            return Verification(
+                decision=decide(sample.embedding, centroids, limit),
+                identity=identity,
+                calibration=calibration,
+                point=point,
+                quality=sample.quality,
+                not_compared=tuple(person.name for person in people if person not in comparable),
+                locked_out=tuple(p.name for p in comparable if p.name not in admitted),
+                liveness=passed,
+            )
 
-    def verify(
-        self,
-        photo: Probe,
-        name: str | None,
-        *,
-        threshold: float | None,
-        faces: SubjectRule,
-        source: str | None,
-        require_live: bool,
-    ) -> Verification:
-        """Decide, count, log; see `faceunlock.unlock.FaceUnlock.verify`."""
-        if threshold is not None and not -1.0 <= threshold <= 1.0:
-            raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
-        photo, clip = (photo.photo, photo.clip) if isinstance(photo, Capture) else (photo, ())
-        gate = self._gate(camera=bool(clip)) if require_live else None
-        with self._attempts.attempt(source or _source(photo)) as attempt:
-            people = [self._gallery.get(name)] if name is not None else list(self._gallery.people())
-            if not people:
-                raise GalleryError("nobody-enrolled")
-            # Before anything else is looked at: whoever is locked out learns nothing about a photo.
-            attempt.admit([person.name for person in people], named=name is not None)
-            # Read before any network is loaded: a photo that is not there needs none.
-            probe = load_photo(photo, max_pixels=self._settings.max_pixels)
-            acquisition, identity = self._models.acquisition(people[0] if name is not None else None)
-            comparable = [person for person in people if person.template.identity == identity]
-            if not comparable:
-                raise self._models.mismatch(people[0], identity.model)
-            sample = acquisition.sample(probe, faces)
-            passed = None if gate is None else gate.admit(acquisition, probe, clip, faces)
-            calibration = self._models.calibration(identity)
+        return attempt.settle([person.name for person in comparable], answer)
 
-            def answer(admitted: Collection[str]) -> Verification:
-                centroids = {p.name: p.template.centroid for p in comparable if p.name in admitted}
-                measured = calibration.threshold_for(len(centroids))
-                point, limit = (measured, measured.threshold) if threshold is None else (None, threshold)
-                return Verification(
-                    decision=decide(sample.embedding, centroids, limit),
-                    identity=identity,
-                    calibration=calibration,
-                    point=point,
-                    quality=sample.quality,
-                    not_compared=tuple(person.name for person in people if person not in comparable),
-                    locked_out=tuple(p.name for p in comparable if p.name not in admitted),
-                    liveness=passed,
-                )
 
-            return attempt.settle([person.name for person in comparable], answer)
+def take(
+    workspace: Workspace,
+    device: str | None = None,
+    name: str | None = None,
+    *,
+    faces: SubjectRule = "dominant",
+    require_live: bool = False,
+) -> Capture:
+    """Take a photo of a good face with a camera, to verify it.
 
-    def take(self, device: str, name: str | None, *, faces: SubjectRule, require_live: bool) -> Capture:
-        """Take a photo; see `faceunlock.unlock.FaceUnlock.take`."""
-        from faceunlock.photos.camera import open_camera
-        from faceunlock.photos.capture import one_good
-        from faceunlock.tasks.enroll import examiner, quality_gates
+    Parameters
+    ----------
+    workspace : Workspace
+        Its settings have the limits of the camera.
+    device : str, optional
+        A number, a device file or a video file; the setting ``camera`` when omitted.
+    name : str, optional
+        The claimed person, who must be enrolled: otherwise the camera is not even opened.
+    faces : {"dominant", "largest", "central"}
+        Which face a frame is about.
+    require_live : bool
+        Take the frames of the next seconds, too, for the checks of `verify`.
 
-        if require_live:
-            self._gate(camera=True)
-        with self._attempts.attempt(f"camera {device}") as attempt:
-            person = None if name is None else self._gallery.get(name)
-            people = self._gallery.people() if person is None else (person,)
-            if not people:
-                raise GalleryError("nobody-enrolled")
-            # Nobody sits for what would be refused.
-            attempt.admit([somebody.name for somebody in people], named=person is not None)
-            with open_camera(device) as camera:
-                acquisition, identity = self._models.acquisition(person)
-                gates = quality_gates(self._models, self._settings, identity)
-                look = examiner(acquisition, gates, self._settings, faces)
-                return one_good(camera.frames(self._settings.camera_seconds), look, clip=require_live)
+    Raises
+    ------
+    LockoutError
+        ``locked-out``; the camera is not opened then.
+    CameraError
+        The camera cannot be used.
+    PhotoError
+        No good face within the setting ``camera_seconds``; the slug is the most frequent reason.
+    """
+    from faceunlock.photos.camera import open_camera
+    from faceunlock.photos.capture import one_good
 
-    def _gate(self, *, camera: bool) -> LivenessGate:
-        from faceunlock.liveness.gate import open_gate
+    settings = workspace.settings
+    device = settings.camera if device is None else device
+    if require_live:
+        _gate(workspace, camera=True)
+    with workspace.attempts.attempt(f"camera {device}") as attempt:
+        person = None if name is None else workspace.gallery.get(name)
+        people = workspace.gallery.people() if person is None else (person,)
+        if not people:
+            raise GalleryError("nobody-enrolled")
+        # Nobody sits for what would be refused.
+        attempt.admit([somebody.name for somebody in people], named=person is not None)
+        with open_camera(device) as camera:
+            acquisition, identity = workspace.choice.acquisition(person)
+            gates = quality_gates(workspace, identity)
+            look = examiner(acquisition, gates, settings.max_pixels, faces)
+            return one_good(camera.frames(settings.camera_seconds), look, clip=require_live)
 
-        return open_gate(self._data, camera=camera)
+
+def prepare(workspace: Workspace) -> None:
+    """Load the networks that `verify` will need, so that its first answer comes sooner."""
+    if workspace.gallery.people():
+        workspace.choice.acquisition()
+
+
+def _gate(workspace: Workspace, *, camera: bool) -> LivenessGate:
+    from faceunlock.liveness.gate import open_gate
+
+    return open_gate(workspace.locations.data, camera=camera)
 
 
 def _source(photo: Path | BinaryIO | PhotoFile) -> str:

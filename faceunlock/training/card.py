@@ -11,7 +11,7 @@ from typing import Any
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.wording import counted
 from faceunlock.training.checkpoint import EpochRecord
-from faceunlock.training.face_set import FaceSet, Split
+from faceunlock.training.face_set import FaceSet, HeldOutSplit
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.validation import Validation
 
@@ -22,7 +22,7 @@ def card(
     *,
     model: dict[str, Any],
     faces: FaceSet,
-    split: Split,
+    split: HeldOutSplit,
     recipe: TrainingRecipe,
     history: Sequence[EpochRecord],
     validation: Validation | None,

@@ -64,7 +64,7 @@ class EpochRecord:
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingState:
     """Where a training is.
 
     Attributes
@@ -93,7 +93,7 @@ class Progress:
         return record
 
 
-def write_checkpoint(folder: Path, made_from: dict[str, Any], progress: Progress, state: State) -> None:
+def write_checkpoint(folder: Path, made_from: dict[str, Any], progress: TrainingState, state: State) -> None:
     """Keep the state of a training.
 
     Parameters
@@ -102,7 +102,7 @@ def write_checkpoint(folder: Path, made_from: dict[str, Any], progress: Progress
         The folder of the model.
     made_from : dict
         Recipe and photos as plain JSON values; only a run with the same ones may go on.
-    progress : Progress
+    progress : TrainingState
     state : dict
         Tensors in dicts, as torch's ``state_dict`` gives them.
 
@@ -122,7 +122,7 @@ def write_checkpoint(folder: Path, made_from: dict[str, Any], progress: Progress
     write_file(folder / CHECKPOINT, hashlib.sha256(data).digest() + data)
 
 
-def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[Progress, State] | None:
+def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[TrainingState, State] | None:
     """Return where a training was, None if there is none.
 
     Raises
@@ -144,7 +144,7 @@ def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[Progress, 
         raise TrainingError("checkpoint-damaged", f"{path} was written by another version of faceunlock")
     before, plain = json.loads(content["made_from"]), json.loads(content["progress"])
     history = [EpochRecord.from_dict(record) for record in plain.pop("history")]
-    progress = Progress(**plain, history=history)
+    progress = TrainingState(**plain, history=history)
     state: State = content["state"]
     now = json.loads(json.dumps(made_from))
     if before != now:

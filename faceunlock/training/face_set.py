@@ -20,8 +20,7 @@ from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.embedding.aligned import align
 from faceunlock.pipeline.embedding.crops import similarity, warp
 from faceunlock.pipeline.models.architecture import TARGET_112, Architecture, scaled
-from faceunlock.pipeline.samples import LeftOut
-from faceunlock.studies.collection import Track
+from faceunlock.pipeline.samples import LeftOut, Track
 
 FEWEST_TO_HOLD_OUT = 8
 """People from which on some are held out: of fewer, none can be spared and two say nothing."""
@@ -249,7 +248,7 @@ def reframe(crop: RGBImage, architecture: Architecture) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Split:
+class HeldOutSplit:
     """Positions of the crops that are learned from, and of those held out.
 
     Attributes
@@ -262,7 +261,7 @@ class Split:
     validation: NDArray[np.intp]
 
 
-def split_by_person(person: NDArray[np.intp], share: float, seed: int) -> Split:
+def split_by_person(person: NDArray[np.intp], share: float, seed: int) -> HeldOutSplit:
     """Hold people out with all their photos, so that what is measured is about strangers.
 
     Parameters
@@ -283,13 +282,13 @@ def split_by_person(person: NDArray[np.intp], share: float, seed: int) -> Split:
     several = people[photos >= 2]
     count = min(max(2, round(share * len(people))), len(people) // 2)
     if share == 0 or len(people) < FEWEST_TO_HOLD_OUT or len(several) < count:
-        return Split(np.arange(len(person)), np.empty(0, dtype=np.intp))
+        return HeldOutSplit(np.arange(len(person)), np.empty(0, dtype=np.intp))
     chosen = np.random.default_rng(seed).choice(several, size=count, replace=False)
     held_out = np.isin(person, chosen)
-    return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
+    return HeldOutSplit(np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
 
-def split_by_photo(person: NDArray[np.intp], share: float, seed: int) -> Split:
+def split_by_photo(person: NDArray[np.intp], share: float, seed: int) -> HeldOutSplit:
     """Hold out a share of each person's photos, at least one; a person keeps at least two.
 
     Examples
@@ -304,4 +303,4 @@ def split_by_photo(person: NDArray[np.intp], share: float, seed: int) -> Split:
         wanted = max(1, round(share * len(own))) if share else 0
         count = min(wanted, max(0, len(own) - 2))
         held_out[random.choice(own, size=count, replace=False)] = True
-    return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
+    return HeldOutSplit(np.flatnonzero(~held_out), np.flatnonzero(held_out))

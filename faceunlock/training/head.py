@@ -17,6 +17,7 @@ from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.thresholds import threshold_at
+from faceunlock.pipeline.samples import NamedFace
 
 FOLDS = 5
 STRANGERS = 0.01
@@ -24,31 +25,6 @@ STRANGERS = 0.01
 
 INVERSE_REGULARISATION = 10.0
 """Of the logistic regression, on embeddings at a root mean square distance of 1 from their mean."""
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """Whom a face is taken for.
-
-    Attributes
-    ----------
-    name : str or None
-        None: none of these.
-    closest : str
-        The most probable person, whether taken for or not.
-    probability : float
-        Of that person among all people of the head, in [0, 1].
-    similarity : float
-        To that person's centroid, in [-1, 1].
-    threshold : float
-        Similarity from which on it is that person.
-    """
-
-    name: str | None
-    closest: str
-    probability: float
-    similarity: float
-    threshold: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +55,7 @@ class Head:
         best: NDArray[np.intp] = np.argmax(np.asarray(embeddings) @ self.weights.T + self.offsets, axis=1)
         return best
 
-    def name(self, embedding: ArrayLike) -> Naming:
+    def name(self, embedding: ArrayLike) -> NamedFace:
         """Say whose face a unit embedding, shape (dimension,), is.
 
         Examples
@@ -94,7 +70,7 @@ class Head:
         shares = np.exp(values - values.max())
         best = int(np.argmax(values))
         similarity = float(np.clip(self.centroids[best] @ vector, -1.0, 1.0))
-        return Naming(
+        return NamedFace(
             name=self.names[best] if similarity >= self.threshold else None,
             closest=self.names[best],
             probability=float(shares[best] / shares.sum()),

@@ -17,17 +17,17 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from faceunlock.errors import TrainingError
-from faceunlock.studies.collection import Track
+from faceunlock.pipeline.samples import Track
 from faceunlock.training.augmentation import BATCH_LEVEL, AugmentedFaces, exchange_parts, seed_of
 from faceunlock.training.batches import epoch_batches
 from faceunlock.training.checkpoint import (
     EpochRecord,
-    Progress,
     State,
+    TrainingState,
     read_checkpoint,
     write_checkpoint,
 )
-from faceunlock.training.face_set import FaceSet, Split
+from faceunlock.training.face_set import FaceSet, HeldOutSplit
 from faceunlock.training.learner import EMBED_BATCH, Learner, normalised
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.teacher import Teacher
@@ -45,7 +45,7 @@ class Training:
     Parameters
     ----------
     faces : FaceSet
-    split : Split
+    split : HeldOutSplit
         What is learned from, what is held out.
     recipe : TrainingRecipe
     folder : Path
@@ -60,7 +60,7 @@ class Training:
     def __init__(
         self,
         faces: FaceSet,
-        split: Split,
+        split: HeldOutSplit,
         recipe: TrainingRecipe,
         folder: Path,
         *,
@@ -91,7 +91,7 @@ class Training:
         self._best: State | None = None
         self._teacher: Teacher | None = None
         self._held_out_taught: NDArray[np.float32] | None = None
-        self.progress = Progress()
+        self.progress = TrainingState()
 
     def resume(self) -> bool:
         """Go on from the checkpoint in the folder; return whether there is one.
@@ -138,7 +138,7 @@ class Training:
         """
         self._teacher, self._held_out_taught = teacher, held_out_taught
         with self._repeatable():
-            if self._recipe.start is not None and self.progress == Progress():
+            if self._recipe.start is not None and self.progress == TrainingState():
                 self._aim(track)
             while self.progress.epoch <= self._recipe.epochs:
                 if self._is_stale():

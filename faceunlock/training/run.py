@@ -16,11 +16,11 @@ from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
+from faceunlock.pipeline.samples import Track
 from faceunlock.pipeline.weights.storage import pack, unpack
-from faceunlock.studies.collection import Track
 from faceunlock.training.face_set import (
     FaceSet,
-    Split,
+    HeldOutSplit,
     collect_faces,
     counted_reasons,
     split_by_person,
@@ -45,7 +45,7 @@ class Beginning:
     ----------
     recipe : TrainingRecipe
     faces : FaceSet
-    split : Split
+    split : HeldOutSplit
     sheet : Path
         The picture of the augmentations.
     resumed_epoch : int
@@ -55,7 +55,7 @@ class Beginning:
 
     recipe: TrainingRecipe
     faces: FaceSet = field(repr=False)
-    split: Split = field(repr=False)
+    split: HeldOutSplit = field(repr=False)
     sheet: Path
     resumed_epoch: int
     device: str
@@ -249,12 +249,12 @@ def check_enough(faces: FaceSet, recipe: TrainingRecipe, folder: Path) -> None:
         raise SettingsError("usage", f"--loss {recipe.loss} compares photos: --batch is at least 4")
 
 
-def _split(faces: FaceSet, recipe: TrainingRecipe) -> Split:
+def _split(faces: FaceSet, recipe: TrainingRecipe) -> HeldOutSplit:
     by = split_by_photo if recipe.loss == "softmax" else split_by_person
     return by(faces.person, recipe.validation, recipe.seed)
 
 
-def _write_sheet(output: Path, faces: FaceSet, split: Split, recipe: TrainingRecipe) -> Path:
+def _write_sheet(output: Path, faces: FaceSet, split: HeldOutSplit, recipe: TrainingRecipe) -> Path:
     from faceunlock.training.augmentation import contact_sheet
     from faceunlock.training.checkpoint import write_file
     from faceunlock.training.output import SHEET
@@ -270,7 +270,7 @@ def _write_model(
     output: Path,
     training: Training,
     faces: FaceSet,
-    split: Split,
+    split: HeldOutSplit,
     recipe: TrainingRecipe,
     device: str,
     stopped_early: bool,
@@ -331,7 +331,7 @@ def _write_head(
     learner: Learner,
     people: tuple[str, ...],
     faces: FaceSet,
-    split: Split,
+    split: HeldOutSplit,
     model: dict[str, Any],
 ) -> bool:
     """Keep what ``softmax`` learned about its people as a head beside the weights."""

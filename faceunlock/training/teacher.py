@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceunlock.photos.face import Face
 from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.models.architecture import Architecture
-from faceunlock.studies.collection import Track
+from faceunlock.pipeline.samples import Track
 from faceunlock.training.recipe import TeacherSees
 
 Teacher = Callable[[list[int], NDArray[np.uint8]], NDArray[np.float32]]

@@ -10,8 +10,8 @@ from faceunlock.matching.error_rates import Method
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.similarity import Decision, wording
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.outcomes import Verification
 from faceunlock.photos.face import Quality
+from faceunlock.tasks.verify import Verification
 
 IDENTITY = ModelIdentity("dlib", "a" * 64, "dlib-1", 128)
 ONE_SIDED = Rate(2, 4000, 60, 0.0, 0.0016, 0.95, "clopper-pearson", True)

@@ -193,10 +193,10 @@ def test_demo_shows_a_yes_a_no_and_a_cannot_tell(prepared, tmp_path):
 
 
 def test_people_of_the_collection_are_told_apart(prepared, collection):
-    enrol, probes = collection / "phone10" / "enroll", collection / "phone10" / "test"
+    enroll, probes = collection / "phone10" / "enroll", collection / "phone10" / "test"
     owner, other = sorted(folder.name for folder in probes.iterdir() if folder.is_dir())[:2]
     for name in (owner, other):
-        photos = sorted(path for path in (enrol / name).iterdir() if path.is_file())[:4]
+        photos = sorted(path for path in (enroll / name).iterdir() if path.is_file())[:4]
         result = prepared("--model", "dlib", "enroll", name, *photos)
         assert result.code == 0, result.stderr
     photo = min(p for p in (probes / owner).iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"})

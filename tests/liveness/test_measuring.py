@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from made_presentations import judged, made
 
 from faceunlock.errors import CalibrationError
-from faceunlock.liveness.measuring import choose_threshold
+from faceunlock.liveness.measuring import threshold_for_bpcer
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(0, 0.99))
 def test_a_threshold_refuses_at_most_the_target_and_is_the_highest_that_does(live, target):
-    threshold = choose_threshold(live, target)
+    threshold = threshold_for_bpcer(live, target)
     assert sum(score < threshold for score in live) <= target * len(live)
     higher = np.nextafter(threshold, math.inf)
     assert sum(score < higher for score in live) > target * len(live) or math.floor(
@@ -25,9 +25,9 @@ def test_a_threshold_refuses_at_most_the_target_and_is_the_highest_that_does(liv
 
 
 def test_what_could_not_be_made_is_refused():
-    assert choose_threshold([math.nan, 1.0, 2.0], 0.0) == -math.inf
-    assert choose_threshold([math.nan, 1.0, 2.0], 0.34) == 1.0
-    assert choose_threshold([], 0.1) == -math.inf
+    assert threshold_for_bpcer([math.nan, 1.0, 2.0], 0.0) == -math.inf
+    assert threshold_for_bpcer([math.nan, 1.0, 2.0], 0.34) == 1.0
+    assert threshold_for_bpcer([], 0.1) == -math.inf
 
 
 def test_well_separated_attacks_are_stopped():

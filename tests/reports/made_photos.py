@@ -1,10 +1,10 @@
-"""Gathered photos for tests: random embeddings around a direction for each person, and plain grey faces."""
+"""LabelledSamples photos for tests: random embeddings around a direction for each person, and plain grey faces."""
 
 import numpy as np
 
 from faceunlock.matching.similarity import unit
 from faceunlock.pipeline.samples import LeftOut
-from faceunlock.studies.gathering import Gathered, thumbnail
+from faceunlock.studies.collection import LabelledSamples, thumbnail
 
 FACE = thumbnail(np.full((80, 80, 3), 128, dtype=np.uint8))
 
@@ -16,7 +16,7 @@ def made(counts, *, faces=True, noise=0.6, seed=0, failed=(), dimension=16):
     names = [label for label, count in zip(labels, counts, strict=True) for _ in range(count)]
     directions = {name: unit(generator.normal(size=dimension)) for name in names}
     rows = [unit(directions[name] + noise * unit(generator.normal(size=dimension))) for name in names]
-    return Gathered(
+    return LabelledSamples(
         embeddings=np.array(rows, dtype=np.float32).reshape(len(names), dimension),
         photo=tuple(f"folder/{name}/{number}.jpg" for number, name in enumerate(names)),
         person=tuple(names),

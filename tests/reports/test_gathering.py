@@ -5,20 +5,20 @@ from fakes import FakeDetector, FakeEmbedder, save, save_person
 from PIL import Image
 
 from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.studies.gathering import gather, thumbnail
+from faceunlock.studies.collection import collect, thumbnail
 
 
-def gathered(tmp_path, *, thumbnails=True):
+def samples(tmp_path, *, thumbnails=True):
     ada, bob = save_person(tmp_path / "Ada", 1, 3), save_person(tmp_path / "Bob", 2, 2)
     copy = tmp_path / "Bob" / "copy.png"
     copy.write_bytes(ada[0].read_bytes())
     nobody = save(tmp_path / "Cyd" / "empty.png", np.full((80, 80, 3), 128, np.uint8))
     owners = [(path, path.parent.name) for path in (*ada, *bob, copy, nobody)]
-    return gather(owners, Acquisition(FakeDetector(), FakeEmbedder()), "dominant", thumbnails=thumbnails)
+    return collect(owners, Acquisition(FakeDetector(), FakeEmbedder()), "dominant", thumbnails=thumbnails)
 
 
 def test_embeddings_names_and_thumbnails_go_together(tmp_path):
-    found = gathered(tmp_path)
+    found = samples(tmp_path)
     assert found.embeddings.shape == (5, 64) and found.embeddings.dtype == np.float32
     assert np.allclose(np.linalg.norm(found.embeddings, axis=1), 1, atol=1e-5)
     assert found.person == ("Ada", "Ada", "Ada", "Bob", "Bob")
@@ -29,7 +29,7 @@ def test_embeddings_names_and_thumbnails_go_together(tmp_path):
 
 
 def test_failures_and_duplicates_are_counted(tmp_path):
-    found = gathered(tmp_path, thumbnails=False)
+    found = samples(tmp_path, thumbnails=False)
     assert found.thumbnails == ()
     assert (found.photos, found.duplicates) == (7, 1)
     assert [failure.reason for failure in found.failures] == ["no-face"]
@@ -39,7 +39,7 @@ def test_failures_and_duplicates_are_counted(tmp_path):
 
 
 def test_nothing_to_gather():
-    found = gather([], Acquisition(FakeDetector(), FakeEmbedder()), "dominant", thumbnails=True)
+    found = collect([], Acquisition(FakeDetector(), FakeEmbedder()), "dominant", thumbnails=True)
     assert len(found) == 0 and found.people == () and found.person_index.shape == (0,)
     assert found.failures_to_acquire.trials == 0
 

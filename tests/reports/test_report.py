@@ -93,11 +93,11 @@ def test_a_large_folder_is_sampled_and_the_page_says_so():
 
 def test_names_cannot_break_the_page():
     results = studied([3, 3])
-    gathered = results.gathered
+    samples = results.samples
     evil = "<script>alert(1)</script> $x_1^2$"
-    names = tuple(evil if name == "A" else name for name in gathered.person)
-    renamed = type(gathered)(
-        gathered.embeddings, gathered.photo, names, gathered.thumbnails, (), (), gathered.photos, 0
+    names = tuple(evil if name == "A" else name for name in samples.person)
+    renamed = type(samples)(
+        samples.embeddings, samples.photo, names, samples.thumbnails, (), (), samples.photos, 0
     )
     _, page = page_of(study(renamed, results.pairs.calibration, results.templates.calibration))
     assert "<script" not in page and "&lt;script&gt;" in page
@@ -105,9 +105,9 @@ def test_names_cannot_break_the_page():
 
 def test_a_name_in_any_script_can_be_drawn():
     results = studied([3, 3])
-    gathered = results.gathered
-    names = tuple("\u4e2d\U00010380" if name == "A" else name for name in gathered.person)
-    renamed = type(gathered)(gathered.embeddings, gathered.photo, names, (), (), (), 6, 0)
+    samples = results.samples
+    names = tuple("\u4e2d\U00010380" if name == "A" else name for name in samples.person)
+    renamed = type(samples)(samples.embeddings, samples.photo, names, (), (), (), 6, 0)
     report, _ = page_of(study(renamed, results.pairs.calibration, results.templates.calibration))
     assert "heatmap" in report.figures
 

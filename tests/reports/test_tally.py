@@ -20,9 +20,9 @@ from faceunlock.studies.tally import (
 EDGES = edges_with(0.5, 0.6123)
 
 
-def all_pairs(gathered):
+def all_pairs(samples):
     """Every pair of photos once, without any of the machinery."""
-    person, vectors = gathered.person_index, gathered.embeddings.astype(float)
+    person, vectors = samples.person_index, samples.embeddings.astype(float)
     first, second = np.triu_indices(len(person), k=1)
     scores = np.clip(np.einsum("nd,nd->n", vectors[first], vectors[second]), -1, 1)
     mated = person[first] == person[second]
@@ -34,17 +34,17 @@ def all_pairs(gathered):
     )
 
 
-def counted(gathered, worst=5):
-    return tally_photos(gathered.embeddings, gathered.person_index, EDGES, worst)
+def counted(samples, worst=5):
+    return tally_photos(samples.embeddings, samples.person_index, EDGES, worst)
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 1000), st.integers(1, 60))
 def test_every_pair_is_counted_once_whatever_the_blocks(counts, seed, block):
-    gathered = made(counts, seed=seed)
-    genuine, impostor, *_ = all_pairs(gathered)
+    samples = made(counts, seed=seed)
+    genuine, impostor, *_ = all_pairs(samples)
     before, tally_module.BLOCK = tally_module.BLOCK, block
     try:
-        tally, _, _ = counted(gathered)
+        tally, _, _ = counted(samples)
     finally:
         tally_module.BLOCK = before
     assert (tally.genuine_trials, tally.impostor_trials) == (len(genuine), len(impostor))
@@ -54,9 +54,9 @@ def test_every_pair_is_counted_once_whatever_the_blocks(counts, seed, block):
 
 
 def test_rates_have_the_bounds_of_comparisons_that_are_kept():
-    gathered = made([4] * 26, noise=1.3)
-    genuine, impostor, *_ = all_pairs(gathered)
-    tally, _, _ = counted(gathered)
+    samples = made([4] * 26, noise=1.3)
+    genuine, impostor, *_ = all_pairs(samples)
+    tally, _, _ = counted(samples)
     kept, mine = fnmr_at(genuine, 0.5), tally.fnmr(0.5)
     assert (mine.errors, mine.trials, mine.people) == (kept.errors, kept.trials, kept.people)
     assert mine.upper == pytest.approx(kept.upper, rel=0.02) and mine.lower == pytest.approx(
@@ -81,10 +81,10 @@ def test_a_threshold_that_is_no_edge_is_refused():
 
 
 def test_the_worst_pairs_are_those_of_all():
-    gathered = made([5, 1, 4, 6])
-    genuine, impostor, mated, unmated = all_pairs(gathered)
+    samples = made([5, 1, 4, 6])
+    genuine, impostor, mated, unmated = all_pairs(samples)
     lowest, highest = worst_pairs(genuine, impostor, 5)
-    _, found_lowest, found_highest = counted(gathered)
+    _, found_lowest, found_highest = counted(samples)
     for found, (first, second), positions in (
         (found_lowest, mated, lowest),
         (found_highest, unmated, highest),
@@ -103,15 +103,15 @@ def test_the_worst_of_many_offers():
 
 
 def test_centroids_leave_the_photo_itself_out():
-    gathered = made([4, 3, 2, 1])
-    person = gathered.person_index
-    tally = tally_centroids(gathered.embeddings, person, EDGES)
+    samples = made([4, 3, 2, 1])
+    person = samples.person_index
+    tally = tally_centroids(samples.embeddings, person, EDGES)
     # Two people have templates; 10 photos against both, 7 of them against their own.
     assert (tally.genuine_trials, tally.impostor_trials) == (7, 13)
-    own = np.concatenate([leave_one_out(gathered.embeddings[person == one]) for one in (0, 1)])
+    own = np.concatenate([leave_one_out(samples.embeddings[person == one]) for one in (0, 1)])
     assert tally.fnmr(0.6123).errors == np.count_nonzero(own < 0.6123)
-    centroids = unit(person_sums(gathered.embeddings, person)[:2])
-    table = gathered.embeddings @ centroids.T
+    centroids = unit(person_sums(samples.embeddings, person)[:2])
+    table = samples.embeddings @ centroids.T
     other = table[person[:, None] != np.arange(2)]
     assert tally.fmr(0.5).errors == np.count_nonzero(other >= 0.5)
 
@@ -124,9 +124,9 @@ def test_nobody_with_enough_photos_has_no_centroid():
 
 
 def test_det_and_equal_error_rate():
-    gathered = made([5] * 25, noise=2.0)
-    genuine, impostor, *_ = all_pairs(gathered)
-    tally, _, _ = counted(gathered)
+    samples = made([5] * 25, noise=2.0)
+    genuine, impostor, *_ = all_pairs(samples)
+    tally, _, _ = counted(samples)
     fmr, fnmr = tally.det()
     assert (fmr[0], fnmr[0], fmr[-1], fnmr[-1]) == (1, 0, 0, 1)
     assert np.all(np.diff(fmr) <= 0) and np.all(np.diff(fnmr) >= 0)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from faceunlock.errors import ModelError
-from faceunlock.pipeline.runtime import Engine, Recipe, conversion
+from faceunlock.pipeline.runtime import Engine, NetworkSource, conversion
 from faceunlock.pipeline.runtime.conversion import open_converted
 from faceunlock.pipeline.runtime.onnx_runtime import BATCH
 from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
@@ -34,7 +34,7 @@ def converted(recipe, cache):
 
 @pytest.fixture(scope="module")
 def recipe():
-    return Recipe("small", lambda: "a" * 64, Path(__file__), make_module, (2, 3, 8, 8), {0: "n"})
+    return NetworkSource("small", lambda: "a" * 64, Path(__file__), make_module, (2, 3, 8, 8), {0: "n"})
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,9 @@ def test_a_damaged_record_is_made_again(recipe, cache, conversions, text):
     assert conversions == ["small"]
 
 
-@pytest.mark.parametrize("change", [{"source": lambda: "b" * 64}, {"definition": Path(conversion.__file__)}])
+@pytest.mark.parametrize(
+    "change", [{"weights_sha256": lambda: "b" * 64}, {"definition": Path(conversion.__file__)}]
+)
 def test_other_weights_or_layers_are_made_again(recipe, cache, conversions, change):
     converted(replace(recipe, **change), cache)
     assert conversions == ["small"]
@@ -194,7 +196,7 @@ def test_large_tensors_are_kept_in_a_file_of_their_own_and_checked_too(tmp_path,
             torch.manual_seed(0)
             return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 300)).eval()
 
-    wide = Recipe("wide", lambda: "a" * 64, Path(__file__), build, (2, 3, 8, 8), {0: "n"})
+    wide = NetworkSource("wide", lambda: "a" * 64, Path(__file__), build, (2, 3, 8, 8), {0: "n"})
     expected = TorchNetwork(build(), "cpu")(batch(3))
     np.testing.assert_allclose(open_converted(wide, tmp_path)(batch(3)), expected, atol=1e-5)
     (large,) = (tmp_path / "converted").glob("wide-*.bin")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from faceunlock.pipeline.runtime import Recipe, conversion
+from faceunlock.pipeline.runtime import NetworkSource, conversion
 from faceunlock.pipeline.runtime.onnx_runtime import INPUT, OUTPUT, OnnxNetwork
 from faceunlock.pipeline.runtime.rectifiers import rewrite_rectifiers
 
@@ -64,6 +64,6 @@ def test_a_conversion_leaves_no_step_between_convolutions(tmp_path):
         layers[1].running_mean.uniform_(-1, 1)
         return layers.eval()
 
-    recipe = Recipe("steps", lambda: "a" * 64, tmp_path, build, (2, 3, 9, 9), {0: "n"})
+    recipe = NetworkSource("steps", lambda: "a" * 64, tmp_path, build, (2, 3, 9, 9), {0: "n"})
     path = conversion._convert(recipe, tmp_path)
     assert not {"BatchNormalization", "PRelu"} & set(kinds(onnx.load(path, load_external_data=False)))

@@ -25,7 +25,7 @@ from faceunlock.pipeline.models.registry import model_spec
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.training import loop
 from faceunlock.training.checkpoint import CHECKPOINT
-from faceunlock.training.face_set import Split, reframe, split_by_person
+from faceunlock.training.face_set import HeldOutSplit, reframe, split_by_person
 from faceunlock.training.first_weights import first_weights
 from faceunlock.training.learner import Learner
 from faceunlock.training.loop import Training
@@ -442,7 +442,7 @@ def test_starting_from_a_trained_model(people, trained, tmp_path):
 def test_directions_begin_where_a_trained_network_sees_the_people(people, trained, tmp_path, loss):
     """Before the first step every photo lies nearer to its own person than chance would have it."""
     faces = face_set(people)
-    split = Split(np.arange(36), np.empty(0, dtype=np.intp))
+    split = HeldOutSplit(np.arange(36), np.empty(0, dtype=np.intp))
     first = started(trained.folder)
     recipe = replace(RECIPE, loss=loss, start=first.sha256)
     training = Training(faces, split, recipe, tmp_path, start=first.arrays)
@@ -459,7 +459,7 @@ def test_directions_begin_where_a_trained_network_sees_the_people(people, traine
 
 def test_the_average_forgets_a_random_beginning_and_keeps_a_learned_one(people, trained, tmp_path):
     faces = face_set(people)
-    split = Split(np.arange(36), np.empty(0, dtype=np.intp))
+    split = HeldOutSplit(np.arange(36), np.empty(0, dtype=np.intp))
     first = started(trained.folder)
     kept = []
     for start in (None, first):

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
     from faceunlock.matching.rate import Rate
     from faceunlock.reports.figures import Figure
-    from faceunlock.studies.audit import Comparison, GroupAudit, GroupResult, MeasureName
+    from faceunlock.studies.audit import AuditReport, Comparison, GroupAudit, GroupResult, MeasureName
     from faceunlock.studies.measures import Ratio
     from faceunlock.studies.permutation import Difference
-    from faceunlock.tasks.audit import AuditReport
 
 Document = dict[str, Any]
 

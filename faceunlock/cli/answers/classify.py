@@ -10,7 +10,6 @@ from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
     from faceunlock.pipeline.samples import LeftOut
-    from faceunlock.reports.annotation import Box
     from faceunlock.tasks.classify import LearnedHead, NamedPhoto
 
 NONE = "none of these"
@@ -77,13 +76,13 @@ def named(answers: Sequence[NamedPhoto]) -> list[str | Table]:
     rows = [
         (
             answer.photo,
-            NONE if naming.name is None else naming.name,
-            naming.closest,
-            f"{naming.probability:.3f}",
-            f"{naming.similarity:.4f} {'<' if naming.name is None else '>='} {naming.threshold:.4f}",
+            NONE if face.name is None else face.name,
+            face.closest,
+            f"{face.probability:.3f}",
+            f"{face.similarity:.4f} {'<' if face.name is None else '>='} {face.threshold:.4f}",
         )
         for answer in answers
-        for naming in answer.namings
+        for face in answer.faces
     ]
     return [table("photo", "person", "closest", "probability", "similarity", rows=rows)] if rows else []
 
@@ -102,26 +101,26 @@ def notes(answers: Sequence[NamedPhoto], output: Path | None) -> list[str]:
 
 def named_document(answers: Sequence[NamedPhoto], unusable: Sequence[LeftOut]) -> dict[str, Any]:
     """Return the data of ``classify name``."""
-    from dataclasses import asdict
-
     from faceunlock.cli.answers import documents
 
     return {
         "photos": [
-            {"photo": answer.photo, **asdict(naming), "box": None if box is None else _place(box)}
+            {
+                "photo": answer.photo,
+                "name": face.name,
+                "closest": face.closest,
+                "probability": face.probability,
+                "similarity": face.similarity,
+                "threshold": face.threshold,
+                "box": None if face.place is None else list(face.place),
+            }
             for answer in answers
-            for naming, box in zip(answer.namings, answer.boxes or (None,), strict=True)
+            for face in answer.faces
         ],
         "annotated": [str(answer.annotated) for answer in answers if answer.annotated is not None],
         "unjudged": sum(answer.unjudged for answer in answers),
         "left_out": [documents.left_out(photo) for photo in unusable],
     }
-
-
-def _place(box: Box) -> list[int]:
-    """Return left, top, width and height, in whole pixels of the upright photo."""
-    left, top, right, bottom = box
-    return [round(left), round(top), round(right - left), round(bottom - top)]
 
 
 def check_plot(path: Path | None, *, overwrite: bool) -> None:

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
     from faceunlock.matching.people import Person
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.pipeline.samples import LeftOut
     from faceunlock.studies.calibration_report import CalibrationReport
+    from faceunlock.tasks.enroll import EnrolmentOutcome
+    from faceunlock.tasks.models import ModelState
+    from faceunlock.tasks.status import Status
+    from faceunlock.tasks.verify import Verification
 
 Document = dict[str, Any]
 

@@ -10,7 +10,8 @@ from faceunlock.cli.answers.parts import probability
 from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
-    from faceunlock.identification import Identification, IdentifiedPhoto, NamedFace
+    from faceunlock.pipeline.samples import NamedFace
+    from faceunlock.tasks.identify import Identification, IdentifiedPhoto
 
 
 def text(found: Identification) -> list[str | Table]:
@@ -36,16 +37,10 @@ def _rows(photo: IdentifiedPhoto) -> list[tuple[object, ...]]:
             face.name or "unknown",
             "" if face.similarity is None else f"{face.similarity:.4f}",
             face.closest or face.reason or "",
-            ",".join(str(value) for value in _place(face)),
+            ",".join(str(value) for value in face.place or ()),
         )
         for number, face in enumerate(photo.faces, start=1)
     ]
-
-
-def _place(face: NamedFace) -> tuple[int, int, int, int]:
-    """Return left, top, width and height, in whole pixels of the upright photo."""
-    left, top, right, bottom = face.face.box
-    return round(left), round(top), round(right - left), round(bottom - top)
 
 
 def _meaning(found: Identification) -> str:
@@ -123,12 +118,11 @@ def document(found: Identification) -> Document:
 
 
 def _face(face: NamedFace) -> Document:
-    left, top, width, height = _place(face)
     return {
         "name": face.name,
         "similarity": face.similarity,
         "closest": face.closest,
-        "box": [left, top, width, height],
-        "confidence": face.face.confidence,
+        "box": list(face.place or ()),
+        "confidence": None if face.face is None else face.face.confidence,
         "reason": face.reason,
     }

@@ -10,10 +10,10 @@ from faceunlock.cli.answers.parts import probability, rate
 from faceunlock.files.text import printable
 
 if TYPE_CHECKING:
+    from faceunlock.liveness.gate import PassedCheck
     from faceunlock.liveness.measuring import CheckRates
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.matching.rate import Rate
-    from faceunlock.outcomes import PassedCheck
 
 WARNING = "Nothing is promised: this is about attacks like the ones measured, and a good print may pass."
 

@@ -9,7 +9,7 @@ from faceunlock.files.text import printable
 from faceunlock.tasks.pam import command_line
 
 if TYPE_CHECKING:
-    from faceunlock.tasks.pam import Proposal, Report
+    from faceunlock.tasks.pam import Proposal, ServiceCheck
 
 WARNING = (
     "A printed photo of you may open this, and so may a picture on a screen: nothing checks that a living",
@@ -32,7 +32,7 @@ def proposal(offer: Proposal) -> str:
         "locked out, too slow) leaves it to the lines below, that is, to the password.",
         "To undo it, remove the line. Keep a root shell open until you have seen the password work.",
         "",
-        "Before: enrol under the name of the login, and check.",
+        "Before: enroll under the name of the login, and check.",
         f"  {command_line(offer, 'enroll', 'LOGIN', 'PHOTOS')}",
         *([f"  {command_line(offer, 'protect', 'on', '--key', 'file')}"] if offer.system else []),
         f"  {_check_command(offer)}",
@@ -64,7 +64,7 @@ def proposal_document(offer: Proposal) -> dict[str, Any]:
     }
 
 
-def report(found: Report) -> str:
+def report(found: ServiceCheck) -> str:
     """Return the answer to ``pam check``."""
     where = [f"{printable(line.file)}:{line.number}: asks faceunlock" for line in found.lines]
     if found.good:
@@ -73,7 +73,7 @@ def report(found: Report) -> str:
     return "\n".join([*where, f"{found.service}: not safe, or not set up", *problems])
 
 
-def report_document(found: Report) -> dict[str, Any]:
+def report_document(found: ServiceCheck) -> dict[str, Any]:
     """Return the data of ``pam check``."""
     return {
         "service": found.service,

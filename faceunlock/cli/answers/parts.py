@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.people import Person
-    from faceunlock.outcomes import EnrolmentOutcome, ModelState, Status, Verification
     from faceunlock.studies.calibration_report import CalibrationReport, Pair
+    from faceunlock.tasks.enroll import EnrolmentOutcome
+    from faceunlock.tasks.models import ModelState
+    from faceunlock.tasks.status import Status
+    from faceunlock.tasks.verify import Verification
 
 RECOMMENDED_PHOTOS = 5
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 def summary(outcome: ReportOutcome) -> str:
     """Return what was written, and the rates at the thresholds in use."""
     report = outcome.report
-    study, gathered = report.study, report.study.gathered
+    study, samples = report.study, report.study.samples
     lines = [
         f"page                 {printable(outcome.page)}",
         *(f"picture              {printable(picture)}" for picture in outcome.pictures),
-        f"people {report.people:,}, photos {len(gathered):,} usable of {gathered.photos:,}, "
+        f"people {report.people:,}, photos {len(samples):,} usable of {samples.photos:,}, "
         f"model {report.identity.model}",
-        f"failures to acquire  {rate(gathered.failures_to_acquire)}",
+        f"failures to acquire  {rate(samples.failures_to_acquire)}",
     ]
     for what, operation in (("photo", study.pairs), ("centroid", study.templates)):
         lines += [
@@ -34,7 +34,7 @@ def summary(outcome: ReportOutcome) -> str:
             f"  FMR                {rate(operation.fmr)}",
             f"  FNMR               {rate(operation.fnmr)}",
         ]
-    if gathered.thumbnails:
+    if samples.thumbnails:
         lines.append("The page shows faces with names: biometric data. For a copy without faces: --no-faces.")
     else:
         lines.append("The page shows no faces, but names people and files.")
@@ -44,25 +44,25 @@ def summary(outcome: ReportOutcome) -> str:
 def document(outcome: ReportOutcome) -> dict[str, Any]:
     """Return the data of ``report``."""
     report = outcome.report
-    study, gathered = report.study, report.study.gathered
+    study, samples = report.study, report.study.samples
     projection = study.projection
     return {
         "page": str(outcome.page),
         "pictures": [str(picture) for picture in outcome.pictures],
         "data": report.data,
         "created": report.created,
-        "faces_shown": bool(gathered.thumbnails),
+        "faces_shown": bool(samples.thumbnails),
         "people": [asdict(one) for one in study.people],
-        "photos": gathered.photos,
-        "usable": len(gathered),
-        "duplicates": gathered.duplicates,
+        "photos": samples.photos,
+        "usable": len(samples),
+        "duplicates": samples.duplicates,
         "skipped": report.skipped,
-        "failures_to_acquire": gathered.failures_to_acquire.to_dict(),
-        "failures": [left_out(photo) for photo in gathered.failures],
+        "failures_to_acquire": samples.failures_to_acquire.to_dict(),
+        "failures": [left_out(photo) for photo in samples.failures],
         "photo_against_photo": _operation(study.pairs, own=report.own_threshold),
         "photo_against_centroid": _operation(study.templates, own=False),
         "map": None if projection is None else projection.method,
-        "groups": list(dict.fromkeys(gathered.group)),
+        "groups": list(dict.fromkeys(samples.group)),
         "variance_share": list(projection.share) if projection is not None else [],
         "lowest_genuine": _pairs(study, study.lowest_genuine),
         "highest_impostor": _pairs(study, study.highest_impostor),
@@ -83,11 +83,11 @@ def _operation(operation: Operation, *, own: bool) -> dict[str, Any]:
 
 
 def _pairs(study: Study, pairs: Sequence[PhotoPair]) -> list[dict[str, Any]]:
-    gathered = study.gathered
+    samples = study.samples
     return [
         {
-            "photos": [gathered.photo[pair.first], gathered.photo[pair.second]],
-            "people": [gathered.person[pair.first], gathered.person[pair.second]],
+            "photos": [samples.photo[pair.first], samples.photo[pair.second]],
+            "people": [samples.person[pair.first], samples.person[pair.second]],
             "similarity": pair.similarity,
         }
         for pair in pairs

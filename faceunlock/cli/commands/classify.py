@@ -150,5 +150,5 @@ def name(
         console.note(note)
     if unusable or not named:
         raise typer.Exit(2)
-    if any(naming.name is None for photo in named for naming in photo.namings):
+    if any(face.name is None for photo in named for face in photo.faces):
         raise typer.Exit(1)

@@ -78,5 +78,5 @@ def report(
             overwrite=overwrite,
             track=progress.track,
         )
-    console.left_out(outcome.report.study.gathered.failures if console.verbose else ())
+    console.left_out(outcome.report.study.samples.failures if console.verbose else ())
     console.answer(report_text.summary(outcome), report_text.document(outcome))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from faceunlock.errors import ModelError
 from faceunlock.files.packages import find_in_package
 from faceunlock.photos.face import Face, RGBImage
-from faceunlock.pipeline.runtime import Engine, Recipe
+from faceunlock.pipeline.runtime import Engine, NetworkSource
 
 if TYPE_CHECKING:
     import torch
@@ -40,29 +40,31 @@ def load_detector(engine: Engine, *, small_faces: bool = False) -> Detector:
     """
     from faceunlock.pipeline.detection.mtcnn import GROUP_LOOKS, LOOKS, MTCNN
 
-    networks = (engine.network(recipe) for recipe in _recipes())
+    networks = (engine.network(source) for source in _sources())
     return MTCNN(*networks, looks=GROUP_LOOKS if small_faces else LOOKS)
 
 
-def _recipes() -> list[Recipe]:
+def _sources() -> list[NetworkSource]:
     """Return how the proposal, refinement and output network are made."""
 
-    def recipe(index: int, name: str, file: str, shape: tuple[int, ...], free_axes: dict[int, str]) -> Recipe:
+    def network_source(
+        index: int, name: str, file: str, shape: tuple[int, ...], free_axes: dict[int, str]
+    ) -> NetworkSource:
         def build() -> torch.nn.Module:
             from faceunlock.pipeline.detection.mtcnn_networks import build_networks
 
             return build_networks()[index]
 
-        def source() -> str:
+        def checksum() -> str:
             return hashlib.sha256(_weights(file).read_bytes()).hexdigest()
 
         definition = Path(__file__).with_name("mtcnn_networks.py")
-        return Recipe(f"mtcnn-{name}", source, definition, build, shape, free_axes)
+        return NetworkSource(f"mtcnn-{name}", checksum, definition, build, shape, free_axes)
 
     return [
-        recipe(0, "proposal", "pnet.pt", (1, 3, 97, 131), {2: "height", 3: "width"}),
-        recipe(1, "refinement", "rnet.pt", (5, 3, 24, 24), {0: "n"}),
-        recipe(2, "output", "onet.pt", (5, 3, 48, 48), {0: "n"}),
+        network_source(0, "proposal", "pnet.pt", (1, 3, 97, 131), {2: "height", 3: "width"}),
+        network_source(1, "refinement", "rnet.pt", (5, 3, 24, 24), {0: "n"}),
+        network_source(2, "output", "onet.pt", (5, 3, 48, 48), {0: "n"}),
     ]
 
 

@@ -10,7 +10,7 @@ from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.embedding.networks import definition, make_network
 from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.pipeline.models.registry import ModelSpec, Trained, model_spec
-from faceunlock.pipeline.runtime import Engine, Recipe
+from faceunlock.pipeline.runtime import Engine, NetworkSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,10 +124,10 @@ def _aligned(
     spec: ModelSpec,
     architecture: Architecture,
     engine: Engine,
-    source: Callable[[], str],
+    checksum: Callable[[], str],
     read: Callable[[], Mapping[str, NDArray[np.float32]]],
 ) -> Embedder:
-    """Return the embedder of a model with aligned crops; `source` and `read` may be called late."""
+    """Return the embedder of a model with aligned crops; `checksum` and `read` may be called late."""
     from faceunlock.pipeline.embedding.aligned import AlignedEmbedder
 
     def build() -> torch.nn.Module:
@@ -135,16 +135,16 @@ def _aligned(
 
         return build(lambda: make_network(architecture), read())
 
-    recipe = Recipe(
+    network = NetworkSource(
         name=spec.id,
-        source=source,
+        weights_sha256=checksum,
         definition=definition(architecture),
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},
     )
     identity = ModelIdentity(spec.id, str(spec.sha256), spec.preprocessing, spec.dimension)
-    return AlignedEmbedder(identity, architecture, engine.network(recipe))
+    return AlignedEmbedder(identity, architecture, engine.network(network))
 
 
 def _facenet(spec: ModelSpec, cache: Path, engine: Engine, sha256: str) -> Embedder:
@@ -159,12 +159,12 @@ def _facenet(spec: ModelSpec, cache: Path, engine: Engine, sha256: str) -> Embed
 
     # A network is converted for one size of crop.
     usual = spec.input_size == model_spec(spec.id).input_size
-    recipe = Recipe(
+    network = NetworkSource(
         name=spec.id if usual else f"{spec.id}-{spec.input_size}",
-        source=lambda: sha256,
+        weights_sha256=lambda: sha256,
         definition=Path(__file__).with_name("facenet_network.py"),
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},
     )
-    return FaceNetEmbedder(spec, engine.network(recipe), sha256)
+    return FaceNetEmbedder(spec, engine.network(network), sha256)

@@ -42,14 +42,14 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class NetworkSource:
     """How a network is made: what every engine starts from.
 
     Attributes
     ----------
     name : str
         Of the network; a file name without suffix.
-    source : callable
+    weights_sha256 : callable
         Returns the checksum of the weights; called in the thread that opens the network.
     definition : Path
         The source file of the network's layers; when it changes, conversions of it are stale.
@@ -62,7 +62,7 @@ class Recipe:
     """
 
     name: str
-    source: Callable[[], str] = field(repr=False)
+    weights_sha256: Callable[[], str] = field(repr=False)
     definition: Path
     build: Callable[[], torch.nn.Module] = field(repr=False)
     example_shape: tuple[int, ...]
@@ -89,25 +89,25 @@ class Engine:
     cache: Path
     workers: int = 1
 
-    def network(self, recipe: Recipe) -> Network:
+    def network(self, source: NetworkSource) -> Network:
         """Return a network of this engine; ONNX Runtime opens it while other work goes on."""
         if self.runtime == "torch":
             from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
-            return TorchNetwork(recipe.build(), self.device)
+            return TorchNetwork(source.build(), self.device)
 
         def open_network() -> Network:
             from faceunlock.pipeline.runtime import conversion
 
             try:
-                return conversion.open_converted(recipe, self.cache, threads=1 if self.workers > 1 else 0)
+                return conversion.open_converted(source, self.cache, threads=1 if self.workers > 1 else 0)
             except ModelError as error:
                 if error.slug != "conversion-failed":
                     raise
                 from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
                 _log.warning("%s; using PyTorch, which answers the same but starts later", error.message)
-                return TorchNetwork(recipe.build(), self.device)
+                return TorchNetwork(source.build(), self.device)
 
         return Opening(open_network)
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import ModelError
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
 from faceunlock.files.trust import refuse_if_others_write
-from faceunlock.pipeline.runtime import Recipe
+from faceunlock.pipeline.runtime import NetworkSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,14 +44,14 @@ _exporting = threading.Lock()
 """PyTorch exports one network at a time; networks open in threads."""
 
 
-def open_converted(recipe: Recipe, cache: Path, *, threads: int = 0) -> OnnxNetwork:
+def open_converted(source: NetworkSource, cache: Path, *, threads: int = 0) -> OnnxNetwork:
     """Open a network in the form that ONNX Runtime opens fastest; convert it if need be.
 
     A kept network is opened while its checksums are computed, and thrown away if one is wrong.
 
     Parameters
     ----------
-    recipe : Recipe
+    source : NetworkSource
         What the network is made of.
     cache : Path
         The cache directory. Where it cannot be written, the network is converted every time.
@@ -62,10 +62,10 @@ def open_converted(recipe: Recipe, cache: Path, *, threads: int = 0) -> OnnxNetw
     ------
     ModelError
         ``conversion-failed`` if the converted network does not answer like the original;
-        ``insecure-permissions`` if others can write to the cache; what `recipe.build` raises.
+        ``insecure-permissions`` if others can write to the cache; what `source.build` raises.
     """
     folder = cache / "converted"
-    network = _open_kept(recipe, folder, threads)
+    network = _open_kept(source, folder, threads)
     if network is not None:
         return network
     import tempfile
@@ -73,19 +73,19 @@ def open_converted(recipe: Recipe, cache: Path, *, threads: int = 0) -> OnnxNetw
     from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
     with _exporting, tempfile.TemporaryDirectory(prefix="faceunlock-") as directory:
-        _announce(recipe)
-        path = _convert(recipe, Path(directory))
+        _announce(source)
+        path = _convert(source, Path(directory))
         network = OnnxNetwork(path, threads=threads)
         try:
-            _keep(recipe, folder, path)
+            _keep(source, folder, path)
         except OSError as error:
-            _log.warning("The prepared network %s cannot be kept: %s", recipe.name, error)
+            _log.warning("The prepared network %s cannot be kept: %s", source.name, error)
     return network
 
 
-def _open_kept(recipe: Recipe, folder: Path, threads: int) -> OnnxNetwork | None:
+def _open_kept(source: NetworkSource, folder: Path, threads: int) -> OnnxNetwork | None:
     """Return a network that is kept, if it is whole and fresh."""
-    record = _record(recipe, folder)
+    record = _record(source, folder)
     if record is None:
         return None
     with ThreadPoolExecutor(1) as pool:
@@ -96,16 +96,16 @@ def _open_kept(recipe: Recipe, folder: Path, threads: int) -> OnnxNetwork | None
             network = OnnxNetwork(folder / next(iter(record.files)), threads=threads)
         except REFUSALS:
             return None
-    return network if whole.result() and record.made_from == _made_from(recipe) else None
+    return network if whole.result() and record.made_from == _made_from(source) else None
 
 
-def _announce(recipe: Recipe) -> None:
+def _announce(source: NetworkSource) -> None:
     """Say once per process why this run takes longer."""
     global _announced  # noqa: PLW0603 - said to a person, and so once for all networks
     if not _announced:
         _announced = True
         _log.warning("Preparing the networks for a fast start; this is done once and takes a while")
-    _log.info("Preparing %s", recipe.name)
+    _log.info("Preparing %s", source.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class _Record:
     made_from: dict[str, str]
 
 
-def _record(recipe: Recipe, folder: Path) -> _Record | None:
+def _record(source: NetworkSource, folder: Path) -> _Record | None:
     """Return what was written about a conversion, if its files are ours alone.
 
     Raises
@@ -127,7 +127,7 @@ def _record(recipe: Recipe, folder: Path) -> _Record | None:
         ``insecure-permissions``.
     """
     try:
-        record = _Record(**json.loads((folder / f"{recipe.name}.json").read_bytes()))
+        record = _Record(**json.loads((folder / f"{source.name}.json").read_bytes()))
         if not record.files or any(Path(name).name != name for name in record.files):
             return None
         for path in (folder, *(folder / name for name in record.files)):
@@ -149,16 +149,16 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _keep(recipe: Recipe, folder: Path, network: Path) -> None:
+def _keep(source: NetworkSource, folder: Path, network: Path) -> None:
     make_private_directories(folder)
     refuse_if_others_write(folder)
     remove_leftovers(folder)
     files = {path.name: _checksum(path) for path in _parts(network)}
     for path in _parts(network):
         atomic_write(folder / path.name, path.read_bytes())
-    record = _Record(files, _made_from(recipe))
-    atomic_write(folder / f"{recipe.name}.json", json.dumps(asdict(record), indent=2).encode())
-    for old in folder.glob(f"{recipe.name}-{'[0-9a-f]' * 16}.*"):
+    record = _Record(files, _made_from(source))
+    atomic_write(folder / f"{source.name}.json", json.dumps(asdict(record), indent=2).encode())
+    for old in folder.glob(f"{source.name}-{'[0-9a-f]' * 16}.*"):
         if old.name not in files:
             # A reader that has just been told of it finds nothing, and converts for itself.
             with contextlib.suppress(OSError):
@@ -170,7 +170,7 @@ def _parts(network: Path) -> list[Path]:
     return [network, *(path for path in [network.with_suffix(".bin")] if path.exists())]
 
 
-def _made_from(recipe: Recipe) -> dict[str, str]:
+def _made_from(source: NetworkSource) -> dict[str, str]:
     """Return all that a conversion depends on: weights, layers, converter, runtime and processor.
 
     The processor, because the optimised form lays weights out for its vector units.
@@ -180,29 +180,29 @@ def _made_from(recipe: Recipe) -> dict[str, str]:
     flags = ""
     with contextlib.suppress(OSError), CPUINFO.open(encoding="utf-8", errors="replace") as file:
         flags = next((line for line in file if line.startswith(("flags", "Features"))), "")
-    layers = [Path(__file__), Path(__file__).with_name("rectifiers.py"), recipe.definition]
+    layers = [Path(__file__), Path(__file__).with_name("rectifiers.py"), source.definition]
     converter = hashlib.sha256(b"".join(path.read_bytes() for path in layers) + flags.encode())
     return {
-        "weights": recipe.source(),
+        "weights": source.weights_sha256(),
         "converter": converter.hexdigest(),
         "onnxruntime": onnxruntime.__version__,
     }
 
 
-def _convert(recipe: Recipe, directory: Path) -> Path:
+def _convert(source: NetworkSource, directory: Path) -> Path:
     """Export, optimise, compare with the original; return the file of the optimised network."""
     import secrets
 
     from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
-    module = recipe.build()
-    path = directory / f"{recipe.name}-{secrets.token_hex(8)}.onnx"
-    OnnxNetwork(_export(module, recipe), optimise_to=path)
-    _check_parity(module, OnnxNetwork(path), recipe)
+    module = source.build()
+    path = directory / f"{source.name}-{secrets.token_hex(8)}.onnx"
+    OnnxNetwork(_export(module, source), optimise_to=path)
+    _check_parity(module, OnnxNetwork(path), source)
     return path
 
 
-def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
+def _export(module: torch.nn.Module, source: NetworkSource) -> bytes:
     import torch
 
     from faceunlock.pipeline.runtime.onnx_runtime import INPUT, OUTPUT
@@ -215,10 +215,10 @@ def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
         with warnings.catch_warnings():
             # Of the exporter, about itself and the layers of others; parity is what counts.
             warnings.simplefilter("ignore")
-            axes = {axis: torch.export.Dim(name, min=1) for axis, name in recipe.free_axes.items()}
+            axes = {axis: torch.export.Dim(name, min=1) for axis, name in source.free_axes.items()}
             program = torch.onnx.export(
                 module,
-                (torch.zeros(recipe.example_shape),),
+                (torch.zeros(source.example_shape),),
                 dynamo=True,
                 dynamic_shapes=(axes,),
                 input_names=[INPUT],
@@ -228,18 +228,18 @@ def _export(module: torch.nn.Module, recipe: Recipe) -> bytes:
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        raise ModelError("conversion-failed", f"PyTorch cannot export the network {recipe.name}") from error
+        raise ModelError("conversion-failed", f"PyTorch cannot export the network {source.name}") from error
     finally:
         logger.setLevel(level)
     if program is None:  # never with dynamo, but the signature allows it
-        raise ModelError("conversion-failed", f"PyTorch exports nothing for the network {recipe.name}")
+        raise ModelError("conversion-failed", f"PyTorch exports nothing for the network {source.name}")
     model = program.model_proto
     rewrite_rectifiers(model)
     content: bytes = model.SerializeToString()
     return content
 
 
-def _check_parity(module: torch.nn.Module, network: OnnxNetwork, recipe: Recipe) -> None:
+def _check_parity(module: torch.nn.Module, network: OnnxNetwork, source: NetworkSource) -> None:
     """Compare both runtimes on noise of several kinds.
 
     Raises
@@ -254,14 +254,14 @@ def _check_parity(module: torch.nn.Module, network: OnnxNetwork, recipe: Recipe)
     reference = TorchNetwork(module, "cpu")
     random = np.random.default_rng(0)
     for smooth in range(PARITY_INPUTS):
-        noise = random.uniform(-1, 1, recipe.example_shape)
+        noise = random.uniform(-1, 1, source.example_shape)
         for _ in range(smooth):
             noise = (noise + np.roll(noise, 1, axis=-1) + np.roll(noise, 1, axis=-2)) / 3
         batch = noise.astype(np.float32)
         ours, theirs = network(batch), reference(batch)
         if not np.all(_cosines(ours, theirs) >= LOWEST_COSINE):
             raise ModelError(
-                "conversion-failed", f"the converted network {recipe.name} differs from the original"
+                "conversion-failed", f"the converted network {source.name} differs from the original"
             )
 
 

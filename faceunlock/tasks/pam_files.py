@@ -1,0 +1,132 @@
+"""The language of PAM service files: their lines, with what they include."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+from faceunlock.errors import PamError
+
+DIRECTORY = Path("/etc/pam.d")
+
+
+MODULE = "pam_exec.so"
+
+
+MODULE_OPTIONS = frozenset(
+    ("debug", "expose_authtok", "log", "quiet", "quiet_log", "seteuid", "stdout", "type")
+)
+
+
+_LINE = re.compile(r"^-?(?P<type>\w+)\s+(?P<control>\[[^]]*\]|\S+)\s+(?P<module>\S+)\s*(?P<words>.*)$")
+
+
+_INCLUDE = re.compile(r"^@include\s+(\S+)$")
+
+
+_MOST_INCLUDES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a service file.
+
+    Attributes
+    ----------
+    file : Path
+        Where it stands, which may be an included file.
+    number : int
+        Counted from 1; of its first part if it is continued.
+    kind : str
+        ``auth``, ``account``, ``password`` or ``session``.
+    control : str
+        What its answer means.
+    module : str
+        File of the module.
+    words : tuple of str
+        Its arguments.
+    """
+
+    file: Path
+    number: int
+    kind: str
+    control: str
+    module: str
+    words: tuple[str, ...]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it asks faceunlock."""
+        # Also a line that calls us in some other way: it is the dangerous one.
+        return Path(self.module).name == MODULE and any("faceunlock" in word for word in self.words)
+
+
+def module_options(line: Line) -> tuple[str, ...]:
+    """Return the words that are for pam_exec itself; what follows is the command."""
+    return tuple(takewhile(lambda word: word.partition("=")[0] in MODULE_OPTIONS, line.words))
+
+
+def read_lines(file: Path, depth: int = 0) -> Iterator[Line]:
+    """Yield the lines of a service file and of what it includes, in the order in which they act."""
+    if depth > _MOST_INCLUDES:
+        raise PamError("pam-unsuitable", f"{file} includes itself")
+    try:
+        text = file.read_text(encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise PamError("file-unreadable", f"{file}: {error.strerror}") from error
+    for number, content in _joined(text):
+        included = _INCLUDE.match(content)
+        if included is not None:
+            yield from read_lines(_beside(file, included[1]), depth + 1)
+            continue
+        found = _LINE.match(content)
+        if found is None:
+            continue
+        if found["control"] in ("include", "substack"):
+            inside = read_lines(_beside(file, found["module"]), depth + 1)
+            yield from (line for line in inside if line.kind == found["type"].lower())
+            continue
+        yield Line(
+            file,
+            number,
+            found["type"].lower(),
+            found["control"],
+            found["module"],
+            tuple(_split(found["words"])),
+        )
+
+
+def _beside(file: Path, name: str) -> Path:
+    near = file.parent / name  # the same, if the name is absolute
+    return near if near.exists() else DIRECTORY / name
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Yield lines without comments, continued ones as one, with the number of the first."""
+    start, parts = 0, []
+    for number, line in enumerate(text.splitlines(), start=1):
+        content = line.partition("#")[0].strip()
+        start = start or number
+        if content.endswith("\\"):
+            parts.append(content[:-1].strip())
+            continue
+        joined = " ".join(filter(None, [*parts, content]))
+        if joined:
+            yield start, joined
+        start, parts = 0, []
+
+
+def _split(text: str) -> Iterator[str]:
+    """Yield the arguments of a line: words, and texts in brackets as one."""
+    for found in re.finditer(r"\[((?:[^]\\]|\\.)*)\]|(\S+)", text):
+        yield found[2] if found[2] is not None else found[1].replace("\\]", "]")
+
+
+def quoted(word: str) -> str:
+    """Return a word as PAM reads it back."""
+    if any(char.isspace() for char in word) or "[" in word:
+        return "[" + word.replace("]", "\\]") + "]"
+    return word

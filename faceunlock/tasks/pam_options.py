@@ -1,0 +1,59 @@
+"""What a line for `faceunlock.pam` may say after the program's name; imports nothing that reads the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+TIMEOUT_SECONDS = 10.0
+
+
+OPTIONS = ("home", "camera", "capture", "photo", "timeout", "require-live")
+
+
+class CannotAskError(Exception):
+    """The question cannot even be asked."""
+
+
+def understand(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the options by name.
+
+    Raises
+    ------
+    CannotAskError
+        For an option that is unknown, twice there or has no good value.
+
+    Examples
+    --------
+    >>> understand(["--home=/var/lib/faceunlock", "--camera"])
+    {'home': '/var/lib/faceunlock', 'camera': ''}
+    """
+    options: dict[str, str] = {}
+    for argument in arguments:
+        name, _, value = argument.removeprefix("--").partition("=")
+        known = argument.startswith("--") and name in OPTIONS
+        if not known or name in options or value.startswith("-") or (value and name == "require-live"):
+            raise CannotAskError(f"{argument} is not understood")
+        if name in ("home", "capture", "photo") and not value.startswith("/"):
+            raise CannotAskError(f"--{name} needs an absolute path")
+        options[name] = value
+    if sum(name in options for name in ("camera", "capture", "photo")) != 1:
+        raise CannotAskError("say where the photo comes from: --camera, --capture=PROGRAM or --photo=FILE")
+    seconds(options)
+    return options
+
+
+def seconds(options: dict[str, str]) -> float:
+    """Return after how many seconds to give up.
+
+    Raises
+    ------
+    CannotAskError
+        Unless it is a number from 1 to 60.
+    """
+    try:
+        value = float(options.get("timeout", TIMEOUT_SECONDS))
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 60:
+        raise CannotAskError("--timeout is a number of seconds from 1 to 60")
+    return value

@@ -1,0 +1,73 @@
+"""Where everything is, and whether it is in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from faceunlock.errors import GalleryError, ModelError
+from faceunlock.files.private import problems
+from faceunlock.pipeline.runtime import NVIDIA_DRIVER
+
+if TYPE_CHECKING:
+    from faceunlock.gallery.guard import ProtectionState
+    from faceunlock.settings import Locations, Settings
+    from faceunlock.tasks.models import ModelState
+    from faceunlock.tasks.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where everything is and whether it is in order.
+
+    Attributes
+    ----------
+    locations : Locations
+    settings : Settings
+    gpu : bool
+        Whether the machine has an NVIDIA driver.
+    model : ModelState or None
+        The model in use; None where it cannot be told without asking the network.
+    people : tuple of str
+        Names of enrolled people.
+    protection : ProtectionState or None
+        Whether the gallery is sealed; None where that cannot be told.
+    problems : tuple of str
+        One sentence for each thing that is wrong.
+    """
+
+    locations: Locations
+    settings: Settings
+    gpu: bool
+    model: ModelState | None
+    people: tuple[str, ...]
+    protection: ProtectionState | None
+    problems: tuple[str, ...]
+
+
+def status(workspace: Workspace) -> Status:
+    """Return where everything is and what is wrong; changes nothing and asks no network."""
+    gallery, choice = workspace.gallery, workspace.choice
+    found = [*problems(workspace.locations.data), *gallery.problems()]
+    names: tuple[str, ...] = ()
+    model = None
+    protection = None
+    try:
+        protection = gallery.protection()
+        names = tuple(person.name for person in gallery.people())
+        found += workspace.attempts.problems(names)
+        chosen = choice.local()
+        model = choice.state(chosen, check=True) if chosen is not None else None
+    except (GalleryError, ModelError) as error:
+        found.append(error.message)
+    if model is not None and model.weights.status != "present":
+        found.append(model.weights.problem or f"the weights of {model.model} are not on this machine")
+    return Status(
+        locations=workspace.locations,
+        settings=workspace.settings,
+        gpu=NVIDIA_DRIVER.exists(),
+        model=model,
+        people=names,
+        protection=protection,
+        problems=tuple(dict.fromkeys(found)),
+    )
