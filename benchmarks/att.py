@@ -40,8 +40,7 @@ from faceunlock.settings import locate
 from faceunlock.training.face_set import AlignedCrops, FaceSet, HeldOutSplit, collect_faces
 from faceunlock.training.first_weights import FirstWeights, first_weights
 from faceunlock.training.loop import Training
-from faceunlock.training.precision import best_precision
-from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.recipe import TrainingRecipe, best_precision
 
 TESTED = ["s5", "s6", "s7"]
 CHOSEN_ON = ["s3", "s4", "s19", "s24", "s25", "s35"]

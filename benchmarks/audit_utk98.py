@@ -16,7 +16,7 @@ import numpy as np
 from common import collection, save
 
 from faceunlock import FaceUnlock
-from faceunlock.cli.answers.audit import conclusion
+from faceunlock.reports.audit_words import conclusion
 from faceunlock.studies.audit import AuditReport
 
 GROUPS = r"pattern:^\d+_(?P<group>\d_\d)_"

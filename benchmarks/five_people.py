@@ -30,8 +30,7 @@ from faceunlock.settings import locate
 from faceunlock.training.face_set import FaceSet, HeldOutSplit, collect_faces, split_by_photo
 from faceunlock.training.head import learn_head
 from faceunlock.training.loop import Training
-from faceunlock.training.precision import best_precision
-from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.recipe import TrainingRecipe, best_precision
 from faceunlock.training.teacher import teaching
 
 PEOPLE, PHOTOS, HELD_OUT, SEEDS = 5, 140, 0.2, 5

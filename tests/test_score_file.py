@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from made_comparisons import made
 
 from faceunlock.errors import CalibrationError
+from faceunlock.files.outputs import check_destination
 from faceunlock.studies import score_file
 from faceunlock.studies.calibration_report import report_for
 from faceunlock.studies.comparisons import Comparisons
-from faceunlock.studies.score_file import check_destination, read_scores, write_scores
+from faceunlock.studies.score_file import read_scores, write_scores
 
 
 def assert_equal(first, second):
@@ -131,12 +132,15 @@ def test_millions_of_comparisons_take_about_eight_bytes_each(tmp_path):
 
 def test_a_file_that_is_there_stays(kept):
     before = kept.read_bytes()
-    for call in (lambda: write_scores(made(seed=1), kept), lambda: check_destination(kept)):
+    for call in (
+        lambda: write_scores(made(seed=1), kept),
+        lambda: check_destination(kept, kind=CalibrationError),
+    ):
         with pytest.raises(CalibrationError, match="already exists") as caught:
             call()
         assert caught.value.slug == "file-exists"
     assert kept.read_bytes() == before
-    check_destination(kept, overwrite=True)
+    check_destination(kept, overwrite=True, kind=CalibrationError)
     write_scores(made(seed=1), kept, overwrite=True)
     assert_equal(read_scores(kept), made(seed=1))
     assert list(kept.parent.iterdir()) == [kept]
@@ -145,7 +149,7 @@ def test_a_file_that_is_there_stays(kept):
 def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
     for place in (tmp_path, tmp_path / "missing" / "kept.npz"):
         for call in (
-            lambda place=place: check_destination(place, overwrite=True),
+            lambda place=place: check_destination(place, overwrite=True, kind=CalibrationError),
             lambda place=place: write_scores(made(), place, overwrite=True),
         ):
             with pytest.raises(CalibrationError, match=str(place)) as caught:

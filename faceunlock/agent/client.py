@@ -27,7 +27,6 @@ _NUMBER = frozenset("0123456789.")
 CODES = ("0", "1", "2")
 MOST_BYTES = 1 << 30  # as `faceunlock.photos.photo.MAX_BYTES`
 _STANDARD_INPUT = 0
-_PACKAGE = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - see protocol.socket_path
 
 
 def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer | None:
@@ -133,7 +132,7 @@ def _fields(kind: str, home: str | None, environ: Mapping[str, str]) -> list[str
         for name, value in environ.items()
         if name in protocol.ENVIRONMENT or name.startswith(protocol.SETTINGS_PREFIX)
     ]
-    package = [f"package={_PACKAGE}", f"prefix={sys.prefix}"]
+    package = [f"package={protocol.PACKAGE}", f"prefix={sys.prefix}"]
     return [f"version={protocol.VERSION}", f"ask={kind}", *package, f"home={home or ''}", *variables]
 
 

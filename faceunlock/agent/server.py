@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-import faceunlock
 from faceunlock.agent import protocol
 from faceunlock.agent.question import Declined, Question
+from faceunlock.matching.people import now
 from faceunlock.settings import Settings
 
 CONNECTIONS = 16
@@ -71,7 +70,7 @@ class Server:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._waker, self._woken = socket.socketpair()
         self._program = _Program()
-        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._started = now()
         self._last_asked = time.monotonic()
         self._answered = self._declined = 0
 
@@ -142,8 +141,7 @@ class Server:
 
     def _verify(self, connection: socket.socket, question: Question, photo: int) -> None:
         self._last_asked = time.monotonic()
-        here = os.path.dirname(faceunlock.__file__)  # noqa: PTH120 - compared with the text that a client sends
-        if (question.package, question.prefix) != (here, sys.prefix):
+        if (question.package, question.prefix) != (protocol.PACKAGE, sys.prefix):
             raise Declined("another program")
         if self._program.changed:
             self.stop()
@@ -229,7 +227,7 @@ class _Program:
     """The files of this program, and the folder with the packages it is built on."""
 
     def __init__(self) -> None:
-        package = Path(faceunlock.__file__).parent
+        package = Path(protocol.PACKAGE)
         self._paths = [str(path) for path in (*package.rglob("*.py"), Path(np.__file__).parents[1])]
         self._stamps = self._look()
 

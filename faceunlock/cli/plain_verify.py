@@ -87,15 +87,14 @@ def run_verify(
 
 def answer(session: Session, verification: Verification) -> bool:
     """Say what a verification found, and return whether it is a yes."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import verify as answers
 
-    session.console.answer(words.verification(verification), documents.verification(verification))
+    session.console.answer(answers.text(verification), answers.document(verification))
     settings = session.settings
-    for note in words.verification_notes(verification, settings.min_sharpness, settings.min_brightness):
+    for note in answers.notes(verification, settings.min_sharpness, settings.min_brightness):
         session.console.note(note)
     if verification.liveness is not None:
-        from faceunlock.cli.answers import pad as pad_test_text
+        from faceunlock.cli.answers import pad
 
-        session.console.note(pad_test_text.passed(verification.liveness))
+        session.console.note(pad.passed(verification.liveness))
     return verification.decision.match

@@ -1,4 +1,4 @@
-"""Pictures for the user: where they go, and that none is overwritten unasked."""
+"""Files for the user: where they go, and that none is overwritten unasked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.errors import ReportError
+from faceunlock.errors import FaceUnlockError, ReportError
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
 
 if TYPE_CHECKING:
@@ -39,29 +39,81 @@ def copy_name(photo: Path) -> Path:
     return photo if suffix in FORMATS else photo.with_suffix(LOSSY.get(suffix, ".png"))
 
 
+_OVERWRITE = "Choose another name, or say --overwrite."
+
+
+def check_destination(
+    file: Path,
+    *,
+    overwrite: bool = False,
+    kind: type[FaceUnlockError] = ReportError,
+    in_new_folder: bool = False,
+) -> None:
+    """Complain about a file that cannot be written, before there is any work for it.
+
+    Parameters
+    ----------
+    file : Path
+        Where a file is to go.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    kind : type of FaceUnlockError
+        What to raise.
+    in_new_folder : bool
+        Whether the folder that it lies in is made if need be.
+
+    Raises
+    ------
+    FaceUnlockError
+        ``file-exists`` unless `overwrite`; ``file-unwritable`` if there is something else than a regular file
+        in its place, or no directory for it.
+    """
+    folder = file.parent
+    if not folder.is_dir() and (os.path.lexists(folder) or not in_new_folder):
+        raise kind("file-unwritable", f"{file} cannot be written: {folder} is no directory")
+    if file.exists() and not file.is_file():
+        raise kind("file-unwritable", f"{file} is not a regular file")
+    if os.path.lexists(file) and not overwrite:
+        raise _exists(file, kind)
+
+
+def write_output(
+    file: Path, content: bytes, *, overwrite: bool, kind: type[FaceUnlockError] = ReportError
+) -> None:
+    """Write a file of mode 0600, all or nothing: what is known of people is private.
+
+    Raises
+    ------
+    FaceUnlockError
+        `kind` with ``file-exists`` unless `overwrite`; with ``file-unwritable``.
+    """
+    try:
+        remove_leftovers(file.parent)
+        atomic_write(file, content, overwrite=overwrite)
+    except FileExistsError as error:
+        raise _exists(file, kind) from error
+    except OSError as error:
+        raise kind("file-unwritable", f"{file} cannot be written: {error.strerror or error}") from error
+
+
+def _exists(file: Path, kind: type[FaceUnlockError]) -> FaceUnlockError:
+    return kind("file-exists", f"{file} already exists", hint=_OVERWRITE)
+
+
 def check_picture(file: Path, *, overwrite: bool) -> None:
-    """Complain about a picture that cannot be written, before there is any work for it.
+    """Complain about a picture that cannot be written; also for the suffix, otherwise as `check_destination`.
 
     Raises
     ------
     ReportError
-        ``file-exists`` unless `overwrite`; ``file-unwritable`` for an unknown suffix, or if there is no
-        directory for it or something else than a file in its place.
+        ``file-exists`` or ``file-unwritable``.
     """
     if file.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)
         raise ReportError(
             "file-unwritable", f"{file}: a picture is written as one of {known}", hint="Choose such a name."
         )
-    if os.path.lexists(file) and not overwrite:
-        raise ReportError("file-exists", f"{file} already exists", hint=_OVERWRITE)
-    if file.exists() and not file.is_file():
-        raise ReportError("file-unwritable", f"{file} is not a file")
-    if not file.parent.is_dir():
-        raise ReportError("file-unwritable", f"{file} cannot be written: {file.parent} is no directory")
-
-
-_OVERWRITE = "Choose another name, or say --overwrite."
+    check_destination(file, overwrite=overwrite)
 
 
 def plan_folder(
@@ -103,7 +155,7 @@ def plan_folder(
                 "file-exists", f"{file} is one of the photos themselves", hint="Choose another folder."
             )
         if not overwrite and os.path.lexists(file):
-            raise ReportError("file-exists", f"{file} already exists", hint=_OVERWRITE)
+            raise _exists(file, ReportError)
     for directory in {file.parent for file in planned}:
         remove_leftovers(directory)
     return tuple(planned)
@@ -119,15 +171,13 @@ def write_picture(file: Path, picture: Image.Image, *, overwrite: bool) -> None:
     ReportError
         ``file-exists`` or ``file-unwritable``.
     """
-    kind, options = FORMATS[file.suffix.lower()]
+    name, options = FORMATS[file.suffix.lower()]
     content = BytesIO()
     try:
-        picture.save(content, kind, **options)
+        picture.save(content, name, **options)
         make_private_directories(file.parent)
-        atomic_write(file, content.getvalue(), overwrite=overwrite)
-    except FileExistsError as error:
-        raise ReportError("file-exists", f"{file} already exists", hint=_OVERWRITE) from error
     except OSError as error:
         raise ReportError(
             "file-unwritable", f"{file} cannot be written: {error.strerror or error}"
         ) from error
+    write_output(file, content.getvalue(), overwrite=overwrite)

@@ -22,7 +22,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
 from faceunlock.files.database import PrivateDatabase, Slugs
@@ -33,7 +33,8 @@ from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, mom
 from faceunlock.matching.people import name_key, normalise_name, now
 
 if TYPE_CHECKING:
-    from faceunlock.tasks.verify import Verification
+    from faceunlock.matching.similarity import Decision
+    from faceunlock.matching.templates import ModelIdentity
 
 FILE_NAME = "attempts.db"
 APPLICATION_ID = 0x46554C41
@@ -55,6 +56,23 @@ MAX_SOURCE_LENGTH = 1000
 YES, NO = "yes", "no"
 COUNTED = frozenset(("not-live",))
 """Errors that are failures, too: whoever tries out prints must not be free to go on."""
+
+
+class Answer(Protocol):
+    """What an attempt ends in."""
+
+    @property
+    def decision(self) -> Decision:
+        """Match or no match, with name and similarity."""
+        ...
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What made the embeddings."""
+        ...
+
+
+AnyAnswer = TypeVar("AnyAnswer", bound=Answer)
 
 
 class AttemptFile(PrivateDatabase):
@@ -147,8 +165,8 @@ class Attempts:
         return locks
 
     def _settle(
-        self, attempt: Attempt, names: Sequence[str], decide: Callable[[Collection[str]], Verification]
-    ) -> Verification:
+        self, attempt: Attempt, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]
+    ) -> AnyAnswer:
         with self._file.transaction() as connection:
             answer = decide(attempt.admit(names, named=attempt.named))
             decision = answer.decision
@@ -327,7 +345,7 @@ class Attempt:
         first = min(locks.values(), key=lambda found: _unending(found.seconds_left))
         raise LockoutError("locked-out", _sentence(self.person, first), seconds_left=first.seconds_left)
 
-    def settle(self, names: Sequence[str], decide: Callable[[Collection[str]], Verification]) -> Verification:
+    def settle(self, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]) -> AnyAnswer:
         """Decide, count and log in one transaction, and return the answer afterwards.
 
         Parameters

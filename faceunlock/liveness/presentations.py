@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from faceunlock.errors import CalibrationError, CameraError, PhotoError
 from faceunlock.liveness.checks import scores
 from faceunlock.liveness.measuring import PadMeasurement, Presentation, measure
+from faceunlock.matching.people import now
 from faceunlock.photos.camera import VIDEO_SUFFIXES, open_camera
 from faceunlock.photos.capture import Look, one_good
 from faceunlock.photos.photo import PHOTO_SUFFIXES, load_photo
@@ -145,7 +145,7 @@ def measure_folders(
         presentations,
         target_bpcer=target_bpcer,
         seed=seed,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
         data=f"live {live}, attacks {attack}",
         no_response_live=silent[True],
         no_response_attacks=silent[False],

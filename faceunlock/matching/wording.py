@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from faceunlock.files.text import printable
+
 if TYPE_CHECKING:
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.rate import Rate
 
 METHODS = {
@@ -69,3 +72,52 @@ def rate(measured: Rate) -> str:
     )
     counts = f"{measured.errors:,} of {measured.trials:,}, {measured.people:,} people"
     return f"{probability(measured.value)} ({counts}; {bound}, {METHODS[measured.method]})"
+
+
+def unmeasured(calibration: Calibration, point: OperatingPoint | None) -> str | None:
+    """Return why nothing is known about a threshold; None where something is.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Where the threshold comes from.
+    point : OperatingPoint or None
+        What it means for the number of people compared; None where the caller chose the threshold.
+    """
+    if point is None:
+        return "your own threshold, nothing is known about it"
+    if calibration.status == "not-calibrated" or calibration.fmr is None:
+        return "not calibrated: the error rate of this threshold is not known"
+    return None
+
+
+def threshold_meaning(calibration: Calibration, point: OperatingPoint | None) -> str:
+    """Return in a few words what a threshold is known to mean."""
+    unknown = unmeasured(calibration, point)
+    measured = calibration.fmr
+    if unknown is not None or point is None or measured is None:
+        return str(unknown)
+    evidence = (
+        f"{measured.errors:,} false {'match' if measured.errors == 1 else 'matches'} "
+        f"in {measured.trials:,} comparisons, {measured.people:,} people, "
+        f"at most {probability(measured.upper)} with {100 * measured.confidence:.0f} % confidence"
+    )
+    source = "shipped, measured on" if calibration.status == "shipped" else "calibrated on"
+    if point.candidates == 1:
+        return f"FMR {probability(measured.value)}: {evidence}; {source} {printable(calibration.data)}"
+    among = f"among {point.candidates} people"
+    if not point.supported or point.fmr is None:
+        return f"{among}: more than the {measured.trials:,} comparisons behind the threshold can support"
+    return f"{among}, FMR target {probability(point.fmr)} per search; one against one: {evidence}"
+
+
+def threshold_origin(calibration: Calibration) -> str:
+    """Return where a threshold comes from, with the false match rate that was measured for it."""
+    measured = calibration.fmr
+    if calibration.status == "not-calibrated" or measured is None:
+        return f"not calibrated ({printable(calibration.data)})"
+    return (
+        f"{calibration.status} {calibration.created[:10]}, {printable(calibration.data)}: "
+        f"FMR {probability(measured.value)} ({measured.errors:,} of {measured.trials:,}, "
+        f"{measured.people:,} people, at most {probability(measured.upper)})"
+    )

@@ -1,1 +1,1 @@
-"""Pages to look at: a folder becomes embeddings, numbers, figures and one self-contained HTML file."""
+"""What people look at: pages, figures, pictures, photos with names on them."""

@@ -36,6 +36,7 @@ def compose_page(
     report: AuditReport,
     figures: Mapping[str, Figure],
     *,
+    version: str,
     conclusion: str,
     facts: Sequence[tuple[str, str]],
     overview: PageTable,
@@ -49,6 +50,8 @@ def compose_page(
     report : AuditReport
     figures : mapping of str to Figure
         See `faceunlock.reports.audit_figures.draw_figures`.
+    version : str
+        Of the program, for the foot of the page.
     conclusion : str
         One paragraph.
     facts : sequence of (str, str)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import ReportError
-from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
+from faceunlock.files.outputs import check_destination, write_output
+from faceunlock.files.private import make_private_directories
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,23 +33,6 @@ def render_page(template: str, **data: Any) -> str:
     return _environment().get_template(template).render(**data)
 
 
-def check_page(file: Path, *, overwrite: bool = False) -> None:
-    """Complain about a file that cannot be written, before minutes of work are to go there.
-
-    Raises
-    ------
-    ReportError
-        ``file-exists`` unless `overwrite`; ``file-unwritable`` if it is no regular file, or if there is no
-        directory for it.
-    """
-    if file.exists() and not file.is_file():
-        raise ReportError("file-unwritable", f"{file} is not a regular file")
-    if os.path.lexists(file) and not overwrite:
-        raise _exists(file)
-    if not file.parent.is_dir():
-        raise ReportError("file-unwritable", f"{file} cannot be written: {file.parent} is no directory")
-
-
 def write_page(file: Path, page: str, *, overwrite: bool = False) -> None:
     """Write a page to a file of mode 0600, all or nothing: who is on which photo is private.
 
@@ -57,7 +41,7 @@ def write_page(file: Path, page: str, *, overwrite: bool = False) -> None:
     ReportError
         ``file-exists`` unless `overwrite`; ``file-unwritable``.
     """
-    _write(file, page.encode("utf-8", "backslashreplace"), overwrite=overwrite)
+    write_output(file, page.encode("utf-8", "backslashreplace"), overwrite=overwrite)
 
 
 def check_pictures(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> None:
@@ -72,9 +56,7 @@ def check_pictures(folder: Path, names: Sequence[str], *, overwrite: bool = Fals
     if os.path.lexists(folder) and not folder.is_dir():
         raise ReportError("file-unwritable", f"{folder} is not a folder")
     for name in names:
-        file = _picture(folder, name)
-        if os.path.lexists(file) and not overwrite:
-            raise _exists(file)
+        check_destination(_picture(folder, name), overwrite=overwrite, in_new_folder=True)
 
 
 def write_pictures(folder: Path, figures: Sequence[Figure], *, overwrite: bool = False) -> tuple[Path, ...]:
@@ -96,30 +78,12 @@ def write_pictures(folder: Path, figures: Sequence[Figure], *, overwrite: bool =
         raise ReportError("file-unwritable", f"{folder} cannot be created: {error.strerror}") from error
     files = tuple(_picture(folder, figure.name) for figure in figures)
     for file, figure in zip(files, figures, strict=True):
-        _write(file, figure.png, overwrite=overwrite)
+        write_output(file, figure.png, overwrite=overwrite)
     return files
 
 
 def _picture(folder: Path, name: str) -> Path:
     return folder / f"{name}.png"
-
-
-def _write(file: Path, content: bytes, *, overwrite: bool) -> None:
-    try:
-        remove_leftovers(file.parent)
-        atomic_write(file, content, overwrite=overwrite)
-    except FileExistsError as error:
-        raise _exists(file) from error
-    except OSError as error:
-        raise ReportError("file-unwritable", f"{file} cannot be written: {error.strerror}") from error
-
-
-def _exists(file: Path) -> ReportError:
-    return ReportError(
-        "file-exists",
-        f"{file} already exists",
-        hint="Choose another name, or say --overwrite.",
-    )
 
 
 @cache

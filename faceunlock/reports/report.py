@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.matching.wording import probability, rate
+from faceunlock.matching.wording import probability, rate, threshold_origin
 from faceunlock.reports import curves, pictures
 from faceunlock.reports.figures import Figure, render
 from faceunlock.reports.page import render_page
@@ -317,7 +316,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 def _operation_facts(report: Report, against: str) -> tuple[str, list[tuple[str, str]]]:
     operation = report.study.pairs if against == "photo" else report.study.templates
     own = against == "photo" and report.own_threshold
-    source = "your own" if own else threshold_source(operation.calibration)
+    source = "your own" if own else threshold_origin(operation.calibration)
     eer = "cannot tell" if operation.eer is None else f"{probability(operation.eer)} (point estimate)"
     return f"Photo against {against}", [
         ("Threshold", f"{operation.threshold:.4f}: {source}"),
@@ -330,14 +329,6 @@ def _operation_facts(report: Report, against: str) -> tuple[str, list[tuple[str,
 def _file(report: Report, photo: str) -> str:
     """Return a photo's path inside the folder: where the folder lies is nobody's business."""
     return photo.removeprefix(report.folder).lstrip("/\\")
-
-
-def threshold_source(calibration: Calibration) -> str:
-    """Return in a few words where a threshold comes from."""
-    if calibration.status == "not-calibrated" or calibration.target_fmr is None:
-        return "not calibrated: a guess"
-    how = "shipped" if calibration.status == "shipped" else "calibrated"
-    return f"{how}, for FMR {probability(calibration.target_fmr)}, measured on {calibration.data}"
 
 
 def _pairs(report: Report, pairs: Sequence[PhotoPair]) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ as with a folder of photos.
 from __future__ import annotations
 
 import json
-import os
 import re
 import struct
 import zipfile
@@ -27,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import CalibrationError
-from faceunlock.files.private import atomic_write, remove_leftovers
+from faceunlock.files.outputs import write_output
 from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
 from faceunlock.matching.rate import Rate
 from faceunlock.photos.face import SubjectRule
@@ -95,23 +94,6 @@ _DAMAGE = (
 )
 
 
-def check_destination(file: Path, *, overwrite: bool = False) -> None:
-    """Complain about a file that cannot be written, before the work of an hour is to go there.
-
-    Raises
-    ------
-    CalibrationError
-        ``file-exists`` unless `overwrite`; ``file-unwritable`` if it is no regular file, or if there is no
-        directory for it.
-    """
-    if os.path.lexists(file) and not overwrite:
-        raise CalibrationError("file-exists", f"{file} already exists")
-    if file.exists() and not file.is_file():
-        raise CalibrationError("file-unwritable", f"{file} is not a regular file")
-    if not file.parent.is_dir():
-        raise CalibrationError("file-unwritable", f"{file} cannot be written: {file.parent} is no directory")
-
-
 def write_scores(comparisons: Comparisons, file: Path, *, overwrite: bool = False) -> None:
     """Write comparisons to a file of mode 0600, all or nothing.
 
@@ -131,14 +113,7 @@ def write_scores(comparisons: Comparisons, file: Path, *, overwrite: bool = Fals
     CalibrationError
         ``file-exists``; ``file-unwritable``, also for more comparisons than `read_scores` would take.
     """
-    content = _pack(comparisons)
-    try:
-        remove_leftovers(file.parent)
-        atomic_write(file, content, overwrite=overwrite)
-    except FileExistsError as error:
-        raise CalibrationError("file-exists", f"{file} already exists") from error
-    except OSError as error:
-        raise CalibrationError("file-unwritable", f"{file} cannot be written: {error.strerror}") from error
+    write_output(file, _pack(comparisons), overwrite=overwrite, kind=CalibrationError)
 
 
 def read_scores(file: Path) -> Comparisons:

@@ -75,11 +75,12 @@ def calibrate(
     SettingsError
         ``usage`` for a number out of range.
     """
+    from faceunlock.files.outputs import check_destination
     from faceunlock.photos.photo import person_folders
     from faceunlock.studies.calibration_report import report_for
     from faceunlock.studies.collection import labelled_photos
     from faceunlock.studies.comparisons import DEFAULT_SPLIT, Plan, compare_photos
-    from faceunlock.studies.score_file import check_destination, write_scores
+    from faceunlock.studies.score_file import write_scores
 
     target = _target(workspace, target_fmr)
     if (split is not None and split < 1) or seed < 0:
@@ -89,7 +90,7 @@ def calibrate(
     if impostors is not None:
         found.append(person_folders(Path(impostors)))
     if save_scores is not None:
-        check_destination(Path(save_scores), overwrite=overwrite)
+        check_destination(Path(save_scores), overwrite=overwrite, kind=CalibrationError)
     photos = sum(len(paths) for part in found for paths in (*part.people.values(), part.loose))
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=photos)
     enrolled = {

@@ -20,8 +20,7 @@ from faceunlock.studies.collection import LabelledSamples, collect, own_photos_o
 from faceunlock.tasks.models import AUTO
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths
 from faceunlock.training.head import Head, HeldOut, learn_head
-from faceunlock.training.head_file import check_destination as check_head
-from faceunlock.training.head_file import check_identity, read_head, write_head
+from faceunlock.training.head_file import check_head, check_identity, read_head, write_head
 
 if TYPE_CHECKING:
     from faceunlock.reports.annotation import Mark

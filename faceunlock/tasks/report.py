@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import ReportError
+from faceunlock.files.outputs import check_destination
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.reports.page import check_page, check_pictures, write_page, write_pictures
+from faceunlock.reports.page import check_pictures, write_page, write_pictures
 from faceunlock.studies.projection import Method, check_method
 from faceunlock.tasks.workspace import PhotoPath, Workspace, check_threshold
 
@@ -111,7 +112,7 @@ def report(
     # Looked at before any network is loaded: a wrong folder or file needs none.
     check_method(map_method)
     found = _labelled(source) if by is None else _grouped(source, by)
-    check_page(target, overwrite=overwrite)
+    check_destination(target, overwrite=overwrite)
 
     from faceunlock.matching.people import now
     from faceunlock.reports.report import FIGURES, Report, compose, draw

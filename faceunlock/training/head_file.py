@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from faceunlock.errors import ModelError, TrainingError
+from faceunlock.files.outputs import check_destination
 from faceunlock.files.private import atomic_write, make_private_directories
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.matching.templates import ModelIdentity
@@ -80,7 +81,7 @@ def write_head(
     }
     try:
         make_private_directories(folder.absolute())
-        check_destination(folder, overwrite=overwrite)
+        check_head(folder, overwrite=overwrite)
         atomic_write(folder / ARRAYS, content)
         # Last: it names the checksum of the arrays.
         atomic_write(folder / HEAD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
@@ -88,20 +89,15 @@ def write_head(
         raise TrainingError("file-unwritable", f"{folder} cannot be written: {error.strerror}") from error
 
 
-def check_destination(folder: Path, *, overwrite: bool) -> None:
-    """Make sure that a head may be written there, before any work is done for it.
+def check_head(folder: Path, *, overwrite: bool) -> None:
+    """Make sure that a head may be written there; see `faceunlock.files.outputs.check_destination`.
 
     Raises
     ------
     TrainingError
         ``file-exists`` or ``file-unwritable``.
     """
-    if folder.exists() and not folder.is_dir():
-        raise TrainingError("file-unwritable", f"{folder} is not a folder")
-    if (folder / HEAD).exists() and not overwrite:
-        raise TrainingError(
-            "file-exists", f"{folder} holds a classifier already", hint="Say --overwrite to replace it."
-        )
+    check_destination(folder / HEAD, overwrite=overwrite, kind=TrainingError, in_new_folder=True)
 
 
 def read_head(folder: Path) -> KeptHead:

@@ -4,8 +4,9 @@ import pytest
 from fakes import slug_of
 from jinja2 import UndefinedError
 
+from faceunlock.files.outputs import check_destination
 from faceunlock.reports.figures import Figure
-from faceunlock.reports.page import check_page, check_pictures, render_page, write_page, write_pictures
+from faceunlock.reports.page import check_pictures, render_page, write_page, write_pictures
 
 
 def figure(name="map", png=b"png"):
@@ -14,20 +15,20 @@ def figure(name="map", png=b"png"):
 
 def test_a_page_is_private_and_replaces_nothing_unasked(tmp_path):
     file = tmp_path / "page.html"
-    check_page(file)
+    check_destination(file)
     write_page(file, "<p>ä</p>")
     assert file.read_text("utf-8") == "<p>ä</p>"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert slug_of(check_page, file) == slug_of(write_page, file, "other") == "file-exists"
+    assert slug_of(check_destination, file) == slug_of(write_page, file, "other") == "file-exists"
     assert file.read_text("utf-8") == "<p>ä</p>"
-    check_page(file, overwrite=True)
+    check_destination(file, overwrite=True)
     write_page(file, "other", overwrite=True)
     assert file.read_text() == "other" and list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("name", [".", "nowhere/page.html"])
 def test_a_place_where_no_page_can_be(tmp_path, name):
-    assert slug_of(check_page, tmp_path / name, overwrite=True) == "file-unwritable"
+    assert slug_of(check_destination, tmp_path / name, overwrite=True) == "file-unwritable"
     assert slug_of(write_page, tmp_path / name, "page") == "file-unwritable"
 
 

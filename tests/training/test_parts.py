@@ -22,8 +22,7 @@ from faceunlock.training.checkpoint import EpochRecord
 from faceunlock.training.curves import draw_curves
 from faceunlock.training.face_set import split_by_person, split_by_photo
 from faceunlock.training.losses import make_loss
-from faceunlock.training.precision import best_precision
-from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.recipe import TrainingRecipe, best_precision
 from faceunlock.training.validation import Validation, first_threshold, validate
 
 whose = st.lists(st.integers(0, 14), min_size=1, max_size=120).map(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from faceunlock import __version__
-from faceunlock.cli.answers.documents import Document, identity, left_out
+from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import Table, printable, table
 from faceunlock.matching.wording import counted
 

@@ -19,7 +19,7 @@ MOST_ROWS = 20
 
 def learned(result: LearnedHead, folder: Path) -> list[str | Table]:
     """Return the answer of ``classify train``: figures and the confusion matrix."""
-    from faceunlock.cli.answers.parts import rate
+    from faceunlock.matching.wording import rate
 
     held_out, names = result.held_out, result.head.names
     right = held_out.misnamed
@@ -49,7 +49,7 @@ def learned(result: LearnedHead, folder: Path) -> list[str | Table]:
 
 def learned_document(result: LearnedHead, folder: Path) -> dict[str, Any]:
     """Return the data of ``classify train``."""
-    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers.parts import identity, left_out
 
     held_out = result.held_out
     return {
@@ -64,10 +64,10 @@ def learned_document(result: LearnedHead, folder: Path) -> dict[str, Any]:
         "strangers": held_out.strangers.to_dict(),
         "confusion": held_out.confusion.tolist(),
         "how": held_out.how,
-        "left_out": [documents.left_out(photo) for photo in result.left_out],
+        "left_out": [left_out(photo) for photo in result.left_out],
         "duplicates": result.duplicates,
         "skipped": result.skipped,
-        "model": documents.identity(result.identity),
+        "model": identity(result.identity),
     }
 
 
@@ -101,7 +101,7 @@ def notes(answers: Sequence[NamedPhoto], output: Path | None) -> list[str]:
 
 def named_document(answers: Sequence[NamedPhoto], unusable: Sequence[LeftOut]) -> dict[str, Any]:
     """Return the data of ``classify name``."""
-    from faceunlock.cli.answers import documents
+    from faceunlock.cli.answers.parts import left_out
 
     return {
         "photos": [
@@ -119,24 +119,8 @@ def named_document(answers: Sequence[NamedPhoto], unusable: Sequence[LeftOut]) -
         ],
         "annotated": [str(answer.annotated) for answer in answers if answer.annotated is not None],
         "unjudged": sum(answer.unjudged for answer in answers),
-        "left_out": [documents.left_out(photo) for photo in unusable],
+        "left_out": [left_out(photo) for photo in unusable],
     }
-
-
-def check_plot(path: Path | None, *, overwrite: bool) -> None:
-    """Make sure that a picture may be written there, before any work is done for it.
-
-    Raises
-    ------
-    TrainingError
-        ``file-exists``.
-    """
-    from faceunlock.errors import TrainingError
-
-    if path is not None and path.exists() and not overwrite:
-        raise TrainingError(
-            "file-exists", f"{path} exists already", hint="Say --overwrite, or choose another name."
-        )
 
 
 def write_plot(path: Path, result: LearnedHead) -> None:
@@ -153,7 +137,7 @@ def write_plot(path: Path, result: LearnedHead) -> None:
     from matplotlib.figure import Figure
 
     from faceunlock.errors import TrainingError
-    from faceunlock.files.private import atomic_write
+    from faceunlock.files.outputs import write_output
 
     names, confusion = result.head.names, result.held_out.confusion
     side = min(24.0, 3.0 + 0.55 * len(names))
@@ -176,10 +160,7 @@ def write_plot(path: Path, result: LearnedHead) -> None:
     figure.colorbar(image, ax=axes, label="share of the person's photos", shrink=0.8)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120)
-    try:
-        atomic_write(path, content.getvalue())
-    except OSError as error:
-        raise TrainingError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error
+    write_output(path, content.getvalue(), overwrite=True, kind=TrainingError)
 
 
 def _cells(confusion: Any) -> list[tuple[tuple[int, int], int]]:

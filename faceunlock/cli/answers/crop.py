@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.documents import Document, identity, left_out
+from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import printable
 
 if TYPE_CHECKING:

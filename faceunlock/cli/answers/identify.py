@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.documents import Document, identity, left_out
-from faceunlock.cli.answers.parts import probability
+from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import Table, printable, table
+from faceunlock.matching.wording import counted, probability, unmeasured
 
 if TYPE_CHECKING:
     from faceunlock.pipeline.samples import NamedFace
@@ -22,7 +22,7 @@ def text(found: Identification) -> list[str | Table]:
     named = sum(face.name is not None for face in found.faces)
     return [
         table("photo", "face", "name", "similarity", "closest", "left,top,width,height", rows=rows),
-        f"{named:,} of {_count(faces, 'face')} in {_count(photos, 'photo')} identified: {who}",
+        f"{named:,} of {counted(faces, 'face')} in {counted(photos, 'photo')} identified: {who}",
         _meaning(found),
     ]
 
@@ -45,13 +45,12 @@ def _rows(photo: IdentifiedPhoto) -> list[tuple[object, ...]]:
 
 def _meaning(found: Identification) -> str:
     """Say what searching several people with several faces does to the false match rate."""
-    people, faces = _count(found.people, "person", "people"), _count(found.compared, "face")
+    people, faces = counted(found.people, "person", "people"), counted(found.compared, "face")
     searched = f"{faces} compared with {people} at threshold {found.threshold:.4f}"
     calibration, point = found.calibration, found.point
-    if point is None:
-        return f"{searched}: your own threshold, nothing is known about it"
-    if calibration.status == "not-calibrated" or calibration.fmr is None:
-        return f"{searched}: not calibrated, the error rate of this threshold is not known"
+    unknown = unmeasured(calibration, point)
+    if unknown is not None or point is None or calibration.fmr is None:
+        return f"{searched}: {unknown}"
     trials = f"{calibration.fmr.trials:,} comparisons"
     if point.fmr is None or found.false_name_bound is None:
         return f"{searched}: that many people are more than the {trials} behind the threshold can support"
@@ -69,10 +68,6 @@ def _meaning(found: Identification) -> str:
     )
 
 
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def notes(found: Identification, output: Path | None) -> list[str]:
     """Return what else is worth knowing."""
     said = []
@@ -81,9 +76,9 @@ def notes(found: Identification, output: Path | None) -> list[str]:
         model = found.identity.model
         said.append(f"Not compared, because enrolled with something else than {model}: {names}")
     if found.left_out and not found.names:
-        said.append(f"Nobody was identified, but {_count(len(found.left_out), 'photo')} could not be read.")
+        said.append(f"Nobody was identified, but {counted(len(found.left_out), 'photo')} could not be read.")
     if output is not None:
-        said.append(f"Drawn: {_count(len(found.photos), 'photo')} in {printable(output)}")
+        said.append(f"Drawn: {counted(len(found.photos), 'photo')} in {printable(output)}")
     return said
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.answers.documents import left_out
-from faceunlock.cli.answers.parts import probability, rate
+from faceunlock.cli.answers.parts import left_out
 from faceunlock.files.text import printable
+from faceunlock.matching.wording import probability, rate
 
 if TYPE_CHECKING:
     from faceunlock.liveness.gate import PassedCheck

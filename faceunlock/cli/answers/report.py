@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.answers.documents import identity, left_out
+from faceunlock.cli.answers.parts import identity, left_out
 from faceunlock.files.text import printable
 from faceunlock.matching.wording import rate
 

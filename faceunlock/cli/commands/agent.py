@@ -56,12 +56,12 @@ def run(session: Session) -> None:
 def start(session: Session) -> None:
     """Start the resident process in the background."""
     from faceunlock.agent import control
-    from faceunlock.cli.answers import agent as agent_text
+    from faceunlock.cli.answers import agent as answers
 
     control.refuse_other_systems()
     socket = control.socket_of(session.locations)
     state, now = control.start(socket, session.locations.home, _known(session.settings.model))
-    session.console.answer(agent_text.started(state, now), agent_text.state_document(socket, state))
+    session.console.answer(answers.started(state, now), answers.state_document(socket, state))
 
 
 def _known(model: str) -> str | None:
@@ -84,20 +84,20 @@ def _known(model: str) -> str | None:
 def stop(session: Session) -> None:
     """Let the resident process finish what it is doing, and end."""
     from faceunlock.agent import control
-    from faceunlock.cli.answers import agent as agent_text
+    from faceunlock.cli.answers import agent as answers
 
     last = control.stop(control.socket_of(session.locations))
-    session.console.answer(agent_text.stopped(last), {"stopped": last is not None})
+    session.console.answer(answers.stopped(last), {"stopped": last is not None})
 
 
 def status(session: Session) -> None:
     """Say whether the resident process is there. Exits 0 if it is, 1 if not."""
     from faceunlock.agent import control
-    from faceunlock.cli.answers import agent as agent_text
+    from faceunlock.cli.answers import agent as answers
 
     socket = control.socket_of(session.locations)
     state = control.state(socket)
-    session.console.answer(agent_text.state(socket, state), agent_text.state_document(socket, state))
+    session.console.answer(answers.state(socket, state), answers.state_document(socket, state))
     if state is None:
         raise typer.Exit(1)
 
@@ -109,7 +109,7 @@ def install(
 ) -> None:
     """Write systemd user units that start the resident process when somebody asks."""
     from faceunlock.agent import control, units
-    from faceunlock.cli.answers import agent as agent_text
+    from faceunlock.cli.answers import agent as answers
 
     control.refuse_other_systems()
     socket = control.socket_of(session.locations)
@@ -117,6 +117,6 @@ def install(
     if not dry_run:
         units.write(made, overwrite=overwrite)
     session.console.answer(
-        agent_text.installation(made, written=not dry_run),
-        agent_text.installation_document(made, written=not dry_run),
+        answers.installation(made, written=not dry_run),
+        answers.installation_document(made, written=not dry_run),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -76,12 +77,14 @@ def audit(
     if overwrite and output is None and png is None:
         raise SettingsError("usage", "--overwrite is about the files of --output and --png")
 
-    from faceunlock.cli.answers import audit as audit_text
+    from faceunlock.cli.answers import audit as answers
+    from faceunlock.files.outputs import check_destination
     from faceunlock.reports.audit_figures import FIGURES, draw_figures
-    from faceunlock.reports.page import check_page, check_pictures, write_page, write_pictures
+    from faceunlock.reports.audit_words import page
+    from faceunlock.reports.page import check_pictures, write_page, write_pictures
 
     if output is not None:
-        check_page(output, overwrite=overwrite)
+        check_destination(output, overwrite=overwrite)
     if png is not None:
         check_pictures(png, FIGURES, overwrite=overwrite)
     console = session.console
@@ -103,5 +106,6 @@ def audit(
         if png is not None:
             pictures = write_pictures(png, list(figures.values()), overwrite=overwrite)
         if output is not None:
-            write_page(output, audit_text.page(report, figures), overwrite=overwrite)
-    console.answer(audit_text.answer(report), audit_text.document(report, output, pictures))
+            content = page(report, figures, version("faceunlock"))
+            write_page(output, content, overwrite=overwrite)
+    console.answer(answers.text(report), answers.document(report, output, pictures))

@@ -33,7 +33,7 @@ def bench(
     The parts of what verify does with a photo, and many photos at once as enroll and calibrate take
     them, in a process that is warm. Nobody needs to be enrolled; nothing is stored.
     """
-    from faceunlock.cli.answers import bench as bench_text
+    from faceunlock.cli.answers import bench as answers
     from faceunlock.pipeline.samples import NoneUsableError
 
     console = session.console
@@ -44,4 +44,4 @@ def bench(
             console.left_out(error.left_out)
             raise
     console.left_out(timing.left_out)
-    console.answer(bench_text.text(timing), bench_text.document(timing))
+    console.answer(answers.text(timing), answers.document(timing))

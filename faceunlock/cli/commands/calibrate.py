@@ -85,8 +85,7 @@ def calibrate(
     Measured on test photos of known people, and saved only if the one-sided 95 % upper bound of its
     false match rate is at most the target; otherwise the command says what is missing and exits 2.
     """
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import calibrate as answers
 
     if overwrite and save_scores is None:
         raise SettingsError("usage", "--overwrite is about the file of --save-scores")
@@ -123,16 +122,16 @@ def calibrate(
         else:
             raise SettingsError("usage", "Missing argument 'FOLDER', or --scores FILE instead of it")
         if save_scores is not None:
-            console.note(words.scores_kept(save_scores))
+            console.note(answers.scores_kept(save_scores))
         console.left_out(report.failures if console.verbose else ())
         if not report.supported:
-            console.note(words.calibration(report))
+            console.note(answers.text(report))
             raise report.insufficient()
         if not dry_run:
             try:
                 unlock.save_calibration(report, allow_lower=allow_lower)
             except CalibrationError:
-                console.note(words.calibration(report))
+                console.note(answers.text(report))
                 raise
     saved = not dry_run
-    console.answer(words.calibration(report, saved=saved), documents.calibration(report, saved=saved))
+    console.answer(answers.text(report, saved=saved), answers.document(report, saved=saved))

@@ -10,7 +10,7 @@ import typer
 
 from faceunlock.cli.options import DataFacesChoice, OverwriteCopies, command, default_command
 from faceunlock.cli.session import Session
-from faceunlock.errors import SettingsError
+from faceunlock.errors import SettingsError, TrainingError
 
 
 class NameFacesChoice(StrEnum):
@@ -69,10 +69,12 @@ def learn(
 
     The figures come from cross-validation: every photo is judged by a classifier that has not seen it.
     """
-    from faceunlock.cli.answers import classify as classify_text
+    from faceunlock.cli.answers import classify as answers
+    from faceunlock.files.outputs import check_destination
 
     console = session.console
-    classify_text.check_plot(plot, overwrite=overwrite)
+    if plot is not None:
+        check_destination(plot, overwrite=overwrite, kind=TrainingError)
     with console.progress() as progress, session.unlock(progress) as unlock:
         learned = unlock.learn_classifier(
             folder,
@@ -85,8 +87,8 @@ def learn(
         )
     console.left_out(learned.left_out)
     if plot is not None:
-        classify_text.write_plot(plot, learned)
-    console.answer(classify_text.learned(learned, output), classify_text.learned_document(learned, output))
+        answers.write_plot(plot, learned)
+    console.answer(answers.learned(learned, output), answers.learned_document(learned, output))
 
 
 def name(
@@ -124,7 +126,7 @@ def name(
 
     Exits 0 if everybody was named, 1 if somebody is none of these, 2 if a photo could not be judged.
     """
-    from faceunlock.cli.answers import classify as classify_text
+    from faceunlock.cli.answers import classify as answers
     from faceunlock.pipeline.samples import LeftOut
 
     if overwrite and output is None:
@@ -134,7 +136,7 @@ def name(
         raise SettingsError("usage", "-o names every face; another --faces than all does not go with it")
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
-        answers = unlock.classify(
+        outcomes = unlock.classify(
             photos,
             head,
             faces=rule.value,
@@ -142,11 +144,11 @@ def name(
             overwrite=overwrite,
             track=progress.track,
         )
-    unusable = [answer for answer in answers if isinstance(answer, LeftOut)]
-    named = [answer for answer in answers if not isinstance(answer, LeftOut)]
+    unusable = [answer for answer in outcomes if isinstance(answer, LeftOut)]
+    named = [answer for answer in outcomes if not isinstance(answer, LeftOut)]
     console.left_out(unusable)
-    console.answer(classify_text.named(named), classify_text.named_document(named, unusable))
-    for note in classify_text.notes(named, output):
+    console.answer(answers.named(named), answers.named_document(named, unusable))
+    for note in answers.notes(named, output):
         console.note(note)
     if unusable or not named:
         raise typer.Exit(2)

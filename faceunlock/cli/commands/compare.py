@@ -46,7 +46,7 @@ def compare(
     Nobody needs to be enrolled. Exits 0 if they do (with a folder: if any of its photos does), 1 if
     not, 2 if it cannot be decided.
     """
-    from faceunlock.cli.answers import compare as compare_text
+    from faceunlock.cli.answers import compare as answers
     from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
@@ -67,12 +67,12 @@ def compare(
             raise
     console.left_out(comparison.left_out)
     if output is not None:
+        from faceunlock.cli.answers.compare import pair_picture
         from faceunlock.files.outputs import write_picture
-        from faceunlock.pair_picture import pair_picture
 
         write_picture(output, pair_picture(comparison), overwrite=overwrite)
-    console.answer(compare_text.text(comparison), compare_text.document(comparison, output))
-    for note in compare_text.notes(comparison, output):
+    console.answer(answers.text(comparison), answers.document(comparison, output))
+    for note in answers.notes(comparison, output):
         console.note(note)
     if not comparison.matches:
         raise typer.Exit(2 if comparison.undecided else 1)

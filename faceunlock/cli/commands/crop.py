@@ -38,7 +38,7 @@ def crop(
 
     One folder per person, and a contact sheet. Photos without a clear face are left out and named.
     """
-    from faceunlock.cli.answers import crop as crop_text
+    from faceunlock.cli.answers import crop as answers
     from faceunlock.pipeline.samples import NoneUsableError
 
     console = session.console
@@ -51,4 +51,4 @@ def crop(
             console.left_out(error.left_out)
             raise
     console.left_out(outcome.left_out)
-    console.answer(crop_text.text(outcome), crop_text.document(outcome))
+    console.answer(answers.text(outcome), answers.document(outcome))

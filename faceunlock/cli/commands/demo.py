@@ -76,16 +76,16 @@ def demo(session: Session) -> None:
 
 
 def _script(unlock: FaceUnlock) -> list[tuple[str, int, Callable[[], tuple[int, str, dict[str, Any]]]]]:
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import enroll as enroll_answers
+    from faceunlock.cli.answers import verify as verify_answers
 
     def enroll() -> tuple[int, str, dict[str, Any]]:
         outcome = unlock.enroll("astronaut", "photos")
-        return 0, words.enrolment(outcome), documents.enrolment(outcome)
+        return 0, enroll_answers.text(outcome), enroll_answers.document(outcome)
 
     def verify(photo: str) -> tuple[int, str, dict[str, Any]]:
         answer = unlock.verify(photo)
-        return int(not answer.decision.match), words.verification(answer), documents.verification(answer)
+        return int(not answer.decision.match), verify_answers.text(answer), verify_answers.document(answer)
 
     return [
         ("faceunlock enroll astronaut photos", 0, enroll),

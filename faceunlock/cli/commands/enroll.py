@@ -50,8 +50,7 @@ def enroll(
     At least 3 usable photos are needed; 5 or more, with different light and expression, are better.
     Photos without a clear face, and photos that do not look like the others, are left out and named.
     """
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import enroll as answers
     from faceunlock.pipeline.enrolment import TooFewPhotosError
 
     if add and replace:
@@ -82,4 +81,4 @@ def enroll(
             console.left_out(error.left_out)
             raise
     console.left_out(outcome.enrolment.left_out)
-    console.answer(words.enrolment(outcome), documents.enrolment(outcome))
+    console.answer(answers.text(outcome), answers.document(outcome))

@@ -39,13 +39,12 @@ def export_file(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write the whole gallery to one encrypted file."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import export as answers
 
     with session.unlock() as unlock:
         passphrase = _passphrase(passphrase_file, twice=True)
         summary = unlock.export_to(file, passphrase, overwrite=overwrite)
-    session.console.answer(words.exported(summary), documents.exported(summary))
+    session.console.answer(answers.exported(summary), answers.exported_document(summary))
 
 
 def import_file(
@@ -60,8 +59,7 @@ def import_file(
     ] = False,
 ) -> None:
     """Add the people of an encrypted file to the gallery."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import export as answers
 
     if skip_existing and replace:
         raise SettingsError("usage", "--skip-existing and --replace exclude each other")
@@ -70,7 +68,7 @@ def import_file(
     )
     with session.unlock() as unlock:
         summary = unlock.import_from(file, _passphrase(passphrase_file), on_conflict=on_conflict)
-    session.console.answer(words.imported(summary), documents.imported(summary))
+    session.console.answer(answers.imported(summary), answers.imported_document(summary))
 
 
 def _passphrase(file: Path | None, *, twice: bool = False) -> str:

@@ -44,7 +44,7 @@ def identify(
     decided. Each person is given to at most one face of a photo. The threshold keeps the target for as
     many people as are enrolled.
     """
-    from faceunlock.cli.answers import identify as identify_text
+    from faceunlock.cli.answers import identify as answers
     from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
@@ -63,8 +63,8 @@ def identify(
             console.left_out(error.left_out)
             raise
     console.left_out(found.left_out)
-    console.answer(identify_text.text(found), identify_text.document(found))
-    for note in identify_text.notes(found, output):
+    console.answer(answers.text(found), answers.document(found))
+    for note in answers.notes(found, output):
         console.note(note)
     if not found.names:
         raise typer.Exit(2 if found.left_out else 1)

@@ -28,17 +28,17 @@ def log(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --clear: do not ask.")] = False,
 ) -> None:
     """Show every attempt to be recognised, the oldest first."""
-    from faceunlock.cli.answers import log as log_text
+    from faceunlock.cli.answers import log as answers
 
     if clear and not yes:
         _confirm(session, name)
     with session.unlock() as unlock:
         if clear:
             count = unlock.clear_log(name)
-            session.console.answer(log_text.cleared(count), log_text.cleared_document(name, count))
+            session.console.answer(answers.cleared(count), answers.cleared_document(name, count))
         else:
             entries = unlock.attempts_log(name)
-            session.console.answer(log_text.entries(entries), log_text.document(entries))
+            session.console.answer(answers.entries(entries), answers.document(entries))
 
 
 def unlock_attempts(
@@ -49,13 +49,13 @@ def unlock_attempts(
     everybody: Annotated[bool, typer.Option("--all", help="Everybody.")] = False,
 ) -> None:
     """Let a person who failed too often try again at once."""
-    from faceunlock.cli.answers import log as log_text
+    from faceunlock.cli.answers import log as answers
 
     if (name is None) == (not everybody):
         raise SettingsError("usage", "say either a NAME or --all")
     with session.unlock() as unlock:
         forgiven = unlock.unlock_attempts(name)
-    session.console.answer(log_text.released(name, forgiven), {"name": name, "forgiven": forgiven})
+    session.console.answer(answers.released(name, forgiven), {"name": name, "forgiven": forgiven})
 
 
 def _confirm(session: Session, name: str | None) -> None:

@@ -24,12 +24,11 @@ def register(app: typer.Typer) -> None:
 
 def list_models(session: Session) -> None:
     """List the models, fetch weights, check weights."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import models as answers
 
     with session.unlock() as unlock:
         states = unlock.models()
-    session.console.answer(words.models(states), documents.models(states))
+    session.console.answer(answers.models(states), answers.models_document(states))
 
 
 def pull(
@@ -42,12 +41,11 @@ def pull(
     force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
 ) -> None:
     """Fetch the weights of a model and check them."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import models as answers
 
     with session.console.progress() as progress, session.unlock(progress) as unlock:
         state = unlock.pull(model_id, file=file, force=force)
-    session.console.answer(words.pulled(state), documents.model(state))
+    session.console.answer(answers.pulled(state), answers.model_document(state))
 
 
 def verify(
@@ -57,9 +55,8 @@ def verify(
     ] = None,
 ) -> None:
     """Compute the checksums of weights again."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import models as answers
 
     with session.unlock() as unlock:
         states = unlock.verify_models(model_id)
-    session.console.answer(words.verified(states), documents.models(states))
+    session.console.answer(answers.verified(states), answers.models_document(states))

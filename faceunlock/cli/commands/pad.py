@@ -42,7 +42,7 @@ def pad_test(
     What was measured is what verify --require-live uses. Nothing is promised about attacks of other
     kinds, or about a good print: passive liveness on one photo does not stop it.
     """
-    from faceunlock.cli.answers import pad as pad_test_text
+    from faceunlock.cli.answers import pad as answers
 
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
@@ -50,4 +50,4 @@ def pad_test(
             live, attack, target_bpcer=target_bpcer, seed=seed, dry_run=dry_run, track=progress.track
         )
     console.left_out(report.left_out)
-    console.answer(pad_test_text.report(report), pad_test_text.document(report))
+    console.answer(answers.report(report), answers.document(report))

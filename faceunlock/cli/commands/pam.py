@@ -28,11 +28,11 @@ def register(app: typer.Typer) -> None:
 
 def list_services(session: Session) -> None:
     """Let a face answer for a login; without a command, list the services that ask for one."""
-    from faceunlock.cli.answers import pam as pam_text
+    from faceunlock.cli.answers import pam as answers
     from faceunlock.tasks.pam import services
 
     found = services()
-    session.console.answer(pam_text.services(found), {"services": list(found)})
+    session.console.answer(answers.services(found), {"services": list(found)})
 
 
 def print_line(
@@ -65,7 +65,7 @@ def print_line(
     ] = False,
 ) -> None:
     """Print the line that lets a face answer for a service, what it does, and how to undo it."""
-    from faceunlock.cli.answers import pam as pam_text
+    from faceunlock.cli.answers import pam as answers
     from faceunlock.tasks.pam import propose
 
     given = {"camera": camera, "capture": capture, "photo": photo}
@@ -75,7 +75,7 @@ def print_line(
     proposal = propose(
         service, *sources, home=_chosen_home(session), timeout=timeout, require_live=require_live
     )
-    session.console.answer(pam_text.proposal(proposal), pam_text.proposal_document(proposal))
+    session.console.answer(answers.proposal(proposal), answers.proposal_document(proposal))
     for problem in proposal.problems:
         session.console.note(f"Not safe yet: {problem}")
 
@@ -97,11 +97,11 @@ def check(
 
     Exits 0 if it does, 1 if it does not.
     """
-    from faceunlock.cli.answers import pam as pam_text
+    from faceunlock.cli.answers import pam as answers
     from faceunlock.tasks.pam import check as look
 
     report = look(service, file)
-    session.console.answer(pam_text.report(report), pam_text.report_document(report))
+    session.console.answer(answers.report(report), answers.report_document(report))
     if not report.good:
         raise typer.Exit(1)
 

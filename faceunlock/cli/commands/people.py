@@ -28,22 +28,20 @@ def register(app: typer.Typer) -> None:
 
 def list_people(session: Session) -> None:
     """List, show, rename or forget enrolled people."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import people as answers
 
     with session.unlock() as unlock:
         people = unlock.people()
-    session.console.answer(words.people(people), documents.people(people))
+    session.console.answer(answers.people(people), answers.people_document(people))
 
 
 def show(session: Session, name: Name) -> None:
     """Show what is stored of one person."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import people as answers
 
     with session.unlock() as unlock:
         person = unlock.person(name)
-    session.console.answer(words.person(person), documents.person(person))
+    session.console.answer(answers.person(person), answers.person_document(person))
 
 
 def rename(

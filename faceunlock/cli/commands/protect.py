@@ -43,41 +43,41 @@ def register(app: typer.Typer) -> None:
 
 def show(session: Session) -> None:
     """Encrypt the gallery, or see whether it is encrypted."""
-    from faceunlock.cli.answers import protect as protect_text
+    from faceunlock.cli.answers import protect as answers
 
     with session.unlock() as unlock:
         state = unlock.protection()
-    session.console.answer(protect_text.sentence(state), protect_text.document(state))
+    session.console.answer(answers.sentence(state), answers.document(state))
 
 
 def turn_on(session: Session, key: Key = None) -> None:
     """Encrypt the gallery under a new key."""
-    from faceunlock.cli.answers import protect as protect_text
+    from faceunlock.cli.answers import protect as answers
 
     with session.unlock() as unlock:
         changed = unlock.protect(_place(key))
         state = unlock.protection()
-    session.console.answer(protect_text.turned_on(state, changed), protect_text.outcome(state, changed))
+    session.console.answer(answers.turned_on(state, changed), answers.outcome(state, changed))
 
 
 def turn_off(session: Session) -> None:
     """Decrypt the gallery and delete its key."""
-    from faceunlock.cli.answers import protect as protect_text
+    from faceunlock.cli.answers import protect as answers
 
     with session.unlock() as unlock:
         changed = unlock.unprotect()
         state = unlock.protection()
-    session.console.answer(protect_text.turned_off(changed), protect_text.outcome(state, changed))
+    session.console.answer(answers.turned_off(changed), answers.outcome(state, changed))
 
 
 def rotate(session: Session, key: Key = None) -> None:
     """Encrypt the gallery under another key and delete the old one."""
-    from faceunlock.cli.answers import protect as protect_text
+    from faceunlock.cli.answers import protect as answers
 
     with session.unlock() as unlock:
         unlock.rotate_key(_place(key))
         state = unlock.protection()
-    session.console.answer(protect_text.rotated(state), protect_text.outcome(state, changed=True))
+    session.console.answer(answers.rotated(state), answers.outcome(state, changed=True))
 
 
 def _place(key: KeyChoice | None) -> Place | None:

@@ -62,7 +62,7 @@ def report(
     One self-contained HTML file that opens offline: heatmap, map, score histograms, DET curve, the worst
     pairs and a table of people. Changes nothing else.
     """
-    from faceunlock.cli.answers import report as report_text
+    from faceunlock.cli.answers import report as answers
 
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
@@ -79,4 +79,4 @@ def report(
             track=progress.track,
         )
     console.left_out(outcome.report.study.samples.failures if console.verbose else ())
-    console.answer(report_text.summary(outcome), report_text.document(outcome))
+    console.answer(answers.summary(outcome), answers.document(outcome))

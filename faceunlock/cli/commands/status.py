@@ -15,9 +15,8 @@ def register(app: typer.Typer) -> None:
 
 def status(session: Session) -> None:
     """Show where data live, what is in use, and what is wrong."""
-    from faceunlock.cli.answers import documents
-    from faceunlock.cli.answers import parts as words
+    from faceunlock.cli.answers import status as answers
 
     with session.unlock() as unlock:
         state = unlock.status()
-    session.console.answer(words.status(state), documents.status(state))
+    session.console.answer(answers.text(state), answers.document(state))

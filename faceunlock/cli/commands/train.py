@@ -168,7 +168,7 @@ def train(
     Model and card are written into a folder of their own. The result is a model like any other:
     --model MODEL. It is not calibrated: see faceunlock calibrate.
     """
-    from faceunlock.cli.answers import train as train_text
+    from faceunlock.cli.answers import train as answers
     from faceunlock.pipeline.models.architecture import ResidualArchitecture
     from faceunlock.training.recipe import TrainingRecipe
 
@@ -215,22 +215,22 @@ def train(
         overwrite=overwrite,
         workers=workers,
     )
-    session.console.answer(train_text.trained(outcome), train_text.document(outcome))
+    session.console.answer(answers.trained(outcome), answers.document(outcome))
 
 
 def _train(session: Session, folder: Path, output: Path, recipe: TrainingRecipe, **options: Any) -> Any:
-    from faceunlock.cli.answers import train as train_text
+    from faceunlock.cli.answers import train as answers
     from faceunlock.training.run import Observer
 
     console = session.console
 
     def begin(beginning: Beginning) -> None:
         console.left_out(beginning.faces.left_out)
-        for line in train_text.beginning(beginning):
+        for line in answers.beginning(beginning):
             console.note(line)
 
     def epoch(record: EpochRecord) -> None:
-        console.note(train_text.epoch(record, recipe.epochs))
+        console.note(answers.epoch(record, recipe.epochs))
 
     with console.progress() as progress, session.unlock(progress) as unlock:
         return unlock.train(folder, output, recipe, Observer(begin, epoch, progress.track), **options)
@@ -246,7 +246,7 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
 def _precision(session: Session, choice: PrecisionChoice) -> Any:
     if choice is not PrecisionChoice.auto:
         return choice.value
-    from faceunlock.training.precision import best_precision
+    from faceunlock.training.recipe import best_precision
 
     if session.settings.device == "cpu":
         return best_precision("cpu")

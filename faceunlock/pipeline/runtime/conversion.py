@@ -22,6 +22,7 @@ from faceunlock.errors import ModelError
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.pipeline.runtime import NetworkSource
+from faceunlock.pipeline.runtime.machine import CPUINFO
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,6 @@ LOWEST_COSINE = 0.99999
 """Of the outputs of both runtimes for the same input; a conversion below that is not used."""
 
 PARITY_INPUTS = 4
-CPUINFO = Path("/proc/cpuinfo")
 
 _announced = False
 

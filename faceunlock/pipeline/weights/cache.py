@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast, get_type_hints
 
@@ -25,6 +24,7 @@ from faceunlock.files.private import (
     make_private_directories,
 )
 from faceunlock.files.trust import refuse_if_others_write
+from faceunlock.matching.people import now
 from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, Bundled, ModelSpec, Trained
 
 FORMAT = 1
@@ -86,7 +86,7 @@ def write(spec: ModelSpec, cache: Path, content: bytes, source: str, source_sha2
 
     Call it inside `writing`.
     """
-    pulled_at = datetime.now(UTC).isoformat(timespec="seconds")
+    pulled_at = now()
     manifest = Manifest(FORMAT, sha256(content), len(content), source, source_sha256, pulled_at)
     path = weights_path(spec, cache)
     atomic_write(path, content)

@@ -1,0 +1,50 @@
+"""What ``faceunlock enroll`` says, and its JSON document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faceunlock.cli.answers.parts import Document, identity, left_out
+
+if TYPE_CHECKING:
+    from faceunlock.tasks.enroll import EnrolmentOutcome
+
+
+RECOMMENDED_PHOTOS = 5
+
+
+def text(outcome: EnrolmentOutcome) -> str:
+    """Return the summary of an enrolment."""
+    result = outcome.enrolment
+    verb = "enrolled" if outcome.saved else "would be enrolled"
+    parts = [
+        f"{outcome.name} {verb}: used {len(result.used)} of {outcome.looked_at} photos, "
+        f"similarity to the others mean {result.mean_similarity:.3f}, lowest {result.lowest_similarity:.3f}, "
+        f"model {result.template.identity.model}."
+    ]
+    if result.template.count != len(result.used):
+        parts.append(f"The template now holds {result.template.count} photos.")
+    if outcome.skipped:
+        parts.append(
+            "1 file is no photo." if outcome.skipped == 1 else f"{outcome.skipped} files are no photos."
+        )
+    if result.template.count < RECOMMENDED_PHOTOS:
+        parts.append(f"{RECOMMENDED_PHOTOS} or more photos are recommended.")
+    return " ".join(parts)
+
+
+def document(outcome: EnrolmentOutcome) -> Document:
+    """Return the data of ``enroll``."""
+    result = outcome.enrolment
+    return {
+        "name": outcome.name,
+        "saved": outcome.saved,
+        "photos": outcome.looked_at,
+        "skipped": outcome.skipped,
+        "used": list(result.used),
+        "left_out": [left_out(photo) for photo in result.left_out],
+        "template_photos": result.template.count,
+        "mean_similarity": result.mean_similarity,
+        "lowest_similarity": result.lowest_similarity,
+        "model": identity(result.template.identity),
+    }

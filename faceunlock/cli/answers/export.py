@@ -1,0 +1,56 @@
+"""What ``faceunlock export`` and ``import`` say, and their JSON documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faceunlock.cli.answers.parts import Document, identity
+from faceunlock.files.text import printable
+
+if TYPE_CHECKING:
+    from faceunlock.gallery.export import ExportSummary, ImportSummary
+
+
+def exported(summary: ExportSummary) -> str:
+    """Return the answer to an export."""
+    who = "1 person" if len(summary.people) == 1 else f"{len(summary.people)} people"
+    return f"Exported {who} to {printable(summary.file)} ({summary.size:,} bytes, encrypted)."
+
+
+def exported_document(summary: ExportSummary) -> Document:
+    """Return the data of ``export``."""
+    return {
+        "file": str(summary.file),
+        "size_bytes": summary.size,
+        "people": list(summary.people),
+        "calibrations": [identity(made_by) for made_by in summary.calibrations],
+    }
+
+
+def imported(summary: ImportSummary) -> str:
+    """Return the answer to an import."""
+    parts = [
+        f"{word} {', '.join(names)}"
+        for word, names in (
+            ("added", summary.added),
+            ("replaced", summary.replaced),
+            ("kept yours of", summary.skipped),
+            ("already here:", summary.identical),
+        )
+        if names
+    ]
+    parts += [f"took the calibration of {identity.model}" for identity in summary.calibrations_added]
+    parts += [f"kept your calibration of {identity.model}" for identity in summary.calibrations_kept]
+    return f"Import: {'; '.join(parts) or 'the file holds nothing new'}."
+
+
+def imported_document(summary: ImportSummary) -> Document:
+    """Return the data of ``import``."""
+    return {
+        "added": list(summary.added),
+        "replaced": list(summary.replaced),
+        "skipped": list(summary.skipped),
+        "identical": list(summary.identical),
+        "calibrations_added": [identity(made_by) for made_by in summary.calibrations_added],
+        "calibrations_kept": [identity(made_by) for made_by in summary.calibrations_kept],
+    }

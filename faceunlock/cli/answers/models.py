@@ -1,0 +1,75 @@
+"""What the commands about models say, and their JSON documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from faceunlock.cli.answers.parts import Document, threshold
+from faceunlock.files.text import Table, printable, table
+from faceunlock.matching.wording import file_size, threshold_origin
+
+if TYPE_CHECKING:
+    from faceunlock.tasks.models import ModelState
+
+
+def models(states: Sequence[ModelState]) -> list[str | Table]:
+    """Return the table of models, and below it what is too long for a table."""
+    rows = []
+    details = []
+    for state in states:
+        spec = state.spec
+        rows.append(
+            (
+                state.model + (" (recommended)" if spec.recommended else ""),
+                state.weights.status,
+                file_size(state.weights.size_bytes or spec.size_bytes),
+                spec.dimension,
+                f"{state.calibration.threshold:.4f}",
+            )
+        )
+        details += [
+            "",
+            f"{state.model}: {spec.network}",
+            f"  threshold  {threshold_origin(state.calibration)}",
+            f"  licence    {spec.licence}",
+            f"  trained on {spec.training_data}",
+        ]
+    return [table("id", "weights", "size", "dimension", "threshold", rows=rows), *details]
+
+
+def models_document(states: Sequence[ModelState]) -> Document:
+    """Return the data of ``models``."""
+    return {"models": [model_document(state) for state in states]}
+
+
+def model_document(state: ModelState) -> Document:
+    """Return one model."""
+    spec = state.spec
+    measured = state.calibration
+    return {
+        "id": state.model,
+        "network": spec.network,
+        "dimension": spec.dimension,
+        "recommended": spec.recommended,
+        "licence": spec.licence,
+        "training_data": spec.training_data,
+        "weights": state.weights.status,
+        "path": None if state.weights.path is None else str(state.weights.path),
+        "size_bytes": state.weights.size_bytes or spec.size_bytes,
+        "sha256": state.weights.sha256,
+        "problem": state.weights.problem,
+        "threshold": threshold(measured),
+    }
+
+
+def pulled(state: ModelState) -> str:
+    """Return the answer to a pull."""
+    return f"{state.model}: present, SHA-256 {state.weights.sha256}, {printable(state.weights.path)}"
+
+
+def verified(states: Sequence[ModelState]) -> str:
+    """Return the answer to a check of weights."""
+    if not states:
+        return "No weights are on this machine."
+    return "\n".join(f"{state.model}: good, SHA-256 {state.weights.sha256}" for state in states)

@@ -1,0 +1,67 @@
+"""What the commands about people say, and their JSON documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from faceunlock.cli.answers.parts import Document, identity
+from faceunlock.files.text import Table, table
+
+if TYPE_CHECKING:
+    from faceunlock.matching.people import Person
+
+
+def people(enrolled: Sequence[Person]) -> str | Table:
+    """Return the table of enrolled people."""
+    if not enrolled:
+        return "Nobody is enrolled."
+    rows = [
+        (
+            person.name,
+            person.template.count,
+            f"{person.template.mean_similarity:.3f}",
+            f"{person.template.lowest_similarity:.3f}",
+            person.template.identity.model,
+            person.updated,
+        )
+        for person in enrolled
+    ]
+    return table("name", "photos", "mean", "lowest", "model", "updated", rows=rows)
+
+
+def people_document(enrolled: Sequence[Person]) -> Document:
+    """Return the data of ``people``."""
+    return {"people": [person_document(one) for one in enrolled]}
+
+
+def person(enrolled: Person) -> str:
+    """Return all that is stored of one person."""
+    template = enrolled.template
+    identity = template.identity
+    return "\n".join(
+        (
+            f"name           {enrolled.name}",
+            f"photos         {template.count} (not kept, only a sum of embeddings and keyed hashes)",
+            f"similarity     mean {template.mean_similarity:.4f}, lowest {template.lowest_similarity:.4f}"
+            " to the centroid of the others",
+            f"model          {identity.model}, {identity.dimension} numbers, {identity.preprocessing}",
+            f"weights        SHA-256 {identity.weights_sha256}",
+            f"enrolled       {enrolled.created}",
+            f"updated        {enrolled.updated}",
+        )
+    )
+
+
+def person_document(enrolled: Person) -> Document:
+    """Return the data of ``people show``."""
+    template = enrolled.template
+    return {
+        "name": enrolled.name,
+        "photos": template.count,
+        "mean_similarity": template.mean_similarity,
+        "lowest_similarity": template.lowest_similarity,
+        "created": enrolled.created,
+        "updated": enrolled.updated,
+        "model": identity(template.identity),
+    }

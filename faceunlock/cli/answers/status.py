@@ -1,0 +1,82 @@
+"""What ``faceunlock status`` says, and its JSON document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from faceunlock.cli.answers.models import model_document
+from faceunlock.cli.answers.parts import Document
+from faceunlock.files.text import printable
+from faceunlock.matching.wording import rate, threshold_origin
+
+if TYPE_CHECKING:
+    from faceunlock.tasks.status import Status
+
+
+def text(state: Status) -> str:
+    """Return where everything is, a line each, problems last."""
+    from faceunlock.cli.answers import protect
+    from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, RECOMMENDED
+
+    settings = state.settings
+    device = settings.device + (
+        " (an NVIDIA driver is present)" if state.gpu else " (no NVIDIA driver found)"
+    )
+    config = printable(state.locations.config) + (
+        "" if state.locations.config.exists() else " (none, defaults)"
+    )
+    lines = [
+        f"data        {printable(state.locations.data)}",
+        f"cache       {printable(state.locations.cache)}",
+        f"config      {config}",
+        f"device      {device}",
+    ]
+    if state.model is None and state.people:
+        lines.append("model       auto: which one it is cannot be told, see the problems")
+    elif state.model is None:
+        lines.append(
+            f"model       auto: {RECOMMENDED} if it can be fetched at the first enrolment, "
+            f"otherwise {EMBEDDED_DEFAULT}"
+        )
+    else:
+        measured = state.model.calibration
+        lines.append(f"model       {state.model.model} ({state.model.weights.status})")
+        lines.append(f"threshold   {measured.threshold:.4f}, {threshold_origin(measured)}")
+        if measured.fnmr is not None:
+            lines.append(f"FNMR there  {rate(measured.fnmr)}")
+        if len(state.people) > 1:
+            point = measured.threshold_for(len(state.people))
+            lines.append(
+                f"            {point.threshold:.4f} when {point.candidates} people are searched"
+                + ("" if point.supported else " (more than the data support)")
+            )
+    lines.append(
+        f"people      {len(state.people)}" + (f": {', '.join(state.people)}" if state.people else "")
+    )
+    if state.protection is not None:
+        lines.append(f"protection  {protect.sentence(state.protection)}")
+    if state.problems:
+        lines.append("problems")
+        lines += [f"  {printable(problem)}" for problem in state.problems]
+    else:
+        lines.append("problems    none")
+    return "\n".join(lines)
+
+
+def document(state: Status) -> Document:
+    """Return the data of ``status``."""
+    from faceunlock.cli.answers import protect
+
+    return {
+        "data": str(state.locations.data),
+        "cache": str(state.locations.cache),
+        "config": str(state.locations.config),
+        "device": state.settings.device,
+        "gpu": state.gpu,
+        "model": None if state.model is None else model_document(state.model),
+        "people": list(state.people),
+        "protection": None if state.protection is None else protect.document(state.protection),
+        "settings": asdict(state.settings),
+        "problems": list(state.problems),
+    }
