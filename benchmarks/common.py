@@ -10,14 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from faceunlock import __version__
 from faceunlock.errors import PhotoError
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, separate
+from faceunlock.matching.similarity import similarities
 from faceunlock.photos.face import Face, choose_subject, measure_quality
-from faceunlock.photos.photo import read_photo
+from faceunlock.photos.photo import Photo, load_photo
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.models.registry import MODELS
@@ -28,6 +31,11 @@ from faceunlock.settings import load_settings, locate
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 WORK = HERE / ".work"
+
+
+def read_photo(source: Path | BinaryIO, **options: Any) -> Photo:
+    """Read one photo as an upright 8-bit sRGB array; options as for `load_photo`."""
+    return load_photo(source, **options).view()
 
 
 def collection() -> Path:
@@ -137,3 +145,13 @@ def embed_photos(paths: list[Path], name: str, model: str, rule: str = "central"
         reasons=np.array(result.reasons),
     )
     return result
+
+
+def score_comparisons(
+    probes: ArrayLike, probe_person: ArrayLike, centroids: ArrayLike, template_person: ArrayLike
+) -> tuple[GenuineScores, ImpostorScores]:
+    """Compare every probe, a unit vector, with every centroid, as `verify` does; see `separate`."""
+    probes, centroids = np.asarray(probes, dtype=np.float64), np.asarray(centroids, dtype=np.float64)
+    compared = len(probes) > 0 and len(centroids) > 0
+    similarity = similarities(probes, centroids) if compared else np.empty((len(probes), len(centroids)))
+    return separate(similarity, probe_person, template_person)

@@ -18,12 +18,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import WORK, save
+from common import WORK, read_photo, save
 from faceunlock.pipeline.weights.pull.pull import pull
 from PIL import Image, ImageEnhance
 from speed import random_weights
 
-from faceunlock.photos.photo import read_photo
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.embedding import Embedder, load_embedder
 from faceunlock.pipeline.models.registry import model_spec

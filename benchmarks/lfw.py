@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from common import HERE, Embedded, collection, embed_photos, save
+from common import HERE, Embedded, collection, embed_photos, save, score_comparisons
 
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.error_rates import fmr_at, rate_over_people
-from faceunlock.matching.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, split_people
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.thresholds import fnmr_at_fmr, threshold_at
 from faceunlock.pipeline.models.registry import MODELS

@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from common import collection, save
+from common import collection, read_photo, save
 from PIL import Image
 
-from faceunlock.photos.photo import load_photo, read_photo
+from faceunlock.photos.photo import load_photo
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.embedding import load_embedder

@@ -17,13 +17,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from common import collection, save
+from common import collection, read_photo, save
 from PIL import Image, ImageFilter
 
 from faceunlock.errors import PhotoError
 from faceunlock.liveness.record import to_dict
 from faceunlock.photos.face import choose_subject
-from faceunlock.photos.photo import find_photos, read_photo
+from faceunlock.photos.photo import find_photos
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate

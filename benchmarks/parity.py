@@ -18,14 +18,15 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from common import WORK, collection, save
+from common import WORK, collection, read_photo, save
 from lfw import read_pairs
 from PIL import Image
 
 from faceunlock.errors import PhotoError
 from faceunlock.photos.face import choose_subject
-from faceunlock.photos.photo import find_photos, read_photo
-from faceunlock.pipeline.runtime import Engine, NetworkSource
+from faceunlock.photos.photo import find_photos
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.runtime.network import NetworkSource
 from faceunlock.settings import locate
 
 LONGER_SIDE = 1280

@@ -12,12 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from common import collection, embed_photos, save
+from common import collection, embed_photos, read_photo, save
 from lfw import read_pairs
 from PIL import Image, ImageFilter
 
 from faceunlock.photos.face import Quality, choose_subject, measure_quality
-from faceunlock.photos.photo import find_photos, read_photo
+from faceunlock.photos.photo import find_photos
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.runtime import choose_engine

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from faceunlock.errors import FaceUnlockError, PhotoError
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face
+from faceunlock.photos.photo import Photo, load_photo
 
 DIMENSION = 64
 IDENTITY = ModelIdentity("dlib", "f" * 64, "fake-1", DIMENSION)
@@ -159,3 +161,8 @@ def slug_of(call, *args, kind=FaceUnlockError, **options):
     with pytest.raises(kind) as caught:
         call(*args, **options)
     return caught.value.slug
+
+
+def read_photo(source: Path | BinaryIO, **options: Any) -> Photo:
+    """Read one photo as an upright 8-bit sRGB array; options as for `load_photo`."""
+    return load_photo(source, **options).view()

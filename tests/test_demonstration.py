@@ -2,10 +2,11 @@ import importlib.util
 
 import numpy as np
 import pytest
+from fakes import read_photo
 from PIL import Image
 
 from faceunlock.errors import PhotoError
-from faceunlock.photos.photo import find_photos, read_photo
+from faceunlock.photos.photo import find_photos
 from faceunlock.tasks import demo as demonstration
 from faceunlock.tasks.demo import VARIATIONS, make_pictures
 

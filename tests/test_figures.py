@@ -245,48 +245,6 @@ def test_the_audit_page_quotes_its_result_file(line):
 TRAINING = (PROJECT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
-def spread(found):
-    return f"{found['strangers_mean']:.2f} ± {found['strangers_deviation']:.2f}"
-
-
-def rate_at(found, target):
-    row = next(row for row in found["fnmr"] if row["target_fmr"] == target)
-    return percent(row.get("fnmr", row))
-
-
-def change(row):
-    return f"{100 * row['difference']:+.1f} ({100 * row['lower']:+.1f} to {100 * row['upper']:+.1f})"
-
-
-def head_lines():
-    measured = result("metric-head")
-    yield f"{measured['photos']:,} crops of {measured['people']} people"
-    for name, found in measured["held_out_people"].items():
-        pairs, centroids = found["all_pairs"], found["centroids_of_3"]
-        yield (
-            f"| {name} | {spread(pairs)} | {pairs['same_person_mean']:.2f} | {100 * pairs['eer']:.1f} % | "
-            f"{rate_at(pairs, 1e-3)} | {rate_at(centroids, 1e-3)} |"
-        )
-    for system, ways in measured["against_plain"].items():
-        changes = (change(row) for way in ways.values() for row in way if row["target_fmr"] in (1e-3, 1e-4))
-        yield f"| {system} | {' | '.join(changes)} |"
-    coarse = next(
-        row for row in measured["against_plain"]["metric head"]["all_pairs"] if row["target_fmr"] == 1e-2
-    )
-    gain, least, most = (-100 * coarse[name] for name in ("difference", "upper", "lower"))
-    yield f"({gain:.1f} points, {least:.1f} to {most:.1f})"
-    for name, found in measured["lfw"]["systems"].items():
-        yield (
-            f"| {name} | {found['accuracy']:.4f} ± {found['standard_error']:.4f} | "
-            f"{rate_at(found, 1e-2)} | {rate_at(found, 1e-3)} |"
-        )
-
-
-@pytest.mark.parametrize("line", head_lines())
-def test_the_page_on_training_quotes_the_metric_head(line):
-    assert " ".join(line.split()) in " ".join(TRAINING.split())
-
-
 STEPS_OF_COMPACT = {
     "dlib": "`dlib` as it is, crops of 150 pixels",
     "start": "its weights behind crops of 112 pixels",

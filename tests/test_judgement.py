@@ -8,7 +8,7 @@ from made_comparisons import made
 
 from faceunlock.errors import CalibrationError
 from faceunlock.matching.calibration import Calibration
-from faceunlock.studies.calibration_report import WORST
+from faceunlock.studies.calibration_report import WORST, report_for
 
 MANY = made(people=30, strangers=30)
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import read_photo
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from faceunlock.errors import PhotoError
-from faceunlock.photos.photo import PHOTO_SUFFIXES, _natural, find_photos, person_folders, read_photo
+from faceunlock.photos.photo import PHOTO_SUFFIXES, _natural, find_photos, person_folders
 from faceunlock.photos.photo import photo as photos
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)

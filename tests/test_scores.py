@@ -9,11 +9,19 @@ from faceunlock.matching.scores import (
     GenuineScores,
     ImpostorScores,
     pool,
-    score_comparisons,
+    separate,
     split_people,
     worst_pairs,
 )
 from faceunlock.matching.similarity import similarities, unit
+
+
+def score_comparisons(probes, probe_person, centroids, template_person):
+    """Compare every probe, a unit vector, with every centroid, as `verify` does; see `separate`."""
+    probes, centroids = np.asarray(probes, dtype=np.float64), np.asarray(centroids, dtype=np.float64)
+    compared = len(probes) > 0 and len(centroids) > 0
+    similarity = similarities(probes, centroids) if compared else np.empty((len(probes), len(centroids)))
+    return separate(similarity, probe_person, template_person)
 
 
 def test_scores_are_refused_unless_they_are_similarities_of_known_people():

@@ -10,7 +10,7 @@ from faceunlock.matching.similarity import unit
 from faceunlock.photos.photo import find_photos
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.enrolment import Gates, enroll
-from faceunlock.studies.calibration_report import WORST
+from faceunlock.studies.calibration_report import WORST, report_for
 from faceunlock.studies.comparisons import Plan, compare_photos
 
 GATES = Gates(0.0, 0.0, -1.0, 2)

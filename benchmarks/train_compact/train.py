@@ -21,10 +21,10 @@ import numpy as np
 from faceunlock.pipeline.embedding.networks import make_network
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from common import RESULTS, save
+from common import RESULTS, save, score_comparisons
 
 from faceunlock.matching.error_rates import equal_error_rate
-from faceunlock.matching.scores import GenuineScores, ImpostorScores, score_comparisons, split_people
+from faceunlock.matching.scores import GenuineScores, ImpostorScores, split_people
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.matching.thresholds import fnmr_at_fmr

@@ -54,9 +54,9 @@ MODULES = {
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from faceunlock import __version__
+        from importlib.metadata import version
 
-        typer.echo(f"faceunlock {__version__}")
+        typer.echo(f"faceunlock {version('faceunlock')}")
         raise typer.Exit
 
 

@@ -296,15 +296,6 @@ class Gallery:
         with self._guard.changing() as change:
             change.write(_CALIBRATIONS, values)
 
-    def forget_calibration(self, identity: ModelIdentity) -> bool:
-        """Delete the calibration of a model and return whether there was one, damaged or not."""
-        key = document(identity_to_record(identity))
-        with self._guard.reading() as seal:
-            if not self._row_is_known(seal, _CALIBRATIONS, "identity", key):
-                return False
-        with self._guard.changing() as change:
-            return change.delete(_CALIBRATIONS, key) == 1
-
     # protection
 
     def protection(self) -> ProtectionState:

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.matching.similarity import similarities
-
 PersonIds = NDArray[np.int32]
 Scores = NDArray[np.float64]
 
@@ -138,38 +136,6 @@ def pool(own: ImpostorScores, strangers: ImpostorScores) -> ImpostorScores:
         np.concatenate([own.template_person, strangers.template_person]),
         np.concatenate([own.photo, strangers.photo]),
     )
-
-
-def score_comparisons(
-    probes: ArrayLike, probe_person: ArrayLike, centroids: ArrayLike, template_person: ArrayLike
-) -> tuple[GenuineScores, ImpostorScores]:
-    """Compare every probe with every centroid, as `verify` does.
-
-    Parameters
-    ----------
-    probes : array_like, shape (n, dimension)
-        Unit vectors, none of which built the centroid of its own person.
-    probe_person : array_like of int, shape (n,)
-    centroids : array_like, shape (t, dimension)
-        Unit vectors.
-    template_person : array_like of int, shape (t,)
-        Ids of the same numbering as `probe_person`.
-
-    Returns
-    -------
-    GenuineScores, ImpostorScores
-        Comparisons with equal and with different ids, probe by probe; `photo` is the row of `probes`.
-
-    Examples
-    --------
-    >>> genuine, impostor = score_comparisons([[1.0, 0.0]], [7], [[0.8, 0.6], [0.0, 1.0]], [7, 8])
-    >>> genuine.scores, impostor.scores
-    (array([0.8]), array([0.]))
-    """
-    probes, centroids = np.asarray(probes, dtype=np.float64), np.asarray(centroids, dtype=np.float64)
-    compared = len(probes) > 0 and len(centroids) > 0
-    similarity = similarities(probes, centroids) if compared else np.empty((len(probes), len(centroids)))
-    return separate(similarity, probe_person, template_person)
 
 
 def separate(

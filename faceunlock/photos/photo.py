@@ -28,7 +28,6 @@ __all__ = [
     "PhotoListing",
     "find_photos",
     "person_folders",
-    "read_photo",
 ]
 
 # fmt: off
@@ -190,37 +189,6 @@ def load_photo(
         data = _read_stream(source, name)
     recognise(data, name)  # a file that is no photo is refused before anything else is done about it
     return PhotoFile(name, data, max_pixels)
-
-
-def read_photo(
-    source: Path | BinaryIO, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
-) -> Photo:
-    """Read one photo as an upright 8-bit sRGB array.
-
-    Format and colour are the business of `faceunlock.photos.decoding.decode`; the file's suffix does not matter.
-
-    Parameters
-    ----------
-    source, name, max_pixels
-        As for `load_photo`.
-
-    Returns
-    -------
-    Photo
-
-    Raises
-    ------
-    PhotoError
-        As `load_photo`; also ``photo-too-large`` for more than `max_pixels` pixels, and ``unreadable-photo``
-        for a truncated or damaged file and any other format.
-
-    Examples
-    --------
-    >>> from io import BytesIO
-    >>> read_photo(BytesIO(b"P3 2 1 255  255 0 0  0 0 255")).image.tolist()
-    [[[255, 0, 0], [0, 0, 255]]]
-    """
-    return load_photo(source, name=name, max_pixels=max_pixels).view()
 
 
 def find_photos(sources: Sequence[Path]) -> PhotoListing:

@@ -10,7 +10,6 @@ as with a folder of photos.
 from __future__ import annotations
 
 import json
-import re
 import struct
 import zipfile
 import zlib
@@ -73,13 +72,6 @@ _RECORD_FIELDS = {
     "own_probes",
     *(entry.name for entry in fields(Provenance)),
 }
-# Version 1.0 of the format, as `numpy.lib.format` writes it: never more than a dict of three literals.
-_NPY = re.compile(
-    rb"\x93NUMPY\x01\x00(?P<length>..)"
-    rb"\{'descr': '(?P<dtype><[fi][48])', 'fortran_order': False, "
-    rb"'shape': \((?P<shape>[0-9, ]{1,50})\), \} *\n",
-    re.DOTALL,
-)
 # All that `zipfile`, `zlib` and `json` raise on bytes that nobody wrote with them.
 _DAMAGE = (
     ValueError,
@@ -198,15 +190,13 @@ def _member_bytes(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     dtype = np.dtype(ARRAYS[name])
     content = _member_bytes(archive, f"{name}.npy", MAX_HEADER_BYTES + prod(shape) * dtype.itemsize)
-    header = _NPY.match(content)
-    if header is None:
-        raise ValueError(f"{name} is not an array of numbers")
-    said = tuple(int(length) for length in header["shape"].split(b",") if length.strip())
-    ends = int.from_bytes(header["length"], "little") + header.end("length") == header.end()
-    fits = (header["dtype"].decode(), said) == (ARRAYS[name], shape)
-    _require(ends and fits, f"{name} has another shape or type")
-    _require(len(content) - header.end() == prod(shape) * dtype.itemsize, f"{name} has another length")
-    numbers = np.frombuffer(content, dtype=dtype, offset=header.end()).reshape(shape)
+    stream = BytesIO(content)
+    _require(np.lib.format.read_magic(stream) == (1, 0), f"{name} is not an array of numbers")
+    said, by_columns, found = np.lib.format.read_array_header_1_0(stream, max_header_size=MAX_HEADER_BYTES)
+    _require((said, by_columns, found) == (shape, False, dtype), f"{name} has another shape or type")
+    start = stream.tell()
+    _require(len(content) - start == prod(shape) * dtype.itemsize, f"{name} has another length")
+    numbers = np.frombuffer(content, dtype=dtype, offset=start).reshape(shape)
     return numbers.astype(dtype.newbyteorder("="), copy=False)
 
 

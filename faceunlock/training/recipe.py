@@ -20,9 +20,6 @@ TeacherSees = Literal["same", "clean"]
 BY_PAIRS = ("contrastive", "triplet")
 """Losses that compare the photos of one batch: it must hold several of a person."""
 
-BY_CLASS = ("arcface", "cosface", "softmax")
-"""Losses that learn a direction for each person."""
-
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:

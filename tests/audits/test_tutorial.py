@@ -58,8 +58,9 @@ def test_the_tutorials_figures_with_our_detector(weights, collection):
 
 @pytest.mark.oracle
 def test_our_detector_cuts_most_portraits_as_the_tutorial_does(collection):
+    from fakes import read_photo
+
     from faceunlock.photos.face import choose_subject
-    from faceunlock.photos.photo import read_photo
     from faceunlock.pipeline.detection import load_detector
     from faceunlock.pipeline.embedding.facenet import FaceNetEmbedder
     from faceunlock.pipeline.runtime import Engine

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from faceunlock.errors import ModelError
-from faceunlock.pipeline.runtime import Engine, NetworkSource, conversion
+from faceunlock.pipeline.runtime import Engine, conversion
 from faceunlock.pipeline.runtime.conversion import open_converted
+from faceunlock.pipeline.runtime.network import NetworkSource
 from faceunlock.pipeline.runtime.onnx_runtime import BATCH
 from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from faceunlock.pipeline.runtime import NetworkSource, conversion
+from faceunlock.pipeline.runtime import conversion
+from faceunlock.pipeline.runtime.network import NetworkSource
 from faceunlock.pipeline.runtime.onnx_runtime import INPUT, OUTPUT, OnnxNetwork
 from faceunlock.pipeline.runtime.rectifiers import rewrite_rectifiers
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from faceunlock.errors import ModelError
 from faceunlock.files.packages import find_in_package
 from faceunlock.photos.face import Face, RGBImage
-from faceunlock.pipeline.runtime import Engine, NetworkSource
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.runtime.network import NetworkSource
 
 if TYPE_CHECKING:
     import torch

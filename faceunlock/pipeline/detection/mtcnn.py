@@ -15,7 +15,7 @@ from PIL import Image
 from faceunlock.photos.face import Face, RGBImage
 from faceunlock.pipeline.detection.boxes import Boxes, regress, squared, suppress
 from faceunlock.pipeline.detection.integral import IntegralImage
-from faceunlock.pipeline.runtime import Network
+from faceunlock.pipeline.runtime.network import Network
 
 CELL = 12
 """Side of the square that the proposal network looks at, in pixels."""

@@ -10,7 +10,8 @@ from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.embedding.networks import definition, make_network
 from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.pipeline.models.registry import ModelSpec, Trained, model_spec
-from faceunlock.pipeline.runtime import Engine, NetworkSource
+from faceunlock.pipeline.runtime import Engine
+from faceunlock.pipeline.runtime.network import NetworkSource
 
 if TYPE_CHECKING:
     import numpy as np

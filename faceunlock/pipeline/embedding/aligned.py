@@ -10,7 +10,7 @@ from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face, RGBImage
 from faceunlock.pipeline.embedding.crops import normalise, similarity, views, warp
 from faceunlock.pipeline.models.architecture import Architecture
-from faceunlock.pipeline.runtime import Network
+from faceunlock.pipeline.runtime.network import Network
 
 BATCH = 128
 

@@ -12,7 +12,7 @@ from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face, RGBImage
 from faceunlock.pipeline.embedding.crops import normalise
 from faceunlock.pipeline.models.registry import ModelSpec
-from faceunlock.pipeline.runtime import Network
+from faceunlock.pipeline.runtime.network import Network
 
 BATCH = 128
 GRAY_LEVELS = (127.5, 127.5, 127.5), 128.0

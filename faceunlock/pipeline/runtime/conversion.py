@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import ModelError
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
 from faceunlock.files.trust import refuse_if_others_write
-from faceunlock.pipeline.runtime import NetworkSource
 from faceunlock.pipeline.runtime.machine import CPUINFO
+from faceunlock.pipeline.runtime.network import NetworkSource
 
 if TYPE_CHECKING:
     import numpy as np

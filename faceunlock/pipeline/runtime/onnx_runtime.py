@@ -31,7 +31,7 @@ INPUT, OUTPUT = "input", "output"
 
 
 class OnnxNetwork:
-    """An ONNX file as a `faceunlock.pipeline.runtime.Network`.
+    """An ONNX file as a `faceunlock.pipeline.runtime.network.Network`.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ def build(factory: Callable[[], torch.nn.Module], arrays: Mapping[str, NDArray[A
 
 
 class TorchNetwork:
-    """A torch module as a `faceunlock.pipeline.runtime.Network`.
+    """A torch module as a `faceunlock.pipeline.runtime.network.Network`.
 
     Parameters
     ----------

@@ -73,34 +73,39 @@ def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None =
     OSError
         If `output` cannot be written.
     """
-    import pooch
     import requests
 
-    responses: list[requests.Response] = []
-
     def check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
-        responses.append(response)
         # Before requests follows it: not even the question should go to an insecure place.
         target = urljoin(response.url, response.headers.get("Location", ""))
         if response.is_redirect and not _allowed(target):
+            response.close()
             raise failed(url, f"the server redirects to {target}, which is neither https nor this machine")
 
-    download = pooch.HTTPDownloader(
-        progressbar=_Meter(url, limit, progress),
-        chunk_size=CHUNK,
-        timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-        # A compressed transfer would hide how many bytes are to come.
-        headers={"Accept-Encoding": "identity"},
-        hooks={"response": check_redirect},
-    )
     try:
-        download(check_url(url), output, None)
+        with requests.get(
+            check_url(url),
+            stream=True,
+            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            # A compressed transfer would hide how many bytes are to come.
+            headers={"Accept-Encoding": "identity"},
+            hooks={"response": check_redirect},
+        ) as response:
+            response.raise_for_status()
+            length = response.headers.get("Content-Length", "")
+            total = int(length) if length.isdecimal() else 0
+            done = 0
+            for chunk in response.iter_content(CHUNK):
+                done += len(chunk)
+                if max(total, done) > limit:
+                    raise failed(
+                        url, f"the file is larger than {limit:,} bytes, so it cannot be the right one"
+                    )
+                output.write(chunk)
+                if progress is not None:
+                    progress(done, total)
     except requests.RequestException as error:
         raise failed(url, _reason(error)) from error
-    finally:
-        # pooch leaves them open when the download breaks off.
-        for response in responses:
-            response.close()
 
 
 def answers(url: str, timeout: float) -> bool:
@@ -173,30 +178,3 @@ def _reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.ConnectionError):
         return "no connection to the server"
     return str(error) or type(error).__name__
-
-
-class _Meter:
-    """What pooch takes for a progress bar; it also stops a download that is longer than it may be."""
-
-    def __init__(self, url: str, limit: int, progress: Progress | None) -> None:
-        self._url = url
-        self._limit = limit
-        self._progress = progress
-        self._done = 0
-        self.total = 0
-
-    def update(self, count: int) -> None:
-        self._done += count
-        # pooch counts whole chunks, so the last one may overshoot.
-        if self.total > self._limit or self._done > self._limit + CHUNK:
-            raise failed(
-                self._url, f"the file is larger than {self._limit:,} bytes, so it cannot be the right one"
-            )
-        if self._progress is not None:
-            self._progress(min(self._done, self.total) if self.total else self._done, self.total)
-
-    def reset(self) -> None:
-        self._done = 0
-
-    def close(self) -> None:
-        """Nothing to close: the caller owns what it shows."""

@@ -1,0 +1,60 @@
+"""A network as its users see it, and what every engine makes it from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+
+class Network(Protocol):
+    """A network ready to run; an embedder is a preprocessing and one of these."""
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network.
+
+        Parameters
+        ----------
+        batch : ndarray of float32, shape (n, 3, height, width)
+            Normalised crops, channels first; n may be 0.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, dimension)
+            One output per crop, in order; not necessarily of unit length.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSource:
+    """How a network is made: what every engine starts from.
+
+    Attributes
+    ----------
+    name : str
+        Of the network; a file name without suffix.
+    weights_sha256 : callable
+        Returns the checksum of the weights; called in the thread that opens the network.
+    definition : Path
+        The source file of the network's layers; when it changes, conversions of it are stale.
+    build : callable
+        Makes the torch module with its weights, in evaluation mode.
+    example_shape : tuple of int
+        A shape of the input; no free axis has length 1 there.
+    free_axes : mapping of int to str
+        Axes of the input that may have any length, with their names.
+    """
+
+    name: str
+    weights_sha256: Callable[[], str] = field(repr=False)
+    definition: Path
+    build: Callable[[], torch.nn.Module] = field(repr=False)
+    example_shape: tuple[int, ...]
+    free_axes: Mapping[int, str]
