@@ -98,7 +98,7 @@ def _wrap_pieces(watch: Stopwatch) -> None:
 
     from faceunlock.gallery.gallery import gallery
     from faceunlock.matching.similarity import similarity as matching
-    from faceunlock.photos.photo import photo as photos
+    from faceunlock.photos import photo as photos
     from faceunlock.pipeline import acquisition
     from faceunlock.pipeline import detection as detectors
     from faceunlock.pipeline import embedding as embedders

@@ -170,7 +170,7 @@ def test_what_could_not_be_decided_does_not_count(people, photos, tmp_path, open
 
 
 def test_an_attack_that_was_noticed_counts(people, photos, home):
-    attempts = people._attempts
+    attempts = people.attempts
     for named in (True, True, False, False, False):
         with pytest.raises(PhotoError), attempts.attempt("camera") as attempt:
             attempt.admit(["Ada"], named=named)
@@ -202,13 +202,13 @@ def test_a_failure_meanwhile_is_seen_before_the_answer(people, photos, open_home
     """The last moment counts, not the first: a lock that came up during the networks' work holds."""
     fail(people, photos, 4)
     late = open_home()
-    inner = late._models.acquisition
+    inner = late.choice.acquisition
 
     def slow(*arguments, **options):
         fail(people, photos, 1)
         return inner(*arguments, **options)
 
-    late._models.acquisition = slow
+    late.choice.acquisition = slow
     assert refused(late, photos["Ada"], "Ada") == 30
 
 

@@ -12,8 +12,8 @@ from clips import panned, write_clip
 from fakes import slug_of
 
 from faceunlock.errors import CameraError
+from faceunlock.photos import camera as module
 from faceunlock.photos.camera import Camera, Frame, light, open_camera
-from faceunlock.photos.photo import camera as module
 
 
 class FakeCapture:

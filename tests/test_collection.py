@@ -8,15 +8,40 @@ from made_templates import make_template
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.matching.templates import photo_hash
 from faceunlock.pipeline.acquisition import Acquisition
-from faceunlock.studies.collection import Collector, labelled_photos
+from faceunlock.studies.collection import collect, labelled_photos, own_photos_of, strangers_of
 
 
 def untracked(items, total, label):
     return items
 
 
-def collector(templates=(), rule="dominant", track=untracked):
-    return Collector(Acquisition(FakeDetector(), FakeEmbedder()), rule, templates, track)
+class Collector:
+    """Collects as a calibration does: a content counts once in all of its folders."""
+
+    def __init__(self, templates=(), rule="dominant", track=untracked):
+        self.templates, self.rule, self.track = templates, rule, track
+        self.seen = set()
+
+    def people(self, folder):
+        return self.collect(folder, *own_photos_of(folder))
+
+    def strangers(self, folder, known):
+        return self.collect(folder, *strangers_of(folder, known))
+
+    def collect(self, folder, photos, skipped):
+        return collect(
+            photos,
+            Acquisition(FakeDetector(), FakeEmbedder()),
+            self.rule,
+            templates=self.templates,
+            seen=self.seen,
+            skipped=skipped,
+            track=self.track,
+            label=folder.name,
+        )
+
+
+collector = Collector
 
 
 def template_of(*paths):
@@ -36,11 +61,11 @@ def folder(tmp_path):
 def test_each_sample_has_its_person(folder):
     found = collector().people(folder)
     assert found.person == ("Ada", "Ada", "Ada", "Bob", "Bob")
-    assert [sample.photo for sample in found.samples] == [
+    assert list(found.photo) == [
         str(folder / name) for name in ("Ada/0.png", "Ada/1.png", "Ada/2.png", "Bob/0.png", "Bob/1.png")
     ]
     assert (found.photos, found.duplicates, found.own_photos, found.skipped) == (5, 0, 0, 0)
-    assert found.people == {"Ada", "Bob"}
+    assert found.everybody == {"Ada", "Bob"}
 
 
 def test_photos_that_give_no_sample_keep_their_person(folder):
@@ -51,13 +76,13 @@ def test_photos_that_give_no_sample_keep_their_person(folder):
     assert found.person == ("Ada", "Ada", "Ada", "Bob")
     assert [failure.reason for failure in found.failures] == ["no-face", "unreadable-photo"]
     assert found.failed_person == ("Bob", "Cyd")
-    assert found.people == {"Ada", "Bob", "Cyd"} and found.photos == 6
+    assert found.everybody == {"Ada", "Bob", "Cyd"} and found.photos == 6
 
 
 def test_the_same_content_counts_once_and_its_first_place_wins(folder):
     (folder / "Bob" / "copy.png").write_bytes((folder / "Ada" / "0.png").read_bytes())
     found = collector().people(folder)
-    assert (found.duplicates, found.photos, len(found.samples)) == (1, 6, 5)
+    assert (found.duplicates, found.photos, len(found)) == (1, 6, 5)
     assert found.person.count("Ada") == 3
 
 
@@ -65,7 +90,7 @@ def test_photos_that_built_a_template_are_dropped(folder):
     template = template_of(folder / "Ada" / "0.png", folder / "Ada" / "2.png")
     found = collector([make_template(), template]).people(folder)
     assert (found.own_photos, found.duplicates) == (2, 0)
-    assert found.samples[0].photo == str(folder / "Ada" / "1.png")
+    assert found.photo[0] == str(folder / "Ada" / "1.png")
 
 
 def test_files_that_belong_to_nobody_are_counted(folder):
@@ -123,7 +148,7 @@ def test_strangers_are_one_person_per_folder_and_per_loose_photo(tmp_path):
     save(tmp_path / "a.png", paint(6))
     save(tmp_path / "b.png", paint(7))
     found = collector().strangers(tmp_path, ())
-    assert len(found.samples) == 4 and len(found.people) == 3
+    assert len(found) == 4 and len(found.everybody) == 3
     assert len(set(found.person[:2])) == 1
 
 
@@ -131,15 +156,15 @@ def test_strangers_never_share_a_name_with_anybody(tmp_path):
     save_person(tmp_path / "0", 5, 2)
     save(tmp_path / "a.png", paint(6))
     found = collector().strangers(tmp_path, ())
-    assert len(found.people) == 2
-    assert "0" not in found.people
+    assert len(found.everybody) == 2
+    assert "0" not in found.everybody
 
 
 def test_a_known_person_is_no_stranger(tmp_path):
     save_person(tmp_path / "ADA", 1, 2)
     save_person(tmp_path / "Eve", 5, 3)
     found = collector().strangers(tmp_path, ["Ada"])
-    assert (found.photos, found.skipped, len(found.people)) == (3, 2, 1)
+    assert (found.photos, found.skipped, len(found.everybody)) == (3, 2, 1)
 
 
 def test_a_strangers_photo_that_came_before_is_a_duplicate(folder, tmp_path):
@@ -149,9 +174,9 @@ def test_a_strangers_photo_that_came_before_is_a_duplicate(folder, tmp_path):
     both = collector()
     both.people(folder)
     found = both.strangers(strangers, ["Ada", "Bob"])
-    assert (found.photos, found.duplicates, found.samples) == (1, 1, ())
+    assert (found.photos, found.duplicates, found.photo) == (1, 1, ())
 
 
 def test_no_strangers_are_no_error(tmp_path):
     found = collector().strangers(tmp_path, ())
-    assert (found.photos, found.samples, found.people) == (0, (), frozenset())
+    assert (found.photos, found.photo, found.everybody) == (0, (), frozenset())

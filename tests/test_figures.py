@@ -22,7 +22,11 @@ def percent(rate):
 
 
 def coming_with(name):
-    return json.loads((PROJECT / "faceunlock" / "shipped" / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(
+        (PROJECT / "faceunlock" / "pipeline" / "models" / "shipped" / f"{name}.json").read_text(
+            encoding="utf-8"
+        )
+    )
 
 
 def rows(table):

@@ -69,7 +69,6 @@ def test_queries_on_a_gallery_that_does_not_exist_find_nothing_and_create_nothin
     assert gallery.people() == gallery.models() == gallery.calibrations() == gallery.problems() == ()
     assert gallery.calibration(OTHER_MODEL) is None
     assert gallery.forget_all() == 0
-    assert not gallery.forget_calibration(OTHER_MODEL)
     assert slug_of(gallery.get, "Ada") == slug_of(gallery.forget, "Ada") == "not-enrolled"
     assert slug_of(gallery.rename, "Ada", "Bob") == "not-enrolled"
     assert slug_of(gallery.update, "Ada", lambda template: template) == "not-enrolled"
@@ -174,8 +173,6 @@ def test_one_calibration_for_each_exact_model(gallery):
     assert gallery.calibration(OTHER_MODEL) == data
     assert gallery.calibrations() == ((OTHER_MODEL, data),)
     assert gallery.calibration(dataclasses.replace(OTHER_MODEL, preprocessing="other")) is None
-    assert gallery.forget_calibration(OTHER_MODEL)
-    assert gallery.calibrations() == ()
     with pytest.raises(ValueError):
         gallery.save_calibration(OTHER_MODEL, {"threshold": float("nan")})
 
@@ -310,7 +307,6 @@ def test_a_changed_calibration_is_refused_and_can_be_replaced_or_forgotten(galle
     gallery.save_calibration(identity, {"threshold": 0.7})
     assert gallery.calibration(identity) == {"threshold": 0.7}
     execute(gallery, "UPDATE calibrations SET checksum = ''")
-    assert gallery.forget_calibration(identity)
 
 
 def test_a_gallery_that_was_removed_does_not_go_on_answering(gallery, tmp_path):

@@ -15,8 +15,8 @@ import pytest
 from made_templates import make_template
 
 from faceunlock.errors import GalleryError
+from faceunlock.gallery import file as gallery_file
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.gallery.gallery import file as gallery_file
 from faceunlock.matching.people import template_to_record
 
 VERSION_1 = """

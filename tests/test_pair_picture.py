@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from fakes import IDENTITY
 
-from faceunlock import pair_picture
+from faceunlock.cli.answers import compare as pair_picture
 from faceunlock.photos.face import Quality
 from faceunlock.pipeline.models.shipped import shipped_pair_calibration
+from faceunlock.reports import lettering
 from faceunlock.reports.lettering import ELLIPSIS, font, shortened, width
 from faceunlock.tasks.compare import ComparedPhoto, PairComparison, distance
 
@@ -42,7 +43,7 @@ def written(monkeypatch):
         texts.append(shortened(text, face, limit, **how))
         return texts[-1]
 
-    monkeypatch.setattr(pair_picture, "shortened", noted)
+    monkeypatch.setattr(lettering, "shortened", noted)
     return texts
 
 

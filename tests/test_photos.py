@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceunlock.errors import PhotoError
+from faceunlock.photos import photo as photos
 from faceunlock.photos.photo import PHOTO_SUFFIXES, _natural, find_photos, person_folders
-from faceunlock.photos.photo import photo as photos
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 

@@ -22,8 +22,8 @@ from made_templates import make_template
 
 from faceunlock.errors import GalleryError
 from faceunlock.files import database
+from faceunlock.gallery import keys as key_store
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.gallery.gallery import keys as key_store
 from faceunlock.gallery.keys import KeyStore
 from faceunlock.matching.people import template_to_record
 from faceunlock.matching.templates import ModelIdentity
@@ -131,7 +131,7 @@ def test_every_change_works_under_seal(sealed, tmp_path):
     sealed.rename("Cleo", "Countess")
     sealed.forget("Bob")
     sealed.save_calibration(make_template().identity, {"threshold": 0.7})
-    assert sealed.forget_calibration(OTHER_MODEL) and not sealed.forget_calibration(OTHER_MODEL)
+    sealed.save_calibration(OTHER_MODEL, {"threshold": 0.6})
     with pytest.raises(RuntimeError), sealed.transaction():
         sealed.forget("Ada")
         sealed.add("Dan", make_template())
@@ -141,11 +141,12 @@ def test_every_change_works_under_seal(sealed, tmp_path):
         pass
     with opened(tmp_path) as other:
         assert names(other) == ["Ada", "Countess"] and other.get("ada").template.count == 7
-        assert other.calibrations() == ((make_template().identity, {"threshold": 0.7}),)
+        kept = {identity.model: data["threshold"] for identity, data in other.calibrations()}
+        assert kept == {make_template().identity.model: 0.7, OTHER_MODEL.model: 0.6}
         assert slug_of(other.get, "Bob") == "not-enrolled" and other.problems() == ()
     assert sealed.protection().generation == 8
     assert sealed.forget_all() == 2 and sealed.forget_all() == 0
-    assert sealed.protection().sealed and len(sealed.calibrations()) == 1
+    assert sealed.protection().sealed and len(sealed.calibrations()) == 2
 
 
 def test_nothing_but_names_dates_and_models_can_be_read(sealed):
@@ -196,7 +197,7 @@ def test_rotating_what_is_not_sealed_is_an_error(gallery):
 def test_a_damaged_gallery_is_not_sealed(gallery):
     fill(gallery)
     execute(gallery, "UPDATE people SET name = 'Eve' WHERE key = 'ada'")
-    assert slug_of(gallery.seal, "file") == "gallery-damaged"
+    assert slug_of(gallery.protect, "file") == "gallery-damaged"
     assert not gallery.protection().sealed and names_of_rows(gallery) == ["Bob", "Eve"]
     gallery.forget("ada")
     assert key_files(gallery) == []
@@ -309,7 +310,7 @@ def test_a_changed_seal_blocks_everything_but_a_new_start(sealed, column):
     execute(sealed, f"UPDATE seal SET {column} = {wrong}")
     expected = {"key-missing"} if column in ("key_id", "place") else {"gallery-tampered"}
     for action in (
-        sealed.people, sealed.unseal, sealed.rotate, lambda: sealed.get("Ada"), lambda: sealed.forget("Ada"),
+        sealed.people, sealed.unprotect, sealed.rotate, lambda: sealed.get("Ada"), lambda: sealed.forget("Ada"),
         lambda: sealed.calibration(OTHER_MODEL), lambda: sealed.replace("Ada", make_template()),
     ):  # fmt: skip
         assert {slug_of(action)} == expected
@@ -324,7 +325,7 @@ def test_a_changed_row_blocks_only_what_needs_it_and_goes_with_its_person(sealed
     assert sealed.get("Bob").name == "Bob" and sealed.calibration(OTHER_MODEL) == {"threshold": 0.5}
     sealed.save_calibration(OTHER_MODEL, {"threshold": 0.6})
     assert slug_of(sealed.get, "Ada") == "gallery-tampered", "no other change vouches for the row"
-    assert slug_of(sealed.rotate) == slug_of(sealed.unseal) == "gallery-tampered"
+    assert slug_of(sealed.rotate) == slug_of(sealed.unprotect) == "gallery-tampered"
     sealed.forget("Ada")
     assert names(sealed) == ["Bob"] and sealed.problems() == ()
 
@@ -378,7 +379,7 @@ def test_an_unsealed_gallery_in_place_of_a_sealed_one_is_not_believed(sealed, tm
     shutil.copy(other.path, sealed.path)
     for action in (
         sealed.people,
-        sealed.unseal,
+        sealed.unprotect,
         sealed.rotate,
         lambda: sealed.get("Ada"),
         lambda: sealed.protect("file"),
@@ -422,7 +423,7 @@ def test_a_lost_key_is_named_and_leaves_a_new_start(sealed, desktop, tmp_path, c
     shutil.rmtree(tmp_path / "keys")
     desktop.path.unlink(missing_ok=True)
     for gallery in (sealed, opened(tmp_path)):
-        for action in (gallery.people, gallery.unseal, gallery.rotate):
+        for action in (gallery.people, gallery.unprotect, gallery.rotate):
             assert slug_of(action) == "key-missing"
         assert slug_of(gallery.forget, "Ada") == "key-missing"
     assert sealed.protection() == state
@@ -523,14 +524,14 @@ def no_keyring():
 
 
 def test_where_there_is_no_keyring_the_key_is_in_a_file(gallery, no_keyring):
-    assert slug_of(gallery.seal, "keyring") == "keyring-unavailable" and key_files(gallery) == []
+    assert slug_of(gallery.protect, "keyring") == "keyring-unavailable" and key_files(gallery) == []
     gallery.protect()
     assert gallery.protection().place == "file"
 
 
 def test_a_keyring_that_protects_nothing_is_none(desktop, gallery, monkeypatch):
     monkeypatch.setattr(FakeKeyring, "priority", 0.5)  # as the library's plain-text file
-    assert slug_of(gallery.seal, "keyring") == "keyring-unavailable"
+    assert slug_of(gallery.protect, "keyring") == "keyring-unavailable"
 
 
 @pytest.mark.parametrize(("user", "expected"), [(0, "file"), (1000, "keyring")])
@@ -542,7 +543,7 @@ def test_the_keyring_is_preferred_except_by_root(gallery, desktop, monkeypatch, 
 
 def test_keys_that_cannot_be_written(gallery, tmp_path):
     (tmp_path / "keys").write_text("in the way")
-    assert slug_of(gallery.seal, "file") == "gallery-unwritable"
+    assert slug_of(gallery.protect, "file") == "gallery-unwritable"
 
 
 # kills

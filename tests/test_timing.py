@@ -10,8 +10,9 @@ from faceunlock.pipeline.acquisition import BATCH
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.samples import NoneUsableError
 from faceunlock.tasks import demo as demonstration
-from faceunlock.tasks.bench import PARTS, PartTime, time_photos
+from faceunlock.tasks.bench import PARTS, PartTime, bench
 from faceunlock.tasks.loading import Networks
+from faceunlock.tasks.models import AUTO
 from faceunlock.tasks.stopwatch import Stopwatch
 
 
@@ -68,15 +69,16 @@ def run(open_home, clock, monkeypatch):
     unlock = open_home(detector=detector, embedder=embedder)
     asked = []
 
-    def open_models(model):
+    def choose(model):
         asked.append(model)
-        if model is not None:  # opened anew, which takes longer each time
+        if model != AUTO:  # opened anew, which takes longer each time
             clock.now += len(asked)
-        return unlock._models
+        return unlock.choice
+
+    monkeypatch.setattr(unlock, "choose", choose)
 
     def run(*sources, runs=3, **options):
-        options = {"max_pixels": 10**8, "track": lambda items, total, label: items, "clock": clock} | options
-        return time_photos(open_models, sources, runs=runs, **options)
+        return bench(unlock, sources, runs=runs, **{"clock": clock} | options)
 
     run.asked, run.unlock, run.detector, run.embedder = asked, unlock, detector, embedder
     return run
@@ -100,7 +102,7 @@ def test_each_part_gets_what_it_takes_and_they_add_up(run, ada):
 def test_networks_are_opened_anew_each_time_and_the_first_time_does_not_count(run, ada):
     (load,) = (part for part in run(ada).parts if part.part == "load")
     # The model is chosen once, then opened four times; each detects and embeds once.
-    assert run.asked == [None, "dlib", "dlib", "dlib", "dlib"]
+    assert run.asked == [AUTO, "dlib", "dlib", "dlib", "dlib"]
     assert load.seconds == (3 + 10, 4 + 10, 5 + 10) and (load.median, load.fastest) == (14, 13)
 
 
@@ -174,7 +176,7 @@ def test_without_photos_the_portraits_of_the_demonstration_are_looked_at(run, mo
 
 
 def test_many_at_once_take_the_threads_that_enroll_takes(run, ada, monkeypatch, tmp_path):
-    models, asked = run.unlock._models, []
+    models, asked = run.unlock.choice, []
 
     def networks(*, fetch=False, photos=1):
         asked.append((fetch, photos))

@@ -12,9 +12,9 @@ import pytest
 from made_templates import make_template
 
 from faceunlock.errors import FaceUnlockError
+from faceunlock.gallery import export as transfer
 from faceunlock.gallery.export import ImportSummary, export_gallery, import_gallery
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.gallery.gallery import export as transfer
 from faceunlock.matching.people import template_to_record
 from faceunlock.matching.templates import ModelIdentity
 

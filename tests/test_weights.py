@@ -134,14 +134,14 @@ def test_two_pulls_at_once_download_once(cache, published):
 
     results = []
     with serving(slowly) as server:
-        pulls = [
+        threads = [
             threading.Thread(target=lambda: results.append(pull(CASIA, cache, mirror=server.url)))
             for _ in range(2)
         ]
-        for pull in pulls:
-            pull.start()
-        for pull in pulls:
-            pull.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert len(results) == 2
     assert len(server.requested) == 1
     assert weights.verify(CASIA, cache).status == "present"

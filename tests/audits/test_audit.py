@@ -124,7 +124,7 @@ def test_what_cannot_be_audited(unlock, open_home, folder, tmp_path, monkeypatch
     assert slug_of(unlock.audit, folder, threshold=1.5) == "usage"
     save(tmp_path / "grey" / "group" / "1.png", GREY)
     assert slug_of(unlock.audit, tmp_path / "grey") == "insufficient-data"
-    monkeypatch.setattr("faceunlock.studies.audit.MOST_PHOTOS", 5)
+    monkeypatch.setattr("faceunlock.tasks.audit.MOST_PHOTOS", 5)
     assert slug_of(unlock.audit, folder) == "bad-grouping"
 
 

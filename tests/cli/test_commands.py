@@ -7,7 +7,7 @@ import pytest
 import typer
 from fakes import GREY, paint, save, save_person
 
-from faceunlock.cli.answers import parts as words
+from faceunlock.cli.answers.enroll import RECOMMENDED_PHOTOS
 from faceunlock.errors import SLUGS
 
 
@@ -25,7 +25,7 @@ def test_enrolling_names_each_photo_left_out(faceunlock, ada):
 def test_few_photos_are_enough_but_more_are_recommended(faceunlock, tmp_path):
     photos = save_person(tmp_path / "bob", 2, 3)
     _, out, _ = faceunlock("enroll", "Bob", *photos)
-    assert f"{words.RECOMMENDED_PHOTOS} or more photos are recommended." in out
+    assert f"{RECOMMENDED_PHOTOS} or more photos are recommended." in out
     more = save_person(tmp_path / "bob", 2, 2, first=3)
     _, out, _ = faceunlock("enroll", "Bob", *more, "--add")
     assert "used 2 of 2" in out and "The template now holds 5 photos." in out and "recommended" not in out

@@ -14,6 +14,7 @@ import typer
 from fakes import GREY, paint, save
 
 from faceunlock import cli
+from faceunlock.cli import exits
 from faceunlock.cli.application import application
 from faceunlock.cli.commands.export import PASSPHRASE_VARIABLE
 from faceunlock.errors import SLUGS
@@ -122,7 +123,7 @@ def test_options_of_the_program_itself():
 
 
 def test_exit_codes():
-    codes = {cli.EXIT_DONE, cli.EXIT_NO, cli.EXIT_COULD_NOT, cli.EXIT_INTERRUPTED}
+    codes = {exits.EXIT_DONE, exits.EXIT_NO, exits.EXIT_COULD_NOT, exits.EXIT_INTERRUPTED}
     assert sections()["Promises"].first_cells("exit code") == [str(code) for code in sorted(codes)]
 
 

@@ -3,12 +3,14 @@ from typing import get_args
 
 import pytest
 
-from faceunlock.cli.answers import parts as words
+from faceunlock.cli.answers import export as export_answers
+from faceunlock.cli.answers import verify as verify_answers
 from faceunlock.gallery.export import ImportSummary
+from faceunlock.matching import wording
 from faceunlock.matching.calibration import Calibration, OperatingPoint
 from faceunlock.matching.error_rates import Method
 from faceunlock.matching.rate import Rate
-from faceunlock.matching.similarity import Decision, wording
+from faceunlock.matching.similarity import Decision
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Quality
 from faceunlock.tasks.verify import Verification
@@ -49,18 +51,18 @@ def made(status="shipped", fmr=ONE_SIDED):
     ],
 )
 def test_probabilities_are_readable_at_any_size(value, text):
-    assert words.probability(value) == text
+    assert wording.probability(value) == text
 
 
 def test_a_rate_is_never_told_alone():
-    assert words.rate(ONE_SIDED) == (
+    assert wording.rate(ONE_SIDED) == (
         "5.0e-04 (2 of 4,000, 60 people; at most 0.16 % with 95 % confidence, "
         "Clopper-Pearson over comparisons)"
     )
-    assert words.rate(TWO_SIDED) == (
+    assert wording.rate(TWO_SIDED) == (
         "3 % (12 of 400, 8 people; 95 % interval 1.55 % to 5.18 %, Clopper-Pearson over people)"
     )
-    assert words.rate(NO_TRIALS) == "cannot tell (no comparisons)"
+    assert wording.rate(NO_TRIALS) == "cannot tell (no comparisons)"
 
 
 def point(candidates=1, supported=True, fmr=1e-3):
@@ -68,18 +70,18 @@ def point(candidates=1, supported=True, fmr=1e-3):
 
 
 def test_what_a_threshold_means_depends_on_where_it_comes_from():
-    assert "nothing is known" in words.threshold_meaning(made(), None)
+    assert "nothing is known" in wording.threshold_meaning(made(), None)
     uncalibrated = replace(made("not-calibrated", None), target_fmr=None)
-    assert words.threshold_meaning(uncalibrated, point(fmr=None)).startswith("not calibrated: ")
-    shipped = words.threshold_meaning(made(), point())
+    assert wording.threshold_meaning(uncalibrated, point(fmr=None)).startswith("not calibrated: ")
+    shipped = wording.threshold_meaning(made(), point())
     assert shipped.startswith(
         "FMR 5.0e-04: 2 false matches in 4,000 comparisons, 60 people, at most 0.16 % with 95 % "
     )
     assert shipped.endswith("shipped, measured on LFW")
-    assert words.threshold_meaning(made("calibrated"), point()).endswith("calibrated on LFW")
-    among = words.threshold_meaning(made(), point(5))
+    assert wording.threshold_meaning(made("calibrated"), point()).endswith("calibrated on LFW")
+    among = wording.threshold_meaning(made(), point(5))
     assert among.startswith("among 5 people, FMR target 0.1 % per search; one against one: 2 false matches")
-    beyond = words.threshold_meaning(made(), point(5, supported=False))
+    beyond = wording.threshold_meaning(made(), point(5, supported=False))
     assert beyond == "among 5 people: more than the 4,000 comparisons behind the threshold can support"
 
 
@@ -90,29 +92,31 @@ def answer(match, candidates=1, **quality):
 
 
 def test_an_answer_is_one_line_with_its_numbers():
-    assert words.verification(answer(True)).startswith(
+    assert verify_answers.text(answer(True)).startswith(
         "yes: Ada, similarity 0.9500 >= threshold 0.9000 (FMR "
     )
-    assert words.verification(answer(False)).startswith("no: Ada, similarity 0.8000 < threshold 0.9000 (FMR ")
-    assert words.verification(answer(False, 3)).startswith("no: closest Ada, similarity 0.8000 < ")
-    assert words.verification(answer(True, 3)).startswith("yes: Ada, ")
+    assert verify_answers.text(answer(False)).startswith(
+        "no: Ada, similarity 0.8000 < threshold 0.9000 (FMR "
+    )
+    assert verify_answers.text(answer(False, 3)).startswith("no: closest Ada, similarity 0.8000 < ")
+    assert verify_answers.text(answer(True, 3)).startswith("yes: Ada, ")
 
 
 def test_a_no_from_a_poor_photo_says_so():
     poor = {"sharpness": 1.0, "brightness": 10.0}
-    assert words.verification_notes(answer(True, **poor), 2.0, 30) == []
-    assert words.verification_notes(answer(False), 2.0, 30) == []
-    dark, blurred = words.verification_notes(answer(False, **poor), 2.0, 30)
+    assert verify_answers.notes(answer(True, **poor), 2.0, 30) == []
+    assert verify_answers.notes(answer(False), 2.0, 30) == []
+    dark, blurred = verify_answers.notes(answer(False, **poor), 2.0, 30)
     assert "dark" in dark and "blurred" in blurred
     others = replace(answer(True), not_compared=("Bob", "Cyd"))
-    assert words.verification_notes(others, 2.0, 30) == [
+    assert verify_answers.notes(others, 2.0, 30) == [
         "Not compared, because enrolled with something else than dlib: Bob, Cyd"
     ]
 
 
 def test_an_import_tells_what_became_of_everybody():
     nothing = ImportSummary((), (), (), (), (), ())
-    assert words.imported(nothing) == "Import: the file holds nothing new."
+    assert export_answers.imported(nothing) == "Import: the file holds nothing new."
     much = ImportSummary(
         added=("Ada",),
         replaced=("Bob",),
@@ -121,7 +125,7 @@ def test_an_import_tells_what_became_of_everybody():
         calibrations_added=(IDENTITY,),
         calibrations_kept=(replace(IDENTITY, model="vggface2"),),
     )
-    assert words.imported(much) == (
+    assert export_answers.imported(much) == (
         "Import: added Ada; replaced Bob; kept yours of Cyd; already here: Dan; "
         "took the calibration of dlib; kept your calibration of vggface2."
     )

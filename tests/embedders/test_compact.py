@@ -33,7 +33,7 @@ def embedder():
 
 def test_the_file_is_the_one_that_is_known():
     path = weights.locate(SPEC, NOWHERE)
-    assert path == PROJECT / "faceunlock" / "shipped" / "compact.safetensors"
+    assert path == PROJECT / "faceunlock" / "pipeline" / "models" / "shipped" / "compact.safetensors"
     data = path.read_bytes()
     assert (len(data), hashlib.sha256(data).hexdigest()) == (SPEC.size_bytes, SPEC.sha256)
     assert SPEC.size_bytes <= 8_000_000

@@ -47,7 +47,7 @@ def test_knowing_and_finding_models_needs_no_engine(tmp_path):
         "from faceunlock.pipeline.models import registry\n"
         f"cache = pathlib.Path({str(tmp_path)!r})\n"
         "states = [weights.find(spec, cache).status for spec in registry.MODELS.values()]\n"
-        "heavy = {'torch', 'torchvision', 'facenet_pytorch', 'face_recognition_models', 'pooch',\n"
+        "heavy = {'torch', 'torchvision', 'facenet_pytorch', 'face_recognition_models', 'requests',\n"
         "         'requests', 'safetensors', 'onnxruntime', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "print(*states)\n"

@@ -1,4 +1,4 @@
-"""LabelledSamples photos for tests: random embeddings around a direction for each person, and plain grey faces."""
+"""Photos for tests: random embeddings around a direction for each person, and plain grey faces."""
 
 import numpy as np
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import IDENTITY
@@ -96,9 +98,7 @@ def test_names_cannot_break_the_page():
     samples = results.samples
     evil = "<script>alert(1)</script> $x_1^2$"
     names = tuple(evil if name == "A" else name for name in samples.person)
-    renamed = type(samples)(
-        samples.embeddings, samples.photo, names, samples.thumbnails, (), (), samples.photos, 0
-    )
+    renamed = replace(samples, person=names)
     _, page = page_of(study(renamed, results.pairs.calibration, results.templates.calibration))
     assert "<script" not in page and "&lt;script&gt;" in page
 
@@ -107,7 +107,7 @@ def test_a_name_in_any_script_can_be_drawn():
     results = studied([3, 3])
     samples = results.samples
     names = tuple("\u4e2d\U00010380" if name == "A" else name for name in samples.person)
-    renamed = type(samples)(samples.embeddings, samples.photo, names, (), (), (), 6, 0)
+    renamed = replace(samples, person=names, thumbnails=())
     report, _ = page_of(study(renamed, results.pairs.calibration, results.templates.calibration))
     assert "heatmap" in report.figures
 
