@@ -1,4 +1,4 @@
-"""Make the golden crops and embeddings that tests/embedders compares the models with that need no download.
+"""Make the golden crops and embeddings of the models that need no download, for tests/pipeline/embedding.
 
     python benchmarks/make_golden.py [dlib] [compact]
 
@@ -19,7 +19,7 @@ from faceunlock.photos.face import Face
 from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.runtime import Engine
 
-FOLDER = Path(__file__).resolve().parents[1] / "tests" / "embedders" / "golden"
+FOLDER = Path(__file__).resolve().parents[1] / "tests" / "pipeline" / "embedding" / "golden"
 LANDMARKS = ((205.0, 101.7), (246.8, 103.7), (224.7, 129.0), (201.7, 139.2), (245.3, 141.9))
 
 

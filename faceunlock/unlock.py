@@ -231,7 +231,7 @@ class FaceUnlock(Workspace):
         return forget_all(self)
 
     def attempts_log(self, name: str | None = None) -> tuple[LogEntry, ...]:
-        """Return what was asked and answered, oldest first; see `faceunlock.gallery.attempt_log.AttemptLog`."""
+        """Return the log of attempts, oldest first; see `faceunlock.gallery.attempt_log`."""
         return self.attempts.log.entries(name)
 
     def clear_log(self, name: str | None = None) -> int:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import GUESS, FakeDetector, FakeEmbedder, save_person
 from PIL import Image
+from support.fakes import GUESS, FakeDetector, FakeEmbedder, save_person
 
 from faceunlock.matching.calibration import Calibration
 from faceunlock.settings import load_settings
 from faceunlock.unlock import FaceUnlock
+
+pytest_plugins = ["support.resident"]
 
 PROJECT = Path(__file__).resolve().parents[1]
 

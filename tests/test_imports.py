@@ -68,7 +68,7 @@ def room(module: str) -> str:
 
 
 def runs_back_up(importer: str, imported: str) -> bool:
-    """Whether an import leads to a higher room; the package itself may be asked for what it offers by none."""
+    """Whether an import leads to a higher room; nothing may import the package itself."""
     if room(importer) == "":
         return False
     return room(imported) == "" or LEVEL[room(imported)] > LEVEL[room(importer)]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PACKAGE = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - see `socket_path`
-"""Folder of this program: a client and a resident process of two programs have nothing to say to each other."""
+"""Folder of this program; a client of another installation is declined."""
 
 VERSION = "1"
 """Of the protocol; whoever hears another one does not answer."""

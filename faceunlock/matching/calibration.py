@@ -1,6 +1,6 @@
 """The calibration of a model: its threshold, and the evidence that is kept with it.
 
-How a threshold is found is the business of `faceunlock.matching.thresholds`; here is what a gallery stores, what
+`faceunlock.matching.thresholds` finds a threshold; here is what a gallery stores, what
 ships with the program, and what follows for a search among several people.
 """
 

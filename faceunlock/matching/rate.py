@@ -1,6 +1,6 @@
 """The type of an error rate, which cannot be shown without its evidence.
 
-How rates are measured is the business of `faceunlock.matching.error_rates`; what is stored or shown needs no NumPy.
+`faceunlock.matching.error_rates` measures rates; what is stored or shown needs no NumPy.
 """
 
 from __future__ import annotations

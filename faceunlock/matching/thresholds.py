@@ -1,7 +1,7 @@
 """Choosing the threshold: from impostor scores and a target FMR to a similarity.
 
-The scores come from `faceunlock.matching.scores`, their bounds from `faceunlock.matching.error_rates`; what is kept of the
-choice is a `faceunlock.matching.calibration.Calibration`.
+Scores come from `faceunlock.matching.scores`, bounds from `faceunlock.matching.error_rates`; what is kept
+of the choice is a `faceunlock.matching.calibration.Calibration`.
 """
 
 from __future__ import annotations

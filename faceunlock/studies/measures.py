@@ -184,8 +184,8 @@ def most_similar_pairs(
 def pair_fmr(impostor: ImpostorScores, threshold: float, *, seed: int = 0) -> Rate:
     """Measure the FMR of photo-against-photo comparisons, each made once.
 
-    As `faceunlock.matching.error_rates.fmr_at`. Photos have no roles here, so where people are the trials of the
-    bound, a person is an error if any comparison was one, on whichever side.
+    As `faceunlock.matching.error_rates.fmr_at`. Photos have no roles here, so where people are the trials of
+    the bound, a person is an error if any comparison was one, on whichever side.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """How fast this machine is with a model: the parts of a verification, and many photos at once.
 
 Everything is measured in one process that is warm. The photos take the way they take in `verify` and in
-`enroll`, through `faceunlock.pipeline.acquisition`; the pieces are timed from outside, where they are handed in.
+`enroll`, through `faceunlock.pipeline.acquisition`; `faceunlock.tasks.stopwatch` times the pieces.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from faceunlock.photos.face import Quality, SubjectRule
 from faceunlock.photos.photo import find_photos, load_photo
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
 from faceunlock.studies.collection import sort_out
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold, operating_point
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
@@ -186,7 +186,7 @@ def compare(
     second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(listing.photos))
     calibration = workspace.choice.pair_calibration(identity)
-    limit = calibration.threshold if threshold is None else threshold
+    point, limit = operating_point(calibration, 1, threshold)
     sample = acquisition.sample(probe, faces, keep_crop=True)
     outcomes: Iterable[Sample | LeftOut] = (
         [acquisition.sample(second, faces, keep_crop=True)]
@@ -217,7 +217,7 @@ def compare(
         identical=second is not None and second.digest == probe.digest,
         threshold=limit,
         calibration=calibration,
-        point=calibration.threshold_for(1) if threshold is None else None,
+        point=point,
         identity=identity,
         crops=tuple(crop for crop in crops if crop is not None),
     )

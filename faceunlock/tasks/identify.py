@@ -13,7 +13,7 @@ from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.similarity import Vector, assign, similarities
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, check_threshold
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, check_threshold, operating_point
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
@@ -165,10 +165,7 @@ def identify(
     if not comparable:
         raise workspace.choice.mismatch(people[0], identity.model)
     calibration = workspace.choice.calibration(identity)
-    point = None
-    if threshold is None:
-        point = calibration.threshold_for(len(comparable))
-        threshold = point.threshold
+    point, threshold = operating_point(calibration, len(comparable), threshold)
     identified: list[IdentifiedPhoto] = []
     left_out: list[LeftOut] = []
     for outcome in track(acquisition.faces(listing.photos), len(listing.photos), "photos"):

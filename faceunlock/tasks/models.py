@@ -256,7 +256,7 @@ class ModelChoice:
         )
 
     def pair_calibration(self, identity: ModelIdentity) -> Calibration:
-        """Return the threshold for two single photos; see `faceunlock.pipeline.models.shipped.shipped_pair_calibration`.
+        """Return the threshold for two single photos; see `shipped_pair_calibration`.
 
         That of a trained model is what it came with: a guess, from pairs of photos.
         """

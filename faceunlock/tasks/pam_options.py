@@ -1,4 +1,4 @@
-"""What a line for `faceunlock.pam` may say after the program's name; imports nothing that reads the environment."""
+"""The options of `faceunlock.pam`; imports nothing that reads the environment."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from faceunlock.tasks.workspace import (
     Workspace,
     check_threshold,
     examiner,
+    operating_point,
     quality_gates,
 )
 
@@ -146,8 +147,7 @@ def verify(
 
         def answer(admitted: Collection[str]) -> Verification:
             centroids = {p.name: p.template.centroid for p in comparable if p.name in admitted}
-            measured = calibration.threshold_for(len(centroids))
-            point, limit = (measured, measured.threshold) if threshold is None else (None, threshold)
+            point, limit = operating_point(calibration, len(centroids), threshold)
             return Verification(
                 decision=decide(sample.embedding, centroids, limit),
                 identity=identity,

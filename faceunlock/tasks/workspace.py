@@ -16,6 +16,7 @@ from faceunlock.settings import Locations, Settings, load_settings, locate
 from faceunlock.tasks.models import ModelChoice
 
 if TYPE_CHECKING:
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.capture import Look
     from faceunlock.photos.face import SubjectRule
@@ -161,6 +162,26 @@ def check_threshold(threshold: float | None) -> None:
     """
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
+
+
+def operating_point(
+    calibration: Calibration, candidates: int, threshold: float | None
+) -> tuple[OperatingPoint | None, float]:
+    """Return what a threshold is known to mean for a number of people, and the threshold itself.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Of the model in use.
+    candidates : int
+        How many people a face is compared with.
+    threshold : float, optional
+        The caller's own, of which nothing is known: its point is None.
+    """
+    if threshold is not None:
+        return None, threshold
+    point = calibration.threshold_for(candidates)
+    return point, point.threshold
 
 
 def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int | None = None) -> Gates:

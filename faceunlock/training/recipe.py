@@ -31,7 +31,7 @@ class TrainingRecipe:
     architecture : Architecture
     faces : {"detect", "aligned", "as-is"}
         Whether faces are found and aligned, photos are crops aligned as is usual in the field (see
-        `faceunlock.pipeline.models.architecture.TARGET_112`), or every photo is a crop as the network wants it.
+        `faceunlock.pipeline.models.architecture.TARGET_112`), or a photo is a crop as the network wants it.
     epochs : int
         Passes over the photos, at most.
     batch : int

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from dataclasses import replace
 
 import pytest
-from fakes import FakeDetector, FakeEmbedder
 
 from faceunlock.agent import client, control, protocol
 from faceunlock.agent.listener import listening
 from faceunlock.agent.server import Server
-from faceunlock.cli import resident as answering
 from faceunlock.cli.resident import Answerer
 from faceunlock.settings import load_settings, locate
-from faceunlock.unlock import FaceUnlock
 
 
 @pytest.fixture(autouse=True)
-def no_settings(monkeypatch):
-    for variable in [name for name in os.environ if name.startswith("FACEUNLOCK_")]:
-        monkeypatch.delenv(variable)
-
-
-@pytest.fixture
-def loaded(monkeypatch, shipped):
-    """How often a gallery was opened with its models."""
-    opened = []
-
-    def fake(**options):
-        opened.append(FaceUnlock(detector=FakeDetector(), embedder=FakeEmbedder(), **options))
-        return opened[-1]
-
-    monkeypatch.setattr(answering, "FaceUnlock", fake)
-    return opened
-
-
-@pytest.fixture
-def question(home):
-    """The fields of a question about a photo of that gallery."""
-
-    def ask(photo, *words):
-        said = client.understand(["verify", str(photo), *words])
-        assert said is not None
-        return [*client._fields("verify", str(home), os.environ), *client._given(said)]
-
-    return ask
+def without_settings(no_settings):
+    """No variable of whoever runs the tests says anything."""
 
 
 @pytest.fixture

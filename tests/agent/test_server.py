@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fakes import paint, save
+from support.fakes import paint, save
 
 from faceunlock.agent import client, control, protocol, server
 from faceunlock.agent.listener import listening

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from fakes import GREY, FakeDetector, FakeEmbedder, paint, save, save_person
+from support.fakes import GREY, FakeDetector, FakeEmbedder, paint, save, save_person
 
 from faceunlock.cli import run
 from faceunlock.cli.session import Session

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from fakes import GREY, paint, save, save_person
+from support.fakes import GREY, paint, save, save_person
 
 from faceunlock.cli.answers.enroll import RECOMMENDED_PHOTOS
 from faceunlock.errors import SLUGS

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from enum import EnumType
-from functools import cache
 from pathlib import Path
 
 import pytest
 import typer
-from fakes import GREY, paint, save
+from support.cli_page import held, sections
+from support.fakes import GREY, paint, save
 
 from faceunlock import cli
 from faceunlock.cli import exits
@@ -21,38 +20,6 @@ from faceunlock.errors import SLUGS
 from faceunlock.settings import SETTINGS
 
 # The program is asked through its own description of itself, which is what `--help` prints.
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
-
-
-@dataclass(frozen=True)
-class Section:
-    """The text below a heading, and its tables by the word in the first cell of their heading."""
-
-    text: str
-
-    def rows(self, kind):
-        rows, inside = [], False
-        for line in self.text.splitlines():
-            cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
-            if not cells or set(cells[0]) <= {"-"}:
-                inside = inside and bool(cells)
-            elif inside:
-                rows.append(cells)
-            else:
-                inside = cells[0] == kind
-        return rows
-
-    def first_cells(self, kind):
-        return [cells[0].strip("`") for cells in self.rows(kind)]
-
-    def options(self, kind="option"):
-        return {name for cells in self.rows(kind) for name in re.findall(r"`(-[^`]+)`", cells[0])}
-
-
-@cache
-def sections():
-    parts = re.split(r"^#{2,3} (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {title: Section(text) for title, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def commands(command=None, words=("faceunlock",)):
@@ -155,16 +122,6 @@ def test_environment_variables_are_those_that_the_source_names():
     documented = set(sections()["Environment variables"].first_cells("variable"))
     assert documented == {f"FACEUNLOCK_{name}" for name in named}
     assert PASSPHRASE_VARIABLE in documented and "FACEUNLOCK_HOME" in documented
-
-
-def fields(title):
-    return set(sections()[title].first_cells("field"))
-
-
-def held(data, title):
-    """Hold the fields of a document to a table of the page."""
-    assert set(data) == fields(title), title
-    return data
 
 
 def test_json_of_people_and_photos(faceunlock, ada, monkeypatch, tmp_path):

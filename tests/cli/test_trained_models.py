@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from fakes import FakeDetector, save_person
-from made_models import write_model
+from support.fakes import FakeDetector, save_person
+from support.made_models import write_model
 
 from faceunlock.cli.session import Session
 from faceunlock.unlock import FaceUnlock

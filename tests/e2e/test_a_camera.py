@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from clips import panned, write_clip
 from PIL import Image
+from support.clips import panned, write_clip
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from made_models import write_model
+from support.made_models import write_model
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the resident process needs Linux")
 
@@ -169,7 +169,7 @@ def test_signals_end_it_cleanly(enrolled, number, code):
 
 
 def test_the_own_gallery_is_served_from_the_runtime_directory(first_enrolment, pictures, tmp_path):
-    from e2e.conftest import Program
+    from support.program import Program
 
     runtime = tmp_path / "run"
     runtime.mkdir(mode=0o700)

@@ -217,7 +217,7 @@ def test_a_resident_process_may_be_killed_in_the_middle(login, pictures, residen
 
 def test_a_camera(login, astronaut, hopper):
     pytest.importorskip("cv2")
-    from clips import panned, write_clip
+    from support.clips import panned, write_clip
 
     for picture, recognised in ((astronaut, True), (hopper, False)):
         clip = write_clip(login.home.parent / "clip.avi", panned(picture, 400, 500, 10))

@@ -20,7 +20,7 @@ def desktop(tmp_path):
     """The environment of a desktop session with a keyring."""
     return {
         "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
-        "PYTHON_KEYRING_BACKEND": "fake_keyring.FakeKeyring",
+        "PYTHON_KEYRING_BACKEND": "support.fake_keyring.FakeKeyring",
         "FAKE_KEYRING": str(tmp_path / "keyring.json"),
     }
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import slug_of
 from hypothesis import given
 from hypothesis import strategies as st
-from made_presentations import judged, made
+from support.fakes import slug_of
+from support.made_presentations import judged, made
 
 from faceunlock.errors import CalibrationError
 from faceunlock.liveness.measuring import threshold_for_bpcer

@@ -1,8 +1,8 @@
 """Folders of presentations."""
 
 import pytest
-from clips import write_clip
-from fakes import GREY, paint, save, slug_of
+from support.clips import write_clip
+from support.fakes import GREY, paint, save, slug_of
 
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.liveness.presentations import find_sources

@@ -5,8 +5,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from fakes import FakeDetector, FakeEmbedder, paint, save, slug_of, stream
-from made_presentations import judged, made
+from support.fakes import FakeDetector, FakeEmbedder, paint, save, slug_of, stream
+from support.made_presentations import judged, made
 
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.liveness import record

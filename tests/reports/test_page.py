@@ -1,8 +1,8 @@
 import stat
 
 import pytest
-from fakes import slug_of
 from jinja2 import UndefinedError
+from support.fakes import slug_of
 
 from faceunlock.files.outputs import check_destination
 from faceunlock.reports.figures import Figure

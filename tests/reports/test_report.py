@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import IDENTITY
-from made_photos import made
+from support.fakes import IDENTITY
+from support.made_photos import made
 
 from faceunlock.pipeline.models.shipped import shipped_calibration, shipped_pair_calibration
 from faceunlock.reports.curves import _coarsest, _ticks, bars

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from made_faces import make_people, run
+from support.made_faces import make_people, run
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_models import TINY
+from support.made_models import TINY
 
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.embedding.aligned import AlignedEmbedder

@@ -8,12 +8,12 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-from fakes import slug_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_faces import RECIPE, face_set
 from matplotlib.figure import Figure
 from PIL import Image
+from support.fakes import slug_of
+from support.made_faces import RECIPE, face_set
 
 from faceunlock.errors import SettingsError
 from faceunlock.training.augmentation import AugmentedFaces, contact_sheet, exchange_parts

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from fakes import slug_of
-from made_faces import RECIPE, TINY, face_set, make_people, observer, run, started, untracked
+from support.fakes import slug_of
+from support.made_faces import RECIPE, TINY, face_set, make_people, observer, run, started, untracked
 
 from faceunlock.errors import CalibrationError, ModelError, SettingsError
 from faceunlock.matching.templates import ModelIdentity

@@ -46,7 +46,7 @@ def models_document(states: Sequence[ModelState]) -> Document:
 def model_document(state: ModelState) -> Document:
     """Return one model."""
     spec = state.spec
-    measured = state.calibration
+    calibration = state.calibration
     return {
         "id": state.model,
         "network": spec.network,
@@ -59,7 +59,7 @@ def model_document(state: ModelState) -> Document:
         "size_bytes": state.weights.size_bytes or spec.size_bytes,
         "sha256": state.weights.sha256,
         "problem": state.weights.problem,
-        "threshold": threshold(measured),
+        "threshold": threshold(calibration),
     }
 
 

@@ -23,25 +23,25 @@ def report(result: PadReport) -> str:
     from faceunlock.liveness.checks import CHECKS
     from faceunlock.liveness.measuring import MAX_APCER
 
-    measured = result.measurement
+    found = result.measurement
     lines = [
-        f"live {measured.live:,} ({measured.no_response_live:,} more without a usable face), "
-        f"attacks {measured.attacks:,} ({measured.no_response_attacks:,} more without)",
-        f"thresholds for BPCER {probability(measured.target_bpcer)} shared by the checks, chosen on half of "
+        f"live {found.live:,} ({found.no_response_live:,} more without a usable face), "
+        f"attacks {found.attacks:,} ({found.no_response_attacks:,} more without)",
+        f"thresholds for BPCER {probability(found.target_bpcer)} shared by the checks, chosen on half of "
         "the live people; rates on the others",
     ]
-    for one in measured.checks:
+    for one in found.checks:
         use = "used" if one.useful else "not used: stops too little"
         lines.append(f"{one.check}  ({CHECKS[one.check].meaning}), score at least {one.threshold:.4g}, {use}")
         lines += _rates(one.rates)
-    if measured.together is None:
+    if found.together is None:
         lines.append(
             "together  no check is used: none has an APCER whose upper bound is at most "
             f"{probability(MAX_APCER)} for any species"
         )
     else:
         lines.append("together  all that are used")
-        lines += _rates(measured.together)
+        lines += _rates(found.together)
     lines.append(
         "saved: verify --require-live works with this from now on" if result.saved else "nothing saved"
     )

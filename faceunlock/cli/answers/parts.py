@@ -1,4 +1,4 @@
-"""What several answers share: parts of their JSON documents, whose names are stable from the first version on."""
+"""Parts that several JSON documents share; the names in them are stable."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def identity(made_by: ModelIdentity) -> Document:
     return asdict(made_by)
 
 
-def threshold(measured: Calibration) -> Document:
+def threshold(calibration: Calibration) -> Document:
     """Return a threshold with its provenance."""
     return {
-        "value": measured.threshold,
-        "status": measured.status,
-        "target_fmr": measured.target_fmr,
-        "data": measured.data,
-        "created": measured.created,
-        "people": measured.people,
-        "photos": measured.photos,
-        "fmr": fmr(measured),
-        "fnmr": None if measured.fnmr is None else measured.fnmr.to_dict(),
+        "value": calibration.threshold,
+        "status": calibration.status,
+        "target_fmr": calibration.target_fmr,
+        "data": calibration.data,
+        "created": calibration.created,
+        "people": calibration.people,
+        "photos": calibration.photos,
+        "fmr": fmr(calibration),
+        "fnmr": None if calibration.fnmr is None else calibration.fnmr.to_dict(),
     }
 
 
-def fmr(measured: Calibration) -> Document | None:
+def fmr(calibration: Calibration) -> Document | None:
     """Return the FMR of a threshold, if it is known."""
-    return None if measured.fmr is None else measured.fmr.to_dict()
+    return None if calibration.fmr is None else calibration.fmr.to_dict()

@@ -40,13 +40,13 @@ def text(state: Status) -> str:
             f"otherwise {EMBEDDED_DEFAULT}"
         )
     else:
-        measured = state.model.calibration
+        calibration = state.model.calibration
         lines.append(f"model       {state.model.model} ({state.model.weights.status})")
-        lines.append(f"threshold   {measured.threshold:.4f}, {threshold_origin(measured)}")
-        if measured.fnmr is not None:
-            lines.append(f"FNMR there  {rate(measured.fnmr)}")
+        lines.append(f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}")
+        if calibration.fnmr is not None:
+            lines.append(f"FNMR there  {rate(calibration.fnmr)}")
         if len(state.people) > 1:
-            point = measured.threshold_for(len(state.people))
+            point = calibration.threshold_for(len(state.people))
             lines.append(
                 f"            {point.threshold:.4f} when {point.candidates} people are searched"
                 + ("" if point.supported else " (more than the data support)")

@@ -37,8 +37,8 @@ def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
     Returns
     -------
     dict of str to torch.Tensor
-        The weights of InceptionResnetV1, float32; the classifier (``logits.*``) and the step counters of batch
-        normalisation are left out, since an embedding needs neither.
+        The weights of InceptionResnetV1, float32; the classifier (``logits.*``) and the step counters of
+        batch normalisation are left out, since an embedding needs neither.
 
     Raises
     ------

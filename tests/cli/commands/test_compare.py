@@ -1,0 +1,90 @@
+"""``faceunlock compare`` with painted photos."""
+
+import json
+import stat
+
+import pytest
+from PIL import Image
+from support.fakes import GREY, paint, save, save_person
+
+
+@pytest.fixture
+def photos(tmp_path):
+    first, second = save_person(tmp_path / "ada", 1, 2)
+    return first, second, save(tmp_path / "bob.png", paint(2))
+
+
+def test_two_photos_get_one_line(faceunlock, photos):
+    first, second, stranger = photos
+    code, out, err = faceunlock("compare", first, second)
+    assert (code, err) == (0, "") and out.count("\n") == 1
+    assert (
+        out.startswith("yes: the same person, similarity 0.9") and ">= threshold 0.9550, distance 0." in out
+    )
+    assert "measured on all pairs of LFW" in out
+    code, out, err = faceunlock("compare", first, stranger)
+    assert code == 1 and out.startswith("no: not alike enough for the same person, similarity ")
+    assert err.startswith("Pairs of the same person that do not match at this threshold: 44.1 % (")
+    code, out, _ = faceunlock("compare", first, second, "--threshold", "1")
+    assert code == 1 and "your own threshold, nothing is known about it" in out
+
+
+def test_a_folder_gets_a_table_and_says_what_searching_it_means(faceunlock, photos, tmp_path):
+    first, second, stranger = photos
+    save(tmp_path / "grey.png", GREY)
+    code, out, err = faceunlock("compare", first, tmp_path)
+    lines = out.splitlines()
+    assert code == 0 and lines[0] == "photo\tsimilarity\tdistance\tmatch"
+    assert lines[1].startswith(f"{second}\t0.9") and lines[1].endswith("\tyes")
+    assert lines[2].startswith(f"{stranger}\t") and lines[2].endswith("\tno")
+    assert lines[3].startswith(f"1 of 2 photos match {first} at threshold 0.9550 (")
+    assert lines[4].endswith("would match with a probability of at most 2.0e-05.")
+    assert f"{tmp_path}/grey.png: no-face: " in err and f"{first}: duplicate: " in err
+    code, _, err = faceunlock("compare", stranger, tmp_path / "ada")
+    assert code == 1 and "could not be compared" not in err
+    save(tmp_path / "ada" / "grey.png", GREY)
+    code, _, err = faceunlock("compare", stranger, tmp_path / "ada")
+    assert code == 2 and "No photo matches, but 1 could not be compared.\n" in err
+
+
+def test_a_picture_is_drawn_and_none_is_overwritten(faceunlock, photos, tmp_path):
+    first, second, _ = photos
+    picture = tmp_path / "pair.png"
+    data = faceunlock.data("compare", first, second, "-o", picture)
+    assert data["picture"] == str(picture)
+    with Image.open(picture) as drawn:
+        assert drawn.size[0] == 888 and drawn.mode == "RGB" and len(drawn.getcolors(1 << 20)) > 10
+    assert stat.S_IMODE(picture.stat().st_mode) == 0o600
+    before = picture.read_bytes()
+    code, out, err = faceunlock("compare", first, second, "-o", picture)
+    assert (code, out) == (2, "") and "[file-exists]" in err and picture.read_bytes() == before
+    assert faceunlock("compare", first, second, "-o", picture, "--overwrite")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [("pair.txt", "file-unwritable"), ("no/such/pair.png", "file-unwritable"), ("ada", "file-unwritable")],
+)
+def test_a_picture_that_cannot_be_written_costs_no_work(faceunlock, photos, tmp_path, name, slug):
+    code, out, err = faceunlock("compare", *photos[:2], "-o", tmp_path / name)
+    assert (code, out) == (2, "") and f"[{slug}]" in err
+
+
+def test_overwriting_needs_a_file(faceunlock, photos):
+    code, _, err = faceunlock("compare", *photos[:2], "--overwrite")
+    assert code == 2 and "[usage]" in err
+
+
+def test_none_usable_names_each(faceunlock, photos, tmp_path):
+    for name in ("a", "b"):
+        save(tmp_path / "grey" / f"{name}.png", GREY)
+    code, out, err = faceunlock("compare", photos[0], tmp_path / "grey", "--json")
+    assert code == 2 and err.count(": no-face: ") == 2
+    error = json.loads(out)["error"]
+    assert error["code"] == "no-face" and error["message"].startswith("none of 2 photos can be used")
+
+
+def test_a_copy_of_the_photo_is_called_that(faceunlock, photos, tmp_path):
+    copy = save(tmp_path / "copy.png", paint(1, 0))
+    code, _, err = faceunlock("compare", photos[0], copy)
+    assert code == 0 and err == "Both files have the same content, so this comparison says nothing.\n"

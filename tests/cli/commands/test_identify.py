@@ -1,0 +1,59 @@
+"""``faceunlock identify`` with painted photos."""
+
+import json
+
+import pytest
+from support.fakes import GREY, paint, save, save_person
+
+
+@pytest.fixture
+def known(faceunlock, tmp_path):
+    """Ada is person 1, Bob person 2."""
+    for number, name in ((1, "Ada"), (2, "Bob")):
+        save_person(tmp_path / name, number, 5)
+        faceunlock("enroll", name, tmp_path / name)
+    return faceunlock
+
+
+def test_a_line_for_each_face_and_what_the_search_is_worth(known, tmp_path):
+    both, grey = save(tmp_path / "both.png", paint(2, 30, faces=2)), save(tmp_path / "grey.png", GREY)
+    code, out, err = known("identify", both, grey)
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0] == "photo\tface\tname\tsimilarity\tclosest\tleft,top,width,height"
+    assert lines[1].startswith(f"{both}\t1\tBob\t0.9") and lines[1].endswith("\tBob\t20,20,60,60")
+    assert lines[2].startswith(f"{both}\t2\tunknown\t")
+    assert lines[3] == f"{grey}\t\tno face\t\t\t"
+    assert lines[4] == "1 of 2 faces in 2 photos identified: Bob"
+    assert lines[5].startswith("2 faces compared with 2 people at threshold 0.9")
+    assert "FMR target 1.0e-05 for each face (at 0.9600, the threshold for one person, " in lines[5]
+    assert "it would be up to 2.0e-05)" in lines[5]
+    assert "any of the 2 faces gets a wrong name from a stranger is at most 2.0e-05" in lines[5]
+    _, out, _ = known("identify", both, "--threshold", "0.5")
+    assert out.endswith("your own threshold, nothing is known about it\n")
+
+
+def test_nobody_is_one_and_a_photo_that_cannot_be_read_is_two(known, tmp_path):
+    stranger = save(tmp_path / "in" / "stranger.png", paint(7))
+    code, out, _ = known("identify", stranger)
+    assert code == 1 and "0 of 1 face in 1 photo identified: nobody\n" in out
+    (tmp_path / "in" / "broken.jpg").write_bytes(b"no photo")
+    code, out, err = known("identify", tmp_path / "in", "--json")
+    assert code == 2 and "broken.jpg: unreadable-photo: " in err
+    assert "Nobody was identified, but 1 photo could not be read.\n" in err
+    assert json.loads(out)["data"]["names"] == []
+    save(tmp_path / "in" / "ada.png", paint(1, 31))
+    assert known("identify", tmp_path / "in")[0] == 0
+    code, out, err = known("identify", tmp_path / "in" / "broken.jpg")
+    assert (code, out) == (2, "") and "[unreadable-photo]" in err
+
+
+def test_copies_are_written_and_said(known, tmp_path):
+    photo = save(tmp_path / "both.png", paint(1, 32, faces=2))
+    data = known.data("identify", photo, "-o", tmp_path / "out")
+    assert data["photos"][0]["annotated"] == str(tmp_path / "out" / "both.png")
+    code, out, err = known("identify", photo, "-o", tmp_path / "out")
+    assert (code, out) == (2, "") and "[file-exists]" in err and "--overwrite" in err
+    code, _, err = known("identify", photo, "-o", tmp_path / "out", "--overwrite")
+    assert (code, err) == (0, f"Drawn: 1 photo in {tmp_path / 'out'}\n")
+    assert known("identify", photo, "--overwrite")[0] == 2

@@ -1,0 +1,47 @@
+"""Pictures are written where the user wants them, and none is overwritten unasked."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.fakes import slug_of
+
+from faceunlock.files.outputs import check_picture, plan_folder, write_picture
+
+PICTURE = Image.new("RGB", (8, 8), "red")
+
+
+def test_each_name_gets_a_file_of_its_own(tmp_path):
+    names = [Path("a.png"), Path("A.png"), Path("b/a.png"), Path("a-2.png"), Path("a.png")]
+    planned = [str(path.relative_to(tmp_path)) for path in plan_folder(tmp_path, names, overwrite=False)]
+    assert planned == ["a.png", "A-2.png", "b/a.png", "a-2-2.png", "a-3.png"]
+
+
+def test_existing_files_are_named_before_any_work(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"mine")
+    assert slug_of(plan_folder, tmp_path, [Path("a.png")], overwrite=False) == "file-exists"
+    assert plan_folder(tmp_path, [Path("a.png")], overwrite=True) == (tmp_path / "a.png",)
+    never = {"overwrite": True, "never": [tmp_path / "." / "a.png"]}
+    assert slug_of(plan_folder, tmp_path, [Path("a.png")], **never) == "file-exists"
+    assert slug_of(plan_folder, tmp_path / "a.png", [], overwrite=True) == "file-unwritable"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
+def test_a_picture_is_private_and_carries_nothing_but_pixels(tmp_path, suffix):
+    file = tmp_path / "deep" / f"a{suffix}"
+    write_picture(file, PICTURE, overwrite=False)
+    with Image.open(file) as read:
+        assert read.size == (8, 8) and not read.getexif()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert slug_of(write_picture, file, PICTURE, overwrite=False) == "file-exists"
+    write_picture(file, PICTURE, overwrite=True)
+
+
+def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    assert slug_of(write_picture, tmp_path / "file" / "a.png", PICTURE, overwrite=False) == "file-unwritable"
+    assert slug_of(check_picture, tmp_path / "a.bmp", overwrite=False) == "file-unwritable"
+    assert slug_of(check_picture, tmp_path / "no" / "a.png", overwrite=False) == "file-unwritable"
+    check_picture(tmp_path / "a.png", overwrite=False)

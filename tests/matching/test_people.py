@@ -1,0 +1,159 @@
+"""Names have one spelling and one key; records carry a template exactly, and nothing else."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.made_templates import make_template
+
+from faceunlock.errors import GalleryError
+from faceunlock.matching.people import (
+    MAX_NAME_LENGTH,
+    Person,
+    name_key,
+    normalise_name,
+    person_to_record,
+    record_to_person,
+    record_to_template,
+    template_to_record,
+)
+
+
+@given(st.text(max_size=80))
+def test_a_name_is_normalised_once_and_for_all_or_refused(name):
+    try:
+        normal = normalise_name(name)
+    except GalleryError as error:
+        assert error.slug == "bad-name"
+        assert str(error).isprintable()
+        return
+    assert normalise_name(normal) == normal
+    assert 1 <= len(normal) <= MAX_NAME_LENGTH
+    assert normal.isprintable() and not set(normal) & {"/", "\\"}
+    assert unicodedata.is_normalized("NFC", normal)
+
+
+@given(st.text(max_size=80))
+def test_the_key_does_not_depend_on_case_or_spelling(name):
+    key = name_key(name)
+    assert name_key(key) == key
+    assert name_key(name.casefold()) == key
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert name_key(unicodedata.normalize(form, name)) == key
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "  ", ".", "..", " .. ", "a/b", "a\\b", "a\nb", "a\tb", "a\0b", "\x1b[31mred", "a\u202eb",
+        "a\u200bb", "a\u2028b", "\ud800", "\udcff", "\ufeffa", "x" * 65, "\u2066a\u2069",
+    ],
+)  # fmt: skip
+def test_bad_names_are_refused_with_a_printable_message(name):
+    with pytest.raises(GalleryError) as caught:
+        normalise_name(name)
+    assert caught.value.slug == "bad-name"
+    caught.value.message.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("Ada", "Ada"), ("  Ada \n", "Ada"), ("Ada\u00a0\u3000 L", "Ada L"), ("Ame\u0301lie", "Am\u00e9lie"),
+     ("李小龍", "李小龍"), ("x" * 64, "x" * 64), ("O'Neil-Smith (2)", "O'Neil-Smith (2)")],
+)  # fmt: skip
+def test_good_names(given, kept):
+    assert normalise_name(given) == kept
+
+
+def test_keys_join_spellings_and_part_people():
+    assert name_key("STRASSE") == name_key("straße")
+    assert name_key("ﬁona") == name_key("Fiona")
+    assert name_key("Ada") != name_key("Adá")
+
+
+finite = st.floats(min_value=-1e6, max_value=1e6, allow_subnormal=False)
+
+
+@given(
+    st.lists(finite, min_size=1, max_size=8).filter(lambda values: max(map(abs, values)) > 1e-6),
+    st.integers(1, 10**6),
+    st.floats(-1, 1),
+    st.binary(min_size=32, max_size=32),
+    st.frozensets(st.binary(min_size=32, max_size=32).map(bytes.hex), max_size=4),
+)
+def test_a_record_carries_every_bit_of_a_template(vector, count, similarity, key, hashes):
+    template = make_template(
+        vector, count=count, mean_similarity=similarity, lowest_similarity=similarity, photo_key=key,
+        photo_hashes=hashes,
+    )  # fmt: skip
+    back = record_to_template(template_to_record(template))
+    assert np.asarray(back.vector_sum).tobytes() == template.vector_sum.tobytes()
+    assert np.asarray(back.vector_sum).dtype == np.float64
+    for field in ("identity", "count", "mean_similarity", "lowest_similarity", "photo_key", "photo_hashes"):
+        assert getattr(back, field) == getattr(template, field)
+
+
+def test_numbers_of_numpy_become_plain():
+    record = template_to_record(
+        make_template(count=np.int64(3), mean_similarity=np.float64(0.5), vector_sum=np.ones(3, np.float32))
+    )
+    assert record_to_template(record).count == 3
+    assert type(record["count"]) is int and type(record["mean_similarity"]) is float
+
+
+def encoded(values) -> str:
+    return template_to_record(make_template(values))["vector_sum"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("vector_sum", encoded([1.0, 2.0])),
+        ("vector_sum", encoded([1.0, 2.0, np.nan])),
+        ("vector_sum", encoded([1.0, 2.0, np.inf])),
+        ("vector_sum", encoded([0.0, 0.0, 0.0])),
+        ("vector_sum", encoded([1e200, 1e200, 1e200])),
+        ("vector_sum", "not base64!"),
+        ("vector_sum", "é"),
+        ("vector_sum", None),
+        ("count", 0),
+        ("count", True),
+        ("count", 1.5),
+        ("mean_similarity", float("nan")),
+        ("mean_similarity", 1.01),
+        ("lowest_similarity", "0.5"),
+        ("lowest_similarity", False),
+        ("photo_key", "00" * 31),
+        ("photo_key", "zz" * 32),
+        ("photo_hashes", ["00" * 32, "00" * 32]),
+        ("photo_hashes", ["short"]),
+        ("photo_hashes", "00" * 32),
+        ("identity", None),
+        ("identity", {"model": "dlib"}),
+        ("identity", {"model": "", "weights_sha256": "ab" * 32, "preprocessing": "p", "dimension": 3}),
+        ("identity", {"model": "m", "weights_sha256": "AB", "preprocessing": "p", "dimension": 3}),
+        ("identity", {"model": "m", "weights_sha256": "ab" * 32, "preprocessing": "p", "dimension": 3.0}),
+        ("more", 1),
+    ],
+)
+def test_a_record_that_is_not_exactly_right_is_refused(field, value):
+    record = template_to_record(make_template())
+    record_to_template(record)
+    with pytest.raises(ValueError):
+        record_to_template(record | {field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "a/b"), ("name", " Ada"), ("name", None), ("created", "yesterday"), ("updated", 5), ("x", 1)],
+)
+def test_a_person_that_is_not_exactly_right_is_refused(field, value):
+    moment = "2025-01-31T09:30:00Z"
+    record = person_to_record(Person("Ada", make_template(), moment, moment))
+    assert record_to_person(record).name == "Ada"
+    with pytest.raises(ValueError):
+        record_to_person(record | {field: value})

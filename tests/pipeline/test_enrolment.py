@@ -1,0 +1,198 @@
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fakes import IDENTITY, embedding
+
+from faceunlock.errors import EnrolmentError
+from faceunlock.matching.similarity import unit
+from faceunlock.matching.templates import photo_hash
+from faceunlock.photos.face import Quality
+from faceunlock.pipeline.enrolment import Gates, TooFewPhotosError, enroll
+from faceunlock.pipeline.samples import LeftOut, Sample
+
+GATES = Gates(min_sharpness=5.0, min_brightness=30.0, min_similarity=0.8, min_photos=3)
+GOOD = Quality(80.0, 20.0, 120.0)
+
+
+def sample(person=0, variation=0, *, quality=GOOD, name=None, content=None):
+    photo = name or f"{person}-{variation}.jpg"
+    digest = hashlib.sha256((content or photo).encode()).digest()
+    return Sample(photo, digest, quality, embedding(person, variation))
+
+
+def of(person, count, first=0):
+    return [sample(person, variation) for variation in range(first, first + count)]
+
+
+def reasons(enrolment):
+    return [(photo.photo, photo.reason) for photo in enrolment.left_out]
+
+
+def test_a_template_is_the_sum_of_its_photos():
+    samples = of(0, 5)
+    enrolment = enroll(samples, IDENTITY, GATES)
+    template = enrolment.template
+    vectors = np.stack([one.embedding for one in samples]).astype(float)
+    assert np.allclose(template.vector_sum, vectors.sum(axis=0))
+    assert template.vector_sum.dtype == np.float64
+    assert (template.count, template.identity) == (5, IDENTITY)
+    assert enrolment.used == tuple(one.photo for one in samples) and enrolment.left_out == ()
+    by_hand = [vectors[i] @ unit(np.delete(vectors, i, axis=0).sum(axis=0)) for i in range(5)]
+    assert enrolment.mean_similarity == template.mean_similarity == pytest.approx(np.mean(by_hand))
+    assert enrolment.lowest_similarity == template.lowest_similarity == pytest.approx(min(by_hand))
+
+
+def test_a_template_remembers_its_photos_under_a_key_of_its_own():
+    samples = of(0, 4)
+    one, two = (enroll(samples, IDENTITY, GATES).template for _ in range(2))
+    assert len(one.photo_key) == 32 and one.photo_key != two.photo_key
+    assert one.photo_hashes.isdisjoint(two.photo_hashes)
+    assert one.photo_hashes == {photo_hash(one.photo_key, photo.digest) for photo in samples}
+    assert photo_hash(one.photo_key, sample(9).digest) not in one.photo_hashes
+
+
+def test_the_hash_of_a_photo_is_an_hmac():
+    # RFC 4231, test case 2.
+    expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert photo_hash(b"Jefe", b"what do ya want for nothing?") == expected
+
+
+@pytest.mark.parametrize(
+    ("quality", "reason", "number"),
+    [
+        (Quality(80.0, 4.99, 120.0), "too-blurred", "4.99"),
+        (Quality(80.0, 20.0, 29.5), "too-dark", "29.5"),
+        (Quality(80.0, 1.0, 10.0), "too-dark", "10.0"),
+    ],
+)
+def test_a_poor_photo_is_left_out_with_its_number(quality, reason, number):
+    enrolment = enroll([*of(0, 3), sample(0, 3, quality=quality)], IDENTITY, GATES)
+    assert reasons(enrolment) == [("0-3.jpg", reason)]
+    assert number in enrolment.left_out[0].detail
+    assert enrolment.template.count == 3
+
+
+def test_a_photo_at_the_limits_is_good_enough():
+    enrolment = enroll([*of(0, 3), sample(0, 3, quality=Quality(80.0, 5.0, 30.0))], IDENTITY, GATES)
+    assert enrolment.template.count == 4
+
+
+def test_the_same_content_counts_once():
+    copy = sample(0, 1, name="copy.jpg", content="0-1.jpg")
+    enrolment = enroll([*of(0, 3), copy], IDENTITY, GATES)
+    assert enrolment.left_out == (LeftOut("copy.jpg", "duplicate", "same file as 0-1.jpg"),)
+    assert enrolment.template.count == 3 == len(enrolment.template.photo_hashes)
+
+
+def test_a_stranger_among_the_photos_is_left_out():
+    enrolment = enroll([*of(0, 2), sample(7), *of(0, 2, first=2)], IDENTITY, GATES)
+    assert reasons(enrolment) == [("7-0.jpg", "unlike-the-others")]
+    assert "at least 0.8000" in enrolment.left_out[0].detail
+    # The stranger's part in the others' centroid must not cost the others anything.
+    assert enrolment.mean_similarity == enroll(of(0, 4), IDENTITY, GATES).mean_similarity
+
+
+def test_several_strangers_are_left_out_though_they_spoil_the_centroid():
+    strangers = [sample(7), sample(8), sample(9)]
+    own = of(0, 4)
+    enrolment = enroll([*strangers, *own], IDENTITY, GATES)
+    assert enrolment.used == tuple(photo.photo for photo in own)
+    assert {photo for photo, _ in reasons(enrolment)} == {"7-0.jpg", "8-0.jpg", "9-0.jpg"}
+
+
+@given(st.permutations(range(7)))
+def test_the_order_of_the_photos_does_not_decide_who_stays(order):
+    samples = [*of(0, 4), sample(7), sample(8), sample(0, 4, quality=Quality(80, 1, 120))]
+    enrolment = enroll([samples[i] for i in order], IDENTITY, GATES)
+    assert set(enrolment.used) == {photo.photo for photo in of(0, 4)}
+    assert len(enrolment.used) + len(enrolment.left_out) == len(samples)
+
+
+def test_too_few_photos_name_every_photo_left_out():
+    failure = LeftOut("flower.jpg", "no-face", "no face was found")
+    with pytest.raises(TooFewPhotosError, match="2 usable, but at least 3 photos") as caught:
+        enroll([*of(0, 2), sample(7)], IDENTITY, GATES, failures=[failure])
+    assert caught.value.slug == "too-few-photos"
+    assert [photo.reason for photo in caught.value.left_out] == ["no-face", "unlike-the-others"]
+
+
+def test_nothing_is_too_few():
+    with pytest.raises(TooFewPhotosError, match="0 usable"):
+        enroll([], IDENTITY, GATES)
+
+
+def test_one_photo_has_no_others_to_be_like():
+    with pytest.raises(TooFewPhotosError, match="1 usable, but at least 2"):
+        enroll(of(0, 1), IDENTITY, replace(GATES, min_photos=1))
+
+
+@given(st.integers(2, 8), st.integers(2, 8))
+def test_min_photos_is_the_fewest_that_do(count, needed):
+    gates = replace(GATES, min_photos=needed)
+    if count >= needed:
+        assert enroll(of(0, count), IDENTITY, gates).template.count == count
+    else:
+        with pytest.raises(TooFewPhotosError):
+            enroll(of(0, count), IDENTITY, gates)
+
+
+@pytest.fixture
+def known():
+    return enroll(of(0, 4), IDENTITY, GATES).template
+
+
+def test_adding_keeps_sum_count_key_and_hashes(known):
+    new = of(0, 2, first=10)
+    grown = enroll(new, IDENTITY, GATES, known=known).template
+    at_once = enroll([*of(0, 4), *new], IDENTITY, GATES).template
+    assert np.allclose(grown.vector_sum, at_once.vector_sum)
+    assert grown.count == 6 and grown.photo_key == known.photo_key
+    assert len(grown.photo_hashes) == 6 and grown.photo_hashes > known.photo_hashes
+
+
+def test_adding_one_photo_is_enough(known):
+    enrolment = enroll(of(0, 1, first=10), IDENTITY, GATES, known=known)
+    similarity = float(embedding(0, 10).astype(float) @ known.centroid)
+    assert enrolment.template.count == 5
+    assert enrolment.mean_similarity == pytest.approx(similarity)
+    # The mean is over all photos, with the old ones as they were.
+    assert enrolment.template.mean_similarity == pytest.approx((4 * known.mean_similarity + similarity) / 5)
+    assert enrolment.template.lowest_similarity == pytest.approx(min(known.lowest_similarity, similarity))
+
+
+def test_adding_what_is_in_the_template_adds_nothing(known):
+    with pytest.raises(TooFewPhotosError, match="0 usable, but at least 1 photo needed") as caught:
+        enroll(of(0, 4), IDENTITY, GATES, known=known)
+    assert {(photo.reason, photo.detail) for photo in caught.value.left_out} == {
+        ("duplicate", "already part of the template")
+    }
+
+
+def test_adding_compares_with_the_enrolled_template(known):
+    # Three alike strangers would pass if they were compared with each other only.
+    enrolment = enroll([*of(7, 3), *of(0, 1, first=10)], IDENTITY, GATES, known=known)
+    assert [photo.reason for photo in enrolment.left_out] == ["unlike-the-others"] * 3
+    assert all("to the enrolled template" in photo.detail for photo in enrolment.left_out)
+    assert enrolment.used == ("0-10.jpg",)
+
+
+def test_many_strangers_cannot_outvote_the_template(known):
+    with pytest.raises(TooFewPhotosError):
+        enroll(of(7, 50), IDENTITY, GATES, known=known)
+
+
+def test_adding_to_a_template_of_another_model_is_refused(known):
+    other = replace(IDENTITY, weights_sha256="e" * 64)
+    with pytest.raises(EnrolmentError) as caught:
+        enroll(of(0, 3), other, GATES, known=known)
+    assert caught.value.slug == "model-mismatch"
+
+
+def test_failures_are_reported_first():
+    failure = LeftOut("flower.jpg", "no-face", "no face was found")
+    enrolment = enroll([*of(0, 3), sample(7)], IDENTITY, GATES, failures=[failure])
+    assert reasons(enrolment) == [("flower.jpg", "no-face"), ("7-0.jpg", "unlike-the-others")]

@@ -1,0 +1,185 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from support.fakes import slug_of
+
+from faceunlock.tasks import pam as pam_service
+from faceunlock.tasks.pam import check, needs_system_gallery, propose
+
+UNIX = "auth required pam_unix.so"
+
+
+@pytest.fixture
+def trusting(monkeypatch):
+    """Ownership and galleries are for other tests."""
+    monkeypatch.setattr(pam_service, "distrust", lambda path: None)
+    monkeypatch.setattr(pam_service, "distrust_all", lambda path: None)
+    monkeypatch.setattr(pam_service, "_gallery_problems", lambda options, system: ())
+
+
+@pytest.fixture
+def problems(tmp_path, trusting):
+    """Write a service file and return what is wrong with it."""
+
+    def look(*lines, service="sudo"):
+        file = tmp_path / service
+        file.write_text("\n".join(lines) + "\n")
+        report = check(service, file)
+        assert report.good == (not report.problems)
+        return " ".join(report.problems)
+
+    return look
+
+
+@pytest.mark.parametrize("service", ["sudo", "su", "login", "gdm-password", "polkit-1", "my-own"])
+def test_whatever_gives_more_needs_the_system_gallery(service):
+    assert needs_system_gallery(service)
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["sshd", "cron", "common-auth", "system-auth", "password-auth", "other", "passwd", "a/b", "", "../x"],
+)
+def test_services_for_which_a_face_proves_nothing(service):
+    assert slug_of(needs_system_gallery, service) == "pam-unsuitable"
+
+
+@pytest.mark.parametrize("service", ["sudo", "swaylock"])
+@pytest.mark.parametrize("source", ["--camera", "--camera=/dev/video0", "--photo=/srv/a [b] c.jpg"])
+def test_the_line_that_is_proposed_is_good(problems, service, source):
+    offer = propose(service, source, timeout=5, require_live=True)
+    assert offer.line.split()[:3] == ["auth", "sufficient", "pam_exec.so"]
+    assert ("seteuid" in offer.line) == ("--home=" in offer.line) == offer.system == (service == "sudo")
+    assert problems("#%PAM-1.0", offer.line, UNIX, service=service) == ""
+
+
+def test_options_that_the_helper_would_refuse_are_not_proposed():
+    assert slug_of(propose, "sudo", "--photo=relative.jpg") == "pam-unsuitable"
+
+
+LINE = f"auth sufficient pam_exec.so quiet seteuid type=auth {sys.executable} -I -m faceunlock.pam"
+GOOD = f"{LINE} --home=/var/lib/faceunlock --camera"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([UNIX], "does not ask"),
+        ([f"# {GOOD}", UNIX], "does not ask"),
+        ([GOOD, GOOD, UNIX], "2 times"),
+        ([GOOD], "no line comes after"),
+        ([UNIX, GOOD], "no line comes after"),
+        ([GOOD, "account required pam_unix.so"], "no line comes after"),
+        ([GOOD.replace("sufficient", "required"), UNIX], "control is required"),
+        ([GOOD.replace("sufficient", "[success=1 default=die]"), UNIX], "control is"),
+        ([GOOD.replace("auth ", "account ", 1), UNIX], "not account"),
+        ([GOOD.replace("quiet", "quiet expose_authtok"), UNIX], "expose_authtok"),
+        ([GOOD.replace(" seteuid", ""), UNIX], "seteuid"),
+        ([GOOD.replace(sys.executable, "python3"), UNIX], "absolute"),
+        ([GOOD.replace(" -I", ""), UNIX], "-I -m faceunlock.pam"),
+        ([GOOD.replace("-I", "-E"), UNIX], "-I -m faceunlock.pam"),
+        ([GOOD.replace(sys.executable, "/bin/sh -c"), UNIX], "-I -m faceunlock.pam"),
+        ([GOOD.replace("--camera", "--camera --threshold=0"), UNIX], "not understood"),
+        ([GOOD.replace("--camera", ""), UNIX], "where the photo comes from"),
+        ([GOOD.replace("--camera", "--camera=/srv/film.mp4"), UNIX], "no camera"),
+        ([GOOD.replace("--home=/var/lib/faceunlock", ""), UNIX], "system gallery"),
+        ([GOOD.replace(sys.executable, "/usr/bin/true"), UNIX], "another installation"),
+        (["auth sufficient pam_exec.so /usr/local/bin/faceunlock verify /tmp/a.jpg", UNIX], "not called as"),
+    ],
+)
+def test_everything_less_is_refused(problems, lines, words):
+    assert words in problems(*lines)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [GOOD, UNIX],
+        [GOOD.replace("sufficient", "[success=2 default=ignore]"), UNIX],
+        [f"-{GOOD}", UNIX],
+        [GOOD.replace(" -I", " \\\n   -I"), UNIX, "session required pam_unix.so"],
+        [f"{GOOD}   # by hand", UNIX],
+        [GOOD.replace("quiet", "log=/var/log/faceunlock quiet_log"), UNIX],
+        ["auth required pam_faillock.so preauth", GOOD, UNIX],
+    ],
+)
+def test_other_ways_to_write_it(problems, lines):
+    assert problems(*lines) == ""
+
+
+def test_included_files_are_read(problems, tmp_path):
+    (tmp_path / "common-auth").write_text(UNIX + "\naccount required pam_unix.so\n")
+    assert problems(GOOD, "@include common-auth") == ""
+    assert problems(GOOD, "auth include common-auth") == ""
+    assert "no line comes after" in problems(GOOD, "account include common-auth")
+    assert problems(GOOD, "AUTH include common-auth") == ""
+    (tmp_path / "common-face").write_text(GOOD.replace("sufficient", "required"))
+    assert "common-face:1: the control" in problems("auth substack common-face", UNIX)
+    (tmp_path / "loop").write_text("@include loop")
+    assert slug_of(problems, GOOD, "@include loop") == "pam-unsuitable"
+
+
+def test_the_services_that_ask_are_listed(tmp_path):
+    assert pam_service.services(tmp_path / "none") == () == pam_service.services(tmp_path)
+    (tmp_path / "sudo").write_text(f"{GOOD}\n{UNIX}\n")
+    (tmp_path / "login").write_text(f"{UNIX}\n")
+    (tmp_path / "su").write_text("@include sudo\n")
+    assert pam_service.services(tmp_path) == ("su", "sudo")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    assert slug_of(check, "sudo", tmp_path / "nothing") == "file-unreadable"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_an_installation_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    program = tmp_path / "python"
+    program.symlink_to(sys.executable)
+    os.chown(program, 65534, 0, follow_symlinks=False)
+    offer = propose("sudo")
+    monkeypatch.setattr(sys, "executable", str(program))
+    (problem,) = propose("sudo").problems
+    assert "the program must be root's" in problem and "uid 65534" in problem
+    file = tmp_path / "sudo"
+    file.write_text(offer.line.replace(str(offer.program), str(program)) + f"\n{UNIX}\n")
+    assert any("the program must be root's" in problem for problem in check("sudo", file).problems)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_what_others_can_change_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(pam_service, "_installation_problems", lambda program: ())
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (tmp_path / "capture").write_text("x")
+    file = tmp_path / "sudo"
+    line = f"{LINE} --home={home} --capture={tmp_path / 'capture'}"
+    file.write_text(f"{line}\n{UNIX}\n")
+
+    def problems():
+        return " ".join(check("sudo", file).problems)
+
+    assert "nobody is enrolled" in problems() and "uid" not in problems() and "can change" not in problems()
+    for place in (file, home, tmp_path / "capture"):
+        os.chown(place, 65534, 0)
+        assert f"{place} belongs to another user" in problems()
+        os.chown(place, 0, 0)
+        mode = place.stat().st_mode
+        place.chmod(0o777)
+        assert f"change {place}" in problems()
+        place.chmod(mode)
+
+
+def test_a_personal_gallery_is_enough_to_unlock_a_screen(tmp_path, trusting):
+    file = tmp_path / "swaylock"
+    file.write_text(f"auth sufficient pam_exec.so {sys.executable} -I -m faceunlock.pam --camera\n{UNIX}\n")
+    assert check("swaylock", file).good
+    (tmp_path / "sudo").write_text(file.read_text())
+    assert not check("sudo", tmp_path / "sudo").good
+
+
+def test_nothing_is_edited(problems, tmp_path):
+    problems(GOOD, UNIX)
+    assert (tmp_path / "sudo").read_text() == f"{GOOD}\n{UNIX}\n"
+    assert Path("/etc/pam.d") == pam_service.DIRECTORY

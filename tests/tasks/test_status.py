@@ -1,0 +1,21 @@
+def test_status_of_a_gallery_in_order(unlock, ada, home):
+    unlock.enroll("Ada", ada)
+    status = unlock.status()
+    assert (status.people, status.problems, status.locations.data) == (("Ada",), (), home)
+    assert status.model.model == "dlib" and status.model.weights.status == "present"
+
+
+def test_status_of_an_empty_gallery_says_so_and_creates_nothing(unlock, home):
+    status = unlock.status()
+    assert (status.people, status.problems, status.protection.sealed) == ((), (), False)
+    assert not home.exists()
+
+
+def test_what_is_wrong_is_said_in_a_sentence(unlock, ada, home):
+    unlock.enroll("Ada", ada)
+    unlock.close()
+    home.chmod(0o755)
+    (home / "gallery.db").write_bytes(b"no gallery")
+    first, *_, last = unlock.status().problems
+    assert f"Other users can read {home}" in first and "gallery.db" in last
+    assert len(unlock.status().problems) >= 2
