@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from common import WORK, read_photo, save
-from faceunlock.pipeline.weights.pull.pull import pull
 from PIL import Image, ImageEnhance
 from speed import random_weights
 
@@ -28,6 +27,7 @@ from faceunlock.pipeline.embedding import Embedder, load_embedder
 from faceunlock.pipeline.models.registry import model_spec
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.weights import find
+from faceunlock.pipeline.weights.pull import pull
 from faceunlock.tasks.demo import PERSON, STRANGER, inside
 
 MODELS = ("dlib", "casia-webface")

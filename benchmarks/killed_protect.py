@@ -54,7 +54,7 @@ class Home:
         """The environment in which the keyring of the tests is the desktop's."""
         return os.environ | {
             "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
-            "PYTHON_KEYRING_BACKEND": "fake_keyring.FakeKeyring",
+            "PYTHON_KEYRING_BACKEND": "support.fake_keyring.FakeKeyring",
             "FAKE_KEYRING": str(self.path.parent / "keyring.json"),
         }
 
@@ -181,7 +181,7 @@ def main() -> None:
 def prepare(homes: list[Home]) -> None:
     """Enroll somebody in each gallery and seal it; networks are converted once."""
     sys.path.insert(0, str(TESTS))
-    from fake_keyring import FakeKeyring
+    from support.fake_keyring import FakeKeyring
 
     for home in homes:
         home.path.mkdir(parents=True, mode=0o700)

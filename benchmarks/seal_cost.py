@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=21)
     runs = parser.parse_args().runs
     sys.path.insert(0, str(TESTS))
-    from fake_keyring import FakeKeyring
-    from made_templates import make_template
+    from support.fake_keyring import FakeKeyring
+    from support.made_templates import make_template
 
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
@@ -59,7 +59,7 @@ def main() -> None:
                     gallery.protect(place)
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
-            "PYTHON_KEYRING_BACKEND": "fake_keyring.FakeKeyring",
+            "PYTHON_KEYRING_BACKEND": "support.fake_keyring.FakeKeyring",
             "FAKE_KEYRING": str(root / "keyring.json"),
         }
         seconds: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}

@@ -13,7 +13,6 @@ from faceunlock.errors import ModelError
 from faceunlock.settings import locate
 from faceunlock.unlock import FaceUnlock
 
-
 pytestmark = pytest.mark.usefixtures("no_settings")
 
 

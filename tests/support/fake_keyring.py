@@ -1,6 +1,6 @@
 """A desktop keyring for tests: what `keyring` would find on a desktop, in a file that processes share.
 
-Chosen with ``PYTHON_KEYRING_BACKEND=fake_keyring.FakeKeyring``, with this folder in ``PYTHONPATH``; its
+Chosen with ``PYTHON_KEYRING_BACKEND=support.fake_keyring.FakeKeyring``, with ``tests`` in ``PYTHONPATH``; its
 own file is named by ``FAKE_KEYRING``. As with a real keyring, each call happens whole or not at all.
 """
 
