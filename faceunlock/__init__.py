@@ -9,7 +9,7 @@ Examples
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as `typing` has it, whose import would take longer than all the rest
+TYPE_CHECKING = False  # as in `typing`, whose import would take longer than everything else here
 if TYPE_CHECKING:
     from typing import Any
 
@@ -31,7 +31,7 @@ _LATE = {
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that a question to the resident process loads next to nothing, and `--help` no NumPy.
+    # Import late, so that a request to the resident process loads almost nothing and `--help` no NumPy.
     if name == "__version__":
         from importlib.metadata import version
 

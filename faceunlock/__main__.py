@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-TYPE_CHECKING = False  # as `typing` has it; nothing is imported here that a resident process makes needless
+TYPE_CHECKING = False  # as in `typing`; imports nothing that an answer of the resident process makes needless
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
@@ -17,7 +17,7 @@ COULD_NOT, INTERRUPTED = 2, 130
 def main() -> None:
     """Run the command line and exit with its code: 0 yes or done, 1 no, 2 could not."""
     sys.excepthook = _report_bug
-    if sys.stdout is not None and sys.stderr is not None:  # closed by the caller, as with `>&-`
+    if sys.stdout is not None and sys.stderr is not None:  # None if the caller closed it, as with `>&-`
         from faceunlock.agent.client import ask
 
         answer = ask(sys.argv[1:])
@@ -26,17 +26,17 @@ def main() -> None:
     import gc
     import signal
 
-    # Imports make many objects that stay: collecting among them takes a tenth of a short command.
+    # Imports create many lasting objects. Collecting garbage among them takes a tenth of a short command.
     gc.set_threshold(100_000, 50, 50)
-    # NumPy's linear algebra has nothing large to do here, and its threads spin while they are started.
+    # NumPy's linear algebra does nothing large here, and its threads spin while they start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, _interrupted)
     from faceunlock.cli import run
 
     code = run(sys.argv[1:])
     if code == INTERRUPTED:
-        # At once, without waiting for threads. And an interrupt that met the start of an extension module
-        # makes Python kill itself in the end, whatever the code.
+        # Exit at once, without waiting for threads. Also, if the interrupt hit an extension module while it
+        # was starting, Python would kill itself at the end, whatever the code.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(INTERRUPTED)
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _pass_on(answer: Answer) -> int:
-    """Write what the resident process answered, as this process would have; return the exit code."""
+    """Write the resident process's answer as this process would have, and return the exit code."""
     code, parts = answer
     streams = {"1": sys.stdout, "2": sys.stderr}
     try:
@@ -62,9 +62,9 @@ def _pass_on(answer: Answer) -> int:
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    """End at once: an exception could get lost or stuck in an extension module or a waiting thread.
+    """Exit at once: an exception could get lost or stuck in an extension module or a waiting thread.
 
-    What is written is written in one step each, so nothing is half-done, as after any other kill.
+    Every file is written in one step, so nothing is left half-done, as after any other kill.
     """
     try:
         cli = sys.modules.get("faceunlock.cli")
@@ -79,9 +79,9 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
 
 
 def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if issubclass(kind, KeyboardInterrupt):  # before there was anybody to say so
+    if issubclass(kind, KeyboardInterrupt):  # before our own handler was installed
         os._exit(INTERRUPTED)
-    # Python would exit with 1, and 1 means "no": what broke must not look like a decision.
+    # Python would exit with 1, and 1 means "no": a crash must not look like a decision.
     sys.__excepthook__(kind, error, trace)
     print("faceunlock: this is a bug in faceunlock; please report it with the lines above", file=sys.stderr)
     sys.stderr.flush()

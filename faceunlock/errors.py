@@ -1,7 +1,7 @@
-"""The errors of faceunlock: one small tree, and the list of every slug a user can meet.
+"""The errors of faceunlock in one small tree, and the list of every slug a user can meet.
 
-A slug is stable between versions; its meaning, its retryability and its default hint live in
-`SLUGS`, so that the program, the JSON output and ``docs/cli.md`` cannot tell different stories.
+A slug is stable between versions. Its meaning, its retryability and its default hint live in
+`SLUGS`, so that the program, the JSON output and ``docs/cli.md`` cannot disagree.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Slug:
-    """What an error slug means.
+    """The meaning of an error slug.
 
     Attributes
     ----------
@@ -33,16 +33,16 @@ SLUGS: dict[str, Slug] = {
     # photos
     "no-face": Slug("No face was found in the photo.", "Face the camera, with light on the face.", True),
     "several-faces": Slug(
-        "Several faces of similar size are in the photo, so it is not clear whom it is about.",
-        "Use a photo of one person, or say --faces largest.",
+        "The photo shows several faces of similar size, so it is not clear which one is meant.",
+        "Use a photo of one person, or use --faces largest.",
         True,
     ),
     "face-too-small": Slug("The face has too few pixels.", "Come closer, or use a larger photo.", True),
     "too-blurred": Slug("The face is too blurred to learn from.", "Hold the camera still and focus.", True),
     "too-dark": Slug("The face is too dark to learn from.", "Put more light on the face.", True),
     "unreadable-photo": Slug(
-        "The file is not a photo that can be read whole: damaged, truncated, empty or of an unknown format.",
-        "Open it in a picture viewer; export it again as JPEG or PNG.",
+        "The file cannot be read as a whole photo: it is damaged, truncated, empty or of an unknown format.",
+        "Open it in a picture viewer and export it again as JPEG or PNG.",
         True,
     ),
     "photo-too-large": Slug(
@@ -73,11 +73,11 @@ SLUGS: dict[str, Slug] = {
         "Use up to 64 printable characters, without slashes or control characters.",
     ),
     "model-mismatch": Slug(
-        "The template was made by another model, other weights or another preprocessing.",
+        "The template was made with a different model, different weights or different preprocessing.",
         "Re-enroll: faceunlock enroll NAME FOLDER --replace",
     ),
     "gallery-damaged": Slug(
-        "The gallery file is damaged or was changed from outside.",
+        "The gallery file is damaged or was changed by something other than faceunlock.",
         "Restore it from an export, or remove it and enroll again.",
     ),
     "gallery-busy": Slug("Another command is writing to the gallery.", "Try again in a moment.", True),
@@ -93,12 +93,12 @@ SLUGS: dict[str, Slug] = {
     # attempts
     "locked-out": Slug(
         "There were too many failed attempts in a row.",
-        "Wait for the seconds left, then try again with light on the face.",
+        "Wait for the time shown, then try again with light on the face.",
         True,
     ),
     "attempts-damaged": Slug(
-        "The file that counts attempts is damaged or was changed from outside.",
-        "Remove attempts.db in the data directory; every count and the log begin anew.",
+        "The file that counts attempts is damaged or was changed by something other than faceunlock.",
+        "Remove attempts.db from the data directory; this resets every count and the log.",
     ),
     "attempts-busy": Slug("Another command is recording an attempt.", "Try again in a moment.", True),
     "attempts-newer": Slug(
@@ -106,10 +106,10 @@ SLUGS: dict[str, Slug] = {
         "Update faceunlock: pip install -U faceunlock",
     ),
     "attempts-unwritable": Slug(
-        "An attempt cannot be counted, so it is not decided.", "Check free space and permissions."
+        "An attempt cannot be counted, so no decision is made.", "Check free space and permissions."
     ),
     "gallery-tampered": Slug(
-        "The sealed gallery, or a row of it, is not what faceunlock last wrote there.",
+        "The sealed gallery, or one of its rows, is not what faceunlock last wrote.",
         "Restore it, or run: faceunlock people forget --all — and enroll again, or import an export.",
     ),
     "key-missing": Slug(
@@ -117,7 +117,7 @@ SLUGS: dict[str, Slug] = {
         "Put the key back; if it is lost, run: faceunlock people forget --all — and enroll again.",
     ),
     "keyring-unavailable": Slug(
-        "The desktop keyring that holds the key is not there, locked or does not answer.",
+        "The desktop keyring that holds the key is missing, is locked or does not answer.",
         "Log in to the desktop and unlock the keyring, or seal with --key file.",
         True,
     ),
@@ -141,7 +141,7 @@ SLUGS: dict[str, Slug] = {
         "Run: faceunlock models pull MODEL — or use --model compact, which needs no download.",
     ),
     "weights-corrupt": Slug(
-        "The weights are not what they should be: wrong checksum or structure.",
+        "The weights have the wrong checksum or structure.",
         "Run: faceunlock models pull MODEL --force — or reinstall the package that carries them.",
     ),
     "download-failed": Slug(
@@ -154,36 +154,36 @@ SLUGS: dict[str, Slug] = {
         "Free some disk space or check permissions — or use --model compact, which needs no download.",
     ),
     "demo-failed": Slug(
-        "The demonstration gave another answer than it should.",
+        "The demonstration did not give the expected answer.",
         "Reinstall faceunlock; if that does not help, report it with the output of faceunlock status --json.",
     ),
     "conversion-failed": Slug(
-        "The network converted for ONNX Runtime does not answer like the original.",
+        "The network converted for ONNX Runtime does not give the same results as the original.",
         'Set runtime = "torch" in the config file, or FACEUNLOCK_RUNTIME=torch.',
     ),
     "device-unavailable": Slug(
-        "The device that was asked for is not there.", "Use --device auto or --device cpu."
+        "The requested device is not available.", "Use --device auto or --device cpu."
     ),
     # PAM
     "pam-unsuitable": Slug(
-        "A face must not, or cannot, answer for this PAM service.",
-        "Use it for services of people who sit in front of the machine, such as sudo; see docs/pam.md.",
+        "A face must not, or cannot, authenticate for this PAM service.",
+        "Use it for services whose user sits at the machine, such as sudo; see docs/pam.md.",
     ),
     # calibration
     "insufficient-data": Slug(
-        "The data are too few to support the target error rate.",
+        "There is too little data to support the target error rate.",
         "Add people or strangers (--impostors), or choose a higher --target-fmr.",
     ),
     "lower-threshold": Slug(
         "The measured threshold is below the shipped one.",
-        "Say --allow-lower if you are sure that the folder shows your real conditions.",
+        "Use --allow-lower if you are sure that the folder shows your real conditions.",
     ),
     "scores-damaged": Slug(
         "The file does not hold the scores of a calibration, or is damaged.",
         "Write it again: faceunlock calibrate FOLDER --save-scores FILE",
     ),
     "bad-folder": Slug(
-        "The folder does not have the shape that is needed.",
+        "The folder does not have the required layout.",
         "Use one sub-folder per person, at least two people.",
     ),
     # cameras
@@ -192,7 +192,7 @@ SLUGS: dict[str, Slug] = {
     ),
     "no-camera": Slug("There is no such camera.", "Connect a camera, or name another with --camera DEVICE."),
     "camera-denied": Slug(
-        "The camera may not be used.",
+        "You do not have permission to use the camera.",
         "Join the group that owns it (often: sudo usermod -aG video $USER, then log in again).",
     ),
     "camera-busy": Slug(
@@ -206,22 +206,22 @@ SLUGS: dict[str, Slug] = {
         "Open the camera's shutter or take the cover off; some cameras have a switch.",
         True,
     ),
-    "camera-dark": Slug("The camera's picture is too dark to find a face in.", "Put on some light.", True),
+    "camera-dark": Slug("The camera's picture is too dark to find a face in.", "Turn on a light.", True),
     "unreadable-video": Slug(
-        "The file is not a video that can be read.", "Play it; convert it to MP4.", True
+        "The file is not a video that can be read.", "Check that it plays, or convert it to MP4.", True
     ),
     # presentation attacks
     "not-live": Slug(
-        "A check that was measured on presentation attacks takes this for one, or could not be made.",
+        "A check measured on presentation attacks took this for an attack, or could not be run.",
         "Move your head a little, in even light; measure again if it refuses you often.",
         True,
     ),
     "pad-not-measured": Slug(
-        "No check for presentation attacks has been measured on attack data, or none stopped enough.",
+        "No check for presentation attacks has been measured on attack data, or none stopped enough attacks.",
         "Run: faceunlock pad-test --live FOLDER --attack FOLDER",
     ),
     # the resident process
-    "agent-running": Slug("A resident process serves this gallery already.", "See: faceunlock agent status"),
+    "agent-running": Slug("A resident process already serves this gallery.", "See: faceunlock agent status"),
     "agent-failed": Slug(
         "The resident process could not be started or stopped.", "See: faceunlock agent run"
     ),
@@ -233,14 +233,14 @@ SLUGS: dict[str, Slug] = {
     ),
     # training
     "training-diverged": Slug(
-        "The loss of a training is no longer a number.", "Choose a lower --learning-rate and start again."
+        "The training loss is no longer a number.", "Choose a lower --learning-rate and start again."
     ),
     "training-mismatch": Slug(
-        "The checkpoint belongs to a training with other settings or photos.",
-        "Go on with the settings it began with, or start again with --overwrite.",
+        "The checkpoint belongs to a training run with different settings or photos.",
+        "Resume with its original settings, or start again with --overwrite.",
     ),
     "checkpoint-damaged": Slug(
-        "The file does not hold the state of a training, or is damaged.", "Start again with --overwrite."
+        "The file does not hold the state of a training run, or is damaged.", "Start again with --overwrite."
     ),
     "head-damaged": Slug(
         "The folder does not hold what classify train wrote, or it was changed.",
@@ -253,7 +253,7 @@ SLUGS: dict[str, Slug] = {
         "Correct or remove it; docs/cli.md lists every setting with its range.",
     ),
     "usage": Slug("The command line is not understood.", "See: faceunlock --help"),
-    "aborted": Slug("The question was not answered with yes.", "Say --yes to go ahead without a question."),
+    "aborted": Slug("The question was not answered with yes.", "Use --yes to go ahead without being asked."),
     "interrupted": Slug("The command was interrupted; nothing was changed.", "Run it again.", True),
 }
 
@@ -302,7 +302,7 @@ class LockoutError(FaceUnlockError):
     message : str
         Who is locked out.
     seconds_left : float or None
-        Until the next attempt; None if waiting does not help.
+        Seconds until the next attempt is allowed; None if waiting does not help.
     """
 
     def __init__(self, slug: str, message: str, *, seconds_left: float | None) -> None:
@@ -345,7 +345,7 @@ class ReportError(FaceUnlockError):
 
 
 class PamError(FaceUnlockError):
-    """A PAM service cannot be served or looked at."""
+    """A PAM service cannot be served or inspected."""
 
 
 class AgentError(FaceUnlockError):
@@ -361,4 +361,4 @@ class TrainingError(FaceUnlockError):
 
 
 class SettingsError(FaceUnlockError):
-    """The configuration or the command line is not acceptable."""
+    """The configuration or the command line is invalid."""

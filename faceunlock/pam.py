@@ -1,11 +1,12 @@
-"""What a PAM service runs: ``python -I -m faceunlock.pam``, through ``pam_exec``.
+"""The program that a PAM service runs through ``pam_exec``: ``python -I -m faceunlock.pam``.
 
-It takes a photo, asks ``faceunlock verify`` about the user of ``PAM_USER`` and exits with its code: 0 for
-yes, 1 for no, 2 for everything that could not be decided. ``pam_exec`` turns all but 0 into a failure, so a
-line with the control ``sufficient`` then leaves the answer to the lines below it, that is, to the password.
+It takes a photo, asks ``faceunlock verify`` about the user in ``PAM_USER`` and exits with its code: 0 for
+yes, 1 for no, 2 for everything that could not be decided. ``pam_exec`` turns every code but 0 into a
+failure. A line with the control ``sufficient`` then leaves the decision to the lines below it, that is, to
+the password.
 
-Nothing of the environment is believed but what PAM says of the login: a user can put variables there. So this
-module imports nothing that reads them before it has thrown them away.
+A user can set environment variables, so only what PAM says about the login is trusted. This module imports
+nothing that reads the environment before it has cleared it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from faceunlock.tasks.pam_options import CannotAskError, seconds, understand
 
 COULD_NOT = 2
 ANSWER_SECONDS = 2.0
-"""Of the time, what is left for the answer once a photo has been taken."""
+"""Part of the time limit, in seconds, that is reserved for the answer after the photo was taken."""
 
 MAX_PHOTO_BYTES = 64 << 20
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
@@ -29,12 +30,12 @@ _FOLLOWING = _FIRST | frozenset("0123456789.-")
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Answer for one login, and exit.
+    """Answer one login, and exit.
 
     Parameters
     ----------
     arguments : sequence of str
-        ``--home=DIRECTORY`` for the system gallery, without it the user's own; one of
+        ``--home=DIRECTORY`` for the system gallery instead of the user's own; one of
         ``--camera[=DEVICE]``, ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE``;
         ``--timeout=SECONDS``; ``--require-live``.
     """
@@ -50,11 +51,11 @@ def main(arguments: Sequence[str]) -> NoReturn:
 
     sys.argv = ["faceunlock", *words]
     verify()
-    os._exit(COULD_NOT)  # never reached: it exits by itself
+    os._exit(COULD_NOT)  # never reached: `verify` exits
 
 
 def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
-    """Make this process ready, and return the command line that gives the answer.
+    """Set up this process, and return the command line that gives the answer.
 
     Parameters
     ----------
@@ -66,16 +67,16 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     Raises
     ------
     CannotAskError
-        If there is no user to ask about, or none that may be asked about.
+        If Python is not isolated, this user or this login cannot be answered for, or no photo was taken.
     """
     user = told.get("PAM_USER", "")
     if not sys.flags.isolated:
-        raise CannotAskError("run Python with -I, so that nobody's modules are taken")
+        raise CannotAskError("run Python with -I, so that nobody else's modules are imported")
     if told.get("PAM_TYPE", "auth") != "auth":
-        raise CannotAskError(f"a face answers auth, not {told['PAM_TYPE']}")
+        raise CannotAskError(f"a face can only answer auth, not {told['PAM_TYPE']}")
     if told.get("PAM_RHOST", "") not in LOCAL_HOSTS:
         raise CannotAskError("the camera does not see who is at the other end of a connection")
-    # Upper and lower case are one name to the gallery but two users to the system.
+    # The gallery ignores case in names; to the system, names that differ in case are two users.
     if not user or user[0] not in _FIRST or not _FOLLOWING.issuperset(user):
         raise CannotAskError(f"no face is enrolled for a user named {user!r}")
     home = _home(options, user)
@@ -98,7 +99,7 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
 
 
 def _home(options: dict[str, str], user: str) -> str:
-    """Set up the environment of root or of the user, and return the gallery's directory if it was named."""
+    """Set up the environment of root or the user, and return the gallery's directory, empty if not given."""
     import pwd
 
     os.environ["PATH"] = PATH
@@ -106,8 +107,8 @@ def _home(options: dict[str, str], user: str) -> str:
     try:
         account = pwd.getpwuid(number)
     except KeyError as error:
-        raise CannotAskError(f"there is no user with the number {number}") from error
-    # A resident process answers only whoever has the same directories.
+        raise CannotAskError(f"there is no user with the uid {number}") from error
+    # The resident process answers only a client that has the same directories.
     os.environ["HOME"] = account.pw_dir
     if "home" in options:
         return options["home"]
@@ -123,9 +124,9 @@ def _home(options: dict[str, str], user: str) -> str:
 
 
 def _give_up_after(limit: float) -> None:
-    """End this process when time is over, whatever it is doing: pam_exec would wait for ever.
+    """Kill this process when the time is up, even if it is busy: pam_exec would wait for ever.
 
-    Being killed is no yes, and what is written is written in one step each.
+    A killed process does not count as a yes, and every file is written in one step.
     """
     import signal
 
@@ -135,7 +136,7 @@ def _give_up_after(limit: float) -> None:
 
 
 def _capture(program: str, limit: float) -> None:
-    """Let a program print a photo, and make it this process's standard input; it touches no disk."""
+    """Run a program that prints a photo, and make the photo this process's standard input, without a disk."""
     import resource
     import subprocess
 

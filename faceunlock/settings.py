@@ -71,7 +71,7 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
             root = Path(chosen).expanduser().absolute()
         except RuntimeError as error:
             raise SettingsError(
-                "bad-setting", f"{chosen}: there is no such home directory", hint="Name it by its full path."
+                "bad-setting", f"{chosen}: there is no such home directory", hint="Give its full path."
             ) from error
         return Locations(root, root / "cache", root / "config.toml", home=root)
     from platformdirs import PlatformDirs
@@ -84,7 +84,7 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a setting may be.
+    """One setting: its meaning, its default and its allowed values.
 
     Attributes
     ----------
@@ -128,11 +128,11 @@ SETTINGS: dict[str, Setting] = {
     "target_fmr": Setting("False match rate that calibrate aims at.", 1e-3, low=1e-9, high=0.5),
     "busy_seconds": Setting("How long to wait for another command that writes.", 10.0, low=0, high=600),
     "failures_before_wait": Setting(
-        "From so many failed attempts in a row on, waiting is needed.", 5, low=1, high=10
+        "Failed attempts in a row before the next one must wait.", 5, low=1, high=10
     ),
     "wait_seconds": Setting("How long to wait before each further attempt.", 30.0, low=1, high=86400),
     "failures_before_lock": Setting(
-        "From so many failed attempts in a row on, only unlock-attempts helps.", 50, low=1, high=1000
+        "Failed attempts in a row after which only unlock-attempts helps.", 50, low=1, high=1000
     ),
     "log_entries": Setting("Attempts that the log keeps; 0 keeps none.", 1000, low=0, high=100000),
     "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
@@ -140,7 +140,7 @@ SETTINGS: dict[str, Setting] = {
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
     "keyring_seconds": Setting("How long to wait for the desktop keyring.", 15.0, low=1, high=600),
     "agent_idle_minutes": Setting(
-        "How long the resident process stays when nobody asks.", 15, low=1, high=10080
+        "How many minutes the resident process stays without a request.", 15, low=1, high=10080
     ),
     "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
 }
@@ -173,12 +173,12 @@ class Settings:
 
     @property
     def max_pixels(self) -> int:
-        """Largest number of pixels of a photo."""
+        """Largest number of pixels a photo may have."""
         return self.max_megapixels * 1_000_000
 
 
 def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the config file and the environment.
+    """Return the settings from the config file and the environment.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Sett
     ------
     SettingsError
         ``bad-setting`` for a file that is not TOML, an unknown key, a wrong type or a value out of
-        range: a typing error must not silently mean the default.
+        range: a typo must not silently mean the default.
     """
     values = {key: setting.default for key, setting in SETTINGS.items()}
     for key, value in _read_toml(config).items():
@@ -208,10 +208,10 @@ def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Sett
 
 def _read_toml(config: Path) -> dict[str, Any]:
     try:
-        if not config.exists():  # usual, and then the parser is not needed
+        if not config.exists():  # the usual case: no parser is needed
             return {}
     except OSError as error:
-        raise SettingsError("bad-setting", f"{config} cannot be looked at: {error.strerror}") from error
+        raise SettingsError("bad-setting", f"{config} cannot be accessed: {error.strerror}") from error
     import tomllib
 
     try:

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 
 class FaceUnlock(Workspace):
-    """Enroll people, verify photos, calibrate thresholds, and all else the command line can do.
+    """Every task of the command line as a method: enroll people, verify photos, find thresholds and more.
 
     Use it as a context manager, or call `close`. Every method raises `FaceUnlockError` with a stable slug for
-    everything a user can cause. Parameters, options and errors of a method stand at its task. The parameters
-    of the class are those of `faceunlock.tasks.workspace.Workspace`.
+    every error a user can cause. A method's parameters, options and errors are documented with its task. The
+    parameters of the class are those of `faceunlock.tasks.workspace.Workspace`.
 
     Examples
     --------
@@ -59,13 +59,13 @@ class FaceUnlock(Workspace):
     def enroll(
         self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[EnrollOptions]
     ) -> EnrolmentOutcome:
-        """Learn a person from photos; see `faceunlock.tasks.enroll.enroll`."""
+        """Enroll a person from photos; see `faceunlock.tasks.enroll.enroll`."""
         from faceunlock.tasks.enroll import enroll
 
         return enroll(self, name, photos, **options)
 
     def verify(self, photo: Probe, name: str | None = None, **options: Unpack[VerifyOptions]) -> Verification:
-        """Answer whether a photo shows an enrolled person; see `faceunlock.tasks.verify.verify`."""
+        """Decide whether a photo shows an enrolled person; see `faceunlock.tasks.verify.verify`."""
         from faceunlock.tasks.verify import verify
 
         return verify(self, photo, name, **options)
@@ -95,7 +95,7 @@ class FaceUnlock(Workspace):
     def identify(
         self, photos: PhotoPath | Sequence[PhotoPath], **options: Unpack[IdentifyOptions]
     ) -> Identification:
-        """Name every face on photos; see `faceunlock.tasks.identify.identify`."""
+        """Name every face in photos; see `faceunlock.tasks.identify.identify`."""
         from faceunlock.tasks.identify import identify
 
         return identify(self, photos, **options)
@@ -103,13 +103,13 @@ class FaceUnlock(Workspace):
     def compare(
         self, photo: PhotoPath | BinaryIO, other: PhotoPath, **options: Unpack[CompareOptions]
     ) -> PairComparison:
-        """Compare a photo with another, or with all of a folder; see `faceunlock.tasks.compare.compare`."""
+        """Compare a photo with another, or with those of a folder; see `faceunlock.tasks.compare.compare`."""
         from faceunlock.tasks.compare import compare
 
         return compare(self, photo, other, **options)
 
     def crop(self, folder: PhotoPath, destination: PhotoPath, **options: Unpack[CropOptions]) -> CropOutcome:
-        """Cut faces out as the network sees them; see `faceunlock.tasks.crop.crop`."""
+        """Crop faces as the network sees them; see `faceunlock.tasks.crop.crop`."""
         from faceunlock.tasks.crop import crop
 
         return crop(self, folder, destination, **options)
@@ -123,7 +123,7 @@ class FaceUnlock(Workspace):
         return calibrate(self, folder, **options)
 
     def judge_scores(self, file: PhotoPath, *, target_fmr: float | None = None) -> CalibrationReport:
-        """Find the threshold from kept comparisons; see `faceunlock.tasks.calibrate.judge_scores`."""
+        """Find the threshold from saved comparisons; see `faceunlock.tasks.calibrate.judge_scores`."""
         from faceunlock.tasks.calibrate import judge_scores
 
         return judge_scores(self, file, target_fmr=target_fmr)
@@ -160,7 +160,7 @@ class FaceUnlock(Workspace):
     def learn_classifier(
         self, folder: PhotoPath, output: PhotoPath, **options: Unpack[LearnOptions]
     ) -> LearnedHead:
-        """Learn to name the people of a folder; see `faceunlock.tasks.classify.learn_classifier`."""
+        """Train a classifier on the people of a folder; see `faceunlock.tasks.classify.learn_classifier`."""
         from faceunlock.tasks.classify import learn_classifier
 
         return learn_classifier(self, folder, output, **options)
@@ -171,7 +171,7 @@ class FaceUnlock(Workspace):
         head: PhotoPath,
         **options: Unpack[ClassifyOptions],
     ) -> list[NamedPhoto | LeftOut]:
-        """Name whose face is on photos, with a head; see `faceunlock.tasks.classify.classify`."""
+        """Name the people in photos with a trained head; see `faceunlock.tasks.classify.classify`."""
         from faceunlock.tasks.classify import classify
 
         return classify(self, photos, head, **options)
@@ -191,7 +191,7 @@ class FaceUnlock(Workspace):
         return audit(self, folder, by, **options)
 
     def bench(self, photos: PhotoPath | Sequence[PhotoPath] = (), **options: Unpack[BenchOptions]) -> Timing:
-        """Measure how fast this machine is with the model; see `faceunlock.tasks.bench.bench`."""
+        """Measure how fast this machine runs the model; see `faceunlock.tasks.bench.bench`."""
         from faceunlock.tasks.bench import bench
 
         return bench(self, photos, **options)
@@ -209,23 +209,23 @@ class FaceUnlock(Workspace):
         return self.gallery.people()
 
     def person(self, name: str) -> Person:
-        """Return one person; ``not-enrolled`` otherwise."""
+        """Return one person; raise ``not-enrolled`` if nobody has this name."""
         return self.gallery.get(name)
 
     def rename(self, name: str, new_name: str) -> Person:
-        """Give a person another name; see `faceunlock.tasks.people.rename`."""
+        """Rename a person; see `faceunlock.tasks.people.rename`."""
         from faceunlock.tasks.people import rename
 
         return rename(self, name, new_name)
 
     def forget(self, name: str) -> None:
-        """Delete what is stored of a person, for good; see `faceunlock.tasks.people.forget`."""
+        """Delete everything stored about a person, for good; see `faceunlock.tasks.people.forget`."""
         from faceunlock.tasks.people import forget
 
         forget(self, name)
 
     def forget_all(self) -> int:
-        """Delete what is stored of everybody; see `faceunlock.tasks.people.forget_all`."""
+        """Delete everything stored about everybody; see `faceunlock.tasks.people.forget_all`."""
         from faceunlock.tasks.people import forget_all
 
         return forget_all(self)
@@ -235,7 +235,7 @@ class FaceUnlock(Workspace):
         return self.attempts.log.entries(name)
 
     def clear_log(self, name: str | None = None) -> int:
-        """Delete the log and return how many entries that were."""
+        """Delete the log, or its entries about one person, and return how many entries were deleted."""
         return self.attempts.log.clear(name)
 
     def unlock_attempts(self, name: str | None = None) -> int:
@@ -258,7 +258,7 @@ class FaceUnlock(Workspace):
         """Encrypt the gallery with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
         self.gallery.rotate(place)
 
-    rotate_key = rotate  # its name before it was that of the gallery's method
+    rotate_key = rotate  # its former name
 
     def unprotect(self) -> bool:
         """Decrypt the gallery; see `faceunlock.gallery.guard.Guard.unprotect`."""
@@ -281,7 +281,7 @@ class FaceUnlock(Workspace):
     # models
 
     def models(self) -> tuple[ModelState, ...]:
-        """Return every model, whether its weights are here, and its threshold; reads no weights."""
+        """Return every model, with its threshold and whether its weights are here; reads no weights."""
         return self.choice.states()
 
     def pull(self, model: str, *, file: PhotoPath | None = None, force: bool = False) -> ModelState:
@@ -289,5 +289,5 @@ class FaceUnlock(Workspace):
         return self.choice.pull(model, file=None if file is None else Path(file), force=force)
 
     def verify_models(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Compute the checksums of weights again; see `faceunlock.tasks.models.ModelChoice.verify`."""
+        """Recompute the checksums of weights; see `faceunlock.tasks.models.ModelChoice.verify`."""
         return self.choice.verify(model)

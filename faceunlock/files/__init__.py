@@ -1,1 +1,1 @@
-"""Files on disk: who may read or change them, how they are written, the SQLite file of ours."""
+"""Files on disk: who may read or change them, how they are written, and our SQLite files."""

@@ -1,12 +1,12 @@
 """Private SQLite files: opening, checking, migrating, transactions and errors.
 
-One transaction per change, so a killed command leaves the file as it was; a writer takes its lock
-before it reads, so two commands at once cannot lose each other's work.
+Each change is one transaction, so a killed command leaves the file as it was. A writer takes its
+lock before it reads, so two commands at once cannot lose each other's work.
 
-The journal is SQLite's rollback journal, not a write-ahead log: reading then needs no write access
-and leaves no files, a network home directory is no danger, and what was forgotten does not live on
-in a log until the last reader has gone. With ``secure_delete`` SQLite overwrites with zeros what it
-deletes. Beyond our reach are the copies that a disk or a backup keeps.
+The journal is SQLite's rollback journal, not a write-ahead log. Reading then needs no write access
+and leaves no files, a network home directory is safe, and forgotten data does not survive in a log
+until the last reader has closed it. With ``secure_delete``, SQLite overwrites deleted data with
+zeros. We cannot reach the copies that a disk or a backup keeps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from faceunlock.files.private import (
 )
 
 Signature = tuple[int, int, int, int, int]
-"""What of a file changes whenever its content does: device, inode, size, and its last two changes."""
+"""Changes whenever a file's content does: device, inode, size, and its mtime and ctime in nanoseconds."""
 
 
 _PRAGMAS = (
@@ -57,7 +57,7 @@ _UNWRITABLE = {
 
 
 class Slugs(NamedTuple):
-    """Slugs of the errors of a file."""
+    """The error slugs of one kind of file."""
 
     damaged: str
     newer: str
@@ -66,19 +66,19 @@ class Slugs(NamedTuple):
 
 
 class PrivateDatabase:
-    """One SQLite file of ours in a private directory; subclasses say which.
+    """A SQLite file in a private directory; each subclass is one kind of file.
 
-    The file is opened at the first use and held until `close`. Permissions are checked at every use, and a
-    file that was removed or exchanged meanwhile is noticed: a gallery that was deleted must not go
-    on answering.
+    The file is opened at its first use and stays open until `close`. Every use checks the permissions and
+    notices if the file was removed or replaced: a deleted gallery must not go on answering.
 
     Attributes
     ----------
     file_name : str
+        Name of the file in its directory.
     application_id : int
-        In the file's header: says what the file is.
+        Number in the file's header that identifies the kind of file.
     slugs : Slugs
-        Of its errors.
+        Slugs of its errors.
 
     Parameters
     ----------
@@ -101,17 +101,17 @@ class PrivateDatabase:
 
     @classmethod
     def migrations(cls) -> tuple[tuple[str, ...], ...]:
-        """Return the statements that lead from each version to the next; only ever appended to."""
+        """Return the statements that upgrade each version to the next; versions are only ever appended."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Close the file; the next use opens it again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def query(self, statement: str, *values: str | int) -> list[tuple[Any, ...]]:
-        """Run a statement that changes nothing; a file that does not exist has no rows and stays so.
+        """Return the rows of a statement that changes nothing; a missing file has none and is not created.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class PrivateDatabase:
             return [] if connection is None else connection.execute(statement, values).fetchall()
 
     def signature(self) -> Signature | None:
-        """Return what tells whether the file was written to meanwhile; None if there is no file."""
+        """Return the signature of the file, which shows later writes; None if there is no file."""
         try:
             info = self.path.stat()
         except FileNotFoundError:
@@ -132,7 +132,7 @@ class PrivateDatabase:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Let all queries in a ``with`` block see the file at one moment; nothing may be changed inside.
+        """Make all queries in a ``with`` block see the file at one moment; the block must change nothing.
 
         Raises
         ------
@@ -153,10 +153,10 @@ class PrivateDatabase:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Make all changes in a ``with`` block one change: all of them happen, or none.
+        """Make the changes in a ``with`` block atomic: all of them happen, or none.
 
         The file is created if it does not exist. The lock is taken at the beginning, so what is
-        read inside stays true until the end. A block inside a block belongs to the outer one.
+        read inside stays true until the end. A nested block is part of the outer one.
 
         Raises
         ------
@@ -169,7 +169,9 @@ class PrivateDatabase:
                 self._create()
                 connection = self._connect()
             if connection is None:
-                raise GalleryError(self.slugs.unwritable, f"{self.path} was removed while it was created")
+                raise GalleryError(
+                    self.slugs.unwritable, f"{self.path} was removed while it was being created"
+                )
             if connection.in_transaction:
                 yield connection
             else:
@@ -221,9 +223,9 @@ class PrivateDatabase:
         return connection
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        """Refuse a file that is not a whole gallery, and bring an older one up to date."""
+        """Refuse a file that is of another kind, newer or damaged, and migrate an older one."""
         if _pragma(connection, "application_id") != self.application_id:
-            raise GalleryError(self.slugs.damaged, f"{self.path} is not a {self.file_name} of faceunlock")
+            raise GalleryError(self.slugs.damaged, f"{self.path} is not a faceunlock {self.file_name}")
         version = _pragma(connection, "user_version")
         migrations = self.migrations()
         if version > len(migrations):
@@ -231,19 +233,19 @@ class PrivateDatabase:
                 self.slugs.newer,
                 f"{self.path} has format {version}; this faceunlock knows formats up to {len(migrations)}",
             )
-        # Not quick_check: that leaves out whether the indexes agree with their tables.
+        # Not quick_check: it does not check that the indexes agree with their tables.
         if version < 1 or _pragma(connection, "integrity_check(1)") != "ok":
             raise GalleryError(self.slugs.damaged, f"{self.path} is damaged")
         if version < len(migrations):
             _migrate(connection, migrations)
 
     def _create(self) -> None:
-        """Create an empty file, whole from the first moment on; another process may be faster."""
+        """Create an empty file in one step; another process may be faster."""
         ensure_private_directory(self.directory, holds=(self.file_name,))
         remove_leftovers(self.directory)
         journal = self._beside("-journal")
         if journal.exists() and not self.path.exists():
-            # SQLite would play it back into the new file.
+            # SQLite would replay it into the new file.
             raise GalleryError(
                 self.slugs.damaged,
                 f"{journal} is left over from a file that was removed",
@@ -259,7 +261,7 @@ class PrivateDatabase:
             ) from error
 
     def _empty(self) -> bytes:
-        """Return the content of a file in which nothing is stored."""
+        """Return the content of a file that stores nothing yet."""
         with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
             connection.execute(f"PRAGMA application_id = {self.application_id}")
             _migrate(connection, self.migrations())
@@ -271,7 +273,7 @@ class PrivateDatabase:
         try:
             yield
         except sqlite3.ProgrammingError:
-            raise  # a bug of ours, such as a connection used by another thread
+            raise  # our own bug, such as a connection used by another thread
         except sqlite3.Error as error:
             # The low byte is the kind of the error, the rest its detail.
             kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF

@@ -1,4 +1,4 @@
-"""Files for the user: where they go, and that none is overwritten unasked."""
+"""Output files for the user: where they go; none is overwritten unasked."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ FORMATS: dict[str, tuple[str, dict[str, int | bool]]] = {
     ".jpeg": ("JPEG", {"quality": 92, "subsampling": 0}),
     ".webp": ("WEBP", {"quality": 90}),
 }
-"""What a picture is written as, by the suffix of its file."""
+"""Pillow's format and options for a picture, by the suffix of its file."""
 
 LOSSY = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", ".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg",
          ".avif": ".jpg"}  # fmt: skip
-"""What copies of photos in other lossy formats become; all the rest becomes PNG."""
+"""Suffix for copies of photos in other lossy formats; any other format is copied as PNG."""
 
 
 def copy_name(photo: Path) -> Path:
-    """Return the name of a copy of a photo: in the same format where everybody can read it.
+    """Return the name for a copy of a photo: in the same format if everybody can read it.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def copy_name(photo: Path) -> Path:
     return photo if suffix in FORMATS else photo.with_suffix(LOSSY.get(suffix, ".png"))
 
 
-_OVERWRITE = "Choose another name, or say --overwrite."
+_OVERWRITE = "Choose another name, or use --overwrite."
 
 
 def check_destination(
@@ -49,28 +49,28 @@ def check_destination(
     kind: type[FaceUnlockError] = ReportError,
     in_new_folder: bool = False,
 ) -> None:
-    """Complain about a file that cannot be written, before there is any work for it.
+    """Raise an error for a file that cannot be written, before any work is done for it.
 
     Parameters
     ----------
     file : Path
-        Where a file is to go.
+        Where the file will be written.
     overwrite : bool
         Whether an existing file may be replaced.
     kind : type of FaceUnlockError
-        What to raise.
+        The error class to raise.
     in_new_folder : bool
-        Whether the folder that it lies in is made if need be.
+        Whether the file's folder will be created if it is missing.
 
     Raises
     ------
     FaceUnlockError
-        ``file-exists`` unless `overwrite`; ``file-unwritable`` if there is something else than a regular file
-        in its place, or no directory for it.
+        ``file-exists`` if the path exists, unless `overwrite`; ``file-unwritable`` if something other than a
+        regular file is there, or if the file has no directory.
     """
     folder = file.parent
     if not folder.is_dir() and (os.path.lexists(folder) or not in_new_folder):
-        raise kind("file-unwritable", f"{file} cannot be written: {folder} is no directory")
+        raise kind("file-unwritable", f"{file} cannot be written: {folder} is not a directory")
     if file.exists() and not file.is_file():
         raise kind("file-unwritable", f"{file} is not a regular file")
     if os.path.lexists(file) and not overwrite:
@@ -80,12 +80,13 @@ def check_destination(
 def write_output(
     file: Path, content: bytes, *, overwrite: bool, kind: type[FaceUnlockError] = ReportError
 ) -> None:
-    """Write a file of mode 0600, all or nothing: what is known of people is private.
+    """Write a file with mode 0600, all or nothing: data about people is private.
 
     Raises
     ------
     FaceUnlockError
-        `kind` with ``file-exists`` unless `overwrite`; with ``file-unwritable``.
+        `kind` with ``file-exists`` if the file exists, unless `overwrite`; with ``file-unwritable`` if it
+        cannot be written.
     """
     try:
         remove_leftovers(file.parent)
@@ -101,7 +102,7 @@ def _exists(file: Path, kind: type[FaceUnlockError]) -> FaceUnlockError:
 
 
 def check_picture(file: Path, *, overwrite: bool) -> None:
-    """Complain about a picture that cannot be written; also for the suffix, otherwise as `check_destination`.
+    """Raise an error for a picture that cannot be written: as `check_destination`, or for its suffix.
 
     Raises
     ------
@@ -111,7 +112,9 @@ def check_picture(file: Path, *, overwrite: bool) -> None:
     if file.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)
         raise ReportError(
-            "file-unwritable", f"{file}: a picture is written as one of {known}", hint="Choose such a name."
+            "file-unwritable",
+            f"{file}: a picture's name must end in one of {known}",
+            hint="Choose another name.",
         )
     check_destination(file, overwrite=overwrite)
 
@@ -119,18 +122,18 @@ def check_picture(file: Path, *, overwrite: bool) -> None:
 def plan_folder(
     folder: Path, names: Iterable[Path], *, overwrite: bool, never: Sequence[Path] = ()
 ) -> tuple[Path, ...]:
-    """Return a file of its own in a folder for each name, before anything is written.
+    """Return a different path in a folder for each name, before anything is written.
 
     Parameters
     ----------
     folder : Path
         Where the files go; need not exist.
     names : iterable of Path
-        Wanted names inside the folder; equal ones, but for upper and lower case, get a number: ``a-2.jpg``.
+        Wanted names inside the folder; names that are equal, ignoring case, get a number: ``a-2.jpg``.
     overwrite : bool
         Whether existing files may be replaced.
     never : sequence of Path
-        Files that must not be replaced in any case, such as the photos themselves.
+        Files that must never be replaced, such as the source photos.
 
     Raises
     ------
@@ -152,7 +155,7 @@ def plan_folder(
     for file in planned:
         if file.resolve() in kept:
             raise ReportError(
-                "file-exists", f"{file} is one of the photos themselves", hint="Choose another folder."
+                "file-exists", f"{file} is one of the source photos", hint="Choose another folder."
             )
         if not overwrite and os.path.lexists(file):
             raise _exists(file, ReportError)
@@ -162,9 +165,9 @@ def plan_folder(
 
 
 def write_picture(file: Path, picture: Image.Image, *, overwrite: bool) -> None:
-    """Write a picture with mode 0600, all or nothing, and the folders that it needs with mode 0700.
+    """Write a picture with mode 0600, all or nothing; missing folders are created with mode 0700.
 
-    Nothing but pixels is written: no EXIF data, no thumbnail, no place.
+    Only pixels are written: no EXIF data, no thumbnail, no location.
 
     Raises
     ------

@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def find_in_package(package: str, file: str) -> Path | None:
-    """Return the path of a file inside an installed package, or None if package or file is not there.
+    """Return the path of a file inside an installed package, or None if either is missing.
 
     Parameters
     ----------
     package : str
-        Name of a top-level package; it is looked up, not imported, since that may take seconds.
+        Name of a top-level package; it is looked up, not imported, because an import may take seconds.
     file : str
         Path relative to the package's folder.
 

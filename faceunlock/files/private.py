@@ -1,17 +1,18 @@
 """Files that only their owner may read or change: permissions and atomic writes.
 
-What is enforced on Linux, macOS and other POSIX systems: a private directory has mode 0700, a
-private file 0600, and both belong to the current user or to root. What others could have
-*changed* cannot be trusted any more and is refused; what others could only *read* is made private
-again, where doing so is certain to harm nobody (see `check_private_directory`). Access lists of
-POSIX.1e show in the group bits of the mode, so the same rules cover them. A directory above that
-others can write needs no rule of its own: whoever swaps our directory cannot make theirs belong
-to us.
+These rules are enforced on Linux, macOS and other POSIX systems. A private directory has mode 0700,
+a private file 0600, and both belong to the current user or to root. A path that others could have
+*changed* can no longer be trusted and is refused. A path that others could only *read* is made
+private again, if that is certain to harm nobody (see `check_private_directory`). POSIX.1e access
+lists show in the group bits of the mode, so the same rules cover them. A parent directory that
+others can write to needs no rule of its own: somebody who swaps our directory for another cannot
+make the other belong to us.
 
-What cannot be enforced: on macOS, access lists (``ls -le``) are invisible in the mode and are not
-looked at. On Windows a mode has no meaning (`os.chmod` only toggles "read-only") and there is no
-owner to compare; there, privacy rests on the access list that the user's profile directory hands
-down, and only the kind of file is checked. Root, backups and an unlocked disk are beyond all this.
+These cases are not covered. On macOS, access lists (``ls -le``) do not show in the mode and are not
+checked. On Windows, a mode has no meaning (`os.chmod` only toggles "read-only") and there is no
+owner to compare: privacy depends on the access list inherited from the user's profile directory,
+and only the kind of file is checked. Nothing here protects against root, backups or an unlocked
+disk.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ OTHERS_ANY = 0o077
 TEMPORARY_PREFIX = ".faceunlock-"
 TEMPORARY_SUFFIX = ".tmp"
 LEFTOVER_SECONDS = 600.0
-"""A temporary file that nobody has written to for so long is abandoned."""
+"""A temporary file that nobody has written to for this long is abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What is wrong with the permissions of a path, and whether a chmod by us settles it."""
+    """A problem with the permissions of a path, and whether our own chmod can fix it without harm."""
 
     sentence: str
     hint: str
@@ -49,11 +50,11 @@ class _Finding:
 
 
 def check_private_directory(path: Path, *, holds: Collection[str] = ()) -> bool:
-    """Return whether a directory is there, after making sure that it is private.
+    """Return whether a directory exists, after making sure that it is private.
 
     A directory that others can read but not write is set to 0700 if it belongs to the current user
-    and is evidently ours: empty, or holding one of the files named in `holds`. Any other is
-    refused rather than changed, because somebody may rely on reading what else is in it. The
+    and is evidently ours: it is empty or holds one of the files named in `holds`. Any other is
+    refused rather than changed, because somebody may rely on reading its other content. The
     home directory and the directories above it are never changed.
 
     Parameters
@@ -68,7 +69,7 @@ def check_private_directory(path: Path, *, holds: Collection[str] = ()) -> bool:
     GalleryError
         ``insecure-permissions`` if it belongs to another user, if others can write to it, or if
         others can read it and it is not evidently ours; ``gallery-unwritable`` if it is not a
-        directory or cannot be looked at.
+        directory or cannot be accessed.
     """
     try:
         link = path.lstat()
@@ -88,7 +89,7 @@ def check_private_directory(path: Path, *, holds: Collection[str] = ()) -> bool:
 
 
 def ensure_private_directory(path: Path, *, holds: Collection[str] = ()) -> None:
-    """Create a directory with mode 0700, with any parents it lacks, or check that it is private.
+    """Create a directory and its missing parents with mode 0700, or check that it is private.
 
     Parameters
     ----------
@@ -112,10 +113,10 @@ def ensure_private_directory(path: Path, *, holds: Collection[str] = ()) -> None
 
 
 def make_private_directories(path: Path) -> None:
-    """Create a directory and the parents it lacks, all with mode 0700.
+    """Create a directory and its missing parents, all with mode 0700.
 
-    The XDG base directory specification asks for that on every directory made on the way; ``mkdir``
-    gives the mode to the last one only.
+    The XDG base directory specification requires this mode for every directory that is created;
+    ``mkdir`` sets it for the last one only.
 
     Raises
     ------
@@ -128,19 +129,19 @@ def make_private_directories(path: Path) -> None:
 
 
 def check_private_file(path: Path) -> bool:
-    """Return whether a file is there, after making sure that it is private.
+    """Return whether a file exists, after making sure that it is private.
 
     A file that belongs to the current user and that others can read but not write is set to 0600.
-    Call this only for files in a directory that passed `check_private_directory`: there, nobody
-    else can exchange the file in between. A second hard link is no reason to refuse: it gives
-    nobody access that the mode, which all links share, does not give.
+    Call this only for files in a directory that passed `check_private_directory`: nobody else can
+    replace a file there in the meantime. A second hard link is allowed: all links share one mode,
+    so it gives nobody more access.
 
     Raises
     ------
     GalleryError
         ``insecure-permissions`` if it is not a regular file (a symbolic link would lead to a
         directory that nobody checked), belongs to another user, or could be changed by others;
-        ``gallery-unwritable`` if it cannot be looked at.
+        ``gallery-unwritable`` if it cannot be accessed.
     """
     try:
         info = path.lstat()
@@ -148,7 +149,7 @@ def check_private_file(path: Path) -> bool:
             raise GalleryError(
                 "insecure-permissions",
                 f"{path} is not a regular file",
-                hint="Put the file itself in its place; links, devices and directories are not followed.",
+                hint="Put a regular file there; links, devices and directories are not accepted.",
             )
         finding = _finding(path, info, info)
         if finding is not None:
@@ -163,7 +164,7 @@ def check_private_file(path: Path) -> bool:
 
 
 def problems(directory: Path) -> tuple[str, ...]:
-    """Say what is not private about a directory and the files in it, and change nothing.
+    """Return what is not private about a directory and the files in it; change nothing.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ def problems(directory: Path) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        One sentence for each problem, with the command that settles it.
+        One text for each problem: a sentence, and what to do about it, usually a command.
     """
     found: list[str] = []
     try:
@@ -181,7 +182,7 @@ def problems(directory: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        return (f"{directory} cannot be looked at: {error.strerror}",)
+        return (f"{directory} cannot be accessed: {error.strerror}",)
     for path in paths:
         with contextlib.suppress(FileNotFoundError):  # journals come and go
             finding = _finding(path, path.lstat(), path.stat())
@@ -191,10 +192,10 @@ def problems(directory: Path) -> tuple[str, ...]:
 
 
 def atomic_write(path: Path, content: bytes, *, mode: int = FILE_MODE, overwrite: bool = True) -> None:
-    """Write a file so that, at every moment, either nothing, the old or the whole new content is there.
+    """Write a file atomically: at every moment, `path` has no content, the old or the whole new content.
 
-    The content goes to a temporary file beside `path`, is flushed to the disk and then takes the
-    name in one step; after a power failure the name leads to the old or to the new content.
+    The content goes to a temporary file beside `path`, which is flushed to the disk and then gets
+    the name in one step. After a power failure, the name leads to the old or to the new content.
 
     Parameters
     ----------
@@ -203,7 +204,7 @@ def atomic_write(path: Path, content: bytes, *, mode: int = FILE_MODE, overwrite
     content : bytes
         All of the new content.
     mode : int
-        Permission bits of the file, whatever the umask (POSIX).
+        Permission bits of the file, regardless of the umask (POSIX).
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -212,8 +213,8 @@ def atomic_write(path: Path, content: bytes, *, mode: int = FILE_MODE, overwrite
     FileExistsError
         If the file exists and `overwrite` is false.
     OSError
-        If the file cannot be written, or `path` is a directory or a device: the caller knows what
-        the file is for and says so in its own error.
+        If the file cannot be written, or `path` is a directory or a device. The caller turns this
+        into its own error, because it knows what the file is for.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "not a regular file", str(path))
@@ -236,20 +237,20 @@ def atomic_write(path: Path, content: bytes, *, mode: int = FILE_MODE, overwrite
 def remove_leftovers(directory: Path, *, older_than: float = LEFTOVER_SECONDS) -> int:
     """Delete the temporary files that killed runs of `atomic_write` left in a directory.
 
-    Only files of the current user that were not written to for a while are deleted. A writer that
-    sleeps for longer in the middle of a write (a suspended laptop) finds its temporary file gone
-    and reports an error; no file is ever damaged by it.
+    Only files of the current user that were last written more than `older_than` seconds ago are
+    deleted. A writer that sleeps longer than that in the middle of a write (a suspended laptop) finds
+    its temporary file gone and reports an error; this never damages a file.
 
     Parameters
     ----------
     directory : Path
     older_than : float
-        Seconds; below 0 where no other process can be writing there.
+        In seconds; negative if no other process can be writing there.
 
     Returns
     -------
     int
-        How many files were deleted; what cannot be deleted is left for the next time.
+        Number of deleted files; a file that cannot be deleted is left for the next time.
     """
     removed = 0
     with contextlib.suppress(OSError):
@@ -264,7 +265,7 @@ def remove_leftovers(directory: Path, *, older_than: float = LEFTOVER_SECONDS) -
 
 
 def _finding(path: Path, link: os.stat_result, target: os.stat_result) -> _Finding | None:
-    """Compare owner and mode with the rules; `link` is the path itself, `target` where it leads."""
+    """Return how owner or mode break the rules, or None; `link` is the path, `target` where it leads."""
     if not POSIX:
         return None
     for info in (link, target):
@@ -290,7 +291,7 @@ def _finding(path: Path, link: os.stat_result, target: os.stat_result) -> _Findi
 
 
 def _evidently_ours(path: Path, holds: Collection[str]) -> bool:
-    """Whether a directory can lose its readers without harm."""
+    """Return whether a directory can be closed to others without harm."""
     directory = path.resolve()
     home = Path("~").expanduser().resolve()
     if directory == home or directory in home.parents:

@@ -1,4 +1,4 @@
-"""Text that is safe to show: what a terminal would act on is replaced; plain tables."""
+"""Text that is safe to show in a terminal, and plain tables of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 def printable(text: object) -> str:
-    r"""Replace what a terminal would act on: file names may hold escape sequences.
+    r"""Return the text with what a terminal would act on escaped: file names may hold escape sequences.
 
     Examples
     --------
@@ -21,14 +21,14 @@ def printable(text: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of plain texts.
+    """A table of plain text.
 
     Attributes
     ----------
     columns : tuple of str
-        Their titles.
+        The titles of the columns.
     rows : tuple of tuple of str
-        A cell per column; what a terminal would act on has been replaced.
+        One cell per column, already `printable`.
     """
 
     columns: tuple[str, ...]
@@ -36,5 +36,5 @@ class Table:
 
 
 def table(*columns: str, rows: Iterable[Sequence[object]]) -> Table:
-    """Return a table of anything that can be printed."""
+    """Return a table of any objects, each as `printable` text."""
     return Table(columns, tuple(tuple(printable(cell) for cell in row) for row in rows))

@@ -1,4 +1,4 @@
-"""Whether anybody but root, or but the user and root, could change what a path leads to."""
+"""Checks that nobody but root, or but the user and root, could change what a path leads to."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MOST_LINKS = 40
 def distrust(path: Path) -> str | None:
     """Return why a path cannot be trusted, or None.
 
-    Every directory on the way, every symbolic link and what they lead to must belong to root, and nobody else
-    may write to it; a directory with the sticky bit may be shared, because there nobody can exchange what
-    is root's.
+    Every directory on the way, every symbolic link and everything they lead to must belong to root, and
+    nobody else may be able to write to it. A directory on the way may be shared if it has the sticky bit,
+    because nobody can replace root's files there.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def distrust(path: Path) -> str | None:
             if problem is not None:
                 return problem
     except OSError as error:
-        return f"{path} cannot be looked at: {error.strerror}"
+        return f"{path} cannot be accessed: {error.strerror}"
     return None
 
 
@@ -58,12 +58,12 @@ def distrust_all(directory: Path) -> str | None:
                 if problem is not None:
                     return problem
     except OSError as error:
-        return f"{directory} cannot be looked at: {error.strerror}"
+        return f"{directory} cannot be accessed: {error.strerror}"
     return None
 
 
 def _way(path: Path) -> Iterator[Path]:
-    """Yield every place that the system visits on the way to a path, links followed."""
+    """Yield every place that the system visits on the way to a path, following links."""
     todo = list(path.parts[1:])
     place, links = Path("/"), 0
     yield place
@@ -82,7 +82,7 @@ def _way(path: Path) -> Iterator[Path]:
 
 def _problem(place: Path, info: os.stat_result, *, last: bool) -> str | None:
     if info.st_uid != 0:
-        return f"{place} belongs to another user than root (uid {info.st_uid})"
+        return f"{place} belongs to a user other than root (uid {info.st_uid})"
     if stat.S_ISLNK(info.st_mode):
         return None
     writable = info.st_mode & OTHERS_WRITE
@@ -90,7 +90,7 @@ def _problem(place: Path, info: os.stat_result, *, last: bool) -> str | None:
         writable &= ~stat.S_IWGRP
     shared = stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX and not last
     if writable and not shared:
-        return f"others than root can change {place} (mode {stat.S_IMODE(info.st_mode):04o})"
+        return f"users other than root can change {place} (mode {stat.S_IMODE(info.st_mode):04o})"
     return None
 
 
@@ -99,7 +99,7 @@ def _raise(error: OSError) -> None:
 
 
 def refuse_if_others_write(path: Path) -> None:
-    """Make sure that only the user or root can have written a file, or can exchange what is in a folder.
+    """Raise an error unless only the user or root can have written a file, or can replace files in a folder.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Photo files and cameras to upright arrays; a face on a photo."""
+"""Photo files and camera frames become upright arrays; faces in them."""

@@ -1,4 +1,4 @@
-"""Cameras: a device or a video file becomes a stream of upright RGB frames, and is let go on every path.
+"""Cameras: a device or a video file becomes a stream of upright RGB frames, and is always released.
 
 OpenCV does the reading; it comes with the extra ``camera`` and is imported only when a camera is opened.
 """
@@ -30,10 +30,10 @@ BLACK_LEVEL = 16
 """Luma that is still black: the black level of video, ITU-R BT.601."""
 
 DARK_LEVEL = 30
-"""Median luma below which a picture without a face lacks light: that of the setting ``min_brightness``."""
+"""Median luma below which a picture without a face is too dark: the default of ``min_brightness``."""
 
 FALLBACK_RATE = 30.0
-"""Frames per second of a video file that does not say."""
+"""Frames per second of a video file that does not give its rate."""
 
 Light = Literal["black", "dark", "lit"]
 
@@ -45,9 +45,9 @@ class Frame:
     Attributes
     ----------
     camera : str
-        What the camera is called in messages.
+        Name of the camera in messages.
     seconds : float
-        When it was taken, from the first frame on; in a video file the time of the film.
+        When it was taken, counted from the start of reading; in a video file, the time in the video.
     image : ndarray of uint8, shape (height, width, 3)
         sRGB, 0 to 255.
     """
@@ -57,7 +57,7 @@ class Frame:
     image: RGBImage = field(repr=False)
 
     def photo(self, max_pixels: int = DEFAULT_MAX_PIXELS) -> PhotoFile:
-        """Return the frame as a photo that goes the ordinary way; nothing is written to the disk.
+        """Return the frame as an ordinary photo; nothing is written to the disk.
 
         Examples
         --------
@@ -71,10 +71,10 @@ class Frame:
 
 
 def light(image: RGBImage) -> Light:
-    """Tell a black picture (lens covered, no signal) from a dark one (light missing) and from a lit one.
+    """Return whether a picture is black (lens covered, no signal), dark (too little light) or lit.
 
-    Black: 99.5 % of the pixels are at most `BLACK_LEVEL` in every channel, so that sensor noise and a few
-    defective pixels do not count. Dark: half of them are below `DARK_LEVEL`.
+    Black: at least 99.5 % of the pixels are at most `BLACK_LEVEL` in every channel, so that sensor noise and
+    a few defective pixels do not count. Dark: more than half of them are below `DARK_LEVEL`.
 
     Parameters
     ----------
@@ -97,11 +97,11 @@ class Camera:
     Parameters
     ----------
     capture : cv2.VideoCapture
-        Open; this object releases it.
+        An open capture, which this object releases.
     name : str
-        What to call it in messages.
+        Name of the camera in messages.
     live : bool
-        Whether it is a device; a video file has a time of its own and an end.
+        Whether it is a device; a video file has its own time and an end.
     """
 
     def __init__(self, capture: Any, name: str, *, live: bool) -> None:
@@ -116,11 +116,11 @@ class Camera:
         self.close()
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
         self._capture.release()
 
     def frames(self, seconds: float) -> Iterator[Frame]:
-        """Yield frames for so long, or until a video file ends.
+        """Yield frames for this many seconds, or until a video file ends.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class Camera:
     def _check_end(self, frames: int, now: float) -> None:
         if not self.live:
             if not frames:
-                raise CameraError("unreadable-video", f"{self.name}: no picture in it can be read")
+                raise CameraError("unreadable-video", f"{self.name} has no picture that can be read")
         elif not frames:
             raise CameraError("camera-busy", f"{self.name} gives no picture")
         else:
@@ -159,7 +159,7 @@ class Camera:
 
 
 def open_camera(device: str) -> Camera:
-    """Open a camera.
+    """Return an open camera.
 
     Parameters
     ----------
@@ -186,14 +186,14 @@ def open_camera(device: str) -> Camera:
         raise CameraError("no-camera", f"{device} is neither a device nor a video file", hint=_present())
     if path.suffix.lower() in PHOTO_SUFFIXES:
         raise CameraError(
-            "usage", f"{device} is a photo, not a camera", hint="Leave --camera out to verify a photo."
+            "usage", f"{device} is a photo, not a camera", hint="Omit --camera to verify a photo."
         )
     cv2 = opencv()
-    # The absolute path: nothing in it can be taken for an address or a pattern of file names.
+    # Nothing in an absolute path can be mistaken for a URL or a pattern of file names.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         capture.release()
-        raise CameraError("unreadable-video", f"{device} is no video that can be read")
+        raise CameraError("unreadable-video", f"{device} is not a video that can be read")
     return Camera(capture, device, live=False)
 
 
@@ -221,20 +221,20 @@ def _open_device(path: Path, name: str) -> Camera:
 def _opened(capture: Any, name: str) -> Camera:
     if not capture.isOpened():
         capture.release()
-        raise CameraError("no-camera", f"{name} is no camera that can be opened", hint=_present())
+        raise CameraError("no-camera", f"{name} is not a camera that can be opened", hint=_present())
     return Camera(capture, name, live=True)
 
 
 def _present() -> str:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
     if devices:
-        return f"Here are: {', '.join(devices)}. One camera often has several; try each."
+        return f"Available: {', '.join(devices)}. One camera often has several devices; try each."
     return "Connect a camera, or name a video file: faceunlock verify --camera clip.mp4"
 
 
 def opencv() -> Any:
-    """Import OpenCV; ``camera-support-missing`` without it."""
-    # It writes to stderr by itself otherwise, and a play list could make it fetch from the network.
+    """Return OpenCV, imported now; raise ``camera-support-missing`` if that fails."""
+    # Otherwise it writes to stderr by itself, and a playlist could make it fetch from the network.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"

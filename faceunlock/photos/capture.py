@@ -1,4 +1,4 @@
-"""From frames to photos: the first good one to verify, several that differ to enroll."""
+"""Photos from camera frames: the first good one to verify, several different ones to enroll."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ Examine = Callable[[PhotoFile], object]
 CLIP_SECONDS = 2.0
 CLIP_INTERVAL = 0.1
 CLIP_SIDE = 640
-"""Longer side of the frames of a clip, in pixels: motion needs no more."""
+"""Longer side of the frames of a clip, in pixels: enough to see motion."""
 
 APART_SECONDS = 0.4
-"""Frames to enroll are at least so far apart: frames of one moment say the same."""
+"""Least time in seconds between frames to enroll: frames of one moment add nothing new."""
 
 DIFFERENT = 1.0
-"""Mean difference of two frames to enroll at 32 pixels, in grey levels; noise averages out well below it."""
+"""Least mean difference of two frames to enroll, at 32 pixels, in grey levels; noise stays well below it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capture:
-    """A photo that a camera took, and what came after it.
+    """A photo taken by a camera, and the clip that begins with it.
 
     Attributes
     ----------
     photo : PhotoFile
         The first frame with a good face.
     clip : tuple of ndarray of uint8, shape (height, width, 3)
-        That frame and those of the next seconds, reduced, at short intervals; empty where none was asked for.
+        That frame and those of the next `CLIP_SECONDS`, at least `CLIP_INTERVAL` seconds apart, shrunk to
+        a longer side of `CLIP_SIDE`; empty if no clip was requested.
     camera : str
-        What the camera is called.
+        Name of the camera.
     """
 
     photo: PhotoFile
@@ -50,7 +51,7 @@ class Capture:
 
 
 class Look:
-    """Looks at frames, and remembers why they were not good enough.
+    """Examines frames, and remembers why they were not good enough.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ class Look:
         self._frames, self._seconds, self._camera = 0, 0.0, "the camera"
 
     def __call__(self, frame: Frame) -> PhotoFile | None:
-        """Return the frame as a photo if its face is good enough."""
+        """Return the frame as a photo if its face is good enough, otherwise None."""
         self._frames, self._seconds, self._camera = self._frames + 1, frame.seconds, frame.camera
         photo = frame.photo(self._max_pixels)
         lit = light(frame.image)
@@ -85,7 +86,7 @@ class Look:
         return photo
 
     def failure(self) -> PhotoError:
-        """Return the error that says why no frame was good: the most frequent reason."""
+        """Return the error for the most frequent reason why no frame was good."""
         if not self._reasons:
             return PhotoError("no-face", f"{self._camera}: no picture came in time")
         error = self._last[self._reasons.most_common(1)[0][0]]
@@ -98,13 +99,13 @@ class Look:
 
 
 def one_good(frames: Iterable[Frame], look: Look, *, clip: bool = False) -> Capture:
-    """Return the first frame with a good face and, if wanted, the clip that begins with it.
+    """Return the first frame with a good face and, if `clip` is true, the clip that begins with it.
 
     Raises
     ------
     PhotoError
-        If no frame is good before the frames end: the most frequent reason, among them ``camera-black``,
-        ``camera-dark`` and ``no-face``.
+        If the frames end before one is good. The slug is the most frequent reason, such as ``camera-black``,
+        ``camera-dark`` or ``no-face``.
     """
     remaining = iter(frames)
     for frame in remaining:
@@ -121,7 +122,7 @@ def several_good(frames: Iterable[Frame], look: Look, count: int) -> Iterator[Ph
     Raises
     ------
     PhotoError
-        If not even one frame is good, as `one_good`.
+        As `one_good`, if no frame at all is good.
     """
     taken: list[NDArray[np.float32]] = []
     due = 0.0

@@ -1,9 +1,9 @@
 """Decoding: the bytes of an image file become an upright 8-bit sRGB array.
 
-It takes two steps, `_open` (format, size in the header) and `_pixels`, so that nothing large is
-allocated for a file that is going to be refused. The decoder is chosen by the first bytes and called
-directly: that keeps to the formats listed here (no PostScript, PSD, PDF, WMF, ...) and makes the pixel
-limit independent of Pillow's process-wide one.
+Decoding takes two steps, `_open` (format, size in the header) and `_pixels`, so that nothing large is
+allocated for a file that will be refused. The decoder is chosen by the first bytes and called directly:
+this allows only the formats listed here (no PostScript, PSD, PDF, WMF, ...) and makes the pixel limit
+independent of Pillow's process-wide one.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _FORMATS = {
 }
 _HEIF_BOXES = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip"})
 
-# What decoders raise on damaged data: besides OSError, Pillow and pillow-heif let through whatever the
-# arithmetic on a false header trips over. Anything that is not in this list is a bug of ours.
+# What decoders raise on damaged data. Besides OSError, Pillow and pillow-heif let through any error that
+# arithmetic on a false header causes. Anything that is not in this list is our own bug.
 _DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -70,14 +70,14 @@ _DECODER_ERRORS = (
 
 
 def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBImage:
-    """Decode an image file as an upright 8-bit sRGB array.
+    """Return an image file decoded to an upright 8-bit sRGB array.
 
-    JPEG, PNG, WebP, TIFF, BMP, GIF, HEIF/HEIC, AVIF, MPO and PNM are recognised by content; of several
-    frames or pages the first is read. The EXIF orientation is applied; a broken EXIF block counts as none.
-    Transparency is laid on white, the paper or page that such pictures are made for: on black, dark hair
-    would melt into the background. An embedded colour profile is converted to sRGB, and ignored if it cannot
-    be used, since skin a little off in colour is still a face. 16-bit samples keep their high byte; gray of
-    no fixed range is scaled to its own.
+    JPEG, PNG, WebP, TIFF, BMP, GIF, HEIF/HEIC, AVIF, MPO and PNM are recognised by content. If there are
+    several frames or pages, the first is read. The EXIF orientation is applied; a broken EXIF block is
+    ignored. Transparent pixels are laid on white, the paper or page that such pictures are made for: on
+    black, dark hair would merge with the background. Colours are converted to sRGB from the embedded profile.
+    A profile that cannot be used is ignored, because a face with slightly wrong colours is still a face.
+    16-bit samples keep their high byte. Gray without a fixed range is scaled from its own range.
 
     Parameters
     ----------
@@ -100,8 +100,8 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
 
     Notes
     -----
-    Safe to call from several threads. libtiff writes its own remarks on damaged TIFF files to the process's
-    standard error; that cannot be prevented from here without losing the output of other threads.
+    Safe to call from several threads. libtiff writes its own messages about damaged TIFF files to the
+    process's standard error; this cannot be prevented here without losing the output of other threads.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
 
 
 _USUAL_SRGB_BYTES, _USUAL_SRGB_NAME = 3144, b"sRGB IEC61966-2.1"
-"""The profile that most photos with one carry: known by size and name, it needs no reading."""
+"""Size and name of the profile that most photos with a profile carry; it need not be parsed."""
 
 
 def recognise(data: bytes, name: str) -> str:
@@ -121,7 +121,7 @@ def recognise(data: bytes, name: str) -> str:
     Raises
     ------
     PhotoError
-        ``unreadable-photo`` if it is none of the known ones.
+        ``unreadable-photo`` if the format is not a known one.
 
     Examples
     --------
@@ -139,23 +139,23 @@ def recognise(data: bytes, name: str) -> str:
 def decode_view(
     data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS, *, at_least: int | None = None
 ) -> tuple[RGBImage, float]:
-    """Decode like `decode`, at a reduced scale where the format can do that for less work.
+    """Return an image as `decode` does, at a reduced scale if that saves work, and the scale.
 
-    JPEG can leave out the finest frequencies of every block (1/2, 1/4 or 1/8 of the size); other formats come
-    in full size.
+    A JPEG can be decoded without the finest frequencies of every block (at 1/2, 1/4 or 1/8 of its size);
+    other formats are decoded at full size.
 
     Parameters
     ----------
     data, name, max_pixels
         As for `decode`.
     at_least : int, optional
-        What the longer side must not fall below, in pixels, if the photo has that many; by default full size.
+        Lower limit for the longer side, in pixels, if the photo has that many; full size by default.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 3)
     float
-        How many pixels of the photo one of these is wide, at least 1.
+        Width of one pixel of the array, in pixels of the photo; at least 1.
 
     Raises
     ------
@@ -173,9 +173,9 @@ def decode_view(
 
 
 def stored_size(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[int, int]:
-    """Return width and height of an image file in pixels, as its header has them: not turned upright.
+    """Return the width and height of an image file in pixels, as in its header: not turned upright.
 
-    Parameters and errors are those of `decode`, except that damage behind the header is not noticed.
+    Parameters and errors are those of `decode`, except that damage after the header is not noticed.
 
     Examples
     --------
@@ -188,10 +188,10 @@ def stored_size(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) ->
 
 
 class _QuietDecoders:
-    """Ignores the decoders' Python warnings, and nobody else's, while at least one photo is being decoded.
+    """Ignores the decoders' Python warnings, and no others, while at least one photo is being decoded.
 
-    `warnings.catch_warnings` swaps a process-wide list: when threads overlap, the one that leaves last would
-    put back another's filters for good. So the first one in sets the filter, the last one out removes it.
+    `warnings.catch_warnings` swaps a process-wide list. If threads overlap, the last one to leave would put
+    back another thread's filters for good. So the first one in sets the filter, the last one out removes it.
     """
 
     def __init__(self) -> None:
@@ -219,12 +219,12 @@ _quiet_decoders = _QuietDecoders()
 
 @contextmanager
 def _decoder_errors(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into a `PhotoError` that names the photo."""
+    """Turn the errors of a decoder into a `PhotoError` that names the photo."""
     from PIL import Image
 
     try:
         yield
-    except Image.DecompressionBombError as error:  # some decoders ask Pillow's own limit while they open
+    except Image.DecompressionBombError as error:  # some decoders check Pillow's own limit while they open
         numbers = str(error).split(",")[0]
         raise PhotoError("photo-too-large", f"{name}: {numbers}", hint="Shrink it.") from error
     except _DECODER_ERRORS as error:
@@ -232,7 +232,7 @@ def _decoder_errors(name: str) -> Iterator[None]:
 
 
 def _open(data: bytes, name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """Recognise the format, read the header and check the size; no pixel is decoded yet."""
+    """Return a photo whose format, header and size were checked; no pixel is decoded yet."""
     form = recognise(data, name)
     if form in ("AVIF", "WebP") and not _supported(form):
         raise PhotoError("unreadable-photo", f"{name}: this installation of Pillow cannot read {form}")
@@ -254,10 +254,10 @@ def _supported(form: str) -> bool:
 
 
 def _check_boxes(data: bytes) -> None:
-    """Refuse a file with a box that is cut off: libheif would make up what is missing.
+    """Refuse a file with a box that is cut off: libheif would invent the missing data.
 
-    Box sizes: ISO/IEC 14496-12, section 4.2 (0: up to the end of the file; 1: a 64-bit size follows). It
-    stops at the first unknown box, because cameras append data of their own.
+    Box sizes: ISO/IEC 14496-12, section 4.2 (0: up to the end of the file; 1: a 64-bit size follows). The
+    check stops at the first unknown box, because cameras append data of their own.
     """
     start = 0
     while data[start + 4 : start + 8] in _HEIF_BOXES:
@@ -272,7 +272,7 @@ def _check_boxes(data: bytes) -> None:
 
 
 def _pixels(image: ImageFile.ImageFile) -> RGBImage:
-    """Decode an opened photo to its upright array."""
+    """Return the upright array of an opened photo."""
     image.load()
     turn = _turn_upright(image)  # after load(): the TIFF decoder turns by itself and removes the tag
     icc = image.info.get("icc_profile")
@@ -281,10 +281,10 @@ def _pixels(image: ImageFile.ImageFile) -> RGBImage:
 
 
 def _turn_upright(image: ImageFile.ImageFile) -> Image.Transpose | None:
-    """How to turn a decoded image upright (Exif 2.32, tag 0x0112); None if it is, or if nobody can tell."""
+    """Return how to turn a decoded image upright (Exif 2.32, tag 0x0112); None if upright or unknown."""
     from PIL import Image
 
-    if image.format == "HEIF":  # already turned as the container says, which outranks EXIF (ISO/IEC 23008-12)
+    if image.format == "HEIF":  # already turned by the container, which outranks EXIF (ISO/IEC 23008-12)
         return None
     try:
         orientation = image.getexif().get(0x0112)
@@ -304,7 +304,7 @@ def _turn_upright(image: ImageFile.ImageFile) -> Image.Transpose | None:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit, 32-bit and floating-point gray to 8 bits; Pillow's own conversion clips it to white."""
+    """Return 16-bit, 32-bit or float gray scaled to 8 bits; Pillow's own conversion clips it to white."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
@@ -314,7 +314,7 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image, dtype=np.float64)
     values = np.where(np.isfinite(values), values, 0.0)
     low, high = float(values.min()), float(values.max())
-    if low >= 0:  # the smallest customary range that holds the values; Pillow brings 16-bit PNM to 65535
+    if low >= 0:  # the smallest customary range that holds the values; Pillow scales 16-bit PNM to 65535
         customary = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
         low, high = 0.0, next((full for full in customary if high <= full), high)
     scaled = (values - low) * (255.0 / (high - low)) if high > low else np.zeros_like(values)
@@ -322,7 +322,7 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """Lay transparency on white; the result has no alpha and no palette."""
+    """Return the image laid on white, without alpha and palette."""
     from PIL import Image
 
     if image.mode in ("La", "RGBa"):  # premultiplied
@@ -335,7 +335,7 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """Convert to sRGB by the embedded profile; without a usable one by Pillow's plain formulas."""
+    """Return the image in sRGB, by its embedded profile or, without a usable one, Pillow's plain formulas."""
     if image.mode == "LAB":
         from PIL import ImageCms
 
@@ -350,12 +350,12 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
             if not _is_srgb(profile):
                 return _convert(image, profile)
         except (ImageCms.PyCMSError, *_DECODER_ERRORS):
-            pass  # a profile for other pixels, or a broken one
+            pass  # the profile is broken or made for a different kind of pixels
     return image.convert("RGB")
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Tell by its name whether a profile is sRGB, which spares the conversion of most photos."""
+    """Return whether a profile is sRGB by its name; most photos then need no conversion."""
     description = profile.profile.profile_description or ""
     return description.startswith("sRGB") and "linear" not in description.lower()
 

@@ -1,4 +1,4 @@
-"""Faces as a detector reports them, whose photo it is, and how good the face is."""
+"""Faces as a detector reports them, which of them a photo is about, and how good a face is."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def choose_subject(faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectR
         Height and width of the photo (further entries are ignored).
     rule : {"dominant", "largest", "central"}
         ``dominant``: the largest face, if it is at least `DOMINANCE` times the area of the next;
-        ``largest``: the largest, however close the next; ``central``: the one nearest to the middle,
-        for data sets that are cropped around their subject, such as LFW.
+        ``largest``: the largest, even if the next is almost as large; ``central``: the one nearest to
+        the middle, for data sets that are cropped around their subject, such as LFW.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def choose_subject(faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectR
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How good a face is to learn from.
+    """How good a face is for enrolment.
 
     Attributes
     ----------
@@ -122,22 +122,22 @@ class Quality:
 
 
 QUALITY_SIDE = 96
-"""Faces are measured at this side, in pixels, so that sharpness does not depend on the camera."""
+"""Faces are resized to this side, in pixels, so that sharpness does not depend on the camera."""
 
 
 def measure_quality(image: RGBImage, face: Face) -> Quality:
-    """Measure size, sharpness and light of a face.
+    """Return the size, sharpness and brightness of a face.
 
     Sharpness is the standard deviation of the Laplacian divided by the standard deviation of the
-    luma, in percent, after the box has been shrunk to `QUALITY_SIDE` pixels: the variance of the
-    Laplacian (Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548), made independent of
+    luma, in percent, after the box has been resized to `QUALITY_SIDE` pixels. It is the variance of
+    the Laplacian (Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548), made independent of
     contrast, so that a dark face does not count as a blurred one.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (height, width, 3)
     face : Face
-        In pixels of `image`; the part of its box inside the photo is measured.
+        In pixels of `image`; only the part of its box inside the photo counts.
     """
     height, width = image.shape[:2]
     left, top = max(0, int(face.box[0])), max(0, int(face.box[1]))
@@ -149,7 +149,7 @@ def measure_quality(image: RGBImage, face: Face) -> Quality:
     laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
     contrast = float(luma.std())
     sharpness = 100.0 * float(laplacian.std()) / contrast if contrast > 0 else 0.0
-    # Not np.median, which imports numpy.ma: a third of the time that importing NumPy takes.
+    # Not np.median: it imports numpy.ma, which takes a third of the time of importing NumPy.
     middle = luma.size // 2
     brightness = np.partition(luma.ravel(), (middle - 1, middle))[middle - 1 : middle + 1].mean()
     return Quality(face.size, sharpness, float(brightness))

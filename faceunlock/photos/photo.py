@@ -42,7 +42,7 @@ MAX_BYTES = 1 << 30
 """Largest file that is read, 1 GiB: more than `DEFAULT_MAX_PIXELS` need at 16 bits without compression."""
 
 STANDARD_INPUT = "standard input"
-"""What a photo is called that was read from a stream without a name."""
+"""Name of a photo that was read from a stream without a name."""
 
 _CHUNK = 1 << 20
 
@@ -54,7 +54,7 @@ class PhotoFile:
     Attributes
     ----------
     name : str
-        What to call it in messages: its path, or "standard input".
+        Its name in messages: its path, or "standard input".
     data : bytes
         The whole file.
     max_pixels : int
@@ -71,7 +71,7 @@ class PhotoFile:
         return hashlib.sha256(self.data).digest()
 
     def view(self, at_least: int | None = None) -> Photo:
-        """Decode the photo, in full or so that its longer side has at least so many pixels.
+        """Return the decoded photo, in full or with at least `at_least` pixels on its longer side.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class Photo:
     image : ndarray of uint8, shape (height, width, 3)
         Upright, sRGB, 0 to 255; the photo in full or a reduced view of it.
     scale : float
-        How many pixels of the photo one of `image` is wide, at least 1.
+        Width of one pixel of `image`, in pixels of the photo; at least 1.
     """
 
     file: PhotoFile
@@ -102,7 +102,7 @@ class Photo:
 
     @property
     def name(self) -> str:
-        """What to call it in messages: its path, or "standard input"."""
+        """Its name in messages: its path, or "standard input"."""
         return self.file.name
 
     @property
@@ -120,7 +120,7 @@ class PhotoListing:
     photos : tuple of Path
         In the order of the walk, each file once.
     skipped : int
-        Number of files that are no photos: another suffix, a dangling link, a pipe or device.
+        Number of files that are not photos: another suffix, a dangling link, a pipe or device.
     """
 
     photos: tuple[Path, ...]
@@ -134,12 +134,12 @@ class PersonFolders:
     Attributes
     ----------
     people : dict of str to tuple of Path
-        Name of each first-level sub-folder, NFC-normalised, to the photos in it and below; empty
-        where it has none. Sub-folders whose names differ only in normalisation are one person.
+        The photos in and below each first-level sub-folder, by its NFC-normalised name; empty if it
+        has none. Sub-folders whose names differ only in normalisation are one person.
     loose : tuple of Path
         Photos that lie in the folder itself and belong to nobody.
     skipped : int
-        Number of files that are no photos.
+        Number of files that are not photos.
     """
 
     people: dict[str, tuple[Path, ...]]
@@ -148,28 +148,28 @@ class PersonFolders:
 
     @property
     def count(self) -> int:
-        """Number of photos, of whomever."""
+        """Number of photos, with those that belong to nobody."""
         return sum(map(len, self.people.values())) + len(self.loose)
 
     @property
     def labelled(self) -> list[tuple[Path, str]]:
-        """Each photo of a person with that person, in the order of the folder."""
+        """Each person's photos with the name of the person, in the order of the folder."""
         return [(path, person) for person, paths in self.people.items() for path in paths]
 
 
 def load_photo(
     source: Path | BinaryIO | PhotoFile, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> PhotoFile:
-    """Read the file of one photo, without decoding it.
+    """Return the file of one photo, read but not decoded.
 
     Parameters
     ----------
     source : Path, binary file or PhotoFile
-        A regular file, or an open binary stream such as ``sys.stdin.buffer``. What was read already, such as
-        a frame of a camera, is returned as it is.
+        A regular file, or an open binary stream such as ``sys.stdin.buffer``. A `PhotoFile`, such as a
+        camera frame, is returned unchanged.
     name : str, optional
-        What to call the photo; by default its path, of a stream the path in its attribute ``name``, and
-        otherwise "standard input".
+        Name of the photo in messages. The default is its path; for a stream, the path in its attribute
+        ``name`` or, if it has none, "standard input".
     max_pixels : int
         Limit on width x height, checked in the header before anything is decoded.
 
@@ -177,7 +177,7 @@ def load_photo(
     ------
     PhotoError
         ``photo-not-found``; ``photo-too-large`` for more than `MAX_BYTES` bytes; ``unreadable-photo`` for a
-        folder, pipe or device, a file without read permission, an empty file and any other format.
+        folder, pipe or device, a file without read permission, an empty file and an unknown format.
     """
     if isinstance(source, PhotoFile):
         return source
@@ -187,17 +187,17 @@ def load_photo(
     else:
         name = name or _stream_name(source)
         data = _read_stream(source, name)
-    recognise(data, name)  # a file that is no photo is refused before anything else is done about it
+    recognise(data, name)  # refuses a file that is not a photo before anything else is done with it
     return PhotoFile(name, data, max_pixels)
 
 
 def find_photos(sources: Sequence[Path]) -> PhotoListing:
-    """List the photos among files and in folders, at any depth.
+    """Return the photos among some files and in folders, at any depth.
 
-    A file named in `sources` is taken whatever its suffix; in folders only `PHOTO_SUFFIXES` count. Each
+    A file named in `sources` is taken whatever its suffix; in folders, only `PHOTO_SUFFIXES` count. Each
     folder is walked depth first in natural order of the names ("2.jpg" before "10.jpg", regardless of case
-    and Unicode normalisation), which is the same on every platform. Names that start with a dot are passed
-    over in silence. Links are followed; what is reached twice counts at its first place only.
+    and Unicode normalisation), which is the same on every platform. Names that start with a dot are silently
+    ignored. Links are followed; a file or folder that is reached twice counts at its first place only.
 
     Parameters
     ----------
@@ -219,9 +219,9 @@ def find_photos(sources: Sequence[Path]) -> PhotoListing:
 
 
 def person_folders(folder: Path) -> PersonFolders:
-    """List the photos of a folder that has one sub-folder per person.
+    """Return the photos of a folder that has one sub-folder per person.
 
-    The walk is that of `find_photos`, for each person by itself; a link back to `folder` is not followed.
+    Each person's folder is walked separately, as in `find_photos`; a link back to `folder` is not followed.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def person_folders(folder: Path) -> PersonFolders:
 def _walk(
     paths: Iterable[Path], named: frozenset[Path] = frozenset(), top: os.stat_result | None = None
 ) -> PhotoListing:
-    """List photos depth first; files in `named` whatever their suffix, and never the folder `top` again."""
+    """Return photos, depth first: files in `named` with any suffix; the folder `top` is not entered again."""
     photos: list[Path] = []
     skipped = 0
     seen = {(top.st_dev, top.st_ino)} if top else set()
@@ -291,7 +291,7 @@ def _walk(
 
 
 def _entries(folder: Path) -> list[Path]:
-    """List what lies in a folder, without hidden names, in natural order."""
+    """Return the entries of a folder, without hidden names, in natural order."""
     try:
         visible = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     except OSError as error:
@@ -300,7 +300,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _natural(name: str) -> list[str | int]:
-    """Sort key: text and numbers in turn, so that two keys never compare a text with a number."""
+    """Return a sort key of alternating texts and numbers, so that a text never meets a number."""
     parts = re.split("([0-9]+)", unicodedata.normalize("NFC", name).casefold())
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
@@ -313,7 +313,7 @@ def _status(path: Path) -> os.stat_result:
 
 
 def _status_in_folder(path: Path) -> os.stat_result | None:
-    """Status of something found in a folder; None for a link that leads nowhere or in a circle."""
+    """Return the status of a path found in a folder; None for a link that leads nowhere or in a circle."""
     try:
         return path.stat()
     except OSError as error:
@@ -333,7 +333,7 @@ def _cannot_open(path: Path, error: OSError | ValueError) -> PhotoError:
 
 
 def _read_file(path: Path, name: str) -> bytes:
-    """Read a regular file, looking before opening so that a pipe cannot block and no device is touched."""
+    """Return a regular file's content; look before opening, so no pipe can block and no device is touched."""
     status = _status(path)
     if stat.S_ISDIR(status.st_mode):
         raise PhotoError("unreadable-photo", f"{name}: is a folder, not a photo", hint="Name a photo in it.")
@@ -369,7 +369,7 @@ def _read_stream(stream: BinaryIO, name: str) -> bytes:
 
 
 def _stream_name(stream: BinaryIO) -> str:
-    # Files that were opened by number have that as their name, and standard input has one in brackets.
+    # The name of a file opened by number is that number, and the name of standard input is in brackets.
     name = getattr(stream, "name", None)
     return printable(name) if isinstance(name, str) and not name.startswith("<") else STANDARD_INPUT
 
@@ -377,6 +377,6 @@ def _stream_name(stream: BinaryIO) -> str:
 def _too_many_bytes(name: str) -> PhotoError:
     return PhotoError(
         "photo-too-large",
-        f"{name}: has more than {MAX_BYTES >> 20} MiB, the most that is read",
+        f"{name}: has more than {MAX_BYTES >> 20} MiB, the limit",
         hint="Shrink it, or save it as JPEG.",
     )
