@@ -1,1 +1,1 @@
-"""Vectors to decisions, and what decisions are worth: arrays only, no files."""
+"""From vectors to decisions, and how reliable decisions are: arrays only, no files."""

@@ -1,7 +1,7 @@
-"""The calibration of a model: its threshold, and the evidence that is kept with it.
+"""The calibration of a model: its threshold, and the evidence kept with it.
 
-`faceunlock.matching.thresholds` finds a threshold; here is what a gallery stores, what
-ships with the program, and what follows for a search among several people.
+`faceunlock.matching.thresholds` finds a threshold. This module holds what a gallery stores and what ships
+with the program, and derives the threshold for a search among several people.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class OperatingPoint:
     Attributes
     ----------
     threshold : float
-        Similarity from which on the best candidate is a match.
+        Lowest similarity at which the best candidate is a match.
     candidates : int
         How many people the probe is compared with.
     supported : bool
-        Whether the data behind the calibration reach that far.
+        Whether the data behind the calibration support this threshold.
     fmr : float or None
-        The chance per search that a stranger matches anybody, at most; None where nothing is claimed.
+        Highest chance per search that a stranger matches anyone; None if nothing is claimed.
     """
 
     threshold: float
@@ -45,38 +45,38 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A threshold of one model and where it comes from: what the gallery stores and what is shipped.
+    """A model's threshold and where it comes from, as the gallery stores it and the program ships it.
 
     Attributes
     ----------
     model, weights_sha256, preprocessing : str
-        What made the embeddings; the threshold means nothing for any other.
+        What made the embeddings. The threshold means nothing for any other embeddings.
     threshold : float
-        Similarity from which on it is a match, in [-1, 1].
+        Lowest similarity that is a match, in [-1, 1].
     target_fmr : float or None
         The FMR that the threshold was chosen for, in (0, 1).
     status : {"shipped", "calibrated", "not-calibrated"}
         Whether it came with the program, was measured here, or is a guess.
     data : str
-        Which data, in words.
+        A description of the data, in words.
     created : str
         Date or time in ISO 8601.
     people, photos : int
-        In the data.
+        How many there are in the data.
     failures_to_acquire, fmr, fnmr, own_fmr, strangers_fmr : Rate or None
-        What was measured, at `threshold`.
+        The measured rates, at `threshold`.
     eer : float or None
         Equal error rate, in [0, 1].
     tail : tuple of float
-        The largest impostor scores, descending, all but the last at or above the threshold that was
+        The largest impostor scores, descending. All but the last are at or above the threshold that was
         measured; see `threshold_for`.
     seed, split : int or None
-        Of the measurement; photos per centroid.
+        Seed of the measurement; photos per centroid.
 
     Raises
     ------
     ValueError
-        If a number is out of range or the parts contradict each other.
+        If an attribute has the wrong type, is out of range or contradicts another.
     """
 
     model: str
@@ -101,36 +101,49 @@ class Calibration:
 
     def __post_init__(self) -> None:
         texts = (self.model, self.preprocessing, self.data, self.weights_sha256, self.created)
-        _require(all(isinstance(text, str) for text in texts), "a text")
+        _require(all(isinstance(text, str) for text in texts), "a text field is not a text")
         counts = (self.people, self.photos, self.seed or 0, self.split or 1)
-        _require(all(type(count) is int for count in counts), "a count")
+        _require(all(type(count) is int for count in counts), "a count is not a whole number")
         numbers = (self.threshold, self.target_fmr or 0.0, self.eer or 0.0, *self.tail)
-        _require(all(type(number) in (int, float) for number in numbers), "a number")
-        _require(bool(re.fullmatch("[0-9a-f]{64}", self.weights_sha256)), "the checksum of the weights")
-        _require(-1.0 <= self.threshold <= 1.0, "the threshold")
-        _require(self.target_fmr is None or 0.0 < self.target_fmr < 1.0, "the target FMR")
-        _require(self.status in get_args(Status), "the status")
-        _require(self.people >= 0 and self.photos >= 0 and (self.split is None or self.split >= 1), "a count")
-        _require(self.eer is None or 0.0 <= self.eer <= 1.0, "the EER")
+        _require(all(type(number) in (int, float) for number in numbers), "a numeric field is not a number")
+        _require(
+            bool(re.fullmatch("[0-9a-f]{64}", self.weights_sha256)),
+            "the checksum of the weights is not 64 hexadecimal digits",
+        )
+        _require(-1.0 <= self.threshold <= 1.0, "the threshold is not between -1 and 1")
+        _require(
+            self.target_fmr is None or 0.0 < self.target_fmr < 1.0, "the target FMR is not between 0 and 1"
+        )
+        _require(self.status in get_args(Status), "the status is unknown")
+        _require(
+            self.people >= 0 and self.photos >= 0 and (self.split is None or self.split >= 1),
+            "a count is too small",
+        )
+        _require(self.eer is None or 0.0 <= self.eer <= 1.0, "the EER is not between 0 and 1")
         datetime.fromisoformat(self.created)
         descending = (1.0, *self.tail, -1.0)
-        _require(all(a >= b for a, b in pairwise(descending)), "the impostor tail")
-        _require(not self.tail or self.tail[-1] < self.threshold, "the impostor tail")
+        _require(
+            all(a >= b for a, b in pairwise(descending)), "the impostor tail does not descend within [-1, 1]"
+        )
+        _require(
+            not self.tail or self.tail[-1] < self.threshold,
+            "the impostor tail does not end below the threshold",
+        )
         if self.status != "not-calibrated":
-            _require(self.target_fmr is not None, "the target FMR")
+            _require(self.target_fmr is not None, "the target FMR is missing")
         if self.status == "calibrated":
             bounded = (
                 self.fmr is not None and self.target_fmr is not None and self.fmr.upper <= self.target_fmr
             )
-            _require(bounded, "the bound of the FMR")
+            _require(bounded, "the bound of the FMR is missing or above the target")
 
     def threshold_for(self, candidates: int) -> OperatingPoint:
-        """Return the threshold that keeps the target when a probe is compared with several people.
+        """Return the threshold that keeps the target FMR when a probe is compared with several people.
 
         The chance that a stranger matches any of n people is at most n times the FMR (union bound), so each
-        comparison gets target / n: of the k impostor comparisons at or above the threshold, floor(k / n)
-        may stay there. The data support that if at least one stays, or if the bound of the FMR
-        is at most target / n anyway; otherwise the threshold is just above the largest impostor score seen.
+        comparison gets target / n. If k impostor comparisons are at or above the threshold, floor(k / n) of
+        them may stay there. The data support that if at least one stays, or if the bound of the FMR is at
+        most target / n anyway. Otherwise the threshold is just above the largest impostor score seen.
 
         Raises
         ------
@@ -146,7 +159,7 @@ class Calibration:
         (OperatingPoint(threshold=0.5, candidates=1, supported=True, fmr=0.01), 0.8000000000000002)
         """
         if candidates < 1:
-            raise ValueError(f"a search needs somebody to compare with, not {candidates} people")
+            raise ValueError(f"a search needs at least one person to compare with, not {candidates}")
         if self.status == "not-calibrated" or self.target_fmr is None:
             return OperatingPoint(self.threshold, candidates, supported=False, fmr=None)
         if candidates == 1:
@@ -169,19 +182,21 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Calibration:
-        """Read what `to_dict` wrote.
+        """Return the calibration that `to_dict` wrote.
 
         Raises
         ------
         ValueError
-            If anything is missing, superfluous, of a wrong type, out of range or inconsistent.
+            If an entry is missing, unexpected, of the wrong type, out of range or inconsistent.
         """
         try:
             values = {entry.name: data[entry.name] for entry in fields(cls)}
             for name in _RATES:
                 values[name] = None if values[name] is None else Rate.from_dict(values[name])
             calibration = cls(**{**values, "tail": tuple(values["tail"])})
-            _require(calibration.to_dict() == dict(data), "an entry")
+            _require(
+                calibration.to_dict() == dict(data), "the entries are not exactly those of a calibration"
+            )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a calibration: {error}") from error
         return calibration
@@ -189,4 +204,4 @@ class Calibration:
 
 def _require(condition: bool, what: str) -> None:
     if not condition:
-        raise ValueError(f"{what} of the calibration cannot be right")
+        raise ValueError(f"invalid calibration: {what}")

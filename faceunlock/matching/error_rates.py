@@ -1,9 +1,9 @@
-"""Error rates with the interval, the trials and the people behind them.
+"""Error rates, each with its interval, its trials and the people behind them.
 
 The Clopper-Pearson interval is exact for independent trials (C. Clopper and E. Pearson, Biometrika 26,
-1934). Comparisons are not: those of one person succeed and fail together, on the side of the probe as
-on that of the template. So every interval here is the wider of Clopper-Pearson on comparisons and
-one that takes people as its unit.
+1934). Comparisons are not independent: those of one person succeed and fail together, whether the person
+is the probe or the template. So every interval here is the wider of two: Clopper-Pearson on comparisons,
+and an interval that takes people as its unit.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from faceunlock.matching.scores import GenuineScores, ImpostorScores
 CONFIDENCE = 0.95
 REPLICATES = 1000
 FEWEST_RESAMPLED = 20
-"""With fewer people than this, resampling them says little about people who are not there."""
+"""With fewer people than this, resampling them says little about people outside the data."""
 
 REPLICATES_AT_ONCE = 100
 
 
 def clopper_pearson_upper(errors: int, trials: int, confidence: float = CONFIDENCE) -> float:
-    """Exact one-sided upper bound of a binomial proportion.
+    """Return the exact one-sided upper bound of a binomial proportion.
 
-    Without an error it is 1 - (1 - confidence)**(1/trials), about 3 / trials at 95 %: the rule of 3 of
-    ISO/IEC 19795-1. Without a trial it is 1.
+    Without errors it is 1 - (1 - confidence)**(1/trials), about 3 / trials at 95 %: the rule of 3 of
+    ISO/IEC 19795-1. Without trials it is 1.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def clopper_pearson_upper(errors: int, trials: int, confidence: float = CONFIDEN
 
 
 def clopper_pearson_interval(errors: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Exact two-sided interval of a binomial proportion, (0, 1) without trials.
+    """Return the exact two-sided interval of a binomial proportion; (0, 1) without trials.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def clopper_pearson_interval(errors: int, trials: int, confidence: float = CONFI
     [0.0164, 0.1128]
     """
     each = (1.0 + confidence) / 2.0
-    # What is an error to the one bound is a success to the other.
+    # The lower bound of the error rate is one minus the upper bound of the success rate.
     return 1.0 - clopper_pearson_upper(trials - errors, trials, each), clopper_pearson_upper(
         errors, trials, each
     )
@@ -81,7 +81,7 @@ class _Interval(NamedTuple):
 def _wider(
     errors: int, trials: int, people: int, by_people: _Interval, *, confidence: float, one_sided: bool
 ) -> Rate:
-    """Widen `by_people`, on either side, to Clopper-Pearson on the trials themselves."""
+    """Return the rate, with `by_people` widened on either side to Clopper-Pearson on the trials."""
     if one_sided:
         lower, upper = 0.0, clopper_pearson_upper(errors, trials, confidence)
     else:
@@ -94,7 +94,7 @@ def _wider(
 def people_draws(people: int, seed: int) -> NDArray[np.uint8]:
     """Return how often each person is drawn in each replicate: shape (people, `REPLICATES`)."""
     generator = np.random.default_rng(seed)
-    draws = np.empty((REPLICATES, people), dtype=np.uint8)  # 256 draws of one person do not happen
+    draws = np.empty((REPLICATES, people), dtype=np.uint8)  # nobody is drawn 256 times
     for row in draws:
         row[:] = np.bincount(generator.integers(people, size=people), minlength=people)
     return np.ascontiguousarray(draws.T)
@@ -103,23 +103,24 @@ def people_draws(people: int, seed: int) -> NDArray[np.uint8]:
 def rate_over_people(
     errors: ArrayLike, person: ArrayLike, *, confidence: float = CONFIDENCE, seed: int = 0
 ) -> Rate:
-    """Measure how often photos or mated comparisons go wrong, with a two-sided interval.
+    """Return how often photos or mated comparisons go wrong, with a two-sided interval.
 
-    The interval is the wider of Clopper-Pearson on the trials and the percentile interval of 1,000
-    resamples of people, each drawn with all of their trials. With under 20 people, or if all trials
-    ended alike, people are the trials of Clopper-Pearson instead: for the upper bound a person is an error
-    if any of their trials was, for the lower only if all were. A person's own rate lies between the
-    two, so this is conservative where people bring similar numbers of trials.
+    The interval is the wider of two: Clopper-Pearson on the trials, and the percentile interval of 1,000
+    resamples of people, each drawn with all of their trials. With fewer than 20 people, or if all trials
+    ended alike, Clopper-Pearson on people replaces the resamples. For the upper bound, a person counts as
+    an error if any of their trials was one; for the lower bound, only if all were. A person's own rate lies
+    between the two, so this is conservative if people bring similar numbers of trials.
 
     Parameters
     ----------
     errors : array_like of bool, shape (n,)
+        Whether each trial went wrong.
     person : array_like of int, shape (n,)
-        Whose trial it was.
+        The person of each trial.
     confidence : float
-        In (0, 1).
+        Confidence of the interval, in (0, 1).
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def rate_over_people(
     wrong = np.asarray(errors, dtype=bool)
     people, code = np.unique(np.asarray(person), return_inverse=True)
     if wrong.shape != code.shape:
-        raise ValueError(f"{wrong.shape} outcomes of {code.shape} people")
+        raise ValueError(f"the outcomes have shape {wrong.shape}, the people {code.shape}")
     trials = np.bincount(code, minlength=len(people))
     failed = np.bincount(code, weights=wrong, minlength=len(people))
     count = int(wrong.sum())
@@ -152,14 +153,14 @@ def rate_over_people(
 
 
 def failures_to_acquire(usable: Sequence[Hashable], failed: Sequence[Hashable], *, seed: int = 0) -> Rate:
-    """Measure how often photos give no embedding, with a two-sided interval as in `rate_over_people`.
+    """Return how often photos give no embedding, with a two-sided interval as in `rate_over_people`.
 
     Parameters
     ----------
     usable, failed : sequence
-        Whose each usable photo is, and whose each that failed.
+        The person of each usable photo, and of each photo that failed.
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Examples
     --------
@@ -176,9 +177,10 @@ def failures_to_acquire(usable: Sequence[Hashable], failed: Sequence[Hashable], 
 def fnmr_at(
     genuine: GenuineScores, threshold: float, *, confidence: float = CONFIDENCE, seed: int = 0
 ) -> Rate:
-    """Measure the false non-match rate: mated comparisons with a similarity below the threshold.
+    """Return the false non-match rate: mated comparisons with a similarity below the threshold.
 
-    Two-sided interval as in `rate_over_people`. Failures to acquire are no comparisons and not in here.
+    The interval is two-sided, as in `rate_over_people`. Failures to acquire are not comparisons and do not
+    count here.
 
     Examples
     --------
@@ -189,18 +191,18 @@ def fnmr_at(
 
 
 class FalseMatches:
-    """The false match rate of one set of impostor comparisons at as many thresholds as are asked for.
+    """The false match rate of one set of impostor comparisons, at any number of thresholds.
 
-    What does not depend on the threshold (the resamples of people and the number of comparisons in
-    each) is worked out once. See `fmr_at` for the meaning of the bound.
+    The resamples of people, and the number of comparisons in each, do not depend on the threshold and are
+    computed once. See `fmr_at` for the meaning of the bound.
 
     Parameters
     ----------
     impostor : ImpostorScores
     confidence : float
-        Of the one-sided upper bound, in (0, 1).
+        Confidence of the one-sided upper bound, in (0, 1).
     seed : int
-        Of the resampling.
+        Seed of the resampling.
     """
 
     def __init__(self, impostor: ImpostorScores, *, confidence: float = CONFIDENCE, seed: int = 0) -> None:
@@ -234,7 +236,7 @@ class FalseMatches:
             by_people = _Interval(0.0, upper, "clopper-pearson-people")
         else:
             trials = self._resampled_trials
-            # A resample without any comparison says nothing, so it counts as the worst.
+            # A resample without comparisons says nothing, so it counts as the worst rate, 1.
             rates = np.divide(self._resampled(errors), trials, out=np.ones_like(trials), where=trials > 0)
             by_people = _Interval(0.0, float(np.quantile(rates, self.confidence)), "bootstrap-people")
         return _wider(
@@ -242,7 +244,10 @@ class FalseMatches:
         )
 
     def _resampled(self, chosen: NDArray[np.intp] | slice) -> NDArray[np.float64]:
-        """Count the chosen comparisons in each replicate, each draws(probe) * draws(template) times."""
+        """Return how many chosen comparisons each replicate has.
+
+        Each comparison counts draws(probe) * draws(template) times.
+        """
         from scipy.sparse import coo_array
 
         probes, row = np.unique(self._probe[chosen], return_inverse=True)
@@ -250,7 +255,7 @@ class FalseMatches:
         shape = (len(probes), len(templates))
         counts: Any = coo_array((np.ones(len(row)), (row, column)), shape=shape).tocsr()
         if 4 * counts.nnz > shape[0] * shape[1]:
-            counts = counts.toarray()  # everybody against everybody: a dense product is much faster
+            counts = counts.toarray()  # everyone against everyone: a dense product is much faster
         totals = np.empty(REPLICATES)
         for start in range(0, REPLICATES, REPLICATES_AT_ONCE):
             part = slice(start, start + REPLICATES_AT_ONCE)
@@ -262,30 +267,31 @@ class FalseMatches:
 def fmr_at(
     impostor: ImpostorScores, threshold: float, *, confidence: float = CONFIDENCE, seed: int = 0
 ) -> Rate:
-    """Measure the false match rate: impostor comparisons with a similarity of at least the threshold.
+    """Return the false match rate: impostor comparisons with a similarity of at least the threshold.
 
-    The one-sided upper bound is the larger of Clopper-Pearson on comparisons and the percentile of 1,000
-    resamples in which people are drawn with replacement and a comparison counts (draws of its probe's person)
-    * (draws of its template's person) times, above the threshold as among all.
+    The one-sided upper bound is the larger of two: Clopper-Pearson on comparisons, and the percentile of
+    1,000 resamples in which people are drawn with replacement. In a resample, every comparison counts (draws
+    of its probe's person) * (draws of its template's person) times, both among the false matches and in the
+    total.
 
-    With under 20 people on either side, or without an error, the probe people are the trials of
-    Clopper-Pearson instead, and one is an error if any of their comparisons was. The share of people
-    with any error is at least the mean of the people's own rates, so its bound is conservative for the
-    rate of comparisons where people bring similar numbers of them; where they do not, the bound on
-    comparisons is still the least that is given. The templates are then taken as they are.
+    With fewer than 20 people on either side, or without errors, Clopper-Pearson on the people of the probes
+    replaces the resamples. A person counts as an error if any of their comparisons was one. The share of
+    people with any error is at least the mean of the people's own rates. So its bound is conservative for
+    the rate of comparisons if people bring similar numbers of them; if they do not, the bound on comparisons
+    is still the least that is given. The templates are then not resampled.
 
-    Resampling knows only people like those it has seen, so a bound from a handful of false matches is far
-    bolder than the one from none: read it together with the number of errors.
+    Resampling knows only people like those it has seen. So a bound from a handful of false matches is far
+    bolder than a bound from none: read it together with the number of errors.
 
     Parameters
     ----------
     impostor : ImpostorScores
     threshold : float
-        Similarity from which on it is a match.
+        Lowest similarity that is a match.
     confidence : float
-        In (0, 1).
+        Confidence of the bound, in (0, 1).
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Examples
     --------
@@ -299,22 +305,22 @@ def fmr_at(
 def fmr_from_counts(
     errors: ArrayLike, trials: ArrayLike, *, confidence: float = CONFIDENCE, seed: int = 0
 ) -> Rate:
-    """Measure the false match rate where only the numbers of comparisons per person are known.
+    """Return the false match rate when only the numbers of comparisons per person are known.
 
-    For comparisons too many to be kept. The bound is that of `fmr_at`, but resamples are weighed to first
-    order: a comparison of two people who are drawn v and w times counts v + w - 1 times instead of v * w (the
-    Hájek projection of a U-statistic; A. van der Vaart, Asymptotic Statistics, 1998, section 12.1), which
-    Clopper-Pearson on comparisons then widens where what is left out matters.
+    This serves comparisons that are too many to keep. The bound is that of `fmr_at`, but resamples are
+    weighted to first order: a comparison of two people who are drawn v and w times counts v + w - 1 times
+    instead of v * w (the Hájek projection of a U-statistic; A. van der Vaart, Asymptotic Statistics, 1998,
+    section 12.1). Clopper-Pearson on comparisons then widens the bound where the omitted terms matter.
 
     Parameters
     ----------
     errors, trials : array_like of int, shape (people,)
-        False matches, and non-mated comparisons, that each person takes part in on either side; every
+        False matches, and non-mated comparisons, that each person takes part in on either side. Every
         comparison is counted for two people.
     confidence : float
-        In (0, 1).
+        Confidence of the bound, in (0, 1).
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Raises
     ------
@@ -329,7 +335,7 @@ def fmr_from_counts(
     """
     wrong, tried = np.asarray(errors, dtype=np.int64), np.asarray(trials, dtype=np.int64)
     if wrong.shape != tried.shape:
-        raise ValueError(f"{wrong.shape} errors of {tried.shape} people")
+        raise ValueError(f"the errors have shape {wrong.shape}, the trials {tried.shape}")
     wrong, tried = wrong[tried > 0], tried[tried > 0]
     count, total, people = int(wrong.sum()) // 2, int(tried.sum()) // 2, len(tried)
     if not count or people < FEWEST_RESAMPLED:
@@ -343,11 +349,11 @@ def fmr_from_counts(
 
 
 def equal_error_rate(genuine: ArrayLike, impostor: ArrayLike) -> float:
-    """Rate at which FMR and FNMR are equal.
+    """Return the rate at which FMR and FNMR are equal.
 
-    Between two neighbouring thresholds both rates jump; the rate returned is where the straight line
+    Both rates jump between two neighbouring thresholds. The rate returned is where the straight line
     between the two points of the ROC curve crosses FMR = FNMR. Equal scores share one point, so a system
-    that gives every comparison the same score has 0.5, and separable sets have 0.
+    that gives every comparison the same score has 0.5. Separable sets have 0.
 
     Parameters
     ----------
@@ -373,7 +379,7 @@ def equal_error_rate(genuine: ArrayLike, impostor: ArrayLike) -> float:
 
     labels = np.repeat([1, 0], [len(mated), len(other)])
     fmr, tmr, _ = roc_curve(labels, np.concatenate([mated, other]), drop_intermediate=False)
-    gap = (1.0 - tmr) - fmr  # falls from 1 (nothing matches) to -1 (everything does)
+    gap = (1.0 - tmr) - fmr  # falls from 1 (nothing matches) to -1 (everything matches)
     after = int(np.argmax(gap <= 0.0))
     share = gap[after - 1] / (gap[after - 1] - gap[after])
     return float(fmr[after - 1] + share * (fmr[after] - fmr[after - 1]))

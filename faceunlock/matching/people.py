@@ -1,7 +1,7 @@
-"""An enrolled person: what a name may be, and the plain record that carries a template.
+"""An enrolled person: the rules for names, and the plain record that carries a template.
 
-A record is a dict of JSON types. Every place that stores or moves people uses the same records and the same
-validation, so that nothing can come in through one door that another would refuse.
+A record is a dict of JSON types. All code that stores or moves people uses the same records and the same
+validation, so no route accepts what another would refuse.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Person:
     Attributes
     ----------
     name : str
-        As it was given at enrolment, normalised by `normalise_name`.
+        The name given at enrolment, normalised by `normalise_name`.
     template : Template
         What is kept of the person's photos.
     created, updated : str
-        Moments in UTC, ISO 8601, such as ``2025-01-31T09:30:00Z``.
+        Times in UTC, ISO 8601, such as ``2025-01-31T09:30:00Z``.
     """
 
     name: str
@@ -63,14 +63,14 @@ class Person:
 
 
 def now() -> str:
-    """Return the present moment as `Person` stores it, ISO 8601 in UTC."""
+    """Return the current time as `Person` stores it, ISO 8601 in UTC."""
     return datetime.now(UTC).strftime(TIME_FORMAT)
 
 
 def normalise_name(name: str) -> str:
     """Return the one spelling in which a name is stored and shown.
 
-    Unicode normal form C, no white space around it, and each run of spaces inside it as one space.
+    That is Unicode normal form C, with no white space around it and one space for each run of spaces inside.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def normalise_name(name: str) -> str:
     ------
     GalleryError
         ``bad-name`` unless the result has 1 to 64 characters, all of them printable (so no control
-        characters and none that change the direction of text), no slash or backslash, and
-        is not ``.`` or ``..``.
+        characters and none that change the direction of text), has no slash or backslash, and is not ``.``
+        or ``..``.
 
     Examples
     --------
@@ -105,9 +105,9 @@ def normalise_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return what two spellings of the same name have in common, whatever their case and width.
+    """Return the key that all spellings of a name share, regardless of case and width.
 
-    The compatibility caseless form of the Unicode standard (section 3.13, definition D146).
+    It is the compatibility caseless form of the Unicode standard (section 3.13, definition D146).
 
     Examples
     --------
@@ -131,7 +131,7 @@ def person_to_record(person: Person) -> Record:
 
 
 def record_to_person(record: object) -> Person:
-    """Return the person of a record, after checking every field.
+    """Return the person in a record, after checking every field.
 
     Raises
     ------
@@ -144,9 +144,9 @@ def record_to_person(record: object) -> Person:
         named = isinstance(name, str) and normalise_name(name) == name
     except GalleryError as error:
         raise ValueError(error.message) from error
-    _require(named, "the name is not in its normal form")
+    _require(named, "the name is not normalised")
     for moment in (fields["created"], fields["updated"]):
-        _require(isinstance(moment, str), "a moment is not a text")
+        _require(isinstance(moment, str), "a time is not a text")
         datetime.strptime(moment, TIME_FORMAT).replace(tzinfo=UTC)
     return Person(name, record_to_template(fields["template"]), fields["created"], fields["updated"])
 
@@ -162,7 +162,7 @@ def identity_to_record(identity: ModelIdentity) -> Record:
 
 
 def record_to_identity(record: object) -> ModelIdentity:
-    """Return the identity of a record, after checking every field.
+    """Return the model identity in a record, after checking every field.
 
     Raises
     ------
@@ -180,8 +180,8 @@ def record_to_identity(record: object) -> ModelIdentity:
 def template_to_record(template: Template) -> Record:
     """Return a template as a dict of JSON types.
 
-    The vector is the base64 form of its little-endian float64 bytes, exact to the last bit; the
-    photo key is hexadecimal; the photo hashes are sorted, so that equal templates have equal records.
+    The vector is base64 of its little-endian float64 bytes, exact to the last bit. The photo key is
+    hexadecimal. The photo hashes are sorted, so that equal templates have equal records.
     """
     return {
         "identity": identity_to_record(template.identity),
@@ -195,14 +195,14 @@ def template_to_record(template: Template) -> Record:
 
 
 def record_to_template(record: object) -> Template:
-    """Return the template of a record, after checking every field.
+    """Return the template in a record, after checking every field.
 
     Raises
     ------
     ValueError
-        If the record is not exactly what `template_to_record` makes: a vector of another length
-        than the model's, not finite or zero; a count below 1; a similarity outside [-1, 1]; a key
-        of another length than 32 bytes; a photo hash that is none or comes twice.
+        If the record is not exactly what `template_to_record` makes: a vector that is not as long as
+        the model's, not finite, or zero; a count below 1; a similarity outside [-1, 1]; a key that is not
+        32 bytes long; a photo hash that is malformed or repeated.
     """
     fields = _fields(record, _TEMPLATE_FIELDS)
     identity = record_to_identity(fields["identity"])
@@ -212,7 +212,7 @@ def record_to_template(record: object) -> Template:
     vector = array("d", content)
     if sys.byteorder == "big":
         vector.byteswap()
-    # By squares, as `faceunlock.matching.similarity.unit` will: neither may overflow or vanish there.
+    # The sum of squares, as in `faceunlock.matching.similarity.unit`, where it must not overflow or vanish.
     length = sum(number * number for number in vector)
     _require(math.isfinite(length) and length > 0, "the vector has no direction")
     _require(_is_count(fields["count"]), "the number of photos is not positive")
@@ -222,8 +222,8 @@ def record_to_template(record: object) -> Template:
         _require(number and -1 <= value <= 1, f"{field} is not between -1 and 1")
     _require(_is_hex_256(fields["photo_key"]), "the photo key has the wrong length")
     hashes = fields["photo_hashes"]
-    _require(isinstance(hashes, list) and all(map(_is_hex_256, hashes)), "a photo hash is none")
-    _require(len(set(hashes)) == len(hashes), "a photo hash comes twice")
+    _require(isinstance(hashes, list) and all(map(_is_hex_256, hashes)), "a photo hash is malformed")
+    _require(len(set(hashes)) == len(hashes), "a photo hash is repeated")
     return Template(
         identity=identity,
         vector_sum=vector,
@@ -242,9 +242,9 @@ def _packed(vector: ArrayLike) -> str:
 
 
 def _fields(record: object, names: set[str]) -> Record:
-    """Return the record as a dict that has exactly these fields."""
+    """Return the record, after checking that it is a dict with exactly these fields."""
     if not isinstance(record, dict) or set(record) != names:
-        raise ValueError(f"the fields are not {', '.join(sorted(names))}")
+        raise ValueError(f"the fields are not exactly {', '.join(sorted(names))}")
     return record
 
 

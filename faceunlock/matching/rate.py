@@ -1,6 +1,6 @@
 """The type of an error rate, which cannot be shown without its evidence.
 
-`faceunlock.matching.error_rates` measures rates; what is stored or shown needs no NumPy.
+`faceunlock.matching.error_rates` measures rates. Storing and showing them needs only this module, not NumPy.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class Rate:
     Attributes
     ----------
     errors, trials : int
-        Comparisons (or photos) that went wrong, and all of them.
+        Number of comparisons (or photos) that went wrong, and of all.
     people : int
         Distinct people behind the trials.
     lower, upper : float
-        The interval, in [0, 1]; `lower` is 0 where `one_sided`.
+        The interval, in [0, 1]; `lower` is 0 if `one_sided`.
     confidence : float
-        Of the interval, in (0, 1).
+        Confidence of the interval, in (0, 1).
     method : {"clopper-pearson", "bootstrap-people", "clopper-pearson-people"}
         Where `upper` comes from.
     one_sided : bool
@@ -35,7 +35,7 @@ class Rate:
     Raises
     ------
     ValueError
-        If the numbers cannot belong to a rate.
+        If an attribute has the wrong type, is out of range or contradicts another.
 
     Examples
     --------
@@ -55,13 +55,13 @@ class Rate:
     def __post_init__(self) -> None:
         counts = (self.errors, self.trials, self.people)
         if not all(isinstance(count, int) and not isinstance(count, bool) for count in counts):
-            raise ValueError("a rate counts in whole numbers")
+            raise ValueError("the counts of a rate must be whole numbers")
         if not (0 <= self.errors <= self.trials and self.people >= 0):
             raise ValueError(f"{self.errors} errors in {self.trials} trials of {self.people} people")
         if not 0.0 <= self.lower <= self.upper <= 1.0:
-            raise ValueError(f"no interval of a rate: {self.lower} to {self.upper}")
+            raise ValueError(f"invalid interval of a rate: {self.lower} to {self.upper}")
         if not 0.0 < self.confidence < 1.0:
-            raise ValueError(f"no confidence: {self.confidence}")
+            raise ValueError(f"the confidence of a rate must be between 0 and 1, not {self.confidence}")
         if self.method not in get_args(Method) or not isinstance(self.one_sided, bool):
             raise ValueError(f"unknown kind of interval: {self.method}, one-sided {self.one_sided}")
 
@@ -76,17 +76,17 @@ class Rate:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Rate:
-        """Read what `to_dict` wrote.
+        """Return the rate that `to_dict` wrote.
 
         Raises
         ------
         ValueError
-            If anything is missing, superfluous, of a wrong type, out of range or inconsistent.
+            If an entry is missing, unexpected, of the wrong type, out of range or inconsistent.
         """
         try:
             rate = cls(**{name: data[name] for name in cls.__slots__})
             if rate.to_dict() != dict(data):
-                raise ValueError("a rate with other entries than its own")
+                raise ValueError("the entries are not exactly those of a rate")
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a rate: {error}") from error
         return rate

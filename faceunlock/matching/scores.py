@@ -1,8 +1,8 @@
-"""Comparisons: who is compared with whom in a calibration, and the scores that come out.
+"""Comparisons in a calibration: who is compared with whom, and the resulting scores.
 
-A comparison is mated (genuine) when probe and template are of one person, non-mated (impostor)
-otherwise. Every score keeps the people behind it, because comparisons that share a person are not
-independent and the intervals of `faceunlock.matching.error_rates` need to know.
+A comparison is mated (genuine) if probe and template are of the same person, and non-mated (impostor)
+otherwise. Every score keeps the people behind it. Comparisons that share a person are not independent, and
+the intervals of `faceunlock.matching.error_rates` depend on that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PersonIds = NDArray[np.int32]
 Scores = NDArray[np.float64]
 
 BLOCK = 1 << 20
-"""Similarities told apart at a time, so that what is needed on the way stays small."""
+"""Similarities separated at a time, so that intermediate arrays stay small."""
 
 
 def _none() -> PersonIds:
@@ -37,7 +37,7 @@ def _checked_scores(scores: ArrayLike) -> Scores:
 def _checked_ids(ids: ArrayLike, count: int) -> PersonIds:
     array = np.asarray(ids, dtype=np.int32)
     if array.shape != (count,):
-        raise ValueError(f"{count} scores need {count} ids each, not an array of shape {array.shape}")
+        raise ValueError(f"{count} scores need {count} ids, not an array of shape {array.shape}")
     return array
 
 
@@ -50,9 +50,9 @@ class GenuineScores:
     scores : ndarray of float64, shape (n,)
         Cosine similarities, in [-1, 1].
     person : ndarray of int32, shape (n,)
-        Whose comparison it is.
+        The person of each comparison.
     photo : ndarray of int32, shape (n,)
-        Which probe it was, as the caller counts them; 0 to n - 1 when omitted.
+        The probe of each comparison, in the caller's numbering; 0 to n - 1 if omitted.
 
     Raises
     ------
@@ -77,16 +77,16 @@ class GenuineScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImpostorScores:
-    """Scores of non-mated comparisons; 20 bytes each, so that millions fit.
+    """Scores of non-mated comparisons; 20 bytes each, so that millions fit in memory.
 
     Attributes
     ----------
     scores : ndarray of float64, shape (n,)
         Cosine similarities, in [-1, 1].
     probe_person, template_person : ndarray of int32, shape (n,)
-        Whose photo was compared, and with whose template; ids of one numbering, and never equal.
+        The person of each probe and of its template. Both use the same numbering and are never equal.
     photo : ndarray of int32, shape (n,)
-        Which probe it was, as the caller counts them; 0 to n - 1 when omitted.
+        The probe of each comparison, in the caller's numbering; 0 to n - 1 if omitted.
 
     Raises
     ------
@@ -107,19 +107,19 @@ class ImpostorScores:
         object.__setattr__(self, "template_person", _checked_ids(self.template_person, len(scores)))
         object.__setattr__(self, "photo", _checked_ids(photo, len(scores)))
         if np.any(self.probe_person == self.template_person):
-            raise ValueError("an impostor comparison is between two people")
+            raise ValueError("an impostor comparison must be between two people")
 
     def __len__(self) -> int:
         return len(self.scores)
 
 
 def pool(own: ImpostorScores, strangers: ImpostorScores) -> ImpostorScores:
-    """Join the impostor comparisons of a folder with those of strangers.
+    """Return the impostor comparisons of a folder joined with those of strangers.
 
     Raises
     ------
     ValueError
-        If a stranger has the id of somebody in `own` or of a template: two people would be counted as one.
+        If a stranger has the id of a person in `own` or of a template. Two people would count as one.
 
     Examples
     --------
@@ -141,15 +141,15 @@ def pool(own: ImpostorScores, strangers: ImpostorScores) -> ImpostorScores:
 def separate(
     similarity: ArrayLike, probe_person: ArrayLike, template_person: ArrayLike
 ) -> tuple[GenuineScores, ImpostorScores]:
-    """Tell mated from non-mated comparisons.
+    """Return the mated and the non-mated comparisons separately.
 
     Parameters
     ----------
     similarity : array_like, shape (n, t)
-        Of every probe with every template, in [-1, 1].
+        Similarity of every probe with every template, in [-1, 1].
     probe_person : array_like of int, shape (n,)
     template_person : array_like of int, shape (t,)
-        Ids of the same numbering as `probe_person`.
+        Ids in the same numbering as `probe_person`.
 
     Returns
     -------
@@ -194,7 +194,7 @@ class CentroidSplit:
     templates : tuple of int
         Photos that build the centroids of the `enrolled`, ascending.
     probes : tuple of int
-        All other photos, ascending; those of people who are not `enrolled` are impostor probes only.
+        All other photos, ascending. Those of people who are not `enrolled` are impostor probes only.
     enrolled : tuple of str
         The people who have a centroid, sorted.
     """
@@ -205,15 +205,15 @@ class CentroidSplit:
 
 
 def split_people(person_of_photo: Sequence[str], k: int, seed: int) -> CentroidSplit:
-    """Give `k` photos of each person who has more than `k` to a centroid; the rest are probes.
+    """Split photos: `k` of each person who has more than `k` build a centroid, the rest are probes.
 
-    The choice depends on the seed, on the person's name and on the number of the person's photos only:
-    adding or removing another person leaves it as it was.
+    The choice depends only on the seed, the person's name and the number of the person's photos. Adding or
+    removing another person does not change it.
 
     Parameters
     ----------
     person_of_photo : sequence of str
-        The name of the person in each photo.
+        Name of the person in each photo.
     k : int
         Photos per centroid, at least 1.
     seed : int
@@ -243,7 +243,7 @@ def split_people(person_of_photo: Sequence[str], k: int, seed: int) -> CentroidS
 
 
 def _choice(person: str, count: int, k: int, seed: int) -> list[int]:
-    # A folder name need not be valid UTF-8; Python then carries it as surrogates.
+    # A folder name need not be valid UTF-8; Python then holds it as surrogates.
     digest = hashlib.sha256(f"{seed}:{person}".encode("utf-8", "surrogateescape")).digest()
     generator = np.random.default_rng(int.from_bytes(digest, "big"))
     return [int(i) for i in generator.choice(count, size=k, replace=False)]
@@ -252,19 +252,19 @@ def _choice(person: str, count: int, k: int, seed: int) -> list[int]:
 def worst_pairs(
     genuine: GenuineScores, impostor: ImpostorScores, count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find the comparisons that look most like mistakes, such as a mislabelled photo.
+    """Return the comparisons that look most like mistakes, such as a mislabelled photo.
 
     Parameters
     ----------
     genuine : GenuineScores
     impostor : ImpostorScores
     count : int
-        How many of each, at most.
+        Most of each to return.
 
     Returns
     -------
     lowest_genuine, highest_impostor : ndarray of intp
-        Positions in the two arrays of scores, worst first, earlier first among equals; their `photo`
+        Positions in the two arrays of scores, worst first and, among equals, earlier first. Their `photo`
         leads to the file.
 
     Examples
@@ -278,7 +278,7 @@ def worst_pairs(
 def _smallest(values: Scores, count: int) -> NDArray[np.intp]:
     if count <= 0:
         return np.empty(0, dtype=np.intp)
-    # Sorting millions of scores for a handful is wasteful: first find the limit, then sort what is below.
+    # Do not sort millions of scores for a handful: find the limit first, then sort the scores up to it.
     limit = np.partition(values, count - 1)[count - 1] if count < len(values) else np.inf
     near = np.flatnonzero(values <= limit)
     return near[np.argsort(values[near], kind="stable")][:count]

@@ -22,11 +22,11 @@ class Decision:
     match : bool
         Whether `similarity` >= `threshold`.
     name : str
-        The person compared with; without a claimed name, the best of all enrolled people.
+        The claimed person; without a claim, the most similar of all enrolled people.
     similarity : float
         Cosine similarity of probe and centroid, in [-1, 1].
     threshold : float
-        The similarity from which on it is a match.
+        Lowest similarity that is a match.
     candidates : int
         How many people the probe was compared with.
     """
@@ -39,7 +39,7 @@ class Decision:
 
 
 def unit(vectors: ArrayLike) -> Vector:
-    """Scale vectors to length one along the last axis.
+    """Return the vectors scaled to length one along the last axis.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def unit(vectors: ArrayLike) -> Vector:
 
 
 def similarities(probes: ArrayLike, centroids: ArrayLike) -> Vector:
-    """Cosine similarity of every probe with every centroid.
+    """Return the cosine similarity of every probe with every centroid.
 
     Parameters
     ----------
@@ -92,14 +92,14 @@ def similarities(probes: ArrayLike, centroids: ArrayLike) -> Vector:
 
 
 def leave_one_out(embeddings: ArrayLike, base: ArrayLike | None = None) -> Vector:
-    """Similarity of each embedding to the centroid of all the others.
+    """Return the similarity of each embedding to the centroid of all the others.
 
     Parameters
     ----------
     embeddings : array_like, shape (n, dimension)
         Unit vectors; n >= 2, or n >= 1 with a `base`.
     base : array_like, shape (dimension,), optional
-        A sum of further unit vectors that belongs to "the others" of every embedding.
+        A sum of further unit vectors, which count among "the others" of every embedding.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def leave_one_out(embeddings: ArrayLike, base: ArrayLike | None = None) -> Vecto
 
 
 def decide(probe: ArrayLike, centroids: dict[str, Vector], threshold: float) -> Decision:
-    """Compare one probe with one or more people and decide for the best of them.
+    """Compare one probe with one or more people and decide on the most similar of them.
 
     Parameters
     ----------
@@ -136,13 +136,12 @@ def decide(probe: ArrayLike, centroids: dict[str, Vector], threshold: float) -> 
     centroids : dict of str to ndarray of shape (dimension,)
         At least one person; unit vectors.
     threshold : float
-        The similarity from which on it is a match; the caller chooses it for ``len(centroids)``
-        people.
+        Lowest similarity that is a match; the caller chooses it for ``len(centroids)`` people.
 
     Raises
     ------
     ValueError
-        Without a centroid.
+        If there is no centroid.
 
     Examples
     --------
@@ -159,23 +158,23 @@ def decide(probe: ArrayLike, centroids: dict[str, Vector], threshold: float) -> 
 
 
 def assign(similarity: ArrayLike, threshold: float) -> tuple[int | None, ...]:
-    """Give each person to at most one face of a photo, and each face to at most one person.
+    """Assign each person to at most one face of a photo, and each face to at most one person.
 
-    Pairs below the threshold are out before anything else. Of what remains, the assignment with the largest
-    sum of similarity above the threshold is taken: a clear match is not given up for two doubtful ones.
-    Solved by SciPy's ``linear_sum_assignment`` (D. F. Crouse, doi:10.1109/TAES.2016.140952).
+    Pairs below the threshold are excluded first. Among the remaining assignments, the one with the largest
+    sum of similarity above the threshold wins, so a clear match is not given up for two doubtful ones.
+    The solver is SciPy's ``linear_sum_assignment`` (D. F. Crouse, doi:10.1109/TAES.2016.140952).
 
     Parameters
     ----------
     similarity : array_like, shape (n_faces, n_people)
         Cosines, in [-1, 1].
     threshold : float
-        Similarity from which on a face may be given to a person.
+        Lowest similarity at which a face may be assigned to a person.
 
     Returns
     -------
     tuple of int or None
-        For each face the column of its person; None if it is unknown.
+        For each face, the column of its person, or None if the face is unknown.
 
     Examples
     --------
@@ -189,7 +188,7 @@ def assign(similarity: ArrayLike, threshold: float) -> tuple[int | None, ...]:
     scores = np.asarray(similarity, dtype=np.float64)
     given: list[int | None] = [None] * len(scores)
     allowed = scores >= threshold
-    # What is exactly at the threshold counts, too.
+    # The small term lets a score exactly at the threshold count, too.
     gain = np.where(allowed, scores - threshold + 1e-9, 0.0)
     for face, person in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
         if allowed[face, person]:

@@ -1,7 +1,7 @@
 """What is kept of a person, and what made it.
 
-A person is represented by the sum of the unit embeddings of their photos; its direction is the centroid, and
-keeping sum and count (rather than photos or single embeddings) lets further photos be added later.
+A person is represented by the sum of the unit embeddings of their photos. Its direction is the centroid.
+Keeping the sum and the count, rather than photos or single embeddings, lets photos be added later.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What made an embedding; two embeddings are comparable only if all of it is equal.
+    """What made an embedding; only embeddings with equal identities are comparable.
 
     Attributes
     ----------
@@ -48,18 +48,18 @@ class Template:
     identity : ModelIdentity
         What made the embeddings.
     vector_sum : array_like of float64, shape (dimension,)
-        Sum of the unit embeddings of `count` photos. Read from a gallery it is a plain `array.array`, so
-        that listing people needs no NumPy.
+        Sum of the unit embeddings of `count` photos. When read from a gallery it is a plain `array.array`,
+        so that listing people needs no NumPy.
     count : int
         Number of photos in the sum, at least 1.
     mean_similarity, lowest_similarity : float
-        How consistent the photos were at the last enrolment: similarity of each to the centroid
+        How consistent the photos were at the last enrolment: the similarity of each photo to the centroid
         of the others, in [-1, 1].
     photo_key : bytes
-        Random 32 bytes, the key of `photo_hashes`; belongs to this template alone.
+        Random 32 bytes, the key of `photo_hashes`. Each template has its own.
     photo_hashes : frozenset of str
-        HMAC-SHA-256 (hexadecimal) of each photo's content under `photo_key`, so that a photo that
-        built the template is recognised when it is used as a probe in a calibration.
+        HMAC-SHA-256 (hexadecimal) of each photo's content under `photo_key`, so that a calibration
+        recognises a probe that also built the template.
     """
 
     identity: ModelIdentity
@@ -87,7 +87,7 @@ def photo_hash(key: bytes, digest: bytes) -> str:
     Parameters
     ----------
     key : bytes
-        The template's own random key: without it nobody can test whether a known photo was used.
+        The template's own random key. Without it, nobody can test whether a known photo was used.
     digest : bytes
         SHA-256 of the photo's content.
 

@@ -1,7 +1,7 @@
 """Choosing the threshold: from impostor scores and a target FMR to a similarity.
 
-Scores come from `faceunlock.matching.scores`, bounds from `faceunlock.matching.error_rates`; what is kept
-of the choice is a `faceunlock.matching.calibration.Calibration`.
+Scores come from `faceunlock.matching.scores`, bounds from `faceunlock.matching.error_rates`. The choice is
+kept as a `faceunlock.matching.calibration.Calibration`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from faceunlock.matching.scores import GenuineScores, ImpostorScores, Scores, po
 def allowed_false_matches(trials: int, target: float) -> int:
     """Return floor(trials * target), with `target` read as the decimal number that it is written as.
 
-    Binary floating point would make 0.29 * 100 a 28. Read as decimals, k / trials <= target holds in exact
-    numbers, and therefore after rounding too, which never changes an order.
+    Binary floating point would give 28 for 0.29 * 100. With decimals, k / trials <= target holds in exact
+    numbers. It therefore also holds after rounding, which never reverses an order.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def allowed_false_matches(trials: int, target: float) -> int:
     (1, 28, 29)
     """
     if not 0.0 <= target < 1.0:
-        raise ValueError(f"a target FMR is at least 0 and below 1, not {target}")
+        raise ValueError(f"a target FMR must be at least 0 and below 1, not {target}")
     return int(trials * Fraction(repr(float(target))))
 
 
@@ -44,7 +44,7 @@ def threshold_at(impostor: ArrayLike, target: float) -> float:
     """Return the lowest threshold whose observed FMR is at most the target.
 
     With N scores it is the next float64 above the (floor(N * target) + 1)-th largest of them, so equal
-    scores are never split. This is a point estimate: `choose_threshold` looks at its bound too.
+    scores are never split. This is a point estimate; `choose_threshold` also looks at its bound.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def threshold_at(impostor: ArrayLike, target: float) -> float:
     Raises
     ------
     ValueError
-        Without a score, or for a target out of range.
+        If there are no scores, or the target is out of range.
 
     Examples
     --------
@@ -71,12 +71,12 @@ def threshold_at(impostor: ArrayLike, target: float) -> float:
 
 
 def fnmr_at_fmr(genuine: GenuineScores, impostor: ImpostorScores, target: float, *, seed: int = 0) -> Rate:
-    """Measure the FNMR at the plain threshold for a target FMR, as benchmark tables print it.
+    """Return the FNMR at the plain threshold for a target FMR, as benchmark tables print it.
 
     Raises
     ------
     ValueError
-        Without an impostor score, or for a target out of range.
+        If there are no impostor scores, or the target is out of range.
 
     Examples
     --------
@@ -87,9 +87,9 @@ def fnmr_at_fmr(genuine: GenuineScores, impostor: ImpostorScores, target: float,
 
 
 def people_needed(target: float, confidence: float = CONFIDENCE) -> int:
-    """Return how many impostors without a single false match bound the FMR by the target.
+    """Return how many impostors, without a single false match, are needed to bound the FMR by the target.
 
-    The rule of 3 of ISO/IEC 19795-1, exactly: the least n with (1 - target)**n <= 1 - confidence.
+    This is the exact rule of 3 of ISO/IEC 19795-1: the least n with (1 - target)**n <= 1 - confidence.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def people_needed(target: float, confidence: float = CONFIDENCE) -> int:
     (299, 2995)
     """
     if not 0.0 < target < 1.0:
-        raise ValueError(f"a target FMR is between 0 and 1, not {target}")
+        raise ValueError(f"a target FMR must be between 0 and 1, not {target}")
     return ceil(log(1.0 - confidence) / log1p(-target))
 
 
@@ -113,19 +113,19 @@ class ThresholdChoice:
     Attributes
     ----------
     threshold : float
-        Where not `supported`, the threshold of the plain rule: for information, not for use.
+        If not `supported`, the threshold of the plain rule: for information, not for use.
     supported : bool
         Whether the upper bound of `fmr` is at most `target`.
     target : float
         The FMR that was asked for.
     fmr : Rate
-        At `threshold`, own people and strangers together; its bound decides.
+        Rate at `threshold`, own people and strangers together. Its bound decides `supported`.
     own_fmr, strangers_fmr : Rate or None
-        The same separately; None where there are no such comparisons.
+        The same rate for each separately; None if there are no such comparisons.
     tail : tuple of float
         The largest impostor scores, descending: all at or above the threshold and one more.
     needed_people : int
-        How many impostors would do if none of them matched; see `people_needed`.
+        How many impostors would suffice if none of them matched; see `people_needed`.
     lowest_supported_fmr : float
         The lowest target that these comparisons support.
     """
@@ -146,10 +146,11 @@ def choose_threshold(
 ) -> ThresholdChoice:
     """Choose the lowest threshold whose FMR, bound included, is at most the target.
 
-    The plain rule leaves floor(N * target) comparisons at or above the threshold, so that the bound always
-    exceeds the target. Here the threshold is the next float64 above the (k + 1)-th largest score for the
-    largest k whose one-sided 95 % upper bound (see `fmr_at`) is at most the target. Nor may the observed FMR
-    of own people or of strangers alone exceed it: the threshold is the highest of the three.
+    The plain rule leaves floor(N * target) comparisons at or above the threshold, so its bound always
+    exceeds the target. Here the threshold is the next float64 above the (k + 1)-th largest score, for the
+    largest k whose one-sided 95 % upper bound (see `fmr_at`) is at most the target. The observed FMR of own
+    people alone, or of strangers alone, must not exceed the target either. The highest of these three
+    thresholds is chosen.
 
     Parameters
     ----------
@@ -160,12 +161,12 @@ def choose_threshold(
     target : float
         FMR, in (0, 1).
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Raises
     ------
     ValueError
-        Without any comparison, for a target out of range, or if strangers share ids with own people.
+        If there are no comparisons, the target is out of range, or strangers share ids with own people.
     """
     sets = [part for part in (own, strangers) if part is not None and len(part)]
     if not sets:
@@ -188,14 +189,14 @@ def choose_threshold(
 
 
 def _bounded(matches: FalseMatches, at_least: float, target: float) -> tuple[float, Rate]:
-    """Return the lowest threshold from `at_least` on that can keep the bound, and the rate there."""
+    """Return the lowest threshold, `at_least` or above, that can keep the bound, and the rate there."""
     scores, trials = matches.scores, len(matches.scores)
-    # The bound on comparisons is cheap and never above the one that decides.
+    # The bound on comparisons is cheap, and never above the bound that decides.
     counts = range(1, allowed_false_matches(trials, target) + 1)
     limit = bisect_right(counts, target, key=lambda k: clopper_pearson_upper(k, trials, matches.confidence))
     order = _largest(scores, limit + 1)
-    # From k = 1 on the bound only grows with k, in every resample. (At k = 0 it is about people,
-    # and may be above that of k = 1: so it is looked at last, for the threshold found.)
+    # From k = 1 on, the bound only grows with k, in every resample. At k = 0 it is a bound over people and
+    # may be above that of k = 1, so it is checked last, for the threshold found.
     k = bisect_right(counts[:limit], target, key=lambda k: matches.among(order[:k]).upper)
     threshold = max(at_least, _just_above(float(scores[order[k]])))
     return threshold, matches.at(threshold)
@@ -204,11 +205,11 @@ def _bounded(matches: FalseMatches, at_least: float, target: float) -> tuple[flo
 def _lowest_supported(matches: FalseMatches, sets: list[ImpostorScores]) -> float:
     """Return the lowest target for which `choose_threshold` succeeds; 1 if there is none.
 
-    With k >= 1 false matches every bound grows with k, so only none and the fewest possible matter.
+    With k >= 1 false matches every bound grows with k, so only k = 0 and the smallest possible k matter.
     """
     highest = float(matches.scores.max())
     none = matches.among(np.empty(0, dtype=np.intp)).upper if _just_above(highest) <= 1.0 else 1.0
-    # One step up, as a rounded quotient may be too low to allow its own numerator.
+    # One step up, because a rounded quotient may be too low to allow its own numerator.
     observed = [float(np.nextafter(np.mean(part.scores >= highest), 1.0)) for part in sets]
     return min(none, max(matches.at(highest).upper, *observed))
 

@@ -18,13 +18,13 @@ METHODS = {
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:
-    """Return how many there are of something.
+    """Return a number with its noun, such as "2 photos".
 
     Parameters
     ----------
     number : int
     one, several : str
-        What it is called; `several` is `one` with an s if omitted.
+        The noun in the singular and the plural; `several` is `one` with an s if omitted.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def counted(number: int, one: str, several: str | None = None) -> str:
 
 
 def file_size(size: int) -> str:
-    """Return the size of a file, given in bytes, in kilobytes or megabytes of powers of ten.
+    """Return a file size, given in bytes, as text in decimal kilobytes or megabytes.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def file_size(size: int) -> str:
 
 
 def probability(value: float) -> str:
-    """Return a rate in percent where that is readable, as a power of ten where it is not.
+    """Return a rate in percent if that is readable, otherwise as a power of ten.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def probability(value: float) -> str:
 
 
 def rate(measured: Rate) -> str:
-    """Return a rate with its trials, its people and its bound; never the rate alone."""
+    """Return a rate with its trials, people and bound; never the rate alone."""
     if not measured.trials:
         return "cannot tell (no comparisons)"
     confidence = f"{100 * measured.confidence:.0f} %"
@@ -75,14 +75,14 @@ def rate(measured: Rate) -> str:
 
 
 def unmeasured(calibration: Calibration, point: OperatingPoint | None) -> str | None:
-    """Return why nothing is known about a threshold; None where something is.
+    """Return why nothing is known about a threshold, or None if something is known.
 
     Parameters
     ----------
     calibration : Calibration
         Where the threshold comes from.
     point : OperatingPoint or None
-        What it means for the number of people compared; None where the caller chose the threshold.
+        What it means for the number of people compared; None if the caller chose the threshold.
     """
     if point is None:
         return "your own threshold, nothing is known about it"
@@ -92,7 +92,7 @@ def unmeasured(calibration: Calibration, point: OperatingPoint | None) -> str | 
 
 
 def threshold_meaning(calibration: Calibration, point: OperatingPoint | None) -> str:
-    """Return in a few words what a threshold is known to mean."""
+    """Return what is known about the meaning of a threshold, in a few words."""
     unknown = unmeasured(calibration, point)
     measured = calibration.fmr
     if unknown is not None or point is None or measured is None:
@@ -112,7 +112,7 @@ def threshold_meaning(calibration: Calibration, point: OperatingPoint | None) ->
 
 
 def threshold_origin(calibration: Calibration) -> str:
-    """Return where a threshold comes from, with the false match rate that was measured for it."""
+    """Return where a threshold comes from, with the false match rate measured for it."""
     measured = calibration.fmr
     if calibration.status == "not-calibrated" or measured is None:
         return f"not calibrated ({printable(calibration.data)})"

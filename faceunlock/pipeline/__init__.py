@@ -1,1 +1,1 @@
-"""A photo becomes faces, vectors, a template."""
+"""From photos to faces, vectors and templates."""

@@ -1,4 +1,4 @@
-"""From photos to samples: read, find the subject, crop, embed, many at a time."""
+"""From photos to samples: read, find the subject, crop and embed, many photos at a time."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
 
 BATCH = 16
-"""Crops embedded together: so few that at the end no worker waits long for another."""
+"""Crops embedded together: few enough that at the end no worker waits long for another."""
 
 AHEAD = 2
 """Crops that each worker may be ahead of the batch being gathered."""
 
 FIRST_LOOK = 640
-"""Longer side of the view that faces are searched in first, in pixels, if the format can give a view."""
+"""Longer side of the first view searched for faces, in pixels, if the format can give a view."""
 
 GROUP_LOOK = 2560
-"""The same where every face counts: as large as the detector looks at small faces."""
+"""The same when every face counts: the size at which the detector looks for small faces."""
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
@@ -49,7 +49,7 @@ class Acquisition:
     min_face_pixels : float
         Smaller faces are refused.
     workers : int
-        Threads that read photos and find faces, at least 1, and as many that embed.
+        Number of threads that read photos and find faces, at least 1. As many threads embed.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Acquisition:
         self._workers = workers
 
     def sample(self, file: PhotoFile, rule: SubjectRule = "dominant", *, keep_crop: bool = False) -> Sample:
-        """Return the sample of one photo, with its crop if that is wanted.
+        """Return the sample of one photo, with its crop if `keep_crop`.
 
         Raises
         ------
@@ -82,11 +82,14 @@ class Acquisition:
         return Sample(crop.photo, crop.digest, crop.quality, embedding, pixels)
 
     def look(self, file: PhotoFile, rule: SubjectRule = "dominant") -> Quality:
-        """Return the quality of one photo's subject, without embedding it; raises as `sample`."""
+        """Return the quality of one photo's subject, without embedding it; raises as `sample` does."""
         return self._crop(file, rule).quality
 
     def subject(self, file: PhotoFile, rule: SubjectRule = "dominant") -> tuple[Photo, Face]:
-        """Return one photo in full and its subject; raises as `sample`, but takes any size of face."""
+        """Return one photo in full and its subject.
+
+        Raises as `sample` does, except that a face of any size is accepted.
+        """
         photo, face = self._subject(file.view(FIRST_LOOK), rule)
         return (photo, face) if photo.scale == 1 else (file.view(), face.scaled(photo.scale))
 
@@ -95,10 +98,9 @@ class Acquisition:
     ) -> Iterator[Sample | LeftOut]:
         """Yield a sample, or the reason why there is none, for every photo in order.
 
-        Photos are read and searched by several threads while others embed crops in batches. Whatever their
-        number, memory holds one decoded photo per worker, and at most `BATCH` + `AHEAD` crops for each worker
-        and two more. With `keep_crops`, each sample brings its crop; how many of them stay in memory is up to
-        the caller.
+        Several threads read and search photos while others embed crops in batches. For any number of photos,
+        memory holds one decoded photo per worker, and at most (`BATCH` + `AHEAD`) * (workers + 2) crops.
+        With `keep_crops`, each sample holds its crop, and the caller decides how many stay in memory.
         """
         outcomes = self.crops(photos, rule)
         batches = iter(lambda: list(islice(outcomes, BATCH)), [])
@@ -107,7 +109,7 @@ class Acquisition:
             yield from samples
 
     def _embedded(self, batch: list[Crop | LeftOut], *, keep_crops: bool) -> list[Sample | LeftOut]:
-        """Return the samples of a batch; what was left out stays in its place."""
+        """Return the samples of a batch; a photo that was left out keeps its place."""
         crops = [outcome for outcome in batch if isinstance(outcome, Crop)]
         rows = iter(self._embedder.embed(np.stack([crop.pixels for crop in crops])) if crops else ())
         return [
@@ -126,15 +128,15 @@ class Acquisition:
     def crops(
         self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant"
     ) -> Iterator[Crop | LeftOut]:
-        """Yield the subject as the network sees it, or the reason why not, for every photo in order."""
+        """Yield the subject as the network sees it, or the reason there is none, for every photo in order."""
         look = partial(self._look_or_reason, look=partial(self._crop, rule=rule))
         return _in_order(photos, look, workers=self._workers, ahead=BATCH + AHEAD * self._workers)
 
     def faces(self, photos: Sequence[Path]) -> Iterator[PhotoFaces | LeftOut]:
         """Yield all faces of every photo in order, or the reason why it could not be read.
 
-        A face of fewer than `min_face_pixels` has no embedding. The detector should be one for small
-        faces; see `faceunlock.pipeline.detection.load_detector`.
+        A face smaller than `min_face_pixels` has no embedding. The detector should be one for small faces;
+        see `faceunlock.pipeline.detection.load_detector`.
         """
         look = partial(self._look_or_reason, look=self._every_face)
         outcomes = _in_order(photos, look, workers=self._workers, ahead=1 + AHEAD * self._workers)
@@ -166,7 +168,7 @@ class Acquisition:
             raise PhotoError(error.slug, f"{file.name}: {message}", hint=error.hint) from error
 
     def _subject(self, photo: Photo, rule: SubjectRule) -> tuple[Photo, Face]:
-        """Return the subject in a view that shows it at least as large as the embedder's input."""
+        """Return a view that shows the subject at least as large as the embedder's input, and the subject."""
         faces = self._detector.detect(photo.image)
         if not faces and photo.scale > 1:
             photo = photo.file.view()
@@ -176,7 +178,10 @@ class Acquisition:
         return closer, face.scaled(photo.scale / closer.scale)
 
     def _every_face(self, file: PhotoFile) -> tuple[str, list[tuple[Face, RGBImage | PhotoError]]]:
-        """Find and cut every face, from left to right, in pixels of the whole photo."""
+        """Return the photo's name and its faces with their crops.
+
+        Faces come from left to right and are in pixels of the whole photo.
+        """
         photo = file.view(GROUP_LOOK)
         faces = sorted(self._detector.detect(photo.image), key=lambda face: face.box[0])
         sizes = [face.size for face in faces if face.size * photo.scale >= self._min_face_pixels]
@@ -185,7 +190,7 @@ class Acquisition:
         return file.name, [(face, self._cut(closer, face)) for face in whole]
 
     def _cut(self, photo: Photo, face: Face) -> RGBImage | PhotoError:
-        """Crop a face, given in pixels of the whole photo, or return why it cannot be compared."""
+        """Return the crop of a face given in pixels of the whole photo, or why it cannot be compared."""
         try:
             self._require_size(face.size)
             return self._embedder.crop(photo.image, face.scaled(1 / photo.scale))
@@ -193,7 +198,7 @@ class Acquisition:
             return error
 
     def _closer(self, photo: Photo, size: float) -> Photo:
-        """Return a view in which a face of `size` pixels in this one is no smaller than a crop."""
+        """Return a view in which a face that has `size` pixels in this view is no smaller than a crop."""
         missing = self._embedder.input_size / size
         if photo.scale == 1 or missing <= 1:
             return photo
@@ -207,7 +212,7 @@ class Acquisition:
             )
 
     def _look_or_reason(self, source: Path | PhotoFile, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
-        # A name that any terminal, document and database can hold, whatever bytes the path has.
+        # Any terminal, document and database can hold this name, even if the path is not valid UTF-8.
         name = source.name if isinstance(source, PhotoFile) else str(source)
         name = name.encode("utf-8", "backslashreplace").decode("utf-8")
         try:
@@ -217,7 +222,7 @@ class Acquisition:
 
 
 def _in_order(items: Iterable[_S], work: Callable[[_S], _T], *, workers: int, ahead: int) -> Iterator[_T]:
-    """Work on items with several threads, a bounded number of items ahead of the one that is asked for."""
+    """Yield `work(item)` for every item in order, from several threads that run up to `ahead` items ahead."""
     remaining = iter(items)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="acquisition")
     try:
@@ -227,5 +232,5 @@ def _in_order(items: Iterable[_S], work: Callable[[_S], _T], *, workers: int, ah
             pending.extend(pool.submit(work, item) for item in islice(remaining, 1))
             yield outcome
     finally:
-        # Also when nobody wants the rest (Ctrl-C): what has not begun never does.
+        # Also when the caller stops early (Ctrl-C): work that has not started never does.
         pool.shutdown(cancel_futures=True)

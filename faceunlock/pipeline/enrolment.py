@@ -17,7 +17,7 @@ from faceunlock.pipeline.samples import LeftOut, Sample
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What a photo must pass to be learned from.
+    """What a photo must pass to become part of a template.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Gates:
     min_similarity : float
         Lowest similarity to the centroid of the other photos, in [-1, 1]: the unlock threshold.
     min_photos : int
-        Fewest photos that must remain, at least 2: a single photo has no others to be like.
+        Fewest photos that must remain, at least 2: a single photo has no others to compare with.
     """
 
     min_sharpness: float
@@ -37,7 +37,7 @@ class Gates:
     min_photos: int
 
     def fault(self, quality: Quality) -> PhotoError | None:
-        """Return what is wrong with the quality of a face: ``too-dark``, ``too-blurred`` or nothing."""
+        """Return what is wrong with the quality of a face, ``too-dark`` or ``too-blurred``, or None."""
         if quality.brightness < self.min_brightness:
             detail = f"brightness {quality.brightness:.1f} of 255, at least {self.min_brightness:.0f} needed"
             return PhotoError("too-dark", detail)
@@ -54,11 +54,11 @@ class Enrolment:
     Attributes
     ----------
     template : Template
-        What is kept.
+        What is kept of the person.
     used : tuple of str
-        Photos in the template that came with this enrolment.
+        Names of the photos that this enrolment added to the template.
     left_out : tuple of LeftOut
-        The others.
+        The other photos.
     mean_similarity, lowest_similarity : float
         Similarity of each used photo to the centroid of the others, in [-1, 1].
     """
@@ -78,7 +78,7 @@ def enroll(
     known: Template | None = None,
     failures: Sequence[LeftOut] = (),
 ) -> Enrolment:
-    """Learn a person from samples, leaving out those that fail a gate.
+    """Enroll a person from samples, leaving out those that fail a gate.
 
     Parameters
     ----------
@@ -89,15 +89,15 @@ def enroll(
     gates : Gates
         What a sample must pass.
     known : Template, optional
-        Add to this template: its sum belongs to "the others", and a photo must also be like its
-        centroid; `Gates.min_photos` then asks for one new photo only.
+        Template to add to. Its sum counts among "the others", and a photo must also be similar to its
+        centroid. One new photo is then enough, instead of `Gates.min_photos`.
     failures : sequence of LeftOut
         Photos that gave no sample; they are reported first.
 
     Raises
     ------
     EnrolmentError
-        ``model-mismatch`` if `known` was made by something else; ``too-few-photos`` if too few
+        ``model-mismatch`` if `known` has a different identity; ``too-few-photos`` if too few
         pass. The error's ``left_out`` attribute lists every photo left out.
     """
     if known is not None and known.identity != identity:
@@ -172,7 +172,7 @@ def _without_unlike(
 ) -> tuple[list[Sample], list[LeftOut]]:
     """Drop the least similar sample until all are like the others.
 
-    One at a time, because a stranger among the photos also lowers the scores of the rest.
+    Samples are dropped one at a time, because a stranger among the photos also lowers the scores of the rest.
     """
     kept = list(samples)
     left_out: list[LeftOut] = []
@@ -219,7 +219,7 @@ def _grown_template(
         identity=known.identity,
         vector_sum=np.asarray(known.vector_sum) + vectors.sum(axis=0),
         count=count,
-        # Single embeddings are not kept, so the old photos count with what they scored then.
+        # Single embeddings are not kept, so the old photos count with their earlier scores.
         mean_similarity=float(np.average([known.mean_similarity, mean], weights=[known.count, len(samples)])),
         lowest_similarity=float(np.minimum(known.lowest_similarity, lowest)),
         photo_key=known.photo_key,

@@ -1,4 +1,4 @@
-"""What acquisition hands on: samples, crops and faces of usable photos, or the reason why there are none."""
+"""The results of acquisition: samples, crops and faces of usable photos, or why a photo has none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 def untracked(items: Iterable[Any], total: int, label: str) -> Iterable[Any]:
-    """Yield the items and show nothing; a `Track`."""
+    """Return the items and show nothing; a `Track`."""
     return items
 
 
@@ -59,7 +59,7 @@ class Sample:
     embedding : ndarray of float32, shape (dimension,)
         Unit vector.
     crop : ndarray of uint8, shape (side, side, 3), or None
-        The face as the network sees it, sRGB, where it was asked for.
+        The face as the network sees it, sRGB; None unless it was asked for.
     """
 
     photo: str
@@ -71,7 +71,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
-    """One of the faces of a photo.
+    """One face of a photo.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class FoundFace:
     embedding : ndarray of float32, shape (dimension,), or None
         Unit vector; None for a face that cannot be compared.
     reason : str or None
-        Slug of the reason why not.
+        Slug of the reason why it cannot be compared.
     """
 
     face: Face
@@ -99,7 +99,7 @@ class PhotoFaces:
     path : Path
         Where it is.
     faces : tuple of FoundFace
-        From left to right; empty if there is none.
+        From left to right; empty if there are none.
     """
 
     photo: str
@@ -127,7 +127,7 @@ class LeftOut:
 
     @classmethod
     def because(cls, photo: str, error: PhotoError) -> LeftOut:
-        """Return the record of a photo that raised `error`, without its name in front of the sentence.
+        """Return the record of a photo that raised `error`, with its name removed from the message.
 
         Examples
         --------
@@ -138,12 +138,12 @@ class LeftOut:
 
 
 class NoneUsableError(PhotoError):
-    """Not one of several photos could be used.
+    """None of several photos could be used.
 
     Parameters
     ----------
     left_out : sequence of LeftOut
-        All of them, at least one; the first gives the error its slug.
+        All of the photos, at least one. The first gives the error its slug.
 
     Examples
     --------
@@ -153,31 +153,33 @@ class NoneUsableError(PhotoError):
 
     def __init__(self, left_out: Sequence[LeftOut]) -> None:
         first = left_out[0]
-        count = f"none of {len(left_out):,} photos can be used, the first: " if len(left_out) > 1 else ""
+        count = (
+            f"none of {len(left_out):,} photos can be used; the first problem: " if len(left_out) > 1 else ""
+        )
         super().__init__(first.reason, f"{count}{first.photo}: {first.detail}")
         self.left_out = tuple(left_out)
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFace:
-    """A face and who it is, among enrolled people or among those of a classifier.
+    """A face and who it is, among enrolled people or the people of a classifier.
 
     Attributes
     ----------
     name : str or None
-        Who it is; None for somebody else, or if the face was not compared.
+        Who it is; None for a stranger, or if the face was not compared.
     closest : str or None
-        The most similar (of a classifier: the most probable) person; None if the face was not compared.
+        The most similar person (for a classifier, the most probable); None if the face was not compared.
     similarity : float or None
-        To the person of that name, otherwise to the closest; in [-1, 1].
+        Similarity to `name`, or to `closest` if there is no name; in [-1, 1].
     face : Face or None
-        In pixels of the upright photo; None for the subject of a photo, whose face is not looked up.
+        In pixels of the upright photo; None for the subject of a photo, whose position is not looked up.
     probability : float or None
-        Of the closest person among all people of a classifier, in [0, 1].
+        Probability of `closest` among all people of a classifier, in [0, 1].
     threshold : float or None
-        Similarity from which on a classifier gives the name.
+        Lowest similarity at which a classifier gives the name.
     reason : str or None
-        Slug of the reason why it was not compared.
+        Slug of the reason why the face was not compared.
     """
 
     name: str | None = None

@@ -155,7 +155,7 @@ def test_a_guess_claims_nothing():
 
 
 def test_a_search_needs_somebody():
-    with pytest.raises(ValueError, match="somebody"):
+    with pytest.raises(ValueError, match="at least one person"):
         CALIBRATION.threshold_for(0)
 
 

@@ -1,4 +1,4 @@
-"""Finding faces: the protocol every detector follows, and the one that is used."""
+"""Finding faces: the protocol that every detector follows, and the detector in use."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Detector(Protocol):
     """Finds the faces of a photo."""
 
     def detect(self, image: RGBImage) -> list[Face]:
-        """Return all faces in pixels of `image`, the largest first; an empty list if there is none."""
+        """Return all faces in pixels of `image`, the largest first; an empty list if there are none."""
         ...
 
 
 def load_detector(engine: Engine, *, small_faces: bool = False) -> Detector:
-    """Return the MTCNN detector; its networks may still be on the way.
+    """Return the MTCNN detector; its networks may still be loading.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def load_detector(engine: Engine, *, small_faces: bool = False) -> Detector:
     Raises
     ------
     ModelError
-        ``weights-missing`` if facenet-pytorch, which carries the weights, is not installed.
+        ``weights-missing`` if facenet-pytorch, which contains the weights, is not installed.
     """
     from faceunlock.pipeline.detection.mtcnn import GROUP_LOOKS, LOOKS, MTCNN
 
@@ -46,7 +46,7 @@ def load_detector(engine: Engine, *, small_faces: bool = False) -> Detector:
 
 
 def _sources() -> list[NetworkSource]:
-    """Return how the proposal, refinement and output network are made."""
+    """Return the sources of the proposal, refinement and output networks."""
 
     def network_source(
         index: int, name: str, file: str, shape: tuple[int, ...], free_axes: dict[int, str]
@@ -70,12 +70,12 @@ def _sources() -> list[NetworkSource]:
 
 
 def _weights(file: str) -> Path:
-    """Return a weights file of facenet-pytorch."""
+    """Return the path of a weights file of facenet-pytorch."""
     path = find_in_package("facenet_pytorch", f"data/{file}")
     if path is None:
         raise ModelError(
             "weights-missing",
-            f"the package facenet-pytorch does not carry {file}",
+            f"the package facenet-pytorch does not contain {file}",
             hint="Run: pip install --force-reinstall --no-deps facenet-pytorch==2.5.3",
         )
     return path

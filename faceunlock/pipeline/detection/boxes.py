@@ -1,4 +1,4 @@
-"""Boxes as the detection cascade handles them: suppression, regression, squares.
+"""Box operations of the detection cascade: suppression, regression, squaring.
 
 Boxes are arrays of shape (n, 4): left, top, right, bottom in pixels.
 """
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 Boxes = NDArray[np.float32]
 
 BLOCK = 64
-"""Boxes compared with all others at once."""
+"""Number of boxes compared with all others at once."""
 
 
 def suppress(
     boxes: Boxes, scores: NDArray[np.float32], limit: float, overlap: Literal["union", "smaller"] = "union"
 ) -> NDArray[np.intp]:
-    """Non-maximum suppression: keep the best of every group of overlapping boxes.
+    """Return the best of every group of overlapping boxes (non-maximum suppression).
 
     Parameters
     ----------
     boxes : ndarray of float32, shape (n, 4)
     scores : ndarray of float32, shape (n,)
     limit : float
-        A box is dropped when its overlap with a better one exceeds this, 0 to 1.
+        A box is dropped if its overlap with a better one exceeds this, 0 to 1.
     overlap : {"union", "smaller"}
-        Intersection divided by the union, or by the smaller of the two boxes. With "smaller" a box
+        The intersection is divided by the union, or by the smaller of the two boxes. With "smaller" a box
         includes its last row and column of pixels, as in the original MTCNN.
 
     Returns
@@ -42,7 +42,7 @@ def suppress(
     >>> suppress(boxes, np.array([0.8, 0.9, 0.7], dtype=np.float32), 0.5).tolist()
     [1, 2]
     """
-    # Stable and by descending score, so that equal scores are resolved the same way everywhere.
+    # A stable sort by descending score, so that equal scores are resolved the same way everywhere.
     order = np.argsort(-scores, kind="stable")
     kept: list[NDArray[np.intp]] = []
     while order.size:
@@ -56,7 +56,7 @@ def suppress(
 def _clashes(
     some: Boxes, others: Boxes, limit: float, overlap: Literal["union", "smaller"]
 ) -> NDArray[np.bool_]:
-    """Whether each of some boxes overlaps each of others by more than the limit."""
+    """Return whether each box of `some` overlaps each box of `others` by more than the limit."""
     edge = np.float32(1.0 if overlap == "smaller" else 0.0)
     left, top, right, bottom = some.T[..., None]
     others_left, others_top, others_right, others_bottom = others.T
@@ -71,9 +71,9 @@ def _clashes(
 
 
 def _best(clashes: NDArray[np.bool_]) -> list[int]:
-    """Return which boxes are kept, given best first and who clashes with whom."""
+    """Return which boxes are kept, given which ones clash; boxes come best first."""
     kept, gone = [], 0
-    # One integer per box, with a bit for each of the others: no array is touched in the loop.
+    # One integer per box, with a bit for each other box, so that the loop touches no array.
     for i, row in enumerate(np.packbits(clashes, axis=1, bitorder="little")):
         if not gone >> i & 1:
             kept.append(i)
@@ -82,7 +82,7 @@ def _best(clashes: NDArray[np.bool_]) -> list[int]:
 
 
 def regress(boxes: Boxes, offsets: NDArray[np.float32], edge: float = 1.0) -> Boxes:
-    """Move each side of the boxes by an offset in units of the box's width or height.
+    """Return the boxes with each side moved by an offset in units of the box's width or height.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def regress(boxes: Boxes, offsets: NDArray[np.float32], edge: float = 1.0) -> Bo
 
 
 def squared(boxes: Boxes) -> Boxes:
-    """Grow the shorter side of each box around its middle until the box is square."""
+    """Return the boxes with the shorter side grown around its middle until each is square."""
     width = boxes[:, 2] - boxes[:, 0]
     height = boxes[:, 3] - boxes[:, 1]
     side = np.maximum(width, height)

@@ -1,4 +1,4 @@
-"""Means over many areas of a photo at once, each from four numbers of one integral image."""
+"""Means over many areas of a photo at once, each from four numbers of an integral image."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from numpy.typing import NDArray
 from faceunlock.photos.face import RGBImage
 
 FEWEST_BINS = 12
-"""No area is divided into fewer bins than this along a side: the pyramid ends at 12 pixels, crops have 24."""
+"""Fewest bins along a side of an area: the pyramid ends at 12 pixels, and crops have at least 24."""
 
 FIELD = 21
-"""Bits of a colour where all three share one number of 64 bits."""
+"""Bits per colour when all three share one 64-bit number."""
 
 MASK = np.uint32((1 << FIELD) - 1)
 
 CACHED = 16_384
-"""Pixels computed together: what lies between the steps stays in the processor's cache."""
+"""Pixels computed together, so that intermediate results stay in the processor's cache."""
 
 
 class IntegralImage:
-    """Sums over all rectangles of a photo from its top left corner.
+    """Sums over all rectangles of a photo that start in its top left corner.
 
-    Sums may wrap around; the difference of corners is still exact for every area whose own sum fits. As
-    long as the sum of a bin fits `FIELD` bits, which is 8,224 white pixels, the three colours travel in one
-    number: what holds for sums of one colour holds for sums of red + 2**21 green + 2**42 blue. That is a
-    third of the reading. In photos so large that bins may be larger, each colour has a number of 32 bits,
+    Sums may wrap around. The difference of corners is still exact for every area whose own sum fits. As
+    long as the sum of a bin fits in `FIELD` bits, which is 8,224 white pixels, the three colours share one
+    number, red + 2**21 green + 2**42 blue, which sums like a single colour. This needs a third of the
+    memory reads. In photos so large that a bin may exceed that, each colour has its own 32-bit number,
     enough for 16 million white pixels.
 
     Parameters
@@ -48,7 +48,7 @@ class IntegralImage:
         self._sums = sums.reshape(len(planes), -1)
 
     def means(self, areas: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.float32]:
-        """Shrink (or enlarge) rectangles to one size by the mean over areas.
+        """Return rectangles shrunk (or enlarged) to one size by the mean over areas.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class IntegralImage:
         return means
 
     def _fill(self, means: NDArray[np.float32], areas: NDArray[np.int64]) -> None:
-        """Write the means of some areas."""
+        """Fill `means` with the means of `areas`."""
         left, right = _bins(areas[:, 0], areas[:, 2], means.shape[3])[:, :, None, :]
         top, bottom = _bins(areas[:, 1], areas[:, 3], means.shape[2])[..., None]
         pixels = (bottom - top) * (right - left)
@@ -87,7 +87,7 @@ class IntegralImage:
             found -= sums.take(corners[2])
             found += sums.take(corners[3])
             if self._packed:
-                divisor = pixels.astype(np.float32)  # exact, as are the sums: the quotient is rounded once
+                divisor = pixels.astype(np.float32)  # exact, like the sums: only the quotient is rounded
                 for colour in range(3):
                     sum_of_colour = (found >> np.uint64(colour * FIELD)).astype(np.uint32) & MASK
                     np.divide(sum_of_colour.astype(np.float32), divisor, out=means[:, colour])
@@ -96,10 +96,11 @@ class IntegralImage:
 
 
 def _bins(starts: NDArray[np.int64], ends: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
-    """Return first and last edge of `parts` bins between starts and ends, shape (2, n, parts).
+    """Return the first and last edges of `parts` bins between starts and ends, shape (2, n, parts).
 
     The bins are those of adaptive average pooling: from floor(i * length / parts) to
-    ceil((i + 1) * length / parts), so they overlap when the length is not a multiple.
+    ceil((i + 1) * length / parts), so they overlap if the length is not a multiple
+    of `parts`.
     """
     steps = np.arange(parts + 1) * (ends - starts)[:, None]
     first = starts[:, None] + steps[:, :-1] // parts

@@ -1,9 +1,9 @@
 """The MTCNN cascade (Zhang et al. 2016, doi:10.1109/LSP.2016.2603342) in NumPy.
 
 Thresholds, scale factor, box regression and suppression rules are those of facenet-pytorch
-2.5.3, which is its oracle in the tests; the networks run in whatever runtime they come from.
-Photos are looked at in a copy no larger than the search needs. Every resampling is the mean over
-an area, read from one integral image: exact, and all candidates are cut at once.
+2.5.3, the oracle in the tests. The networks run in the runtime they come from. Photos are searched
+in a copy no larger than needed. Every resampling is the mean over an area, read from one integral
+image: it is exact, and all candidates are cropped at once.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ SCALE_FACTOR = 0.709
 PROPOSAL_THRESHOLD, REFINEMENT_THRESHOLD, OUTPUT_THRESHOLD = 0.6, 0.7, 0.7
 
 LOOKS = (320, 640, 2560)
-"""Longer side of the copies searched for the subject of a photo, in pixels, one after the other."""
+"""Longer sides of the copies that are searched in turn for the subject of a photo, in pixels."""
 
 GROUP_LOOKS = (2560,)
 """The same when small faces count, as in a group."""
 
 SURE = 2.0
-"""A look is enough if its largest face is this many times the smallest it can find: a rival of half the
-area would have been found too, and the landmarks are read from about as many pixels as the network takes."""
+"""A look is enough if its largest face is this many times the smallest it can find. It would then have found
+a rival of half the area, too, and the landmarks are read from about as many pixels as the network takes."""
 
 CLOSER = 0.7
-"""The last look starts its pyramid at faces this much smaller, so that its levels fall between the others."""
+"""The last look multiplies the smallest face by this, so its pyramid falls between the earlier levels."""
 
 
 class MTCNN:
@@ -48,12 +48,12 @@ class MTCNN:
     Parameters
     ----------
     proposal, refinement, output : Network
-        The networks of `faceunlock.pipeline.detection.mtcnn_networks.build_networks` in some runtime.
+        The networks of `faceunlock.pipeline.detection.mtcnn_networks.build_networks` in any runtime.
     smallest_face : int
-        Smallest face searched for, in pixels of the copy that is looked at, at least 12.
+        Smallest face searched for, in pixels of the searched copy, at least 12.
     looks : tuple of int
-        Longer side of each copy, tried in order until a face is found that is large enough to be sure of; a
-        photo that is smaller already is searched as it is.
+        Longer side of each copy, tried in order until a face is found that is large enough (see `SURE`). A
+        smaller photo is searched as it is.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class MTCNN:
         -------
         list of Face
             In pixels of `image`. A look that finds nothing, or only faces so small that others may have been
-            missed, is followed by a closer one; the last of all is at another set of scales.
+            missed, is followed by a closer look. The last look uses a different set of scales.
         """
         longer = max(image.shape[:2])
         copy, faces = image, []
@@ -95,7 +95,7 @@ class MTCNN:
         return faces or self._search(copy, image.shape, max(CELL, CLOSER * self._smallest_face))
 
     def _search(self, image: RGBImage, shape: tuple[int, ...], smallest_face: float) -> list[Face]:
-        """Search a copy; return its faces in pixels of the photo that has the given shape."""
+        """Return the faces found in a copy, in pixels of the photo that has the given shape."""
         integral = IntegralImage(image)
         boxes = self._propose(integral, smallest_face)
         boxes = self._refine(integral, boxes)
@@ -113,7 +113,7 @@ class MTCNN:
         return sorted(faces, key=lambda face: face.area, reverse=True)
 
     def _propose(self, integral: IntegralImage, smallest_face: float) -> Boxes:
-        """Stage one: look at every place in every size; return candidate squares."""
+        """Stage one: look at every place at every size; return candidate squares."""
         shorter = min(integral.height, integral.width)
         found = [self._propose_at(integral, scale) for scale in _pyramid(shorter, smallest_face)]
         candidates = np.concatenate(found) if found else np.zeros((0, 9), dtype=np.float32)
@@ -134,7 +134,7 @@ class MTCNN:
         return candidates[suppress(boxes, candidates[:, 4], 0.5)]
 
     def _refine(self, integral: IntegralImage, boxes: Boxes) -> Boxes:
-        """Stage two: judge every candidate at 24 pixels; return fewer and better squares."""
+        """Stage two: judge every candidate at 24 pixels; return fewer, better squares."""
         boxes, crops = _cut(integral, boxes, 24)
         if not len(boxes):
             return boxes
@@ -168,7 +168,7 @@ def _shrunk(image: RGBImage, scale: float) -> RGBImage:
 
 
 def _pyramid(shorter_side: int, smallest_face: float) -> list[float]:
-    """Return the scales at which a face of `smallest_face` and every larger one fills a cell."""
+    """Return the scales at which a face of `smallest_face` pixels, and every larger one, fills a cell."""
     scales, scale = [], CELL / smallest_face
     while shorter_side * scale >= CELL:
         scales.append(scale)
@@ -177,14 +177,14 @@ def _pyramid(shorter_side: int, smallest_face: float) -> list[float]:
 
 
 def _normalised(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring 0 to 255 to about -1 to 1, in place."""
+    """Map 0 to 255 to about -1 to 1, in place, and return the result."""
     pixels -= np.float32(127.5)
     pixels *= np.float32(0.0078125)
     return pixels
 
 
 def _cut(integral: IntegralImage, boxes: Boxes, size: int) -> tuple[Boxes, NDArray[np.float32]]:
-    """Cut candidates that touch the photo to size; return those boxes and their network input."""
+    """Crop the candidates that touch the photo; return their boxes and their network input."""
     corners = np.trunc(boxes).astype(np.int64)
     start = np.maximum(corners[:, :2], 1) - 1
     end = np.minimum(corners[:, 2:], [integral.width, integral.height])

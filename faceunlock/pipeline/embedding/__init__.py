@@ -1,4 +1,4 @@
-"""From a face in a photo to a vector: an embedder is a preprocessing and a network."""
+"""From a face in a photo to a vector: an embedder is a preprocessing step and a network."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 
 class Embedder(Protocol):
-    """What turns faces into embeddings."""
+    """Turns faces into embeddings."""
 
     @property
     def identity(self) -> ModelIdentity:
-        """What makes the embeddings: only those of equal identity are comparable."""
+        """What makes the embeddings; only those of equal identity are comparable."""
         ...
 
     @property
     def input_size(self) -> int:
-        """Side of the square crop, in pixels: a face smaller than that has to be enlarged."""
+        """Side of the square crop, in pixels; a smaller face has to be enlarged."""
         ...
 
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
-        """Cut the face out of the photo as the network sees it.
+        """Return the face cut out of the photo as the network sees it.
 
         Parameters
         ----------
         image : ndarray of uint8, shape (height, width, 3)
             Upright photo, sRGB.
         face : Face
-            One face of it.
+            One face of the photo.
 
         Returns
         -------
@@ -51,12 +51,12 @@ class Embedder(Protocol):
         Raises
         ------
         PhotoError
-            ``no-face`` if box or landmarks do not describe a face in this photo.
+            ``no-face`` if the box or the landmarks do not describe a face in this photo.
         """
         ...
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the embeddings of crops.
+        """Return the embeddings of crops.
 
         Parameters
         ----------
@@ -74,18 +74,18 @@ class Embedder(Protocol):
 def load_embedder(
     model: str | ModelSpec, *, cache: Path, engine: Engine, crop: tuple[int, int] | None = None
 ) -> Embedder:
-    """Return a model's embedder; its network may still be on the way.
+    """Return a model's embedder; its network may still be loading.
 
     Parameters
     ----------
     model : str or ModelSpec
-        Id in the registry, or what is known about a model that is not in it.
+        Id in the registry, or the description of a model that is not in it.
     cache : Path
         The cache directory that `faceunlock.pipeline.weights.pull.pull` writes to.
     engine : Engine
         What runs the network.
     crop : tuple of int, optional
-        Size and margin instead of the model's own; see `ModelSpec.cropped`.
+        Size and margin to use instead of the model's own; see `ModelSpec.cropped`.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _aligned(
     checksum: Callable[[], str],
     read: Callable[[], Mapping[str, NDArray[np.float32]]],
 ) -> Embedder:
-    """Return the embedder of a model with aligned crops; `checksum` and `read` may be called late."""
+    """Return the embedder of a model with aligned crops; `checksum` and `read` may be called later."""
     from faceunlock.pipeline.embedding.aligned import AlignedEmbedder
 
     def build() -> torch.nn.Module:
@@ -158,7 +158,7 @@ def _facenet(spec: ModelSpec, cache: Path, engine: Engine, sha256: str) -> Embed
 
         return build(make_network, weights.load(spec, cache).arrays)
 
-    # A network is converted for one size of crop.
+    # A converted network takes one size of crop only.
     usual = spec.input_size == model_spec(spec.id).input_size
     network = NetworkSource(
         name=spec.id if usual else f"{spec.id}-{spec.input_size}",

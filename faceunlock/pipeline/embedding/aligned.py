@@ -1,4 +1,4 @@
-"""Models with aligned crops, dlib's and those trained here: five landmarks, then a network."""
+"""Models with aligned crops (dlib's and those trained here): five landmarks, then a network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCH = 128
 
 
 def align(image: RGBImage, face: Face, architecture: Architecture) -> NDArray[np.uint8]:
-    """Turn, scale and shift a face so that its landmarks come to lie on the architecture's target.
+    """Return a face turned, scaled and shifted so that its landmarks lie on the architecture's target.
 
     Returns
     -------
@@ -31,15 +31,15 @@ def align(image: RGBImage, face: Face, architecture: Architecture) -> NDArray[np
 
 
 class AlignedEmbedder:
-    """An `faceunlock.pipeline.embedding.Embedder` around a network of an architecture.
+    """A `faceunlock.pipeline.embedding.Embedder` around a network of an architecture.
 
     Parameters
     ----------
     identity : ModelIdentity
     architecture : Architecture
-        Its input.
+        Describes the input of the network.
     network : Network
-        (n, 3, size, size) to (n, dimension).
+        Maps (n, 3, size, size) to (n, dimension).
     """
 
     def __init__(self, identity: ModelIdentity, architecture: Architecture, network: Network) -> None:
@@ -56,11 +56,11 @@ class AlignedEmbedder:
         return self._architecture.input_size
 
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
-        """Align the face; see `align`."""
+        """Return the aligned face; see `align`."""
         return align(image, face, self._architecture)
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed crops of shape (n, size, size, 3); unit vectors, shape (n, dimension)."""
+        """Return unit vectors, shape (n, dimension), for crops of shape (n, size, size, 3)."""
         outputs = np.zeros((len(crops), self._identity.dimension), dtype=np.float32)
         for start in range(0, len(crops), BATCH):
             batch = normalise(crops[start : start + BATCH], *self._architecture.normalisation)

@@ -1,7 +1,7 @@
-"""Turning, scaling and shifting a face so that its landmarks come to lie where a network expects them.
+"""Turning, scaling and shifting a face so that its landmarks lie where a network expects them.
 
-Points are (x, y) in pixels, and a whole number is the centre of a pixel: the first pixel reaches from
--0.5 to 0.5. Detected landmarks and the target positions both use this convention.
+Points are (x, y) in pixels. A whole number is the centre of a pixel: the first pixel reaches from -0.5 to
+0.5. Detected landmarks and target positions both use this convention.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Matrix = NDArray[np.float64]
 
 
 def similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
-    """Find the rotation, scale and shift that bring points closest to others, without reflection.
+    """Return the rotation, scale and shift, without reflection, that bring points closest to their targets.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
     Raises
     ------
     PhotoError
-        ``no-face`` if the source points are not finite, or all the same.
+        ``no-face`` if the source points are not finite, or are all the same.
 
     Notes
     -----
@@ -59,14 +59,14 @@ def similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
     centred = start - start.mean()
     spread = np.vdot(centred, centred).real
     if spread < 1e-12:
-        raise PhotoError("no-face", "the landmarks of the face all lie in one point")
+        raise PhotoError("no-face", "the landmarks of the face all lie at one point")
     a = np.vdot(centred, end) / spread
     b = end.mean() - a * start.mean()
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
 def warp(image: RGBImage, matrix: ArrayLike, size: int) -> NDArray[np.uint8]:
-    """Draw a square crop of a photo through a similarity.
+    """Return a square crop of a photo, drawn through a similarity.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def warp(image: RGBImage, matrix: ArrayLike, size: int) -> NDArray[np.uint8]:
     -------
     ndarray of uint8, shape (size, size, 3)
         Bilinear; black where the crop reaches beyond the photo, as in dlib. A photo with two or more pixels
-        per pixel of the crop is first averaged over blocks of whole pixels, so that nothing aliases.
+        per crop pixel is first averaged over blocks of whole pixels to avoid aliasing.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def warp(image: RGBImage, matrix: ArrayLike, size: int) -> NDArray[np.uint8]:
     left, top, right, bottom = _footprint(linear, shift, size, margin=2 * factor, shape=image.shape)
     if left >= right or top >= bottom:
         return np.zeros((size, size, 3), dtype=np.uint8)
-    # Whole blocks, counted from the photo's corner, so that they do not depend on where the face is.
+    # Use whole blocks, counted from the photo's corner, so that they do not depend on where the face is.
     left, top = left - left % factor, top - top % factor
     region = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right])).reduce(factor)
     # Centres of the reduced pixels lie in the middle of their blocks.
@@ -116,27 +116,27 @@ def _footprint(
     margin: int,
     shape: tuple[int, ...],
 ) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the part of the photo that a crop can see."""
+    """Return left, top, right and bottom of the part of the photo that a crop can see."""
     corners = np.array([(x, y) for x in (0, size - 1) for y in (0, size - 1)]) @ linear.T + shift
     low = np.floor(corners.min(axis=0)) - margin
     high = np.ceil(corners.max(axis=0)) + margin + 1
-    # Clipped as floats: a face far outside would not fit an integer.
+    # Clip as floats: the position of a face far outside would not fit in an integer.
     left, top = np.clip(low, 0, (shape[1], shape[0])).astype(int)
     right, bottom = np.clip(high, 0, (shape[1], shape[0])).astype(int)
     return int(left), int(top), int(right), int(bottom)
 
 
 def normalise(crops: NDArray[np.uint8], mean: ArrayLike, divisor: float) -> NDArray[np.float32]:
-    """Subtract a colour and divide.
+    """Return crops with a colour subtracted and the difference divided, channels first.
 
     Parameters
     ----------
     crops : ndarray of uint8, shape (n, size, size, 3)
         RGB.
     mean : array_like, shape (3,)
-        What is subtracted from red, green and blue in [0, 255].
+        Subtracted from red, green and blue, which are in [0, 255].
     divisor : float
-        What the rest is divided by.
+        The difference is divided by this.
 
     Returns
     -------
@@ -157,12 +157,12 @@ Number = TypeVar("Number", np.uint8, np.float32)
 
 
 def views(crops: NDArray[Number], architecture: Architecture) -> Iterator[NDArray[Number]]:
-    """Yield crops as the network is to look at them; what it says about all views is added.
+    """Yield every view of the crops that the network looks at; the caller adds the outputs for all views.
 
-    Where the architecture names a `shift`, a crop is moved by so many pixels up, down, left, right and
-    towards its corners, nine views with itself: strided networks are not indifferent to where a face lies,
-    and few photos do not teach them to be. What moves in at the edge repeats the edge. With `mirror`, every
-    view is followed by its mirror image.
+    If the architecture has a `shift`, a crop is moved by that many pixels up, down, left, right and towards
+    its corners, which makes nine views with the crop itself. Strided networks are sensitive to where a face
+    lies, and few photos do not train that away. Pixels that move in at an edge repeat the edge. With
+    `mirror`, every view is followed by its mirror image.
 
     Parameters
     ----------

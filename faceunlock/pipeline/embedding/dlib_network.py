@@ -15,7 +15,7 @@ def _layer(shape: Convolution) -> nn.Conv2d:
 
 
 def _pad_to(x: torch.Tensor, channels: int, height: int, width: int) -> torch.Tensor:
-    """Add zeros at the right, at the bottom and behind the last channel."""
+    """Return `x` with zeros added on the right, at the bottom and after the last channel."""
     return functional.pad(x, (0, width - x.shape[3], 0, height - x.shape[2], 0, channels - x.shape[1]))
 
 
@@ -41,8 +41,8 @@ class _Residual(nn.Module):
 class DlibNetwork(nn.Module):
     """The network of ``dlib_face_recognition_resnet_model_v1``, affine layers folded into the convolutions.
 
-    Takes normalised float32 of shape (n, 3, side, side), gives (n, 128), not of unit length. Its layers
-    expect 150 pixels; crops of another size are enlarged inside. Davis King's description is in dlib's
+    It takes normalised float32 of shape (n, 3, side, side) and returns (n, 128), not of unit length. Its
+    layers expect 150 pixels; it enlarges crops of a different size. Davis King's description is in dlib's
     ``examples/dnn_face_recognition_ex.cpp``.
     """
 
@@ -59,14 +59,14 @@ class DlibNetwork(nn.Module):
         self.head = nn.Linear(BLOCKS[-1].outputs, DIMENSION, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Compute the outputs, shape (n, 128), of crops, shape (n, 3, side, side)."""
+        """Return the outputs, shape (n, 128), for crops, shape (n, 3, side, side)."""
         size = (INPUT_SIZE, INPUT_SIZE)
         if x.shape[2:] != size:
-            # Pixels are areas: the corners of both squares coincide, not their first centres.
+            # Pixels are areas: the corners of both squares coincide, not the centres of their first pixels.
             x = functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
         x = functional.max_pool2d(functional.relu(self.stem(x)), 3, 2)
         features = self.blocks(x).float().mean(dim=(2, 3))
-        # The outputs crowd around one direction: what tells people apart would drown in bfloat16's steps.
+        # The outputs crowd around one direction: bfloat16 is too coarse for the differences between people.
         with torch.autocast(x.device.type, enabled=False):
             output: torch.Tensor = self.head(features)
         return output

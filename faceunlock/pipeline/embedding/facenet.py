@@ -1,4 +1,4 @@
-"""facenet-pytorch's models: the detector's box with a margin, scaled to a square, usually of 160 pixels."""
+"""facenet-pytorch's models: the detector's box with a margin, scaled to a square of usually 160 pixels."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from faceunlock.pipeline.runtime.network import Network
 
 BATCH = 128
 GRAY_LEVELS = (127.5, 127.5, 127.5), 128.0
-"""facenet-pytorch brings gray levels to (x - 127.5) / 128."""
+"""facenet-pytorch maps a gray level x to (x - 127.5) / 128."""
 
 
 class FaceNetEmbedder:
-    """An `faceunlock.pipeline.embedding.Embedder` around InceptionResnetV1.
+    """A `faceunlock.pipeline.embedding.Embedder` around InceptionResnetV1.
 
     Parameters
     ----------
     spec : ModelSpec
-        Which of the two trainings, and which crop.
+        Determines which of the two trainings, and which crop.
     network : Network
-        (n, 3, size, size) to (n, 512).
+        Maps (n, 3, size, size) to (n, 512).
     weights_sha256 : str
         Checksum of the published file.
     """
@@ -48,25 +48,25 @@ class FaceNetEmbedder:
         return self._size
 
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
-        """Cut the box and its margin out and scale them; shape (size, size, 3).
+        """Return the box with its margin, cut out and scaled; shape (size, size, 3).
 
-        The same to the pixel as ``facenet_pytorch.models.utils.detect_face.extract_face`` on a Pillow image.
+        Equal to the pixel to ``facenet_pytorch.models.utils.detect_face.extract_face`` on a Pillow image.
 
         Raises
         ------
         PhotoError
-            ``no-face`` if the box does not cover a pixel of the photo.
+            ``no-face`` if the box covers no pixel of the photo.
         """
         left, top, right, bottom = box_with_margin(
             face.box, image.shape, size=self._size, margin=self._margin
         )
         if left >= right or top >= bottom:
-            raise PhotoError("no-face", "the face found lies outside the photo")
+            raise PhotoError("no-face", "the face lies outside the photo")
         part = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right]))
         return np.asarray(part.resize((self._size, self._size), Image.Resampling.BILINEAR))
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed crops of shape (n, size, size, 3); unit vectors, shape (n, 512)."""
+        """Return unit vectors, shape (n, 512), for crops of shape (n, size, size, 3)."""
         outputs = np.empty((len(crops), self._identity.dimension), dtype=np.float32)
         for start in range(0, len(crops), BATCH):
             outputs[start : start + BATCH] = self._network(
@@ -78,7 +78,7 @@ class FaceNetEmbedder:
 def box_with_margin(
     box: tuple[float, float, float, float], shape: tuple[int, ...], *, size: int, margin: int
 ) -> tuple[int, int, int, int]:
-    """Widen a box by the margin and clip it to the photo.
+    """Return a box widened by the margin and clipped to the photo.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def box_with_margin(
     shape : tuple of int
         Height and width of the photo (further entries are ignored).
     size, margin : int
-        Side of the crop that the box is going to be, and the pixels of it that are not box.
+        Side of the crop that the box becomes, and how many of its pixels are not box.
 
     Returns
     -------

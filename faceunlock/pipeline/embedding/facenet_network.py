@@ -7,12 +7,12 @@ from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
 
 
 def make_network() -> torch.nn.Module:
-    """Make the network without weights; it never downloads anything.
+    """Return the network without weights; it never downloads anything.
 
     Returns
     -------
     torch.nn.Module
-        Takes float32 of shape (n, 3, 160, 160), gives unit vectors of shape (n, 512).
+        Takes float32 of shape (n, 3, 160, 160), returns unit vectors of shape (n, 512).
     """
     module: torch.nn.Module = InceptionResnetV1(pretrained=None, classify=False)
     return module

@@ -22,8 +22,8 @@ def make_network(architecture: Architecture) -> nn.Module:
     Returns
     -------
     torch.nn.Module
-        Takes float32 of shape (n, 3, input_size, input_size), gives float32 of shape (n, dimension), not of
-        unit length.
+        Takes float32 of shape (n, 3, input_size, input_size), returns float32 of shape (n, dimension), not
+        of unit length.
     """
     if isinstance(architecture, ResidualArchitecture):
         from faceunlock.pipeline.embedding.residual_network import ResidualNetwork
@@ -35,6 +35,6 @@ def make_network(architecture: Architecture) -> nn.Module:
 
 
 def definition(architecture: Architecture) -> Path:
-    """Return the source file of an architecture's layers: when it changes, kept conversions are stale."""
+    """Return the source file of an architecture's layers; when it changes, kept conversions are stale."""
     file = "residual_network.py" if isinstance(architecture, ResidualArchitecture) else "dlib_network.py"
     return Path(__file__).with_name(file)

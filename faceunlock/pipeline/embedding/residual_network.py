@@ -19,14 +19,14 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class _Block(nn.Module):
-    """Two convolutions and a way past them (He et al., 2016)."""
+    """Two convolutions and a shortcut past them (He et al., 2016)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.first = _convolution(inputs, outputs, stride)
         self.second = _convolution(outputs, outputs)
-        # Averaged first, as in ResNet-D (He et al., 2019): that keeps what a stride skips. A convolution of
-        # one pixel with a stride has also crashed oneDNN's gradient (channels last, 8 channels, two threads).
+        # Average first, as in ResNet-D (He et al., 2019), to keep what a stride skips. Also, a convolution of
+        # one pixel with a stride has crashed oneDNN's gradient (channels last, 8 channels, two threads).
         self.past: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.past = nn.Sequential(
@@ -40,16 +40,16 @@ class _Block(nn.Module):
 
 
 class ResidualNetwork(nn.Module):
-    """Normalised colour crops to embeddings, not of unit length.
+    """Maps normalised colour crops to embeddings, not of unit length.
 
-    A stem that halves the crop, stages of residual blocks, a weight for every place and channel of the last
-    map (the global depthwise convolution of MobileFaceNets, Chen et al., 2018: a face is aligned, so places
-    mean something), a linear map and batch normalisation.
+    Its parts are a stem that halves the crop, stages of residual blocks, a weight for every place and channel
+    of the last map, a linear map and batch normalisation. The weights per place are the global depthwise
+    convolution of MobileFaceNets (Chen et al., 2018): a face is aligned, so places mean something.
 
     Parameters
     ----------
     architecture : ResidualArchitecture
-        Takes float32 of shape (n, 3, input_size, input_size), also where the network is gray; gives
+        The network takes float32 of shape (n, 3, input_size, input_size), even if it is gray, and returns
         (n, dimension).
     """
 
@@ -78,7 +78,7 @@ class ResidualNetwork(nn.Module):
         self.scale = nn.BatchNorm1d(architecture.dimension)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Compute the outputs, shape (n, dimension), of crops, shape (n, 3, side, side)."""
+        """Return the outputs, shape (n, dimension), for crops, shape (n, 3, side, side)."""
         if self.gray:
             x = (x * self.luma).sum(dim=1, keepdim=True)
         x = (self.stages(self.stem(x)) * self.places).sum(dim=(2, 3))
@@ -87,5 +87,5 @@ class ResidualNetwork(nn.Module):
 
 
 def unit_length(outputs: torch.Tensor) -> torch.Tensor:
-    """Bring outputs, shape (n, dimension), to unit length, as the matcher does."""
+    """Return outputs, shape (n, dimension), scaled to unit length, as the matcher does."""
     return functional.normalize(outputs.float(), dim=1)

@@ -1,1 +1,1 @@
-"""Models: the registry, architectures, model folders, and what ships with the program."""
+"""Models: the registry, architectures, model folders, and the files that ship with the program."""

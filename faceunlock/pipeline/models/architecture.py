@@ -1,4 +1,4 @@
-"""Shapes of the networks that this program trains: what ``model.json`` and the weights' file say of them."""
+"""The architectures of networks, as ``model.json`` and the weights file describe them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 Points = tuple[tuple[float, float], ...]
 
 TARGET_112: Points = ((38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20))
-"""Where the five landmarks belong in a crop of 112 pixels, the usual size in the field; other sizes scale."""
+"""Positions of the five landmarks in a 112-pixel crop, the usual size in the field; other sizes scale."""
 
 DLIB_TARGET: Points = ((48.21, 46.26), (102.84, 46.50), (75.46, 79.10), (51.35, 106.15), (99.52, 106.73))
-"""Where they belong in a crop of 150 pixels for dlib's network: medians over 400 LFW photos of MTCNN's
-landmarks in dlib's own crops."""
+"""Positions of the five landmarks in a 150-pixel crop for dlib's network: medians over 400 LFW photos of
+MTCNN's landmarks in dlib's own crops."""
 
 
 class Architecture(Protocol):
-    """A network and its input: what is known before there are weights."""
+    """A description of a network and its input, known before there are weights."""
 
     @property
     def input_size(self) -> int:
@@ -34,7 +34,7 @@ class Architecture(Protocol):
 
     @property
     def shift(self) -> int:
-        """By how many pixels a crop is moved in eight directions, all nine outputs added; 0 leaves it."""
+        """Pixels by which a crop is shifted in eight directions; all nine outputs are added. 0: no shift."""
         ...
 
     @property
@@ -44,26 +44,26 @@ class Architecture(Protocol):
 
     @property
     def preprocessing(self) -> str:
-        """Id of alignment, crop and normalisation."""
+        """Id of the alignment, crop and normalisation."""
         ...
 
     @property
     def description(self) -> str:
-        """The network in a few words."""
+        """A short description of the network."""
         ...
 
     @property
     def target(self) -> Points:
-        """Where the five landmarks belong in a crop, in pixels; a whole number is the centre of a pixel."""
+        """Positions of the five landmarks in a crop, in pixels; a whole number is the centre of a pixel."""
         ...
 
     @property
     def normalisation(self) -> tuple[tuple[float, float, float], float]:
-        """What is subtracted from red, green and blue in [0, 255], and what the rest is divided by."""
+        """The values subtracted from red, green and blue in [0, 255], and the divisor applied afterwards."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as plain JSON values; `read_architecture` reads them."""
+        """Return the attributes as plain JSON values; `read_architecture` reads them back."""
         ...
 
 
@@ -80,11 +80,11 @@ class ResidualArchitecture:
     mirror : bool
         Whether the outputs for a crop and its mirror image are added.
     shift : int
-        By how many pixels a crop is moved in eight directions, the outputs being added to its own; at most
-        an eighth of its side. 0 leaves it where it is.
+        Pixels by which a crop is shifted in eight directions; the outputs are added to that of the crop
+        itself. At most an eighth of its side; 0 means no shift.
     widths : tuple of int
-        Channels of each stage; the first runs at half the size of the input, each further one
-        at half of that.
+        Channels of each stage. The first stage runs at half the input size; each further stage halves
+        it again.
     blocks : tuple of int
         Residual blocks of each stage.
     dimension : int
@@ -93,7 +93,7 @@ class ResidualArchitecture:
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If a value has the wrong type or is out of range.
 
     Examples
     --------
@@ -114,11 +114,11 @@ class ResidualArchitecture:
     def __post_init__(self) -> None:
         numbers = (self.input_size, self.shift, self.dimension, *self.widths, *self.blocks)
         if not all(type(number) is int for number in numbers):
-            raise ValueError("sizes of a network are whole numbers")
+            raise ValueError("the sizes of a network must be whole numbers")
         if type(self.gray) is not bool or type(self.mirror) is not bool:
-            raise ValueError("gray and mirror are true or false")
+            raise ValueError("gray and mirror must be true or false")
         if len(self.widths) != len(self.blocks) or not 1 <= len(self.widths) <= 6:
-            raise ValueError("a network has 1 to 6 stages, each with a width and a number of blocks")
+            raise ValueError("a network must have 1 to 6 stages, each with a width and a number of blocks")
         _within("the input size", self.input_size, 32, 256)
         _within("the shift", self.shift, 0, self.input_size // 8)
         _within("the dimension", self.dimension, 2, 2048)
@@ -129,24 +129,24 @@ class ResidualArchitecture:
 
     @property
     def preprocessing(self) -> str:
-        """Id of alignment, crop and normalisation."""
+        """Id of the alignment, crop and normalisation."""
         colours = "gray" if self.gray else "rgb"
         seen = f"{'-mirror' if self.mirror else ''}{f'-shift{self.shift}' if self.shift else ''}"
         return f"aligned-{self.input_size}-{colours}{seen}-1"
 
     @property
     def description(self) -> str:
-        """The network in a few words."""
+        """A short description of the network."""
         return f"residual network with {1 + 2 * sum(self.blocks)} convolutions"
 
     @property
     def target(self) -> Points:
-        """`TARGET_112`, scaled."""
+        """`TARGET_112`, scaled to the input size."""
         return scaled(TARGET_112, 112, self.input_size)
 
     @property
     def normalisation(self) -> tuple[tuple[float, float, float], float]:
-        """Mid-gray, and what brings everything into [-1, 1]."""
+        """Mid-gray, and a divisor that brings every value into [-1, 1]."""
         return (127.5, 127.5, 127.5), 128.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,24 +157,24 @@ class ResidualArchitecture:
 
 @dataclass(frozen=True, slots=True)
 class DlibArchitecture:
-    """dlib's residual network, smaller crops enlarged to the 150 pixels that it was made for.
+    """dlib's residual network; smaller crops are enlarged to the 150 pixels that it was made for.
 
-    Its framing and its mean colour are dlib's, too, so that dlib's own weights are weights of it.
+    The framing and the mean colour are also dlib's, so dlib's own weights fit it.
 
     Attributes
     ----------
     input_size : int
         Side of the square crop in pixels, 32 to 150.
     mirror : bool
-        Whether the outputs for a crop and its mirror image are added: with dlib's weights the accuracy on
-        LFW's 6,000 pairs is .9927 with it and .9880 without.
+        Whether the outputs for a crop and its mirror image are added. With dlib's weights, the accuracy on
+        LFW's 6,000 pairs is .9927 with the mirror image and .9880 without.
     dimension : int
         Length of the embedding: 128.
 
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If a value has the wrong type or is out of range.
 
     Examples
     --------
@@ -191,25 +191,25 @@ class DlibArchitecture:
 
     def __post_init__(self) -> None:
         if type(self.input_size) is not int or type(self.dimension) is not int:
-            raise ValueError("sizes of a network are whole numbers")
+            raise ValueError("the sizes of a network must be whole numbers")
         if type(self.mirror) is not bool:
-            raise ValueError("mirror is true or false")
+            raise ValueError("mirror must be true or false")
         _within("the input size of dlib's network", self.input_size, 32, 150)
         _within("the dimension of dlib's network", self.dimension, 128, 128)
 
     @property
     def preprocessing(self) -> str:
-        """Id of alignment, crop and normalisation."""
+        """Id of the alignment, crop and normalisation."""
         return f"aligned-{self.input_size}-dlib{'-mirror' if self.mirror else ''}-1"
 
     @property
     def description(self) -> str:
-        """The network in a few words."""
+        """A short description of the network."""
         return f"residual network with 29 convolutions (dlib's), crops of {self.input_size} pixels"
 
     @property
     def target(self) -> Points:
-        """The framing of dlib, scaled."""
+        """The framing of dlib, scaled to the input size."""
         return scaled(DLIB_TARGET, INPUT_SIZE, self.input_size)
 
     @property
@@ -223,12 +223,12 @@ class DlibArchitecture:
 
 
 def read_architecture(data: Mapping[str, Any]) -> Architecture:
-    """Read what `Architecture.to_dict` wrote.
+    """Return the architecture that `Architecture.to_dict` wrote.
 
     Raises
     ------
     ValueError
-        If anything is missing, superfluous, of a wrong type or out of range.
+        If an entry is missing, unknown, of the wrong type or out of range.
 
     Examples
     --------
@@ -237,13 +237,13 @@ def read_architecture(data: Mapping[str, Any]) -> Architecture:
     """
     try:
         values = dict(data)
-        # The first models had one kind of network and did not name it.
+        # The first models had only one kind of network and did not name it.
         network = values.pop("network", ResidualArchitecture.network)
         if network == DlibArchitecture.network:
             return DlibArchitecture(**_exactly(DlibArchitecture, values))
         if network != ResidualArchitecture.network:
-            raise ValueError(f"no such network: {network!r}")
-        # The first models did not know how to move a crop.
+            raise ValueError(f"unknown network: {network!r}")
+        # The first models had no shift.
         values = _exactly(ResidualArchitecture, {"shift": 0, **values})
         return ResidualArchitecture(
             **{**values, "widths": tuple(values["widths"]), "blocks": tuple(values["blocks"])}
@@ -254,12 +254,12 @@ def read_architecture(data: Mapping[str, Any]) -> Architecture:
 
 def _exactly(kind: type[DlibArchitecture | ResidualArchitecture], values: dict[str, Any]) -> dict[str, Any]:
     if set(values) != {entry.name for entry in fields(kind)}:
-        raise ValueError("not the entries of an architecture")
+        raise ValueError("the entries are not those of an architecture")
     return values
 
 
 def scaled(points: Points, side: int, wanted: int) -> Points:
-    """Bring points of a square crop into the same crop at another size.
+    """Return points of a square crop, scaled to a different size of the same crop.
 
     Examples
     --------
@@ -272,15 +272,15 @@ def scaled(points: Points, side: int, wanted: int) -> Points:
 
 def _within(what: str, number: int, low: int, high: int) -> None:
     if not low <= number <= high:
-        raise ValueError(f"{what} is {low} to {high}, not {number}")
+        raise ValueError(f"{what} must be {low} to {high}, not {number}")
 
 
 MEAN = (122.782, 117.001, 104.298)
-"""Mean red, green and blue that the network subtracts, as its file says (float32)."""
+"""Mean red, green and blue that the network subtracts, as stored in its file (float32)."""
 
 
 DIVISOR = 256.0
-"""What it then divides by."""
+"""Divisor that the network applies after subtracting `MEAN`."""
 
 
 INPUT_SIZE = 150

@@ -1,7 +1,7 @@
 """A model in a folder, as ``faceunlock train`` writes it: ``model.json`` and ``weights.safetensors``.
 
-The record names the architecture, the checksum of the weights and a threshold. The weights' file repeats the
-architecture, so that the one checksum which templates remember covers both.
+The record holds the architecture, the checksum of the weights and a threshold. The weights file repeats the
+architecture, so the one checksum that templates store covers both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RECORD, WEIGHTS = "model.json", "weights.safetensors"
 FORMAT = 1
 LARGEST = 1 << 30
-"""Bytes; a larger file is no model of this program."""
+"""Bytes; a larger file cannot be a model of this program."""
 
 TRAIN_AGAIN = "Train it again: faceunlock train FOLDER -o MODEL — or copy the folder again from its source."
 
@@ -36,11 +36,11 @@ class ModelFolder:
     Attributes
     ----------
     spec : ModelSpec
-        Id, dimension, preprocessing, checksum of the weights.
+        Id, dimension, preprocessing and checksum of the weights.
     architecture : Architecture
-        Of its network.
+        Architecture of the network.
     calibration : Calibration
-        The threshold that came out of the training; ``not-calibrated``.
+        The threshold that training produced; its status is ``not-calibrated``.
     """
 
     spec: ModelSpec
@@ -49,7 +49,9 @@ class ModelFolder:
 
 
 def names_folder(model: str) -> bool:
-    """Whether what a user calls a model is a folder: it is no id, and there is one or it reads like a path.
+    """Return whether the model that a user names is a folder rather than an id.
+
+    It is a folder if it is not an id and either such a folder exists or the name looks like a path.
 
     Examples
     --------
@@ -63,7 +65,7 @@ def names_folder(model: str) -> bool:
 
 
 def make_id(name: str, sha256: str) -> str:
-    """Return the id of a model: the folder's name in plain letters, and the start of the weights' checksum.
+    """Return the id of a model: its folder's name in plain letters and the start of the weights checksum.
 
     Examples
     --------
@@ -75,18 +77,18 @@ def make_id(name: str, sha256: str) -> str:
 
 
 def read_model_folder(folder: Path) -> ModelFolder:
-    """Read what a folder says about its model; reads no weights.
+    """Return the model that a folder describes; reads no weights.
 
     Parameters
     ----------
     folder : Path
-        As ``faceunlock train`` wrote it; ``~`` is the home directory.
+        A folder that ``faceunlock train`` wrote; ``~`` is the home directory.
 
     Raises
     ------
     ModelError
-        ``weights-missing`` if there is no model in it, ``weights-corrupt`` if its record is not one that this
-        program wrote, ``insecure-permissions`` if others could have changed it.
+        ``weights-missing`` if the folder holds no model, ``weights-corrupt`` if this program did not write
+        its record, ``insecure-permissions`` if other users could have changed it.
     """
     from faceunlock.files.trust import refuse_if_others_write
     from faceunlock.matching.calibration import Calibration
@@ -114,12 +116,12 @@ def read_model_folder(folder: Path) -> ModelFolder:
         unfinished = (folder / "checkpoint.pt").exists()
         raise ModelError(
             "weights-missing",
-            f"{folder}: the training of this model is not finished"
+            f"{folder}: this model's training has not finished"
             if unfinished
-            else f"{folder} is not a folder with a model",
-            hint="Go on with it: faceunlock train FOLDER -o MODEL --resume"
+            else f"{folder} does not contain a model",
+            hint="Continue the training: faceunlock train FOLDER -o MODEL --resume"
             if unfinished
-            else "Name a folder that faceunlock train wrote.",
+            else "Give a folder that faceunlock train wrote.",
         ) from error
     except OSError as error:
         raise ModelError(
@@ -127,7 +129,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         ) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(
-            "weights-corrupt", f"{path} is not the record of a model", hint=TRAIN_AGAIN
+            "weights-corrupt", f"{path} is not a valid model record", hint=TRAIN_AGAIN
         ) from error
     spec = ModelSpec(
         id=content["id"],
@@ -135,7 +137,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         dimension=architecture.dimension,
         input_size=architecture.input_size,
         preprocessing=architecture.preprocessing,
-        licence="as its training data allow",
+        licence="depends on its training data",
         training_data=content["training_data"],
         weights=Trained(folder),
         size_bytes=content["size_bytes"],
@@ -166,18 +168,18 @@ def record(
 
 
 def weights_file(spec: ModelSpec) -> Path:
-    """Return where the weights of a trained model are.
+    """Return the path of a trained model's weights.
 
     Raises
     ------
     TypeError
-        If the model is none that was trained here.
+        If the model is not in a folder that ``faceunlock train`` wrote.
     """
     if not isinstance(spec.weights, Trained):
-        raise TypeError(f"{spec.id} is no model in a folder")
+        raise TypeError(f"{spec.id} is not a model in a folder")
     return spec.weights.folder / WEIGHTS
 
 
 def _require(condition: bool) -> None:
     if not condition:
-        raise ValueError("not as it was written")
+        raise ValueError("not a record that faceunlock wrote")

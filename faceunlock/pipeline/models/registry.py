@@ -1,4 +1,4 @@
-"""The models faceunlock knows: what they are, what they were trained on, where their weights come from."""
+"""The models that faceunlock knows, with their training data and the source of their weights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from faceunlock.errors import ModelError, SettingsError
 from faceunlock.pipeline.models.architecture import Architecture, DlibArchitecture
 
 FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9"
-"""Where facenet-pytorch publishes its weights."""
+"""URL where facenet-pytorch publishes its weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """Weights that an installed package carries.
+    """Weights inside an installed package.
 
     Attributes
     ----------
@@ -30,14 +30,14 @@ class Bundled:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Weights to be downloaded once.
+    """Weights that are downloaded once.
 
     Attributes
     ----------
     base : str
         URL of the folder; a mirror replaces it.
     file : str
-        Name inside the folder.
+        File name inside the folder.
     """
 
     base: str
@@ -51,7 +51,7 @@ class Trained:
     Attributes
     ----------
     folder : Path
-        With ``model.json`` and the weights.
+        The folder that holds ``model.json`` and the weights.
     """
 
     folder: Path
@@ -62,37 +62,37 @@ WeightsSource = Bundled | Download | Trained
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What is known about a model before any of its weights are read.
+    """The description of a model, known before any of its weights are read.
 
     Attributes
     ----------
     id : str
-        What a user types.
+        The name that a user types.
     network : str
-        The architecture.
+        Name or short description of the architecture.
     dimension : int
         Length of the embedding.
     input_size : int
         Side of the square crop, in pixels.
     preprocessing : str
-        Id of alignment, crop and normalisation; changes whenever their output does.
+        Id of the alignment, crop and normalisation; it changes whenever their output does.
     licence : str
         Licence of the weights.
     training_data : str
-        What the weights were learned from, and on what terms.
+        The data that the weights were trained on, and its terms of use.
     weights : Bundled, Download or Trained
-        Where they come from.
+        Source of the weights.
     size_bytes : int
         Size of the source file: exact where `sha256` is known, otherwise an estimate.
     sha256 : str or None
-        Checksum of the source file; None where it is recorded at the first download instead.
+        Checksum of the source file; None if it is recorded at the first download instead.
     recommended : bool
-        Whether this is the model to choose where its weights can be had.
+        Whether this is the model to choose if its weights are available.
     margin : int or None
-        Pixels of the crop around the detector's box, both sides together; None for a model whose crop is
-        aligned on landmarks and cannot be another.
+        Pixels of the crop outside the detector's box, both sides together; None for a model whose crop is
+        aligned on landmarks and cannot be changed.
     architecture : Architecture or None
-        Of a model whose crop is aligned on landmarks; None for InceptionResnetV1.
+        Architecture of a model whose crop is aligned on landmarks; None for InceptionResnetV1.
     """
 
     id: str
@@ -110,7 +110,7 @@ class ModelSpec:
     architecture: Architecture | None = None
 
     def cropped(self, size: int, margin: int) -> ModelSpec:
-        """Return the same model with another crop, and so with another preprocessing.
+        """Return the same model with a different crop, and therefore a different preprocessing.
 
         Its embeddings cannot be compared with those of the usual crop, and no threshold is known for them.
 
@@ -119,7 +119,7 @@ class ModelSpec:
         size : int
             Side of the square crop in pixels, from `CROP_SIZES`.
         margin : int
-            Pixels of it around the detector's box, both sides together; at most half of it.
+            Pixels of the crop outside the detector's box, both sides together; at most half of `size`.
 
         Raises
         ------
@@ -132,12 +132,12 @@ class ModelSpec:
         'facenet-150-m32-1'
         """
         if self.margin is None:
-            raise SettingsError("usage", f"the model {self.id} has a crop that cannot be changed")
+            raise SettingsError("usage", f"the crop of the model {self.id} cannot be changed")
         if size not in CROP_SIZES or not 0 <= margin <= size // 2:
             raise SettingsError(
                 "usage",
-                f"a crop has {CROP_SIZES.start} to {CROP_SIZES.stop - 1} pixels, a margin at most half of "
-                f"that, not {size} and {margin}",
+                f"a crop must have {CROP_SIZES.start} to {CROP_SIZES.stop - 1} pixels and a margin of at "
+                f"most half of that, not {size} and {margin}",
             )
         return replace(
             self, input_size=size, margin=margin, preprocessing=facenet_preprocessing(size, margin)
@@ -145,11 +145,11 @@ class ModelSpec:
 
 
 CROP_SIZES = range(80, 401)
-"""Sides of a crop that InceptionResnetV1 can be given: below, nothing is left for its last layers."""
+"""Crop sides in pixels that InceptionResnetV1 accepts; a smaller crop leaves nothing for its last layers."""
 
 
 def facenet_preprocessing(size: int, margin: int) -> str:
-    """Return the preprocessing id of a box with its margin, scaled to a square.
+    """Return the preprocessing id of a detector's box with a margin, scaled to a square.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def facenet_preprocessing(size: int, margin: int) -> str:
 
 
 COMPACT = DlibArchitecture()
-"""The network of `compact`; its file repeats it."""
+"""The network of `compact`; its weights file repeats it."""
 
 DLIB = DlibArchitecture(input_size=150)
 """The network that dlib publishes."""
@@ -194,7 +194,7 @@ MODELS: dict[str, ModelSpec] = {
             training_data="CASIA-WebFace: 0.5 million photos of 10,575 people, collected from the web for "
             "non-commercial research; check its terms before commercial use",
             weights=Download(FACENET_RELEASE, "20180408-102900-casia-webface.pt"),
-            # vggface2's size plus 513 float32 for each of the further 10,575 - 8,631 classes.
+            # vggface2's size plus 513 float32 for each of the 10,575 - 8,631 additional classes.
             size_bytes=115_887_415,
             sha256=None,
         ),
@@ -204,9 +204,9 @@ MODELS: dict[str, ModelSpec] = {
             dimension=COMPACT.dimension,
             input_size=COMPACT.input_size,
             preprocessing=COMPACT.preprocessing,
-            licence="MIT (this program; it began as a copy of dlib's weights, CC0)",
-            training_data="what dlib learned from, then 15,539 photos of 305 people with dlib as teacher; "
-            "none of them named in LFW",
+            licence="MIT (this program; training started from dlib's weights, CC0)",
+            training_data="dlib's training data, then 15,539 photos of 305 people with dlib as teacher; "
+            "none of these people is named in LFW",
             weights=Bundled("faceunlock", "pipeline/models/shipped/compact.safetensors"),
             size_bytes=5_640_728,
             sha256="270575c4f74c6db0f93a5b5d5e91fa69692f5dcae352d0108947fcb98c522cf6",
@@ -230,24 +230,24 @@ MODELS: dict[str, ModelSpec] = {
 """Every model by its id, the recommended one first."""
 
 RECOMMENDED = next(spec.id for spec in MODELS.values() if spec.recommended)
-"""The model to choose where its weights can be had."""
+"""The model to choose if its weights are available."""
 
 EMBEDDED_DEFAULT = "compact"
-"""The model that works with no network at all."""
+"""The model that works without any network connection."""
 
 
 def model_spec(model: str) -> ModelSpec:
-    """Return what is known about a model.
+    """Return the description of a model.
 
     Parameters
     ----------
     model : str
-        Its id.
+        Id of the model.
 
     Raises
     ------
     ModelError
-        ``unknown-model``, listing the known ones.
+        ``unknown-model`` if there is no such model; the message lists the known ones.
 
     Examples
     --------
@@ -260,6 +260,6 @@ def model_spec(model: str) -> ModelSpec:
         known = ", ".join(MODELS)
         raise ModelError(
             "unknown-model",
-            f"there is no model {model!r}; known are {known}",
-            hint="A model that was trained here is named by its folder: --model FOLDER",
+            f"there is no model {model!r}; the known models are {known}",
+            hint="To use a model that you trained, give its folder: --model FOLDER",
         ) from None

@@ -1,4 +1,4 @@
-"""How a network is run: a function from a batch of crops to a batch of vectors, whatever the engine."""
+"""Run a network on any engine, as a function from a batch of crops to a batch of vectors."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What runs networks, and where.
+    """The runtime and the device that run networks.
 
     Attributes
     ----------
     runtime : {"onnx", "torch"}
-        ONNX Runtime (CPU only, starts at once) or PyTorch (the reference, and the way to a GPU).
+        ONNX Runtime (CPU only, starts at once) or PyTorch (the reference, and required for a GPU).
     device : {"cpu", "cuda"}
+        The device that networks run on.
     cache : Path
-        Where converted networks are kept.
+        The cache directory, where converted networks are kept.
     workers : int
         Threads that use the networks at the same time; with more than one, ONNX Runtime adds none of its own.
     """
@@ -43,7 +44,7 @@ class Engine:
     workers: int = 1
 
     def network(self, source: NetworkSource) -> Network:
-        """Return a network of this engine; ONNX Runtime opens it while other work goes on."""
+        """Return a network that runs on this engine; ONNX Runtime opens it in the background."""
         if self.runtime == "torch":
             from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
@@ -66,33 +67,33 @@ class Engine:
 
 
 CUDA_PAYS_FROM = 300
-"""Photos from which on a GPU answers first: starting CUDA takes as long as this many on two cores."""
+"""Number of photos from which a GPU finishes first: starting CUDA takes as long as this many on two cores."""
 
 
 def choose_engine(
     device: str, cache: Path, *, runtime: str = "auto", photos: int = 1, driver: Path = NVIDIA_DRIVER
 ) -> Engine:
-    """Return the engine that answers first.
+    """Return the engine that finishes first.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda"}
-        ``auto`` is the processor, unless there is a GPU and enough photos to pay for starting it.
+        ``auto`` is the processor, unless there is a GPU and enough photos to be worth starting it.
     cache : Path
         The cache directory.
     runtime : {"auto", "onnx", "torch"}
         ``auto`` is ONNX Runtime on the processor and PyTorch on a GPU.
     photos : int
-        How many photos there are to look at.
+        Number of photos to process.
     driver : Path
-        A file that exists where an NVIDIA driver is loaded: asking PyTorch would take seconds.
+        A file that exists if an NVIDIA driver is loaded; asking PyTorch would take seconds.
 
     Raises
     ------
     ModelError
-        ``device-unavailable`` if CUDA is asked for and missing.
+        ``device-unavailable`` if CUDA is requested but missing.
     SettingsError
-        ``bad-setting`` if CUDA is asked for in ONNX Runtime.
+        ``bad-setting`` if CUDA is requested with ONNX Runtime.
 
     Examples
     --------
@@ -120,13 +121,13 @@ def _cores() -> int:
 
 
 class Opening:
-    """Stands for a network until it is needed.
+    """A network that opens in the background; a call waits until it is open.
 
     Parameters
     ----------
     open_network : callable
-        Returns the network; started at once in a thread of its own. An exception it raises is
-        raised again by every call.
+        Returns the network; it starts at once in its own thread. Every call raises again the exception
+        that it raised.
     """
 
     def __init__(self, open_network: Callable[[], Network]) -> None:
@@ -146,5 +147,5 @@ class Opening:
     def _run(self) -> None:
         try:
             self._network = self._open_network()
-        except BaseException as error:  # noqa: BLE001 - kept whole and raised again where somebody is listening
+        except BaseException as error:  # noqa: BLE001 - kept, and raised again in the caller's thread
             self._error = error

@@ -1,8 +1,9 @@
-"""Networks converted from PyTorch to ONNX, once, and kept in the cache in their optimised form.
+"""Convert networks from PyTorch to ONNX once, and keep them in the cache in their optimised form.
 
-``converted/NAME.json`` names the files of the network, their checksums, the checksum of the weights it came
-from and that of the converter. It is written last and names files of its own, so that a reader sees the old
-ones or the new ones. Whatever does not fit is made again; nothing is trusted because it is there.
+``converted/NAME.json`` is the record of a conversion: the network's files and their checksums, the checksum
+of its weights and that of the converter. The record is written last and names new files, so a reader sees
+either the old files or the new ones. Anything that does not match is converted again. Nothing is trusted
+just because it exists.
 """
 
 from __future__ import annotations
@@ -34,27 +35,27 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOWEST_COSINE = 0.99999
-"""Of the outputs of both runtimes for the same input; a conversion below that is not used."""
+"""Lowest cosine between both runtimes' outputs for the same input; a conversion below that is not used."""
 
 PARITY_INPUTS = 4
 
 _announced = False
 
 _exporting = threading.Lock()
-"""PyTorch exports one network at a time; networks open in threads."""
+"""Lock for exports: networks open in threads, but PyTorch exports one at a time."""
 
 
 def open_converted(source: NetworkSource, cache: Path, *, threads: int = 0) -> OnnxNetwork:
-    """Open a network in the form that ONNX Runtime opens fastest; convert it if need be.
+    """Open a network in the form that ONNX Runtime opens fastest; convert it if needed.
 
-    A kept network is opened while its checksums are computed, and thrown away if one is wrong.
+    A cached network is opened while its checksums are computed, and discarded if one is wrong.
 
     Parameters
     ----------
     source : NetworkSource
-        What the network is made of.
+        The source of the network.
     cache : Path
-        The cache directory. Where it cannot be written, the network is converted every time.
+        The cache directory. If it cannot be written, the network is converted every time.
     threads : int
         As for `OnnxNetwork`.
 
@@ -62,7 +63,7 @@ def open_converted(source: NetworkSource, cache: Path, *, threads: int = 0) -> O
     ------
     ModelError
         ``conversion-failed`` if the converted network does not answer like the original;
-        ``insecure-permissions`` if others can write to the cache; what `source.build` raises.
+        ``insecure-permissions`` if other users can write to the cache; any error of `source.build`.
     """
     folder = cache / "converted"
     network = _open_kept(source, folder, threads)
@@ -79,12 +80,12 @@ def open_converted(source: NetworkSource, cache: Path, *, threads: int = 0) -> O
         try:
             _keep(source, folder, path)
         except OSError as error:
-            _log.warning("The prepared network %s cannot be kept: %s", source.name, error)
+            _log.warning("The prepared network %s cannot be saved: %s", source.name, error)
     return network
 
 
 def _open_kept(source: NetworkSource, folder: Path, threads: int) -> OnnxNetwork | None:
-    """Return a network that is kept, if it is whole and fresh."""
+    """Return the cached network, or None if it is missing, damaged or out of date."""
     record = _record(source, folder)
     if record is None:
         return None
@@ -100,8 +101,8 @@ def _open_kept(source: NetworkSource, folder: Path, threads: int) -> OnnxNetwork
 
 
 def _announce(source: NetworkSource) -> None:
-    """Say once per process why this run takes longer."""
-    global _announced  # noqa: PLW0603 - said to a person, and so once for all networks
+    """Log once per process why this run takes longer."""
+    global _announced  # noqa: PLW0603 - the user needs this message only once for all networks
     if not _announced:
         _announced = True
         _log.warning("Preparing the networks for a fast start; this is done once and takes a while")
@@ -110,21 +111,21 @@ def _announce(source: NetworkSource) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What is written about a conversion."""
+    """The record of a conversion."""
 
     files: dict[str, str]
-    """Checksum of each file by its name: the network, and what is too large to be in it."""
+    """Checksum of each file by its name: the network, and the tensors too large to be in it."""
 
     made_from: dict[str, str]
 
 
 def _record(source: NetworkSource, folder: Path) -> _Record | None:
-    """Return what was written about a conversion, if its files are ours alone.
+    """Return the record of a conversion, or None if there is no valid one.
 
     Raises
     ------
     ModelError
-        ``insecure-permissions``.
+        ``insecure-permissions`` if other users can write to its files.
     """
     try:
         record = _Record(**json.loads((folder / f"{source.name}.json").read_bytes()))
@@ -160,20 +161,20 @@ def _keep(source: NetworkSource, folder: Path, network: Path) -> None:
     atomic_write(folder / f"{source.name}.json", json.dumps(asdict(record), indent=2).encode())
     for old in folder.glob(f"{source.name}-{'[0-9a-f]' * 16}.*"):
         if old.name not in files:
-            # A reader that has just been told of it finds nothing, and converts for itself.
+            # A reader that has just read the old record finds no file, and converts the network itself.
             with contextlib.suppress(OSError):
                 old.unlink()
 
 
 def _parts(network: Path) -> list[Path]:
-    """Return the file of a network and, if there is one, that of its large tensors."""
+    """Return the file of a network and, if there is one, the file of its large tensors."""
     return [network, *(path for path in [network.with_suffix(".bin")] if path.exists())]
 
 
 def _made_from(source: NetworkSource) -> dict[str, str]:
-    """Return all that a conversion depends on: weights, layers, converter, runtime and processor.
+    """Return everything that a conversion depends on: weights, layers, converter, runtime and processor.
 
-    The processor, because the optimised form lays weights out for its vector units.
+    The processor matters because the optimised form lays out weights for its vector units.
     """
     import onnxruntime
 
@@ -190,7 +191,7 @@ def _made_from(source: NetworkSource) -> dict[str, str]:
 
 
 def _convert(source: NetworkSource, directory: Path) -> Path:
-    """Export, optimise, compare with the original; return the file of the optimised network."""
+    """Export and optimise a network, compare it with the original, and return its file."""
     import secrets
 
     from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
@@ -213,7 +214,7 @@ def _export(module: torch.nn.Module, source: NetworkSource) -> bytes:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            # Of the exporter, about itself and the layers of others; parity is what counts.
+            # The exporter warns about itself and about third-party layers; only parity matters.
             warnings.simplefilter("ignore")
             axes = {axis: torch.export.Dim(name, min=1) for axis, name in source.free_axes.items()}
             program = torch.onnx.export(
@@ -223,7 +224,7 @@ def _export(module: torch.nn.Module, source: NetworkSource) -> bytes:
                 dynamic_shapes=(axes,),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
-                # Constants are folded; ONNX Runtime then melts batch normalisation into the convolutions.
+                # Constants are folded; ONNX Runtime then fuses batch normalisation into the convolutions.
                 optimize=True,
                 verbose=False,
             )
@@ -232,7 +233,7 @@ def _export(module: torch.nn.Module, source: NetworkSource) -> bytes:
     finally:
         logger.setLevel(level)
     if program is None:  # never with dynamo, but the signature allows it
-        raise ModelError("conversion-failed", f"PyTorch exports nothing for the network {source.name}")
+        raise ModelError("conversion-failed", f"PyTorch exported nothing for the network {source.name}")
     model = program.model_proto
     rewrite_rectifiers(model)
     content: bytes = model.SerializeToString()
@@ -240,12 +241,12 @@ def _export(module: torch.nn.Module, source: NetworkSource) -> bytes:
 
 
 def _check_parity(module: torch.nn.Module, network: OnnxNetwork, source: NetworkSource) -> None:
-    """Compare both runtimes on noise of several kinds.
+    """Compare both runtimes on several kinds of noise.
 
     Raises
     ------
     ModelError
-        ``conversion-failed``.
+        ``conversion-failed`` if a cosine is below `LOWEST_COSINE`.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a time was measured on."""
+"""The machine that a timing was made on."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-"""Where Linux names the processor."""
+"""The file in which Linux names the processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A computer, as far as it decides how long something takes.
+    """The properties of a computer that decide how long something takes.
 
     Attributes
     ----------
     processor : str
-        Its name, or its architecture where the system tells no name.
+        Name of the processor, or its architecture if the system gives no name.
     cores : int
         Logical processors.
     system : str
@@ -34,12 +34,12 @@ class Machine:
 
 
 def describe_machine(cpuinfo: Path = CPUINFO) -> Machine:
-    """Return what this program runs on.
+    """Return the machine that this program runs on.
 
     Parameters
     ----------
     cpuinfo : Path
-        A file like ``/proc/cpuinfo``; it need not be there.
+        A file like ``/proc/cpuinfo``; it may be missing.
 
     Examples
     --------

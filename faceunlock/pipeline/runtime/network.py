@@ -1,4 +1,4 @@
-"""A network as its users see it, and what every engine makes it from."""
+"""The interface of a network, and the source from which every engine makes one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Network(Protocol):
-    """A network ready to run; an embedder is a preprocessing and one of these."""
+    """A network that is ready to run; an embedder is a preprocessing and a network."""
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network.
@@ -34,12 +34,12 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NetworkSource:
-    """How a network is made: what every engine starts from.
+    """The source from which every engine makes a network.
 
     Attributes
     ----------
     name : str
-        Of the network; a file name without suffix.
+        Name of the network; also a file name without suffix.
     weights_sha256 : callable
         Returns the checksum of the weights; called in the thread that opens the network.
     definition : Path
@@ -47,7 +47,7 @@ class NetworkSource:
     build : callable
         Makes the torch module with its weights, in evaluation mode.
     example_shape : tuple of int
-        A shape of the input; no free axis has length 1 there.
+        An example of the input's shape, in which no free axis has length 1.
     free_axes : mapping of int to str
         Axes of the input that may have any length, with their names.
     """

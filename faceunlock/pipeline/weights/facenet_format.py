@@ -1,4 +1,4 @@
-"""Published weights of facenet-pytorch: what is safe to take from such a file."""
+"""Read the published weights of facenet-pytorch safely."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ UNREADABLE = (
     TypeError,
     AttributeError,
 )
-"""What `torch.load` raises on a file that is damaged, foreign or hostile."""
+"""Exceptions that `torch.load` raises for a damaged, foreign or hostile file."""
 
 
 def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
-    """Read a published ``.pt`` file without running any code that it may carry.
+    """Read a published ``.pt`` file without running any code that it may contain.
 
     Parameters
     ----------
@@ -37,14 +37,14 @@ def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
     Returns
     -------
     dict of str to torch.Tensor
-        The weights of InceptionResnetV1, float32; the classifier (``logits.*``) and the step counters of
+        The weights of InceptionResnetV1, float32. The classifier (``logits.*``) and the step counters of
         batch normalisation are left out, since an embedding needs neither.
 
     Raises
     ------
     ModelError
-        ``weights-corrupt`` if the file cannot be read safely, or its names, shapes, types or values cannot be
-        the network's.
+        ``weights-corrupt`` if the file cannot be read safely, or if its names, shapes, types or values do not
+        fit the network.
     """
     try:
         with warnings.catch_warnings():
@@ -59,19 +59,19 @@ def _checked(state: object) -> dict[str, torch.Tensor]:
     with torch.device("meta"):
         expected = _essential(InceptionResnetV1(pretrained=None, classify=False).state_dict())
     if not isinstance(state, Mapping):
-        raise ModelError("weights-corrupt", "the file holds no table of weights")
+        raise ModelError("weights-corrupt", "the file contains no table of weights")
     found = _essential(state)
     if found.keys() != expected.keys():
         odd = sorted(map(str, found.keys() ^ expected.keys()))
         raise ModelError(
             "weights-corrupt",
-            f"the weights are not InceptionResnetV1's: {len(odd)} names differ, first {odd[0]}",
+            f"the weights are not those of InceptionResnetV1: {len(odd)} names differ, such as {odd[0]}",
         )
     for name, tensor in found.items():
         if not _fits(tensor, expected[name]):
             raise ModelError(
                 "weights-corrupt",
-                f"the weights are not InceptionResnetV1's: {name} has another shape, type or value",
+                f"the weights are not those of InceptionResnetV1: {name} has the wrong shape, type or value",
             )
     return {name: tensor.detach().contiguous() for name, tensor in found.items()}
 

@@ -1,6 +1,6 @@
-"""Put a model's weights into the cache: one download, or a file that the user has.
+"""Put a model's weights into the cache, from a download or from a file that the user has.
 
-Published files are pickles: they are only ever read by torch's restricted loader, once, and never kept.
+Published files are pickles. Only torch's restricted loader reads them, once, and they are never kept.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from faceunlock.pipeline.weights.download import Progress
 
 
 def can_fetch(spec: ModelSpec, mirror: str | None = None, timeout: float = 3.0) -> bool:
-    """Say whether a model's weights could be had right now.
+    """Return whether a model's weights are available right now.
 
-    From a package, from facenet-pytorch's own cache, or from a server that answers.
+    They may come from a package, from facenet-pytorch's own cache, or from a server that answers.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def can_fetch(spec: ModelSpec, mirror: str | None = None, timeout: float = 3.0) 
     mirror : str, optional
         As for `pull`.
     timeout : float
-        Seconds in all; no answer by then counts as no.
+        Total time limit in seconds; no answer by then counts as no.
 
     Raises
     ------
@@ -68,42 +68,42 @@ def pull(
     file: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Put a model's weights into the cache, unless they are there.
+    """Put a model's weights into the cache, unless they are already there, and return their path.
 
-    They are taken from `file` where given; else from facenet-pytorch's own cache where the checksum is right;
-    else downloaded. Two pulls at once are safe: the second waits and finds the work done.
+    The source is `file` if given, else facenet-pytorch's own cache if the checksum there is right, else a
+    download. Two pulls at the same time are safe: the second waits and finds the work done.
 
     Parameters
     ----------
     spec : ModelSpec
-        The model; one whose weights are in a package has nothing to pull.
+        The model; if its weights are in a package, there is nothing to pull.
     cache : Path
-        The cache directory, made where it does not exist.
+        The cache directory; created if it does not exist.
     force : bool
-        Do it even if the weights are there.
+        Pull even if the weights are already there.
     mirror : str, optional
         URL of a folder that offers the same file names; HTTPS, or HTTP on a loopback address.
     file : Path, optional
-        The published ``.pt`` file, downloaded by other means.
+        The published ``.pt`` file, downloaded some other way.
     progress : callable, optional
-        Told the bytes done and to do of a download.
+        Called with the bytes of a download so far and in total.
 
     Returns
     -------
     Path
-        The file of the weights.
+        Path of the weights.
 
     Raises
     ------
     ModelError
         ``download-failed``, ``weights-corrupt``, ``weights-missing`` (no such `file`, or the package is not
-        installed), ``weights-unwritable`` or ``insecure-permissions``. Nothing broken is left behind.
+        installed), ``weights-unwritable`` or ``insecure-permissions``. No broken file is left behind.
     SettingsError
         ``bad-setting`` if the mirror's URL is not allowed.
 
     Notes
     -----
-    Where no checksum was published it is recorded at the first pull, and a later pull of anything else is
+    If no checksum was published, it is recorded at the first pull. A later pull of a different file is
     refused, as `ssh` does with host keys.
     """
     source = spec.weights
@@ -140,12 +140,12 @@ def _obtain(
     file: Path | None,
     progress: Progress | None,
 ) -> tuple[bytes, str]:
-    """Return the published file and where it came from."""
+    """Return the content of the published file, and the path or URL it came from."""
     limit = 2 * spec.size_bytes
     if file is not None:
         return _read_given(file, limit), str(file.absolute())
     kept = _kept_by_torch(source)
-    with suppress(OSError):  # not there, or not for us: download it
+    with suppress(OSError):  # missing or not readable: download it
         if kept.stat().st_size <= limit:
             data = kept.read_bytes()
             if sha256(data) == _expected_source(spec, cache):
@@ -158,7 +158,7 @@ def _obtain(
 
 
 def _install(spec: ModelSpec, cache: Path, data: bytes, origin: str) -> Path:
-    """Check the published file, and write what is needed of it to the cache."""
+    """Check the published file and write the weights that are needed to the cache; return their path."""
     found, wanted = sha256(data), _expected_source(spec, cache)
     if wanted not in (None, found):
         raise unexpected_source(spec, cache, f"the checksum of {origin} is {found}, not {wanted}")
@@ -171,15 +171,15 @@ def _install(spec: ModelSpec, cache: Path, data: bytes, origin: str) -> Path:
         tensors = read_checkpoint(data)
     except ModelError as error:
         raise corrupt(spec, f"{origin}: {error.message}") from error
-    # One entry, since safetensors writes several in any order: the same source gives the same bytes, and
-    # replacing weights by the same ones never leaves the manifest behind.
+    # There is only one entry, since safetensors writes several in arbitrary order. So the same source gives
+    # the same bytes, and replacing weights with the same ones never leaves a stale manifest.
     metadata = {"faceunlock": json.dumps({"format": FORMAT, "model": spec.id, "source_sha256": found})}
     content = save(tensors, metadata)
     return write(spec, cache, content, origin, found)
 
 
 def _expected_source(spec: ModelSpec, cache: Path) -> str | None:
-    """Checksum of the published file: from the registry, or as recorded when it was first seen."""
+    """Return the published file's checksum from the registry, or as recorded when first seen, or None."""
     if spec.sha256 is not None:
         return spec.sha256
     manifest = read_manifest(spec, cache)
@@ -187,7 +187,7 @@ def _expected_source(spec: ModelSpec, cache: Path) -> str | None:
 
 
 def _read_given(file: Path, limit: int) -> bytes:
-    hint = "Give the .pt file of the release as it was published."
+    hint = "Give the unchanged .pt file of the release."
     try:
         if not file.is_file():
             raise ModelError("weights-missing", f"{file} is not a file", hint=hint)
@@ -199,7 +199,7 @@ def _read_given(file: Path, limit: int) -> bytes:
 
 
 def _kept_by_torch(source: Download) -> Path:
-    """Where facenet-pytorch, by itself, would have put its download."""
+    """Return the path where facenet-pytorch itself would have put its download."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = Path(os.environ.get("TORCH_HOME") or Path(base) / "torch").expanduser()
     return home / "checkpoints" / source.file

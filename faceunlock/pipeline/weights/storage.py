@@ -1,7 +1,7 @@
-"""How weights are kept in a file: as they are, or in eight bits with a scale for each row.
+"""How weights are stored in a file: unchanged, or in eight bits with a scale for each row.
 
-The file is safetensors. Its metadata repeat the architecture, so that the one checksum which templates
-remember covers both.
+The file format is safetensors. The metadata repeats the architecture, so the one checksum that templates
+store covers both.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ LEVELS = 127
 """Steps from zero to the largest weight of a row."""
 
 FEWEST = 64
-"""Numbers from which on an array is worth a scale; a smaller one stays as it is."""
+"""Smallest number of elements for which an array gets a scale; a smaller array is stored unchanged."""
 
 _SCALE = ".scale"
 
 METADATA = "faceunlock"
-"""Key of architecture and storage in the metadata of the file."""
+"""Key of the architecture and storage in the file's metadata."""
 
 
 def pack(arrays: Mapping[str, NDArray[np.float32]], storage: Storage) -> dict[str, NDArray[Any]]:
-    """Return the arrays as they are to be stored.
+    """Return the arrays in the form in which they are stored.
 
     Parameters
     ----------
     arrays : mapping of str to ndarray of float32
         The state of a network.
     storage : {"float32", "int8"}
-        With ``int8`` every matrix and kernel becomes ``NAME``, int8 of the same shape, and ``NAME.scale``,
-        float32 of shape (rows,): a row is what makes one output channel. Offsets stay float32.
+        With ``int8``, every matrix and kernel becomes ``NAME``, int8 of the same shape, and ``NAME.scale``,
+        float32 of shape (rows,). A row produces one output channel. Offsets stay float32.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def pack(arrays: Mapping[str, NDArray[np.float32]], storage: Storage) -> dict[st
 
 
 def unpack(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-    """Return what `pack` was given, as far as it could be stored.
+    """Return the arrays that `pack` was given, up to the rounding of their storage.
 
     Raises
     ------
@@ -82,25 +82,27 @@ def unpack(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]
             continue
         scale = packed.get(name + _SCALE)
         if array.dtype != np.int8 or scale is None or scale.shape != array.shape[:1]:
-            raise ValueError(f"{name} is stored in a way that is not known")
+            raise ValueError(f"the storage of {name} is not known")
         rows = array.reshape(len(array), -1).astype(np.float32) * scale.astype(np.float32)[:, None]
         arrays[name] = rows.reshape(array.shape)
     return arrays
 
 
 def write(packed: Mapping[str, NDArray[Any]], architecture: Architecture, storage: Storage) -> bytes:
-    """Return the content of a file of weights: the same bytes for the same weights.
+    """Return the content of a weights file; the same weights give the same bytes.
 
     Parameters
     ----------
     packed : mapping of str to ndarray
-        As `pack` returns them for `storage`.
+        The arrays as `pack` returns them for `storage`.
     architecture : Architecture
+        Architecture of the network.
     storage : {"float32", "int8"}
+        The storage that `pack` was given.
     """
     from safetensors.numpy import save
 
-    # One entry of metadata: several would be written in any order.
+    # Only one metadata entry: several would be written in arbitrary order.
     content: bytes = save(
         dict(packed), {METADATA: json.dumps({**architecture.to_dict(), "storage": storage})}
     )
@@ -108,12 +110,12 @@ def write(packed: Mapping[str, NDArray[Any]], architecture: Architecture, storag
 
 
 def read(data: bytes, architecture: Architecture) -> dict[str, NDArray[np.float32]]:
-    """Read the content of a file of weights, however they are stored.
+    """Return the arrays in the content of a weights file, in any storage.
 
     Raises
     ------
     ValueError
-        If it is none, or one of another architecture.
+        If it is not a weights file, or has a different architecture.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -123,7 +125,7 @@ def read(data: bytes, architecture: Architecture) -> dict[str, NDArray[np.float3
         described = json.loads(data[8 : 8 + length])["__metadata__"][METADATA]
         values = json.loads(described)
         if values.pop("storage", "float32") not in STORAGES or read_architecture(values) != architecture:
-            raise ValueError("they are weights of another architecture")
+            raise ValueError("they are weights of a different architecture")
         return unpack(load(data))
     except (SafetensorError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a file of weights: {error}") from error
+        raise ValueError(f"not a weights file: {error}") from error

@@ -159,7 +159,7 @@ def test_without_a_place_to_keep_it_the_network_is_returned(recipe, tmp_path, ca
     (tmp_path / "converted").write_text("in the way")
     network = open_converted(recipe, tmp_path)
     np.testing.assert_allclose(network(batch(2)), TorchNetwork(make_module(), "cpu")(batch(2)), atol=1e-6)
-    assert "cannot be kept" in caplog.text
+    assert "cannot be saved" in caplog.text
 
 
 def test_a_conversion_that_answers_differently_is_refused(recipe, tmp_path, monkeypatch):

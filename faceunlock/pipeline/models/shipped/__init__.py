@@ -1,8 +1,8 @@
-"""What comes with the program: the weights of ``compact``, and a threshold for every model.
+"""Files that ship with the program: the weights of ``compact``, and a threshold for every model.
 
-A threshold is a JSON file, as `Calibration.to_dict` writes it: ``MODEL.json`` (a photo against a centroid)
-is written by ``benchmarks/lfw.py``, ``MODEL-pairs.json`` (a photo against a photo) by
-``benchmarks/lfw_pairs.py``. Where nothing was measured, it says so.
+Each threshold is a JSON file, as `Calibration.to_dict` writes it. ``benchmarks/lfw.py`` writes ``MODEL.json``
+(a photo against a centroid). ``benchmarks/lfw_pairs.py`` writes ``MODEL-pairs.json`` (a photo against a
+photo). If nothing was measured, the file says so.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from faceunlock.matching.calibration import Calibration
 
 
 def shipped_calibration(model: str) -> Calibration:
-    """Return the calibration that comes with the program.
+    """Return the shipped calibration of a model.
 
     Parameters
     ----------
     model : str
-        Id in the registry.
+        Id of the model in the registry.
 
     Examples
     --------
@@ -31,15 +31,15 @@ def shipped_calibration(model: str) -> Calibration:
 
 
 def shipped_pair_calibration(model: str) -> Calibration:
-    """Return the threshold for two single photos that comes with the program.
+    """Return the shipped calibration of a model for two single photos.
 
-    Two single photos of a person are less alike than a photo and a centroid, so the threshold for the same
-    FMR is another. Where it was not measured, the one for centroids stands in, and nothing is claimed.
+    Two single photos of a person are less alike than a photo and a centroid, so the same FMR needs a
+    different threshold. If none was measured, the threshold for centroids is used, without any claim.
 
     Parameters
     ----------
     model : str
-        Id in the registry.
+        Id of the model in the registry.
 
     Examples
     --------
