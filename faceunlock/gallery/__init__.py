@@ -1,1 +1,1 @@
-"""What is kept of people, sealed or not, and of attempts."""
+"""What is stored about people, sealed or not, and about attempts."""

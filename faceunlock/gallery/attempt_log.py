@@ -1,4 +1,4 @@
-"""The log of attempts: who, when, what came out and where the photo came from; bounded, and never a photo."""
+"""The log of attempts: who, when, the outcome and the photo's source; bounded, and without photos."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class LogEntry:
     Attributes
     ----------
     time : str
-        In UTC, ISO 8601, by the clock of the wall.
+        UTC, ISO 8601, by the wall clock.
     person : str or None
-        The claimed person; without a claim whoever was recognised.
+        The claimed person. Without a claim, the person who was recognised, if any.
     outcome : str
-        ``yes``, ``no``, or the slug of the error that kept it from being decided.
+        ``yes``, ``no``, or the slug of the error that prevented a decision.
     similarity : float or None
-        Cosine, in [-1, 1]; None where nothing was decided.
+        Cosine, in [-1, 1]; None if nothing was decided.
     model : str or None
         Id of the model that was used.
     source : str
-        Path of the photo, ``stdin``, or what else the photo came from.
+        Where the photo came from: a path, ``stdin``, or another source.
     """
 
     time: str
@@ -46,17 +46,17 @@ class LogEntry:
 
 
 class AttemptLog:
-    """The entries in the file of the attempts.
+    """The log entries in the attempts file.
 
-    Methods that take a connection belong to a transaction of the caller. All raise `GalleryError` as the
-    file does.
+    Methods that take a connection run inside the caller's transaction. Every method raises `GalleryError`
+    as the file does.
 
     Parameters
     ----------
     file : PrivateDatabase
-        Has the table of `CREATE`.
+        Holds the table that `CREATE` creates.
     limit : int
-        How many entries are kept; the oldest make room. 0 keeps none.
+        How many entries are kept; the oldest are deleted first. 0 keeps none.
     """
 
     def __init__(self, file: PrivateDatabase, limit: int) -> None:
@@ -75,13 +75,13 @@ class AttemptLog:
         )
 
     def entries(self, name: str | None = None) -> tuple[LogEntry, ...]:
-        """Return what happened, the oldest first; with a name only what concerns that person."""
+        """Return the entries, oldest first; with a name, only that person's."""
         where, values = _about(name)
         statement = f"SELECT {_COLUMNS} FROM log {where} ORDER BY number"  # noqa: S608
         return tuple(self._entry(row) for row in self._file.query(statement, *values))
 
     def clear(self, name: str | None = None) -> int:
-        """Delete the log, or what is in it about one person, and return how many entries that were."""
+        """Delete the log, or one person's entries, and return how many entries were deleted."""
         where, values = _about(name)
         if not self._file.query(f"SELECT 1 FROM log {where} LIMIT 1", *values):  # noqa: S608
             return 0
@@ -89,7 +89,7 @@ class AttemptLog:
             return connection.execute(f"DELETE FROM log {where}", values).rowcount  # noqa: S608
 
     def rename(self, connection: sqlite3.Connection, old: str, new: str) -> None:
-        """Write a person's new name over the old one."""
+        """Replace a person's old name with the new one."""
         connection.execute(
             "UPDATE log SET key = ?, person = ? WHERE key = ?", (name_key(new), new, name_key(old))
         )
@@ -104,5 +104,5 @@ class AttemptLog:
 
 
 def _about(name: str | None) -> tuple[str, tuple[str, ...]]:
-    """Return the condition that an entry is about a person, with its values."""
+    """Return the SQL condition for one person's entries, or for all entries, with its values."""
     return ("WHERE TRUE", ()) if name is None else ("WHERE key = ?", (name_key(normalise_name(name)),))

@@ -1,15 +1,15 @@
-"""The attempts to be recognised: who failed how often in a row, who must wait, and the log of it all.
+"""Recognition attempts: failures in a row for each person, lockouts, and the log.
 
-They are kept in a file of their own, ``attempts.db`` beside the gallery, because asking must never write
-to the gallery. A decision is made, counted and logged in one transaction, and only then told: however many
-processes ask at once, they get no answer more than the limits allow.
+They are kept in a separate file, ``attempts.db`` beside the gallery, because asking must never write to
+the gallery. Each decision is made, counted and logged in one transaction, and returned only after that. So
+processes that ask at the same time get no more answers than the limits allow.
 
-A failed attempt with a name counts for that person, one without a name for the gallery. A person's own
-failures and the gallery's add up. So whoever has tried five times in whatever way must wait, and leaving
-out the name is no way around a lock: a locked person is not among those that a photo without a name is
-compared with. A yes begins the person's own count again, and, if no name was given, the gallery's.
+A failed attempt with a name counts against that person; one without a name counts against the gallery. For
+each person the two counts add up, so five failures of either kind force a wait. Leaving out the name does
+not get around a lockout: a photo without a name is not compared with people who are locked out. A yes
+resets the person's own count. If no name was given, it also resets the gallery's.
 
-Whoever may write the file can reset it. It protects against those who can only ask.
+Anyone who can write the file can reset the counts. They protect against people who can only ask.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         CREATE_LOG,
     ),
 )
-"""Entry i holds the statements that lead from version i to i + 1; entries are only ever appended."""
+"""Entry i holds the statements that migrate version i to i + 1. Entries are only ever appended."""
 
 EVERYBODY = ""
 """The key of attempts without a name; no person's key is empty."""
@@ -55,11 +55,11 @@ EVERYBODY = ""
 MAX_SOURCE_LENGTH = 1000
 YES, NO = "yes", "no"
 COUNTED = frozenset(("not-live",))
-"""Errors that are failures, too: whoever tries out prints must not be free to go on."""
+"""Errors that also count as failed attempts, so that spoofing is rate-limited."""
 
 
 class Answer(Protocol):
-    """What an attempt ends in."""
+    """The result of an attempt."""
 
     @property
     def decision(self) -> Decision:
@@ -68,7 +68,7 @@ class Answer(Protocol):
 
     @property
     def identity(self) -> ModelIdentity:
-        """What made the embeddings."""
+        """The model that made the embeddings."""
         ...
 
 
@@ -92,8 +92,8 @@ class Attempts:
     """Counts and logs the attempts on one gallery.
 
     Every method raises `GalleryError` with the slugs of `PrivateDatabase`: ``insecure-permissions``,
-    ``attempts-damaged``, ``attempts-newer``, ``attempts-busy``, ``attempts-unwritable``. Whoever cannot count
-    does not decide.
+    ``attempts-damaged``, ``attempts-newer``, ``attempts-busy``, ``attempts-unwritable``. An attempt that
+    cannot be counted is not decided.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class Attempts:
     limits : Limits
         How many failures in a row are allowed.
     log_entries : int
-        How many entries the log keeps; the oldest make room. 0 keeps none.
+        How many entries the log keeps; the oldest are deleted first. 0 keeps none.
     busy_timeout : float
         How long to wait for another process, in seconds.
     clock : callable
@@ -123,16 +123,16 @@ class Attempts:
         self.log = AttemptLog(self._file, log_entries)
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Close the file; the next use opens it again."""
         self._file.close()
 
     # deciding
 
     @contextlib.contextmanager
     def attempt(self, source: str) -> Iterator[Attempt]:
-        """Give the attempt of a ``with`` block; an error of ours that ends the block is logged.
+        """Yield the attempt of a ``with`` block, and log the `FaceUnlockError` that ends the block, if any.
 
-        It is not counted, unless it is one of `COUNTED`.
+        The error counts as a failure only if it is one of `COUNTED`.
 
         Parameters
         ----------
@@ -143,7 +143,8 @@ class Attempts:
         try:
             yield attempt
         except FaceUnlockError as error:
-            # Where there is no gallery, nothing is created. And the error is more important than its entry.
+            # Without a gallery, create nothing. The error matters more than its log entry, so if only the
+            # entry is lost, the original error is raised.
             if (self._file.directory / GALLERY_NAME).exists():
                 counted = error.slug in COUNTED
                 bearing = contextlib.nullcontext() if counted else contextlib.suppress(GalleryError)
@@ -154,7 +155,7 @@ class Attempts:
             raise
 
     def locks(self, names: Collection[str]) -> dict[str, Lock]:
-        """Return who of some people is locked out now, and for how long."""
+        """Return the lock of each of these people who is locked out now."""
         present = self._clock()
         everybody = self._failures(EVERYBODY)
         locks = {}
@@ -188,7 +189,7 @@ class Attempts:
     # counting
 
     def _failures(self, key: str) -> list[Failures]:
-        """Return the failures of a key: one record, or none."""
+        """Return the failures recorded for a key: at most one record."""
         rows = self._file.query("SELECT key, count, boot, seconds, checksum FROM failures WHERE key = ?", key)
         return [self._checked(row) for row in rows]
 
@@ -215,12 +216,12 @@ class Attempts:
     def release(self, name: str | None) -> int:
         """Let a person, or everybody, try again at once.
 
-        Attempts without a name begin again in both cases: they count for the person, too.
+        Both cases also reset the count of attempts without a name, because it counts against each person.
 
         Returns
         -------
         int
-            How many failures in a row were forgiven.
+            Number of failures in a row that were forgiven.
         """
         if not self._file.query("SELECT 1 FROM failures LIMIT 1"):
             return 0
@@ -235,11 +236,11 @@ class Attempts:
     # people come and go
 
     def check(self) -> None:
-        """Raise what would keep the file from being changed, before something else is."""
+        """Raise the error that would prevent a change to the file, before anything else is changed."""
         self._knows()
 
     def copy(self, old: str, new: str) -> None:
-        """Let a person's failures count for another name, too."""
+        """Copy a person's failures to another name."""
         failures = self._failures(name_key(old))
         if failures and name_key(old) != name_key(new):
             with self._file.transaction() as connection:
@@ -247,7 +248,7 @@ class Attempts:
                     self._store(connection, name_key(new), record)
 
     def renamed(self, old: str, new: str) -> None:
-        """Write a person's new name over the old one in the log, and drop the count of the old name."""
+        """Replace a person's old name in the log, and delete the old name's count."""
         if not self._knows(name_key(old)):
             return
         with self._file.transaction() as connection:
@@ -256,7 +257,7 @@ class Attempts:
             self.log.rename(connection, old, new)
 
     def forget(self, name: str) -> None:
-        """Delete what is kept of a person, log included; overwritten in the file."""
+        """Delete a person's count and log entries, and overwrite them in the file."""
         key = name_key(normalise_name(name))
         if self._knows(key):
             with self._file.transaction() as connection:
@@ -264,7 +265,7 @@ class Attempts:
                 connection.execute("DELETE FROM log WHERE key = ?", (key,))
 
     def forget_all(self) -> None:
-        """Delete everything."""
+        """Delete all counts and the whole log."""
         if self._knows():
             with self._file.transaction() as connection:
                 connection.execute("DELETE FROM failures")
@@ -292,7 +293,7 @@ class Attempts:
     # state
 
     def problems(self, names: Collection[str]) -> tuple[str, ...]:
-        """Return one sentence for each person who is locked out, and for a file that cannot be used."""
+        """Return one sentence for each person who is locked out, or one if the file cannot be used."""
         try:
             return tuple(_sentence(name, found) for name, found in self.locks(names).items())
         except GalleryError as error:
@@ -300,7 +301,7 @@ class Attempts:
 
 
 class Attempt:
-    """One attempt; `Attempts.attempt` makes it.
+    """One attempt, made by `Attempts.attempt`.
 
     Attributes
     ----------
@@ -309,7 +310,7 @@ class Attempt:
     named : bool
         Whether a person was claimed.
     person : str or None
-        The claimed person; without a claim whoever was recognised.
+        The claimed person. Without a claim, the person who was recognised, if any.
     """
 
     def __init__(self, attempts: Attempts, source: str) -> None:
@@ -320,18 +321,18 @@ class Attempt:
 
     @property
     def counts_for(self) -> str:
-        """Key of the count that a failure adds to."""
+        """The key of the count that a failure adds to."""
         return name_key(self.person) if self.named and self.person is not None else EVERYBODY
 
     def admit(self, names: Sequence[str], *, named: bool) -> tuple[str, ...]:
-        """Return those of some people whom a photo may be compared with now.
+        """Return the people that a photo may be compared with now.
 
         Parameters
         ----------
         names : sequence of str
             The claimed person, or everybody.
         named : bool
-            Whether it is a claim.
+            Whether a person was claimed.
 
         Raises
         ------
@@ -346,15 +347,15 @@ class Attempt:
         raise LockoutError("locked-out", _sentence(self.person, first), seconds_left=first.seconds_left)
 
     def settle(self, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]) -> AnyAnswer:
-        """Decide, count and log in one transaction, and return the answer afterwards.
+        """Decide, count and log in one transaction, then return the answer.
 
         Parameters
         ----------
         names : sequence of str
-            The people who can be compared with.
+            The people that the photo can be compared with.
         decide : callable
-            Given those of them who are not locked out, returns the answer; called while other attempts
-            wait, so everything slow must have happened before.
+            Takes the names that are not locked out and returns the answer. Other attempts wait while it
+            runs, so all slow work must be done before.
 
         Raises
         ------
@@ -369,14 +370,14 @@ def _unending(seconds: float | None) -> float:
 
 
 def _sentence(person: str | None, found: Lock) -> str:
-    who = "Everybody" if person is None else person
+    who = "Everyone" if person is None else person
     whom = "--all" if person is None else repr(person)
     left = (
-        f"locked until it is released: faceunlock unlock-attempts {whom}"
+        f"to end this, run: faceunlock unlock-attempts {whom}"
         if found.seconds_left is None
-        else f"{math.ceil(found.seconds_left)} s left"
+        else f"try again in {math.ceil(found.seconds_left)} s"
     )
-    return f"{who} is locked out after {found.failures} failed attempts in a row: {left}"
+    return f"{who} is locked out after {found.failures} failed attempts in a row; {left}"
 
 
 def _checksum(*values: str | float) -> str:

@@ -1,9 +1,9 @@
-"""The desktop's keyring: Secret Service, KWallet, Keychain or Credential Manager, through `keyring`.
+"""The desktop keyring: Secret Service, KWallet, Keychain or Credential Manager, through `keyring`.
 
-A keyring is asked in a thread of its own and for a limited time: without a desktop session a call over D-Bus
-may never return, and a locked keyring asks its owner for a password. Only a keyring that protects what it
-keeps counts as one: the library's own mark for that is a priority of at least 1, which its plain-text, null
-and failing stand-ins do not have.
+Each call to a keyring runs in its own thread with a time limit: without a desktop session a call over D-Bus
+may never return, and a locked keyring asks its owner for a password. Only a keyring that protects its
+contents is used. The library marks such a keyring with a priority of at least 1; its plain-text, null and
+failing backends do not reach that.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ SERVICE = "faceunlock gallery"
 RECOMMENDED_PRIORITY = 1.0
 
 _FOREIGN = (("secretstorage.exceptions", "SecretStorageException"), ("jeepney", "DBusErrorResponse"))
-"""Errors that the library lets through although they are not its own."""
+"""Errors of other packages that the library does not wrap in its own."""
 
 T = TypeVar("T")
 
 
 class DesktopKeyring:
-    """Texts by name in the user's keyring.
+    """The user's keyring, as texts stored by name.
 
-    Every method raises `GalleryError` ``keyring-unavailable`` if there is no keyring that protects
-    what it keeps, or if it does not answer in time, or refuses.
+    Every method raises `GalleryError` ``keyring-unavailable`` if no keyring protects its contents, or if the
+    keyring refuses or does not answer in time.
 
     Parameters
     ----------
     seconds : float
-        How long to wait for each answer; somebody may have to type a password.
+        How long to wait for each answer; the user may have to type a password.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
     def name(self) -> str | None:
-        """Return which keyring it is, or None if there is none."""
+        """Return the name of the keyring in use, or None without one."""
         found = self._asked(_best)
         return None if found is None else type(found).__module__.rpartition(".")[2]
 
     def get(self, name: str) -> str | None:
-        """Return the text of a name, or None if there is none."""
+        """Return the text stored under a name, or None."""
         return self._asked(lambda: _needed().get_password(SERVICE, name))
 
     def put(self, name: str, text: str) -> None:
-        """Store a text, in place of an earlier one."""
+        """Store a text under a name, replacing an earlier one."""
         self._asked(lambda: _needed().set_password(SERVICE, name, text))
 
     def remove(self, name: str) -> None:
-        """Delete a text if there is one."""
+        """Delete the text stored under a name, if there is one."""
 
         def act() -> None:
             keyring = _needed()
@@ -76,7 +76,7 @@ class DesktopKeyring:
             except _failures() as error:
                 problems.append(error)
 
-        thread = threading.Thread(target=ask, daemon=True)  # so that a hanging keyring cannot keep us alive
+        thread = threading.Thread(target=ask, daemon=True)  # a hanging keyring must not block exit
         thread.start()
         thread.join(self._seconds)
         if answers:
@@ -85,20 +85,20 @@ class DesktopKeyring:
             raise problems[0]
         if problems:
             raise GalleryError(
-                "keyring-unavailable", f"The desktop keyring refuses: {problems[0]}"
+                "keyring-unavailable", f"The desktop keyring refused: {problems[0]}"
             ) from problems[0]
         raise GalleryError(
-            "keyring-unavailable", f"The desktop keyring gave no answer in {self._seconds:g} s"
+            "keyring-unavailable", f"The desktop keyring did not answer within {self._seconds:g} s"
         )
 
 
 def _best() -> KeyringBackend | None:
-    """Return the keyring in use if it protects what it keeps."""
+    """Return the keyring in use if it protects its contents, else None."""
     import keyring
     from keyring.backends.chainer import ChainerBackend
 
     chosen = keyring.get_keyring()
-    # A chain is as weak as its weakest part, so its best part is asked directly.
+    # A chain is as weak as its weakest part, so use its best part directly.
     candidates = chosen.backends if isinstance(chosen, ChainerBackend) else [chosen]
     return next((found for found in candidates if found.priority >= RECOMMENDED_PRIORITY), None)
 
@@ -111,7 +111,7 @@ def _needed() -> KeyringBackend:
 
 
 def _failures() -> tuple[type[BaseException], ...]:
-    """Return what a keyring that does not work may raise."""
+    """Return the exceptions that a failing keyring may raise."""
     kinds: list[type[BaseException]] = [
         GalleryError,
         ImportError,

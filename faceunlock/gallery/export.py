@@ -1,11 +1,11 @@
 """Moving a gallery to another machine: one file, encrypted with a passphrase.
 
-The file is a magic line with the version of the format, a line of JSON (the header) and the
-ciphertext to the end: zlib-compressed JSON under AES-256-GCM, with both lines as associated data. The
-key is derived from the passphrase by scrypt (RFC 7914) with a fresh salt for every export, so a
-nonce can never meet the same key twice. The header says how long the ciphertext is, so that an incomplete
-copy is told from a wrong passphrase. Reading is bounded at each step: the size of the file, the
-memory of the key derivation and the size after decompression.
+The file is a magic line with the format version, a line of JSON (the header), and the ciphertext up to the
+end. The ciphertext is zlib-compressed JSON under AES-256-GCM, with both lines as associated data. The key is
+derived from the passphrase by scrypt (RFC 7914) with a fresh salt for every export, so no nonce is used twice
+with the same key. The header gives the length of the ciphertext, so that an incomplete copy can be told from
+a wrong passphrase. Every step of reading has a bound: the file size, the memory of the key derivation and the
+size after decompression.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_CONTENT_BYTES = 4 * MAX_FILE_BYTES
 MAX_LINE_BYTES = 1024
 MAX_KDF_BYTES = 512 * 2**20
-"""Bound on 128 * n * r * p: the memory that scrypt takes (128 * n * r bytes), and with it its time."""
+"""Upper bound on 128 * n * r * p, which limits scrypt's memory (128 * n * r bytes) and its time."""
 
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}
-"""128 MiB for each guess at the passphrase; the first choice of OWASP's Password Storage Cheat Sheet."""
+"""128 MiB for each guess at the passphrase; the first choice in OWASP's Password Storage Cheat Sheet."""
 
 _HEADER_FIELDS = {"kdf", "n", "r", "p", "salt", "cipher", "nonce", "size"}
 _ALGORITHMS = {"kdf": "scrypt", "cipher": "AES-256-GCM"}
@@ -69,7 +69,7 @@ class ExportSummary:
     calibrations : tuple of ModelIdentity
         The models whose calibration is in the file.
     size : int
-        Of the file, in bytes.
+        Size of the file in bytes.
     """
 
     file: Path
@@ -85,11 +85,11 @@ class ImportSummary:
     Attributes
     ----------
     added, replaced, skipped, identical : tuple of str
-        Names: new here; enrolled here and replaced; enrolled here with another template, which was kept;
-        enrolled here with the very template of the file.
+        Names of people who are new here; were enrolled here and are replaced; are enrolled here with a
+        different template, which was kept; are enrolled here with the same template.
     calibrations_added, calibrations_kept : tuple of ModelIdentity
-        Models that had no calibration here and have one now; models whose own calibration stayed,
-        because an import must never lower a threshold that was measured here.
+        Models that had no calibration here and have one now; models that kept their calibration, because
+        an import must never lower a threshold that was calibrated here.
     """
 
     added: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class ImportSummary:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What is inside an export, after validation."""
+    """The content of an export, validated."""
 
     people: tuple[Person, ...]
     calibrations: tuple[tuple[ModelIdentity, dict[str, Any]], ...] = field(repr=False)
@@ -111,25 +111,25 @@ class _Content:
 def export_gallery(
     gallery: Gallery, file: Path, passphrase: str, *, overwrite: bool = False
 ) -> ExportSummary:
-    """Write everybody who is enrolled, and every calibration, to an encrypted file of mode 0600.
+    """Write every enrolled person and every calibration to an encrypted file of mode 0600.
 
     Parameters
     ----------
     gallery : Gallery
-        It is not changed.
+        The gallery to export; it is not changed.
     file : Path
-        The file to write, all or nothing.
+        The file to write; it is written completely or not at all.
     passphrase : str
-        At least 8 characters; taken in Unicode normal form C, so that it does not depend on the keyboard.
+        At least 8 characters; normalised to Unicode NFC, so that it does not depend on the keyboard.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
     TransferError
-        ``usage`` for an unfit passphrase, ``file-exists``, ``file-unwritable``.
+        ``usage`` if the passphrase is too short or not valid text; ``file-exists``; ``file-unwritable``.
     GalleryError
-        ``nobody-enrolled`` if there is nothing to export; or as `Gallery.people`.
+        ``nobody-enrolled`` if there is nothing to export; otherwise as `Gallery.people`.
     """
     secret = _secret(passphrase)
     if not overwrite and os.path.lexists(file):
@@ -154,25 +154,25 @@ def import_gallery(
 ) -> ImportSummary:
     """Add the people and calibrations of an export to a gallery, in one transaction.
 
-    A person enrolled here with the same template is no conflict. A damaged row here is one, and
-    ``replace`` mends it. Calibrations are taken only for models that have none here.
+    A person enrolled here with the same template is not a conflict. A damaged row here is a conflict, and
+    ``replace`` repairs it. A calibration is imported only if its model has no calibration here.
 
     Parameters
     ----------
     gallery : Gallery
-        Unchanged if anything fails.
+        The gallery to add to; unchanged if anything fails.
     file : Path
-        A file of `export_gallery`.
+        A file written by `export_gallery`.
     passphrase : str
-        As given at the export.
+        The passphrase given at the export.
     on_conflict : {"refuse", "skip", "replace"}
-        What to do about people who are enrolled here with another template.
+        What to do with people who are enrolled here with a different template.
 
     Raises
     ------
     TransferError
         ``file-unreadable``, ``usage``, ``bad-passphrase``, ``export-damaged``; ``import-conflict``,
-        which names everybody concerned.
+        whose message names all the people in conflict.
     GalleryError
         As `Gallery.add`, such as ``gallery-busy``.
     """
@@ -203,7 +203,7 @@ def import_gallery(
 
 
 def _standing(gallery: Gallery, person: Person) -> Literal["new", "identical", "conflict"]:
-    """How a person of an export stands to the gallery."""
+    """Return how a person in an export compares with the gallery."""
     try:
         enrolled = gallery.get(person.name)
     except GalleryError as error:
@@ -221,19 +221,19 @@ def _named(standing: dict[str, Any], wanted: str) -> tuple[str, ...]:
 
 
 def _secret(passphrase: str) -> bytes:
-    """Return the bytes of a passphrase, the same for each way to type it."""
+    """Return the bytes of a passphrase, the same however it was typed."""
     normal = unicodedata.normalize("NFC", passphrase)
     if len(normal) < MIN_PASSPHRASE_LENGTH:
         raise TransferError(
             "usage",
             f"The passphrase has fewer than {MIN_PASSPHRASE_LENGTH} characters",
-            hint="Choose a longer one; several random words are good.",
+            hint="Choose a longer one, such as several random words.",
         )
     try:
         return normal.encode("utf-8")
     except UnicodeEncodeError as error:
         raise TransferError(
-            "usage", "The passphrase is not valid text", hint="Type it in a terminal that is set to UTF-8."
+            "usage", "The passphrase is not valid text", hint="Type it in a UTF-8 terminal."
         ) from error
 
 
@@ -250,12 +250,12 @@ def _pack(content: _Content) -> bytes:
     text = json.dumps(document, allow_nan=False).encode("ascii")
     packed = zlib.compress(text, 9)
     if len(text) > MAX_CONTENT_BYTES or len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
-        raise TransferError("file-unwritable", "The gallery is larger than one export may be")
+        raise TransferError("file-unwritable", "The gallery is too large for one export")
     return packed
 
 
 def _unpack(packed: bytes, file: Path) -> _Content:
-    """Return the content of decrypted bytes, every record checked as the gallery checks its own."""
+    """Return the content of decrypted bytes, with every record checked as the gallery checks its own."""
     try:
         decompressor = zlib.decompressobj()
         text = decompressor.decompress(packed, MAX_CONTENT_BYTES)
@@ -264,7 +264,7 @@ def _unpack(packed: bytes, file: Path) -> _Content:
         document = json.loads(text)
         people = tuple(record_to_person(record) for record in document["people"])
         if len({name_key(person.name) for person in people}) != len(people):
-            raise ValueError("a person comes twice")
+            raise ValueError("a person occurs twice")
         calibrations = tuple(
             (record_to_identity(record["identity"]), _dict(record["data"]))
             for record in document["calibrations"]
@@ -282,7 +282,7 @@ def _dict(value: object) -> dict[str, Any]:
 
 
 def _seal(content: bytes, secret: bytes) -> bytes:
-    """Return the whole file for a content."""
+    """Return the complete file for some content."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     salt, nonce = os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES)
@@ -299,7 +299,7 @@ def _seal(content: bytes, secret: bytes) -> bytes:
 
 
 def _unseal(sealed: bytes, secret: bytes, file: Path) -> bytes:
-    """Return the content of a whole file."""
+    """Return the decrypted content of a complete file."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -318,7 +318,7 @@ def _unseal(sealed: bytes, secret: bytes, file: Path) -> bytes:
 
 
 def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
-    """Split a file into its two lines, with their ends, and the ciphertext."""
+    """Split a file into its two lines, line ends included, and the ciphertext."""
     if not sealed.startswith(MAGIC):
         raise TransferError("export-damaged", f"{file} is not a faceunlock export")
     first_end = sealed.find(b"\n", 0, MAX_LINE_BYTES) + 1
@@ -329,21 +329,21 @@ def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
     if first != MAGIC + b"%d\n" % VERSION:
         raise TransferError(
             "export-damaged",
-            f"{file} has a format that this faceunlock does not know",
+            f"{file} has a format that this version of faceunlock does not know",
             hint="Update faceunlock: pip install -U faceunlock — or copy the file again.",
         )
     return first, sealed[first_end:second_end], sealed[second_end:]
 
 
 def _parse_header(line: bytes, size: int) -> tuple[bytes, bytes, dict[str, int]]:
-    """Return salt, nonce and the costs of scrypt, or raise an error that says what is wrong."""
+    """Return the salt, the nonce and the scrypt costs, or raise an error that says what is wrong."""
     header = json.loads(line)
     if not isinstance(header, dict) or set(header) != _HEADER_FIELDS:
-        raise ValueError("its fields are not those of an export")
+        raise ValueError("its header does not have the fields of an export")
     if any(header[name] != value for name, value in _ALGORITHMS.items()):
         raise ValueError("unknown algorithms")
     if header["size"] != size or size < _TAG_BYTES:
-        raise ValueError(f"{size} bytes follow where {header['size']} should")
+        raise ValueError(f"{size} bytes follow its header instead of {header['size']}")
     costs = {name: header[name] for name in SCRYPT}
     if not all(isinstance(cost, int) and not isinstance(cost, bool) and cost >= 1 for cost in costs.values()):
         raise ValueError("the costs of the key derivation are not positive numbers")
@@ -366,7 +366,7 @@ def _derive(secret: bytes, salt: bytes, costs: dict[str, int]) -> bytes:
 
 
 def _read(file: Path) -> bytes:
-    """Return the bytes of a file that is not larger than an export may be."""
+    """Return the bytes of a file, which must not be larger than an export can be."""
     try:
         if not file.is_file():
             raise TransferError("file-unreadable", f"{file} is not a file")

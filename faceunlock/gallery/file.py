@@ -1,4 +1,4 @@
-"""The SQLite file of the gallery: its tables, and the statements that make and migrate them."""
+"""The SQLite file of the gallery: its tables, and the statements that create and migrate them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from faceunlock.files.database import PrivateDatabase, Slugs
 
 FILE_NAME = "gallery.db"
 APPLICATION_ID = 0x46554C4B
-"""``FULK`` in the file's header: says that this SQLite file is one of ours."""
+"""``FULK`` in the file's header; it marks the SQLite file as a faceunlock gallery."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -20,7 +20,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "place TEXT NOT NULL, generation INTEGER NOT NULL, manifest TEXT NOT NULL, mac TEXT NOT NULL)",
     ),
 )
-"""Entry i holds the statements that lead from version i to i + 1; entries are only ever appended."""
+"""Entry i holds the statements that migrate version i to i + 1. Entries are only ever appended."""
 
 
 class GalleryFile(PrivateDatabase):

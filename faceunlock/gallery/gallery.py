@@ -1,11 +1,11 @@
 """The gallery: every enrolled person's template and every saved calibration, in one private file.
 
-Each row carries a checksum and is checked whenever it is read: a row that is not exactly as it was
-written is an error, never a guess. A damaged row blocks only what needs it: other people are still found by
-`Gallery.get`, and `Gallery.forget` and `Gallery.replace` of the damaged person work because they do
-not trust the row; whatever looks at everybody (`Gallery.people`, `Gallery.models`) refuses, naming the
-person. How the file is kept whole is the matter of `faceunlock.gallery.file`; how its rows are proven and, in
-a sealed gallery, encrypted, that of `faceunlock.gallery.guard` and `faceunlock.gallery.seal`.
+Each row carries a checksum that is checked at every read. A row that is not exactly as it was written is an
+error, never a guess. A damaged row blocks only the calls that need it. `Gallery.get` still finds other
+people. `Gallery.forget` and `Gallery.replace` still work for the damaged person, because they do not trust
+the row. Methods that read everybody (`Gallery.people`, `Gallery.models`) raise an error that names the
+person. `faceunlock.gallery.file` keeps the file intact. `faceunlock.gallery.guard` and
+`faceunlock.gallery.seal` verify its rows and, in a sealed gallery, encrypt them.
 """
 
 from __future__ import annotations
@@ -45,15 +45,14 @@ _CALIBRATION = "SELECT identity, data, checksum FROM calibrations"
 class Gallery:
     """The people enrolled in one directory.
 
-    The file is opened at the first use and held until `close` or the end of a ``with`` block;
-    if it was removed or exchanged meanwhile, the next use sees that. Queries on a gallery that does
-    not exist find it empty and create nothing. Names are found whatever their case. Use one object
-    per thread.
+    The file is opened at the first use and stays open until `close` or the end of a ``with`` block. If
+    it was removed or replaced meanwhile, the next use notices. Queries on a gallery that does not exist
+    find it empty and create nothing. Names match regardless of case. Use one object per thread.
 
     Every method raises `GalleryError`: ``insecure-permissions`` if others could have changed the
     directory or the file, ``gallery-damaged``, ``gallery-newer``, ``gallery-busy`` if another
-    process holds the lock for longer than `busy_timeout`, ``gallery-unwritable`` if the system
-    refuses. If it is sealed also ``gallery-tampered``, ``key-missing`` and ``keyring-unavailable``.
+    process holds the lock for longer than `busy_timeout`, ``gallery-unwritable`` if the system refuses
+    the write. A sealed gallery also raises ``gallery-tampered``, ``key-missing`` and ``keyring-unavailable``.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ class Gallery:
     busy_timeout : float
         How long to wait for another process, in seconds.
     keys : Path, optional
-        The private directory of the key files of sealed galleries; ``keys`` in `directory` if omitted.
+        The private directory for the key files of sealed galleries; ``keys`` in `directory` if omitted.
     keyring_timeout : float
         How long to wait for the desktop keyring, in seconds.
 
@@ -91,18 +90,18 @@ class Gallery:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """Close the file; the next use opens it again."""
         self._file.close()
 
     @property
     def path(self) -> Path:
-        """The file, which need not exist."""
+        """Path of the file, which need not exist."""
         return self._file.path
 
     # people
 
     def people(self) -> tuple[Person, ...]:
-        """Return everybody who is enrolled, sorted by name."""
+        """Return everyone enrolled, sorted by name."""
         with self._guard.reading() as seal:
             rows = seal.complete(_PEOPLE, self._file.query(_PERSON))
             found = [self._person(seal, row) for row in rows]
@@ -124,7 +123,7 @@ class Gallery:
             return self._person(seal, rows[0] if rows else (key,))
 
     def add(self, name: str, template: Template) -> Person:
-        """Enroll somebody new.
+        """Enroll a new person.
 
         Raises
         ------
@@ -139,7 +138,7 @@ class Gallery:
         return person
 
     def replace(self, name: str, template: Template) -> Person:
-        """Enroll somebody, in place of an earlier enrolment under that name if there is one.
+        """Enroll a person and replace an earlier enrolment under that name, if there is one.
 
         The spelling of the name and the date of the first enrolment are kept, unless the earlier
         row is damaged.
@@ -160,15 +159,15 @@ class Gallery:
         return person
 
     def update(self, name: str, merge: Callable[[Template], Template]) -> Person:
-        """Change a template by reading and writing it in one transaction, so that no other change is lost.
+        """Read and write a template in one transaction, so that no concurrent change is lost.
 
         Parameters
         ----------
         name : str
             An enrolled person.
         merge : callable
-            Takes the present template and returns the new one; keep it short, since other writers
-            wait. If it raises, nothing is changed.
+            Takes the current template and returns the new one. Keep it fast, since other writers wait.
+            If it raises, nothing is changed.
 
         Raises
         ------
@@ -183,12 +182,12 @@ class Gallery:
         return person
 
     def rename(self, old: str, new: str) -> Person:
-        """Give a person another name, or the same in another spelling.
+        """Give a person a different name, or a different spelling of the same name.
 
         Raises
         ------
         GalleryError
-            ``not-enrolled``; ``already-enrolled`` if the new name is somebody else's; ``bad-name``.
+            ``not-enrolled``; ``already-enrolled`` if someone else has the new name; ``bad-name``.
         """
         new = normalise_name(new)
         self.get(old)  # a name that is not enrolled must not create a gallery
@@ -202,9 +201,9 @@ class Gallery:
         return person
 
     def forget(self, name: str) -> None:
-        """Delete a person: template, photo key, hashes and name, overwritten in the file.
+        """Delete a person: template, photo key, hashes and name, all overwritten in the file.
 
-        Works on a damaged row too; it is then also found by the name that the error message gave.
+        It also works on a damaged row, under the name that the error message gave.
 
         Raises
         ------
@@ -220,10 +219,10 @@ class Gallery:
                 raise self._not_enrolled(name)
 
     def forget_all(self) -> int:
-        """Delete everybody, damaged rows too, and return how many they were; calibrations stay.
+        """Delete everyone, including damaged rows, and return how many there were; calibrations stay.
 
-        Works on a sealed gallery that cannot be proven, or whose key is missing, too; its calibrations are
-        then deleted as well, and it is not sealed any more.
+        It also works on a sealed gallery that cannot be verified or whose key is missing. Then the
+        calibrations are deleted as well, and the gallery is no longer sealed.
         """
         try:
             with self._guard.reading() as seal:
@@ -239,13 +238,13 @@ class Gallery:
             return self._guard.start_again()
 
     def restore(self, person: Person) -> None:
-        """Store a person with the dates given, in place of whoever has that name.
+        """Store a person with the given dates, replacing anyone of the same name.
 
         Raises
         ------
         ValueError
-            If the person is not valid: a bug of the caller, since nothing a user says gets here
-            unchecked.
+            If the person is not valid. That is a bug of the caller, since user input is checked before
+            it gets here.
         """
         record = person_to_record(person)
         record_to_person(record)
@@ -256,14 +255,14 @@ class Gallery:
             change.write(_PEOPLE, values)
 
     def models(self) -> tuple[ModelIdentity, ...]:
-        """Return the models that made the templates, each once, sorted by id."""
+        """Return the distinct models that made the templates, sorted by id."""
         found = {person.template.identity for person in self.people()}
         return tuple(sorted(found, key=lambda identity: (identity.model, identity.weights_sha256)))
 
     # calibrations
 
     def calibration(self, identity: ModelIdentity) -> dict[str, Any] | None:
-        """Return the calibration saved for a model, exactly this model, or None."""
+        """Return the calibration saved for exactly this model, or None."""
         key = document(identity_to_record(identity))
         with self._guard.reading() as seal:
             rows = self._file.query(f"{_CALIBRATION} WHERE identity = ?", key)
@@ -278,7 +277,7 @@ class Gallery:
             return tuple(self._calibration(seal, row) for row in seal.complete(_CALIBRATIONS, rows))
 
     def save_calibration(self, identity: ModelIdentity, data: dict[str, Any]) -> None:
-        """Save the calibration of a model in place of an earlier one.
+        """Save the calibration of a model, replacing an earlier one.
 
         Parameters
         ----------
@@ -290,7 +289,7 @@ class Gallery:
         Raises
         ------
         ValueError
-            If a number in `data` is not finite: JSON has no such numbers.
+            If a number in `data` is not finite, because JSON has no such numbers.
         """
         values = (document(identity_to_record(identity)), document(data))
         with self._guard.changing() as change:
@@ -299,7 +298,7 @@ class Gallery:
     # protection
 
     def protection(self) -> ProtectionState:
-        """Return whether the gallery is sealed and where its key is; needs no key."""
+        """Return whether the gallery is sealed and where its key is, without using the key."""
         return self._guard.state()
 
     def protect(self, place: Place | None = None) -> bool:
@@ -330,9 +329,9 @@ class Gallery:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Return a context in which all changes are one change: all of them happen, or none.
+        """Return a context in which either all changes happen or none.
 
-        The lock is taken at the beginning, so what is read inside stays true until the end.
+        The lock is taken at the start, so what is read inside stays true until the end.
         """
         with self._guard.changing() as change:
             yield change.connection
@@ -345,7 +344,7 @@ class Gallery:
         except ValueError as error:
             raise GalleryError(
                 seal.slug,
-                f"{self.path}: what is stored of {row[0]!r} is {seal.verdict}: {error}",
+                f"{self.path}: the entry for {row[0]!r} is {seal.verdict}: {error}",
                 hint=f"Run: faceunlock people forget {row[0]!r} — then enroll this person again, "
                 "or import an export.",
             ) from error
@@ -357,12 +356,12 @@ class Gallery:
         except ValueError as error:
             raise GalleryError(
                 seal.slug,
-                f"{self.path}: the calibration of {row[0]!s:.60} is {seal.verdict}: {error}",
+                f"{self.path}: the calibration for {row[0]!s:.60} is {seal.verdict}: {error}",
                 hint="Run: faceunlock calibrate — again, to replace it.",
             ) from error
 
     def _row_is_known(self, seal: Plain, table: str, column: str, *keys: str) -> bool:
-        """Whether a row is there, or should be."""
+        """Return whether a row is there or should be."""
         marks = ", ".join("?" * len(keys))
         there = self._file.query(f"SELECT 1 FROM {table} WHERE {column} IN ({marks})", *keys)  # noqa: S608
         return bool(there) or not seal.keys(table).isdisjoint(keys)
@@ -382,7 +381,7 @@ class Gallery:
 
 @contextlib.contextmanager
 def _noting(found: list[str]) -> Iterator[None]:
-    """Append the sentence of an error instead of raising it."""
+    """Append an error's message and hint to the list instead of raising it."""
     try:
         yield
     except GalleryError as error:

@@ -1,16 +1,16 @@
-"""What stands between the gallery and its file, so that nothing is believed that is not proven.
+"""The layer between the gallery and its file, which trusts nothing that is not verified.
 
-Whoever reads through `Guard` gets a `Plain` or a `Sealed`, which turn stored rows into rows and refuse what
-is not exactly as it was written; whoever writes gets a `Change`.
+Readers get a `Plain` or a `Sealed` from `Guard`. Both decode stored rows and refuse a row that is not exactly
+as it was written. Writers get a `Change`.
 
-In a sealed gallery a row counts only if the manifest, proven by its MAC, lists it as it is. So a row
-that was changed, exchanged, put back, added or removed is noticed, and blocks what needs it: that person,
-that model, and whatever looks at everybody. A manifest without its proof, or of a generation that the keyring
-does not accept, blocks everything but a new start.
+In a sealed gallery a row is valid only if the manifest, verified by its MAC, lists it as it is. So a row that
+was changed, swapped, restored from an older copy, added or removed is noticed. It blocks only the calls that
+need it: those for that person or that model, and those that read everybody. A manifest with a wrong MAC, or
+of a generation that the keyring does not accept, blocks everything except starting again.
 
-A key is fetched before the file is locked, since a locked keyring may wait for its owner; it is fetched again
-under the lock if another command was faster. While the file does not change, an opened seal stays open, so
-that a long-lived process does not ask again.
+A key is fetched before the file is locked, since a locked keyring may wait for its owner. It is fetched again
+under the lock if another command was faster. An opened seal stays open as long as the file does not change,
+so that a long-lived process does not ask again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TABLES = {"people": "key", "calibrations": "identity"}
 """The tables of a gallery and their primary keys; see `faceunlock.gallery.seal.Row`."""
 
 Claim = tuple[SealRecord, str]
-"""What a gallery says about itself, and the MAC that it says proves it."""
+"""What a gallery says about itself, and the MAC that is claimed for it."""
 
 _SEAL = "SELECT key_id, place, generation, manifest, mac FROM seal"
 
@@ -47,11 +47,11 @@ class ProtectionState:
     ----------
     sealed : bool
     place : {"keyring", "file"} or None
-        None where the gallery is not sealed.
+        None if the gallery is not sealed.
     key_file : Path or None
-        The file that holds the key; None where there is none.
+        The file that holds the key, if the key is in a file.
     generation : int or None
-        How many changes were made under seal.
+        How many changes were made under seal; None if the gallery is not sealed.
     """
 
     sealed: bool
@@ -66,9 +66,9 @@ class Change:
     Parameters
     ----------
     connection : sqlite3.Connection
-        In a transaction.
+        The connection, inside a transaction.
     seal : Plain or Sealed
-        How rows are read and written; exchanged when the gallery is sealed or unsealed.
+        How rows are read and written; replaced when the gallery is sealed or unsealed.
     """
 
     def __init__(self, connection: sqlite3.Connection, seal: Plain) -> None:
@@ -77,7 +77,7 @@ class Change:
         self.dirty = False
 
     def write(self, table: str, values: Sequence[str]) -> None:
-        """Store a row in place of one with the same key."""
+        """Store a row, replacing the one with the same key."""
         row = self.seal.write(table, values)
         marks = ", ".join("?" * len(row))
         self.connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608
@@ -92,12 +92,12 @@ class Change:
         return max(count, self.seal.drop(table, keys))
 
     def rows(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield every row with its table; nothing may be missing.
+        """Yield every row with its table.
 
         Raises
         ------
         ValueError
-            If anything is not as it was written.
+            If a row is missing or not as it was written.
         """
         for table, key in TABLES.items():
             rows = self.connection.execute(f"SELECT * FROM {table} ORDER BY {key}").fetchall()  # noqa: S608
@@ -105,7 +105,7 @@ class Change:
                 yield table, self.seal.read(table, row)
 
     def reseal(self, seal: Plain) -> None:
-        """Write every row anew under another seal."""
+        """Rewrite every row under a different seal."""
         rows = list(self.rows())
         self.seal = seal
         for table, values in rows:
@@ -114,13 +114,13 @@ class Change:
 
 
 class Guard:
-    """Reads and changes a gallery's file, and believes nothing that is not proven.
+    """Reads and changes a gallery's file, and trusts nothing that is not verified.
 
     Parameters
     ----------
     file : GalleryFile
     keys : KeyStore
-        Asked only if the gallery is sealed, or should be.
+        Used only if the gallery is sealed or should be.
     """
 
     def __init__(self, file: GalleryFile, keys: KeyStore) -> None:
@@ -130,7 +130,7 @@ class Guard:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Plain]:
-        """Give what reads rows; all queries inside see the same moment."""
+        """Yield the `Plain` or `Sealed` that reads rows; all queries inside see the same state."""
         if self._change is not None:
             yield self._change.seal
             return
@@ -140,7 +140,7 @@ class Guard:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Change]:
-        """Give a change that happens when the block ends, or not at all; inside another, the outer one."""
+        """Yield a change, committed at the end of the block or not at all; nested calls yield it too."""
         if self._change is not None:
             yield self._change
             return
@@ -158,7 +158,7 @@ class Guard:
             self._let_keys_follow(record)
 
     def state(self) -> ProtectionState:
-        """Return whether the gallery is sealed; needs no key and proves nothing."""
+        """Return whether the gallery claims to be sealed; uses no key and verifies nothing."""
         record = self._record()
         if record is None:
             return ProtectionState(sealed=False)
@@ -166,7 +166,7 @@ class Guard:
         return ProtectionState(True, record[0].place, path, record[0].generation)
 
     def protect(self, place: Place | None = None) -> bool:
-        """Seal a gallery; return False if it is sealed already. A place of None leaves the choice to us."""
+        """Seal a gallery, and return False if it already is; without a place, choose where the key goes."""
         place = place or self._keys.choose()
         with self.changing() as change:
             if isinstance(change.seal, Sealed):
@@ -175,7 +175,7 @@ class Guard:
         return True
 
     def rotate(self, place: Place | None = None) -> None:
-        """Seal a gallery with a new key, in the same place if none is given, and delete the old one.
+        """Seal a gallery with a new key, by default in the same place, and delete the old key.
 
         Raises
         ------
@@ -190,7 +190,7 @@ class Guard:
             self._reseal(change, self._new_seal(place or record.place, record.generation))
 
     def unprotect(self) -> bool:
-        """Decrypt a gallery and delete its key; return False if it is not sealed."""
+        """Decrypt a gallery and delete its key, and return False if it is not sealed."""
         if not self.state().sealed:
             with self.reading():  # which refuses a gallery that should be sealed
                 return False
@@ -203,7 +203,7 @@ class Guard:
         return True
 
     def start_again(self) -> int:
-        """Empty a gallery that cannot be proven, leave it unsealed, and return how many people were in it."""
+        """Empty an unverifiable gallery, leave it unsealed, and return how many people were in it."""
         with self._file.transaction() as connection:
             count = connection.execute("DELETE FROM people WHERE TRUE").rowcount
             connection.execute("DELETE FROM calibrations")
@@ -211,8 +211,8 @@ class Guard:
             self._keys.retire()
         self._let_keys_follow(None)
         _log.warning(
-            "The sealed gallery could not be proven, so its calibrations were deleted as well, and what is "
-            "enrolled from now on is not sealed. To seal it: faceunlock protect on"
+            "The sealed gallery could not be verified, so its calibrations were deleted as well, and new "
+            "enrolments are not sealed. To seal the gallery, run: faceunlock protect on"
         )
         return count
 
@@ -226,7 +226,7 @@ class Guard:
         if marker is None:
             self._keys.follow(None)
             return Change(connection, seal)
-        # The gallery is new and empty, and the one before it was sealed.
+        # The gallery is new and empty, and the one it replaces was sealed.
         secret = self._keys.fetch(marker.key_id, marker.place)
         change = Change(connection, seal)
         change.reseal(
@@ -235,14 +235,14 @@ class Guard:
         return change
 
     def _finish(self, change: Change) -> SealRecord | None:
-        """Write the proof of a change, and return its record if it has one."""
+        """Write the MAC of a change and return its record, or None if it needs none."""
         seal = change.seal
         if not isinstance(seal, Sealed) or not change.dirty:
             return None
         record, mac = seal.closed()
         accepted = seal.secret.accepted or ()
         if record.generation not in accepted:
-            # Before the commit: the file must never be ahead of what is accepted.
+            # Before the commit: the file must never be ahead of the accepted generations.
             still = (seal.record.generation,) if seal.record.generation in accepted else accepted
             self._keys.accept(record.key_id, seal.secret, [*still, record.generation])
         change.connection.execute(
@@ -252,7 +252,7 @@ class Guard:
         return record
 
     def _let_keys_follow(self, committed: SealRecord | None) -> None:
-        """Let the keys follow a change; if that fails now, the next change makes up for it."""
+        """Bring the keys in line with a committed change; if that fails, the next change does it."""
         try:
             with self._file.transaction():
                 found = self._record()
@@ -265,7 +265,7 @@ class Guard:
                     secret = self._keys.fetch(committed.key_id, committed.place)
                     self._keys.accept(committed.key_id, secret, [committed.generation])
         except GalleryError as error:
-            _log.info("The keys could not be put in order yet: %s", error.message)
+            _log.info("The keys could not be updated yet: %s", error.message)
 
     def _reseal(self, change: Change, seal: Plain) -> None:
         slug = change.seal.slug
@@ -273,7 +273,7 @@ class Guard:
             change.reseal(seal)
         except ValueError as error:
             raise GalleryError(
-                slug, f"{self._file.path}: {error}", hint="See the problems that faceunlock status names."
+                slug, f"{self._file.path}: {error}", hint="Run: faceunlock status — to see the problems."
             ) from error
 
     def _new_seal(self, place: Place, generation: int) -> Sealed:
@@ -291,7 +291,7 @@ class Guard:
                 raise GalleryError("not-sealed")
 
     def _record(self) -> Claim | None:
-        """Return what the gallery says about itself, unproven, and the MAC that it claims."""
+        """Return what the gallery says about itself, not yet verified, and the MAC that it claims."""
         rows = self._file.query(_SEAL)
         try:
             return SealRecord.from_row(rows[0]) if rows else None
@@ -308,16 +308,16 @@ class Guard:
         except GalleryError as error:
             if error.slug != "key-missing":
                 raise
-            return None  # perhaps only because another command gave the gallery a new key just now
+            return None  # another command may just have given the gallery a new key
 
     def _opened(self, secret: Secret | None) -> Plain:
-        """Return what reads the rows as they are at this moment, after all proofs."""
+        """Return the `Plain` or `Sealed` that reads the rows as they are now, after verifying the seal."""
         before = self._file.signature()
         found = self._record()
         if found is None:
             self._refuse_unsealed()
             return Plain()
-        # From the first query on no command can write; whoever writes without asking changes the signature.
+        # No command can write after the first query. A write that ignores the lock changes the signature.
         signature = before if before == self._file.signature() else None
         if self._known is not None and self._is_known(found, signature):
             return self._known[2]
@@ -325,7 +325,7 @@ class Guard:
         cipher = None if secret is None else Cipher(secret.key, record.key_id)
         fits = secret is not None and secret.accepts(record.generation)
         if secret is None or cipher is None or not fits or not cipher.proves(record, mac):
-            # Another command may have been here since the key was fetched; under the lock none can.
+            # Another command may have changed the key after it was fetched. Under the lock none can.
             secret = self._keys.fetch(record.key_id, record.place)
             cipher = Cipher(secret.key, record.key_id)
         if not cipher.proves(record, mac):
@@ -337,15 +337,15 @@ class Guard:
         return sealed
 
     def _is_known(self, found: Claim, signature: Signature | None) -> bool:
-        """Whether this was proven before, and the file was not touched since."""
+        """Return whether this claim was verified before and the file has not changed since."""
         return self._known is not None and self._known[:2] == (signature, found)
 
     def _refuse_unsealed(self) -> None:
-        """Refuse an unsealed gallery that should be sealed; an empty one can deceive nobody."""
+        """Refuse an unsealed gallery that should be sealed, unless it is empty and so can deceive nobody."""
         if self._keys.marker() is None:
             return
         if any(self._file.query(f"SELECT 1 FROM {table} LIMIT 1") for table in TABLES):  # noqa: S608
-            raise self._tampered("it was sealed and is not any more")
+            raise self._tampered("it was sealed and no longer is")
 
     def _tampered(self, what: str) -> GalleryError:
         return GalleryError("gallery-tampered", f"{self._file.path} was changed from outside: {what}")

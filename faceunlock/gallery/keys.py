@@ -1,23 +1,23 @@
-"""Where the keys of a sealed gallery are: small private files, and the desktop keyring behind some of them.
+"""The keys of sealed galleries: small private files, and the desktop keyring behind some of them.
 
-For each key there is a file beside the config file, ``keys/ID.key``: it holds the key itself or says that the
-keyring does, and it says which gallery the key belongs to. So it is also the note, outside the gallery, that
-this gallery is sealed: an unsealed one in its place is not believed.
+Each key has a file beside the config file, ``keys/ID.key``. The file holds the key itself or says that the
+keyring does, and it says which gallery the key belongs to. So it also records, outside the gallery, that this
+gallery is sealed: an unsealed gallery in its place is not trusted.
 
 A change of keys is safe to interrupt because every file has a stage in its name, and a key in any stage opens
 the gallery that names it:
 
-- ``.new``: written before the gallery names it; it may never come to that;
+- ``.new``: written before the gallery names it; the gallery may never do so;
 - ``.key``: the gallery names it;
 - ``.old``: the gallery is about to stop naming it.
 
-`KeyStore.follow` brings the stages in line with what the gallery says after all. It must be called under the
-lock of the gallery, as must `KeyStore.create`: otherwise one command could take the other's new key for a
-leftover.
+`KeyStore.follow` brings the stages in line with the key that the gallery names in the end. It must be called
+under the lock of the gallery, and so must `KeyStore.create`. Otherwise one command could delete another's new
+key as a leftover.
 
-The keyring also keeps the generations that are accepted: one, and during a change the next as well. It is
-told of the next one before the gallery is; whichever of the two the gallery then holds was really written. No
-number is used twice.
+The keyring also keeps the accepted generations: one, and during a change the next one as well. The keyring
+learns the next generation before the gallery commits it, so after a crash either one is accepted, and
+whichever the gallery holds is genuine. No number is used twice.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ STAGES: tuple[Stage, ...] = ("key", "new", "old")
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """What a file in the directory of keys says.
+    """The content of one file in the key directory.
 
     Attributes
     ----------
@@ -57,9 +57,9 @@ class KeyFile:
     place : {"keyring", "file"}
         Where the key itself is.
     gallery : str
-        The gallery's path relative to the directory, so that a home directory can move.
+        The gallery's path relative to the key directory, so that a home directory can move.
     key : bytes or None
-        None if it is in the keyring.
+        The key; None if it is in the keyring.
     """
 
     path: Path
@@ -83,7 +83,7 @@ class KeyStore:
     gallery : Path
         The gallery's file.
     keyring : DesktopKeyring
-        Asked only about keys that are in it.
+        Used only for keys that are stored in it.
     """
 
     def __init__(self, directory: Path, gallery: Path, keyring: DesktopKeyring) -> None:
@@ -94,7 +94,7 @@ class KeyStore:
             self._gallery = str(gallery)
 
     def fetch(self, key_id: str, place: Place) -> Secret:
-        """Return a key.
+        """Return a key, with its accepted generations if it is in the keyring.
 
         Raises
         ------
@@ -104,18 +104,18 @@ class KeyStore:
         return self._in_keyring(key_id) if place == "keyring" else self._in_file(key_id)
 
     def file_of(self, key_id: str) -> Path:
-        """Return the file that holds a key; where it should be if there is none."""
+        """Return the file of a key, or the path where it should be if it is missing."""
         paths = [self._path(key_id, stage) for stage in STAGES]
         return next((path for path in paths if path.exists()), paths[0])
 
     def marker(self) -> KeyFile | None:
-        """Return the file that says that the gallery is sealed, if there is one."""
+        """Return the file that records that the gallery is sealed, or None."""
         return next((found for found in self._files() if found.stage == "key"), None)
 
     def choose(self) -> Place:
-        """Return where a new key should be: in the desktop keyring if there is one.
+        """Return where a new key should go: the desktop keyring if there is one, else a file.
 
-        A keyring belongs to somebody's desktop session, so the administrator's keys are in files.
+        A keyring belongs to a user's desktop session, so root's keys go to files.
         """
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             return "file"
@@ -125,13 +125,13 @@ class KeyStore:
             return "file"
 
     def create(self, place: Place, generation: int) -> tuple[str, Secret]:
-        """Make a key in the stage ``new`` for the generation about to be written; return it with its name."""
+        """Create a key in stage ``new`` for the generation about to be written; return its id and the key."""
         key_id, key = os.urandom(8).hex(), new_key()
         if place == "keyring" and self._keyring.name() is None:
             raise GalleryError("keyring-unavailable", "There is no desktop keyring here")
         ensure_private_directory(self._directory)
         remove_leftovers(self._directory)
-        # The file first, so that no item in the keyring can be left over unnoticed.
+        # The file comes first, so that no item in the keyring can be left behind unnoticed.
         self._write(key_id, "new", place, key if place == "file" else None)
         if place == "file":
             return key_id, Secret(key, None)
@@ -140,18 +140,18 @@ class KeyStore:
         return key_id, secret
 
     def accept(self, key_id: str, secret: Secret, generations: Sequence[int]) -> None:
-        """Remember which generations the gallery may have, where the key's place remembers them."""
+        """Store the generations that the gallery may have, if the key is in the keyring."""
         if secret.accepted is not None and secret.accepted != tuple(generations):
             self._put(key_id, Secret(secret.key, tuple(generations)))
 
     def retire(self) -> None:
-        """Note that the gallery is about to be unsealed."""
+        """Mark all keys as ``old``, because the gallery is about to be unsealed."""
         for found in self._files():
             if found.stage != "old":
                 self._rename(found, "old")
 
     def follow(self, key_id: str | None, place: Place = "file") -> None:
-        """Bring the stages in line with a gallery that names this key, or none; delete its other keys."""
+        """Bring the stages in line with the key that the gallery names, if any; delete its other keys."""
         for found in self._files():
             if found.key_id == key_id:
                 if found.stage != "key":
@@ -180,7 +180,7 @@ class KeyStore:
                 raise ValueError("wrong length")
         except (ValueError, TypeError, KeyError) as error:
             raise GalleryError(
-                "key-missing", f"What the desktop keyring holds as {key_id} is no key"
+                "key-missing", f"The entry {key_id} in the desktop keyring is not a key"
             ) from error
         return Secret(key, accepted)
 
@@ -194,7 +194,7 @@ class KeyStore:
         return check_private_directory(self._directory) and check_private_file(path)
 
     def _files(self) -> Iterator[KeyFile]:
-        """Yield the files that are about this gallery."""
+        """Yield the key files that belong to this gallery."""
         if not check_private_directory(self._directory):
             return
         for stage in STAGES:
@@ -237,7 +237,7 @@ class KeyStore:
             raise GalleryError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error
 
     def _remove(self, found: KeyFile) -> None:
-        """Delete a key, the file last; what cannot be deleted now is left for the next time."""
+        """Delete a key, its file last. Anything that cannot be deleted now is left for the next time."""
         try:
             if found.place == "keyring":
                 self._keyring.remove(found.key_id)

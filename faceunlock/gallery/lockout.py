@@ -1,8 +1,8 @@
-"""When somebody must wait: failures in a row, the limits, and a clock that nobody can set.
+"""Lockouts: failures in a row, the limits, and a clock that nobody can set.
 
-The numbers are those of NIST SP 800-63B-4, section 3.2.3: after 5 failures in a row at least 30 seconds
-before each further attempt, after 50 no attempt at all. Time is counted from the start of the machine,
-suspended time included, so that setting the clock of the wall opens nothing.
+The numbers come from NIST SP 800-63B-4, section 3.2.3: after 5 failures in a row, at least 30 seconds before
+each further attempt; after 50, no further attempt at all. Time is counted from boot, including time in
+suspend, so changing the wall clock does not end a lockout.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Limits:
     Attributes
     ----------
     before_wait : int
-        From this many on, each further attempt must wait.
+        After this many failures in a row, each further attempt must wait.
     wait_seconds : float
-        How long, from the last failure on.
+        How long to wait after the last failure, in seconds.
     before_lock : int
-        From this many on, there is no further attempt until somebody says so.
+        After this many failures in a row, no attempt is allowed until the lockout is ended by hand.
     """
 
     before_wait: int
@@ -36,24 +36,24 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment in the life of a machine.
+    """A moment on the machine's clock, which starts at boot.
 
     Attributes
     ----------
     boot : str
-        Which start of the machine; empty where the system does not tell.
+        Id of the boot; empty if the system does not provide one.
     seconds : float
-        Since that start.
+        Seconds since that boot.
     """
 
     boot: str
     seconds: float
 
     def since(self, earlier: Moment) -> float:
-        """Return how many seconds have passed for certain.
+        """Return how many seconds have certainly passed.
 
-        If the machine was started again in between, those are the seconds since the start: what passed
-        before is unknown, so waiting begins anew.
+        If the machine was rebooted in between, that is the time since boot. The time before it is unknown,
+        so the wait starts over.
 
         Examples
         --------
@@ -66,12 +66,12 @@ class Moment:
 
 
 def moment() -> Moment:
-    """Return the present moment."""
+    """Return the current moment."""
     try:
         boot = BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         boot = ""
-    # Where there is no CLOCK_BOOTTIME, the monotonic clock: it starts with the machine, too.
+    # Without CLOCK_BOOTTIME, use the monotonic clock: it also starts at boot.
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return Moment(boot, time.monotonic() if clock is None else time.clock_gettime(clock))
 
@@ -85,7 +85,7 @@ class Failures:
     count : int
         At least 1.
     last : Moment
-        When the last one was.
+        When the last failure happened.
     """
 
     count: int
@@ -99,9 +99,9 @@ class Lock:
     Attributes
     ----------
     failures : int
-        In a row.
+        Failures in a row.
     seconds_left : float or None
-        Until the next attempt; None if only ``faceunlock unlock-attempts`` allows one.
+        Seconds until the next attempt; None if only ``faceunlock unlock-attempts`` allows one.
     """
 
     failures: int
@@ -114,7 +114,8 @@ def lock(records: Iterable[Failures], limits: Limits, now: Moment) -> Lock | Non
     Parameters
     ----------
     records : iterable of Failures
-        Everything that counts for this attempt: the counts add up, and the latest failure is waited for.
+        All records that count against this attempt. Their counts add up, and the wait starts at the latest
+        failure.
 
     Examples
     --------

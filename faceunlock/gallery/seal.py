@@ -1,13 +1,13 @@
-"""Rows in and out of a gallery, plain or sealed: what one key encrypts and vouches for.
+"""Encoding and decoding of gallery rows, plain or sealed: encryption and authentication under one key.
 
-Each row is encrypted with AES-256-GCM under a fresh random nonce. Bound to it as associated data are the
-table, the readable columns (a person's key, name and dates; a calibration's model), the version of this
-scheme and the generation, the number of the change that wrote the row.
+Each row is encrypted with AES-256-GCM under a fresh random nonce. Its associated data is the table, the
+readable columns (a person's key, name and dates; a calibration's model), the version of this scheme, and the
+generation, which is the number of the change that wrote the row.
 
-That alone would not notice a row that is gone, or an older one of the same person. So the manifest lists the
-checksum of every row, and an HMAC-SHA-256 covers the manifest, the generation and the name of the key. A
-manifest is carried from change to change, and only the entries of rows that were written change: made anew
-from what the file holds, it would vouch for whatever somebody else has put there.
+Encryption alone would not notice a row that is gone, or an older one of the same person. So the manifest
+lists the checksum of every row, and an HMAC-SHA-256 covers the manifest, the generation and the name of the
+key. Each change carries the manifest over and updates only the entries of the rows that it writes. A manifest
+rebuilt from the file would vouch for any row that somebody else has put there.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 VERSION = 1
-"""Of this scheme: part of everything that is authenticated."""
+"""Version of this scheme; part of all authenticated data."""
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-"""A random nonce of 96 bits is good for 2**32 encryptions with one key (NIST SP 800-38D, section 8.3)."""
+"""A random nonce of 96 bits allows 2**32 encryptions with one key (NIST SP 800-38D, section 8.3)."""
 
 PREFIX = f"sealed-{VERSION}"
 
 Place = Literal["keyring", "file"]
-"""Where a key is: in the desktop keyring, or in a private file."""
+"""Where a key is stored: in the desktop keyring or in a private file."""
 
 Entry = tuple[str, str]
 """A row: its table and its primary key."""
 
 Row = Sequence[Any]
-"""The columns of a row: its key, others that stay readable, what is sealed, and a checksum of them all."""
+"""The columns of a row: its key, other readable columns, the sealed column, and a checksum of them all."""
 
 
 def document(value: object) -> str:
-    """Return the one JSON text of a value: equal values have equal texts."""
+    """Return the canonical JSON text of a value: equal values have equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -62,11 +62,11 @@ class SealRecord:
     Attributes
     ----------
     key_id : str
-        The key's name, which is no secret.
+        The key's name, which is not secret.
     place : {"keyring", "file"}
         Where the key is.
     generation : int
-        How many changes were made under seal; each has a number of its own.
+        How many changes were made under seal; each has its own number.
     manifest : mapping of entry to str
         The checksum of every row.
     """
@@ -88,12 +88,12 @@ class SealRecord:
 
     @classmethod
     def from_row(cls, row: Sequence[object]) -> tuple[SealRecord, str]:
-        """Return what a row of the table ``seal`` says, and the MAC that it claims.
+        """Return the record in a row of the table ``seal``, and the MAC that it claims.
 
         Raises
         ------
         ValueError
-            If it is not what a gallery writes.
+            If the row is not one that a gallery writes.
         """
         key_id, place, generation, listing, mac = row
         texts = isinstance(key_id, str) and isinstance(listing, str) and isinstance(mac, str)
@@ -103,7 +103,7 @@ class SealRecord:
             raise ValueError("the place of the key is unknown")
         entries = json.loads(str(listing))
         if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
-            raise ValueError("the manifest is none")
+            raise ValueError("the manifest is invalid")
         manifest = {(table, key): digest for table, key, digest in entries}
         where: Place = "keyring" if place == "keyring" else "file"
         return cls(str(key_id), where, generation, manifest), str(mac)
@@ -111,26 +111,26 @@ class SealRecord:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A key, and what is remembered with it.
+    """A key, and the accepted generations stored with it.
 
     Attributes
     ----------
     key : bytes
         32 bytes.
     accepted : tuple of int, or None
-        The generations that the gallery may have; None where nothing remembers them, in a key file.
+        The generations that the gallery may have; None for a key file, which does not store them.
     """
 
     key: bytes = field(repr=False)
     accepted: tuple[int, ...] | None
 
     def accepts(self, generation: int) -> bool:
-        """Return whether a gallery of this generation is the current one, as far as that is known."""
+        """Return whether a gallery of this generation is the current one, as far as is known."""
         return self.accepted is None or generation in self.accepted
 
 
 class Cipher:
-    """AES-256-GCM and HMAC-SHA-256 under keys that HKDF-SHA-256 (RFC 5869) derives from one.
+    """AES-256-GCM and HMAC-SHA-256 under two keys that HKDF-SHA-256 (RFC 5869) derives from one key.
 
     Parameters
     ----------
@@ -173,28 +173,28 @@ class Cipher:
         if prefix != PREFIX:
             raise ValueError("it is not encrypted")
         content = base64.b64decode(packed, validate=True)
-        if base64.b64encode(content).decode("ascii") != packed:  # the last character may have bits to spare
-            raise ValueError("it is not as it was encoded")
+        if base64.b64encode(content).decode("ascii") != packed:  # the last character may have spare bits
+            raise ValueError("its encoding was changed")
         try:
             plain = self._rows.decrypt(
                 content[:NONCE_BYTES], content[NONCE_BYTES:], _associated(context, int(generation))
             )
         except InvalidTag as error:
-            raise ValueError("it was not encrypted for this place with this key") from error
+            raise ValueError("it was not encrypted with this key for this row") from error
         return plain.decode("utf-8")
 
     def mac(self, record: SealRecord) -> str:
-        """Return what proves a record, 64 hexadecimal digits."""
+        """Return the MAC of a record, 64 hexadecimal digits."""
         what = document([VERSION, record.key_id, record.place, record.generation, record.listing()])
         return hmac.new(self._mac_key, what.encode("ascii"), hashlib.sha256).hexdigest()
 
     def proves(self, record: SealRecord, mac: str) -> bool:
-        """Return whether a MAC is the one of a record."""
+        """Return whether a MAC belongs to a record."""
         return hmac.compare_digest(self.mac(record).encode("ascii"), mac.encode("utf-8"))
 
 
 class Plain:
-    """Rows as they are, each with a checksum against accidents."""
+    """Unencrypted rows, each with a checksum against accidental damage."""
 
     slug, verdict = "gallery-damaged", "damaged"
 
@@ -204,7 +204,7 @@ class Plain:
         Raises
         ------
         ValueError
-            If it is not as it was written.
+            If the row is not as it was written.
         """
         *values, claimed = row
         if not values:
@@ -214,11 +214,11 @@ class Plain:
         return values
 
     def write(self, table: str, values: Sequence[str]) -> Row:
-        """Return a row as it is stored."""
+        """Return a row in its stored form."""
         return (*values, checksum(values))
 
     def drop(self, table: str, keys: Iterable[str]) -> int:
-        """Note that rows are gone, and return how many were known of."""
+        """Note that rows are gone, and return how many of them were listed."""
         return 0
 
     def keys(self, table: str) -> frozenset[str]:
@@ -226,20 +226,20 @@ class Plain:
         return frozenset()
 
     def complete(self, table: str, rows: Sequence[Row]) -> list[Row]:
-        """Return all rows of a table and, for each that is missing, one that has only its key."""
+        """Return all rows of a table, with a row of only the key in place of each missing one."""
         there = {row[0] for row in rows}
         return [*rows, *((key,) for key in sorted(self.keys(table) - there))]
 
 
 class Sealed(Plain):
-    """Rows under seal.
+    """Encrypted rows that a manifest lists.
 
     Parameters
     ----------
     record : SealRecord
-        Proven; what the gallery says about itself.
+        What the gallery says about itself, verified.
     cipher : Cipher
-        Of its key.
+        The cipher of its key.
     secret : Secret
         The key.
     """
@@ -249,22 +249,22 @@ class Sealed(Plain):
     def __init__(self, record: SealRecord, cipher: Cipher, secret: Secret) -> None:
         self.record, self.cipher, self.secret = record, cipher, secret
         self.manifest: dict[Entry, str] = dict(record.manifest)
-        # Never a number that was used before, even by a change that did not come to pass.
+        # Never reuse a number, even one of a change that was not committed.
         self.next_generation = max([record.generation, *(secret.accepted or ())]) + 1
 
     def copy(self) -> Sealed:
-        """Return a seal that can be changed without harm to this one."""
+        """Return a copy that can be changed without affecting this seal."""
         return Sealed(self.record, self.cipher, self.secret)
 
     def read(self, table: str, row: Row) -> list[str]:
-        """Return the columns of a stored row, unsealed; see `Plain.read`."""
+        """Return the columns of a stored row, decrypted; see `Plain.read`."""
         values = super().read(table, row)
         if self.manifest.get((table, values[0])) != row[-1]:
             raise ValueError("it is not what was last written there")
         return [*values[:-1], self.cipher.unseal(values[-1], [table, *values[:-1]])]
 
     def write(self, table: str, values: Sequence[str]) -> Row:
-        """Return a row as it is stored, sealed, and take it into the manifest."""
+        """Return a row in its stored form, encrypted, and add it to the manifest."""
         *visible, secret = values
         sealed = self.cipher.seal(secret, [table, *visible], generation=self.next_generation)
         row = super().write(table, [*visible, sealed])
@@ -272,7 +272,7 @@ class Sealed(Plain):
         return row
 
     def drop(self, table: str, keys: Iterable[str]) -> int:
-        """Take rows out of the manifest."""
+        """Remove rows from the manifest, and return how many of them it listed."""
         return sum(self.manifest.pop((table, key), None) is not None for key in keys)
 
     def keys(self, table: str) -> frozenset[str]:

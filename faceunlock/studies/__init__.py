@@ -1,1 +1,1 @@
-"""What a folder of photos of known people says about a model, in numbers."""
+"""Studies of a model: numbers from a folder of photos of known people."""

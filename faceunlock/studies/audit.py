@@ -1,4 +1,4 @@
-"""An audit: the embeddings of people in groups in, rates, spread and their differences out. Pure."""
+"""An audit: rates, spread and group differences, computed from embeddings by pure functions."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ from faceunlock.studies.permutation import (
 MeasureName = Literal["fmr", "fnmr", "distance", "spread"]
 
 SIGNIFICANCE = 0.05
-"""A corrected p-value below this is called more than chance."""
+"""A corrected p-value below this counts as more than chance."""
 
 MOST_SIMILAR = 5
-"""Pairs of different people that are named."""
+"""Number of pairs of different people that are named."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupedEmbeddings:
-    """The usable photos of an audit, sorted by group and person, and whose failed.
+    """The usable photos of an audit, sorted by group and person, and the owners of the photos that failed.
 
     Attributes
     ----------
@@ -57,13 +57,14 @@ class GroupedEmbeddings:
     files : tuple of str
         Name of each photo.
     person : ndarray of int, shape (n,)
-        Whose it is: ascending from 0, without gaps.
+        Person on each photo: ascending from 0, without gaps.
     group : ndarray of int, shape (n,)
-        Which of the `names` it belongs to, ascending.
+        Index in `names` of each photo's group, ascending.
     names : tuple of str
-        The groups, also those without a usable photo.
+        The groups, including those without a usable photo.
     failed_person, failed_group : tuple of int
-        Of each photo that gave no embedding; persons who have no usable photo have numbers of their own.
+        Person and group of each photo that gave no embedding. People without a usable photo have numbers
+        of their own.
     """
 
     embeddings: NDArray[np.float32] = field(repr=False)
@@ -76,7 +77,7 @@ class GroupedEmbeddings:
 
     @property
     def group_of_person(self) -> NDArray[np.intp]:
-        """Which group each person with a usable photo belongs to, shape (people,)."""
+        """Group of each person with a usable photo, shape (people,)."""
         _, first = np.unique(self.person, return_index=True)
         found: NDArray[np.intp] = self.group[first]
         return found
@@ -84,23 +85,23 @@ class GroupedEmbeddings:
 
 @dataclass(frozen=True, slots=True)
 class GroupResult:
-    """What was measured in one group.
+    """The results for one group.
 
     Attributes
     ----------
     name : str
     people, photos : int
-        With a usable photo; usable photos.
+        Number of people with a usable photo, and of usable photos.
     failures_to_acquire : Rate
-        Of all photos of the group.
+        Over all photos of the group.
     sum_of_squares : float
-        Squared Euclidean distances of the unit embeddings to their mean, summed up.
+        Sum of the squared Euclidean distances of the unit embeddings to their mean.
     mean_distance : float or None
         Mean Euclidean distance between photos of two people, in [0, 2]; None with fewer than two people.
     fmr : Rate
-        Of comparisons between two people of the group; without trials if there is one person only.
+        Over comparisons between two people of the group; without trials if it has only one person.
     fnmr : Rate
-        Of comparisons between two photos of one person; without trials if nobody has two.
+        Over comparisons between two photos of one person; without trials if nobody has two.
     """
 
     name: str
@@ -120,7 +121,7 @@ class GroupResult:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One measure, each group against the others.
+    """One measure, compared between each group and all others.
 
     Attributes
     ----------
@@ -134,19 +135,19 @@ class Comparison:
 
     @property
     def told(self) -> tuple[Difference, ...]:
-        """Differences that could be tested."""
+        """The differences that could be tested."""
         return tuple(difference for difference in self.differences if difference.p is not None)
 
     @property
     def significant(self) -> tuple[Difference, ...]:
-        """Groups that differ from the others by more than chance, the clearest first."""
+        """The groups that differ from the others by more than chance, lowest corrected p-value first."""
         found = [d for d in self.told if d.p_corrected is not None and d.p_corrected < SIGNIFICANCE]
         return tuple(sorted(found, key=lambda difference: difference.p_corrected or 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarPair:
-    """Two photos of two people.
+    """Two photos of two different people.
 
     Attributes
     ----------
@@ -164,21 +165,22 @@ class SimilarPair:
 
 @dataclass(frozen=True, slots=True)
 class GroupAudit:
-    """What an audit measured.
+    """The results of an audit.
 
     Attributes
     ----------
     threshold : float
-        Similarity from which on two photos match.
+        Similarity at or above which two photos match.
     permutations, seed : int
-        Of the tests; the seed also of the resampling.
+        Number of permutations in each test; seed of the tests and of the resampling.
     groups : tuple of GroupResult
     comparisons : tuple of Comparison
         FMR, FNMR, mean distance and spread, in this order.
     fmr_ratios, fnmr_ratios : tuple of two Ratio
-        Worst to best, worst to geometric mean.
+        Worst to best, and worst to geometric mean.
     most_similar : tuple of SimilarPair
-        Of two people of one group, the most similar first: a person who is there under two names shows here.
+        Pairs of different people of one group, the most similar first. A person who is there under two
+        names shows up here.
     """
 
     threshold: float
@@ -198,13 +200,13 @@ class GroupAudit:
 def audit_groups(
     material: GroupedEmbeddings, threshold: float, *, permutations: int = 9_999, seed: int = 0
 ) -> GroupAudit:
-    """Measure each group and compare each with all others.
+    """Return the rates and the spread of each group, and compare each group with all others.
 
     Parameters
     ----------
     material : GroupedEmbeddings
     threshold : float
-        Similarity from which on two photos match, in [-1, 1].
+        Similarity at or above which two photos match, in [-1, 1].
     permutations : int
         At least 1.
     seed : int
@@ -245,7 +247,7 @@ def audit_groups(
 def _compare_within(
     material: GroupedEmbeddings, threshold: float, seed: int
 ) -> tuple[list[GenuineScores], list[Rate]]:
-    """Mated comparisons and FMR of each group; the impostor comparisons are too many to keep."""
+    """Return the mated comparisons and the FMR of each group; impostor comparisons are too many to keep."""
     genuine, fmr = [], []
     for i in range(len(material.names)):
         chosen = material.group == i
@@ -292,7 +294,7 @@ def _comparisons(
     errors = np.bincount(owner, weights=scores < threshold, minlength=people).astype(np.float64)
     sums = np.zeros((people, material.embeddings.shape[1]))
     np.add.at(sums, material.person, material.embeddings)
-    mated = trials > 0  # the others have no FNMR, whatever their group
+    mated = trials > 0  # the others have no FNMR, in any group
     everybody = np.ones(people, dtype=bool)
     measures: list[tuple[MeasureName, Measure, NDArray[np.bool_]]] = [
         ("fmr", MeanOverPairs(pairs.matches, pairs.photos), everybody),
@@ -320,41 +322,41 @@ def _most_similar(material: GroupedEmbeddings) -> tuple[SimilarPair, ...]:
 
 
 MOST_PHOTOS = 8_000
-"""Everybody is compared with everybody, so memory grows with the square of the number."""
+"""Most photos of an audit: all are compared with all, so memory grows with the square of their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit found, and in what.
+    """The results of an audit and the photos that it is about.
 
     Attributes
     ----------
     folder : str
-        Its name.
+        Name of the folder.
     path : str
-        The folder, as it was named.
+        The folder as the user gave it.
     source : str
         Where the groups come from, in words.
     people_known : bool
-        False if every photo counted as a person of its own.
+        False if every photo counted as a different person.
     identity : ModelIdentity
-        What made the embeddings.
+        The model that made the embeddings.
     calibration : Calibration or None
-        Where the threshold comes from; None for the user's own.
+        Where the threshold comes from; None if the user chose it.
     created : str
         Time in ISO 8601.
     photos : int
-        Looked at, usable or not.
+        Photos examined, usable or not.
     duplicates : int
-        Photos dropped because the same file content came before.
+        Photos dropped because an earlier file had the same content.
     ungrouped : int
-        Photos in no group, not looked at.
+        Photos in no group, which were not examined.
     skipped : int
-        Files that are no photos.
+        Files that are not photos.
     failures : tuple of LeftOut
     audit : GroupAudit
     material : GroupedEmbeddings
-        The embeddings, for pictures.
+        The embeddings, for the figures.
     """
 
     folder: str
@@ -374,7 +376,7 @@ class AuditReport:
 
 
 def arrange(samples: LabelledSamples, grouping: Grouping) -> GroupedEmbeddings:
-    """Sort embeddings by group and person, and number people: those with a usable photo first."""
+    """Return embeddings sorted by group and person; numbers go first to people with a usable photo."""
     groups = grouping.groups
     group_of = {photo.person: groups.index(photo.group) for photo in grouping.photos}
     order = sorted(range(len(samples)), key=lambda i: (group_of[samples.person[i]], samples.person[i]))

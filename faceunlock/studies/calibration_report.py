@@ -1,4 +1,4 @@
-"""Comparisons in, a threshold with its evidence out; the same comparisons can be judged for any target."""
+"""A threshold with its evidence, from comparisons that can be judged for any target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faceunlock.matching.thresholds import ThresholdChoice, choose_threshold, pe
 from faceunlock.studies.comparisons import Comparisons, Provenance
 
 WORST = 5
-"""Pairs named at each end, so that a mislabelled photo is seen."""
+"""Number of pairs named at each end, so that a mislabelled photo is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class Pair:
     Attributes
     ----------
     photo : str
-        The probe.
+        File of the probe.
     person : str
-        Whose template it was compared with.
+        Person whose template it was compared with.
     similarity : float
         Cosine, in [-1, 1].
     """
@@ -37,18 +37,18 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationReport(Provenance):
-    """What a calibration found, beside what it looked at.
+    """The results of a calibration, with their provenance.
 
     Attributes
     ----------
     fnmr : Rate
-        At the threshold; without trials if nobody has both a template and a probe.
+        FNMR at the threshold; without trials if nobody has both a template and a probe.
     genuine, impostor : int
-        Numbers of comparisons.
+        Number of genuine and of impostor comparisons.
     eer : float or None
         Equal error rate; None without genuine comparisons.
     choice : ThresholdChoice
-        The threshold, the FMR there and whether the data support it.
+        The threshold, the FMR at it, and whether the data support it.
     lowest_genuine, highest_impostor : tuple of Pair
         The worst pairs, worst first.
     """
@@ -68,7 +68,7 @@ class CalibrationReport(Provenance):
 
     @property
     def calibration(self) -> Calibration:
-        """What is saved of it.
+        """The calibration that is saved.
 
         Raises
         ------
@@ -109,16 +109,16 @@ class CalibrationReport(Provenance):
         )
         return CalibrationError(
             "insufficient-data",
-            f"insufficient data: {self.impostor} impostor comparisons of {fmr.people} people bound the FMR "
-            f"by {fmr.upper:.2g} (95 %), above the target {choice.target:g}; {lowest}",
-            hint=f"It takes about {people_needed(choice.target)} people without any false match: add "
-            "people, or strangers with --impostors FOLDER; or choose a higher --target-fmr. "
+            f"insufficient data: with {self.impostor} impostor comparisons of {fmr.people} people, the FMR "
+            f"could be as high as {fmr.upper:.2g} (95 % bound), above the target {choice.target:g}; {lowest}",
+            hint=f"About {people_needed(choice.target)} people without a single false match are needed: add "
+            "people, add strangers with --impostors FOLDER, or choose a higher --target-fmr. "
             "No threshold was saved.",
         )
 
 
 def report_for(comparisons: Comparisons, target: float) -> CalibrationReport:
-    """Choose the threshold for a target and say what it does to the comparisons.
+    """Choose the threshold for a target, and return it with its effect on the comparisons.
 
     The same comparisons and the same target always give the same report.
 
@@ -131,7 +131,7 @@ def report_for(comparisons: Comparisons, target: float) -> CalibrationReport:
     Raises
     ------
     ValueError
-        For a target out of range.
+        If the target is out of range.
     """
     genuine, own, strangers = comparisons.scores()
     impostor = pool(own, strangers)
@@ -153,7 +153,7 @@ def report_for(comparisons: Comparisons, target: float) -> CalibrationReport:
 def _worst(
     comparisons: Comparisons, genuine: GenuineScores, impostor: ImpostorScores
 ) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Name the comparisons that look most like mistakes."""
+    """Return the comparisons that look most like mistakes, by name: genuine ones, then impostors."""
 
     def pair(photo: int, person: int, score: float) -> Pair:
         return Pair(comparisons.files[photo], comparisons.name_of(person), float(score))

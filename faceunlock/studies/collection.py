@@ -1,4 +1,4 @@
-"""Photos of known people, as samples: which are usable, which are dropped, and why."""
+"""Samples of photos of known people: which are usable, which are dropped, and why."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 
 THUMBNAIL_SIDE = 80
-"""Pixels; about 2.5 kB of JPEG, so that 10,000 faces take 25 MB."""
+"""Longer side in pixels. A thumbnail is about 2.5 kB of JPEG, so 10,000 faces take 25 MB."""
 
 THUMBNAIL_QUALITY = 82
 
@@ -32,33 +32,33 @@ _Owner = TypeVar("_Owner")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledSamples:
-    """The usable photos of known people; holds an embedding and perhaps a thumbnail of each, no photo.
+    """The usable photos of known people, as an embedding and perhaps a thumbnail of each; holds no photo.
 
     Attributes
     ----------
     embeddings : ndarray of float32, shape (n, dimension)
         Unit vectors of the usable photos, in the order given; shape (0, 0) without any.
     photo : tuple of str
-        Their names, as in `Sample.photo`.
+        Name of each usable photo, as in `Sample.photo`.
     person : tuple of str
-        Whose each of them is.
+        Person on each usable photo.
     failures : tuple of LeftOut
         Photos that gave no embedding.
     failed_person : tuple of str
-        Whose each failure is.
+        Person on each failed photo.
     photos : int
-        Photos looked at.
+        Number of photos examined.
     duplicates : int
-        Photos dropped because the same file content came before.
+        Photos dropped because an earlier file had the same content.
     own_photos : int
-        Photos dropped because they built one of the templates compared with.
+        Photos dropped because one of the templates compared with was built from them.
     skipped : int
-        Files that are no photos, or belong to nobody.
+        Files that are not photos or belong to nobody.
     thumbnails : tuple of bytes
-        The faces as the network sees them, JPEG of at most `THUMBNAIL_SIDE` pixels; empty if none were
-        wanted.
+        The faces as the network sees them, as JPEG of at most `THUMBNAIL_SIDE` pixels; empty if not
+        requested.
     group : tuple of str
-        Which group each usable photo is in; empty if there are no groups.
+        Group of each usable photo; empty if there are no groups.
     """
 
     embeddings: NDArray[np.float32] = field(repr=False)
@@ -78,52 +78,52 @@ class LabelledSamples:
 
     @classmethod
     def none(cls) -> LabelledSamples:
-        """Return no samples of nobody."""
+        """Return an empty collection."""
         return cls(np.empty((0, 0), dtype=np.float32))
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Everybody with a usable photo, in the order of the photos."""
+        """The people with a usable photo, in the order of the photos."""
         return tuple(dict.fromkeys(self.person))
 
     @property
     def everybody(self) -> frozenset[str]:
-        """Everybody who has a photo, usable or not."""
+        """The people who have a photo, usable or not."""
         return frozenset((*self.person, *self.failed_person))
 
     @property
     def person_index(self) -> NDArray[np.int32]:
-        """Position in `people` of the person in each usable photo, shape (n,)."""
+        """Position in `people` of the person on each usable photo, shape (n,)."""
         position = {person: index for index, person in enumerate(self.people)}
         return np.array([position[person] for person in self.person], dtype=np.int32)
 
     @property
     def colours(self) -> tuple[str, ...]:
-        """What a picture tells apart by colour, of each usable photo: groups if there are any, or people."""
+        """Colour label of each usable photo in a figure: its group if there are groups, else its person."""
         return self.group or self.person
 
     @property
     def failures_to_acquire(self) -> Rate:
-        """How many photos gave no embedding, of those that were not dropped as duplicates."""
+        """Rate of photos that gave no embedding, among those that were not dropped as duplicates."""
         return failures_to_acquire(self.person, self.failed_person)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sorted(Generic[_Kept, _Owner]):
-    """What became of photos.
+    """Photos sorted into usable ones, failures and duplicates.
 
     Attributes
     ----------
     kept : tuple
-        What was kept of each usable photo, in order.
+        The part of each usable photo that was kept, in order.
     owner : tuple
-        Whose each of them is.
+        Owner of each usable photo.
     failures : tuple of LeftOut
         Photos that could not be used.
     failed_owner : tuple
-        Whose each failure is.
+        Owner of each failed photo.
     duplicates : int
-        Photos dropped because the same file content came before.
+        Photos dropped because an earlier file had the same content.
     """
 
     kept: tuple[_Kept, ...]
@@ -141,21 +141,21 @@ def sort_out(
     seen: set[bytes] | None = None,
     distinct: bool = True,
 ) -> Sorted[_Kept, _Owner]:
-    """Keep something of each usable photo, drop the duplicates, and list the rest with its reason.
+    """Keep a part of each usable photo, drop the duplicates, and list the failures with their reasons.
 
     Parameters
     ----------
     outcomes : iterable of LeftOut or anything with a ``digest``
-        What acquisition says of each photo.
+        Result of acquisition for each photo.
     owners : iterable
-        Whose each photo is, in the same order.
+        Owner of each photo, in the same order.
     keep : callable
-        Given a usable outcome and its owner, returns what to keep of it; after None, which keeps nothing, the
+        Takes a usable outcome and its owner, and returns the part to keep. None keeps nothing, and then the
         content does not count as seen.
     seen : set of bytes, optional
-        Digests of earlier photos; grows.
+        Digests of earlier photos; the function adds to it.
     distinct : bool
-        Whether a content that was seen before is dropped.
+        Whether to drop content that was seen before.
     """
     seen = set() if seen is None else seen
     kept: list[tuple[_Kept, _Owner]] = []
@@ -196,25 +196,25 @@ def collect(
     Parameters
     ----------
     photos : sequence of (Path, str)
-        Each photo with the person on it. A file content that occurs again is dropped.
+        Each photo with the person on it. Repeated file content is dropped.
     acquisition : Acquisition
         Turns photos into samples.
     rule : {"dominant", "largest", "central"}
-        Which face a photo is about.
+        Rule that picks the subject's face in a photo.
     thumbnails : bool
         Whether to keep small pictures of the faces.
     groups : mapping of str to str, optional
         Each person's group.
     templates : sequence of Template
-        A photo that built one of them is dropped.
+        A photo is dropped if one of these was built from it.
     seen : set of bytes, optional
-        Digests of photos collected before, which are duplicates; grows.
+        Digests of photos collected before, which count as duplicates; the function adds to it.
     skipped : int
-        Files that were passed over when the photos were listed.
+        Number of files skipped when the photos were listed.
     track : callable
         Shows progress.
     label : str
-        What the progress is called.
+        Name of the progress display.
     """
     own_photos = 0
 
@@ -244,38 +244,38 @@ def collect(
 
 
 def labelled_photos(folder: Path) -> PersonFolders:
-    """List a folder with one sub-folder per person; reads no photo.
+    """Return the photos of a folder with one sub-folder per person; reads no photo.
 
     Raises
     ------
     CalibrationError
-        ``bad-folder`` with photos of fewer than two people.
+        ``bad-folder`` if the folder has photos of fewer than two people.
     PhotoError
         ``photo-not-found`` if there is no such folder.
     """
     found = person_folders(folder)
     people = {name_key(person) for person, photos in found.people.items() if photos}
     if len(people) < 2:
-        count = "of one person" if people else "of nobody"
+        count = "photos of one person only" if people else "no photos"
         raise CalibrationError(
-            "bad-folder", f"{folder} has photos {count} in sub-folders; at least two people are needed"
+            "bad-folder", f"{folder} has {count} in its sub-folders; at least two people are needed"
         )
     return found
 
 
 def own_photos_of(folder: Path) -> tuple[list[tuple[Path, str]], int]:
-    """List the photos of a folder with one sub-folder per person, each with its person.
+    """Return the photos of a folder with one sub-folder per person, each with its person.
 
     Returns
     -------
     photos : list of (Path, str)
     skipped : int
-        Files that are no photos, or belong to nobody.
+        Files that are not photos or belong to nobody.
 
     Raises
     ------
     CalibrationError
-        ``bad-folder`` with photos of fewer than two people.
+        ``bad-folder`` if the folder has photos of fewer than two people.
     PhotoError
         ``photo-not-found`` if there is no such folder.
     """
@@ -284,16 +284,17 @@ def own_photos_of(folder: Path) -> tuple[list[tuple[Path, str]], int]:
 
 
 def strangers_of(folder: Path, known: Iterable[str]) -> tuple[list[tuple[Path, str]], int]:
-    """List photos of strangers: each sub-folder is one person, each photo outside one is somebody else.
+    """Return photos of strangers: each sub-folder is one person, each loose photo is a different person.
 
-    Sub-folders that bear the name of somebody `known` are skipped: they are no strangers.
+    Sub-folders with the name of somebody `known` are skipped, because they do not show strangers.
 
     Returns
     -------
     photos : list of (Path, str)
-        A stranger's name has a slash in it, which a folder's cannot have: it is never somebody else's.
+        Each photo with its person. A stranger's name contains a slash, which a folder's name cannot, so it
+        never clashes with another name.
     skipped : int
-        Files that are no photos, and photos of people who are known.
+        Files that are not photos, and photos of people who are known.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""The comparisons of one calibration, as `verify` would make them, and all that was counted on the way.
+"""The comparisons of one calibration, as `verify` would make them, with all counts.
 
-Nothing here depends on a target, so the same comparisons can be judged for one target after another.
+Nothing here depends on a target, so the same comparisons can be judged for several targets.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Plan:
     Attributes
     ----------
     split : int or None
-        Photos per centroid; None to probe the enrolled people's own templates.
+        Photos per centroid; None to compare with the templates of enrolled people.
     seed : int
-        Of the choice of photos and of every resampling.
+        Seed for the choice of photos and for every resampling.
     rule : {"dominant", "largest", "central"}
-        Which face a photo is about.
+        Rule that picks the subject's face in a photo.
     """
 
     split: int | None = None
@@ -55,33 +55,33 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What was looked at, and what became of it.
+    """Which photos were examined, and how they were used.
 
     Attributes
     ----------
     identity : ModelIdentity
-        What made the embeddings.
+        The model that made the embeddings.
     plan : Plan
-        How they were compared.
+        How the photos were compared.
     data : str
         The folders, in words.
     people, photos : int
-        People with photos, and photos looked at, in the folder.
+        Number of people with photos, and of photos examined, in the folder.
     templates : int
-        Centroids compared with.
+        Number of centroids compared with.
     strangers, stranger_photos : int
         The same as `people` and `photos` for ``--impostors``.
     duplicates : int
-        Photos dropped because the same file content came before.
+        Photos dropped because an earlier file had the same content.
     own_photos : int
-        Photos dropped because they built the template of an enrolled person.
+        Photos dropped because the template of an enrolled person was built from them.
     skipped : int
-        Files that are no photos.
+        Files that are not photos.
     failures : tuple of LeftOut
         Photos that gave no sample.
     failures_to_acquire : Rate
     created : str
-        When the photos were looked at, ISO 8601, UTC.
+        When the photos were examined; ISO 8601, UTC.
     """
 
     identity: ModelIdentity
@@ -102,20 +102,20 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparisons(Provenance):
-    """Every probe compared with every template, beside the material they were made of.
+    """Every probe compared with every template, with the provenance of both.
 
-    People are numbered; the numbers serve to tell people apart and to count them.
+    People are numbered, only to tell them apart and to count them.
 
     Attributes
     ----------
     similarity : ndarray of float64, shape (n_probes, n_templates)
         Cosines, in [-1, 1].
     probe_person : ndarray of int32, shape (n_probes,)
-        Whose photo each probe is; from 0 to below n_probes + n_templates.
+        Person on each probe; at least 0 and below n_probes + n_templates.
     template_person : ndarray of int32, shape (n_templates,)
-        Whose template each is, in the same numbering.
+        Person of each template, in the same numbering.
     own_probes : int
-        So many probes, the first, are of the folder; the others are of strangers.
+        The first `own_probes` probes come from the folder; the rest are strangers.
     files : tuple of str
         The file of each probe.
     names : tuple of str
@@ -124,8 +124,8 @@ class Comparisons(Provenance):
     Raises
     ------
     ValueError
-        If the shapes differ, a number is out of range, a stranger is one of the people, or no comparison
-        is an impostor's.
+        If the shapes do not fit together, a number is out of range, a stranger is also one of the people,
+        or there is no impostor comparison.
     """
 
     similarity: Scores = field(repr=False)
@@ -141,20 +141,20 @@ class Comparisons(Provenance):
         _require(shapes == ((probes, templates), (probes,), (templates,)), "the arrays do not fit together")
         _require(0 <= self.own_probes <= probes and templates == self.templates, "the numbers do not add up")
         _require(self.failures_to_acquire.errors == len(self.failures), "the failures do not add up")
-        _require(bool(np.all(np.abs(self.similarity) <= 1.0)), "a cosine is a number from -1 to 1")
+        _require(bool(np.all(np.abs(self.similarity) <= 1.0)), "a cosine must be a number from -1 to 1")
         everyone = np.concatenate([self.probe_person, self.template_person])
         _require(bool(np.all((everyone >= 0) & (everyone < len(everyone)))), "a person is out of range")
         own, strangers = np.split(self.probe_person, [self.own_probes])
         known = np.concatenate([own, self.template_person])
-        _require(not np.any(np.isin(strangers, known)), "a stranger is one of the people")
+        _require(not np.any(np.isin(strangers, known)), "a stranger is also one of the people")
         _require(
             impostor_comparisons(self.probe_person, self.template_person) > 0, "there is nothing to judge"
         )
 
     def scores(self) -> tuple[GenuineScores, ImpostorScores, ImpostorScores]:
-        """Return the genuine scores, the impostor scores of own people, and those of strangers.
+        """Return the genuine scores, the impostor scores of the folder's own people, and those of strangers.
 
-        Their `photo` is the number of the probe.
+        Their `photo` is the index of the probe.
         """
         first = self.own_probes
         genuine, own = separate(self.similarity[:first], self.probe_person[:first], self.template_person)
@@ -185,14 +185,14 @@ def compare_photos(
     acquisition : Acquisition
         Turns photos into samples.
     identity : ModelIdentity
-        Of the acquisition's embedder.
+        Identity of the acquisition's embedder.
     plan : Plan
-        With a `split`, centroids are built from that many photos of each person who has more;
-        without one, the photos are compared with the templates in `enrolled`.
+        With a `split`, centroids are built from that many photos of each person who has more. Without
+        one, the photos are compared with the templates in `enrolled`.
     enrolled : mapping of str to Template
-        Names and templates of enrolled people; used without a `split`.
+        Names and templates of enrolled people; used only without a `split`.
     impostors : Path, optional
-        Photos of strangers: each sub-folder is one person, each photo outside one is somebody else.
+        Photos of strangers: each sub-folder is one person, each loose photo is a different person.
     track : callable
         Shows progress.
 
@@ -201,7 +201,7 @@ def compare_photos(
     CalibrationError
         ``bad-folder`` with fewer than two people; ``insufficient-data`` without any impostor comparison.
     PhotoError
-        ``photo-not-found`` if a folder is not there.
+        ``photo-not-found`` if a folder does not exist.
     """
     templates = dict(enrolled or {}) if plan.split is None else {}
     seen: set[bytes] = set()
@@ -234,7 +234,7 @@ def compare_photos(
             "insufficient-data",
             f"insufficient data: {folder} gives no impostor comparison "
             f"({len(centroids)} templates, {len(own)} usable photos)",
-            hint="A person needs more usable photos than --split takes, and somebody else needs a photo.",
+            hint="One person needs more usable photos than --split takes, and another needs a photo.",
         )
     return Comparisons(
         identity=identity,
@@ -263,7 +263,7 @@ def compare_photos(
 
 
 def _split(own: LabelledSamples, k: int, seed: int) -> tuple[dict[str, Vector], Sequence[int]]:
-    """Build centroids from k photos of each person who has more; also return the probes."""
+    """Return centroids of k photos of each person who has more, and the indices of the probes."""
     split = split_people(own.person, k, seed)
     members: dict[str, list[Vector]] = {name: [] for name in split.enrolled}
     for i in split.templates:
@@ -276,7 +276,7 @@ def _pick(samples: LabelledSamples, probes: Sequence[int]) -> list[tuple[NDArray
 
 
 def _number(templates: Mapping[str, Vector], probes: Sequence[str]) -> tuple[PersonIds, PersonIds]:
-    """Give people numbers, the same for all spellings of a name; those who have a template come first."""
+    """Return each person's number, equal for all spellings of a name; people with a template come first."""
     ids: dict[str, int] = {}
     template_person, probe_person = (
         np.array([ids.setdefault(name_key(name), len(ids)) for name in names], dtype=np.int32)
@@ -286,7 +286,7 @@ def _number(templates: Mapping[str, Vector], probes: Sequence[str]) -> tuple[Per
 
 
 def impostor_comparisons(probe_person: PersonIds, template_person: PersonIds) -> int:
-    """Count the pairs of different people among all pairs of probe and template.
+    """Return the number of pairs of different people among all pairs of probe and template.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Which person and which group each photo of a folder belongs to; reads names, never a photo.
+"""The person and the group of each photo in a folder; reads names, never a photo.
 
-A grouping comes from folders, from a CSV file or from the file names. Groups are of people: whoever is in
-one group cannot be in another, because people are what the statistics permute and resample.
+A grouping comes from folders, from a CSV file or from the file names. A group is a set of people. No person
+can be in two groups, because the statistics permute and resample people.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ PATTERN_PREFIX = "pattern:"
 COLUMNS = ("photo", "person", "group")
 DELIMITERS = (",", ";", "\t")
 NAMED = 3
-"""Wrong lines that one message names."""
+"""Maximum number of wrong lines that one message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupedPhoto:
-    """One photo with the person and the group that it is said to be of.
+    """One photo with its claimed person and group.
 
     Attributes
     ----------
@@ -51,15 +51,15 @@ class Grouping:
     Attributes
     ----------
     photos : tuple of GroupedPhoto
-        Group by group.
+        All photos, group by group.
     source : str
         Where the grouping comes from, in words.
     people_known : bool
-        False if nothing says who is on the photos, so that every photo counts as a person of its own.
+        False if nothing says who is on the photos, so that every photo counts as a different person.
     ungrouped : tuple of Path
-        Photos of the folder without a group: they are not looked at.
+        Photos of the folder without a group, which are not examined.
     skipped : int
-        Files that are no photos.
+        Files that are not photos.
     """
 
     photos: tuple[GroupedPhoto, ...]
@@ -90,7 +90,7 @@ def read_grouping(folder: Path, by: str) -> Grouping:
     PhotoError
         ``photo-not-found`` if there is no such folder.
     SettingsError
-        ``usage`` if the pattern is none; ``file-unreadable`` if the CSV file cannot be read.
+        ``usage`` if the pattern is not valid; ``file-unreadable`` if the CSV file cannot be read.
     """
     if by == FOLDERS:
         grouping = by_folders(folder)
@@ -103,14 +103,15 @@ def read_grouping(folder: Path, by: str) -> Grouping:
         raise AuditError("bad-grouping", f"{folder} has no photo in any group by {grouping.source}{left}")
     _refuse_two_groups(grouping.photos)
     if by == FOLDERS:
-        return grouping  # in the natural order of the folders already
+        return grouping  # already in the natural order of the folders
     return replace(grouping, photos=tuple(sorted(grouping.photos, key=lambda photo: photo.group)))
 
 
 def by_folders(folder: Path) -> Grouping:
-    """Take the first level of folders as groups, the second as people.
+    """Return a grouping in which first-level folders are groups and second-level folders are people.
 
-    A photo that lies in a group's folder itself is a person of its own; one outside all groups has no group.
+    A photo directly in a group's folder counts as a person of its own. A photo outside all groups has no
+    group.
     """
     found = person_folders(folder)
     photos = []
@@ -126,27 +127,27 @@ def by_folders(folder: Path) -> Grouping:
 
 
 def by_pattern(folder: Path, expression: str) -> Grouping:
-    r"""Take group and person from the file names.
+    r"""Return a grouping with group and person taken from the file names.
 
     Parameters
     ----------
     folder : Path
         Searched at any depth.
     expression : str
-        A regular expression that is searched for in each file's name, with a part named ``group`` and
+        A regular expression to search for in each file's name, with a named group ``group`` and
         optionally one named ``person``, such as ``^\d+_(?P<group>\d_\d)_``.
 
     Raises
     ------
     SettingsError
-        ``usage`` if it is no regular expression, or has no part named ``group``.
+        ``usage`` if it is not a regular expression, or has no named group ``group``.
     """
     try:
         pattern = re.compile(expression)
     except re.error as error:
-        raise SettingsError("usage", f"--by: the pattern is no regular expression: {error}") from error
+        raise SettingsError("usage", f"--by: the pattern is not a regular expression: {error}") from error
     if "group" not in pattern.groupindex:
-        raise SettingsError("usage", "--by: the pattern needs a part (?P<group>...)")
+        raise SettingsError("usage", "--by: the pattern needs a named group (?P<group>...)")
     known = "person" in pattern.groupindex
     listing = _photos_below(folder)
     photos, ungrouped = [], []
@@ -163,21 +164,21 @@ def by_pattern(folder: Path, expression: str) -> Grouping:
 
 
 def by_csv(folder: Path, file: Path) -> Grouping:
-    """Take group and person from a table.
+    """Return a grouping with group and person taken from a CSV file.
 
     Parameters
     ----------
     folder : Path
-        Photos of it that the table does not name have no group.
+        Photos in it that the file does not name have no group.
     file : Path
         UTF-8, separated by commas, semicolons or tabs, with the columns ``photo``, ``group`` and optionally
-        ``person``. A photo's path is relative to the folder or, where it is not there, to the file's place.
+        ``person``. A photo's path is relative to the folder or, if it is not there, to the file's directory.
 
     Raises
     ------
     AuditError
-        ``bad-grouping``, naming the lines: a column is missing, a cell is empty, a photo is not there or
-        named twice.
+        ``bad-grouping`` if a column is missing, a cell is empty, or a photo does not exist or is named
+        twice. The message names the lines.
     SettingsError
         ``file-unreadable``.
     """
@@ -211,12 +212,12 @@ def by_csv(folder: Path, file: Path) -> Grouping:
 
 def _photos_below(folder: Path) -> PhotoListing:
     if folder.is_file():
-        person_folders(folder)  # says that it is none
+        person_folders(folder)  # raises the error that it is not a folder
     return find_photos([folder])
 
 
 def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read the table: the number of the line and the cells of each row by column, without white space."""
+    """Return each row's line number and its cells by column, without surrounding white space."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -288,5 +289,5 @@ def _refuse_two_groups(photos: Iterable[GroupedPhoto]) -> None:
                 "bad-grouping",
                 f"{photo.person} is in two groups: {first.group} ({first.path.name}) and {photo.group} "
                 f"({photo.path.name})",
-                hint="A person belongs to one group; give two people of one name two names.",
+                hint="A person can be in only one group. If these are two people, give them different names.",
             )

@@ -1,4 +1,4 @@
-"""What is measured in one group, and the ratios between groups: pure functions of arrays."""
+"""Measures of one group, and ratios between groups: pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from faceunlock.matching.similarity import similarities
 Matrix = NDArray[np.float64]
 
 FEWEST_ERRORS = 10
-"""With fewer errors in a group, its rate is too uncertain for a ratio to another."""
+"""With fewer errors in a group, its rate is too uncertain for a ratio to another group's."""
 
 BLOCK = 1 << 22
-"""Similarities held at a time."""
+"""Number of similarities held in memory at a time."""
 
 
 def within_sum_of_squares(embeddings: ArrayLike) -> float:
-    """Sum of squared Euclidean distances of unit embeddings to their mean.
+    """Return the sum of squared Euclidean distances of unit embeddings to their mean.
 
-    The mean is not scaled to length one, as in cluster analysis.
+    As in cluster analysis, the mean is not scaled to length one.
 
     Parameters
     ----------
     embeddings : array_like, shape (n, dimension)
-        Unit vectors; 0 for fewer than two.
+        Unit vectors; with fewer than two the result is 0.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def within_sum_of_squares(embeddings: ArrayLike) -> float:
 
 
 def distances(similarity: ArrayLike) -> Matrix:
-    """Euclidean distance of unit vectors from their cosine: sqrt(2 - 2 cos), in [0, 2].
+    """Return the Euclidean distance of unit vectors, given their cosine: sqrt(2 - 2 cos), in [0, 2].
 
     Examples
     --------
@@ -61,15 +61,16 @@ _Part = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PeoplePairs:
-    """Comparisons of everybody with everybody, summed up for each two people.
+    """Comparisons of all photos with all photos, summed for each pair of people.
 
     Attributes
     ----------
     matches : ndarray of float64, shape (people, people)
-        Comparisons at or above the threshold; on the diagonal those of a person's own photos.
+        Number of comparisons at or above the threshold; the diagonal holds those of a person's own photos.
     distance : ndarray of float64, shape (people, people)
         Sum of the Euclidean distances.
     photos : ndarray of float64, shape (people,)
+        Number of photos of each person.
     """
 
     matches: Matrix = field(repr=False)
@@ -78,16 +79,16 @@ class PeoplePairs:
 
 
 def pairs_of_people(embeddings: ArrayLike, person: ArrayLike, threshold: float) -> PeoplePairs:
-    """Compare all photos, in blocks, and sum up for each two people.
+    """Compare all photos, in blocks, and return the sums for each pair of people.
 
     Parameters
     ----------
     embeddings : array_like, shape (n, dimension)
         Unit vectors.
     person : array_like of int, shape (n,)
-        Whose each is: 0 to people - 1, all of them, in ascending order.
+        Person on each photo: 0 to people - 1, without gaps, in ascending order.
     threshold : float
-        Similarity from which on it is a match.
+        Similarity at or above which two photos match.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def pairs_of_people(embeddings: ArrayLike, person: ArrayLike, threshold: float) 
     vectors, owner = np.asarray(embeddings, dtype=np.float64), np.asarray(person)
     people = int(owner.max()) + 1 if len(owner) else 0
     if not np.array_equal(np.unique(owner), np.arange(people)) or np.any(np.diff(owner) < 0):
-        raise ValueError("people are numbered from 0, and their photos lie side by side")
+        raise ValueError("people must be numbered from 0, with each person's photos side by side")
     starts = np.searchsorted(owner, np.arange(people))
     matches, distance = np.zeros((people, people)), np.zeros((people, people))
     height = max(1, BLOCK // max(1, len(vectors)))
@@ -116,7 +117,7 @@ def pairs_of_people(embeddings: ArrayLike, person: ArrayLike, threshold: float) 
 
 
 def comparisons_within(embeddings: ArrayLike, person: ArrayLike) -> tuple[GenuineScores, ImpostorScores]:
-    """Compare every two photos of one group once.
+    """Return the genuine and impostor scores of every pair of photos in one group, each compared once.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def comparisons_within(embeddings: ArrayLike, person: ArrayLike) -> tuple[Genuin
 def most_similar_pairs(
     embeddings: ArrayLike, person: ArrayLike, group: ArrayLike, count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Matrix]:
-    """Find the most similar photos of two people of one group.
+    """Return the most similar pairs of photos of two people of the same group.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ def most_similar_pairs(
         Unit vectors.
     person, group : array_like of int, shape (n,)
     count : int
-        How many, at most.
+        Maximum number of pairs.
 
     Returns
     -------
@@ -182,10 +183,10 @@ def most_similar_pairs(
 
 
 def pair_fmr(impostor: ImpostorScores, threshold: float, *, seed: int = 0) -> Rate:
-    """Measure the FMR of photo-against-photo comparisons, each made once.
+    """Return the FMR of photo-against-photo comparisons, each made once.
 
-    As `faceunlock.matching.error_rates.fmr_at`. Photos have no roles here, so where people are the trials of
-    the bound, a person is an error if any comparison was one, on whichever side.
+    It works like `faceunlock.matching.error_rates.fmr_at`. Photos have no roles here, so where people are the
+    trials of the bound, a person counts as an error if any comparison of theirs, on either side, was one.
 
     Examples
     --------
@@ -204,12 +205,12 @@ def pair_fmr(impostor: ImpostorScores, threshold: float, *, seed: int = 0) -> Ra
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How much worse the worst group is, or why that cannot be told.
+    """How much worse the worst group is, or why this cannot be told.
 
     Attributes
     ----------
     value : float or None
-        At least 1.
+        The ratio, at least 1; None if it cannot be told.
     worst : str or None
         The group with the highest rate.
     reason : str
@@ -222,16 +223,16 @@ class Ratio:
 
 
 def worst_ratios(rates: Sequence[tuple[str, Rate]]) -> tuple[Ratio, Ratio]:
-    """Divide the highest rate by the lowest, and by the geometric mean of all.
+    """Return the highest rate divided by the lowest, and by the geometric mean of all.
 
-    These are the summaries of NIST's reports on demographic effects (NISTIR 8280 and NISTIR 8429); a single
-    very good group does not blow the second one up. Nothing is put in the place of a zero: below
-    `FEWEST_ERRORS` errors in a group nothing is told.
+    These are the summaries of NIST's reports on demographic effects (NISTIR 8280 and NISTIR 8429). A single
+    very good group does not inflate the second one. A zero is not replaced by another number: if a group has
+    fewer than `FEWEST_ERRORS` errors, there is no value.
 
     Parameters
     ----------
     rates : sequence of (str, Rate)
-        Names and rates of the groups; those without a trial do not count.
+        Names and rates of the groups; groups without a trial are ignored.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a report finds out: everybody compared with everybody, the people, a map; functions of arrays."""
+"""The content of a report: all comparisons, each person, and a map; functions of arrays."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from faceunlock.studies.projection import Method, Projection, project
 from faceunlock.studies.tally import PhotoPair, Tally, edges_with, person_sums, tally_centroids, tally_photos
 
 WORST = 12
-"""Pairs shown of each kind."""
+"""Number of pairs shown of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One way to compare, at the threshold that is in use for it.
+    """One way to compare, at the threshold in use for it.
 
     Attributes
     ----------
     calibration : Calibration
         Where the threshold comes from.
     threshold : float
-        Similarity from which on it is a match.
+        Similarity at or above which it is a match.
     tally : Tally
-        Of all comparisons.
+        Counts of all comparisons.
     fmr, fnmr : Rate
-        At the threshold, on these photos.
+        Rates at the threshold, on these photos.
     eer : float or None
-        Equal error rate; None without comparisons of either kind.
+        Equal error rate; None unless there are comparisons of both kinds.
     """
 
     calibration: Calibration
@@ -46,27 +46,27 @@ class Operation:
 
     @classmethod
     def of(cls, tally: Tally, calibration: Calibration, threshold: float) -> Operation:
-        """Measure a tally, one of whose edges is the threshold."""
+        """Return the rates of a tally, which must have the threshold as an edge."""
         fmr, fnmr = tally.fmr(threshold), tally.fnmr(threshold)
         return cls(calibration, threshold, tally, fmr, fnmr, tally.equal_error_rate())
 
 
 @dataclass(frozen=True, slots=True)
 class PersonSummary:
-    """One person's photos among the others'.
+    """How one person's photos relate to those of the others.
 
     Attributes
     ----------
     name : str
     photos, failures : int
-        Usable, and without a usable face.
+        Number of usable photos, and of photos without a usable face.
     consistency, lowest : float or None
         Mean and lowest similarity of a photo to the centroid of the person's other photos; None with
         one photo.
     nearest : str or None
         The person with the most similar centroid; None if there is nobody else.
     nearest_similarity : float or None
-        Of the two centroids.
+        Similarity of the two centroids.
     """
 
     name: str
@@ -79,7 +79,7 @@ class PersonSummary:
 
     @property
     def margin(self) -> float | None:
-        """How much more alike the own photos are than the nearest other person; None where unknown."""
+        """How much more alike the person's own photos are than the nearest other person; None if unknown."""
         if self.consistency is None or self.nearest_similarity is None:
             return None
         return self.consistency - self.nearest_similarity
@@ -87,19 +87,19 @@ class PersonSummary:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What was found out about samples photos.
+    """The results of comparing all photos of some people.
 
     Attributes
     ----------
     samples : LabelledSamples
     pairs : Operation
-        Photos against photos, every pair once.
+        Photos against photos, each pair once.
     templates : Operation
-        Photos against centroids, the photo itself left out of its person's.
+        Photos against centroids; a photo is left out of its own person's centroid.
     lowest_genuine, highest_impostor : tuple of PhotoPair
-        The least similar photos of one person and the most similar of two, worst first.
+        The least similar pairs of photos of one person, and the most similar of two people; worst first.
     people : tuple of PersonSummary
-        Everybody with a photo, in the order of the folder.
+        The people with a photo, in the order of the folder.
     projection : Projection or None
         None with fewer than three usable photos.
     """
@@ -122,7 +122,7 @@ def study(
     method: Method = "pca",
     worst: int = WORST,
 ) -> Study:
-    """Compare everything with everything.
+    """Compare all photos with all photos and all centroids, and return the results.
 
     Memory grows with photos x dimension and with people x bins, not with the number of comparisons.
 
@@ -130,20 +130,20 @@ def study(
     ----------
     samples : LabelledSamples
     pair : Calibration
-        Of two single photos.
+        Calibration for two single photos.
     template : Calibration
-        Of a photo and a centroid.
+        Calibration for a photo and a centroid.
     threshold : float, optional
-        In the place of the one of `pair`, in [-1, 1].
+        Replaces the threshold of `pair`; in [-1, 1].
     method : {"pca", "umap"}
-        Of the map.
+        Method of the map.
     worst : int
-        Pairs to name of each kind.
+        Number of pairs to name of each kind.
 
     Raises
     ------
     ReportError
-        ``package-missing`` for a map that cannot be made.
+        ``package-missing`` if the package for the map is not installed.
     """
     person = samples.person_index
     between = pair.threshold if threshold is None else threshold
@@ -163,7 +163,7 @@ def study(
 
 
 def summarise(samples: LabelledSamples) -> tuple[PersonSummary, ...]:
-    """Return everybody with a photo, usable or not, and how their photos relate to the others'."""
+    """Return a summary of each person with a photo, usable or not."""
     names, person = samples.people, samples.person_index
     nearest, closeness = _nearest(samples.embeddings, person)
     failures: dict[str, int] = {}
@@ -192,7 +192,7 @@ def summarise(samples: LabelledSamples) -> tuple[PersonSummary, ...]:
 def _nearest(
     embeddings: NDArray[np.float32], person: NDArray[np.int32]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return for each person who has the most similar centroid, and how similar that is."""
+    """Return, for each person, the other person with the most similar centroid, and that similarity."""
     if not len(person):
         return np.empty(0, dtype=np.intp), np.empty(0)
     centroids = unit(person_sums(embeddings, person))

@@ -1,10 +1,10 @@
-"""Whether a group differs from the others by more than chance: permutation tests over people.
+"""Permutation tests over people: whether a group differs from the others by more than chance.
 
-Under the null hypothesis it does not matter who is in which group, so the groups' labels may be permuted
-among people (never among photos: those of one person belong together). The statistic is the difference
-between a group and all other groups, divided by its standard error over people: with that, the test stays
-valid for large groups even where only the rates are equal and the rest of the distributions is not
-(E. Chung and J. P. Romano, Journal of Statistical Planning and Inference 168, 2016).
+Under the null hypothesis it does not matter who is in which group, so the group labels may be permuted among
+people. They are never permuted among photos, because the photos of one person belong together. The statistic
+is the difference between a group and all other groups, divided by its standard error over people. With this
+statistic the test stays valid for large groups even if only the rates are equal and the distributions
+otherwise differ (E. Chung and J. P. Romano, Journal of Statistical Planning and Inference 168, 2016).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from numpy.typing import ArrayLike, NDArray
 Matrix = NDArray[np.float64]
 
 AT_ONCE = 128
-"""Permutations worked out together."""
+"""Number of permutations computed together."""
 
 TIE = 1e-9
-"""Statistics that differ by less, relatively, are the same number with another rounding."""
+"""Statistics with a smaller relative difference count as equal: they differ only by rounding."""
 
 
 class Measure(Protocol):
-    """Something measured in groups of people as a ratio of two sums over their people."""
+    """A quantity of a group of people, as a ratio of two sums over its people."""
 
     @property
     def weight(self) -> float:
@@ -35,12 +35,12 @@ class Measure(Protocol):
         ...
 
     def contributions(self, member: Matrix) -> tuple[Matrix, Matrix]:
-        """Return each person's part of numerator and denominator in one group.
+        """Return each person's part of the numerator and the denominator in one group.
 
         Parameters
         ----------
         member : ndarray of float64, shape (people, b)
-            1 where a person is in the group, 0 elsewhere; b labellings at once.
+            1 if a person is in the group, else 0; one column for each of b labellings.
 
         Returns
         -------
@@ -57,9 +57,9 @@ class MeanOverPairs:
     Attributes
     ----------
     totals : ndarray of float64, shape (people, people)
-        Sum over the comparisons of each two people; symmetric, what is on the diagonal does not count.
+        Sum over the comparisons of each pair of people; symmetric, and the diagonal is ignored.
     photos : ndarray of float64, shape (people,)
-        Number of photos of each person: two people have the product of theirs as comparisons.
+        Number of photos of each person; the comparisons of two people number the product of theirs.
     """
 
     totals: Matrix = field(repr=False)
@@ -72,7 +72,7 @@ class MeanOverPairs:
 
     @property
     def weight(self) -> float:
-        """Each comparison is in the part of two people."""
+        """2, because each comparison is in the parts of two people."""
         return 2.0
 
     def contributions(self, member: Matrix) -> tuple[Matrix, Matrix]:
@@ -88,6 +88,7 @@ class MeanOverPeople:
     Attributes
     ----------
     errors, trials : ndarray of float64, shape (people,)
+        Number of errors and of trials of each person.
     """
 
     errors: Matrix = field(repr=False)
@@ -95,7 +96,7 @@ class MeanOverPeople:
 
     @property
     def weight(self) -> float:
-        """Each trial is in the part of one person."""
+        """1, because each trial is in the part of one person."""
         return 1.0
 
     def contributions(self, member: Matrix) -> tuple[Matrix, Matrix]:
@@ -107,8 +108,8 @@ class MeanOverPeople:
 class Spread:
     """The within-group sum of squares per photo.
 
-    A person's part is the sum of squared distances of the own photos to the group's mean, which is also
-    what the sum of squares changes by when the person's weight changes.
+    A person's part is the sum of squared distances of that person's photos to the group's mean. The sum of
+    squares changes by the same amount when the person's weight changes.
 
     Attributes
     ----------
@@ -122,7 +123,7 @@ class Spread:
 
     @property
     def weight(self) -> float:
-        """Each photo is in the part of one person."""
+        """1, because each photo is in the part of one person."""
         return 1.0
 
     def contributions(self, member: Matrix) -> tuple[Matrix, Matrix]:
@@ -141,14 +142,15 @@ class Difference:
     ----------
     group : str
     value : float
-        In the group; NaN where nothing was measured.
+        The measure in the group; NaN if there is no data.
     others : float
-        Within the other groups taken together: pairs of people of two groups are in neither.
+        The measure within the other groups taken together. Pairs of people from two groups are in neither
+        value.
     p : float or None
-        Two-sided: the share of permutations, the real labelling among them, that differ as much or more; None
-        where there is nothing to compare.
+        Two-sided p-value: the share of permutations, including the real labelling, that differ as much or
+        more. None if there is nothing to compare.
     p_corrected : float or None
-        The same, corrected for the number of groups by Holm's method.
+        The p-value corrected for the number of groups by Holm's method.
     """
 
     group: str
@@ -163,15 +165,15 @@ def compare_groups(
 ) -> tuple[Difference, ...]:
     """Compare each group with all others by permuting the labels of people.
 
-    With b of B permutations at least as far from zero as what was seen, p = (1 + b) / (1 + B), which is
-    never 0 and never too small (B. Phipson and G. K. Smyth, Statistical Applications in Genetics and
-    Molecular Biology 9, 2010). Two groups make one comparison, so nothing is corrected then.
+    If b of B permutations are at least as far from zero as the observed statistic, p = (1 + b) / (1 + B).
+    That is never 0 and never too small (B. Phipson and G. K. Smyth, Statistical Applications in Genetics and
+    Molecular Biology 9, 2010). Two groups make only one comparison, so their p-values are not corrected.
 
     Parameters
     ----------
     measure : Measure
     group : array_like of int, shape (people,)
-        Which of the `names` each person belongs to.
+        Index in `names` of each person's group.
     names : sequence of str
     permutations : int
         At least 1.
@@ -200,7 +202,7 @@ def compare_groups(
         count = min(AT_ONCE, permutations - start)
         permuted = generator.permuted(np.tile(labels, (count, 1)), axis=1)
         drawn = np.abs(_statistics(measure, permuted, len(names))[2])
-        # Where a permutation leaves nothing to compare, it counts as different: that can only raise p.
+        # A permutation that leaves nothing to compare counts as different, which can only raise p.
         exceeding += np.sum(np.isnan(drawn) | (drawn >= limit), axis=1)
     p = (1.0 + exceeding) / (1.0 + permutations)
     corrected = np.full(len(names), nan)
@@ -218,7 +220,7 @@ def compare_groups(
 
 
 def holm(p: ArrayLike) -> Matrix:
-    """Correct p-values for their number (S. Holm, Scandinavian Journal of Statistics 6, 1979).
+    """Return p-values corrected for their number (S. Holm, Scandinavian Journal of Statistics 6, 1979).
 
     Parameters
     ----------
@@ -228,7 +230,7 @@ def holm(p: ArrayLike) -> Matrix:
     Returns
     -------
     ndarray of float64, shape (n,)
-        At most 1, never below `p`, in the same order of size.
+        Corrected p-values: at most 1, never below `p`, and ranked the same way.
 
     Examples
     --------
@@ -244,12 +246,12 @@ def holm(p: ArrayLike) -> Matrix:
 
 
 def _statistics(measure: Measure, labels: NDArray[np.generic], groups: int) -> tuple[Matrix, Matrix, Matrix]:
-    """Value of each group, value of the others, and their studentised difference; shape (groups, b).
+    """Return each group's value, the others' value and their studentised difference; shape (groups, b).
 
-    NaN where either has an empty denominator.
+    They are NaN where the denominator is empty.
     """
     columns = labels.T
-    # Sums over the people of each group of a, b, a * a, a * b and b * b: all that the variances need.
+    # For each group, sums over its people of a, b, a * a, a * b and b * b: all that the variances need.
     sums = np.empty((5, groups, columns.shape[1]))
     for i in range(groups):
         a, b = measure.contributions((columns == i).astype(np.float64))
@@ -259,7 +261,7 @@ def _statistics(measure: Measure, labels: NDArray[np.generic], groups: int) -> t
         value, variance = _ratio(sums, measure.weight)
         others, other_variance = _ratio(rest, measure.weight)
         difference = value - others
-        # Differences that are rounding errors would be huge in terms of a standard error that is one, too.
+        # A difference that is a rounding error would look huge if its standard error is one too.
         difference[np.abs(difference) < TIE] = 0.0
         studentised = difference / np.sqrt(variance + other_variance)
         studentised[difference == 0.0] = 0.0
@@ -267,7 +269,7 @@ def _statistics(measure: Measure, labels: NDArray[np.generic], groups: int) -> t
 
 
 def _ratio(sums: Matrix, weight: float) -> tuple[Matrix, Matrix]:
-    """Ratio of two sums over people, and its variance by linearisation; NaN where there is no denominator."""
+    """Return the ratio of two sums over people and its linearised variance; NaN if the denominator is 0."""
     numerator, denominator, aa, ab, bb = sums
     some = denominator > TIE
     value = np.where(some, numerator / denominator, nan)

@@ -1,4 +1,4 @@
-"""Embeddings in the plane: principal components, or UMAP where it is installed."""
+"""Maps of embeddings in the plane: principal components, or UMAP if it is installed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Method = Literal["pca", "umap"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """Where each photo lies in the plane.
+    """The position of each photo in the plane.
 
     Attributes
     ----------
     method : {"pca", "umap"}
     points : ndarray of float64, shape (n, 2)
-        Without unit.
+        Coordinates, without a unit.
     share : tuple of float
-        What part of the variance of the embeddings lies along each axis, in [0, 1]; empty for UMAP, whose
-        axes mean nothing.
+        Share of the embeddings' variance along each axis, in [0, 1]; empty for UMAP, whose axes have no
+        meaning.
     """
 
     method: Method
@@ -34,12 +34,12 @@ class Projection:
 
 
 def check_method(method: Method) -> None:
-    """Complain about a method that is not installed, without importing it.
+    """Check that a method is installed, without importing it.
 
     Raises
     ------
     ReportError
-        ``package-missing``.
+        ``package-missing`` if it is not.
     """
     if method == "umap" and importlib.util.find_spec("umap") is None:
         raise ReportError(
@@ -50,7 +50,7 @@ def check_method(method: Method) -> None:
 
 
 def project(embeddings: NDArray[np.float32], method: Method = "pca", *, seed: int = 0) -> Projection:
-    """Lay embeddings out in the plane, similar ones together.
+    """Return a map of embeddings in the plane, with similar ones close together.
 
     Parameters
     ----------
@@ -60,14 +60,14 @@ def project(embeddings: NDArray[np.float32], method: Method = "pca", *, seed: in
         Principal components keep as much variance as a plane can; UMAP keeps neighbours together
         (L. McInnes and others, 2018), with cosine distance.
     seed : int
-        Of UMAP.
+        Seed of UMAP.
 
     Raises
     ------
     ReportError
         ``package-missing`` if umap-learn is not installed.
     ValueError
-        With fewer than three embeddings.
+        If there are fewer than three embeddings.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def _principal(embeddings: NDArray[np.float32]) -> Projection:
     centred = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
     variance, direction = np.linalg.eigh(centred.T @ centred)  # ascending
     first = direction[:, :-3:-1]
-    # A direction and its opposite are equally good: the largest part is made positive, so that
+    # A direction and its opposite are equally good. Make the largest component positive, so that
     # the same photos always give the same map.
     first = first * np.where(first[np.abs(first).argmax(axis=0), np.arange(2)] < 0, -1.0, 1.0)
     total = max(float(variance.clip(min=0).sum()), np.finfo(np.float64).tiny)
@@ -99,7 +99,7 @@ def _umap(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     import umap
 
     neighbours = min(15, len(embeddings) - 1)
-    # Few points have no spectral layout to begin with.
+    # Few points have no spectral layout to start from.
     start = "spectral" if len(embeddings) > 10 else "random"
     fitted = umap.UMAP(n_neighbors=neighbours, metric="cosine", random_state=seed, n_jobs=1, init=start)
     return np.asarray(fitted.fit_transform(embeddings), dtype=np.float64)

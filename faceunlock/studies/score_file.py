@@ -1,10 +1,10 @@
 """The comparisons of a calibration in one file, so that they can be judged for another target at no cost.
 
-The file is an ``.npz`` archive of NumPy: the arrays of `Comparisons` (``numpy.load`` reads them), and
-``record.json`` with everything else. Nothing in it is a pickle, and what is read is not left to a general
-reader: only arrays of the shapes and types that belong there are taken, each of a bounded size. The
-checksums of the archive find damage by accident; whoever writes the file decides what is in it,
-as with a folder of photos.
+The file is a NumPy ``.npz`` archive. It holds the arrays of `Comparisons`, which ``numpy.load`` can read, and
+``record.json`` with everything else. It contains no pickle, and its arrays are not parsed by a general
+reader: only arrays of the expected shapes and types are accepted, each of bounded size. The archive's
+checksums find accidental damage. They do not authenticate: the writer of the file decides on its content, as
+with a folder of photos.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ FORMAT = "faceunlock-scores"
 VERSION = 1
 RECORD = "record.json"
 ARRAYS = {"similarity": "<f8", "probe_person": "<i4", "template_person": "<i4"}
-"""The arrays of `Comparisons` and their type in the file."""
+"""The arrays of `Comparisons` and their types in the file."""
 
 MAX_PHOTOS = 1 << 20
-"""As probes, as templates, or left out."""
+"""Maximum number of probes, of templates, and of photos left out."""
 MAX_COMPARISONS = 1 << 26
-"""67 million; LFW, everybody against everybody, has 2.8 million."""
+"""67 million; all of LFW compared with all has 2.8 million."""
 MAX_RECORD_BYTES = 1 << 26
 MAX_HEADER_BYTES = 1 << 10
 MAX_FILE_BYTES = 8 * MAX_COMPARISONS + MAX_RECORD_BYTES + 8 * MAX_PHOTOS + (1 << 16)
 
 _COMPRESSION_LEVEL = 1
-"""Similarities hardly shrink (to 19 of 20 bytes), whatever the effort; file names do at any."""
+"""Similarities hardly shrink (to 19/20 of their size) at any level; file names shrink at any level."""
 _MEMBERS = {RECORD, *(f"{name}.npy" for name in ARRAYS)}
 _ENCRYPTED = 0x1
 _MAX_COUNT = 2**53
@@ -72,7 +72,7 @@ _RECORD_FIELDS = {
     "own_probes",
     *(entry.name for entry in fields(Provenance)),
 }
-# All that `zipfile`, `zlib` and `json` raise on bytes that nobody wrote with them.
+# All errors that `zipfile`, `zlib` and `json` raise on arbitrary bytes.
 _DAMAGE = (
     ValueError,
     TypeError,
@@ -87,14 +87,14 @@ _DAMAGE = (
 
 
 def write_scores(comparisons: Comparisons, file: Path, *, overwrite: bool = False) -> None:
-    """Write comparisons to a file of mode 0600, all or nothing.
+    """Write comparisons to a file of mode 0600, completely or not at all.
 
-    Scores with names and file names tell who is on which photo, so they are private like a gallery.
+    Scores with names and file names tell who is on which photo, so they are as private as a gallery.
 
     Parameters
     ----------
     comparisons : Comparisons
-        About 8 bytes each in the file.
+        The comparisons to write; each takes about 8 bytes.
     file : Path
         The file to write.
     overwrite : bool
@@ -103,23 +103,23 @@ def write_scores(comparisons: Comparisons, file: Path, *, overwrite: bool = Fals
     Raises
     ------
     CalibrationError
-        ``file-exists``; ``file-unwritable``, also for more comparisons than `read_scores` would take.
+        ``file-exists``; ``file-unwritable``, also for more comparisons than `read_scores` accepts.
     """
     write_output(file, _pack(comparisons), overwrite=overwrite, kind=CalibrationError)
 
 
 def read_scores(file: Path) -> Comparisons:
-    """Read what `write_scores` wrote.
+    """Return the comparisons that `write_scores` wrote.
 
     Parameters
     ----------
     file : Path
-        Of at most `MAX_FILE_BYTES`.
+        The file, of at most `MAX_FILE_BYTES`.
 
     Raises
     ------
     CalibrationError
-        ``file-unreadable``; ``scores-damaged`` if anything in it is not as `write_scores` writes it.
+        ``file-unreadable``; ``scores-damaged`` if anything in it differs from what `write_scores` writes.
     """
     try:
         if not file.is_file():
@@ -129,7 +129,7 @@ def read_scores(file: Path) -> Comparisons:
     except OSError as error:
         raise CalibrationError("file-unreadable", f"{file} cannot be read: {error.strerror}") from error
     try:
-        _require(len(content) <= MAX_FILE_BYTES, "it is larger than such a file can be")
+        _require(len(content) <= MAX_FILE_BYTES, "it is larger than a score file can be")
         return _unpack(content)
     except _DAMAGE as error:
         raise CalibrationError(
@@ -138,11 +138,11 @@ def read_scores(file: Path) -> Comparisons:
 
 
 def _pack(comparisons: Comparisons) -> bytes:
-    """Return the whole file; the same comparisons give the same bytes."""
+    """Return the bytes of the whole file; the same comparisons give the same bytes."""
     record = json.dumps(_to_record(comparisons), allow_nan=False).encode("ascii")
     photos = max(len(comparisons.files), len(comparisons.names), len(comparisons.failures))
     if photos > MAX_PHOTOS or comparisons.similarity.size > MAX_COMPARISONS or len(record) > MAX_RECORD_BYTES:
-        raise CalibrationError("file-unwritable", "These are more comparisons than one file may hold")
+        raise CalibrationError("file-unwritable", "There are too many comparisons for one file")
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL) as archive:
         archive.writestr(_member(RECORD), record)
@@ -155,7 +155,7 @@ def _pack(comparisons: Comparisons) -> bytes:
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name)  # of 1 January 1980, not of today
+    member = zipfile.ZipInfo(name)  # dated 1 January 1980, not today
     member.compress_type = zipfile.ZIP_DEFLATED
     return member
 
@@ -163,8 +163,8 @@ def _member(name: str) -> zipfile.ZipInfo:
 def _unpack(content: bytes) -> Comparisons:
     with zipfile.ZipFile(BytesIO(content)) as archive:
         members = archive.infolist()
-        _require({member.filename for member in members} == _MEMBERS, "its members are others")
-        _require(len(members) == len(_MEMBERS), "a member comes twice")
+        _require({member.filename for member in members} == _MEMBERS, "its members are not the expected ones")
+        _require(len(members) == len(_MEMBERS), "a member occurs twice")
         values = _from_record(_json(_member_bytes(archive, RECORD, MAX_RECORD_BYTES)))
         shapes = {
             "similarity": (len(values["files"]), len(values["names"])),
@@ -177,10 +177,10 @@ def _unpack(content: bytes) -> Comparisons:
 
 
 def _member_bytes(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """Return the whole of a member, whose size and checksum must be what the archive says."""
+    """Return the bytes of a member, whose size and checksum must match the archive's entry."""
     member = archive.getinfo(name)
     plain = not member.flag_bits & _ENCRYPTED and member.compress_type == zipfile.ZIP_DEFLATED
-    _require(plain and member.file_size <= limit, f"{name} is too large or packed otherwise")
+    _require(plain and member.file_size <= limit, f"{name} is too large or not packed as expected")
     with archive.open(member) as stream:
         content = stream.read(limit + 1)
     _require(len(content) == member.file_size, f"{name} is incomplete")
@@ -193,9 +193,9 @@ def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArr
     stream = BytesIO(content)
     _require(np.lib.format.read_magic(stream) == (1, 0), f"{name} is not an array of numbers")
     said, by_columns, found = np.lib.format.read_array_header_1_0(stream, max_header_size=MAX_HEADER_BYTES)
-    _require((said, by_columns, found) == (shape, False, dtype), f"{name} has another shape or type")
+    _require((said, by_columns, found) == (shape, False, dtype), f"{name} has the wrong shape or type")
     start = stream.tell()
-    _require(len(content) - start == prod(shape) * dtype.itemsize, f"{name} has another length")
+    _require(len(content) - start == prod(shape) * dtype.itemsize, f"{name} has the wrong length")
     numbers = np.frombuffer(content, dtype=dtype, offset=start).reshape(shape)
     return numbers.astype(dtype.newbyteorder("="), copy=False)
 
@@ -219,20 +219,20 @@ def _to_record(comparisons: Comparisons) -> dict[str, Any]:
 
 def _json(content: bytes) -> dict[str, Any]:
     record = json.loads(content, parse_constant=_refuse_constant)
-    _require(isinstance(record, dict) and record.get("format") == FORMAT, "its record is of something else")
-    _require(record.get("version") == VERSION, "its version is not one that this faceunlock knows")
+    _require(isinstance(record, dict) and record.get("format") == FORMAT, "its record has a different format")
+    _require(record.get("version") == VERSION, "its format version is unknown to this version of faceunlock")
     return dict(record)
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _from_record(record: dict[str, Any]) -> dict[str, Any]:
-    """Return everything but the arrays, each value checked by itself."""
-    _require(set(record) == _RECORD_FIELDS, "the fields of its record are others")
+    """Return everything but the arrays, with each value checked on its own."""
+    _require(set(record) == _RECORD_FIELDS, "the fields of its record are not the expected ones")
     for name in _COUNTS:
-        _require(type(record[name]) is int and 0 <= record[name] <= _MAX_COUNT, f"{name} is no count")
+        _require(type(record[name]) is int and 0 <= record[name] <= _MAX_COUNT, f"{name} is not a count")
     for name in ("data", "created"):
         _text(record[name])
     datetime.strptime(record["created"], TIME_FORMAT)
@@ -250,9 +250,9 @@ def _from_record(record: dict[str, Any]) -> dict[str, Any]:
 def _plan(value: dict[str, Any]) -> Plan:
     plan = Plan(**value)
     _require(asdict(plan) == value, "the plan is incomplete")
-    _require(type(plan.seed) is int and 0 <= plan.seed <= _MAX_COUNT, "the seed is no number")
+    _require(type(plan.seed) is int and 0 <= plan.seed <= _MAX_COUNT, "the seed is not a valid number")
     split = plan.split
-    _require(split is None or (type(split) is int and 1 <= split <= MAX_PHOTOS), "the split is no count")
+    _require(split is None or (type(split) is int and 1 <= split <= MAX_PHOTOS), "the split is not a count")
     _require(isinstance(plan.rule, str) and plan.rule in get_args(SubjectRule), "the rule is unknown")
     return plan
 
@@ -264,12 +264,12 @@ def _failure(value: dict[str, Any]) -> LeftOut:
 
 
 def _each(check: Callable[[Any], T], values: Any) -> tuple[T, ...]:
-    _require(isinstance(values, list) and len(values) <= MAX_PHOTOS, "a list is none, or too long")
+    _require(isinstance(values, list) and len(values) <= MAX_PHOTOS, "a value is not a list, or too long")
     return tuple(check(value) for value in values)
 
 
 def _text(value: Any) -> str:
-    _require(isinstance(value, str), "a text is none")
+    _require(isinstance(value, str), "a value is not a text")
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""Comparisons counted instead of kept: by score, and by person, so that people can be resampled."""
+"""Counts of comparisons by score and by person, so that people can be resampled without keeping scores."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from faceunlock.matching.scores import BLOCK
 from faceunlock.matching.similarity import similarities, unit
 
 BINS = 1000
-"""Steps of similarity from -1 to 1, each 0.002 wide."""
+"""Number of steps of similarity from -1 to 1, each 0.002 wide."""
 
 TEMPLATE_PHOTOS = 2
-"""A centroid of fewer photos is no template; one more is needed so that a photo can be left out of it."""
+"""Fewest photos of a centroid. A person needs one photo more, so that a photo can be left out."""
 
 Counts = NDArray[np.int32]
 Curve = NDArray[np.float64]
@@ -31,7 +31,7 @@ Curve = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PhotoPair:
-    """Two photos that were compared, by their positions, and how similar they are."""
+    """Two photos that were compared, by their positions, with their similarity."""
 
     first: int
     second: int
@@ -40,16 +40,16 @@ class PhotoPair:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tally:
-    """How many comparisons of each person fell between which similarities.
+    """Number of comparisons of each person in each bin of similarity.
 
     Attributes
     ----------
     edges : ndarray of float64, shape (bins + 1,)
-        Limits of the bins, ascending from -1 to 1; a score belongs to the bin whose lower limit it reaches.
+        Limits of the bins, ascending from -1 to 1. A score on a limit belongs to the bin above it.
     genuine : ndarray of int32, shape (people, bins)
         Mated comparisons of each person.
     impostor : ndarray of int32, shape (people, bins)
-        Non-mated comparisons that each person takes part in, on either side: each is counted for two people.
+        Non-mated comparisons of each person, on either side, so each counts for two people.
     """
 
     edges: Curve = field(repr=False)
@@ -94,13 +94,13 @@ class Tally:
     def _edge(self, threshold: float) -> int:
         edge = int(np.searchsorted(self.edges, threshold))
         if edge == len(self.edges) or self.edges[edge] != threshold:
-            raise ValueError(f"{threshold} is no edge of this tally")
+            raise ValueError(f"{threshold} is not an edge of this tally")
         return edge
 
     def det(self) -> tuple[Curve, Curve]:
         """Return FMR and FNMR with each edge as the threshold, shape (bins + 1,) each.
 
-        NaN where there are no comparisons of that kind.
+        A rate is NaN if there are no comparisons of its kind.
         """
         genuine = np.concatenate([[0], self.genuine.sum(axis=0, dtype=np.int64).cumsum()])
         impostor = np.concatenate([[0], self.impostor.sum(axis=0, dtype=np.int64).cumsum()])
@@ -110,15 +110,15 @@ class Tally:
     def det_band(self, fmr: ArrayLike, *, seed: int = 0) -> tuple[Curve, Curve] | None:
         """Return the 95 % band of the FNMR at some false match rates, from 1,000 resamples of people.
 
-        Each resample has a DET curve of its own, impostor comparisons weighed as in
-        `faceunlock.matching.error_rates.fmr_from_counts`; the band holds the middle of them at each FMR.
+        Each resample has its own DET curve, with impostor comparisons weighted as in
+        `faceunlock.matching.error_rates.fmr_from_counts`. The band holds the middle 95 % of them at each FMR.
 
         Parameters
         ----------
         fmr : array_like, shape (n,)
-            In (0, 1), ascending.
+            False match rates in (0, 1), ascending.
         seed : int
-            Of the resampling.
+            Seed of the resampling.
 
         Returns
         -------
@@ -143,7 +143,7 @@ class Tally:
         return lower, upper
 
     def equal_error_rate(self) -> float | None:
-        """Return where FMR and FNMR are equal, to the width of a bin; None without comparisons."""
+        """Return the rate where FMR equals FNMR, to the width of a bin; None unless both have comparisons."""
         fmr, fnmr = self.det()
         if not np.isfinite(fmr[0] + fnmr[0]):
             return None
@@ -154,19 +154,19 @@ class Tally:
 
 
 def edges_with(*thresholds: float) -> Curve:
-    """Return the limits of `BINS` even bins, and of the thresholds, so that rates at these are exact."""
+    """Return the limits of `BINS` equal bins, plus the thresholds, so that rates at those are exact."""
     return np.unique(np.concatenate([np.linspace(-1.0, 1.0, BINS + 1), thresholds]))
 
 
 class Worst:
-    """The pairs that look most like mistakes, of all that were offered.
+    """The pairs that look most like mistakes among all that were offered.
 
     Parameters
     ----------
     count : int
-        How many are kept.
+        Maximum number of pairs kept.
     lowest : bool
-        Whether the least similar are kept rather than the most similar.
+        Whether to keep the least similar pairs rather than the most similar.
     """
 
     def __init__(self, count: int, *, lowest: bool) -> None:
@@ -188,25 +188,25 @@ class Worst:
 
     @property
     def pairs(self) -> tuple[PhotoPair, ...]:
-        """What is kept, worst first."""
+        """The pairs that are kept, worst first."""
         return tuple(self._kept)
 
 
 def tally_photos(
     embeddings: NDArray[np.float32], person: NDArray[np.int32], edges: Curve, worst: int
 ) -> tuple[Tally, tuple[PhotoPair, ...], tuple[PhotoPair, ...]]:
-    """Compare every photo with every other one, each pair once, without keeping the scores.
+    """Compare every pair of photos once, and return the counts without keeping the scores.
 
     Parameters
     ----------
     embeddings : ndarray of float32, shape (n, dimension)
         Unit vectors.
     person : ndarray of int32, shape (n,)
-        Whose each photo is, counted from 0.
+        Person on each photo, counted from 0.
     edges : ndarray of float64
-        Of the bins; see `edges_with`.
+        Limits of the bins; see `edges_with`.
     worst : int
-        How many of the worst pairs to find, of each kind.
+        Number of worst pairs to find, of each kind.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def tally_photos(
     counter = _Counter(int(person.max(initial=-1)) + 1, edges)
     lowest, highest = Worst(worst, lowest=True), Worst(worst, lowest=False)
     for start, similarity in _blocks(embeddings, embeddings):
-        # What lies on and below the diagonal was there before.
+        # Pairs on and below the diagonal were counted before, or are a photo with itself.
         row, column = np.nonzero(
             np.arange(len(embeddings)) > np.arange(start, start + len(similarity))[:, None]
         )
@@ -230,7 +230,7 @@ def tally_photos(
 
 
 def tally_centroids(embeddings: NDArray[np.float32], person: NDArray[np.int32], edges: Curve) -> Tally:
-    """Compare every photo with the centroid of every person, as `verify` would, without keeping the scores.
+    """Compare every photo with every person's centroid, as `verify` would, and return only the counts.
 
     Only people with more than `TEMPLATE_PHOTOS` photos have a centroid. A photo is compared with the centroid
     of the other photos of its own person, and with the whole centroids of the other people.
@@ -238,7 +238,7 @@ def tally_centroids(embeddings: NDArray[np.float32], person: NDArray[np.int32], 
     Parameters
     ----------
     embeddings, person, edges
-        As for `tally_photos`.
+        The same as in `tally_photos`.
     """
     counter = _Counter(int(person.max(initial=-1)) + 1, edges)
     templates = np.flatnonzero(np.bincount(person) > TEMPLATE_PHOTOS) if len(person) else np.empty(0, np.intp)
@@ -286,7 +286,7 @@ class _Counter:
         mated: NDArray[np.bool_],
     ) -> None:
         width = self._shape[1]
-        # The highest bin takes a similarity of exactly 1, too.
+        # The highest bin also takes a similarity of exactly 1.
         place = np.minimum(np.searchsorted(self._edges, scores, side="right") - 1, width - 1)
         self._count(self._genuine, first[mated] * np.int64(width) + place[mated])
         for people in (first, second):

@@ -124,7 +124,7 @@ def test_fewer_than_two_people_are_no_test_folder(tmp_path, people):
         save_person(tmp_path / str(person), person, 2)
     save(tmp_path / "loose.png", paint(3))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CalibrationError, match="of one person" if people else "of nobody") as caught:
+    with pytest.raises(CalibrationError, match="of one person" if people else "has no photos") as caught:
         labelled_photos(tmp_path)
     assert caught.value.slug == "bad-folder" and str(tmp_path) in caught.value.message
 

@@ -76,7 +76,7 @@ def test_few_people_are_the_trials_themselves():
 def test_a_threshold_that_is_no_edge_is_refused():
     tally, _, _ = counted(made([2, 2]))
     for threshold in (0.5001, 2.0):
-        with pytest.raises(ValueError, match="no edge"):
+        with pytest.raises(ValueError, match="not an edge"):
             tally.fmr(threshold)
 
 

@@ -21,7 +21,7 @@ def test_five_times_no_and_then_could_not(enrolled, ada, stranger):
     for _ in range(5):
         assert enrolled("verify", stranger, "--as", "Ada")[0] == 1
     code, out, err = enrolled("verify", ada / "0.png", "--as", "Ada")
-    assert (code, out) == (2, "") and "[locked-out]" in err and "30 s left" in err
+    assert (code, out) == (2, "") and "[locked-out]" in err and "try again in 30 s" in err
     code, out, _ = enrolled("verify", ada / "0.png", "--as", "Ada", "--json")
     error = json.loads(out)["error"]
     assert (code, error["code"], error["retryable"]) == (2, "locked-out", True)
@@ -31,7 +31,7 @@ def test_five_times_no_and_then_could_not(enrolled, ada, stranger):
         enrolled("unlock-attempts", "ada")[1] == "ada can try again: 5 failed attempts in a row forgiven.\n"
     )
     assert enrolled("verify", ada / "0.png", "--as", "Ada")[0] == 0
-    assert "nothing to forgive" in enrolled("unlock-attempts", "--all")[1]
+    assert "no failed attempts to forgive" in enrolled("unlock-attempts", "--all")[1]
 
 
 def test_a_lock_that_waiting_does_not_end(enrolled, ada, stranger, monkeypatch):
