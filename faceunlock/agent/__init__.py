@@ -1,1 +1,1 @@
-"""The resident process: models stay loaded, and ``verify`` asks it when it answers."""
+"""The resident process: it keeps models loaded, and ``verify`` asks it if it responds."""

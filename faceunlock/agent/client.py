@@ -1,7 +1,7 @@
-"""Asking the resident process, with as few imports as Python allows.
+"""Ask the resident process, with as few imports as Python allows.
 
-What is not understood here exactly, is not served by the resident process, or meets any obstacle is left to
-the real command line, which then does everything itself: `ask` returns None, and nobody notices.
+`ask` returns None if this client does not fully understand the command line, if the resident process does not
+serve it, or if anything fails. The real command line then does all the work, and the user sees no difference.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STANDARD_INPUT = 0
 
 
 def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer | None:
-    """Let the resident process answer a command line.
+    """Return the answer of the resident process to a command line.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer
     Returns
     -------
     tuple of int and list, or None
-        The exit code, and what belongs on which stream (``"1"`` or ``"2"``), in order; None if this
+        The exit code, and pairs of a stream (``"1"`` or ``"2"``) and its text, in order; None if this
         process must do the work itself.
     """
     if sys.platform != "linux" or "verify" not in words:
@@ -67,7 +67,7 @@ def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer
 
 
 def understand(words: Sequence[str]) -> dict[str, str] | None:
-    """Return what a plain ``verify`` line says; None for every other line.
+    """Return the photo and options of a simple ``verify`` command line; None for any other line.
 
     Examples
     --------
@@ -103,19 +103,19 @@ def understand(words: Sequence[str]) -> dict[str, str] | None:
 
 
 def _plain(option: str, value: str) -> bool:
-    """Whether a value is one of which no two opinions are possible."""
+    """Return whether an option's value is unambiguous."""
     if option in CHOICES:
         return value in CHOICES[option]
     return bool(value) and (option != "--threshold" or _NUMBER.issuperset(value.removeprefix("-")))
 
 
 def chosen_home(home: str | None, environ: Mapping[str, str]) -> str | None:
-    """Return the home that was chosen, as an absolute path; None for the user's own directories.
+    """Return the chosen home as an absolute path; None for the user's own directories.
 
     Raises
     ------
     ValueError
-        For ``~``, which takes more than this module knows.
+        If it starts with ``~``, which this module cannot expand.
     """
     home = home or environ.get("FACEUNLOCK_HOME")
     if not home:
@@ -126,7 +126,10 @@ def chosen_home(home: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def _fields(kind: str, home: str | None, environ: Mapping[str, str]) -> list[str]:
-    """Return who asks: only a process of the same program, home and settings can answer the same."""
+    """Return the fields that identify the client.
+
+    Only a process with the same program, home and settings gives the same answer.
+    """
     variables = [
         f"env:{name}={value}"
         for name, value in environ.items()
@@ -142,10 +145,10 @@ def _given(question: dict[str, str]) -> list[str]:
 
 
 def _open_photo(photo: str) -> int | None:
-    """Return a descriptor of a regular file with the photo, or None if it is none that can be sent."""
+    """Return a descriptor of the photo's file, or None if it is not a regular file that can be sent."""
     if photo == "-":
         return _standard_input()
-    # Looked at before it is opened: a pipe would block.
+    # Check before opening: a pipe would block.
     if not _sendable(os.stat(photo)):  # noqa: PTH116
         return None
     descriptor = os.open(photo, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -160,7 +163,10 @@ def _sendable(status: os.stat_result) -> bool:
 
 
 def _standard_input() -> int | None:
-    """Read standard input into a file in memory, which takes its place for whoever reads it next."""
+    """Return a descriptor of a copy of standard input in memory, or None if it cannot be sent.
+
+    A terminal is not read. Otherwise the copy replaces standard input for later readers.
+    """
     if os.isatty(_STANDARD_INPUT):
         return None
     copy = os.memfd_create("photo", os.MFD_CLOEXEC)
@@ -169,7 +175,7 @@ def _standard_input() -> int | None:
         size += len(part)
         while part:
             part = part[os.write(copy, part) :]
-    # Opened once more: a descriptor that was sent away shares its position.
+    # Open it a second time: a descriptor that was sent shares its file position with the receiver.
     again = os.open(f"/proc/self/fd/{copy}", os.O_RDONLY)
     os.dup2(again, _STANDARD_INPUT)
     os.close(again)
@@ -196,12 +202,12 @@ def _answer(fields: list[str]) -> Answer | None:
 
 
 class connect:  # noqa: N801 - used like a function, as `contextlib.closing` is
-    """Connect to a resident process of the current user; a context manager.
+    """A connection to a resident process of the current user; a context manager.
 
     Raises
     ------
     OSError
-        If nobody answers there, or another user does.
+        If no process answers there, or a process of another user does.
     """
 
     def __init__(self, path: str) -> None:
@@ -224,11 +230,11 @@ class connect:  # noqa: N801 - used like a function, as `contextlib.closing` is
 
 
 def send(connection: _socket.socket, fields: Sequence[str], photo: int | None = None) -> None:
-    """Send a question, with an open file or without."""
+    """Send a question, with or without an open file."""
     message = protocol.frame(fields)
     rights = [] if photo is None else [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _descriptor(photo))]
     sent = connection.sendmsg([message], rights)
-    if sent < len(message):  # even to send nothing fails if the other end has answered and hung up already
+    if sent < len(message):  # even sending nothing fails if the other end has already answered and hung up
         connection.sendall(message[sent:])
 
 

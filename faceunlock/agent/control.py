@@ -1,4 +1,4 @@
-"""Starting, stopping and looking at the resident process from outside."""
+"""Start, stop and inspect the resident process from outside."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _PAUSE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """What a resident process says of itself.
+    """The state of a resident process, as it reports it.
 
     Attributes
     ----------
     pid : int
-        Its process.
+        Its process id.
     started : str
-        When, in ISO 8601, UTC.
+        When it started, in ISO 8601, UTC.
     answered, declined : int
-        Questions it answered, and those it left to their clients.
+        Questions it answered, and questions it left to the clients that asked.
     idle_seconds : int
-        Since the last question.
+        Seconds since the last question.
     idle_limit_seconds : int
-        After that long without a question it ends.
+        Seconds without a question after which it ends.
     """
 
     pid: int
@@ -47,25 +47,25 @@ class AgentState:
 
 
 def refuse_other_systems() -> None:
-    """Make sure that this system can tell who is at the other end of a socket, and pass open files.
+    """Check that this system can identify the peer of a socket and pass open files.
 
     Raises
     ------
     AgentError
-        ``agent-unsupported``.
+        ``agent-unsupported`` if it is not Linux.
     """
     if sys.platform != "linux":
         raise AgentError("agent-unsupported")
 
 
 def socket_of(locations: Locations) -> Path:
-    """Return where the resident process of a gallery listens."""
+    """Return the path of the socket on which the resident process of a gallery listens."""
     home = None if locations.home is None else str(locations.home)
     return Path(protocol.socket_path(home, os.environ))
 
 
 def state(path: Path) -> AgentState | None:
-    """Ask a resident process how it is; None if there is none."""
+    """Return the state of a resident process; None if no process answers."""
     fields = _ask(path, "status")
     if fields is None:
         return None
@@ -75,26 +75,26 @@ def state(path: Path) -> AgentState | None:
 
 
 def start(path: Path, home: Path | None, model: str | None = None) -> tuple[AgentState, bool]:
-    """Start a resident process unless there is one.
+    """Start a resident process unless one is running.
 
     Parameters
     ----------
     path : Path
-        Its socket.
+        Path of its socket.
     home : Path or None
-        The home that was chosen; None for the user's own directories.
+        The chosen home; None for the user's own directories.
     model : str, optional
-        Id, or absolute path, of the model to load first; None for the one that the settings name.
+        Id or absolute path of the model to load first; None for the model in the settings.
 
     Returns
     -------
     tuple of AgentState and bool
-        Its state, and whether it was started now.
+        Its state, and whether this call started it.
 
     Raises
     ------
     AgentError
-        ``agent-failed`` with what it said, if it does not answer in time.
+        ``agent-failed`` with its error message, if it ends or does not answer in time.
     """
     running = state(path)
     if running is not None:
@@ -102,7 +102,7 @@ def start(path: Path, home: Path | None, model: str | None = None) -> tuple[Agen
     chosen = [] if home is None else ["--home", str(home)]
     first = [] if model is None else ["--model", model]
     isolated = ["-I"] if sys.flags.isolated else ["-P"]
-    # Its words go to a file without a name: a pipe would break when nobody listens any more.
+    # Its stderr goes to an unnamed file: a pipe would break once this process stops reading.
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603 - this program
             [sys.executable, *isolated, "-m", "faceunlock", *chosen, *first, "agent", "run"],
@@ -125,23 +125,23 @@ def start(path: Path, home: Path | None, model: str | None = None) -> tuple[Agen
             process.kill()
             process.wait()
         said.seek(0)
-        lines = said.read().decode(errors="backslashreplace").strip().splitlines() or ["it said nothing"]
+        lines = said.read().decode(errors="backslashreplace").strip().splitlines() or ["no error message"]
     reasons = [line for line in lines if line.startswith("faceunlock: ")] or lines[-1:]
     raise AgentError("agent-failed", f"it did not start: {reasons[0].removeprefix('faceunlock: ')}")
 
 
 def stop(path: Path) -> AgentState | None:
-    """Let a resident process finish what it is doing, and end.
+    """Stop a resident process once it has finished its current work.
 
     Returns
     -------
     AgentState or None
-        Its last state; None if there was none.
+        Its last state; None if none was running.
 
     Raises
     ------
     AgentError
-        ``agent-failed`` if it is still there after a while.
+        ``agent-failed`` if it is still running after `STOP_SECONDS`.
     """
     last = state(path)
     if last is None:
@@ -152,7 +152,7 @@ def stop(path: Path) -> AgentState | None:
         if not _alive(last.pid):
             return last
         time.sleep(_PAUSE)
-    raise AgentError("agent-failed", f"process {last.pid} does not end", hint=f"Run: kill -9 {last.pid}")
+    raise AgentError("agent-failed", f"process {last.pid} did not stop", hint=f"Run: kill -9 {last.pid}")
 
 
 def _alive(pid: int) -> bool:
@@ -160,7 +160,7 @@ def _alive(pid: int) -> bool:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    # Dead, though its parent has not asked for its exit code yet.
+    # A zombie has ended, but its parent has not read its exit code yet.
     return not status.rpartition(")")[2].lstrip().startswith("Z")
 
 

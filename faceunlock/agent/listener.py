@@ -1,4 +1,4 @@
-"""The socket of the resident process: one process per gallery, reachable by its user alone."""
+"""The socket of the resident process: one process per gallery, reachable only by its user."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from faceunlock.gallery.file import FILE_NAME
 LOCK = "agent.lock"
 BACKLOG = 64
 FIRST_PASSED_ON = 3
-"""Descriptor from which on a service manager passes on sockets (sd_listen_fds(3))."""
+"""First descriptor of the sockets that a service manager passes on (sd_listen_fds(3))."""
 
 
 @contextlib.contextmanager
 def listening(path: Path, environ: MutableMapping[str, str] = os.environ) -> Iterator[socket.socket]:
-    """Give the socket that clients connect to; one that we made ourselves is removed at the end.
+    """Yield the socket that clients connect to; if it was created here, remove it at the end.
 
-    Whoever was killed leaves its socket behind, and it is replaced; who is alive holds a lock.
+    A running process holds a lock. A killed process leaves its socket behind, which is then replaced.
 
     Parameters
     ----------
     path : Path
-        Where clients look for it.
+        Where clients look for the socket.
     environ : mapping
-        Tells, in ``LISTEN_FDS``, of a socket that a service manager passes on.
+        Its ``LISTEN_FDS`` announces a socket that a service manager passes on.
 
     Raises
     ------
     AgentError
-        ``agent-running`` if another process listens there; ``agent-failed`` if the socket cannot be made.
+        ``agent-running`` if another process listens there; ``agent-failed`` if the socket cannot be
+        created.
     GalleryError
         ``insecure-permissions`` if its directory is not private; ``gallery-unwritable``.
     """
@@ -51,7 +52,7 @@ def listening(path: Path, environ: MutableMapping[str, str] = os.environ) -> Ite
         try:
             own = _bind(path)
         except OSError as error:
-            raise AgentError("agent-failed", f"{path} cannot be made: {error.strerror}") from error
+            raise AgentError("agent-failed", f"{path} cannot be created: {error.strerror}") from error
         made = path.lstat().st_ino
         try:
             with own:
@@ -79,10 +80,10 @@ def _only_one(lock: Path) -> Iterator[None]:
 
 def _bind(path: Path) -> socket.socket:
     if path.exists() and not path.is_socket():
-        raise FileExistsError(17, "something else is there")
+        raise FileExistsError(17, "it exists and is not a socket")
     path.unlink(missing_ok=True)
     own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # From the first moment on nobody else can connect; the directory would not let them, either.
+    # No other user can connect, from the first moment on. The directory would not let them in either.
     before = os.umask(0o777 & ~FILE_MODE)
     try:
         with protocol.Address(str(path)) as address:
@@ -97,7 +98,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _passed_on(environ: MutableMapping[str, str]) -> socket.socket | None:
-    """Return the socket that a service manager opened for us, if there is one."""
+    """Return the socket that a service manager opened for this process; None if there is none."""
     process, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
     environ.pop("LISTEN_FDNAMES", None)
     if process != str(os.getpid()) or not count:
@@ -111,8 +112,6 @@ def _passed_on(environ: MutableMapping[str, str]) -> socket.socket | None:
     passed_on = socket.socket(fileno=FIRST_PASSED_ON)
     accepts = passed_on.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     if (passed_on.family, passed_on.type) != (socket.AF_UNIX, socket.SOCK_STREAM) or not accepts:
-        raise AgentError(
-            "agent-failed", "the socket passed on is not a listening stream socket of this machine"
-        )
+        raise AgentError("agent-failed", "the socket passed on is not a listening Unix stream socket")
     passed_on.set_inheritable(False)
     return passed_on

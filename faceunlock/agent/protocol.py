@@ -1,9 +1,9 @@
-"""What the resident process and those who ask it say to each other, and where they meet.
+"""The protocol between the resident process and its clients, and the path of their socket.
 
-A message is a frame: four bytes of length, then fields between null characters, which no argument, path or
-environment variable can hold. A question is fields ``key=value``; an open file comes along with
-``ask=verify``. An answer is a word, and what belongs to it. The client imports this module and next to
-nothing else, so there is no JSON, no `dataclasses`, no `socket` and no `typing` here.
+A message is a frame: four bytes of length, then fields separated by null characters, which no argument, path
+or environment variable can contain. A question consists of fields ``key=value``. With ``ask=verify``, an open
+file is sent along. An answer is a word, followed by its content. The client imports this module and little
+else, so it uses no JSON, no `dataclasses`, no `socket` and no `typing`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PACKAGE = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - see `socket_path`
-"""Folder of this program; a client of another installation is declined."""
+"""Folder of this program; a client from a different installation is declined."""
 
 VERSION = "1"
-"""Of the protocol; whoever hears another one does not answer."""
+"""Protocol version; a mismatch is declined."""
 
 MAX_QUESTION = 64 * 1024
-"""Bytes of the longest question."""
+"""Maximum size of a question, in bytes."""
 
 MAX_ANSWER = 1 << 20
-"""Bytes of the longest answer."""
+"""Maximum size of an answer, in bytes."""
 
 MAX_PHOTO = 64 << 20
-"""Bytes of the largest photo that is sent; whoever has a larger one looks at it without help."""
+"""Maximum size of a photo that is sent, in bytes; the client processes a larger one itself."""
 
 ACCEPT_SECONDS = 1.0
-"""How long a client waits until its question has been taken."""
+"""How long a client waits for its question to be taken."""
 
 QUEUE_SECONDS = 2.0
 """How long a question may wait for its turn before it is declined."""
@@ -44,7 +44,7 @@ ANSWER_SECONDS = 30.0
 TAKEN, ANSWERED, DECLINED = "taken", "answered", "declined"
 
 ENVIRONMENT = ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
-"""What decides where the per-user directories are."""
+"""Variables that decide where the per-user directories are."""
 
 SETTINGS_PREFIX = "FACEUNLOCK_"
 
@@ -54,14 +54,14 @@ _LENGTH = 4
 
 
 def socket_path(home: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the path of the socket of a gallery.
+    """Return the path of a gallery's socket.
 
     Parameters
     ----------
     home : str or None
-        Absolute path of a chosen home; its socket lies in it, which is private. Otherwise it lies in
+        Absolute path of a chosen home, which is private and holds the socket. Without one, the socket lies in
         ``XDG_RUNTIME_DIR`` (``/run/user/ID`` if that is not set) if that is a directory of the current user,
-        or else in the data directory.
+        otherwise in the data directory.
     environ : mapping
         Environment variables.
 
@@ -72,7 +72,7 @@ def socket_path(home: str | None, environ: Mapping[str, str] = os.environ) -> st
     """
     if home:
         return os.path.join(home, _SOCKET)  # noqa: PTH118 - pathlib takes longer to import than all of this
-    # Under PAM the variable is not there, but the directory may be.
+    # Under PAM the variable is not set, but the directory may exist.
     runtime = environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
     if runtime.startswith("/") and _own_directory(runtime):
         return f"{runtime}/faceunlock/{_SOCKET}"
@@ -88,9 +88,9 @@ def _own_directory(path: str) -> bool:
 
 
 class Address:
-    """A path as the system takes it for a socket; use it as a context manager.
+    """A socket path in a form that the system accepts; a context manager.
 
-    Such paths have at most 107 bytes. A longer one is reached through its opened directory.
+    The system accepts at most 107 bytes. A longer path is reached through its opened directory.
     """
 
     def __init__(self, path: str) -> None:
@@ -110,21 +110,21 @@ class Address:
 
 
 def peer_user(connection: _socket.socket) -> int:
-    """Return the user id of the process at the other end, as the kernel knows it."""
+    """Return the user id of the process at the other end, as the kernel reports it."""
     credentials = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
     return int.from_bytes(credentials[4:8], sys.byteorder)
 
 
 def frame(fields: Sequence[str]) -> bytes:
-    """Return a message.
+    """Return the message made of some fields.
 
     Raises
     ------
     ValueError
-        If a field holds a null character.
+        If a field contains a null character.
     """
     if any("\0" in field for field in fields):
-        raise ValueError("a field holds a null character")
+        raise ValueError("a field contains a null character")
     content = b"\0".join(field.encode("utf-8", "surrogateescape") for field in fields)
     return len(content).to_bytes(_LENGTH, "big") + content
 
@@ -136,18 +136,18 @@ def receive(connection: _socket.socket, limit: int, seconds: float, begun: bytes
     ----------
     connection : socket
     limit : int
-        Bytes that a message may have.
+        Maximum size of the message, in bytes.
     seconds : float
-        Until it must be whole.
+        How long to wait for the complete message.
     begun : bytes
-        What was read of it already.
+        The part of it that was already read.
 
     Raises
     ------
     OSError
-        If it does not come in time (`TimeoutError`), or not whole.
+        If it does not arrive in time (`TimeoutError`), or not completely.
     ValueError
-        If it is too long or no text.
+        If it is too long, or empty.
     """
     deadline = time.monotonic() + seconds
     received = begun

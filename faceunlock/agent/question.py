@@ -1,4 +1,4 @@
-"""What a client asks of the resident process, and the photo that it sends along."""
+"""A client's question to the resident process, and the photo that it sends along."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _KNOWN = {"photo", "as", "threshold", "faces", "json", "quiet", "model", "device
 
 
 class Declined(Exception):  # noqa: N818 - not an error: the client does the work itself
-    """The question is not for this process; the reason is for whoever looks for it."""
+    """The resident process leaves a question to its client; the message says why, for debugging."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A message of a client.
+    """A question from a client.
 
     Attributes
     ----------
     kind : str
         ``verify``, ``status`` or ``stop``.
     home : str or None
-        The chosen home of the client.
+        The home that the client chose.
     environ : mapping of str to str
-        Those of its variables that matter.
+        The client's environment variables that matter.
     options : mapping of str to str
-        What its command line says.
+        The options on the client's command line.
     package, prefix : str
-        Where its program is, and its Python.
+        Folder of the client's program, and the prefix of its Python.
     """
 
     kind: str
@@ -46,12 +46,12 @@ class Question:
 
     @classmethod
     def from_fields(cls, fields: list[str]) -> Self:
-        """Take a message apart.
+        """Return the question that a message contains.
 
         Raises
         ------
         Declined
-            If it is not one that a client of this version sends.
+            If a client of this version would not send it.
         """
         pairs = dict(field.partition("=")[::2] for field in fields)
         if len(pairs) != len(fields) or pairs.pop("version", "") != protocol.VERSION:
@@ -67,21 +67,21 @@ class Question:
 
 
 class SentPhoto(io.RawIOBase):
-    """An open file that a client sent, read from its beginning whatever was read of it before.
+    """An open file that a client sent, read from its beginning even if part of it was read before.
 
-    Only the descriptor is used, never a path: nothing is read that its sender could not read.
+    Only the descriptor is used, never a path, so nothing is read that the sender could not read.
 
     Parameters
     ----------
     descriptor : int
-        Stays open.
+        Descriptor of the file; it stays open.
     name : str
-        What the client calls it.
+        The client's name for the file.
 
     Raises
     ------
     Declined
-        If it is not a regular file opened for reading, or too large to be sent.
+        If it is not a regular file opened for reading, is empty, or is too large to be sent.
     """
 
     def __init__(self, descriptor: int, name: str) -> None:
@@ -97,7 +97,7 @@ class SentPhoto(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read the next bytes."""
+        """Read the next bytes into a buffer; return their number."""
         size = os.preadv(self._descriptor, [buffer], self._position)
         self._position += size
         return size

@@ -1,4 +1,4 @@
-"""The resident process: takes questions from several clients and answers one after the other."""
+"""The resident process: it takes questions from several clients and answers them one at a time."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ from faceunlock.matching.people import now
 from faceunlock.settings import Settings
 
 CONNECTIONS = 16
-"""Clients that are listened to at the same time; whoever comes then does the work itself."""
+"""Clients served at the same time; any further client does the work itself."""
 
 QUESTION_SECONDS = 5.0
-"""How long a client may take to say what it wants."""
+"""How long a client may take to send its question."""
 
 FAREWELL_SECONDS = 5.0
-"""How long an answer that is being worked on may still take when the process is told to end."""
+"""How long an answer in progress may still take when the process is told to end."""
 
 _MOST_DESCRIPTORS = 4
 
 
 class Answers(Protocol):
-    """What a server asks; all of it happens in one thread."""
+    """What a server needs to answer questions; all calls are made in one thread."""
 
     def prepare(self, settings: Settings) -> None:
         """Load what the next ``verify`` will need."""
         ...
 
     def answer(self, question: Question, photo: int) -> list[str]:
-        """Return the exit code, and in turn a stream and a text; `photo` is a descriptor and stays open.
+        """Return the exit code, followed by streams and texts in turn.
+
+        `photo` is a descriptor, which stays open.
 
         Raises
         ------
@@ -53,15 +55,15 @@ class Answers(Protocol):
 
 
 class Server:
-    """Serves one gallery until it is told to stop, nobody asks any more, or the program was changed.
+    """Serves one gallery until it is told to stop, no more questions come, or the program changes.
 
     Parameters
     ----------
     listener : socket
-        Where clients connect; stays open.
+        The socket that clients connect to; it stays open.
     answers : Answers
     settings : Settings
-        Those of the process itself: what to load at once, and how long to stay without questions.
+        Settings of the process itself: what to load at once, and how long to run without questions.
     """
 
     def __init__(self, listener: socket.socket, answers: Answers, settings: Settings) -> None:
@@ -75,7 +77,7 @@ class Server:
         self._answered = self._declined = 0
 
     def serve(self) -> None:
-        """Take connections; return after `stop`, or when nobody has asked for long enough."""
+        """Serve connections; return after `stop`, or after too long without a question."""
         preparing = self._worker.submit(self._answers.prepare, self._settings)
         idle = self._settings.agent_idle_minutes * 60
         self._listener.setblocking(False)
@@ -88,7 +90,7 @@ class Server:
                     break
                 if self._listener in ready:
                     self._accept()
-        # What is being answered is finished, what waits is left to those who asked.
+        # Finish the answer in progress; leave waiting questions to the clients that asked.
         self._worker.shutdown(wait=False, cancel_futures=True)
         preparing.cancel()
         deadline = time.monotonic() + FAREWELL_SECONDS
@@ -98,14 +100,14 @@ class Server:
         self._woken.close()
 
     def stop(self) -> None:
-        """End `serve` soon; may be called from a signal handler and from any thread."""
+        """Make `serve` end soon; may be called from a signal handler and from any thread."""
         with contextlib.suppress(OSError):
             self._waker.send(b".", socket.MSG_DONTWAIT)
 
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:  # gone already, or no descriptors left
+        except OSError:  # the client has gone, or no descriptors are left
             time.sleep(0.01)
             return
         if not self._places.acquire(blocking=False):
@@ -142,14 +144,14 @@ class Server:
     def _verify(self, connection: socket.socket, question: Question, photo: int) -> None:
         self._last_asked = time.monotonic()
         if (question.package, question.prefix) != (protocol.PACKAGE, sys.prefix):
-            raise Declined("another program")
+            raise Declined("a different installation")
         if self._program.changed:
             self.stop()
             raise Declined("the program was changed")
 
         def answer() -> list[str]:
             if _gone(connection):
-                raise Declined("nobody waits for it")
+                raise Declined("the client hung up")
             return self._answers.answer(question, photo)
 
         connection.settimeout(QUESTION_SECONDS)
@@ -164,7 +166,7 @@ class Server:
         try:
             return self._worker.submit(answer)
         except RuntimeError as error:
-            raise Declined("about to end") from error
+            raise Declined("shutting down") from error
 
     def _state(self) -> list[str]:
         values = {
@@ -179,17 +181,18 @@ class Server:
 
 
 def _result(future: Future[list[str]]) -> list[str]:
-    """Wait for the turn, then for the answer.
+    """Return an answer, after waiting for its turn and then for its result.
 
     Raises
     ------
     Declined
-        If the turn does not come in time. A bug ends the connection, and the client then meets it, too.
+        If its turn does not come in time, or the process is shutting down. Any other exception is a bug: it
+        ends the connection, and the client then meets the same bug itself.
     """
     try:
         return future.result(protocol.QUEUE_SECONDS)
     except CancelledError:
-        raise Declined("about to end") from None
+        raise Declined("shutting down") from None
     except NotYet:
         if future.cancel():
             raise Declined("busy") from None
@@ -198,7 +201,7 @@ def _result(future: Future[list[str]]) -> list[str]:
 
 @contextlib.contextmanager
 def _question(connection: socket.socket) -> Iterator[tuple[list[str], list[int]]]:
-    """Give the fields of a question and the descriptors that came with it, which are closed afterwards."""
+    """Yield the fields of a question and the descriptors sent with it; close the descriptors afterwards."""
     connection.settimeout(QUESTION_SECONDS)
     begun, descriptors, _, _ = socket.recv_fds(
         connection, protocol.MAX_QUESTION, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
@@ -213,8 +216,8 @@ def _question(connection: socket.socket) -> Iterator[tuple[list[str], list[int]]
 
 
 def _gone(connection: socket.socket) -> bool:
-    """Whether a client has hung up."""
-    connection.setblocking(False)  # with a time-out, Python waits for it whatever the flags say
+    """Return whether a client has hung up."""
+    connection.setblocking(False)  # with a timeout, Python would wait despite the flags
     try:
         return not connection.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
@@ -224,7 +227,7 @@ def _gone(connection: socket.socket) -> bool:
 
 
 class _Program:
-    """The files of this program, and the folder with the packages it is built on."""
+    """The files of this program, and the folder of the packages it depends on."""
 
     def __init__(self) -> None:
         package = Path(protocol.PACKAGE)
@@ -233,7 +236,7 @@ class _Program:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was exchanged since this process began."""
+        """Whether any of these was changed since this process started."""
         return self._look() != self._stamps
 
     def _look(self) -> list[tuple[int, int, int]]:

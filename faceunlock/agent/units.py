@@ -1,4 +1,4 @@
-"""The systemd user units of the resident process: systemd listens, and starts it when somebody asks."""
+"""The systemd user units of the resident process: systemd listens, and starts it when a client connects."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Unit:
     Attributes
     ----------
     path : Path
-        Where it belongs.
+        Where to write it.
     text : str
     """
 
@@ -61,9 +61,9 @@ def units(socket: Path, home: Path | None) -> tuple[Unit, ...]:
     Parameters
     ----------
     socket : Path
-        Where clients look for the resident process.
+        Path of the socket that clients connect to.
     home : Path or None
-        The home that was chosen; None for the user's own directories.
+        The chosen home; None for the user's own directories.
     """
     words = [sys.executable, "-P", "-m", "faceunlock"]
     if home is not None:
@@ -78,18 +78,23 @@ def units(socket: Path, home: Path | None) -> tuple[Unit, ...]:
 
 
 def write(made: Sequence[Unit], *, overwrite: bool = False) -> None:
-    """Write unit files; those that are there already, with this very text, stay.
+    """Write unit files, except those that already exist with the same text.
 
     Raises
     ------
     SettingsError
-        ``file-exists`` if there is another text, and nothing is written then; ``file-unwritable``.
+        ``file-exists`` if a file has different text and `overwrite` is false; nothing is written then.
+        ``file-unwritable``.
     """
     try:
         missing = [unit for unit in made if not unit.path.exists() or unit.path.read_text() != unit.text]
         for unit in missing:
             if unit.path.exists() and not overwrite:
-                raise SettingsError("file-exists", f"{unit.path} has another text", hint="Say --overwrite.")
+                raise SettingsError(
+                    "file-exists",
+                    f"{unit.path} exists with different text",
+                    hint="Replace it with --overwrite.",
+                )
         for unit in missing:
             unit.path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(unit.path, unit.text.encode(), mode=0o644)
@@ -106,6 +111,6 @@ def _specifiers(text: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Quote a word for ExecStart= (systemd.service(5)): C escapes, and no specifiers or variables."""
+    """Return a word quoted for ExecStart= (systemd.service(5)): C escapes, no specifiers, no variables."""
     text = word.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + _specifiers(text).replace("$", "$$") + '"'

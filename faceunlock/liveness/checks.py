@@ -1,4 +1,4 @@
-"""The table of checks, and all scores of one presentation."""
+"""The table of checks, and the scores of one presentation."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from faceunlock.photos.face import Face, RGBImage
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check looks at.
+    """A check for presentation attacks.
 
     Attributes
     ----------
     version : int
-        Changes with the function: a threshold belongs to one version.
+        Version of the check's function; a threshold belongs to one version.
     meaning : str
-        The cue, in a few words.
+        Short description of the cue.
     of_clip : bool
-        Whether it needs the frames of a camera or video rather than one photo.
+        Whether the check needs the frames of a camera or video rather than one photo.
     """
 
     version: int
@@ -28,28 +28,28 @@ class Check:
 
 
 CHECKS: dict[str, Check] = {
-    "moire": Check(1, "no pixel grid or moiré of a screen"),
-    "highlights": Check(1, "no reflections of glass or glossy paper"),
-    "sharpness": Check(1, "no detail lost in a second picture"),
-    "parallax": Check(1, "the face moves against its surroundings", of_clip=True),
+    "moire": Check(1, "no pixel grid or moiré from a screen"),
+    "highlights": Check(1, "no reflections from glass or glossy paper"),
+    "sharpness": Check(1, "no detail lost by photographing a picture"),
+    "parallax": Check(1, "the face moves relative to its surroundings", of_clip=True),
 }
-"""The order is that of reports."""
+"""The checks by name, in the order of reports."""
 
 CheckScores = dict[str, float]
-"""Score of each check that applies, higher where it looks more live; NaN where it could not be made."""
+"""Score of each check that applies; higher looks more live, and NaN means that the check could not be run."""
 
 
 def scores(image: RGBImage, face: Face, clip: Sequence[RGBImage] = ()) -> CheckScores:
-    """Return the scores of one presentation; without a clip those of the photo checks alone.
+    """Return the scores of one presentation; without a clip, those of the photo checks only.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (height, width, 3)
-        The photo in full.
+        The full photo.
     face : Face
-        In pixels of `image`.
+        The face, in pixels of `image`.
     clip : sequence of ndarray of uint8, shape (h, w, 3)
-        Frames that begin with `image`, shrunk alike.
+        Frames that start with `image`, all shrunk by the same factor.
     """
     from faceunlock.liveness import photo_checks
 

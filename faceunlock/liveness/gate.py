@@ -1,4 +1,4 @@
-"""What ``verify --require-live`` asks: only checks that were measured, at the measured thresholds."""
+"""The gate of ``verify --require-live``: only measured checks, at their measured thresholds."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ class LivenessGate:
     Attributes
     ----------
     checks : tuple of MeasuredCheck
-        At least one.
+        The checks, at least one.
     """
 
     checks: tuple[MeasuredCheck, ...]
 
     @property
     def of_clip(self) -> bool:
-        """Whether frames of a camera are needed."""
+        """Whether camera frames are needed."""
         return any(CHECKS[one.check].of_clip for one in self.checks)
 
     def admit(
         self, acquisition: Acquisition, photo: PhotoFile, clip: Sequence[RGBImage], rule: SubjectRule
     ) -> tuple[PassedCheck, ...]:
-        """Return what was checked, if everything was passed.
+        """Return the checks that the presentation passed, if it passed all of them.
 
         Raises
         ------
         PhotoError
-            ``not-live`` if one was not, or could not be made.
+            ``not-live`` if a check failed or could not be run.
         """
         whole, face = acquisition.subject(photo, rule)
         found = scores(whole.image, face, clip)
@@ -66,9 +66,9 @@ class LivenessGate:
             score = found.get(one.check, nan)
             if not one.passes(score):
                 reason = (
-                    "could not be made"
+                    "could not be run"
                     if isnan(score)
-                    else f"{score:.4g}, at least {one.threshold:.4g} needed"
+                    else f"score {score:.4g}, at least {one.threshold:.4g} needed"
                 )
                 raise PhotoError("not-live", f"{photo.name}: check {one.check}: {reason}")
         return tuple(PassedCheck(one.check, found[one.check], one.threshold) for one in self.checks)
@@ -80,12 +80,12 @@ def open_gate(directory: Path, *, camera: bool) -> LivenessGate:
     Raises
     ------
     GalleryError
-        ``pad-not-measured`` if no check that applies was measured and stopped enough; a check that has
-        changed since does not count. Also as `faceunlock.liveness.record.load`.
+        ``pad-not-measured`` if no check that applies was measured and stopped enough attacks. A check that
+        has changed since does not count. Also the errors of `faceunlock.liveness.record.load`.
     """
     measurement = load(directory)
     if measurement is None:
-        raise GalleryError("pad-not-measured", "no check has been measured on attacks")
+        raise GalleryError("pad-not-measured", "--require-live needs a measurement first")
     useful = [
         one
         for one in measurement.checks
@@ -95,9 +95,9 @@ def open_gate(directory: Path, *, camera: bool) -> LivenessGate:
     if not usable and useful:
         raise GalleryError(
             "pad-not-measured",
-            "only checks of moving pictures stopped enough attacks when they were measured",
+            "only video checks stopped enough attacks in the measurement",
             hint="Use a camera: faceunlock verify --camera --require-live",
         )
     if not usable:
-        raise GalleryError("pad-not-measured", "no check stopped enough attacks when they were measured")
+        raise GalleryError("pad-not-measured", "no check stopped enough attacks in the measurement")
     return LivenessGate(usable)

@@ -1,8 +1,8 @@
-"""From scores of presentations to thresholds and error rates: pure functions.
+"""Compute thresholds and error rates from scores of presentations, with pure functions.
 
-The terms are those of ISO/IEC 30107-3: APCER, the share of attack presentations that a check takes for bona
-fide, for each attack species (PAI species) by itself; BPCER, the share of bona fide presentations that it
-takes for attacks. Presentations without a usable face are no part of either and counted apart.
+The terms are those of ISO/IEC 30107-3. APCER is the share of attack presentations that a check takes for bona
+fide, for each attack species (PAI species) separately. BPCER is the share of bona fide presentations that it
+takes for attacks. Presentations without a usable face are in neither rate and are counted separately.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Presentation:
     Attributes
     ----------
     person : str
-        Whom it shows; presentations of one person succeed and fail together.
+        The person shown; presentations of one person succeed and fail together.
     species : str or None
-        Of the attack; None for a live person.
+        Species of the attack; None for a live person.
     scores : dict of str to float
-        Of the checks that apply; NaN where one could not be made, which counts as an attack.
+        Scores of the checks that apply; NaN if a check could not be run, which counts as an attack.
     """
 
     person: str
@@ -46,14 +46,14 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True)
 class CheckRates:
-    """How often a check, or several together, is wrong.
+    """The error rates of a check, or of several together.
 
     Attributes
     ----------
     bpcer : Rate
-        Live presentations taken for attacks.
+        Rate of live presentations taken for attacks.
     apcer : dict of str to Rate
-        Attacks of each species taken for live.
+        Rate of attacks taken for live, by species.
     """
 
     bpcer: Rate
@@ -61,24 +61,24 @@ class CheckRates:
 
     @property
     def worst(self) -> float:
-        """The highest APCER of a species, by which ISO/IEC 30107-3 sums up; NaN if none was judged."""
+        """The highest APCER of any species, which is ISO/IEC 30107-3's summary; NaN if none was judged."""
         return max((rate.value for rate in self.apcer.values() if rate.trials), default=math.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredCheck:
-    """A check with a threshold that was measured.
+    """A check with its threshold and measured error rates.
 
     Attributes
     ----------
     check : str
         Key of `faceunlock.liveness.checks.CHECKS`.
     version : int
-        Of the check that was measured.
+        Version of the check that was measured.
     threshold : float
         A presentation passes with this score or a higher one.
     rates : CheckRates
-        On presentations of people on whom the threshold was not chosen.
+        Rates on presentations of people who were not used to choose the threshold.
     """
 
     check: str
@@ -88,40 +88,42 @@ class MeasuredCheck:
 
     @property
     def useful(self) -> bool:
-        """Whether it stops enough of at least one species to be used, and tells them from live people.
+        """Whether it stops enough attacks of at least one species, and tells them from live people.
 
-        What refuses everybody stops every attack: the bound of the APCER and the BPCER must add up to less
-        than 1, which is what a check reaches that decides by chance.
+        A check that rejects everyone stops every attack. So the upper bound of the APCER and the BPCER must
+        add up to less than 1, which is chance.
         """
         limit = min(MAX_APCER, 1.0 - self.rates.bpcer.value) if self.rates.bpcer.trials else 0.0
         return any(rate.trials and rate.upper <= limit for rate in self.rates.apcer.values())
 
     def passes(self, score: float) -> bool:
-        """Whether a score is that of a live presentation; NaN is not."""
+        """Return whether a score counts as live; NaN does not."""
         return score >= self.threshold
 
 
 @dataclass(frozen=True, slots=True)
 class PadMeasurement:
-    """What was measured on live presentations and attacks.
+    """A measurement of the checks on live presentations and attacks.
 
     Attributes
     ----------
     created : str
-        When, ISO 8601 in UTC.
+        Time of the measurement, ISO 8601 in UTC.
     data : str
-        The folders, in words.
+        Description of the folders.
     target_bpcer : float
-        Shared evenly by the checks.
+        The target BPCER, which the checks share evenly.
     seed : int
-        Of the split.
+        Seed of the split.
     live, attacks : int
-        Presentations with a usable face.
+        Number of presentations with a usable face.
     no_response_live, no_response_attacks : int
-        Presentations without one.
+        Number of presentations without a usable face.
     checks : tuple of MeasuredCheck
+        The measured checks.
     together : CheckRates or None
-        Of all useful checks, each presentation by those that apply to it; None without one.
+        Rates of all useful checks together, each presentation judged by those that apply to it; None if no
+        check is useful.
     """
 
     created: str
@@ -146,16 +148,16 @@ def measure(
     no_response_live: int = 0,
     no_response_attacks: int = 0,
 ) -> PadMeasurement:
-    """Choose a threshold for each check on half of the live people, and judge it on everybody else.
+    """Choose a threshold for each check on half of the live people, and judge it on everyone else.
 
     The threshold of a check is the score that refuses at most its share of the target among the live
-    presentations of the chosen half. Attacks choose nothing; those that show people of that half are not
-    judged.
+    presentations of that half. Attacks play no part in the choice. Attacks that show people of that half are
+    not judged.
 
     Raises
     ------
     CalibrationError
-        ``insufficient-data`` with fewer than two live people or without an attack.
+        ``insufficient-data`` if there are fewer than two live people or no attacks.
     """
     live = [one for one in presentations if one.species is None]
     attacks = [one for one in presentations if one.species is not None]
@@ -164,7 +166,7 @@ def measure(
         raise CalibrationError(
             "insufficient-data",
             f"{len(people)} live people and {len(attacks)} attacks with a usable face are too few to measure",
-            hint="Show at least two people in sub-folders of --live, and attacks in sub-folders of --attack.",
+            hint="Give at least two people as sub-folders of --live, and attacks in sub-folders of --attack.",
         )
     order = np.random.default_rng(seed).permutation(len(people))
     choosing = {people[index] for index in order[: (len(people) + 1) // 2]}
@@ -200,14 +202,14 @@ def threshold_for_bpcer(live: Iterable[float], target: float) -> float:
     Parameters
     ----------
     live : iterable of float
-        Scores of live presentations; NaN is refused by every threshold.
+        Scores of live presentations; every threshold refuses NaN.
     target : float
-        In [0, 1).
+        Share in [0, 1).
 
     Returns
     -------
     float
-        Minus infinity if too many are NaN, or if there is none.
+        The threshold; minus infinity if too many scores are NaN, or if there are none.
 
     Examples
     --------
@@ -219,7 +221,11 @@ def threshold_for_bpcer(live: Iterable[float], target: float) -> float:
 
 
 def _rates(judged: Sequence[Presentation], thresholds: dict[str, float]) -> CheckRates:
-    """Judge presentations by several checks: one passes if it passes each that applies, and one applies."""
+    """Return the error rates of several checks together.
+
+    Only presentations to which at least one check applies are judged; one passes if it passes every check
+    that applies.
+    """
 
     def outcomes(species: str | None, wrong: bool) -> Rate:
         tried = [

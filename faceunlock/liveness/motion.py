@@ -1,4 +1,4 @@
-"""A check of a clip: does the face move by itself, or rigidly together with what is around it?"""
+"""A check of a clip: does the face move by itself, or rigidly together with its surroundings?"""
 
 from __future__ import annotations
 
@@ -13,39 +13,41 @@ from faceunlock.photos.camera import opencv
 from faceunlock.photos.face import Face, RGBImage
 
 AROUND = 1.8
-"""What is around a face: its box enlarged by this factor, without the box itself."""
+"""The surroundings of a face are its box enlarged by this factor, without the box itself."""
 
 FEWEST_POINTS = 12
 MOST_POINTS = 120
 
 STEP = 3
-"""Frames are compared with the one so many before, about 0.3 seconds."""
+"""Each frame is compared with the one this many frames earlier, about 0.3 seconds."""
 
 
 def parallax(clip: Sequence[RGBImage], face: Face) -> float:
-    """Score how much a face moves against its surroundings.
+    """Return a score for how much a face moves relative to its surroundings.
 
-    A picture of a face is a plane: in hand or on a screen, face and what is printed around it move together,
-    and one homography explains both. A head moves by itself. After K. Kollreider, H. Fronthaler and J. Bigun,
-    "Non-intrusive liveness detection by face images", Image and Vision Computing 27(3), 2009, and A. Anjos,
-    M. Chakka and S. Marcel, "Motion-based counter-measures to photo attacks in face recognition", IET
-    Biometrics 3(3), 2014. Corners around the face (`AROUND`) and on it are followed by Lucas-Kanade; the
-    homography is fitted, with RANSAC, to those around it.
+    A picture of a face is a plane. In a hand or on a screen, the face and its printed surroundings move
+    together, and one homography explains both. A real head moves by itself. The method follows K. Kollreider,
+    H. Fronthaler and J. Bigun, "Non-intrusive liveness detection by face images", Image and Vision Computing
+    27(3), 2009, and A. Anjos, M. Chakka and S. Marcel, "Motion-based counter-measures to photo attacks in
+    face recognition", IET Biometrics 3(3), 2014. Lucas-Kanade tracks corners on the face and around it
+    (`AROUND`). The homography is fitted, with RANSAC, to the corners around the face.
 
-    A mask cut out along the face escapes it, and a head that does not move at all looks like a picture.
+    This check misses a mask cut out along the face, and it takes a head that does not move at all for a
+    picture.
 
     Parameters
     ----------
     clip : sequence of ndarray of uint8, shape (height, width, 3)
         Frames of one size, about 0.1 seconds apart.
     face : Face
-        In pixels of the first frame.
+        The face, in pixels of the first frame.
 
     Returns
     -------
     float
-        The largest median distance of the face's points from where the homography expects them, in percent of
-        the face's width, at least 0; NaN where the clip is too short or too little can be followed.
+        The largest median distance between the face's points and their positions predicted by the homography,
+        in percent of the face's width, at least 0. NaN if the clip is too short or too few points can be
+        tracked.
     """
     if len(clip) <= STEP or face.size < 1:
         return float("nan")
@@ -69,7 +71,7 @@ def parallax(clip: Sequence[RGBImage], face: Face) -> float:
 
 
 def _masks(shape: tuple[int, ...], face: Face) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return where the face is, without its rim, and where its surroundings are."""
+    """Return a mask of the face, without its rim, and a mask of its surroundings."""
     (x, y), (left, top, right, bottom) = face.centre, face.box
     width, height = right - left, bottom - top
 
@@ -94,7 +96,7 @@ def _corners(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.fl
 def _followed(
     before: NDArray[np.uint8], after: NDArray[np.uint8], points: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Follow points there and back; those that do not come back were lost."""
+    """Track points forward and back; return those that come back, and their new positions."""
     if not len(points):
         return points, points
     cv2 = opencv()

@@ -1,7 +1,7 @@
-"""Checks of one photo: from a picture and a face to a score that is higher the more live it looks.
+"""Checks of one photo: each returns a score for a face that is higher the more live the face looks.
 
-Each follows a cue that the literature has measured on its own data sets; what it is worth on yours is what
-``faceunlock pad-test`` tells.
+Each check uses a cue that the literature has measured on its own data sets. ``faceunlock pad-test`` measures
+how well it works on yours.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ WINDOW = 64
 """Side of the windows whose spectra are averaged, in pixels of the photo."""
 
 LOWEST_FREQUENCY = 0.12
-"""In cycles per pixel: below it, a face has structure of its own."""
+"""Lowest frequency examined, in cycles per pixel; below it, a face has structure of its own."""
 
 LARGEST_CUT = 512
-"""Longer side of what is looked at for moiré, in pixels, from the middle of the face."""
+"""Longest side of the region examined for moiré, in pixels, around the middle of the face."""
 
 SIDE = 128
-"""Faces are shrunk or enlarged to this side where a cue must not depend on the camera's resolution."""
+"""Faces are resized to this side, in pixels, if a cue must not depend on the camera's resolution."""
 
 BRIGHT = 1.5
 SATURATED = 0.25
 
 
 def moire(image: RGBImage, face: Face) -> float:
-    """Score the absence of a screen's pixel grid and of the moiré that it makes in a camera.
+    """Return a score for the absence of a screen's pixel grid and of the moiré that it causes in a camera.
 
-    A grid stands out as peaks in the spectrum: D. Garcia and R. de Queiroz, "Face-spoofing 2D-detection based
-    on Moiré-pattern analysis", IEEE Transactions on Information Forensics and Security 10(4), 2015. Here the
-    power spectra of overlapping windows (Welch) of the face at full resolution are averaged; each frequency
-    is compared with the median of those of about equal length. Multiples of 1/8 on the axes, where JPEG's
-    blocks show, are left out.
+    A grid shows as peaks in the spectrum: D. Garcia and R. de Queiroz, "Face-spoofing 2D-detection based on
+    Moiré-pattern analysis", IEEE Transactions on Information Forensics and Security 10(4), 2015. Here the
+    power spectra of overlapping windows (Welch) of the face at full resolution are averaged. Each frequency
+    is compared with the median of the frequencies of about equal length. Multiples of 1/8 on the axes are
+    left out, because JPEG's blocks show there.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (height, width, 3)
-        The photo in full: shrinking destroys the cue.
+        The full photo; shrinking destroys the cue.
     face : Face
-        In pixels of `image`.
+        The face, in pixels of `image`.
 
     Returns
     -------
     float
-        Minus the highest peak in decades of power, at most 0; NaN for a face of fewer than `WINDOW` pixels.
+        Minus the highest peak in decades of power, at most 0; NaN if a side of the face is below `WINDOW`.
     """
     luma = _luma(_cut(image, face, LARGEST_CUT))
     if min(luma.shape) < WINDOW:
@@ -66,7 +66,7 @@ def moire(image: RGBImage, face: Face) -> float:
     length = np.hypot(vertical, horizontal)
     on_axis = np.minimum(vertical, horizontal) < 1.5 / WINDOW
     blocks = on_axis & (np.abs(np.maximum(vertical, horizontal) * 8 % 1 - 0.5) > 0.5 - 12 / WINDOW)
-    # Beyond 0.5 cycles per pixel only the corners are left, too few to have a median.
+    # Beyond 0.5 cycles per pixel only the corners are left, too few for a median.
     looked_at = (length >= LOWEST_FREQUENCY) & (length <= 0.5) & ~blocks
     ring = np.round(length * WINDOW / 2).astype(int)
     highest = 0.0
@@ -77,17 +77,18 @@ def moire(image: RGBImage, face: Face) -> float:
 
 
 def highlights(image: RGBImage, face: Face) -> float:
-    """Score the absence of reflections: bright, colourless spots, as glass and glossy paper have them.
+    """Return a score for the absence of reflections: bright, colourless spots, as on glass and glossy paper.
 
     Specular reflection is one of the four cues of D. Wen, H. Han and A. Jain, "Face spoof detection with
     image distortion analysis", IEEE Transactions on Information Forensics and Security 10(4), 2015. A
-    pixel counts that is brighter than `BRIGHT` times the face's mean and less saturated than `SATURATED`.
+    pixel counts if it is brighter than `BRIGHT` times the face's mean and less saturated than `SATURATED`.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (height, width, 3)
+        The full photo.
     face : Face
-        In pixels of `image`.
+        The face, in pixels of `image`.
 
     Returns
     -------
@@ -105,17 +106,19 @@ def highlights(image: RGBImage, face: Face) -> float:
 
 
 def sharpness(image: RGBImage, face: Face) -> float:
-    """Score detail: a picture of a picture has lost some on paper or screen and in the second lens.
+    """Return a score for detail: a picture of a picture loses some on paper or screen and in the second lens.
 
-    The perceptual blur of F. Crété-Roffet et al., "The blur effect: perception and estimation with a new
-    no-reference perceptual blur metric", SPIE 6492, 2007 (`skimage.measure.blur_effect`), one of the cues of
-    Wen, Han and Jain (2015); of the face at `SIDE` pixels.
+    The score comes from the perceptual blur of F. Crété-Roffet et al., "The blur effect: perception and
+    estimation with a new no-reference perceptual blur metric", SPIE 6492, 2007
+    (`skimage.measure.blur_effect`), computed on the face at `SIDE` pixels. Blur is one of the cues of Wen,
+    Han and Jain (2015).
 
     Parameters
     ----------
     image : ndarray of uint8, shape (height, width, 3)
+        The full photo.
     face : Face
-        In pixels of `image`.
+        The face, in pixels of `image`.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def sharpness(image: RGBImage, face: Face) -> float:
 
 
 def _cut(image: RGBImage, face: Face, largest: int | None = None) -> RGBImage:
-    """Return the face's box inside the photo, or its middle."""
+    """Return the face's box inside the photo, or only its middle, at most `largest` pixels a side."""
     left, top, right, bottom = face.box
     if largest is not None:
         (x, y), half = face.centre, largest / 2

@@ -1,4 +1,4 @@
-"""Folders of live and attack presentations: photos and videos to scores."""
+"""Score the photos and videos in folders of live and attack presentations."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ class Source:
     Attributes
     ----------
     path : Path
+        The photo or video.
     person : str
-        The sub-folder it lies in, or the file's name without its suffix.
+        The sub-folder that the file is in, or the file's name without its suffix.
     species : str or None
-        Of the attack; None for a live person.
+        Species of the attack; None for a live person.
     """
 
     path: Path
@@ -38,11 +39,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class PadReport:
-    """A measurement and what could not take part in it.
+    """A measurement and the presentations left out of it.
 
     Attributes
     ----------
     measurement : PadMeasurement
+        The measurement.
     left_out : tuple of LeftOut
         Presentations without a usable face.
     saved : bool
@@ -55,35 +57,35 @@ class PadReport:
 
 
 def find_sources(live: Path, attack: Path) -> tuple[Source, ...]:
-    """List photos and videos of live people and of attacks.
+    """Return the photos and videos of live people and of attacks.
 
     Parameters
     ----------
     live : Path
-        ``PERSON/...``, or files that each show another person.
+        ``PERSON/...``, or files that each show a different person.
     attack : Path
         ``SPECIES/PERSON/...`` or ``SPECIES/...``.
 
     Raises
     ------
     PhotoError
-        ``photo-not-found`` or ``unreadable-photo`` for a folder.
+        ``photo-not-found`` or ``unreadable-photo`` if a folder is missing or cannot be read.
     CalibrationError
-        ``bad-folder`` for an attack that lies in no species' folder, or for a folder with nothing in it.
+        ``bad-folder`` for an attack outside a species' folder, or for a folder without photos and videos.
     """
     sources = [Source(live / file, _person(file.parts), None) for file in _files(live)]
     for file in _files(attack):
         if len(file.parts) == 1:
             raise CalibrationError(
                 "bad-folder",
-                f"{attack / file}: an attack belongs into the sub-folder of its species",
+                f"{attack / file}: an attack must be in the sub-folder of its species",
                 hint="Use one sub-folder per kind of attack, such as print, phone or tablet.",
             )
         sources.append(Source(attack / file, _person(file.parts[1:]), file.parts[0]))
     for folder, what in ((live, "live presentations"), (attack, "attacks")):
         if not any(folder in source.path.parents for source in sources):
             raise CalibrationError(
-                "bad-folder", f"{folder}: holds no {what}", hint="Put photos or videos into it."
+                "bad-folder", f"{folder} contains no {what}", hint="Put photos or videos into it."
             )
     return tuple(sources)
 
@@ -100,20 +102,20 @@ def measure_folders(
     max_pixels: int,
     track: Track,
 ) -> tuple[PadMeasurement, tuple[LeftOut, ...]]:
-    """Score every presentation and measure the checks.
+    """Score every presentation; return the measurement of the checks and the presentations left out.
 
     Parameters
     ----------
     acquisition : Acquisition
         Finds the faces.
     examine : callable
-        Makes what looks for the first good frame of a video.
+        Returns a new `Look`, which examines the frames of one video.
     live, attack : Path
         As for `find_sources`.
     target_bpcer, seed
         As for `faceunlock.liveness.measuring.measure`.
     seconds : float
-        How long to look for a good face in a video.
+        Time limit for finding a good face in a video.
     max_pixels : int
         Larger photos are left out.
     track : callable
@@ -122,7 +124,7 @@ def measure_folders(
     Raises
     ------
     CameraError
-        ``camera-support-missing`` if there are videos and no OpenCV.
+        ``camera-support-missing`` if there are videos but OpenCV is not installed.
     CalibrationError
         ``bad-folder`` or ``insufficient-data``.
     """
@@ -177,7 +179,7 @@ def _person(parts: tuple[str, ...]) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    """List photos and videos below a folder, relative to it and in order; hidden ones are passed over."""
+    """Return photos and videos below a folder, relative to it and in order; hidden ones are skipped."""
 
     def refuse(error: OSError) -> None:
         slug = (

@@ -1,4 +1,4 @@
-"""The measurement of a gallery's machine, kept in a private file beside the gallery."""
+"""The measurement of the checks on a gallery's machine, kept in a private file beside the gallery."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEMA = 1
 
 
 def save(directory: Path, measurement: PadMeasurement) -> None:
-    """Keep a measurement; it takes the place of an earlier one.
+    """Save a measurement, replacing any earlier one.
 
     Raises
     ------
@@ -40,12 +40,13 @@ def save(directory: Path, measurement: PadMeasurement) -> None:
 
 
 def load(directory: Path) -> PadMeasurement | None:
-    """Return the measurement that is kept, or None.
+    """Return the saved measurement, or None if there is none.
 
     Raises
     ------
     GalleryError
-        ``insecure-permissions`` if others could have changed it; ``gallery-damaged`` if it is none.
+        ``insecure-permissions`` if other users could have changed it; ``gallery-unwritable`` if it cannot be
+        read; ``gallery-damaged`` if the file is not a measurement.
     """
     path = directory / FILE_NAME
     if not check_private_directory(directory) or not check_private_file(path):
@@ -53,14 +54,14 @@ def load(directory: Path) -> PadMeasurement | None:
     try:
         data = json.loads(path.read_bytes())
         if data.pop("schema") != SCHEMA:
-            raise ValueError("of another version")
+            raise ValueError("it has a different version")
         return from_dict(data)
     except OSError as error:
         raise GalleryError("gallery-unwritable", f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise GalleryError(
             "gallery-damaged",
-            f"{path} is not a measurement of checks: {error}",
+            f"{path} is not a valid measurement of the checks: {error}",
             hint="Measure again: faceunlock pad-test --live FOLDER --attack FOLDER",
         ) from error
 
@@ -77,12 +78,12 @@ def to_dict(measurement: PadMeasurement) -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any]) -> PadMeasurement:
-    """Read what `to_dict` wrote.
+    """Return the measurement that `to_dict` wrote.
 
     Raises
     ------
     ValueError, TypeError, KeyError, AttributeError
-        If it is anything else.
+        If the data is anything else.
     """
     checks = tuple(
         MeasuredCheck(one["check"], one["version"], _finite(one["threshold"]), _read_rates(one))
@@ -91,7 +92,7 @@ def from_dict(data: Mapping[str, Any]) -> PadMeasurement:
     together = None if data["together"] is None else _read_rates(data["together"])
     measurement = PadMeasurement(**{**data, "checks": checks, "together": together})
     if to_dict(measurement) != dict(data):
-        raise ValueError("other entries than its own")
+        raise ValueError("unexpected entries")
     return measurement
 
 
@@ -109,5 +110,5 @@ def _read_rates(data: Mapping[str, Any]) -> CheckRates:
 
 def _finite(value: object) -> float:
     if not isinstance(value, float) or not math.isfinite(value):
-        raise ValueError(f"no threshold: {value!r}")
+        raise ValueError(f"not a threshold: {value!r}")
     return value

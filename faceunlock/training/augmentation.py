@@ -1,4 +1,4 @@
-"""Random variations of a crop, each from a seed of its own, so that it never matters who computes it."""
+"""Random variations of a crop, each with its own seed, so that every process computes the same one."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 SHEET_FACES, SHEET_VARIATIONS = 8, 9
 
 BATCH_LEVEL = 1
-"""Last number of the seeds of what is done to a whole batch, so that they are not those of a crop."""
+"""Last number of the seeds for a whole batch, so that they differ from the seeds for single crops."""
 
 
 class LowResolution(torch.nn.Module):
-    """Shrink a picture at random and enlarge it again, as if the face had been far away.
+    """Shrinks a picture by a random factor and enlarges it again, as if the face had been far away.
 
     Parameters
     ----------
     lowest : float
-        Smallest side that it is shrunk to, as a share of its own, in (0, 1].
+        Smallest side after shrinking, as a share of the original side, in (0, 1].
     """
 
     def __init__(self, lowest: float) -> None:
@@ -37,7 +37,7 @@ class LowResolution(torch.nn.Module):
         self._lowest = lowest
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the picture, shape (3, side, side), at another resolution and of the same size."""
+        """Return the picture, shape (3, side, side), at a random resolution and its original size."""
         side = image.shape[-1]
         share = self._lowest + (1.0 - self._lowest) * float(torch.rand(()))
         small = v2.functional.resize(image, [max(8, round(share * side))] * 2, antialias=True)
@@ -46,15 +46,16 @@ class LowResolution(torch.nn.Module):
 
 
 def augmentation(kind: Augment, side: int) -> v2.Transform:
-    """Return the random variation of uint8 pictures of shape (3, side, side).
+    """Return the transform that randomly varies uint8 pictures of shape (3, side, side).
 
     Parameters
     ----------
     kind : {"none", "light", "strong"}
-        All but ``none`` crop, flip, and change light, contrast, saturation, hue, sharpness, resolution, JPEG
-        quality, and cover a part; ``strong`` does so further and more often.
+        ``none`` changes nothing. The others rotate, crop, flip, cover a part, and change light, contrast,
+        saturation, hue, sharpness, resolution and JPEG quality; ``strong`` does so more strongly and more
+        often.
     side : int
-        In pixels.
+        Side of the pictures in pixels.
     """
     if kind == "none":
         return v2.Identity()
@@ -87,24 +88,24 @@ def augmentation(kind: Augment, side: int) -> v2.Transform:
 def exchange_parts(
     pictures: Tensor, person: Tensor, *, people: int, share: float, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Let the pictures of a batch exchange a part of each other: CutMix (Yun et al., 2019).
+    """Return a batch whose pictures swap parts with each other: CutMix (Yun et al., 2019).
 
     Parameters
     ----------
     pictures : Tensor of uint8, shape (n, 3, side, side)
     person : Tensor of int64, shape (n,)
     people : int
-        How many there are.
+        Number of people.
     share : float
-        Probability that anything is exchanged in this batch.
+        Probability that the pictures of this batch swap parts.
     seed : int
-        As `seed_of` returns it.
+        As returned by `seed_of`.
 
     Returns
     -------
     Tensor of uint8, shape (n, 3, side, side)
     Tensor of float32, shape (n, people), or of int64, shape (n,)
-        How much of whom is on each picture; `person` itself where nothing was exchanged.
+        Share of each person in each picture; `person` itself if nothing was swapped.
     """
     with _drawing(seed):
         if float(torch.rand(())) >= share:
@@ -115,16 +116,18 @@ def exchange_parts(
 
 @contextmanager
 def _drawing(seed: int) -> Iterator[None]:
-    """Let torch's transforms draw from a seed; the generator of the process stays as it was."""
+    """Make torch's transforms draw from a seed, then restore the generator of the process."""
     with torch.random.fork_rng(devices=[]):
-        # `torch.manual_seed` would seed a GPU, too, and write down the call stack where none is in use, which
-        # takes a fifth of the whole time.
+        # `torch.manual_seed` would also seed a GPU. Where no GPU is in use, it would record the call stack,
+        # which takes a fifth of the total time.
         torch.default_generator.manual_seed(seed)
         yield
 
 
 def seed_of(*which: int) -> int:
-    """Return the seed of one variation, below 2**63; `which` are the training's seed, the epoch, the place.
+    """Return the seed of one variation, below 2**63.
+
+    `which` is the training's seed, the epoch and the position.
 
     Examples
     --------
@@ -135,14 +138,14 @@ def seed_of(*which: int) -> int:
 
 
 class AugmentedFaces(torch.utils.data.Dataset["Tensor"]):
-    """The crops of a set as one epoch sees them.
+    """The crops of a set, varied as one epoch sees them.
 
     Parameters
     ----------
     crops : ndarray of uint8, shape (n, side, side, 3)
     kind : {"none", "light", "strong"}
     seed, epoch : int
-        With the position of a crop, the seed of its variation.
+        Together with the position of a crop, they give the seed of its variation.
     """
 
     def __init__(self, crops: NDArray[np.uint8], kind: Augment, seed: int, epoch: int) -> None:
@@ -161,17 +164,17 @@ class AugmentedFaces(torch.utils.data.Dataset["Tensor"]):
 
 
 def contact_sheet(crops: NDArray[np.uint8], kind: Augment, seed: int, cutmix: float = 0.0) -> Image.Image:
-    """Draw some crops, each beside what the first epochs make of it.
+    """Return a picture of some crops, each beside its variations in the first epochs.
 
     Parameters
     ----------
     crops : ndarray of uint8, shape (n, side, side, 3)
-        The first column; up to `SHEET_FACES` of them, spread evenly.
+        The first column shows up to `SHEET_FACES` of them, evenly spread.
     kind : {"none", "light", "strong"}
     seed : int
-        Of the training.
+        Seed of the training.
     cutmix : float
-        Share of the epochs in which these crops exchange parts, as those of a batch do.
+        Share of the epochs in which these crops swap parts, as the pictures of a batch do.
     """
     side, gap, head = crops.shape[1], 4, 18
     rows = np.unique(np.linspace(0, len(crops) - 1, min(SHEET_FACES, len(crops))).astype(np.intp))

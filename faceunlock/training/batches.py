@@ -1,4 +1,4 @@
-"""Which photos a step sees: a function of seed and epoch alone, so that a run can go on anywhere."""
+"""Which photos each step sees: seed and epoch alone decide, so that a run can resume at any step."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from faceunlock.training.recipe import TrainingRecipe
 
 
 def epoch_batches(person: NDArray[np.intp], recipe: TrainingRecipe, epoch: int) -> list[list[int]]:
-    """Return the positions of the photos of each step of an epoch; every photo comes once.
+    """Return the positions of the photos for each step of an epoch; each photo comes once.
 
-    Where the loss compares the photos of a batch, photos of a person stay together,
-    `TrainingRecipe.photos_per_person` at a time. A rest of one photo goes with the batch before it:
+    If the loss compares the photos of a batch, a person's photos stay together, in groups of
+    `TrainingRecipe.photos_per_person`. A single photo left at the end joins the batch before it, because
     batch normalisation needs two.
 
     Parameters
     ----------
     person : ndarray of intp, shape (n,)
-        Whose each photo is.
+        The person on each photo.
     recipe : TrainingRecipe
     epoch : int
-        From 1 on.
+        Number of the epoch, starting at 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The model card: what a model was made of, how, with which result, and what it must not be taken for."""
+"""The model card: what a model was trained on, how, with which results, and what it cannot do."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def card(
     model : dict
         The content of ``model.json``.
     faces, split, recipe, history
-        Of the training.
+        The data, the recipe and the epochs of the training.
     validation : Validation or None
-        Of the weights as they are stored.
+        Results of the weights as they are stored.
     device : str
     threads : int
-        Of torch: sums depend on them in the last digit.
+        Number of torch threads: the last digit of sums depends on it.
     stopped_early : bool
     created : str
-        When, in ISO 8601, UTC.
+        When the model was created, in ISO 8601, UTC.
     """
     kept = next((record for record in reversed(history) if record.best), history[-1])
     return {
@@ -98,20 +98,20 @@ def card_text(content: dict[str, Any]) -> str:
         f"`faceunlock train --loss {recipe['loss']}` on {content['created'][:10]}{teacher}{start}.",
         "",
         "**Not calibrated.** Its threshold is a first guess "
-        f"({content['threshold']['value']:.4f}: {content['threshold']['data']}). Before it decides anything: "
-        "`faceunlock calibrate FOLDER --model THIS_FOLDER`, with photos of other people.",
+        f"({content['threshold']['value']:.4f}: {content['threshold']['data']}). Before you rely on it, "
+        "run `faceunlock calibrate FOLDER --model THIS_FOLDER` with photos of other people.",
         "",
         f"It learned from {counted(data['photos_learned_from'], 'photo')} of "
-        f"{counted(data['people_learned_from'], 'person', 'people')} and knows faces like theirs. "
-        "It does not tell a face from a photo of it. `augmentations.png` shows photos it was trained on: "
-        "look to whom you give this folder.",
+        f"{counted(data['people_learned_from'], 'person', 'people')} and works for faces like theirs. "
+        "It cannot tell a face from a photo of a face. `augmentations.png` shows photos it was trained on, "
+        "so be careful who gets this folder.",
         "",
         "## Data",
         "",
-        f"{counted(data['photos'], 'photo')} of {counted(data['people'], 'person', 'people')}: learned from "
+        f"{counted(data['photos'], 'photo')} of {counted(data['people'], 'person', 'people')}: trained on "
         f"{data['photos_learned_from']:,} of {data['people_learned_from']:,}, held out "
         f"{data['photos_held_out']:,} of {data['people_held_out']:,} (chosen by {data['held_out_by']}). "
-        f"Left out: {left_out}; duplicates: {data['duplicates']}; files that are no photos: "
+        f"Left out: {left_out}; duplicates: {data['duplicates']}; files that are not photos: "
         f"{data['files_that_are_no_photos']}.",
         "",
         "## Results",
@@ -131,7 +131,7 @@ def card_text(content: dict[str, Any]) -> str:
         "",
         "## Reproducing it",
         "",
-        f"SHA-256 of the weights {content['model']['sha256']}, of crops and labels {data['sha256']}. "
+        f"SHA-256 of the weights: {content['model']['sha256']}; of crops and labels: {data['sha256']}. "
         f"Device {content['machine']['device']}, {counted(content['machine']['threads'], 'thread')}; "
         + ", ".join(f"{name} {number}" for name, number in content["versions"].items())
         + ". The same photos, recipe, versions and machine give the same weights.",
@@ -142,11 +142,12 @@ def card_text(content: dict[str, Any]) -> str:
 
 def _validation_lines(found: dict[str, Any] | None) -> list[str]:
     if found is None:
-        return ["Nobody was held out, so how good it is on others cannot be told."]
+        return ["Nobody was held out, so its accuracy on other people is unknown."]
     eer = "cannot tell" if found["eer"] is None else f"{100 * found['eer']:.2f} %"
     lines = [
-        f"Every held-out photo against every other: {found['genuine']:,} genuine and {found['impostor']:,} "
-        "impostor pairs. They also chose the epoch, so they flatter a little.",
+        f"Every held-out photo is compared with every other: {found['genuine']:,} genuine and "
+        f"{found['impostor']:,} impostor pairs. The same photos chose the epoch, so these figures are "
+        "slightly optimistic.",
         "",
         "| measure | value |",
         "|---|---|",

@@ -1,8 +1,8 @@
-"""The state of a training on disk, from which a killed run goes on as if nothing had happened.
+"""The state of a training on disk, from which a killed run resumes as if nothing had happened.
 
-No generator's state is in it: batches and variations are functions of seed, epoch and position, so that the
-place in the run says it all. The file begins with the checksum of the rest, which is read by torch's
-restricted loader: it runs no code.
+It holds no generator state: batches and variations depend only on seed, epoch and position, so the position
+in the run is enough. The file begins with the checksum of the rest. The rest is read by torch's restricted
+loader, which runs no code.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ State = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One pass over the photos.
+    """The record of one pass over the photos.
 
     Attributes
     ----------
     epoch : int
-        From 1 on.
+        Number of the epoch, starting at 1.
     loss : float
-        Mean over its photos.
+        Mean over the photos of the epoch.
     images, seconds : int, float
-        Photos learned from, and how long that took.
+        Number of photos trained on, and how long that took.
     validation : Validation or None
-        Of the averaged weights; None where nobody is held out.
+        Results of the averaged weights; None if nobody is held out.
     best : bool
         Whether these weights are the best so far.
     """
@@ -65,16 +65,16 @@ class EpochRecord:
 
 @dataclass(slots=True)
 class TrainingState:
-    """Where a training is.
+    """The current position of a training.
 
     Attributes
     ----------
     epoch, step : int
-        The epoch at work, and how many of its steps are done.
+        The current epoch, and how many of its steps are done.
     loss_sum, images, seconds : float, int, float
-        Of the epoch at work.
+        Sum of the loss over the photos, number of photos, and time taken, all in the current epoch.
     history : list of EpochRecord
-        The epochs before.
+        The finished epochs.
     """
 
     epoch: int = 1
@@ -85,7 +85,7 @@ class TrainingState:
     history: list[EpochRecord] = field(default_factory=list)
 
     def close_epoch(self, validation: Validation | None, best: bool) -> EpochRecord:
-        """Move on to the next epoch, and return the record of this one."""
+        """Move on to the next epoch; return the record of this one."""
         loss = self.loss_sum / max(1, self.images)
         record = EpochRecord(self.epoch, loss, self.images, self.seconds, validation, best)
         self.history.append(record)
@@ -94,22 +94,22 @@ class TrainingState:
 
 
 def write_checkpoint(folder: Path, made_from: dict[str, Any], progress: TrainingState, state: State) -> None:
-    """Keep the state of a training.
+    """Write the state of a training.
 
     Parameters
     ----------
     folder : Path
         The folder of the model.
     made_from : dict
-        Recipe and photos as plain JSON values; only a run with the same ones may go on.
+        Recipe and photos as plain JSON values; only a run with the same values may resume.
     progress : TrainingState
     state : dict
-        Tensors in dicts, as torch's ``state_dict`` gives them.
+        Tensors in dicts, as returned by torch's ``state_dict``.
 
     Raises
     ------
     TrainingError
-        ``file-unwritable``; an older checkpoint is then still there.
+        ``file-unwritable``; an older checkpoint then remains.
     """
     plain = {name: getattr(progress, name) for name in progress.__slots__ if name != "history"}
     plain["history"] = [record.to_dict() for record in progress.history]
@@ -123,12 +123,12 @@ def write_checkpoint(folder: Path, made_from: dict[str, Any], progress: Training
 
 
 def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[TrainingState, State] | None:
-    """Return where a training was, None if there is none.
+    """Return the position and the state of a training; None if there is no checkpoint.
 
     Raises
     ------
     TrainingError
-        ``checkpoint-damaged``; ``training-mismatch`` if recipe or photos are others.
+        ``checkpoint-damaged``; ``training-mismatch`` if `made_from` is different; ``file-unreadable``.
     """
     path = folder / CHECKPOINT
     try:
@@ -138,10 +138,10 @@ def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[TrainingSt
     except OSError as error:
         raise TrainingError("file-unreadable", f"{path} cannot be read: {error.strerror}") from error
     if hashlib.sha256(data[32:]).digest() != data[:32]:
-        raise TrainingError("checkpoint-damaged", f"{path} is not a whole checkpoint")
+        raise TrainingError("checkpoint-damaged", f"{path} is not a complete checkpoint")
     content = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
     if content["format"] != FORMAT:
-        raise TrainingError("checkpoint-damaged", f"{path} was written by another version of faceunlock")
+        raise TrainingError("checkpoint-damaged", f"{path} was written by a different version of faceunlock")
     before, plain = json.loads(content["made_from"]), json.loads(content["progress"])
     history = [EpochRecord.from_dict(record) for record in plain.pop("history")]
     progress = TrainingState(**plain, history=history)
@@ -149,7 +149,7 @@ def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[TrainingSt
     now = json.loads(json.dumps(made_from))
     if before != now:
         changed = ", ".join(sorted(_differences(before, now)))
-        raise TrainingError("training-mismatch", f"{path} belongs to a training with another {changed}")
+        raise TrainingError("training-mismatch", f"{path} belongs to a training that differs in: {changed}")
     return progress, state
 
 
@@ -160,7 +160,7 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> set[str]:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file of the model's folder, whole or not at all.
+    """Write a file in the model's folder, completely or not at all.
 
     Raises
     ------

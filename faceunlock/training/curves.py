@@ -1,4 +1,4 @@
-"""The picture of a training: the loss, and what the held-out photos said, over the epochs."""
+"""The plot of a training: the loss, and the results on the held-out photos, over the epochs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def draw_curves(history: Sequence[EpochRecord], title: str) -> bytes:
     history : sequence of EpochRecord
         At least one.
     title : str
-        The loss and the model.
+        Title that names the loss and the model.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def draw_curves(history: Sequence[EpochRecord], title: str) -> bytes:
     if cosines:
         axes[2].plot(*zip(*cosines, strict=True), marker=".")
         axes[2].set_ylabel("cosine with the teacher")
-        axes[2].set_title("mean over the photos held out", fontsize="medium")
+        axes[2].set_title("mean over the held-out photos", fontsize="medium")
     for one in axes:
         one.grid(alpha=0.3)
     axes[-1].set_xlabel("epoch")
@@ -54,7 +54,7 @@ def draw_curves(history: Sequence[EpochRecord], title: str) -> bytes:
 
 
 def _draw_rates(axes: Axes, known: Sequence[tuple[int, Validation]], kept: int | None) -> None:
-    """Draw the error rates of the photos held out."""
+    """Draw the error rates on the held-out photos."""
     series: dict[str, list[tuple[int, float | None]]] = {
         "EER": [(epoch, found.eer) for epoch, found in known],
         "FNMR at FMR 1e-2": [(epoch, _value(found.fnmr_1e2)) for epoch, found in known],
@@ -68,7 +68,7 @@ def _draw_rates(axes: Axes, known: Sequence[tuple[int, Validation]], kept: int |
     if kept is not None:
         axes.axvline(kept, color="gray", linestyle=":", label=f"kept: epoch {kept}")
     last = known[-1][1]
-    # Not of pairs alone: misnamed are photos.
+    # Not only pairs: the misnamed are photos.
     axes.set_ylabel("error rate in percent")
     axes.set_ylim(bottom=0)
     axes.set_title(

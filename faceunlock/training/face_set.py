@@ -1,4 +1,4 @@
-"""The faces that a network learns from: crops with the person they belong to, and who is held out."""
+"""The faces that a network is trained on: crops, the person on each, and who is held out."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from faceunlock.pipeline.models.architecture import TARGET_112, Architecture, sc
 from faceunlock.pipeline.samples import LeftOut, Track
 
 FEWEST_TO_HOLD_OUT = 8
-"""People from which on some are held out: of fewer, none can be spared and two say nothing."""
+"""Fewest people of whom some are held out: with fewer, none can be spared, and two prove nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSet:
-    """Crops of a folder with one sub-folder per person.
+    """Crops from a folder with one sub-folder per person.
 
     Attributes
     ----------
     crops : ndarray of uint8, shape (n, size, size, 3)
         sRGB.
     person : ndarray of intp, shape (n,)
-        Position in `names` of whose each crop is.
+        Position in `names` of the person on each crop.
     names : tuple of str
         The people with at least one usable photo.
     left_out : tuple of LeftOut
         Photos that gave no crop.
     duplicates : int
-        Photos dropped because the same file content came before.
+        Photos dropped because an earlier file has the same content.
     skipped : int
-        Files that are no photos, or lie in no sub-folder.
+        Files that are not photos, or are not in a sub-folder.
     """
 
     crops: NDArray[np.uint8] = field(repr=False)
@@ -55,7 +55,7 @@ class FaceSet:
 
     @property
     def sha256(self) -> str:
-        """Checksum of crops and labels: a training goes on only with the photos that it began with."""
+        """Checksum of crops and labels: a training resumes only with the photos that it began with."""
         digest = hashlib.sha256(np.ascontiguousarray(self.crops).data)
         digest.update(self.person.astype("<i8").tobytes())
         digest.update("\0".join(self.names).encode())
@@ -63,12 +63,12 @@ class FaceSet:
 
 
 class AlignedCrops:
-    """An `faceunlock.pipeline.embedding.Embedder` that only crops: the network is still to be trained.
+    """An `faceunlock.pipeline.embedding.Embedder` that only crops, because the network is not trained yet.
 
     Parameters
     ----------
     architecture : Architecture
-        Where the landmarks belong.
+        Defines the positions of the landmarks.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -76,7 +76,7 @@ class AlignedCrops:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Of no model: these embeddings are empty."""
+        """The identity of no model, because these embeddings are empty."""
         return ModelIdentity("none", 64 * "0", self._architecture.preprocessing, 0)
 
     @property
@@ -85,23 +85,23 @@ class AlignedCrops:
         return self._architecture.input_size
 
     def crop(self, image: RGBImage, face: Face) -> NDArray[np.uint8]:
-        """Align the face; see `faceunlock.pipeline.embedding.aligned.align`."""
+        """Return the aligned crop of a face; see `faceunlock.pipeline.embedding.aligned.align`."""
         return align(image, face, self._architecture)
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return embeddings without a number, shape (n, 0)."""
+        """Return empty embeddings, shape (n, 0)."""
         return np.empty((len(crops), 0), dtype=np.float32)
 
 
 def training_folders(folder: Path) -> PersonFolders:
-    """List a folder with one sub-folder per person; reads no photo.
+    """Return the files of a folder with one sub-folder per person; no photo is read.
 
     Raises
     ------
     CalibrationError
-        ``bad-folder`` without a photo in a sub-folder.
+        ``bad-folder`` if no sub-folder has a photo.
     PhotoError
-        ``photo-not-found`` if there is no such folder.
+        ``photo-not-found`` if the folder does not exist.
     """
     found = person_folders(folder)
     if not any(found.people.values()):
@@ -119,23 +119,23 @@ def collect_faces(
     track: Track,
     framing: Architecture | None = None,
 ) -> FaceSet:
-    """Read the photos and crop their faces.
+    """Return the faces cropped from the photos.
 
     Parameters
     ----------
     found : PersonFolders
-        As `training_folders` returns it.
+        As returned by `training_folders`.
     size : int
         Side of the crops in pixels.
     acquisition : Acquisition or None
-        Finds and aligns faces (with `AlignedCrops`); None takes every photo as a crop and scales it.
+        Finds and aligns faces (with `AlignedCrops`); None treats every photo as a crop and scales it.
     max_pixels : int
         Larger photos are refused.
     track : callable
         Shows progress.
     framing : Architecture, optional
-        Without an acquisition: photos are crops that are aligned as is usual in the field, and are framed as
-        this one wants them.
+        Only without an acquisition: the photos are crops with the usual alignment of the field, and are
+        reframed for this architecture.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def collect_faces(
             whose.append(name)
     if not crops:
         first = left_out[0]
-        crops_hint = "If they are crops of faces already: --faces as-is."
+        crops_hint = "If the photos are already crops of faces, use --faces as-is."
         no_face = acquisition is not None and any(photo.reason == "no-face" for photo in left_out)
         raise CalibrationError(
             "bad-folder",
@@ -181,7 +181,7 @@ def collect_faces(
 
 
 def counted_reasons(left_out: Sequence[LeftOut]) -> str:
-    """Say why photos were left out: how many for each reason.
+    """Return, as text, how many photos were left out for each reason.
 
     Examples
     --------
@@ -227,18 +227,18 @@ def _resized(image: RGBImage, size: int) -> NDArray[np.uint8]:
 
 
 def reframe(crop: RGBImage, architecture: Architecture) -> NDArray[np.uint8]:
-    """Frame a crop that is aligned as is usual in the field as an architecture wants it.
+    """Return a crop with the usual alignment of the field, reframed for an architecture.
 
     Parameters
     ----------
     crop : ndarray of uint8, shape (height, width, 3)
-        Of any size; the landmarks are where `faceunlock.pipeline.models.architecture.TARGET_112` says.
+        Of any size; its landmarks are where `faceunlock.pipeline.models.architecture.TARGET_112` puts them.
     architecture : Architecture
 
     Returns
     -------
     ndarray of uint8, shape (input_size, input_size, 3)
-        Reflected where it reaches beyond the crop: a face does not end there.
+        Mirrored where it extends beyond the crop, because a face does not end there.
     """
     side = max(crop.shape[:2])
     border = side // 2
@@ -249,12 +249,12 @@ def reframe(crop: RGBImage, architecture: Architecture) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOutSplit:
-    """Positions of the crops that are learned from, and of those held out.
+    """Positions of the crops to train on, and of those held out.
 
     Attributes
     ----------
     training, validation : ndarray of intp
-        Ascending, disjoint; `validation` is empty where nothing can be spared.
+        Ascending and disjoint; `validation` is empty if nothing can be spared.
     """
 
     training: NDArray[np.intp]
@@ -262,16 +262,16 @@ class HeldOutSplit:
 
 
 def split_by_person(person: NDArray[np.intp], share: float, seed: int) -> HeldOutSplit:
-    """Hold people out with all their photos, so that what is measured is about strangers.
+    """Return a split that holds out people with all their photos, so that results are about strangers.
 
     Parameters
     ----------
     person : ndarray of intp, shape (n,)
     share : float
-        Of the people, in [0, 1); at least two are held out, unless it is 0 or there are fewer than
-        `FEWEST_TO_HOLD_OUT`.
+        Share of the people, in [0, 1). At least two are held out. Nobody is held out if it is 0, if there are
+        fewer than `FEWEST_TO_HOLD_OUT` people, or if too few of them have two photos.
     seed : int
-        Of the choice, among those with two photos or more.
+        Seed of the choice among the people with at least two photos.
 
     Examples
     --------
@@ -289,7 +289,9 @@ def split_by_person(person: NDArray[np.intp], share: float, seed: int) -> HeldOu
 
 
 def split_by_photo(person: NDArray[np.intp], share: float, seed: int) -> HeldOutSplit:
-    """Hold out a share of each person's photos, at least one; a person keeps at least two.
+    """Return a split that holds out a share of each person's photos, at least one.
+
+    Each person keeps at least two photos for training. A share of 0 holds nothing out.
 
     Examples
     --------

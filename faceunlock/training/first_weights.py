@@ -1,4 +1,4 @@
-"""The weights that a training begins with, where they are not random."""
+"""The weights that a training starts from, if they are not random."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ DLIB = "dlib"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirstWeights:
-    """A network to go on from.
+    """The weights of a network to train further.
 
     Attributes
     ----------
     architecture : Architecture
     arrays : mapping of str to ndarray of float32
-        The state of its network.
+        State of the network.
     sha256 : str
-        Checksum of the file that they come from.
+        Checksum of the file that holds the weights.
     """
 
     architecture: Architecture
@@ -34,14 +34,14 @@ class FirstWeights:
 
 
 def first_weights(start: str, size: int, cache: Path) -> FirstWeights:
-    """Read what a training is to begin with.
+    """Return the weights that a training is to start from.
 
     Parameters
     ----------
     start : str
-        A model's folder, or ``dlib``: dlib's weights behind an enlargement of smaller crops.
+        A model's folder, or ``dlib``: dlib's weights, in a network that enlarges smaller crops first.
     size : int
-        Side of the crops in pixels, for ``dlib``; a folder knows its own.
+        Side of the crops in pixels, for ``dlib`` only; a model's folder has its own.
     cache : Path
         The cache directory.
 
@@ -51,7 +51,7 @@ def first_weights(start: str, size: int, cache: Path) -> FirstWeights:
         ``unknown-model`` for any other id; ``weights-missing``, ``weights-corrupt``,
         ``insecure-permissions``.
     SettingsError
-        ``usage`` if the network cannot have crops of that size.
+        ``usage`` if the network cannot take crops of that size.
     """
     from faceunlock.pipeline.models.folder import names_folder, read_model_folder
     from faceunlock.pipeline.weights import read_weights

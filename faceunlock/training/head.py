@@ -1,8 +1,8 @@
-"""A closed set of people over embeddings: whose face it is, or nobody's of these.
+"""A classifier of embeddings over a closed set of people: whose face it is, or none of theirs.
 
-A linear map of unit embeddings gives a probability for each person; the similarity to that person's centroid
-says whether it is any of them. A probability cannot: it is shared among the people there are, however
-unlike all of them a face may be.
+A linear map of unit embeddings gives a probability for each person. The similarity to the centroid of the
+most probable person decides whether the face is any of them. A probability cannot decide that: the
+probabilities of the known people add up to 1, even for a face unlike all of them.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ STRANGERS = 0.01
 """Share of strangers who may be taken for one of the people."""
 
 INVERSE_REGULARISATION = 10.0
-"""Of the logistic regression, on embeddings at a root mean square distance of 1 from their mean."""
+"""Of the logistic regression, on embeddings scaled to a root mean square distance of 1 from their mean."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """What tells a closed set of people apart.
+    """A classifier over a closed set of people.
 
     Attributes
     ----------
     names : tuple of str
-        Of k people, at least two.
+        Names of the k people, at least two.
     weights : ndarray of float64, shape (k, dimension)
     offsets : ndarray of float64, shape (k,)
         The probabilities are the softmax of ``weights @ embedding + offsets``.
     centroids : ndarray of float64, shape (k, dimension)
         Unit vectors.
     threshold : float
-        Similarity to a centroid below which a face is none of these, in [-1, 1].
+        Similarity to a centroid below which a face is none of these people, in [-1, 1].
     """
 
     names: tuple[str, ...]
@@ -56,7 +56,7 @@ class Head:
         return best
 
     def name(self, embedding: ArrayLike) -> NamedFace:
-        """Say whose face a unit embedding, shape (dimension,), is.
+        """Return whose face a unit embedding, shape (dimension,), is.
 
         Examples
         --------
@@ -81,19 +81,19 @@ class Head:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    """What photos say that were not learned from.
+    """Results of a head on photos that it was not trained on, unless `how` says otherwise.
 
     Attributes
     ----------
     confusion : ndarray of int, shape (k, k + 1)
-        Photos of the person of a row taken for the person of a column; the last column is none of these.
+        Photos of the row's person taken for the column's person; the last column is none of these people.
     misnamed : Rate
-        Photos whose most probable person is another one, whatever the similarity.
+        Photos whose most probable person is the wrong one, at any similarity.
     refused : Rate
-        Photos of the people that were taken for none of them.
+        Photos of these people that were taken for none of them.
     strangers : Rate
-        The same photos with their own person taken out of the set, which makes strangers of them: those
-        that were like enough to somebody else.
+        Each photo compared with everyone but its own person, as a stand-in for strangers: photos similar
+        enough to somebody else.
     how : str
         Which photos these were, in words.
     """
@@ -112,7 +112,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trials:
-    """Held-out photos: whom each was taken for, how like that person and how like the nearest other."""
+    """Held-out photos: the person taken for it, the similarity to that one and to the closest wrong one."""
 
     person: NDArray[np.intp]
     best: NDArray[np.intp]
@@ -128,7 +128,7 @@ def learn_head(
     strangers: float = STRANGERS,
     seed: int = 0,
 ) -> tuple[Head, HeldOut]:
-    """Learn to tell people apart by logistic regression, and measure it by cross-validation.
+    """Return a head trained by logistic regression, and its results in cross-validation.
 
     Parameters
     ----------
@@ -138,10 +138,10 @@ def learn_head(
         Position in `names`; each of the k >= 2 people has at least two photos.
     names : tuple of str
     strangers : float
-        Share of strangers who may be taken for one of the people, in [0, 1): the threshold is the lowest
-        that keeps it among the held-out photos.
+        Share of strangers who may be taken for one of the people, in [0, 1). The threshold is the lowest
+        that keeps to it on the held-out photos, or the middle of the gap above that.
     seed : int
-        Of the folds.
+        Seed of the folds.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -167,7 +167,7 @@ def measure_head(
     how: str,
     strangers: float = STRANGERS,
 ) -> tuple[Head, HeldOut]:
-    """Measure a head that was learned elsewhere on photos, and give it the threshold that they support."""
+    """Return an existing head with the threshold that some photos support, and its results on them."""
     trials = _try(head, embeddings, person)
     threshold = _threshold(trials, strangers)
     return _with_threshold(head, threshold), _judge(trials, len(head.names), threshold, how)
@@ -181,7 +181,7 @@ def centroids(embeddings: NDArray[np.float32], person: NDArray[np.intp], people:
 def _fit(embeddings: NDArray[np.float32], person: NDArray[np.intp], names: tuple[str, ...]) -> Head:
     from sklearn.linear_model import LogisticRegression
 
-    # The cosines of some models crowd near 1; regularisation must not depend on how much they do.
+    # The cosines of some models lie close to 1; regularisation must not depend on how close.
     middle = embeddings.mean(axis=0, dtype=np.float64)
     spread = float(np.sqrt(((embeddings - middle) ** 2).sum(axis=1).mean())) or 1.0
     model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000)
@@ -203,10 +203,11 @@ def _try(head: Head, embeddings: NDArray[np.float32], person: NDArray[np.intp]) 
 
 
 def _threshold(trials: _Trials, strangers: float) -> float:
-    """Return the lowest threshold that keeps the share of strangers; in the middle of a gap, if there is one.
+    """Return the lowest threshold that keeps the share of strangers, or the middle of the gap above it.
 
-    A gap is between the strangers and the least similar photo of the people themselves. Its lower edge would
-    be the similarity of the most similar stranger, of whom a set of few people knows few.
+    There is a gap if even the least similar photo of the people themselves lies above that threshold. The
+    lower edge of the gap would only be the similarity of the most similar stranger, and a set of few people
+    contains few strangers.
     """
     lowest = threshold_at(trials.as_stranger, strangers)
     own = float(trials.similarity[trials.best == trials.person].min(initial=1.0))

@@ -1,4 +1,4 @@
-"""A head in a folder, without a pickle: ``head.json`` and ``head.safetensors``."""
+"""A head stored in a folder, without pickle: ``head.json`` and ``head.safetensors``."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class KeptHead:
-    """A head and what its embeddings must be made by.
+    """A stored head, and the model that its embeddings must come from.
 
     Attributes
     ----------
     head : Head
     identity : ModelIdentity
-        Embeddings of anything else mean nothing to it.
+        Identity of that model; the head cannot use embeddings of any other.
     model : str
-        How that model is named: an id, or the path of a folder.
+        Name of that model: an id, or the path of a folder.
     held_out : dict
-        What was measured, as `HeldOut.to_dict` gives it.
+        Results of the head, as returned by `HeldOut.to_dict`.
     """
 
     head: Head
@@ -45,16 +45,16 @@ class KeptHead:
 def write_head(
     folder: Path, head: Head, held_out: HeldOut, identity: ModelIdentity, model: str, *, overwrite: bool
 ) -> None:
-    """Keep a head in a folder, which is made where it does not exist.
+    """Write a head to a folder, which is created if it does not exist.
 
     Parameters
     ----------
     folder : Path
     head, held_out : Head, HeldOut
     identity, model
-        As in `KeptHead`; an empty `model` is the folder of the head itself.
+        As in `KeptHead`; an empty `model` means the folder of the head itself.
     overwrite : bool
-        Whether another head may be replaced.
+        Whether an existing head may be replaced.
 
     Raises
     ------
@@ -83,14 +83,14 @@ def write_head(
         make_private_directories(folder.absolute())
         check_head(folder, overwrite=overwrite)
         atomic_write(folder / ARRAYS, content)
-        # Last: it names the checksum of the arrays.
+        # Written last: it holds the checksum of the arrays.
         atomic_write(folder / HEAD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise TrainingError("file-unwritable", f"{folder} cannot be written: {error.strerror}") from error
 
 
 def check_head(folder: Path, *, overwrite: bool) -> None:
-    """Make sure that a head may be written there; see `faceunlock.files.outputs.check_destination`.
+    """Check that a head may be written to a folder; see `faceunlock.files.outputs.check_destination`.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def check_head(folder: Path, *, overwrite: bool) -> None:
 
 
 def read_head(folder: Path) -> KeptHead:
-    """Read what `write_head` kept, and check it.
+    """Return the head that `write_head` wrote, after checking it.
 
     Raises
     ------
@@ -134,11 +134,11 @@ def read_head(folder: Path) -> KeptHead:
     except OSError as error:
         raise TrainingError("file-unreadable", f"{folder} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-        raise TrainingError("head-damaged", f"{folder} is not a whole classifier") from error
+        raise TrainingError("head-damaged", f"{folder} is not a complete classifier") from error
 
 
 def check_identity(kept: KeptHead, identity: ModelIdentity) -> None:
-    """Make sure that embeddings are those that a head learned from.
+    """Check that embeddings come from the model that a head was trained with.
 
     Raises
     ------
@@ -148,8 +148,8 @@ def check_identity(kept: KeptHead, identity: ModelIdentity) -> None:
     if kept.identity != identity:
         raise ModelError(
             "model-mismatch",
-            f"the classifier was trained over {kept.identity.model}, "
-            f"not over these weights of {identity.model}",
+            f"the classifier was trained on embeddings of {kept.identity.model}, "
+            f"not of these weights of {identity.model}",
             hint="Train it again: faceunlock classify train FOLDER -o HEAD --overwrite",
         )
 

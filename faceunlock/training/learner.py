@@ -1,4 +1,4 @@
-"""What is learned: a network, with what its loss learns beside it; and what it says about faces."""
+"""What a training learns: a network and the parameters of its loss; and the embeddings it gives."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ EMBED_BATCH = 256
 
 
 class Learner(nn.Module):
-    """The network, and what the loss itself learns.
+    """The network, and the parameters that the loss itself learns.
 
     Parameters
     ----------
     recipe : TrainingRecipe
     people : tuple of str
-        To tell apart.
+        Names of the people to tell apart.
     """
 
     def __init__(self, recipe: TrainingRecipe, people: tuple[str, ...]) -> None:
@@ -39,16 +39,17 @@ class Learner(nn.Module):
         self._imitation = DistillationLoss()
 
     def objective(self, outputs: Tensor, person: Tensor, taught: Tensor | None) -> Tensor:
-        """Return what is minimised.
+        """Return the value to minimise.
 
         Parameters
         ----------
         outputs : Tensor, shape (n, dimension)
-            Of the network.
+            Outputs of the network.
         person : Tensor of int64, shape (n,)
-            Or of float32, shape (n, people), where several have a share in a picture.
+            The person on each picture. Where several people have a share in a picture: float32, shape
+            (n, people).
         taught : Tensor or None
-            The teacher's unit embeddings, shape (n, dimension).
+            The teacher's unit embeddings, shape (n, dimension); None without a teacher.
         """
         if taught is None:
             value: Tensor = self.loss(outputs, person)
@@ -60,7 +61,7 @@ class Learner(nn.Module):
         return value + self._recipe.teacher_weight * imitation
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed crops without any variation, as the finished model will.
+        """Return the embeddings of crops without any variation, as the finished model computes them.
 
         Parameters
         ----------
@@ -87,16 +88,19 @@ class Learner(nn.Module):
         return embeddings
 
     def directions(self) -> NDArray[np.float32] | None:
-        """Directions of the people on the unit sphere, shape (people, dimension), for ``softmax``."""
+        """Return the directions of the people on the unit sphere, shape (people, dimension).
+
+        Only ``softmax`` has them; otherwise this is None.
+        """
         if not isinstance(self.loss, SoftmaxLoss):
             return None
         directions: NDArray[np.float32] = unit_length(self.loss.directions.detach()).cpu().numpy()
         return directions
 
     def aim(self, embeddings: NDArray[np.float32], person: NDArray[np.intp]) -> None:
-        """Let the directions of the people, where the loss has some, begin at their mean embeddings.
+        """Set the directions of the people, if the loss has any, to their mean embeddings.
 
-        Minus the mean of all: what everybody has in common tells nobody apart.
+        The mean of all is subtracted: what everybody has in common does not tell people apart.
 
         Parameters
         ----------
@@ -121,7 +125,10 @@ class Learner(nn.Module):
         positions: NDArray[np.intp],
         taught: NDArray[np.float32] | None = None,
     ) -> Validation:
-        """Measure what `embed` said about photos of a set; `taught` is what the teacher says about them."""
+        """Return the results of embeddings from `embed` for photos of a set.
+
+        `taught` are the teacher's embeddings of the same photos.
+        """
         directions, named = self.directions(), None
         if directions is not None:
             names = np.array([faces.names.index(name) for name in self._people])
@@ -129,7 +136,7 @@ class Learner(nn.Module):
         return validate(embeddings, faces.person[positions], named, taught)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return the state of the network that a model needs."""
+        """Return the part of the network's state that a model needs."""
         return {
             name: value.detach().cpu().numpy()
             for name, value in self.network.state_dict().items()
@@ -137,15 +144,15 @@ class Learner(nn.Module):
         }
 
     def take(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Put weights, as `weights` returns them, into the network."""
-        # Counters of batch normalisation, which play no part, may be missing.
+        """Load weights, as returned by `weights`, into the network."""
+        # The counters of batch normalisation may be missing; they are not used.
         self.network.load_state_dict(
             {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
         )
 
 
 def normalised(pictures: Tensor, architecture: Architecture, device: torch.device) -> Tensor:
-    """Bring uint8 pictures, shape (n, 3, side, side), to what the network takes."""
+    """Return uint8 pictures, shape (n, 3, side, side), normalised as the network expects them."""
     mean, divisor = architecture.normalisation
     moved = pictures.to(device, non_blocking=True).float()
     normal = (moved - torch.tensor(mean, device=device).reshape(1, 3, 1, 1)) / divisor

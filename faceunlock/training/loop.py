@@ -1,4 +1,4 @@
-"""The loop: steps of an optimiser, a moving average of the weights, validation, checkpoints."""
+"""The training loop: optimiser steps, a moving average of the weights, validation, checkpoints."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ from faceunlock.training.teacher import Teacher
 from faceunlock.training.validation import Validation
 
 CHECKPOINT_SECONDS = 60.0
-"""A killed run loses no more than that, or one epoch if it is shorter."""
+"""Time between checkpoints; a killed run loses no more than that, or one epoch if that is shorter."""
 
 WARM_UP = 0.05
 
 
 class Training:
-    """One training, new or going on.
+    """One training, new or resumed.
 
     Parameters
     ----------
     faces : FaceSet
     split : HeldOutSplit
-        What is learned from, what is held out.
+        Which photos are trained on, and which are held out.
     recipe : TrainingRecipe
     folder : Path
-        Where the checkpoint is.
+        Folder of the checkpoint.
     device : {"cpu", "cuda"}
     start : mapping of str to ndarray of float32, optional
-        Weights to begin with.
+        Weights to start from; None starts from random weights.
     workers : int
-        Processes that vary crops; their number changes nothing but the speed.
+        Processes that vary crops; their number affects only the speed.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Training:
         self.progress = TrainingState()
 
     def resume(self) -> bool:
-        """Go on from the checkpoint in the folder; return whether there is one.
+        """Resume from the checkpoint in the folder; return whether there is one.
 
         Raises
         ------
@@ -123,13 +123,13 @@ class Training:
         Parameters
         ----------
         report : callable
-            Told every epoch.
+            Called with the record of each epoch.
         track : callable
             Shows the steps of an epoch.
         teacher : callable, optional
-            What is to be imitated.
+            The teacher to imitate.
         held_out_taught : ndarray of float32, shape (n, dimension), optional
-            What the teacher says about the photos that are held out.
+            The teacher's embeddings of the held-out photos.
 
         Raises
         ------
@@ -148,7 +148,10 @@ class Training:
         return False
 
     def kept(self) -> Learner:
-        """Return what to keep: the averages, of the best epoch where that could be told, on the processor."""
+        """Return the learner to keep, on the CPU.
+
+        It has the averaged weights of the best epoch, or the latest averages if no epoch is known to be best.
+        """
         learner = Learner(self._recipe, self.people)
         learner.load_state_dict(self._best if self._best is not None else self._average.module.state_dict())
         return learner.cpu().eval()
@@ -166,7 +169,7 @@ class Training:
             self._step(batch, pictures, (progress.epoch - 1) * len(batches) + progress.step, total)
             progress.step += 1
             progress.images += len(batch)
-            # All of the time: to vary the pictures takes as long as to learn from them.
+            # Count all of the time: varying the pictures takes as long as training on them.
             now = time.monotonic()
             progress.seconds, began = progress.seconds + now - began, now
             if now - written > CHECKPOINT_SECONDS and progress.step < len(batches):
@@ -186,7 +189,7 @@ class Training:
             batch_sampler=batches,
             num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
-            generator=torch.Generator(),  # the loader would draw from the one of the process
+            generator=torch.Generator(),  # otherwise the loader would draw from the process's own
         )
 
     def _step(self, batch: list[int], pictures: Tensor, number: int, total: int) -> None:
@@ -226,7 +229,7 @@ class Training:
         return torch.from_numpy(self._teacher(batch, crops)).to(self._device)
 
     def _aim(self, track: Track) -> None:
-        """Let the directions of the people begin where a network that is not random sees them."""
+        """Start the directions of the people at the mean embeddings that the pretrained network gives."""
         count = len(self._crops)
         starts = range(0, count, EMBED_BATCH)
         parts = [
@@ -236,7 +239,11 @@ class Training:
         self._learner.aim(np.concatenate(parts), self._person)
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Weight decay for matrices and kernels, none for slopes, offsets and scales; two learning rates."""
+        """Return the optimiser's parameter groups.
+
+        Matrices and kernels have weight decay; slopes, offsets and scales have none. The network and the loss
+        each have a learning rate.
+        """
         recipe, learner = self._recipe, self._learner
         rates = (
             (learner.network, recipe.learning_rate),
@@ -255,9 +262,9 @@ class Training:
     def _averaged(self, average: Tensor, latest: Tensor, count: Tensor | int) -> Tensor:
         """Return the next moving average.
 
-        A network that began at random should be forgotten, so early on the average is over few steps. One
-        that had learned elsewhere should not: it knows more people than are here, and halfway between what
-        it was and what it became it does better on new ones than either (Wortsman et al., 2022).
+        A random start should be forgotten, so the early average covers few steps. Pretrained weights should
+        not be forgotten: they know more people than this training does, and the midpoint between old and new
+        weights does better on new people than either (Wortsman et al., 2022).
         """
         decay = self._recipe.average
         if self._recipe.start is None:
@@ -280,7 +287,7 @@ class Training:
         return min(known, default=math.inf)
 
     def _badness(self, validation: Validation) -> float:
-        # Who is on the photos does not matter to an imitation: the folders may be no people at all.
+        # An imitation does not depend on who is on the photos: the folders need not even be people.
         if self._recipe.loss == "distill" and validation.teacher_cosine is not None:
             return 1.0 - validation.teacher_cosine
         return validation.badness
@@ -307,7 +314,7 @@ class Training:
 
     @contextlib.contextmanager
     def _repeatable(self) -> Iterator[None]:
-        """Let the GPU compute the same numbers every time; a processor does so anyway."""
+        """Make the GPU compute the same numbers every time; a CPU does so anyway."""
         if self._device.type == "cpu":
             yield
             return
@@ -316,7 +323,7 @@ class Training:
 
 
 def schedule(step: int, total: int) -> float:
-    """Return the share of the highest learning rate: up over the first steps, then down as a cosine.
+    """Return the share of the highest learning rate: it rises over the first steps, then falls as a cosine.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is minimised: modules from outputs of any length and targets to one number."""
+"""The losses: modules that map outputs of any length, and targets, to one number."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from faceunlock.pipeline.embedding.residual_network import unit_length
 from faceunlock.training.recipe import TrainingRecipe
 
 SOFTMAX_SCALE = 16.0
-"""What cosines are multiplied by before the softmax, which could not tell -1 from 1 otherwise."""
+"""Factor on the cosines before the softmax, which could not tell -1 from 1 without it."""
 
 MARGIN = 0.2
-"""Of the triplet loss, on distances between unit vectors."""
+"""Margin of the triplet loss, on distances between unit vectors."""
 
 
 class SoftmaxLoss(nn.Module):
@@ -29,9 +29,9 @@ class SoftmaxLoss(nn.Module):
         self.directions = nn.Parameter(torch.randn(people, dimension))
 
     def forward(self, outputs: Tensor, person: Tensor) -> Tensor:
-        """Return the mean loss of outputs, shape (n, dimension), of people.
+        """Return the mean loss of outputs, shape (n, dimension).
 
-        Shape (n,), or (n, people) where several have a share in a picture.
+        `person` has shape (n,), or (n, people) where several have a share in a picture.
         """
         cosines = unit_length(outputs) @ unit_length(self.directions).T
         return functional.cross_entropy(SOFTMAX_SCALE * cosines, person, label_smoothing=0.05)
@@ -48,7 +48,7 @@ class TripletLoss(nn.Module):
         self.loss = losses.TripletMarginLoss(margin=MARGIN)
 
     def forward(self, outputs: Tensor, person: Tensor) -> Tensor:
-        """Return the mean loss of outputs, shape (n, dimension), of people, shape (n,)."""
+        """Return the mean loss of outputs, shape (n, dimension), given `person`, shape (n,)."""
         value: Tensor = self.loss(outputs, person, self.miner(outputs, person))
         return value
 
@@ -62,7 +62,7 @@ class DistillationLoss(nn.Module):
 
 
 def class_directions(loss: nn.Module) -> Tensor | None:
-    """Return the directions of people that a loss learns, shape (people, dimension), if it learns any."""
+    """Return the directions of people that a loss learns, shape (people, dimension); None if it has none."""
     if isinstance(loss, SoftmaxLoss):
         return loss.directions
     weights = getattr(loss, "W", None)  # of pytorch-metric-learning's classifiers, (dimension, people)
@@ -70,13 +70,15 @@ def class_directions(loss: nn.Module) -> Tensor | None:
 
 
 def make_loss(recipe: TrainingRecipe, people: int) -> nn.Module:
-    """Return the loss: a module of outputs and people (``distill``: the teacher's unit embeddings).
+    """Return the loss of a recipe: a module that takes outputs and people.
+
+    For ``distill`` it takes the teacher's unit embeddings instead of people.
 
     Parameters
     ----------
     recipe : TrainingRecipe
     people : int
-        How many there are to tell apart.
+        Number of people to tell apart.
     """
     dimension = recipe.architecture.dimension
     if recipe.loss == "distill":

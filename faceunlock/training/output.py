@@ -1,4 +1,4 @@
-"""The folder of a model while it is trained and when it is done; ``model.json`` is written last."""
+"""The folder of a model, during training and afterwards; ``model.json`` is written last."""
 
 from __future__ import annotations
 
@@ -27,47 +27,49 @@ SHEET, CURVES, CARD, CARD_DATA = "augmentations.png", "curves.png", "card.md", "
 OURS = frozenset(
     {RECORD, WEIGHTS, CHECKPOINT, SHEET, CURVES, CARD, CARD_DATA, "head.json", "head.safetensors"}
 )
-"""What a training may leave in its folder, and therefore may remove."""
+"""Files that a training may leave in its folder, and may therefore remove."""
 
 
 @contextmanager
 def model_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
-    """Hold the folder of a model for one training.
+    """Lock the folder of a model for one training.
 
     Parameters
     ----------
     folder : Path
-        Made where it does not exist, with mode 0700; removed again if nothing is written into it.
+        Created with mode 0700 if it does not exist; removed again if nothing is written to it.
     resume : bool
-        Whether an unfinished training may be in it.
+        Whether it may contain an unfinished training.
     overwrite : bool
-        Whether a model or an unfinished training in it may be thrown away; see `clear_folder`.
+        Whether a model or an unfinished training in it may be deleted; see `clear_folder`.
 
     Raises
     ------
     TrainingError
-        ``file-exists`` if there is anything else in it; ``file-unwritable``, also while another
-        training holds it.
+        ``file-exists`` if it contains anything else; ``file-unwritable``, also while another training
+        has it locked.
     """
     made = [path for path in (folder.absolute(), *folder.absolute().parents) if not path.exists()]
     try:
         make_private_directories(folder.absolute())
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise TrainingError("file-unwritable", f"{folder} cannot be made: {error.strerror}") from error
+        raise TrainingError("file-unwritable", f"{folder} cannot be created: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise TrainingError(
-                "file-unwritable", f"another training is writing to {folder}", hint="Wait for it, or end it."
+                "file-unwritable",
+                f"another training is writing to {folder}",
+                hint="Wait for it to finish, or stop it.",
             ) from error
-        remove_leftovers(folder, older_than=-1.0)  # of a killed training: we alone write here
+        remove_leftovers(folder, older_than=-1.0)  # left by a killed training; no other process writes here
         _check(folder, resume=resume, overwrite=overwrite)
         yield
     finally:
         os.close(descriptor)
-        with suppress(OSError):  # not empty: something came of it
+        with suppress(OSError):  # not empty: the training wrote something
             for path in made:
                 path.rmdir()
 
@@ -78,7 +80,7 @@ def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
         stranger = sorted(found - OURS)[0]
         raise TrainingError(
             "file-exists",
-            f"{folder} holds something else than a model: {stranger}",
+            f"{folder} contains something other than a model: {stranger}",
             hint="Name a folder that does not exist yet.",
         )
     if overwrite:
@@ -87,25 +89,25 @@ def _check(folder: Path, *, resume: bool, overwrite: bool) -> None:
         raise TrainingError(
             "file-exists",
             f"{folder} holds a finished model",
-            hint="Choose another folder, or say --overwrite to train it anew.",
+            hint="Choose another folder, or use --overwrite to train it again.",
         )
     if CHECKPOINT in found and not resume:
         raise TrainingError(
             "file-exists",
             f"{folder} holds an unfinished training",
-            hint="Go on with --resume, or start again with --overwrite.",
+            hint="Continue it with --resume, or start again with --overwrite.",
         )
 
 
 def clear_folder(folder: Path) -> None:
-    """Throw away what a training left in its folder.
+    """Delete the files that a training left in its folder.
 
     Raises
     ------
     TrainingError
         ``file-unwritable``.
     """
-    # The record first: without it nothing in the folder counts as a model.
+    # Delete the record first: without it, the folder does not count as a model.
     for name in (RECORD, *sorted(OURS - {RECORD})):
         try:
             (folder / name).unlink(missing_ok=True)
@@ -118,14 +120,14 @@ def clear_folder(folder: Path) -> None:
 def write_weights(
     folder: Path, packed: dict[str, NDArray[Any]], architecture: Architecture, storage: Storage
 ) -> tuple[str, int]:
-    """Write the weights; return their checksum and size.
+    """Write the weights; return their checksum and their size in bytes.
 
     Parameters
     ----------
     folder : Path
-        Of the model.
+        Folder of the model.
     packed : dict of str to ndarray
-        As `faceunlock.pipeline.weights.storage.pack` returns them for `storage`.
+        As returned by `faceunlock.pipeline.weights.storage.pack` for `storage`.
     architecture : Architecture
     storage : {"float32", "int8"}
 
@@ -157,16 +159,16 @@ def make_record(
     Parameters
     ----------
     name : str
-        Of the folder.
+        Name of the folder.
     architecture : Architecture
     sha256, size_bytes : str, int
-        Of the weights.
+        Checksum and size of the weights.
     threshold : float
         A first guess, in [-1, 1].
     threshold_data, training_data : str
-        Where the threshold comes from, what the weights were learned from.
+        Where the threshold comes from, and what the weights were trained on.
     created : str
-        In ISO 8601.
+        When the model was created, in ISO 8601.
     """
     from faceunlock.matching.calibration import Calibration
 
@@ -185,7 +187,7 @@ def make_record(
 
 
 def finish(folder: Path, content: dict[str, Any]) -> None:
-    """Write ``model.json``, which makes the folder a model; the checkpoint has done its work.
+    """Write ``model.json``, which makes the folder a model; then delete the checkpoint.
 
     Raises
     ------
@@ -198,5 +200,5 @@ def finish(folder: Path, content: dict[str, Any]) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write plain JSON values; ``file-unwritable`` if that fails."""
+    """Write plain JSON values to a file; raise `TrainingError` ``file-unwritable`` if that fails."""
     write_file(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())

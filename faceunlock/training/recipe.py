@@ -1,4 +1,4 @@
-"""What a training is told: everything that decides which weights come out."""
+"""The recipe of a training: every setting that decides the resulting weights."""
 
 from __future__ import annotations
 
@@ -18,60 +18,61 @@ Precision = Literal["float32", "bfloat16"]
 TeacherSees = Literal["same", "clean"]
 
 BY_PAIRS = ("contrastive", "triplet")
-"""Losses that compare the photos of one batch: it must hold several of a person."""
+"""Losses that compare the photos of one batch, so that it must hold several photos of a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """What decides the weights, together with the photos and the machine.
+    """The settings that decide the weights, together with the photos and the machine.
 
     Attributes
     ----------
     loss : {"contrastive", "triplet", "arcface", "cosface", "softmax", "distill"}
     architecture : Architecture
     faces : {"detect", "aligned", "as-is"}
-        Whether faces are found and aligned, photos are crops aligned as is usual in the field (see
-        `faceunlock.pipeline.models.architecture.TARGET_112`), or a photo is a crop as the network wants it.
+        ``detect`` finds and aligns the faces. ``aligned`` takes photos as crops with the usual alignment of
+        the field (see `faceunlock.pipeline.models.architecture.TARGET_112`). ``as-is`` takes photos as crops
+        that already have the alignment of the network.
     epochs : int
-        Passes over the photos, at most.
+        Maximum number of passes over the photos.
     batch : int
         Photos per step, at least 2.
     learning_rate : float
-        The highest; it rises over the first 5 % of the steps and then falls as a cosine.
+        Highest learning rate; it rises over the first 5 % of the steps and then falls as a cosine.
     direction_rate : float or None
-        The same for the directions of the people, where the loss learns some; None is the same rate.
+        The same for the directions of the people, if the loss learns any; None uses `learning_rate`.
     weight_decay : float
-        Of AdamW; for matrices and kernels only.
+        Weight decay of AdamW, for matrices and kernels only.
     average : float
         Decay of the moving average of the weights, below 1; 0 averages nothing.
     augment : {"none", "light", "strong"}
     cutmix : float
-        Share of the batches in which photos exchange a part of each other, for `softmax`; 0 to 1.
+        Share of the batches in which photos swap parts with each other, for `softmax` only; 0 to 1.
     validation : float
         Share of the people (`softmax`: of each person's photos) held out, below 1; 0 holds nobody out.
     patience : int
-        Epochs without a better validation after which to stop; 0 goes on.
+        Epochs without a better validation after which training stops; 0 never stops early.
     precision : {"float32", "bfloat16"}
-        Of the convolutions while training; weights are always float32.
+        Precision of the convolutions during training; weights are always float32.
     seed : int
-        Of everything random.
+        Seed of everything random.
     teacher : str or None
-        What is imitated: model id and checksum of its weights. With another loss than `distill` both
-        count.
+        The teacher to imitate: its model id and the checksum of its weights. With a loss other than
+        `distill`, that loss and the imitation both count.
     teacher_weight : float
-        What the imitation counts beside another loss than `distill`.
+        Weight of the imitation beside a loss other than `distill`.
     teacher_sees : {"same", "clean"}
-        Whether the teacher looks at exactly the picture that the network sees, or at the crop before it was
+        Whether the teacher sees exactly the picture that the network sees, or the crop before it was
         varied.
     start : str or None
-        Checksum of the weights that the network starts from; None starts at random.
+        Checksum of the weights that the network starts from; None starts from random weights.
     storage : {"float32", "int8"}
-        How the weights are stored at the end.
+        How the final weights are stored.
 
     Raises
     ------
     SettingsError
-        ``usage`` if a number is out of range, or loss and teacher do not fit.
+        ``usage`` if a number is out of range, or the loss and the teacher do not fit together.
     """
 
     loss: Loss
@@ -96,24 +97,24 @@ class TrainingRecipe:
     storage: Storage = "float32"
 
     def __post_init__(self) -> None:
-        _require(1 <= self.epochs <= 100_000, "--epochs is 1 to 100000")
-        _require(2 <= self.batch <= 65_536, "--batch is 2 to 65536")
-        _require(0.0 < self.learning_rate <= 10.0, "--learning-rate is above 0 and at most 10")
+        _require(1 <= self.epochs <= 100_000, "--epochs must be 1 to 100000")
+        _require(2 <= self.batch <= 65_536, "--batch must be 2 to 65536")
+        _require(0.0 < self.learning_rate <= 10.0, "--learning-rate must be above 0 and at most 10")
         _require(
             self.direction_rate is None or 0.0 < self.direction_rate <= 10.0,
-            "--direction-rate is above 0 and at most 10",
+            "--direction-rate must be above 0 and at most 10",
         )
-        _require(0.0 <= self.weight_decay <= 10.0, "--weight-decay is 0 to 10")
-        _require(0.0 <= self.average < 1.0, "--average is at least 0 and below 1")
-        _require(0.0 <= self.cutmix <= 1.0, "--cutmix is 0 to 1")
+        _require(0.0 <= self.weight_decay <= 10.0, "--weight-decay must be 0 to 10")
+        _require(0.0 <= self.average < 1.0, "--average must be at least 0 and below 1")
+        _require(0.0 <= self.cutmix <= 1.0, "--cutmix must be 0 to 1")
         _require(
             self.cutmix == 0.0 or (self.loss == "softmax" and self.teacher is None),
-            "--cutmix needs --loss softmax and no teacher: nothing else knows what half a person is",
+            "--cutmix needs --loss softmax and no teacher: only that can use two people in one picture",
         )
-        _require(0.0 <= self.validation < 1.0, "--validation is at least 0 and below 1")
-        _require(self.patience >= 0, "--patience is at least 0")
-        _require(0 <= self.seed < 1 << 63, "--seed is a whole number from 0 on")
-        _require(0.0 < self.teacher_weight <= 1000.0, "--teacher-weight is above 0 and at most 1000")
+        _require(0.0 <= self.validation < 1.0, "--validation must be at least 0 and below 1")
+        _require(self.patience >= 0, "--patience must be at least 0")
+        _require(0 <= self.seed < 1 << 63, "--seed must be a whole number, at least 0 and below 2**63")
+        _require(0.0 < self.teacher_weight <= 1000.0, "--teacher-weight must be above 0 and at most 1000")
         _require(self.loss != "distill" or self.teacher is not None, "--loss distill needs --teacher")
         _require(
             self.teacher is not None or (self.teacher_weight, self.teacher_sees) == (1.0, "same"),
@@ -121,12 +122,12 @@ class TrainingRecipe:
         )
         _require(
             self.loss != "distill" or self.teacher_weight == 1.0,
-            "--teacher-weight weighs the teacher against another loss than distill",
+            "--teacher-weight needs a loss other than distill",
         )
 
     @property
     def photos_per_person(self) -> int:
-        """How many photos of a person lie in a batch together, where the loss compares them."""
+        """Number of a person's photos kept together in a batch: 4 if the loss compares them, otherwise 1."""
         return 4 if self.loss in BY_PAIRS else 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,17 +141,17 @@ def _require(condition: bool, sentence: str) -> None:
 
 
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
-"""What a processor must have for bfloat16 to pay: a step of 32 crops then took half the time."""
+"""CPU flags with which bfloat16 pays off; one is enough. A step of 32 crops then took half the time."""
 
 
 def best_precision(device: str, cpuinfo: Path = CPUINFO) -> Precision:
-    """Return bfloat16 where the device has instructions for it, otherwise float32.
+    """Return bfloat16 if the device has instructions for it, otherwise float32.
 
     Parameters
     ----------
     device : {"cpu", "cuda"}
     cpuinfo : Path
-        Where Linux tells what the processor can do.
+        File in which Linux lists what the CPU supports.
     """
     if device == "cuda":
         import torch

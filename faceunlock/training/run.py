@@ -1,4 +1,4 @@
-"""One training from a folder of people to a folder with a model."""
+"""One training, from a folder of people to the folder of a model."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Beginning:
     faces : FaceSet
     split : HeldOutSplit
     sheet : Path
-        The picture of the augmentations.
+        Picture of the augmentations.
     resumed_epoch : int
-        The epoch that goes on; 0 for a new training.
+        The epoch at which the training resumes; 0 for a new training.
     device : str
     """
 
@@ -68,11 +68,11 @@ class TrainingOutcome:
     Attributes
     ----------
     folder : Path
-        Of the model.
+        Folder of the model.
     card : dict
         The content of ``card.json``.
     head : bool
-        Whether the folder can also be given to ``classify``.
+        Whether ``classify`` can use the folder, too.
     """
 
     folder: Path
@@ -82,16 +82,16 @@ class TrainingOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Who is told how a training goes.
+    """Callbacks that follow a training.
 
     Attributes
     ----------
     begin : callable
-        Told before the first epoch.
+        Called before the first epoch.
     epoch : callable
-        Told after each.
+        Called after each epoch.
     track : callable
-        Shows progress within.
+        Shows progress within an epoch.
     """
 
     begin: Callable[[Beginning], None]
@@ -114,28 +114,29 @@ def train(
     overwrite: bool = False,
     workers: int = 0,
 ) -> TrainingOutcome:
-    """Train a network and write it, with its card, into a folder.
+    """Train a network and write it to a folder, with its card.
 
     Parameters
     ----------
     folder : Path
-        One sub-folder per person.
+        Folder with one sub-folder per person.
     output : Path
         The folder of the model.
     recipe : TrainingRecipe
-        With a teacher the dimension becomes the teacher's; with `start` the architecture becomes that one's.
+        A teacher replaces its dimension; `start` replaces its architecture.
     acquisition : callable or None
-        Finds and aligns the faces for an architecture and a number of photos; None with ``as-is``.
+        Returns what finds and aligns the faces, for an architecture and a number of photos; None with
+        ``aligned`` or ``as-is``.
     device : {"cpu", "cuda"}
     observer : Observer
     max_pixels : int
         Larger photos are refused.
     teacher : Embedder, optional
-        What is imitated.
+        The teacher to imitate.
     start : FirstWeights, optional
-        What the network begins with.
+        Weights that the network starts from.
     resume, overwrite : bool
-        Go on with, or throw away, what is in the folder.
+        Whether to continue, or to delete, what is in the output folder.
     workers : int
         Processes that vary crops.
 
@@ -144,7 +145,7 @@ def train(
     CalibrationError
         ``bad-folder`` if the photos are too few for the loss.
     SettingsError
-        ``usage``, for a model inside the folder of the photos, too.
+        ``usage``, also if `output` lies inside `folder`.
     TrainingError
         ``file-exists``, ``file-unwritable``, ``training-mismatch``, ``checkpoint-damaged``,
         ``training-diverged``.
@@ -184,7 +185,7 @@ def train(
             workers=workers,
         )
         resumed = resume and training.resume()
-        if overwrite:  # not before it is certain that a training can begin
+        if overwrite:  # only once it is certain that training can begin
             clear_folder(output)
         sheet = _write_sheet(output, faces, split, recipe)
         epoch = training.progress.epoch if resumed else 0
@@ -202,7 +203,7 @@ def train(
 def _completed(
     recipe: TrainingRecipe, teacher: Embedder | None, start: FirstWeights | None
 ) -> TrainingRecipe:
-    """Take in what teacher and first weights settle."""
+    """Return the recipe with the values that the teacher and the first weights determine."""
     if start is not None:
         recipe = replace(recipe, architecture=start.architecture, start=start.sha256)
     if teacher is None:
@@ -212,8 +213,8 @@ def _completed(
         if not isinstance(architecture, ResidualArchitecture) or start is not None:
             raise SettingsError(
                 "usage",
-                f"the network to start with has {architecture.dimension} numbers, "
-                f"the teacher {identity.dimension}",
+                f"the embedding of the network to start from has {architecture.dimension} numbers, "
+                f"the teacher's has {identity.dimension}",
             )
         architecture = replace(architecture, dimension=identity.dimension)
     name = f"{identity.model} {identity.weights_sha256}"
@@ -221,12 +222,14 @@ def _completed(
 
 
 def check_enough(faces: FaceSet, recipe: TrainingRecipe, folder: Path) -> None:
-    """Make sure that a loss has something to learn from.
+    """Check that a loss has enough to learn from.
 
     Raises
     ------
     CalibrationError
-        ``bad-folder``.
+        ``bad-folder`` if the photos or the people are too few.
+    SettingsError
+        ``usage`` if the batch is too small for the loss.
     """
     usable = f"{folder} has {len(faces.crops)} usable photos of {len(faces.names)} people"
     if len(faces.names) == 1:
@@ -234,19 +237,19 @@ def check_enough(faces: FaceSet, recipe: TrainingRecipe, folder: Path) -> None:
     if faces.left_out:
         usable += f" ({len(faces.left_out)} left out: {counted_reasons(faces.left_out)})"
     if len(faces.crops) < 2:
-        raise CalibrationError("bad-folder", f"{usable}; one photo is not enough for a training")
-    if recipe.loss == "distill":  # what the teacher says needs no people
+        raise CalibrationError("bad-folder", f"{usable}; training needs at least two")
+    if recipe.loss == "distill":  # imitating a teacher does not need people
         return
     if len(faces.names) < 2:
-        raise CalibrationError("bad-folder", f"{usable}; there is nobody to tell them from")
+        raise CalibrationError("bad-folder", f"{usable}; training needs at least two people")
     if int(np.bincount(faces.person).max()) < 2:
         raise CalibrationError(
             "bad-folder",
-            f"{usable}, one photo each: nothing says what two photos of a person have in common",
-            hint="Add photos; two of a person are the least, ten or more work better.",
+            f"{usable}, one photo each; training needs at least two photos of a person",
+            hint="Add photos: at least two of a person; ten or more work better.",
         )
     if recipe.loss in BY_PAIRS and recipe.batch < 4:
-        raise SettingsError("usage", f"--loss {recipe.loss} compares photos: --batch is at least 4")
+        raise SettingsError("usage", f"--loss {recipe.loss} compares photos: --batch must be at least 4")
 
 
 def _split(faces: FaceSet, recipe: TrainingRecipe) -> HeldOutSplit:
@@ -289,7 +292,7 @@ def _write_model(
     learner = training.kept()
     packed = pack(learner.weights(), recipe.storage)
     sha256, size = files.write_weights(output, packed, recipe.architecture, recipe.storage)
-    learner.take(unpack(packed))  # what is measured from here on are the weights as stored
+    learner.take(unpack(packed))  # from here on, measure the weights as stored
     judged = split.validation if len(split.validation) else split.training
     what = "held-out photos" if len(split.validation) else "photos it was trained on"
     embeddings = learner.embed(faces.crops[judged])
@@ -334,7 +337,7 @@ def _write_head(
     split: HeldOutSplit,
     model: dict[str, Any],
 ) -> bool:
-    """Keep what ``softmax`` learned about its people as a head beside the weights."""
+    """Write the head that ``softmax`` learned beside the weights; return whether there is one."""
     directions = learner.directions()
     if directions is None:
         return False

@@ -1,4 +1,4 @@
-"""What a teacher says about the photos of a training."""
+"""The embeddings that a teacher gives for the photos of a training."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from faceunlock.pipeline.samples import Track
 from faceunlock.training.recipe import TeacherSees
 
 Teacher = Callable[[list[int], NDArray[np.uint8]], NDArray[np.float32]]
-"""Positions of photos that are learned from, and the pictures of them that the network sees, shape
-(n, side, side, 3), to the unit embeddings that the network should give."""
+"""Takes the positions of training photos, and the pictures of them that the network sees, shape
+(n, side, side, 3). Returns the unit embeddings that the network should give."""
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -23,10 +23,11 @@ CHUNK = 256
 
 
 def teaching(teacher: Embedder, architecture: Architecture) -> Embed:
-    """Return a teacher's embeddings of aligned crops, which it aligns again in its own way.
+    """Return a function that gives a teacher's embeddings of aligned crops.
 
-    The landmarks of an aligned crop are where the architecture wants them, so a crop is a photo with one
-    known face. Its box is the one that the detector usually draws around such landmarks.
+    The teacher aligns each crop again in its own way. The landmarks of an aligned crop are where the
+    architecture puts them, so a crop is a photo with one known face. The box of that face is the one that the
+    detector usually draws around such landmarks.
     """
     scale = architecture.input_size / 112
     face = Face((20.0 * scale, 8.0 * scale, 92.0 * scale, 110.0 * scale), architecture.target, 1.0)
@@ -38,11 +39,11 @@ def teaching(teacher: Embedder, architecture: Architecture) -> Embed:
 
 
 def open_teacher(teacher: Embedder, architecture: Architecture) -> Embed:
-    """Return what `teaching` returns, when the teacher's network is open.
+    """Return what `teaching` returns, once the teacher's network is open.
 
-    It opens in a thread, which makes the network where it has never been converted, and the layers of a new
-    network draw from the one generator of the process. The first weights of what learns must be drawn from it
-    when nobody else does, or they are others each time.
+    The network opens in a thread. If it has never been converted, that thread builds it, and the layers of a
+    new network draw random numbers from the generator of the process. The student's initial weights must be
+    drawn when nothing else draws from that generator, so that a seed reproduces them.
     """
     embed, side = teaching(teacher, architecture), architecture.input_size
     embed(np.zeros((1, side, side, 3), dtype=np.uint8))
@@ -50,7 +51,7 @@ def open_teacher(teacher: Embedder, architecture: Architecture) -> Embed:
 
 
 def embed_all(embed: Embed, crops: NDArray[np.uint8], track: Track, label: str) -> NDArray[np.float32]:
-    """Return a teacher's embeddings of at least one crop, in parts, with their progress shown."""
+    """Return a teacher's embeddings of at least one crop, computed in parts and with progress shown."""
     starts = range(0, len(crops), CHUNK)
     parts = [embed(crops[start : start + CHUNK]) for start in track(starts, len(starts), label)]
     return np.concatenate(parts)
@@ -62,17 +63,17 @@ def make_teacher(
     crops: NDArray[np.uint8],
     track: Track,
 ) -> Teacher:
-    """Return what a network is to imitate.
+    """Return the teacher that a network is to imitate.
 
     Parameters
     ----------
     embed : callable
-        What `teaching` returned.
+        As returned by `teaching`.
     sees : {"same", "clean"}
-        Whether the teacher looks at the picture that the network sees, or at the crop it was made of: then
-        every crop is looked at once, now.
+        Whether the teacher sees the picture that the network sees, or the crop that it was made from. With
+        ``clean``, every crop is embedded once, now.
     crops : ndarray of uint8, shape (n, side, side, 3)
-        What is learned from.
+        The crops to train on.
     track : callable
         Shows progress.
     """

@@ -1,4 +1,4 @@
-"""How good a network is on what was held out: every photo against every other."""
+"""Validation of a network on held-out photos: every photo is compared with every other."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from faceunlock.matching.scores import GenuineScores, ImpostorScores
 from faceunlock.matching.thresholds import fnmr_at_fmr, threshold_at
 
 MOST_PHOTOS = 3000
-"""Of more photos, so many are compared, evenly spread: four and a half million pairs."""
+"""Maximum number of photos compared, evenly spread over all of them: four and a half million pairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What held-out photos say.
+    """Results on held-out photos.
 
     Attributes
     ----------
     people, photos, genuine, impostor : int
-        Held out, and the pairs that they make.
+        Numbers of people and photos held out, and of the genuine and impostor pairs that they form.
     eer : float or None
         Equal error rate of the pairs, in [0, 1]; None without pairs of both kinds.
     fnmr_1e2, fnmr_1e3 : Rate or None
         FNMR at an FMR of 1e-2 and 1e-3; None where there are fewer impostor pairs than one false match needs.
     misnamed : Rate or None
-        Photos whose most similar class is another person's; for ``softmax`` only.
+        Photos whose most similar class is that of a different person; for ``softmax`` only.
     teacher_cosine : float or None
         Mean cosine with the teacher's embeddings of the same crops, in [-1, 1]; None without a teacher.
     """
@@ -49,7 +49,10 @@ class Validation:
 
     @property
     def badness(self) -> float:
-        """What decides which weights are kept, lower is better: photos misnamed, or the EER; 2 if unknown."""
+        """Value that decides which weights are kept; lower is better.
+
+        It is the share of photos misnamed, or the EER; 2 if unknown.
+        """
         if self.misnamed is not None and self.misnamed.trials:
             return self.misnamed.value
         return 2.0 if self.eer is None else self.eer
@@ -71,7 +74,7 @@ class Validation:
 def all_pairs(
     embeddings: NDArray[np.float32], person: NDArray[np.intp]
 ) -> tuple[GenuineScores, ImpostorScores]:
-    """Compare every photo with every other.
+    """Return the scores of every photo compared with every other, for at most `MOST_PHOTOS` photos.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ def validate(
     named: NDArray[np.intp] | None = None,
     taught: NDArray[np.float32] | None = None,
 ) -> Validation:
-    """Measure how well embeddings tell people apart.
+    """Return how well embeddings tell people apart.
 
     Parameters
     ----------
@@ -105,7 +108,7 @@ def validate(
         Unit vectors.
     person : ndarray of intp, shape (n,)
     named : ndarray of intp, shape (n,), optional
-        Whom a classifier takes each photo for.
+        The person that a classifier names for each photo.
     taught : ndarray of float32, shape (n, dimension), optional
         The teacher's unit embeddings of the same photos.
 
@@ -134,9 +137,9 @@ def validate(
 
 
 def first_threshold(embeddings: NDArray[np.float32], person: NDArray[np.intp]) -> float:
-    """Return a threshold to begin with: FMR 1e-3 of the pairs, or just above all where they are too few.
+    """Return an initial threshold: FMR 1e-3 over the impostor pairs, or just above all if they are too few.
 
-    With no pair of two people it is 0.9.
+    Fewer than 1,000 pairs are too few. Without an impostor pair the threshold is 0.9.
     """
     _, impostor = all_pairs(embeddings, person)
     if not len(impostor):

@@ -111,7 +111,7 @@ def test_questions_of_other_programs_are_declined(serving, question, exchange, p
     with serving() as (_, path):
         for key in ("package=", "prefix="):
             fields = [f"{key}/x" if field.startswith(key) else field for field in question(photo)]
-            assert exchange(path, frame(fields), photo) == [[protocol.DECLINED, "another program"]]
+            assert exchange(path, frame(fields), photo) == [[protocol.DECLINED, "a different installation"]]
         assert exchange(path, frame(question(photo))) == [[protocol.DECLINED, "not understood"]], "no photo"
 
 
@@ -189,7 +189,7 @@ def test_told_to_end_it_finishes_what_it_began(serving, question, photo):
         until(lambda: running._worker._shutdown)
         slow.go.set()
         assert protocol.receive(first, 1000, 20)[0] == protocol.ANSWERED
-        assert protocol.receive(second, 1000, 20) == [protocol.DECLINED, "about to end"]
+        assert protocol.receive(second, 1000, 20) == [protocol.DECLINED, "shutting down"]
         first.close()
         second.close()
 

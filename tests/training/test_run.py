@@ -276,7 +276,7 @@ def test_unreadable_files_and_duplicates_are_counted(tmp_path):
     assert card["data"]["left_out"] == {"unreadable-photo": 1}
     assert card["data"]["duplicates"] == 1 and card["data"]["files_that_are_no_photos"] == 1
     assert card["data"]["people_held_out"] == 0 and card["results"]["validation"] is None
-    assert "cannot be told" in (tmp_path / "m" / "card.md").read_text()
+    assert "accuracy on other people is unknown" in (tmp_path / "m" / "card.md").read_text()
 
 
 class MeanColours:
