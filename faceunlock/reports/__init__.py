@@ -1,1 +1,1 @@
-"""What people look at: pages, figures, pictures, photos with names on them."""
+"""Output for people to look at: pages, figures, pictures and annotated photos."""

@@ -1,4 +1,4 @@
-"""Copies of photos with names drawn on them: where they go, and how each is made."""
+"""Copies of photos with names drawn on them: plan where they go, and write them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def photos_to_annotate(sources: Sequence[Path], destination: Path | None) -> PhotoListing:
-    """List photos, but for those that are copies from another time.
+    """Return the photos to annotate, without copies written earlier.
 
     Parameters
     ----------
     sources : sequence of Path
         Photos, and folders that are searched for photos.
     destination : Path or None
-        Folder of the copies; what is in it is not listed.
+        Folder of the copies; photos in it are not listed.
 
     Raises
     ------
     PhotoError
-        ``photo-not-found`` without any photo.
+        ``photo-not-found`` if there are no photos.
     """
     listing = find_photos(sources)
     photos = listing.photos
@@ -36,14 +36,14 @@ def photos_to_annotate(sources: Sequence[Path], destination: Path | None) -> Pho
         inside = destination.resolve()
         photos = tuple(path for path in photos if not path.resolve().is_relative_to(inside))
     if not photos:
-        raise PhotoError("photo-not-found", f"{', '.join(map(str, sources))}: no photo is there")
+        raise PhotoError("photo-not-found", f"{', '.join(map(str, sources))}: no photos found")
     return PhotoListing(photos, listing.skipped)
 
 
 def plan_copies(
     photos: Sequence[Path], sources: Sequence[Path], destination: Path | None, *, overwrite: bool
 ) -> dict[Path, Path]:
-    """Return where the copy of each photo goes: as it lies below its source; nowhere without a destination.
+    """Return the file for the copy of each photo, at the same relative path; empty without a destination.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def plan_copies(
 
 
 def _absolute(path: Path) -> Path:
-    """Return a path without "..", which would lead out of a destination; links stay what they are."""
+    """Return an absolute path without "..", which could lead out of a destination; links are kept."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
@@ -77,7 +77,7 @@ def write_copy(
     ----------
     photo : Path
     name : str
-        Of the photo, for messages.
+        Name of the photo, for messages.
     marks : sequence of Mark
         In pixels of the upright photo.
     copy : Path
@@ -95,6 +95,6 @@ def write_copy(
     """
     from faceunlock.reports.annotation import annotate
 
-    # Decoded again, in full: while faces are searched, only smaller views are in memory.
+    # Decode again in full, because the search for faces keeps only smaller views in memory.
     image = load_photo(photo, name=name, max_pixels=max_pixels).view().image
     write_picture(copy, annotate(image, marks), overwrite=overwrite)

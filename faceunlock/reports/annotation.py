@@ -1,4 +1,4 @@
-"""Names drawn on a photo: boxes and labels that stay legible at any resolution."""
+"""Annotation: draw boxes and names on a photo, legible at any resolution."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
 NAMED, UNKNOWN, INK = "#ffc20a", "#f2f2f2", "#101010"
-"""Yellow and light grey, told apart by everybody, on a dark outline that shows on light photos."""
+"""Yellow and light grey, which everyone can tell apart, with a dark outline that shows on light photos."""
 
 SMALLEST_TEXT = 11
-"""Pixels below which letters cannot be read."""
+"""Minimum height of legible letters, in pixels."""
 
 TEXT_SHARE = 1 / 44
 """Height of the letters as a share of the photo's mean side."""
 
 LARGEST_TEXT_SHARE = 0.25
-"""And at most this share of the median face, so that labels do not cover faces, if they stay legible."""
+"""Maximum height of the letters as a share of the median face, so that labels do not cover faces.
+
+Letters that would become illegible stay at `SMALLEST_TEXT`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is drawn for one face.
+    """The box and the label drawn for one face.
 
     Attributes
     ----------
     box : tuple of float
-        Of the face; may reach beyond the photo.
+        The box of the face; may reach beyond the photo.
     text : str
-        Its label.
+        The label.
     named : bool
-        Whether the face has a name: shown by colour and by a thicker line.
+        Whether the face has a name; shown by colour and by a thicker line.
     """
 
     box: Box
@@ -48,8 +50,8 @@ class Mark:
 def annotate(image: RGBImage, marks: Sequence[Mark]) -> Image.Image:
     """Draw boxes and labels on a copy of a photo.
 
-    Letters and lines grow with the photo. Every label lies on the photo, where it covers as little as
-    possible of other faces, of other labels and of its own face.
+    Letters and lines grow with the photo. Every label lies inside the photo and covers as little as possible
+    of other labels, of other faces and of its own face.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def annotate(image: RGBImage, marks: Sequence[Mark]) -> Image.Image:
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
-    # Names last: where something must be covered, it is not them.
+    # Names are drawn last, so that nothing covers them.
     order = sorted(marks, key=lambda mark: mark.named)
     boxes = [_inside(mark.box, picture.size) for mark in order]
     letters = font(_text_size(picture.size, boxes), bold=True)
@@ -93,12 +95,12 @@ def _text_size(size: tuple[int, int], boxes: Sequence[Box]) -> int:
     if boxes:
         heights = sorted(box[3] - box[1] for box in boxes)
         largest = min(largest, LARGEST_TEXT_SHARE * heights[len(heights) // 2])
-    # A photo may be lower than its letters would be.
+    # A photo may be smaller than its letters would be.
     return max(1, min(max(SMALLEST_TEXT, round(largest)), size[1] // 2))
 
 
 def _inside(box: Box, size: tuple[int, int]) -> Box:
-    """Clip a box to the photo; one that lies outside becomes a line at its edge."""
+    """Return a box clipped to the photo; a box outside it becomes a line at the edge."""
     left, right = (min(max(0, round(x)), size[0] - 1) for x in (box[0], box[2]))
     top, bottom = (min(max(0, round(y)), size[1] - 1) for y in (box[1], box[3]))
     return left, top, max(left, right), max(top, bottom)
@@ -115,10 +117,10 @@ def _outline(draw: ImageDraw.ImageDraw, box: Box, line: int, colour: str) -> Non
 def _place(
     box: Box, label: tuple[int, int], photo: tuple[int, int], faces: Sequence[Box], labels: Sequence[Box]
 ) -> Box:
-    """Return where on the photo a label covers least."""
+    """Return the place on the photo where a label covers the least."""
 
     def cost(place: Box) -> float:
-        # Another label hidden is worse than another face, which is worse than the own face.
+        # Hiding another label is worst, then hiding another face, then hiding the label's own face.
         return (
             8 * sum(_overlap(place, other) for other in labels)
             + 4 * sum(_overlap(place, other) for other in faces)
@@ -129,7 +131,7 @@ def _place(
 
 
 def _candidates(box: Box, label: tuple[int, int], photo: tuple[int, int]) -> Iterator[Box]:
-    """Yield places on the photo, the usual ones first: above, below, beside, and further away."""
+    """Yield places for a label on the photo, usual ones first: above, below, beside, then further away."""
     left, top, right, bottom = box
     wide, high = label
     middle = (left + right - wide) / 2

@@ -1,4 +1,4 @@
-"""The figures of an audit: distances in blocks of groups, FMR by threshold, rates with bounds."""
+"""The figures of an audit: distances in blocks by group, FMR by threshold, rates with bounds."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 FIGURES = ("distances", "fmr-by-threshold", "rates")
 
 MOST_DRAWN = 240
-"""Photos in the distance matrix: more would be less than three pixels each."""
+"""Maximum photos in the distance matrix; with more, each would be less than three pixels."""
 
 MOST_CURVES = 6
-"""Groups drawn as curves; their line styles must be told apart."""
+"""Maximum groups drawn as curves, so that line styles can be told apart."""
 
 MOST_POINTS = 2_000
 """Steps of a curve."""
 
 
 def draw_figures(report: AuditReport) -> dict[str, Figure]:
-    """Draw what the data of a report allow.
+    """Return the figures that can be drawn from the data of a report.
 
     Parameters
     ----------
@@ -39,14 +39,17 @@ def draw_figures(report: AuditReport) -> dict[str, Figure]:
     Returns
     -------
     dict of str to Figure
-        By name, from `FIGURES`; a figure without anything to show is not there.
+        By name, from `FIGURES`; without the figures that have nothing to show.
     """
     figures = [_distances(report), _curves(report), _rates(report)]
     return {figure.name: figure for figure in figures if figure is not None}
 
 
 def sampled(material: GroupedEmbeddings, most: int, seed: int) -> NDArray[np.intp]:
-    """Choose at most so many photos, the same number of each group where it has them, in their order."""
+    """Return at most `most` photos, the same number of each group if it has them, in their order.
+
+    Each group keeps at least two photos, even if that exceeds `most`.
+    """
     generator = np.random.default_rng(seed)
     groups = [np.flatnonzero(material.group == i) for i in range(len(material.names))]
     share = max(2, most // max(1, len(groups)))
@@ -110,10 +113,10 @@ def _distances(report: AuditReport) -> Figure | None:
         draw,
         name="distances",
         title="Distances between photos",
-        caption=f"Distance of every photo to every other, groups in blocks, one colour scale. Mean between "
-        f"two people of one group: {means or 'cannot tell'}. {_basis(report)}{part}",
+        caption="Distance of every photo to every other, in blocks by group, on one colour scale. Mean "
+        f"between two people of one group: {means or 'cannot tell'}. {_basis(report)}{part}",
         alt=f"A square of distances with {len(shown)} blocks along the diagonal, one for each group. Mean "
-        f"distance in the group: {means or 'cannot tell'}.",
+        f"distance between two people of one group: {means or 'cannot tell'}.",
         photographic=True,
     )
 
@@ -150,7 +153,7 @@ def _curves(report: AuditReport) -> Figure | None:
             fontsize=9,
         )
         axes.set_yscale("log")
-        # Not powers of ten: mathematics is off, for the sake of names.
+        # Percentages instead of powers of ten, because math text is off for the sake of names.
         axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
         highest = max(audit.threshold, *(float(similarity[-1]) for _, similarity, _ in curves))
         lowest = min(audit.threshold, *(float(similarity[0]) for _, similarity, _ in curves))
@@ -162,13 +165,13 @@ def _curves(report: AuditReport) -> Figure | None:
         return drawing
 
     rates = "; ".join(f"{audit.groups[i].name} {_counts(audit.groups[i].fmr)}" for i in drawn)
-    left = "" if len(drawn) == len(measured) else f" The {len(drawn)} groups with the highest rate are drawn."
+    left = "" if len(drawn) == len(measured) else f" Drawn: the {len(drawn)} groups with the highest rate."
     return render(
         draw,
         name="fmr-by-threshold",
         title="False match rate of each group by threshold",
-        caption="Share of the comparisons of two people of one group that would match at each threshold; "
-        f"at the threshold in use, {rates}. Where few comparisons are left, curves jump. "
+        caption="Share of the comparisons between two people of one group that would match at each "
+        f"threshold. At the threshold in use: {rates}. Curves jump where few comparisons are left. "
         f"{_basis(report)}{left}",
         alt=f"One falling curve for each group. At the threshold {audit.threshold:.3f}: {rates}.",
     )
@@ -177,11 +180,11 @@ def _curves(report: AuditReport) -> Figure | None:
 def _false_match_curve(
     material: GroupedEmbeddings, group: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Thresholds in ascending order, and the share of comparisons at or above each."""
+    """Return thresholds in ascending order, and the share of comparisons at or above each."""
     chosen = material.group == group
     scores = np.sort(comparisons_within(material.embeddings[chosen], material.person[chosen])[1].scores)
     rank = len(scores) - np.arange(len(scores))
-    # All of the tail, where the threshold is, and of the rest as many as can be seen.
+    # Keep the whole tail, where the threshold is, and thin the rest to what can be seen.
     step = max(1, len(scores) // MOST_POINTS)
     kept = (np.arange(len(scores)) % step == 0) | (rank <= MOST_POINTS)
     return scores[kept], rank[kept] / len(scores)
@@ -218,9 +221,9 @@ def _rates(report: AuditReport) -> Figure | None:
         draw,
         name="rates",
         title="Error rates with their bounds",
-        caption=f"Points are rates at the threshold {audit.threshold:.4f}, bars their 95 % bounds over "
-        "people: of the FMR up to the one-sided upper bound, of the FNMR the two-sided interval. Bars that "
-        f"overlap do not prove equality, and bars that do not are no test. {_basis(report)}",
+        caption=f"Points are rates at the threshold {audit.threshold:.4f}; bars are their 95 % bounds over "
+        "people. FMR bars end at the one-sided upper bound; FNMR bars show the two-sided interval. Whether "
+        f"bars overlap proves nothing either way; see the p-values. {_basis(report)}",
         alt=said,
     )
 

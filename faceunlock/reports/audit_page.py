@@ -1,4 +1,4 @@
-"""The page of an audit: figures and tables in the frame of all pages; it shows no face."""
+"""The page of an audit: figures and tables in the common page frame; it shows no face."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from faceunlock.studies.audit import AuditReport
 
 MOST_FAILURES = 50
-"""Photos left out that are named on the page."""
+"""Maximum number of left-out photos that the page names."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
-    """A table of the page.
+    """A table on the page.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ def compose_page(
     comparisons: Mapping[str, PageTable],
     ratios: Mapping[str, str],
 ) -> str:
-    """Put the words and figures of an audit into the page.
+    """Return the page of an audit, filled with its words and figures.
 
     Parameters
     ----------
@@ -51,21 +51,21 @@ def compose_page(
     figures : mapping of str to Figure
         See `faceunlock.reports.audit_figures.draw_figures`.
     version : str
-        Of the program, for the foot of the page.
+        Version of the program, for the footer of the page.
     conclusion : str
         One paragraph.
     facts : sequence of (str, str)
         What was looked at, and how.
     overview : PageTable
-        The groups.
+        The table of the groups.
     comparisons : mapping of str to PageTable
-        By measure; those that could not be made are not there.
+        By measure; without the measures that could not be compared.
     ratios : mapping of str to str
-        Of ``fmr`` and ``fnmr``, in words.
+        The ratios of ``fmr`` and ``fnmr``, in words.
     """
 
     def file(photo: str) -> str:
-        # Where the folder lies is nobody's business.
+        # The location of the folder is private.
         return photo.removeprefix(report.path).lstrip("/\\")
 
     return render_page(

@@ -26,18 +26,18 @@ TITLES: dict[MeasureName, str] = {
 
 
 NAME_WIDTH = 13
-"""Columns that the name of a line of `basis` takes."""
+"""Width of the name in a line of `basis`, in columns."""
 
 
 def is_measured(audit: GroupAudit, measure: MeasureName) -> bool:
-    """Whether there is anything to show of a measure in any group."""
+    """Return whether any group has a value for a measure."""
     return any(not isnan(difference.value) for difference in audit.comparison(measure).differences)
 
 
 def basis(report: AuditReport) -> list[str]:
-    """Return what was looked at and how, a line each."""
+    """Return what was looked at and how, one line for each fact."""
     audit, calibration = report.audit, report.calibration
-    origin = "your own, nothing is known about it" if calibration is None else threshold_origin(calibration)
+    origin = "your own; nothing is known about it" if calibration is None else threshold_origin(calibration)
     lines = [
         f"photos       {report.photos:,} in {len(audit.groups)} groups by {printable(report.source)}",
         f"model        {report.identity.model}, {report.identity.preprocessing}",
@@ -48,7 +48,7 @@ def basis(report: AuditReport) -> list[str]:
     dropped = {
         "photos in no group": report.ungrouped,
         "duplicates": report.duplicates,
-        "files that are no photos": report.skipped,
+        "files that are not photos": report.skipped,
     }
     counts = [f"{count:,} {what}" for what, count in dropped.items() if count]
     return [*lines, f"left out     {', '.join(counts)}"] if counts else lines
@@ -81,7 +81,7 @@ def overview(audit: GroupAudit) -> Table:
 
 
 def number(value: float | None) -> str:
-    """Return a distance, or that it cannot be told.
+    """Return a distance in words; "cannot tell" if there is none.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def _failures(measured: Rate) -> str:
 
 
 def compared(audit: GroupAudit, comparison: Comparison) -> Table:
-    """Return the table of one measure, a line for each group."""
+    """Return the table of one measure, with a line for each group."""
     rows = [
         (
             group.name,
@@ -116,7 +116,7 @@ def compared(audit: GroupAudit, comparison: Comparison) -> Table:
 
 
 def measured(group: GroupResult, measure: MeasureName) -> str:
-    """Return one measure of one group, a rate with its evidence."""
+    """Return one measure of one group in words; a rate comes with its evidence."""
     if measure == "fmr":
         return rate(group.fmr)
     if measure == "fnmr":
@@ -125,7 +125,7 @@ def measured(group: GroupResult, measure: MeasureName) -> str:
 
 
 def others(audit: GroupAudit, difference: Difference, measure: MeasureName) -> str:
-    """Return the same measure within all other groups together, a rate with its counts."""
+    """Return the same measure in all other groups together; a rate comes with its counts."""
     if isnan(difference.others):
         return "cannot tell"
     if measure not in {"fmr", "fnmr"}:
@@ -140,7 +140,7 @@ def others(audit: GroupAudit, difference: Difference, measure: MeasureName) -> s
 
 
 def p_value(p: float | None) -> str:
-    """Return a p-value.
+    """Return a p-value in words; "cannot tell" if there is none.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def p_value(p: float | None) -> str:
 
 
 def ratios(pair: tuple[Ratio, Ratio]) -> str:
-    """Return the ratios of the worst group's rate to the best one's, and to the mean."""
+    """Return, in words, the ratios of the worst group's rate to the best group's and to the mean."""
     to_best, to_mean = pair
     if to_best.value is None or to_mean.value is None:
         return f"cannot tell: {printable(to_best.reason)}"
@@ -164,7 +164,7 @@ def ratios(pair: tuple[Ratio, Ratio]) -> str:
 
 
 def conclusion(report: AuditReport) -> str:
-    """Return in one paragraph what can be said and what cannot; chance is not called bias."""
+    """Return one paragraph on what the audit shows and what it cannot show; chance is not called bias."""
     audit = report.audit
     people = sum(group.people for group in audit.groups)
     usable = sum(group.photos for group in audit.groups)
@@ -174,20 +174,20 @@ def conclusion(report: AuditReport) -> str:
     ]
     if not report.people_known:
         sentences.append(
-            "Nothing says who is on the photos, so each counts as a person of its own; somebody who is there "
+            "Nothing says who is on the photos, so each counts as a separate person; anyone who appears "
             "twice raises the false match rate."
         )
     sentences += [_false_matches(audit), _false_non_matches(audit), _spread(audit), _acquired(report)]
     if _looks_like_people(report):
         sentences.append(
-            "Most comparisons within the groups match: if each folder holds one person, these are people, "
+            "Most comparisons within the groups match; if each folder holds one person, these are people, "
             "not groups."
         )
     if report.calibration is not None and report.calibration.status == "not-calibrated":
         sentences.append("The threshold is not calibrated, so the rates say little about the model itself.")
     sentences.append(
-        "Where groups differ, their photos may differ too (age, light, camera), and other people may give "
-        "other numbers."
+        "Where groups differ, their photos may differ too (age, light, camera), and different people may "
+        "give different numbers."
     )
     return " ".join(sentences)
 
@@ -196,8 +196,8 @@ def _false_matches(audit: GroupAudit) -> str:
     comparison = audit.comparison("fmr")
     if len(comparison.told) < 2:
         return (
-            "Whether false matches are more frequent in one group cannot be told: it takes two groups with "
-            "two people each."
+            "There is too little data to tell whether one group has a higher false match rate: that takes "
+            "two groups with two people each."
         )
     return _rates(audit, comparison, "false match rate between two people of one group", audit.fmr_ratios)
 
@@ -208,8 +208,8 @@ def _false_non_matches(audit: GroupAudit) -> str:
         return "How often people are wrongly refused (FNMR) cannot be told: nobody has two usable photos."
     if len(comparison.told) < 2:
         return (
-            "Whether people are wrongly refused more often in one group (FNMR) cannot be told: only one "
-            "group has people with two usable photos."
+            "There is too little data to tell whether people of one group are wrongly refused more often "
+            "(FNMR): only one group has people with two usable photos."
         )
     return _rates(audit, comparison, "false non-match rate", audit.fnmr_ratios)
 
@@ -223,8 +223,8 @@ def _rates(audit: GroupAudit, comparison: Comparison, what: str, ratios: tuple[R
     if not any(measured.errors for measured in rates.values()):
         worst = max(rates, key=lambda name: rates[name].upper)
         return (
-            f"The {what} is 0 in every group, so no difference was seen; with so few people it may still be "
-            f"up to {probability(rates[worst].upper)} in {printable(worst)}."
+            f"The {what} is 0 in every group, so no difference was seen. With this few people, it may still "
+            f"be up to {probability(rates[worst].upper)} in {printable(worst)}."
         )
     if comparison.significant:
         found = "; ".join(
@@ -237,13 +237,13 @@ def _rates(audit: GroupAudit, comparison: Comparison, what: str, ratios: tuple[R
         low, high = (f(rates, key=lambda name: rates[name].value) for f in (min, max))
         smallest = min(d.p_corrected for d in comparison.told if d.p_corrected is not None)
         said = (
-            f"The {what} goes from {_evidence(rates[low])} in {printable(low)} to {_evidence(rates[high])} "
-            f"in {printable(high)}, which can be chance (smallest corrected p = {p_value(smallest)}); that "
-            "is no proof of equal rates."
+            f"The {what} ranges from {_evidence(rates[low])} in {printable(low)} to {_evidence(rates[high])} "
+            f"in {printable(high)}. This can be chance (smallest corrected p = {p_value(smallest)}), but it "
+            "does not prove equal rates."
         )
     to_best, to_mean = ratios
     if to_best.value is None or to_mean.value is None:
-        return f"{said} By what factor they differ cannot be told: {printable(to_best.reason)}."
+        return f"{said} The factor between the groups cannot be told: {printable(to_best.reason)}."
     return (
         f"{said} The worst group, {printable(to_best.worst)}, has {to_best.value:.1f} times the rate of the "
         f"best and {to_mean.value:.1f} times the geometric mean."
@@ -260,11 +260,11 @@ def _evidence(measured: Rate) -> str:
 def _spread(audit: GroupAudit) -> str:
     comparison = audit.comparison("spread")
     if len(comparison.told) < 2:
-        return "There is no other group to compare the spread of the embeddings with."
+        return "There is no other group with which to compare the spread of the embeddings."
     if not comparison.significant:
         smallest = min(d.p_corrected for d in comparison.told if d.p_corrected is not None)
         return (
-            "How far the embeddings of a group spread around their mean does not differ by more than chance "
+            "The spread of the embeddings around the group's mean does not differ by more than chance "
             f"(smallest corrected p = {p_value(smallest)})."
         )
     found = "; ".join(
@@ -273,18 +273,19 @@ def _spread(audit: GroupAudit) -> str:
         for d in comparison.significant
     )
     return (
-        f"The sum of squares around the group's mean differs by more than chance: {found}; a group that lies "
-        "closer together is easier to confuse, but that is not yet an error."
+        f"The sum of squares around the group's mean differs by more than chance: {found}. A group that lies "
+        "closer together is easier to confuse, but that alone is not an error."
     )
 
 
 def _acquired(report: AuditReport) -> str:
     if not report.failures:
-        return "No photo failed to be acquired."
+        return "A usable face was found on every photo."
     worst = max(report.audit.groups, key=lambda group: group.failures_to_acquire.upper)
     return (
-        f"{counted(len(report.failures), 'photo', 'photos')} failed to be acquired, in "
-        f"{printable(worst.name)} {_evidence(worst.failures_to_acquire)}; this was not tested for chance."
+        f"{counted(len(report.failures), 'photo', 'photos')} had no usable face; the worst group is "
+        f"{printable(worst.name)} with {_evidence(worst.failures_to_acquire)}. "
+        "This was not tested for chance."
     )
 
 
@@ -295,7 +296,7 @@ def _looks_like_people(report: AuditReport) -> bool:
 
 
 def page(report: AuditReport, figures: Mapping[str, Figure], version: str) -> str:
-    """Return the page of an audit; `version` is that of the program, for its foot."""
+    """Return the page of an audit; `version` is the program's version, for the footer."""
     from faceunlock.reports.audit_page import PageTable, compose_page
 
     def page_table(caption: str, drawn: Table) -> PageTable:

@@ -1,4 +1,4 @@
-"""A contact sheet: the faces of many people on one picture of bounded size."""
+"""Contact sheet: the faces of many people on one picture of bounded size."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 from faceunlock.reports.lettering import font, height, shortened
 
 ACROSS, DOWN = 10, 2
-"""Faces in a row, and rows for one person."""
+"""Faces in a row, and rows per person."""
 
 FACES_SHOWN = ACROSS * DOWN
 PEOPLE_SHOWN = 40
-"""The most faces of a person, and the most people, on one sheet: at most 9,600 pixels high."""
+"""Maximum faces per person and maximum people on one sheet, which is then at most 9,600 pixels high."""
 
 THUMB, GAP, MARGIN = 96, 6, 28
 PAPER, INK, FAINT, RULE = "#ffffff", "#141414", "#595959", "#d9d9d9"
@@ -29,7 +29,7 @@ class SheetRow:
     Attributes
     ----------
     title : str
-        The name, and what else is said of the person.
+        The name, and the counts shown with it.
     faces : list of ndarray of uint8, shape (THUMB, THUMB, 3)
         At most `FACES_SHOWN`.
     """
@@ -39,7 +39,7 @@ class SheetRow:
 
 
 def spread(count: int, most: int) -> tuple[int, ...]:
-    """Return at most so many positions out of `count`, spread evenly, the first among them.
+    """Return at most `most` of `count` positions, evenly spread and including the first.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def spread(count: int, most: int) -> tuple[int, ...]:
 
 
 def thumbnail(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a crop at the size it has on the sheet; shape (`THUMB`, `THUMB`, 3)."""
+    """Return a crop at its size on the sheet; shape (`THUMB`, `THUMB`, 3)."""
     return np.asarray(Image.fromarray(crop).resize((THUMB, THUMB), Image.Resampling.LANCZOS))
 
 
@@ -60,7 +60,7 @@ def contact_sheet(title: str, rows: Sequence[SheetRow]) -> Image.Image:
     Parameters
     ----------
     title : str
-        What is shown, of how much.
+        The headline, with the numbers of faces and people.
     rows : sequence of SheetRow
         At most `PEOPLE_SHOWN`.
 

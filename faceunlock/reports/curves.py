@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 SIZE = (4.9, 4.1)
-"""Inches of a drawing of which two stand side by side."""
+"""Size in inches of a drawing that shares a row with another."""
 
 FINEST, COARSEST = 1e-6, 0.5
-"""Ends of the axes of a DET plot, unless a threshold in use lies beyond."""
+"""Ends of the axes of a DET plot, unless a threshold in use lies beyond them."""
 
 TICKS = (0.99, 0.9, 0.5, 0.2, 0.05, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
 TICK_ROOM = 0.12
-"""Least distance between ticks, as a part of the axis."""
+"""Minimum distance between ticks, as a share of the axis."""
 MOST_BARS = 60
 WIDTHS = (0.002, 0.004, 0.01, 0.02, 0.05)
 
 
 def draw_histogram(scheme: Scheme, operation: Operation) -> Drawing:
-    """Draw how either kind of comparison is spread over similarity, and the threshold."""
+    """Draw histograms of the similarity of genuine and impostor comparisons, and the threshold."""
     drawing, axes = _axes()
     tally = operation.tally
     kinds = (
@@ -46,7 +46,7 @@ def draw_histogram(scheme: Scheme, operation: Operation) -> Drawing:
             axes.stairs(share, limits, color=colour, linestyle=line, linewidth=1.8, label=kind)
             highest = max(highest, float(share.max()))
     axes.axvline(operation.threshold, color=scheme.ink, linewidth=1.2)
-    # The label stands on the side of the threshold that has more room.
+    # Put the label on the side of the threshold with more room.
     left = operation.threshold > (limits[0] + limits[-1]) / 2
     axes.annotate(
         f"threshold {operation.threshold:.4f}",
@@ -68,7 +68,7 @@ def draw_histogram(scheme: Scheme, operation: Operation) -> Drawing:
 
 
 def bars(edges: ArrayLike, counts: NDArray[np.int64], threshold: float) -> NDArray[np.float64]:
-    """Return limits of at most `MOST_BARS` bars of a round width that hold all counts and the threshold."""
+    """Return limits of at most `MOST_BARS` bars of a round width that cover all counts and the threshold."""
     lower, upper = np.asarray(edges)[:-1], np.asarray(edges)[1:]
     filled = np.flatnonzero(counts)
     low = min(threshold, lower[filled[0]] if len(filled) else -1.0)
@@ -81,7 +81,7 @@ def bars(edges: ArrayLike, counts: NDArray[np.int64], threshold: float) -> NDArr
 def draw_det(scheme: Scheme, photos: Operation, templates: Operation) -> Drawing:
     """Draw FNMR over FMR on normal-deviate axes.
 
-    Two normal distributions of scores give a straight line there. A. Martin and others, "The
+    On these axes, two normal distributions of scores give a straight line. A. Martin and others, "The
     DET curve in assessment of detection task performance", Eurospeech 1997.
     Operations without a curve (see `has_curve`) are left out.
     """
@@ -96,10 +96,10 @@ def draw_det(scheme: Scheme, photos: Operation, templates: Operation) -> Drawing
     grid = np.geomspace(lowest_fmr, COARSEST, 120)
     for label, operation, colour, line, marker in shown:
         fmr, fnmr = operation.tally.det()
-        seen = (fmr > 0) & (fnmr > 0)  # no deviate belongs to 0
+        seen = (fmr > 0) & (fnmr > 0)  # 0 has no normal deviate
         fmr, fnmr = fmr[seen], fnmr[seen]
         axes.plot(_probit(fmr, lowest_fmr), _probit(fnmr, lowest_fnmr), line, color=colour, label=label)
-        # Where there were no false matches at all, there is nothing to be resampled.
+        # Below one false match there is nothing to resample.
         covered = grid[grid >= 1.0 / operation.tally.impostor_trials]
         band = operation.tally.det_band(covered)
         if band is not None:
@@ -142,7 +142,7 @@ def draw_det(scheme: Scheme, photos: Operation, templates: Operation) -> Drawing
 
 
 def has_curve(operation: Operation) -> bool:
-    """Whether some threshold gives both false matches and false non-matches."""
+    """Return whether some threshold gives both false matches and false non-matches."""
     fmr, fnmr = operation.tally.det()
     return bool(np.any((fmr > 0) & (fnmr > 0)))
 
@@ -155,18 +155,18 @@ def _axes(size: tuple[float, float] = SIZE) -> tuple[Drawing, Axes]:
 
 
 def _finest(trials: int) -> float:
-    """Lower end of an axis: the power of ten below one error in so many trials."""
+    """Return the lower end of an axis: the power of ten at or below one error in `trials`."""
     return max(FINEST, 10.0 ** floor(log10(1.0 / max(trials, 10))))
 
 
 def _coarsest(used: list[float]) -> float:
-    """Upper end of an axis that shows the rates at the thresholds in use."""
+    """Return the upper end of an axis that shows the rates at the thresholds in use."""
     highest = max(COARSEST, *used)
     return min((tick for tick in TICKS if tick >= highest), default=1.0 - 1e-6)
 
 
 def _ticks(lowest: float, highest: float) -> list[float]:
-    """Rates at which an axis has ticks: round ones, with room for their labels."""
+    """Return the rates at which an axis has ticks: round ones, with room for their labels."""
     low, high = _probit([lowest, highest], lowest)
     kept: list[float] = []
     for tick in TICKS:
@@ -177,7 +177,7 @@ def _ticks(lowest: float, highest: float) -> list[float]:
 
 
 def _probit(rate: ArrayLike, lowest: float) -> NDArray[np.float64]:
-    """Return normal deviates of rates; what is below an axis lies on its end."""
+    """Return normal deviates of rates; rates below `lowest` are moved to it."""
     from scipy.stats import norm
 
     deviates: NDArray[np.float64] = norm.ppf(np.clip(rate, lowest, 1.0 - 1e-9))

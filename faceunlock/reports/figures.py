@@ -1,4 +1,4 @@
-"""Figures for a page: each is drawn twice, for light and for dark surroundings."""
+"""Figures for a page: each is drawn twice, in light and in dark colours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
-"""Eight colours that people with colour-blindness can tell apart (M. Okabe and K. Ito, 2008)."""
+"""Eight colours that colour-blind people can tell apart (M. Okabe and K. Ito, 2008)."""
 
 SEQUENTIAL = "cividis"
 """Colour map that looks alike with and without colour-blindness (J. Nuñez and others, PLoS ONE 13, 2018)."""
@@ -42,7 +42,7 @@ class Scheme:
     paper, ink, muted, grid : str
         Background, text, secondary text, thin lines.
     first, second, third : str
-        Colours of curves, told apart with colour-blindness and legible on the paper.
+        Colours of curves; colour-blind people can tell them apart, and they are legible on the background.
     """
 
     name: Literal["light", "dark"]
@@ -66,13 +66,13 @@ class Figure:
     Attributes
     ----------
     name : str
-        Short; its anchor on the page and the name of its PNG file.
+        Short name: its anchor on the page and the name of its PNG file.
     title : str
         Heading.
     caption : str
         What is drawn: data, counts, model.
     alt : str
-        What it shows, in words, for those who do not see it.
+        The content in words, for people who cannot see the figure.
     light, dark : str
         ``data:`` addresses of the two drawings.
     width, height : int
@@ -101,16 +101,16 @@ def render(
     alt: str,
     photographic: bool = False,
 ) -> Figure:
-    """Draw a figure for light and for dark surroundings.
+    """Return a figure, drawn in light and in dark colours.
 
     Parameters
     ----------
     draw : callable
-        Makes the drawing in the colours of a scheme; called with the style of all figures in force.
+        Makes the drawing in the colours of a scheme; called with the common style of all figures.
     name, title, caption, alt : str
         See `Figure`.
     photographic : bool
-        Whether it holds photos or large images; these become WebP, everything else SVG.
+        Whether the figure holds photos or large images; these become WebP, all others SVG.
     """
     from matplotlib import rc_context
 
@@ -118,7 +118,7 @@ def render(
     png, size = b"", (0.0, 0.0)
     for scheme in (LIGHT, DARK):
         with rc_context(_style(scheme)), warnings.catch_warnings():
-            # A name in a script that no font here has is drawn as boxes; the page has it as text.
+            # A name in a script without a font here is drawn as boxes; the page also has it as text.
             warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
             drawing = draw(scheme)
             if photographic or scheme is LIGHT:
@@ -131,7 +131,7 @@ def render(
 
 
 def data_address(kind: str, content: bytes) -> str:
-    """Return a ``data:`` address that holds the content itself.
+    """Return a ``data:`` address that contains the content.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def data_address(kind: str, content: bytes) -> str:
 
 @cache
 def _fonts() -> list[str]:
-    """Return the font that comes with matplotlib, and those here that have letters it lacks."""
+    """Return the font that comes with matplotlib, and the installed fonts with letters it lacks."""
     from matplotlib.font_manager import fontManager
 
     return [FONT, *(name for name in MORE_LETTERS if name in fontManager.get_font_names())]
@@ -169,7 +169,7 @@ def _style(scheme: Scheme) -> Any:
         "grid.color": scheme.grid,
         "grid.linewidth": 0.7,
         "text.color": scheme.ink,
-        "text.parse_math": False,  # a name may hold a dollar sign
+        "text.parse_math": False,  # a name may contain a dollar sign
         "xtick.color": scheme.muted,
         "ytick.color": scheme.muted,
         "xtick.labelcolor": scheme.ink,

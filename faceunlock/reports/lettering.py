@@ -1,4 +1,4 @@
-"""Text in pictures: a font of any size, and texts cut to the width that there is."""
+"""Text in pictures: a font of any size, and text shortened to the available width."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ Font = ImageFont.FreeTypeFont
 
 REGULAR = ("matplotlib", "mpl-data/fonts/ttf/DejaVuSans.ttf")
 BOLD = ("matplotlib", "mpl-data/fonts/ttf/DejaVuSans-Bold.ttf")
-"""Latin, Greek, Cyrillic, Hebrew, Arabic and more; comes with a dependency."""
+"""Fonts for Latin, Greek, Cyrillic, Hebrew, Arabic and more, from an installed dependency."""
 
 ELLIPSIS = "…"
 
 
 @lru_cache(maxsize=64)
 def font(size: int, *, bold: bool = False) -> Font:
-    """Return the font at a size in pixels; Pillow's own, of fewer scripts, where matplotlib has none."""
+    """Return the font at a size in pixels; Pillow's own, with fewer scripts, if matplotlib has none."""
     file = find_in_package(*(BOLD if bold else REGULAR))
     if file is None:
         return cast("Font", ImageFont.load_default(size))
-    # The plain layout: whether Pillow has another one depends on the machine.
+    # Use the basic layout engine, because only some machines have the other one.
     return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def width(text: str, face: Font) -> int:
-    """Return how wide a line of text is, in pixels."""
+    """Return the width of a line of text, in pixels."""
     return round(face.getlength(text))
 
 
 def height(face: Font) -> int:
-    """Return how high a line is, from the highest ascender to the lowest descender, in pixels."""
+    """Return the height of a line, from the highest ascender to the lowest descender, in pixels."""
     ascent, descent = face.getmetrics()
     return ascent + descent
 
 
 def shortened(text: str, face: Font, limit: int, *, keep_end: bool = False) -> str:
-    """Return as much of a text as fits, with an ellipsis for what does not.
+    """Return a text shortened to fit, with an ellipsis for the missing part.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def shortened(text: str, face: Font, limit: int, *, keep_end: bool = False) -> s
     limit : int
         Width in pixels.
     keep_end : bool
-        Leave out of the middle, as for file names, whose ends differ.
+        Shorten the middle instead of the end, as for file names, which differ at their ends.
 
     Examples
     --------

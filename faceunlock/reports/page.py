@@ -1,4 +1,4 @@
-"""Pages: templates with data become one HTML file that needs nothing else, and is private."""
+"""Pages: fill templates with data and write one private HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def render_page(template: str, **data: Any) -> str:
-    """Fill a template of ``faceunlock/reports/templates``; everything in `data` is escaped.
+    """Return a page from a template of ``faceunlock/reports/templates``; everything in `data` is escaped.
 
     Templates extend ``base.html`` and use the macros of ``parts.html``.
 
@@ -28,13 +28,13 @@ def render_page(template: str, **data: Any) -> str:
     template : str
         Name of its file.
     **data
-        What the template asks for; anything that it asks for in vain is an error.
+        The variables of the template; a missing variable is an error.
     """
     return _environment().get_template(template).render(**data)
 
 
 def write_page(file: Path, page: str, *, overwrite: bool = False) -> None:
-    """Write a page to a file of mode 0600, all or nothing: who is on which photo is private.
+    """Write a page to a file of mode 0600, all or nothing; who is on which photo is private.
 
     Raises
     ------
@@ -45,13 +45,13 @@ def write_page(file: Path, page: str, *, overwrite: bool = False) -> None:
 
 
 def check_pictures(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> None:
-    """Complain about a folder in which figures of these names cannot be written.
+    """Check that figures with these names can be written to a folder.
 
     Raises
     ------
     ReportError
-        ``file-exists`` if one of the files is there, unless `overwrite`; ``file-unwritable`` if the folder
-        is a file.
+        ``file-exists`` if one of the files exists, unless `overwrite`; ``file-unwritable`` if the folder is
+        a file.
     """
     if os.path.lexists(folder) and not folder.is_dir():
         raise ReportError("file-unwritable", f"{folder} is not a folder")
@@ -60,7 +60,7 @@ def check_pictures(folder: Path, names: Sequence[str], *, overwrite: bool = Fals
 
 
 def write_pictures(folder: Path, figures: Sequence[Figure], *, overwrite: bool = False) -> tuple[Path, ...]:
-    """Write each figure to a PNG file of mode 0600 in a folder, which is made if it is not there.
+    """Write each figure to a PNG file of mode 0600 in a folder, which is created if necessary.
 
     Returns
     -------
@@ -98,6 +98,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["count"] = lambda number: f"{number:,}"
-    # A percent sign does not begin a line.
+    # A non-breaking space, so that no line begins with a percent sign.
     environment.finalize = lambda value: value.replace(" %", "\u00a0%") if type(value) is str else value
     return environment

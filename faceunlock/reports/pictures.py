@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 SIDE = 6.4
-"""Inches of the heatmap itself."""
+"""Side of the heatmap itself, in inches."""
 
 THUMBNAIL, SMALL_THUMBNAIL = 0.44, 0.32
-"""Inches of a face: usual, and where there are many."""
+"""Side of a face, in inches: the usual one, and the one with many photos."""
 
 MANY = 150
 NAME_LENGTH = 20
 LETTER, LINE = 0.085, 0.165
-"""Inches that a letter of a name and a line of text take, about."""
+"""Approximate width of a letter of a name and height of a line of text, in inches."""
 
 COLOURED_PEOPLE = 16
-"""With more people than this, colours and markers would tell nobody apart."""
+"""Maximum number of people that colours and markers can tell apart."""
 
 MAP_THUMBNAILS = 400
 MAP_SIZE = (9.6, 7.4)
@@ -61,11 +61,11 @@ def draw_heatmap(scheme: Scheme, samples: LabelledSamples, chosen: Positions) ->
     drawing = Drawing(figsize=(width, height))
 
     def place(x: float, y: float, across: float, down: float) -> Axes:
-        """Axes at inches from the upper left corner."""
+        """Return axes placed in inches from the upper left corner."""
         return drawing.add_axes((x / width, 1 - (y + down) / height, across / width, down / height))
 
     table = similarities(samples.embeddings[chosen], samples.embeddings[chosen])
-    np.fill_diagonal(table, np.nan)  # a photo is compared with others only
+    np.fill_diagonal(table, np.nan)  # a photo is not compared with itself
     axes = place(left, top, SIDE, SIDE)
     image = axes.imshow(
         table, cmap=_colours(scheme), vmin=colour_floor(table), vmax=1.0, interpolation="nearest"
@@ -83,7 +83,7 @@ def draw_heatmap(scheme: Scheme, samples: LabelledSamples, chosen: Positions) ->
         rows, where, size = _faces_along(limits, cell)
         for row, at in zip(rows, where, strict=True):
             picture = _picture(samples, int(chosen[row]))
-            inset = faces - size - 0.04  # beside the heatmap, whatever the size
+            inset = faces - size - 0.04  # always next to the heatmap
             for x, y in ((gutter + inset, top + at - size / 2), (left + at - size / 2, 0.12 + inset)):
                 side = place(x, y, size * 0.94, size * 0.94)
                 side.imshow(picture, interpolation="lanczos")
@@ -97,20 +97,20 @@ def draw_heatmap(scheme: Scheme, samples: LabelledSamples, chosen: Positions) ->
 
 
 def blocks(samples: LabelledSamples, chosen: Positions) -> tuple[list[str], list[int]]:
-    """Return the people among the chosen photos and where each begins, and the end of the last."""
+    """Return the people among the chosen photos; then where each begins, and where the last one ends."""
     person = samples.person_index[chosen]
     starts = np.flatnonzero(np.diff(person, prepend=-1))
     return [samples.people[person[start]] for start in starts], [*starts.tolist(), len(chosen)]
 
 
 def colour_floor(table: NDArray[np.float64]) -> float:
-    """Return the similarity of the darkest colour: a round number below nearly all of them."""
+    """Return the similarity shown in the darkest colour: a round number below nearly all similarities."""
     values = table[np.isfinite(table)]
     return float(np.floor(np.quantile(values, 0.01) * 20) / 20) if len(values) else 0.0
 
 
 def draw_map(scheme: Scheme, samples: LabelledSamples, projection: Projection) -> Drawing:
-    """Draw where the photos lie in the plane, with faces where there is room, coloured if people are few."""
+    """Draw the photos as points in the plane, with faces where there is room; few people get colours."""
     from matplotlib.figure import Figure as Drawing
     from matplotlib.patches import Rectangle
 
@@ -178,7 +178,7 @@ def _axis_name(projection: Projection, number: int) -> str:
 
 
 def _scale(axes: Axes, points: NDArray[np.float64], across: float, down: float) -> float:
-    """Give both axes the same scale, with room for faces at the edges; return the length of an inch."""
+    """Give both axes the same scale, with room for faces at the edges; return the data units per inch."""
     low, high = points.min(axis=0), points.max(axis=0)
     margin = THUMBNAIL * 0.75
     inch = max((high[0] - low[0]) / (across - 2 * margin), (high[1] - low[1]) / (down - 2 * margin), 1e-9)
@@ -189,7 +189,7 @@ def _scale(axes: Axes, points: NDArray[np.float64], across: float, down: float) 
 
 
 def _faces_along(limits: list[int], cell: float) -> tuple[list[int], NDArray[np.float64], float]:
-    """Return which rows get a face, as many as there is room for; where, and how large, in inches."""
+    """Return the rows that get a face (as many as fit), where the faces go, and their size, in inches."""
     size = min(THUMBNAIL, 0.8 * SIDE / (len(limits) - 1))
     rows: list[int] = []
     for first, last in pairwise(limits):
@@ -207,7 +207,7 @@ def _colours(scheme: Scheme) -> Any:
 
 def _colour(number: int, scheme: Scheme) -> str:
     colour = OKABE_ITO[number % len(OKABE_ITO)]
-    # Yellow on white cannot be seen.
+    # Yellow is invisible on white.
     return "#B8A800" if colour == "#F0E442" and scheme.name == "light" else colour
 
 

@@ -1,4 +1,4 @@
-"""The report of a folder: its figures with captions and what they show in words, and the page."""
+"""The report on a folder: its figures with captions and descriptions in words, and the page."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from faceunlock.studies.projection import Projection
 from faceunlock.studies.tally import TEMPLATE_PHOTOS, PhotoPair
 
 FIGURES = ("heatmap", "map", "photo-scores", "centroid-scores", "det")
-"""Names of the figures; the files of ``--png`` are called so."""
+"""Names of the figures, also used for the files of ``--png``."""
 
 TABLE_PEOPLE = 100
-"""Rows of the table of people; of more people those are shown who are closest to being confused."""
+"""Maximum rows in the table of people; beyond that, those most easily confused with others are shown."""
 
 LEFT_OUT = 100
-"""Photos left out that are named on the page."""
+"""Maximum number of left-out photos that the page names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found out about a folder, and how.
+    """The results of a study of a folder, and how they were made.
 
     Attributes
     ----------
     folder : str
-        The folder, as it was named.
+        Path of the folder, as the user gave it.
     data : str
-        Its name alone.
+        Name of the folder, without its path.
     created : str
         Time in ISO 8601.
     identity : ModelIdentity
-        What made the embeddings.
+        The model that made the embeddings.
     skipped : int
-        Files that are no photos, or belong to nobody.
+        Files that are not photos or belong to no person.
     own_threshold : bool
-        Whether the user chose the threshold of pairs.
+        Whether the user chose the threshold for photo against photo.
     study : Study
     figures : dict of str to Figure
-        By name; those that the data cannot give are missing.
+        By name; without the figures for which there is too little data.
     """
 
     folder: str
@@ -68,7 +68,7 @@ class Report:
 
 
 def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict[str, Figure]:
-    """Draw every figure that the data can give."""
+    """Return every figure for which there is enough data, by name."""
     samples, photos, templates = study.samples, study.pairs, study.templates
     source = (
         f"Data: {data}, {_number(len(samples), 'photo')} of {_number(len(samples.people), 'person')}; "
@@ -109,7 +109,7 @@ def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict
                     lambda scheme, operation=operation: curves.draw_histogram(scheme, operation),  # type: ignore[misc]
                     name=name,
                     title=title,
-                    caption=f"{compared}: {_trials(operation)}; each kind adds up to 100 %. {source}",
+                    caption=f"{compared}: {_trials(operation)}. Each kind adds up to 100 %. {source}",
                     alt=_scores_alt(title, operation),
                 )
             )
@@ -153,13 +153,13 @@ def compose(report: Report, version: str) -> str:
 
 
 def cannot_tell(study: Study) -> dict[str, str]:
-    """Return for each figure that these data cannot give the reason why."""
+    """Return the reason for each figure that cannot be drawn from these data."""
     photos, people = len(study.samples), len(study.samples.people)
     reasons = {}
     if photos < 2:
         reasons["heatmap"] = "one photo has nothing to be compared with."
     if study.projection is None:
-        reasons["map"] = f"a map needs at least three photos, here {_are(photos)}."
+        reasons["map"] = f"a map needs at least three photos; there {_are(photos)}."
     if photos < 2:
         reasons["photo-scores"] = "there is no pair of photos."
     if not (study.templates.tally.genuine_trials or study.templates.tally.impostor_trials):
@@ -173,32 +173,33 @@ def cannot_tell(study: Study) -> dict[str, str]:
             why = "with one photo per person there are no genuine comparisons."
         else:
             why = (
-                "some threshold separates all genuine from all impostor comparisons, so there are no errors "
-                f"to trade. With {_number(people, 'person')} that says little: see the bounds above."
+                "some threshold separates all genuine from all impostor comparisons, so there is no "
+                f"trade-off to show. With {_number(people, 'person')} that proves little; see the bounds "
+                "above."
             )
         reasons["det"] = why
     return reasons
 
 
 _CENTROIDS = (
-    "Every photo with the centroid of the other photos of its person, and of every other person with more "
-    f"than {TEMPLATE_PHOTOS} photos, as verify does"
+    "Every photo against the centroid of the other photos of its person, and against the centroid of every "
+    f"other person with more than {TEMPLATE_PHOTOS} photos, as in verify"
 )
 
 
 def _heatmap_caption(study: Study, chosen: Sequence[int] | Any) -> str:
     samples = study.samples
     shown = len({samples.person[position] for position in chosen})
-    faces = " The faces stand beside their rows, as many as there is room for." if samples.thumbnails else ""
+    faces = " Faces are shown beside their rows where there is room." if samples.thumbnails else ""
     sample = (
         f" A sample: {len(chosen)} of {len(samples):,} photos, {shown} of {len(samples.people):,} people, "
-        "chosen at random, people with several photos first."
+        "chosen at random; people with several photos come first."
         if len(chosen) < len(samples)
         else ""
     )
     return (
-        "Each cell compares two photos; photos are ordered by person, along the top as down the side. "
-        f"The diagonal, a photo with itself, is grey.{faces}{sample} "
+        "Each cell compares two photos. Rows and columns are ordered by person. "
+        f"The diagonal (each photo with itself) is grey.{faces}{sample} "
     )
 
 
@@ -221,7 +222,7 @@ def _heatmap_alt(study: Study) -> str:
 
 
 def mean_similarities(operation: Operation) -> dict[str, float | None]:
-    """Return the mean similarity of one person's and of two people's photos, to the width of a bin."""
+    """Return the mean similarity of genuine and of impostor pairs, exact to the width of a bin."""
     tally = operation.tally
     centres = (tally.edges[:-1] + tally.edges[1:]) / 2
     kinds = {"of the same person": tally.genuine, "of different people": tally.impostor}
@@ -235,17 +236,17 @@ def _map_caption(study: Study, where: Projection) -> str:
     if where.method == "pca":
         how = (
             f"The two principal components hold {100 * sum(where.share):.1f} % of the variance of the "
-            "embeddings: people who overlap here may be well apart in the rest. "
+            "embeddings. People who overlap here may be far apart in the other dimensions. "
         )
     else:
-        how = "UMAP keeps neighbours together; distances between groups and the axes mean nothing. "
+        how = "UMAP keeps neighbours together. The axes, and distances between clusters, mean nothing. "
     colours = (
         f"Each {what} has a colour and a marker. "
         if shown <= pictures.COLOURED_PEOPLE
         else f"{_number(shown, what)} are too many for colours of their own. "
     )
     faces = (
-        "Every photo is a point; faces are drawn where there is room, people taking turns. "
+        "Every photo is a point. Faces are drawn where there is room; people take turns. "
         if study.samples.thumbnails
         else "Every photo is a point. "
     )
@@ -259,10 +260,10 @@ def _map_alt(study: Study, where: Projection) -> str:
         f"{apart:,} of {len(spread):,} people with several photos are more similar to themselves than to the "
         "nearest other person"
         if spread
-        else "Nobody has both several photos and somebody to be compared with"
+        else "No person has several photos and another person to be compared with"
     )
     kind = "principal components" if where.method == "pca" else "UMAP"
-    return f"Scatter plot of {len(study.samples):,} photos, {kind}. {finding} (all dimensions counted)."
+    return f"Scatter plot of {len(study.samples):,} photos, {kind}. {finding} (measured in all dimensions)."
 
 
 def _scores_alt(title: str, operation: Operation) -> str:
@@ -280,12 +281,12 @@ def _det_caption(photos: Operation, templates: Operation) -> str:
     band = (
         "The bands hold 95 % of the curves of 1,000 resamples of people. "
         if banded
-        else "No band: resampling people says little with fewer than 20 who have genuine comparisons. "
+        else "No band: with genuine comparisons of fewer than 20 people, resampling says little. "
     )
     return (
-        "Lower left is better; both axes are stretched so that normally distributed scores give straight "
-        "lines. Circle and square: the thresholds in use, on the edge if there was no such error. Dotted: "
-        f"equal error rates. {band}"
+        "Lower left is better. Both axes are scaled so that normally distributed scores give straight "
+        "lines. Circle and square: the thresholds in use, drawn on the edge if there was no such error. "
+        f"Dotted line: equal error rates. {band}"
     )
 
 
@@ -300,7 +301,10 @@ def _det_alt(photos: Operation, templates: Operation) -> str:
 
 def _facts(report: Report) -> list[tuple[str, str]]:
     samples = report.study.samples
-    left = {"duplicates": samples.duplicates, "files that are no photos or belong to nobody": report.skipped}
+    left = {
+        "duplicates": samples.duplicates,
+        "files that are not photos or belong to no person": report.skipped,
+    }
     dropped = ", ".join(f"{count:,} {what}" for what, count in left.items() if count)
     return [
         ("People", f"{report.people:,}"),
@@ -327,7 +331,7 @@ def _operation_facts(report: Report, against: str) -> tuple[str, list[tuple[str,
 
 
 def _file(report: Report, photo: str) -> str:
-    """Return a photo's path inside the folder: where the folder lies is nobody's business."""
+    """Return a photo's path inside the folder, because the location of the folder is private."""
     return photo.removeprefix(report.folder).lstrip("/\\")
 
 
@@ -362,10 +366,10 @@ def _people_shown(people: Sequence[PersonSummary]) -> list[PersonSummary]:
 
 def _people_caption(shown: int, everybody: int) -> str:
     if shown == everybody:
-        return "Everybody, in the order of the folder."
+        return "Everyone, in the order of the folder."
     return (
-        f"{shown} of {everybody:,} people: those whose own photos are the least similar in comparison with "
-        "the nearest other person. All of them: --json."
+        f"{shown} of {everybody:,} people, those most easily confused: their own photos are the least "
+        "similar compared with the nearest other person. For all people, use --json."
     )
 
 

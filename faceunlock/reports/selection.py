@@ -1,4 +1,4 @@
-"""Which photos a figure has room for, and where labels go that must not overlap."""
+"""Choose the photos that fit into a figure, and place labels so that they do not overlap."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ Positions = NDArray[np.intp]
 def choose_photos(
     person: NDArray[np.int32], *, photos: int = HEATMAP_PHOTOS, people: int = HEATMAP_PEOPLE, seed: int = 0
 ) -> Positions:
-    """Choose photos so that few people are shown with many photos rather than many people with one.
+    """Choose photos so that few people are shown with many photos, rather than many people with one.
 
-    Everything is chosen where it fits. Otherwise people are drawn at random, those with several photos
-    before those with one, and of each person at most so many photos, at random, that all fit.
+    If everything fits, everything is chosen. Otherwise people are drawn at random, those with several photos
+    before those with one. Each person then gets the same maximum number of photos, drawn at random, so that
+    all fit.
 
     Parameters
     ----------
     person : ndarray of int32, shape (n,)
-        Whose each photo is.
+        The person on each photo.
     photos, people : int
-        Most of each.
+        Maximum number of each.
     seed : int
 
     Returns
     -------
     ndarray of intp
-        Positions, grouped by person, people and photos in the order in which they came.
+        Positions, grouped by person; people and photos keep their original order.
 
     Examples
     --------
@@ -53,7 +54,7 @@ def choose_photos(
 
 
 def _cap(counts: NDArray[np.intp], total: int) -> int:
-    """Most photos of each person so that no more than `total` are left; at least one."""
+    """Return the maximum photos per person that keeps the sum within `total`; at least one."""
     fitting = [
         cap for cap in range(1, int(counts.max(initial=1)) + 1) if np.minimum(counts, cap).sum() <= total
     ]
@@ -65,17 +66,17 @@ def choose_apart(
 ) -> Positions:
     """Choose points that keep a distance from each other, so that pictures on them do not overlap.
 
-    People take turns, in random order, each with the next of their points that has room.
+    People take turns in random order; each turn takes that person's next point that has room.
 
     Parameters
     ----------
     points : array_like, shape (n, 2)
     person : ndarray of int32, shape (n,)
-        Whose each point is.
+        The person of each point.
     distance : float
-        Least difference in x or y (pictures are squares), in units of `points`.
+        Minimum difference in x or y (pictures are squares), in units of `points`.
     most : int
-        How many points are chosen at most.
+        Maximum number of points.
     seed : int
 
     Returns
@@ -111,15 +112,15 @@ def spread(
 ) -> NDArray[np.float64]:
     """Move labels along a line as little as possible so that neighbours are at least `gap` apart.
 
-    The sum of squared moves is least (isotonic regression on the positions less what the gaps take).
+    The sum of squared moves is minimal (isotonic regression on the positions minus the gaps before them).
 
     Parameters
     ----------
     positions : sequence of float
-        Where the labels want to be, ascending.
+        Desired positions of the labels, ascending.
     gap : float
     low, high : float
-        Where the first may be at least and the last at most; `low` wins if there is no room for all.
+        Lowest position of the first label and highest of the last; `low` wins if they do not all fit.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""One module for each thing that can be asked."""
+"""The tasks of faceunlock: one module for each."""

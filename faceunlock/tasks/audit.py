@@ -1,4 +1,4 @@
-"""The photos of an audit, acquired and measured: a grouping in, a report out."""
+"""Audit: compare the error rates of groups of people on the photos of a folder."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def audit(
     by : str
         See `faceunlock.studies.groupings.read_grouping`.
     threshold : float, optional
-        Similarity from which on two photos match, in [-1, 1]; the model's own when omitted.
+        Lowest similarity at which two photos match, in [-1, 1]; the model's own when omitted.
     faces : {"dominant", "largest", "central"}
-        Which face a photo is about.
+        Which face in a photo counts as its subject.
     permutations, seed : int
         See `faceunlock.studies.audit.audit_groups`.
     crop : tuple of int, optional
-        Size and margin of another crop than the model's own.
+        Size and margin of a crop to use instead of the model's own.
     track : callable
         Shows progress.
 
@@ -70,7 +70,7 @@ def audit(
     PhotoError
         ``photo-not-found`` if there is no such folder.
     SettingsError
-        ``usage`` for a number out of range or a crop that the model cannot have; ``file-unreadable``.
+        ``usage`` for a number out of range or a crop that the model does not support; ``file-unreadable``.
     """
     check_threshold(threshold)
     folder = Path(folder)
@@ -79,7 +79,7 @@ def audit(
     if count > MOST_PHOTOS:
         raise AuditError(
             "bad-grouping",
-            f"{folder}: {count:,} photos, at most {MOST_PHOTOS:,} can be audited together",
+            f"{folder} has {count:,} photos; at most {MOST_PHOTOS:,} can be audited together",
             hint="Choose fewer photos with a CSV file.",
         )
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=count, crop=crop)
@@ -89,8 +89,8 @@ def audit(
         slugs = ", ".join(sorted({failure.reason for failure in samples.failures}))
         raise AuditError(
             "insufficient-data",
-            f"{folder}: none of the photos in a group, {count:,}, is usable ({slugs})",
-            hint="See why with --verbose; --faces central suits photos that are cropped around one face.",
+            f"{folder}: none of the {count:,} photos in a group is usable ({slugs})",
+            hint="See every reason with --verbose. Use --faces central for photos cropped around one face.",
         )
     calibration = workspace.choice.pair_calibration(identity)
     material = arrange(samples, grouping)

@@ -1,7 +1,7 @@
-"""How fast this machine is with a model: the parts of a verification, and many photos at once.
+"""Benchmark: how fast this machine runs a model, for the parts of a verification and for many photos at once.
 
-Everything is measured in one process that is warm. The photos take the way they take in `verify` and in
-`enroll`, through `faceunlock.pipeline.acquisition`; `faceunlock.tasks.stopwatch` times the pieces.
+Everything is measured in one warm process. The photos go through `faceunlock.pipeline.acquisition`, as in
+`verify` and `enroll`; `faceunlock.tasks.stopwatch` times the parts.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.samples import Track
 
 RUNS, MOST_RUNS = 7, 1000
-"""How often everything is measured, unless told otherwise, and at most."""
+"""How often everything is measured: the default, and the maximum."""
 
 LOAD, WHOLE, REST, MANY = "load", "whole", "rest", "many"
 
 PARTS = ("read", "decode", "detect", "align", "embed")
-"""What is timed inside of the whole; the rest of it is checksum, choice of the subject, quality."""
+"""The timed parts of the whole; the rest is checksum, choice of the subject and quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class PartTime:
     part : str
         ``load``, one of `PARTS`, ``rest``, ``whole`` or ``many``.
     seconds : tuple of float
-        One for each run; all but ``load`` are the mean over the photos of a run.
+        One value for each run; except for ``load``, the mean over the photos of the run.
     """
 
     part: str
@@ -71,17 +71,17 @@ class PartTime:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What ran the networks.
+    """How the networks were run.
 
     Attributes
     ----------
     runtime : {"onnx", "torch"} or None
-        None where the networks were given from outside.
+        None if the caller passed in the networks.
     device : {"cpu", "cuda"} or None
     workers : int
-        Threads that look at photos at the same time, and as many that embed.
+        Number of threads that look at photos at the same time; the same number embeds.
     network_threads : int or None
-        Threads inside a network; None where the runtime takes as many as it likes.
+        Threads inside a network; None if the runtime chooses the number.
     """
 
     runtime: str | None
@@ -92,30 +92,30 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How fast this machine is with a model.
+    """How fast this machine runs a model.
 
     Attributes
     ----------
     identity : ModelIdentity
         The model.
     machine : Machine
-        What it was measured on.
+        The machine it was measured on.
     runs : int
-        How often each part was measured, after once that does not count.
+        How often each part was measured, after one warm-up run that does not count.
     parts : tuple of PartTime
         ``load``, then `PARTS`, ``rest`` and ``whole`` of one photo at a time, then ``many``, per photo.
     one, many : Setup
-        What ran the networks for one photo at a time, and for many at once.
+        How the networks were run for one photo at a time, and for many at once.
     portraits : bool
-        Whether the photos are those of the demonstration.
+        Whether the photos are the portraits of the demonstration.
     megapixels : tuple of float
-        Of the photos that were timed, in their order.
+        Size of each timed photo, in order.
     many_photos : int
-        Photos looked at in one run of many at once; each may be among them several times.
+        Number of photos in one run of many at once; a photo may be repeated.
     left_out : tuple of LeftOut
         Photos that were not timed, because they have no clear face or cannot be read.
     skipped : int
-        Number of files that are no photos.
+        Number of files that are not photos.
     """
 
     identity: ModelIdentity
@@ -146,41 +146,42 @@ def bench(
     track: Track = untracked,
     clock: Clock = time.perf_counter,
 ) -> Timing:
-    """Measure how long photos take with a model.
+    """Measure how long a model takes for photos.
 
     Parameters
     ----------
     workspace : Workspace
         Its model is measured.
     photos : path or sequence of paths
-        Photos, and folders that are searched for photos; without any, the portraits of the demonstration.
+        Photos, and folders that are searched for photos; the portraits of the demonstration when omitted.
     runs : int
         How often to measure, 1 to `MOST_RUNS`.
     track : callable
         Shows progress: ``track(items, total, label)`` yields the items.
     clock : callable
-        Returns seconds.
+        Returns the time in seconds.
 
     Raises
     ------
     SettingsError
-        ``usage`` for another number of runs.
+        ``usage`` if the number of runs is out of range.
     PhotoError
-        ``photo-not-found`` if there is no such file, or no photo; `NoneUsableError` if none has a clear face.
+        ``photo-not-found`` if a file is missing or there are no photos; `NoneUsableError` if none has a clear
+        face.
     ModelError
         The weights or the device cannot be used.
     """
     if not 1 <= runs <= MOST_RUNS:
-        raise SettingsError("usage", f"the number of runs is from 1 to {MOST_RUNS:,}, not {runs}")
+        raise SettingsError("usage", f"the number of runs must be from 1 to {MOST_RUNS:,}, not {runs}")
     sources, max_pixels = as_paths(photos), workspace.settings.max_pixels
     with _photos(sources) as listing:
         models = _fresh(workspace, None)
-        # Two at least: with one photo there would be nothing to do at once.
+        # At least two: with one photo nothing would run in parallel.
         together = models.networks(fetch=True, photos=max(2, len(listing.photos)))
         acquisition = models.loader.acquiring(together)
         usable = _usable(acquisition, listing.photos, track)
         paths, identity = usable.paths, together.embedder.identity
-        # Two batches for each worker, or some would have nothing to do.
+        # Two batches for each worker, so that no worker is idle.
         rounds = ceil(2 * BATCH * _workers(together) / len(paths))
         many = _time_many(acquisition, paths * rounds, runs, track, clock)
 
@@ -206,17 +207,17 @@ def bench(
 
 
 def _fresh(workspace: Workspace, model: str | None) -> ModelChoice:
-    """Return models of which no network is loaded yet; what ``auto`` stands for is chosen once."""
+    """Return a model choice with no network loaded; with ``auto``, `model` keeps the model chosen first."""
     return workspace.choose(model if model is not None and workspace.named == AUTO else workspace.named)
 
 
 @contextmanager
 def _photos(sources: Sequence[Path]) -> Iterator[PhotoListing]:
-    """Give the photos to look at; the portraits are there only inside."""
+    """Yield the photos to look at; the portraits exist only inside the ``with`` block."""
     if sources:
         listing = find_photos(sources)
         if not listing.photos:
-            raise PhotoError("photo-not-found", f"{sources[0]}: no photo is there")
+            raise PhotoError("photo-not-found", f"{sources[0]}: no photos found")
         yield listing
         return
     from faceunlock.tasks.demo import make_pictures
@@ -229,7 +230,7 @@ def _photos(sources: Sequence[Path]) -> Iterator[PhotoListing]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Usable:
-    """The photos with a clear face, at least one, and the face of the first as the network sees it."""
+    """The photos with a clear face (at least one), and the face of the first as the network sees it."""
 
     paths: tuple[Path, ...]
     crop: RGBImage
@@ -237,7 +238,7 @@ class _Usable:
 
 
 def _usable(acquisition: Acquisition, photos: Sequence[Path], track: Track) -> _Usable:
-    """Look at every photo once, which also warms up what looks at many at once."""
+    """Look at every photo once, which also warms up the networks for many photos at once."""
     paths: list[Path] = []
     left_out: list[LeftOut] = []
     crops: list[RGBImage] = []
@@ -257,7 +258,7 @@ def _usable(acquisition: Acquisition, photos: Sequence[Path], track: Track) -> _
 def _time_many(
     acquisition: Acquisition, paths: Sequence[Path], runs: int, track: Track, clock: Clock
 ) -> PartTime:
-    """Measure how long a photo takes among many, looked at as `enroll` and `calibrate` do."""
+    """Measure the time per photo when many are processed together, as in `enroll` and `calibrate`."""
     seconds = []
     for _ in track(range(runs), runs, "many at once"):
         started = clock()
@@ -273,9 +274,9 @@ def _time_load(
     track: Track,
     clock: Clock,
 ) -> tuple[PartTime, Networks]:
-    """Measure how long networks take to open and to answer once; also return those opened last.
+    """Measure how long networks take to open and to answer once; also return the networks opened last.
 
-    They open in threads, so only their answers, for a photo and a crop, tell that they are open.
+    They open in threads, so only their answers for a photo and a crop show that they are open.
     """
     image, crop = example
     seconds = []
@@ -296,7 +297,7 @@ def _time_one(
     track: Track,
     watch: Stopwatch,
 ) -> tuple[PartTime, ...]:
-    """Measure the parts of one photo at a time, as `verify` looks at it."""
+    """Measure the parts for one photo at a time, processed as in `verify`."""
     found = []
     for _ in track(range(runs + 1), runs + 1, "one at a time"):
         for path in paths:

@@ -1,4 +1,4 @@
-"""Calibration: photos or kept scores in, a report out, a threshold saved."""
+"""Calibration: measure a threshold on photos or on stored scores, report on it, and save it."""
 
 from __future__ import annotations
 
@@ -42,29 +42,29 @@ def calibrate(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> CalibrationReport:
-    """Find the threshold for a false match rate, without using it yet.
+    """Find the threshold for a target false match rate; does not save it.
 
     Parameters
     ----------
     workspace : Workspace
-        Whose people are probed, with the model in use.
+        Provides the enrolled people and the model.
     folder : path
         One sub-folder per person, at least two people.
     target_fmr : float, optional
-        In (0, 1); the setting ``target_fmr`` when omitted.
+        Target false match rate, in (0, 1); the setting ``target_fmr`` when omitted.
     split : int, optional
-        Build centroids from this many photos of each person; when omitted, enrolled people are
-        probed against their own templates, or 3 photos are taken if nobody is enrolled.
+        Build centroids from this many photos of each person. When omitted, enrolled people are compared with
+        their own templates; if nobody is enrolled, 3 photos are used.
     impostors : path, optional
         Photos of strangers.
     seed : int
-        Of the choice of photos and of the resampling.
+        Seed for choosing photos and for resampling.
     faces : {"dominant", "largest", "central"}
-        Which face a photo is about.
+        Which face in a photo counts as its subject.
     save_scores : path, optional
-        Keep the comparisons in this file, for `judge_scores`; whether they support the target or not.
+        Store the comparisons in this file, for `judge_scores`, even if they do not support the target.
     overwrite : bool
-        Whether that file may replace another.
+        Whether an existing file of scores may be replaced.
     track : callable, optional
         Shows progress.
 
@@ -84,8 +84,10 @@ def calibrate(
 
     target = _target(workspace, target_fmr)
     if (split is not None and split < 1) or seed < 0:
-        raise SettingsError("usage", f"a split is at least 1 and a seed at least 0, not {split} and {seed}")
-    # Looked at before any network is loaded: a wrong folder or file needs none.
+        raise SettingsError(
+            "usage", f"the split must be at least 1 and the seed at least 0, not {split} and {seed}"
+        )
+    # Checked before any network is loaded, so that a wrong folder or file fails at once.
     found = [labelled_photos(Path(folder))]
     if impostors is not None:
         found.append(person_folders(Path(impostors)))
@@ -116,25 +118,24 @@ def calibrate(
 def judge_scores(
     workspace: Workspace, file: PhotoPath, *, target_fmr: float | None = None
 ) -> CalibrationReport:
-    """Find the threshold for a target from kept comparisons; reads no photo and loads no network.
+    """Find the threshold for a target from stored comparisons; reads no photo and loads no network.
 
-    The report is what `calibrate` would have given for that target. The seed stays that of the
-    comparisons: one that could be chosen again after a look at the scores would be chosen until a bound
-    fits.
+    The report is the one that `calibrate` would have given for that target. The seed of the comparisons is
+    kept: if it could be changed after seeing the scores, someone could try seeds until a bound fits.
 
     Parameters
     ----------
     workspace : Workspace
         Names the model that must have made the scores.
     file : path
-        What ``save_scores`` wrote.
+        A file written with ``save_scores``.
     target_fmr : float, optional
-        In (0, 1); the setting ``target_fmr`` when omitted.
+        Target false match rate, in (0, 1); the setting ``target_fmr`` when omitted.
 
     Raises
     ------
     CalibrationError
-        ``file-unreadable``, ``scores-damaged``; ``model-mismatch`` if a model is named, and another one
+        ``file-unreadable``, ``scores-damaged``; ``model-mismatch`` if a model is named but a different one
         made the scores.
     SettingsError
         ``usage`` for a target out of range.
@@ -149,7 +150,7 @@ def judge_scores(
         raise CalibrationError(
             "model-mismatch",
             f"{file} holds scores of {made_by}, not of {workspace.choice.named}",
-            hint=f"To calibrate {made_by}, say --model auto.",
+            hint=f"To calibrate {made_by}, use --model auto.",
         )
     return report_for(comparisons, target)
 
@@ -157,21 +158,21 @@ def judge_scores(
 def save_calibration(
     workspace: Workspace, report: CalibrationReport, *, allow_lower: bool = False
 ) -> Calibration:
-    """Use a measured threshold from now on, for the model that made its scores.
+    """Save the threshold of a report, which is used from now on with the model that made its scores.
 
     Raises
     ------
     CalibrationError
         ``insufficient-data`` if the data do not support it; ``lower-threshold`` if it is below
-        the shipped one and `allow_lower` is not set; ``model-mismatch`` if its scores are of a model,
-        of weights or of a preprocessing that are not here.
+        the shipped one and `allow_lower` is not set; ``model-mismatch`` if the model, the weights or the
+        preprocessing that made its scores are not on this machine.
     """
     calibration = report.calibration
     if not workspace.choice.is_here(report.identity):
         raise CalibrationError(
             "model-mismatch",
-            f"the scores were made by {calibration.model} with weights or a preprocessing that are not "
-            "here; no threshold was saved",
+            f"the scores were made by {calibration.model} with weights or a preprocessing that are not on "
+            "this machine; no threshold was saved",
             hint="Compare the photos again: faceunlock calibrate FOLDER",
         )
     shipped = workspace.choice.uncalibrated(calibration.model)
@@ -186,8 +187,8 @@ def save_calibration(
 
 
 def _target(workspace: Workspace, target_fmr: float | None) -> float:
-    """Return the target, or the setting; ``usage`` unless it is in (0, 1)."""
+    """Return the target false match rate, by default from the settings; ``usage`` unless it is in (0, 1)."""
     target = workspace.settings.target_fmr if target_fmr is None else target_fmr
     if not 0.0 < target < 1.0:
-        raise SettingsError("usage", f"a target FMR is between 0 and 1, not {target}")
+        raise SettingsError("usage", f"the target FMR must be between 0 and 1, not {target}")
     return target

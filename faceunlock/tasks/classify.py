@@ -1,4 +1,4 @@
-"""Classifying photos: folders to a head, photos to names."""
+"""Classification: learn a head from folders of people, then name the faces on photos."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ class ClassifyOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class LearnedHead:
-    """A head, what held-out photos said, and what it was learned from.
+    """A head, its results on held-out photos, and what it was learned from.
 
     Attributes
     ----------
     head : Head
     held_out : HeldOut
     identity : ModelIdentity
-        Of the embeddings.
+        The model that made the embeddings.
     photos : tuple of int
-        Usable photos of each person.
+        Number of usable photos of each person.
     left_out : tuple of LeftOut
         Photos that gave no embedding.
     duplicates, skipped : int
-        Photos with a content that came before; files that are no photos.
+        Photos whose content was already seen; files that are not photos.
     """
 
     head: Head
@@ -92,15 +92,15 @@ def learn_classifier(
     folder : path
         One sub-folder per person, at least two usable photos in each.
     output : path
-        Folder of the head.
+        Folder the head is written to.
     strangers : float
-        Share of strangers who may be named, in [0, 1).
+        Share of strangers that may be named, in [0, 1).
     seed : int
-        Of the folds.
+        Seed of the folds.
     faces : {"dominant", "largest", "central"}
-        Which face a photo is about.
+        Which face in a photo counts as its subject.
     overwrite : bool
-        Whether a head that is there may be replaced.
+        Whether an existing head may be replaced.
     track : callable
         Shows progress.
 
@@ -138,7 +138,7 @@ def _learn(
             "bad-folder",
             f"{folder}: {scarce[0]} has {counts[scarce[0]] or 'no'} usable photo"
             f"{'' if counts[scarce[0]] else 's'}; a classifier needs two of each person",
-            hint="Add photos of them, or take their folder out.",
+            hint="Add photos of them, or remove their folder.",
         )
     person = np.array([names.index(name) for name in found.person], dtype=np.intp)
     head, held_out = learn_head(found.embeddings, person, names, strangers=strangers, seed=seed)
@@ -155,7 +155,7 @@ def _learn(
 
 @dataclass(frozen=True, slots=True)
 class NamedPhoto:
-    """Whom the faces of a photo are taken for.
+    """A photo and the names given to its faces.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ class NamedPhoto:
     faces : tuple of NamedFace
         Its subject, or every face that could be judged, from left to right.
     unjudged : int
-        Further faces, too small to be judged.
+        Number of other faces, which were too small to judge.
     annotated : Path or None
         The copy with names drawn on it.
     """
@@ -185,18 +185,18 @@ def classify(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> list[NamedPhoto | LeftOut]:
-    """Name whose face is on photos, with a head.
+    """Name the faces on photos with a head.
 
     Parameters
     ----------
     workspace : Workspace
-        Its model must be the one of the head; with ``auto`` it is that one.
+        Its model must be the head's; ``auto`` uses the head's model.
     photos : path or sequence of paths
         Photos, and folders that are searched for photos.
     head : path
         Folder of the head.
     faces : {"dominant", "largest", "central", "all"}
-        Which face a photo is about; with ``all`` every face is named.
+        Which face in a photo counts as its subject; with ``all`` every face is named.
     destination : path, optional
         With ``all``: folder for copies of the photos with names drawn on them.
     overwrite : bool
@@ -207,13 +207,13 @@ def classify(
     Returns
     -------
     list of NamedPhoto or LeftOut
-        In the order of the photos; a photo without a usable face gives the reason.
+        One for each photo, in order; a `LeftOut` says why a photo has no usable face.
 
     Raises
     ------
     ModelError
-        ``model-mismatch`` if the head was trained over other embeddings; what keeps head, weights or device
-        from being used.
+        ``model-mismatch`` if the head was trained on embeddings of a different model; also if the head, the
+        weights or the device cannot be used.
     PhotoError
         ``photo-not-found``.
     ReportError
@@ -274,7 +274,7 @@ def _named(photo: PhotoFaces, head: Head) -> NamedPhoto:
 
 
 def once_each(faces: Sequence[NamedFace]) -> tuple[NamedFace, ...]:
-    """Let nobody be on a photo twice: of two faces with one name, the less similar is none of these.
+    """Return the faces with each name used at most once per photo; the most similar face keeps it.
 
     Examples
     --------

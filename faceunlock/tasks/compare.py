@@ -1,4 +1,4 @@
-"""Two single photos, or one and a folder: how alike are they, and is it the same person?"""
+"""Compare a photo with another photo or with a folder: how similar, and is it the same person?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CompareOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ComparedPhoto:
-    """One photo beside the photo in question.
+    """A photo that was compared with the probe.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class ComparedPhoto:
     match : bool
         Whether the similarity is at or above the threshold.
     quality : Quality
-        Of its face.
+        Quality of its face.
     """
 
     photo: str
@@ -59,34 +59,34 @@ class ComparedPhoto:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairComparison:
-    """A photo beside one or more others.
+    """A photo (the probe) compared with one or more others.
 
     Attributes
     ----------
     photo : str
-        Name of the photo in question.
+        Name of the probe.
     quality : Quality
-        Of its face.
+        Quality of its face.
     others : tuple of ComparedPhoto
-        The most similar first; those equally similar in the order of the folder.
+        Sorted by similarity, highest first; ties keep the order of the folder.
     left_out : tuple of LeftOut
         Photos of the folder that could not be compared.
     skipped : int
-        Files of the folder that are no photos.
+        Files of the folder that are not photos.
     is_folder : bool
-        Whether it was compared with a folder.
+        Whether the probe was compared with a folder.
     identical : bool
-        Whether two photos were named and have the same content, so that there was nothing to compare.
+        Whether two single photos with the same content were given, so there was nothing to compare.
     threshold : float
-        Similarity from which on two photos match.
+        Lowest similarity at which two photos match.
     calibration : Calibration
         Where the threshold comes from.
     point : OperatingPoint or None
-        What it is known to mean; None where the caller chose it.
+        What the threshold is known to mean; None if the caller chose it.
     identity : ModelIdentity
-        What made the embeddings.
+        The model that made the embeddings.
     crops : tuple of two ndarray of uint8, shape (side, side, 3)
-        The face in question and the most similar one, as the network sees them.
+        The face of the probe and the most similar one, as the network sees them.
     """
 
     photo: str
@@ -104,19 +104,19 @@ class PairComparison:
 
     @property
     def matches(self) -> int:
-        """How many of the others match."""
+        """Number of the others that match."""
         return sum(other.match for other in self.others)
 
     @property
     def undecided(self) -> bool:
-        """Whether nothing matches, but not every photo could be compared."""
+        """Whether nothing matches although some photos could not be compared."""
         return not self.matches and any(photo.reason != "duplicate" for photo in self.left_out)
 
     @property
     def false_match_bound(self) -> float | None:
-        """The chance that photos of strangers give any match, at most: union bound over the photos.
+        """Upper bound on the chance of any match if all others are strangers: union bound over the photos.
 
-        None where nothing is known about the threshold.
+        None if nothing is known about the threshold.
         """
         if self.point is None or self.point.fmr is None:
             return None
@@ -156,18 +156,18 @@ def compare(
         Its model is used, with the threshold for two photos.
     photo : path or binary file
     other : path
-        A photo or a folder, which is searched at any depth.
+        A photo, or a folder that is searched at any depth.
     threshold : float, optional
         Used instead of the model's, in [-1, 1].
     faces : {"dominant", "largest", "central"}
-        Which face a photo is about.
+        Which face in a photo counts as its subject.
     track : callable
         Shows progress over the photos of a folder.
 
     Raises
     ------
     PhotoError
-        A photo that was named cannot be used; `NoneUsableError` if none of a folder's can;
+        A single photo cannot be used; `NoneUsableError` if no photo of a folder can be used;
         ``photo-not-found`` for a folder without photos.
     SettingsError
         ``usage`` for a threshold out of range.
@@ -176,13 +176,13 @@ def compare(
     """
     check_threshold(threshold)
     max_pixels = workspace.settings.max_pixels
-    # Read before any network is loaded: a photo that is not there needs none.
+    # Read before any network is loaded, so that a missing photo fails at once.
     probe = load_photo(as_path(photo), max_pixels=max_pixels)
     beside = Path(other)
     listing = find_photos([beside])
     is_folder = beside.is_dir()
     if not listing.photos:
-        raise PhotoError("photo-not-found", f"{beside}: holds no photos")
+        raise PhotoError("photo-not-found", f"{beside} contains no photos")
     second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(listing.photos))
     calibration = workspace.choice.pair_calibration(identity)
@@ -230,7 +230,7 @@ def _others(
     rule: SubjectRule,
     track: Track,
 ) -> Iterator[Sample | LeftOut]:
-    """Yield the samples of a folder; the photo in question may itself be in it, and says nothing."""
+    """Yield the samples of a folder; a copy of the probe in it is left out, because it proves nothing."""
     for outcome in track(acquisition.samples(photos, rule, keep_crops=True), len(photos), "photos"):
         if isinstance(outcome, Sample) and outcome.digest == probe.digest:
             yield LeftOut(outcome.photo, "duplicate", f"the same file content as {probe.photo}")

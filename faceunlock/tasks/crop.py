@@ -1,4 +1,4 @@
-"""Faces cut out of a folder of photos, as the network sees them, with a contact sheet."""
+"""Crop: cut the faces out of a folder of photos, as the network sees them, and draw a contact sheet."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class WrittenCrop:
     Attributes
     ----------
     photo : str
-        Where it was cut from.
+        The photo it was cut from.
     person : str or None
-        Whose folder the photo was in.
+        The person in whose folder the photo was.
     file : Path
-        Where it is now.
+        The file of the crop.
     """
 
     photo: str
@@ -59,26 +59,26 @@ class WrittenCrop:
 
 @dataclass(frozen=True, slots=True)
 class CropOutcome:
-    """What was cut out of a folder.
+    """The faces that were cut out of a folder.
 
     Attributes
     ----------
     crops : tuple of WrittenCrop
         In the order of the folder.
     people : int
-        Folders of people with a face cut out.
+        Number of people with at least one crop.
     left_out : tuple of LeftOut
         Photos without a crop.
     skipped : int
-        Files that are no photos.
+        Files that are not photos.
     sheet : Path
         The contact sheet.
     people_shown, faces_shown : int
-        On the contact sheet.
+        Number of people and of faces on the contact sheet.
     size : int
         Side of a crop, in pixels.
     identity : ModelIdentity
-        Whose network sees faces so.
+        The model whose network sees faces this way.
     """
 
     crops: tuple[WrittenCrop, ...]
@@ -106,13 +106,13 @@ def crop(
     Parameters
     ----------
     workspace : Workspace
-        Its model says how.
+        Its model determines the crop.
     folder : path
         One sub-folder per person, or photos of one person.
     destination : path
-        Where the crops go; what is already in it is not cropped again.
+        Folder for the crops; photos already in it are not cropped.
     faces : {"dominant", "largest", "central"}
-        Which face a photo is about.
+        Which face in a photo counts as its subject.
     overwrite : bool
         Whether crops may replace files.
     track : callable
@@ -121,7 +121,7 @@ def crop(
     Raises
     ------
     PhotoError
-        ``photo-not-found`` without a folder or photos; `NoneUsableError` if no photo gives a crop.
+        ``photo-not-found`` if there is no folder or no photo; `NoneUsableError` if no photo gives a crop.
     ReportError
         ``file-exists`` before any work is done; ``file-unwritable``.
     ModelError
@@ -136,7 +136,7 @@ def crop(
         if not path.resolve().is_relative_to(inside)
     ]
     if not photos:
-        raise PhotoError("photo-not-found", f"{source}: no photo is there")
+        raise PhotoError("photo-not-found", f"{source}: no photos found")
     names = (Path(person or "") / f"{path.stem}.png" for path, person in photos)
     sheet, *files = plan_folder(
         target, (Path(SHEET), *names), overwrite=overwrite, never=[path for path, _ in photos]
@@ -175,7 +175,7 @@ def crop(
 
 
 class _Shown:
-    """The part of the crops that goes on the contact sheet; no more is kept in memory."""
+    """The crops shown on the contact sheet; the others are not kept in memory."""
 
     def __init__(self, people: list[str | None]) -> None:
         self.faces: dict[str | None, list[Any]] = {people[i]: [] for i in spread(len(people), PEOPLE_SHOWN)}

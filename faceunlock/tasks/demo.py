@@ -1,7 +1,7 @@
-"""Pictures for ``faceunlock demo``: variations of a public-domain portrait that comes inside a package.
+"""Pictures for ``faceunlock demo``: variations of a public-domain portrait from an installed package.
 
-The portraits are those of Eileen Collins (NASA, in scikit-image) and of Grace Hopper (US Navy, in
-matplotlib); the picture without a face is a flower (in scikit-learn).
+The portraits show Eileen Collins (NASA, in scikit-image) and Grace Hopper (US Navy, in matplotlib). The
+picture without a face is a flower (in scikit-learn).
 """
 
 from __future__ import annotations
@@ -61,19 +61,20 @@ VARIATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
 def make_pictures(directory: Path) -> None:
     """Write the pictures of a demonstration into a directory.
 
-    ``photos/`` to enroll from, ``unseen.jpg`` (the same portrait), ``stranger.jpg`` and ``flower.jpg``.
+    It holds ``photos/`` for the enrolment, ``unseen.jpg`` (the same portrait), ``stranger.jpg`` and
+    ``flower.jpg``.
 
     Raises
     ------
     PhotoError
-        ``photo-not-found`` if a package does not carry its picture.
+        ``photo-not-found`` if a package does not contain its picture.
     """
     portrait = Image.open(inside(*PERSON)).convert("RGB")
     folder = directory / "photos"
     folder.mkdir()
     for name, vary in VARIATIONS.items():
         vary(portrait).save(folder / f"{name}.jpg", quality=92)
-    # Strong compression is a variation of its own.
+    # Strong compression is one more variation.
     portrait.save(folder / "compressed.jpg", quality=20)
     _unseen(portrait).save(directory / "unseen.jpg", quality=60)
     Image.open(inside(*STRANGER)).convert("RGB").save(directory / "stranger.jpg", quality=95)
@@ -81,8 +82,8 @@ def make_pictures(directory: Path) -> None:
 
 
 def inside(package: str, file: str) -> Path:
-    """Return the path of a picture that a package carries; ``photo-not-found`` without it."""
+    """Return the path of a picture inside a package; ``photo-not-found`` if it is missing."""
     path = find_in_package(package, file)
     if path is None:
-        raise PhotoError("photo-not-found", f"the package {package} does not carry {file}")
+        raise PhotoError("photo-not-found", f"the package {package} does not contain {file}")
     return path

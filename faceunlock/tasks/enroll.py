@@ -1,4 +1,4 @@
-"""Enrolment: photos in, a stored template out."""
+"""Enrolment: turn photos of a person into a stored template."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class TakeSeveralOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentOutcome:
-    """What an enrolment did.
+    """The result of an enrolment.
 
     Attributes
     ----------
     name : str
-        As it is stored.
+        The name as it is stored.
     enrolment : Enrolment
         Template, photos used and photos left out.
     looked_at : int
         Number of photos looked at.
     skipped : int
-        Number of files that are no photos.
+        Number of files that are not photos.
     saved : bool
         False for a dry run.
     """
@@ -70,22 +70,22 @@ def enroll(
     dry_run: bool = False,
     track: Track = untracked,
 ) -> EnrolmentOutcome:
-    """Learn a person from photos.
+    """Enroll a person from photos.
 
     Parameters
     ----------
     workspace : Workspace
-        Where the template goes.
+        Its gallery stores the template.
     name : str
         Up to 64 printable characters.
     photos : path or sequence of paths
-        Photos, and folders that are searched for photos; also what `take_several` yields.
+        Photos, and folders that are searched for photos; also the photos that `take_several` yields.
     add : bool
-        Take the photos into an existing template.
+        Add the photos to an existing template.
     replace : bool
-        Put a new template in the place of an existing one.
+        Replace an existing template.
     min_photos : int, optional
-        Fewest usable photos, at least 2; the setting ``min_photos`` when omitted.
+        Minimum number of usable photos, at least 2; the setting ``min_photos`` when omitted.
     dry_run : bool
         Save nothing.
     track : callable
@@ -96,8 +96,8 @@ def enroll(
     EnrolmentError
         ``too-few-photos``.
     GalleryError
-        ``already-enrolled``, ``not-enrolled`` (with `add`), ``bad-name`` and everything that
-        keeps the gallery from being read or written.
+        ``already-enrolled``, ``not-enrolled`` (with `add`), ``bad-name``; also if the gallery cannot be read
+        or written.
     """
     if add and replace:
         raise SettingsError("usage", "add and replace exclude each other")
@@ -121,7 +121,7 @@ def enroll(
         if known is not None:
 
             def merge(stored: Template) -> Template:
-                # The template may have grown since it was read: judge against what is there now.
+                # The template may have grown since it was read, so judge against the stored one.
                 nonlocal enrolment
                 enrolment = learned(stored)
                 return enrolment.template
@@ -137,10 +137,11 @@ def enroll(
 def take_several(
     workspace: Workspace, name: str, device: str | None = None, *, add: bool = False, replace: bool = False
 ) -> Iterator[PhotoFile]:
-    """Yield photos of good faces that differ, from a camera, to enroll a person.
+    """Yield different photos of good faces from a camera, to enroll a person.
 
-    As many as the setting ``camera_photos`` says, or as come in the time. Parameters and errors as for
-    `enroll` and `faceunlock.tasks.verify.take`, so that nobody sits for what would be refused.
+    It stops after ``camera_photos`` photos (a setting) or when the time is up. Parameters and errors are as
+    for `enroll` and `faceunlock.tasks.verify.take`, so nobody sits for the camera if the enrolment would be
+    refused.
     """
     from faceunlock.photos.camera import open_camera
     from faceunlock.photos.capture import several_good
@@ -154,7 +155,7 @@ def take_several(
 
 
 def _known(workspace: Workspace, name: str, *, add: bool, replace: bool) -> Person | None:
-    """Return the person to add to; complain early rather than after minutes of work."""
+    """Return the person to add to, or None; raises early rather than after minutes of work."""
     if add:
         return workspace.gallery.get(name)
     people = workspace.gallery.people()

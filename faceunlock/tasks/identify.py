@@ -1,4 +1,4 @@
-"""Everybody on photos: find every face, compare it with everybody enrolled, draw what came of it."""
+"""Identification: find every face on photos, compare it with everyone enrolled, and draw the names."""
 
 from __future__ import annotations
 
@@ -51,28 +51,28 @@ class IdentifiedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """Who is on some photos, and what that is worth.
+    """Who is on some photos, and the evidence for it.
 
     Attributes
     ----------
     photos : tuple of IdentifiedPhoto
-        Those that could be read.
+        Photos that could be read.
     left_out : tuple of LeftOut
-        Those that could not.
+        Photos that could not be read.
     skipped : int
-        Files that are no photos.
+        Files that are not photos.
     people : int
-        How many people each face was compared with.
+        Number of people each face was compared with.
     threshold : float
-        Similarity from which on a face may be given to a person.
+        Lowest similarity at which a face may be assigned to a person.
     calibration : Calibration
         Where the threshold comes from.
     point : OperatingPoint or None
-        What it means for that many people; None where the caller chose it.
+        What the threshold means for this number of people; None if the caller chose it.
     identity : ModelIdentity
-        What made the embeddings.
+        The model that made the embeddings.
     not_compared : tuple of str
-        People whose templates were made by something else.
+        People whose templates were made by a different model.
     """
 
     photos: tuple[IdentifiedPhoto, ...]
@@ -92,19 +92,19 @@ class Identification:
 
     @property
     def compared(self) -> int:
-        """How many faces were compared with the people enrolled."""
+        """Number of faces that were compared with the people enrolled."""
         return sum(face.closest is not None for face in self.faces)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everybody who was identified, in the order of the photos."""
+        """Everyone who was identified, in the order of the photos."""
         return tuple(dict.fromkeys(face.name for face in self.faces if face.name is not None))
 
     @property
     def false_name_bound(self) -> float | None:
-        """The chance that any of the faces gets a name by mistake, at most: union bound over the faces.
+        """Upper bound on the chance that any face gets a name by mistake: union bound over the faces.
 
-        None where nothing is known about the threshold.
+        None if nothing is known about the threshold.
         """
         if self.point is None or self.point.fmr is None:
             return None
@@ -120,21 +120,21 @@ def identify(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> Identification:
-    """Say who is on photos.
+    """Identify the people on photos.
 
-    Each photo is decided for itself, so that memory does not grow with their pixels: each person is given to
-    at most one of its faces. The threshold keeps the target for as many people as are enrolled.
+    Each photo is decided on its own, so memory does not grow with the number of photos. Within a photo, each
+    person is assigned to at most one face. The threshold keeps the target for the number of people enrolled.
 
     Parameters
     ----------
     workspace : Workspace
-        Who is known.
+        Provides the enrolled people.
     photos : path or sequence of paths
         Photos, and folders that are searched for photos.
     threshold : float, optional
         Used instead of the model's, in [-1, 1].
     destination : path, optional
-        Folder for copies of the photos with names drawn on them; what is already in it is not searched.
+        Folder for copies of the photos with names drawn on them; files already in it are not searched.
     overwrite : bool
         Whether copies may replace files.
     track : callable
@@ -143,9 +143,9 @@ def identify(
     Raises
     ------
     PhotoError
-        ``photo-not-found`` without any photo; `NoneUsableError` if none can be read.
+        ``photo-not-found`` if there are no photos; `NoneUsableError` if none can be read.
     GalleryError
-        ``nobody-enrolled``, ``model-mismatch``, and all that keeps the gallery from being trusted.
+        ``nobody-enrolled``, ``model-mismatch``; also if the gallery cannot be trusted.
     ReportError
         ``file-exists`` before any work is done; ``file-unwritable``.
     SettingsError
@@ -184,7 +184,7 @@ def identify(
                     max_pixels=workspace.settings.max_pixels,
                     overwrite=overwrite,
                 )
-            except PhotoError as error:  # it was there a moment ago
+            except PhotoError as error:  # the file was readable a moment ago
                 left_out.append(LeftOut.because(outcome.photo, error))
                 continue
             photo = replace(photo, annotated=copy)
@@ -205,7 +205,7 @@ def identify(
 
 
 def named(photo: PhotoFaces, centroids: dict[str, Vector], threshold: float) -> tuple[NamedFace, ...]:
-    """Return who each face of a photo is.
+    """Return the name of each face in a photo.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def named(photo: PhotoFaces, centroids: dict[str, Vector], threshold: float) -> 
     centroids : dict of str to ndarray of shape (dimension,)
         At least one person; unit vectors.
     threshold : float
-        Similarity from which on a face may be given to a person.
+        Lowest similarity at which a face may be assigned to a person.
     """
     names = list(centroids)
     embeddings = [face.embedding for face in photo.faces if face.embedding is not None]

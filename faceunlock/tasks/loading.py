@@ -1,4 +1,4 @@
-"""How the networks of a model are loaded: once for each way to run them."""
+"""Loading of a model's networks: once for each way to run them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """What finds and embeds faces.
+    """A detector and an embedder, and what runs them.
 
     Attributes
     ----------
     detector : Detector
     embedder : Embedder
     engine : Engine or None
-        What runs them; None where both were given from outside.
+        Runs both; None if the caller passed in both.
     """
 
     detector: Detector
@@ -39,7 +39,7 @@ class Networks:
 
 
 class NetworkLoader:
-    """Loads detectors and embedders, and keeps those that are loaded.
+    """Loads detectors and embedders, and keeps them loaded.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class NetworkLoader:
     device : {"auto", "cpu", "cuda"}
         Where networks run.
     pull : callable
-        Fetches the weights of the model with this id.
+        Downloads the weights of the model with this id.
     detector, embedder : optional
-        Used instead of those that a model and a device name.
+        Used instead of those that a model and a device select.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class NetworkLoader:
     ) -> None:
         self._cache, self._settings, self._device, self._pull = cache, settings, device, pull
         self._given_detector, self._given = detector, embedder
-        # By runtime and device: networks serve one thread or several.
+        # Keyed by runtime and device, because networks serve one thread or several.
         self._detectors: dict[tuple[str, str, bool], Detector] = {}
         self._embedders: dict[tuple[str, tuple[int, int] | None, str, str], Embedder] = {}
 
     @property
     def given(self) -> Embedder | None:
-        """The embedder that was given from outside, if one was."""
+        """The embedder that the caller passed in, or None."""
         return self._given
 
     def networks(
@@ -85,12 +85,12 @@ class NetworkLoader:
         small_faces: bool = False,
         crop: tuple[int, int] | None = None,
     ) -> Networks:
-        """Return the networks of a model; they may still be on the way.
+        """Return the networks of a model; they may still be loading.
 
         Parameters
         ----------
         spec : ModelSpec or None
-            The model; None only where an embedder was given.
+            The model; None only if the caller passed in an embedder.
         fetch, photos, small_faces, crop
             As for `faceunlock.tasks.models.ModelChoice.acquisition`.
 
@@ -102,21 +102,21 @@ class NetworkLoader:
         if self._given is not None and self._given_detector is not None:
             return Networks(self._given_detector, self._given, None)
         engine = self._engine(photos)
-        # The embedder first: it takes longest to open, and the detector is needed first.
+        # Start the embedder first: it takes longer to open, and the detector is needed before it.
         embedder = self._embedder(spec, engine, fetch=fetch, crop=crop)
         return Networks(self._detector(engine, small_faces=small_faces), embedder, engine)
 
     def embedder(self, spec: ModelSpec | None, *, fetch: bool = False, photos: int = 1) -> Embedder:
-        """Return the embedder of a model alone, for crops that are there already; as `networks`."""
+        """Return only the embedder of a model, for crops that already exist; otherwise as `networks`."""
         return self._given or self._embedder(spec, self._engine(photos), fetch=fetch, crop=None)
 
     def cropping(self, cropper: Embedder, *, photos: int) -> Acquisition:
-        """Return what turns photos into the crops of another embedder than the model's."""
+        """Return an acquisition that turns photos into the crops of `cropper`, not of the model."""
         engine = self._engine(photos)
         return self.acquiring(Networks(self._detector(engine, small_faces=False), cropper, engine))
 
     def acquiring(self, networks: Networks) -> Acquisition:
-        """Return what turns photos into samples with these networks."""
+        """Return an acquisition that turns photos into samples with these networks."""
         from faceunlock.pipeline.acquisition import Acquisition
 
         return Acquisition(
@@ -148,14 +148,16 @@ class NetworkLoader:
         if self._given is not None:
             return self._given
         if spec is None:
-            raise TypeError("without a given embedder a model must be named")
+            raise TypeError("a model is required if no embedder was given")
         key = spec.id, crop, engine.runtime, engine.device
         if key not in self._embedders:
             if crop is not None:
-                spec.cropped(*crop)  # an impossible crop is reported before anything is fetched
-            fetched = isinstance(spec.weights, Download)  # others come in a package or lie in a folder
+                spec.cropped(*crop)  # an impossible crop is reported before anything is downloaded
+            fetched = isinstance(spec.weights, Download)  # others are in a package or in a folder
             if fetch and fetched and weights.find(spec, self._cache).status == "absent":
-                _log.warning("Fetching the weights of %s, %.0f MB, once", spec.id, spec.size_bytes / 1e6)
+                _log.warning(
+                    "Downloading the weights of %s (%.0f MB), only this once", spec.id, spec.size_bytes / 1e6
+                )
                 self._pull(spec.id)
             known = spec.id if spec.id in MODELS else spec
             self._embedders[key] = load_embedder(known, cache=self._cache, engine=engine, crop=crop)

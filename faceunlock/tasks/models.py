@@ -1,4 +1,4 @@
-"""The models of one gallery: which is used, and what is known about each."""
+"""The models for one gallery: choose one, and look up the state and the threshold of each."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """A model on this machine.
+    """The state of a model on this machine.
 
     Attributes
     ----------
     spec : ModelSpec
-        What is known about it.
+        The description of the model.
     weights : WeightsState
-        Whether its weights are here.
+        Whether its weights are on this machine.
     calibration : Calibration
         The threshold in use.
     """
@@ -69,35 +69,35 @@ class ModelState:
 
 
 class ModelChoice:
-    """Chooses a model, knows the threshold of each, and has the chosen one loaded.
+    """Chooses a model, loads it, and knows the threshold of every model.
 
     Attributes
     ----------
     loader : NetworkLoader
-        Loads its networks.
+        Loads the networks of the model.
 
     Parameters
     ----------
     gallery : Gallery
         Its templates say which model is in use.
     locations : Locations
-        Where weights are.
+        Where weights are stored.
     settings : Settings
         Limits of photos, the mirror of the weights.
     model : str
-        Id of a model, the folder of one that was trained, or ``auto``.
+        Id of a model, the folder of a trained model, or ``auto``.
     device : {"auto", "cpu", "cuda"}
         Where networks run.
     detector, embedder : optional
-        Used instead of the ones that model and device name.
+        Used instead of those that `model` and `device` select.
     on_download : callable, optional
-        Told the bytes done and to do while weights are downloaded.
+        Called with the bytes done and the bytes in total while weights are downloaded.
 
     Raises
     ------
     ModelError
-        ``unknown-model``: a typing error is reported before anything is done; for a folder
-        ``weights-missing``, ``weights-corrupt`` or ``insecure-permissions``.
+        ``unknown-model``, before any work is done; for a folder ``weights-missing``, ``weights-corrupt`` or
+        ``insecure-permissions``.
     """
 
     def __init__(
@@ -127,11 +127,11 @@ class ModelChoice:
 
     @property
     def named(self) -> str:
-        """Id of the model that was named, or ``auto``."""
+        """Id of the requested model, or ``auto``."""
         return self._model
 
     def spec(self, model: str) -> ModelSpec:
-        """Return what is known about a model: one in the registry, or the one whose folder was named.
+        """Return the description of a model: one from the registry, or the requested trained one.
 
         Raises
         ------
@@ -143,13 +143,13 @@ class ModelChoice:
         if model not in MODELS and any(identity.model == model for identity in self._gallery.models()):
             raise ModelError(
                 "unknown-model",
-                f"people were enrolled with {model}, a model that was trained; its folder must be named",
-                hint="Say --model FOLDER, or set model in the config file to it.",
+                f"people were enrolled with {model}, a trained model; its folder must be named",
+                hint="Use --model FOLDER, or set model in the config file to that folder.",
             )
         return model_spec(model)
 
     def uncalibrated(self, model: str) -> Calibration:
-        """Return the threshold that came with a model."""
+        """Return the calibration that came with a model."""
         from faceunlock.pipeline.models.shipped import shipped_calibration
 
         if self._trained is not None and model == self._trained.spec.id:
@@ -157,7 +157,7 @@ class ModelChoice:
         return shipped_calibration(model)
 
     def is_here(self, identity: ModelIdentity) -> bool:
-        """Whether embeddings made here would be comparable with those of `identity`."""
+        """Return whether embeddings made on this machine are comparable with those of `identity`."""
         if self.loader.given is not None:
             return self.loader.given.identity == identity
         try:
@@ -170,12 +170,12 @@ class ModelChoice:
         )
 
     def states(self) -> tuple[ModelState, ...]:
-        """Return what is known about every model; reads no weights."""
+        """Return the state of every model; reads no weights."""
         trained = [self._trained.spec.id] if self._trained is not None else []
         return tuple(self.state(model) for model in (*MODELS, *trained))
 
     def state(self, model: str, *, check: bool = False) -> ModelState:
-        """Return what is known about one model; reads no weights, unless their checksum is to be checked."""
+        """Return the state of one model; reads its weights only with `check`, for their checksum."""
         spec = self.spec(model)
         state = (weights.verify if check else weights.find)(spec, self._cache)
         sha256 = state.sha256 or spec.sha256
@@ -197,12 +197,12 @@ class ModelChoice:
         return self.state(model)
 
     def verify(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Compute the checksums of the weights of a model, or of all that are present, again.
+        """Check the checksums of the weights of a model, or of all that are present; return their states.
 
         Raises
         ------
         ModelError
-            ``weights-corrupt`` or, for a model that was named, ``weights-missing``.
+            ``weights-corrupt``; with `model` also ``weights-missing``.
         """
         trained = [self._trained.spec] if self._trained is not None else []
         specs = [*MODELS.values(), *trained] if model is None else [self.spec(model)]
@@ -221,7 +221,7 @@ class ModelChoice:
         Raises
         ------
         GalleryError
-            ``gallery-damaged`` if what is saved is no calibration, or one of another model.
+            ``gallery-damaged`` if the saved data is not a calibration, or belongs to another model.
         """
         from faceunlock.matching.calibration import Calibration
 
@@ -243,9 +243,9 @@ class ModelChoice:
         return calibration
 
     def mismatch(self, person: Person, model: str) -> GalleryError:
-        """Return the error that says that a model cannot compare with a person's template."""
+        """Return the error for a model that cannot be compared with a person's template."""
         made_by = person.template.identity
-        other = f"the model {made_by.model}" if made_by.model != model else f"other weights of {model}"
+        other = f"the model {made_by.model}" if made_by.model != model else f"different weights of {model}"
         named = model
         if self._trained is not None and model == self._trained.spec.id:
             named = shlex.quote(str(weights_file(self._trained.spec).parent))
@@ -256,9 +256,9 @@ class ModelChoice:
         )
 
     def pair_calibration(self, identity: ModelIdentity) -> Calibration:
-        """Return the threshold for two single photos; see `shipped_pair_calibration`.
+        """Return the calibration for two single photos; see `shipped_pair_calibration`.
 
-        That of a trained model is what it came with: a guess, from pairs of photos.
+        A trained model uses the calibration it came with, which is a guess from pairs of photos.
         """
         from faceunlock.pipeline.models.shipped import shipped_pair_calibration
 
@@ -267,12 +267,12 @@ class ModelChoice:
         return shipped_pair_calibration(identity.model)
 
     def local(self) -> str | None:
-        """Return the model in use, or None if that depends on what can be fetched.
+        """Return the id of the model in use, or None if that depends on what can be downloaded.
 
         Raises
         ------
         ModelError
-            ``model-mismatch`` if the templates are of several models and none was named.
+            ``model-mismatch`` if the templates are from several models and none was requested.
         """
         if self.loader.given is not None:
             return self.loader.given.identity.model
@@ -283,7 +283,7 @@ class ModelChoice:
             raise ModelError(
                 "model-mismatch",
                 f"the gallery holds templates of several models: {', '.join(used)}",
-                hint="Say which with --model ID, or re-enroll everybody with one of them.",
+                hint="Choose one with --model ID, or re-enroll everyone with one of them.",
             )
         if used:
             return used[0]
@@ -298,26 +298,26 @@ class ModelChoice:
         small_faces: bool = False,
         crop: tuple[int, int] | None = None,
     ) -> tuple[Acquisition, ModelIdentity]:
-        """Return what turns photos into samples, and what makes its embeddings.
+        """Return the acquisition that turns photos into samples, and the identity of its embeddings.
 
         Parameters
         ----------
         person : Person, optional
-            With ``auto``, the model of this person's template is used; any other model is refused before
+            With ``auto``, the model of this person's template is used; a different model is refused before
             a network is loaded.
         fetch : bool
-            Download the weights if they are not here.
+            Download the weights if they are not on this machine.
         photos : int
-            How many photos there are to look at: enough of them pay for starting a GPU.
+            Number of photos to look at; only with enough of them is a GPU worth starting.
         small_faces : bool
             Find every face of a group, not only the subject of a photo.
         crop : tuple of int, optional
-            Size and margin of another crop than the model's own; see `ModelSpec.cropped`.
+            Size and margin of a crop to use instead of the model's own; see `ModelSpec.cropped`.
 
         Raises
         ------
         GalleryError
-            ``model-mismatch`` if the person's template was made by something else.
+            ``model-mismatch`` if the person's template was made by a different model.
         ModelError
             The weights or the device cannot be used.
         """
@@ -333,7 +333,7 @@ class ModelChoice:
         return self.loader.acquiring(networks), identity
 
     def networks(self, *, fetch: bool = False, photos: int = 1) -> Networks:
-        """Return the networks of the model; they may still be on the way. Parameters as for `acquisition`.
+        """Return the networks of the model; they may still be loading. Parameters as for `acquisition`.
 
         Raises
         ------
@@ -343,7 +343,7 @@ class ModelChoice:
         return self.loader.networks(self._loadable(self._chosen(None)), fetch=fetch, photos=photos)
 
     def embedder(self, *, fetch: bool = False, photos: int = 1) -> Embedder:
-        """Return the embedder of the model alone; parameters and errors as for `networks`."""
+        """Return only the embedder of the model; parameters and errors as for `networks`."""
         spec = None if self.loader.given is not None else self.spec(self._chosen(None))
         return self.loader.embedder(spec, fetch=fetch, photos=photos)
 
@@ -351,8 +351,8 @@ class ModelChoice:
         return None if self.loader.given is not None else self.spec(model)
 
     def _chosen(self, person: Person | None) -> str:
-        """Return the model to use; in an empty gallery the recommended one if it can be had."""
-        # A named person's own template decides, so that damage to others or their models do not matter.
+        """Return the model to use; for an empty gallery the recommended one if it can be downloaded."""
+        # A claimed person's own template decides, so damage to others and their models do not matter.
         if person is not None and self.loader.given is None and self._model == AUTO:
             return person.template.identity.model
         local = self.local()
@@ -361,7 +361,7 @@ class ModelChoice:
         if can_fetch(MODELS[RECOMMENDED], self._settings.weights_mirror or None):
             return RECOMMENDED
         _log.warning(
-            "Using the model %s, which needs no download: %s, the recommended one, cannot be fetched now. "
+            "Using the model %s, which needs no download: %s, the recommended one, cannot be downloaded now. "
             "To get it: faceunlock models pull %s",
             EMBEDDED_DEFAULT,
             RECOMMENDED,

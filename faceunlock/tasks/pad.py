@@ -1,4 +1,4 @@
-"""Measuring the checks for presentation attacks on photos of people and of attacks."""
+"""Measure the checks for presentation attacks on photos of people and of attacks."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def measure_pad(
     Parameters
     ----------
     workspace : Workspace
-        Where the thresholds of the checks go, and whose model finds the faces.
+        Stores the thresholds of the checks; its model finds the faces.
     live, attack : path
         Folders with photos and films of people, and of attacks.
     target_bpcer : float
-        Share of genuine photos that may be refused, in (0, 1), shared by the checks.
+        Share of genuine photos that all checks together may refuse, in (0, 1).
     seed : int
-        Of the split.
+        Seed of the split.
     dry_run : bool
-        Measure, use no threshold.
+        Measure without saving the thresholds.
     track : callable
         Shows progress.
 
@@ -60,7 +60,7 @@ def measure_pad(
     from faceunlock.liveness.record import save
 
     if not 0.0 < target_bpcer < 1.0:
-        raise SettingsError("usage", f"a target is a number between 0 and 1, not {target_bpcer}")
+        raise SettingsError("usage", f"the target must be a number between 0 and 1, not {target_bpcer}")
     settings = workspace.settings
     acquisition, identity = workspace.choice.acquisition()
     gates = quality_gates(workspace, identity)

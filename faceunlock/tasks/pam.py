@@ -1,9 +1,8 @@
-"""PAM service files: the line that lets a face answer, and whether a file that has it is safe.
+"""PAM service files: propose the line that asks for a face, and check that a file with it is safe.
 
-Nothing here edits a service file. A gallery that its user can write lets any program of that user enroll
-another face. So a user's own gallery is good for unlocking that user's screen and for nothing else; wherever
-an answer gives more than the user has already, gallery, program and everything on the way to them must be
-root's.
+Nothing here edits a service file. If users can write a gallery, any program they run can enroll another face.
+So a user's own gallery may unlock only that user's screen. If an answer grants more than the user already
+has, then the gallery, the program and every directory on the way to them must belong to root.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ SCREEN_LOCKERS = frozenset(
         "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
     )
 )  # fmt: skip
-"""Services that ask on behalf of the user who is logged in already."""
+"""Services that ask on behalf of the user who is already logged in."""
 
 UNSUITABLE = {
     "sshd": "the camera does not see who is at the other end of a connection",
     "cron": "nobody sits in front of the camera",
     "crond": "nobody sits in front of the camera",
     "atd": "nobody sits in front of the camera",
-    "passwd": "whoever may change the password needs no face any more",
-    "chpasswd": "whoever may change the password needs no face any more",
-    "other": "it stands for services that nobody thought of",
+    "passwd": "anyone who can change the password no longer needs a face",
+    "chpasswd": "anyone who can change the password no longer needs a face",
+    "other": "it applies to every service without a file of its own",
 }
 _UNSUITABLE_BEGINNINGS = {
     "common-": "every other service includes it, sshd too",
@@ -56,7 +55,7 @@ _GOOD_CONTROLS = re.compile(r"sufficient|\[success=(?:done|\d+)\s+default=ignore
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What to put into a service file.
+    """A line for a service file, and what would make it unsafe.
 
     Attributes
     ----------
@@ -72,7 +71,7 @@ class Proposal:
     line : str
         The line.
     problems : tuple of str
-        What keeps it from being safe here and now.
+        What makes the line unsafe on this machine now.
     """
 
     service: str
@@ -86,7 +85,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class ServiceCheck:
-    """Whether a service file is safe.
+    """The result of checking whether a service file is safe.
 
     Attributes
     ----------
@@ -95,9 +94,9 @@ class ServiceCheck:
     system : bool
         Whether it needs the system gallery.
     lines : tuple of Line
-        Those that ask faceunlock.
+        The lines that ask faceunlock.
     problems : tuple of str
-        A sentence for each thing that is wrong.
+        One sentence for each problem.
     """
 
     service: str
@@ -108,19 +107,19 @@ class ServiceCheck:
 
     @property
     def good(self) -> bool:
-        """Whether faceunlock is asked, and safely."""
+        """Whether the service asks faceunlock, and does so safely."""
         return bool(self.lines) and not self.problems
 
 
 def needs_system_gallery(service: str) -> bool:
-    """Return whether an answer for a service gives more than the user has already.
+    """Return whether an answer for a service grants more than the user already has.
 
     Raises
     ------
     PamError
         ``pam-unsuitable`` for a service where a face proves nothing.
     SettingsError
-        ``usage`` for what is no name of a service.
+        ``usage`` for an invalid name of a service.
 
     Examples
     --------
@@ -154,11 +153,12 @@ def propose(
     source : str
         Where the photo comes from, as an option of `faceunlock.pam`.
     home : Path, optional
-        Directory of the gallery; for services that need the system gallery `SYSTEM_HOME` when omitted.
+        Directory of the gallery. When omitted, `SYSTEM_HOME` for services that need the system gallery, the
+        user's own for others.
     timeout : float, optional
         Seconds after which to give up.
     require_live : bool
-        Refuse what the measured checks take for an attack; see `faceunlock.liveness`.
+        Refuse photos that the measured checks take for an attack; see `faceunlock.liveness`.
 
     Raises
     ------
@@ -186,12 +186,12 @@ def propose(
     problems = list(_installation_problems(program)) if system else []
     if system and home is not None and home.exists():
         problem = distrust_all(home)
-        problems += [f"the gallery must be root's: {problem}"] if problem is not None else []
+        problems += [f"the gallery must belong to root: {problem}"] if problem is not None else []
     return Proposal(service, DIRECTORY / service, system, home, program, line, tuple(problems))
 
 
 def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
-    """Return the names of the service files that ask faceunlock, themselves or through what they include.
+    """Return the names of the service files that ask faceunlock, directly or through an included file.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
 
 
 def check(service: str, file: Path | None = None) -> ServiceCheck:
-    """Return whether a service file asks faceunlock, and safely.
+    """Return whether a service file asks faceunlock, and does so safely.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def check(service: str, file: Path | None = None) -> ServiceCheck:
     if not ours:
         problems.append(f"{file} does not ask faceunlock")
     elif len(ours) > 1:
-        problems.append(f"{file} asks faceunlock {len(ours)} times: each is an attempt")
+        problems.append(f"{file} asks faceunlock {len(ours)} times; each one counts as an attempt")
     for where in dict.fromkeys(line.file for line in lines):
         problem = distrust(where.absolute())
         if problem is not None:
@@ -245,24 +245,24 @@ def check(service: str, file: Path | None = None) -> ServiceCheck:
 
 def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[str]:
     if line.kind != "auth":
-        yield f"a face answers auth, not {line.kind}"
+        yield f"a face can only answer auth, not {line.kind}"
     if not _GOOD_CONTROLS.fullmatch(line.control):
         yield (
-            f"the control is {line.control}: only sufficient lets the password answer when the face does not"
+            f"the control is {line.control}; only sufficient still allows the password when the face fails"
         )
     if not any(other.kind == "auth" and not other.is_ours for other in after):
         yield "no line comes after it that could ask for the password"
     options = module_options(line)
     if "expose_authtok" in options:
-        yield "expose_authtok would hand over the password, which nobody needs"
+        yield "expose_authtok would give the program the password, which it does not need"
     if system and "seteuid" not in options:
-        yield "seteuid is missing: the system gallery is root's alone"
+        yield "seteuid is missing; only root can read the system gallery"
 
 
 def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
     command = line.words[len(module_options(line)) :]
     if not command or not command[0].startswith("/"):
-        yield "the program is not named by an absolute path"
+        yield "the program needs an absolute path"
         return
     program = Path(command[0])
     if command[1:4] != INTERPRETER_WORDS:
@@ -274,7 +274,7 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
         yield str(error)
         return
     if system and "home" not in options:
-        yield f"the system gallery is needed, --home={SYSTEM_HOME}: its user can change any other"
+        yield f"this service needs the system gallery, --home={SYSTEM_HOME}; its user can change any other"
     if system:
         yield from _installation_problems(program)
         for name in ("photo", "capture"):
@@ -283,11 +283,11 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
                 yield problem
         camera = options.get("camera", "")
         if camera.startswith("/") and not camera.startswith("/dev/"):
-            yield f"{camera} is a file and no camera"
+            yield f"{camera} is a file, not a camera"
         if "home" in options:
             problem = distrust_all(Path(options["home"]))
             if problem is not None:
-                yield f"the gallery must be root's: {problem}"
+                yield f"the gallery must belong to root: {problem}"
                 return
     elif not program.exists():
         yield f"{program} does not exist"
@@ -296,7 +296,7 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
 
 
 def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]:
-    """Yield what keeps a gallery, or the camera, from answering; without a home, the present user's."""
+    """Yield why a gallery or the camera cannot answer; without a home, checks the current user's gallery."""
     from faceunlock.photos.camera import open_camera
     from faceunlock.settings import load_settings, locate
     from faceunlock.tasks.status import status
@@ -304,7 +304,7 @@ def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]
 
     try:
         locations = locate(options.get("home"))
-        settings = load_settings(locations.config, {})  # without the environment, as it will be
+        settings = load_settings(locations.config, {})  # PAM runs it without the user's environment
         with Workspace(locations=locations, settings=settings) as workspace:
             found = status(workspace)
         if "camera" in options:
@@ -315,39 +315,39 @@ def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]
         return
     yield from found.problems
     if system and found.protection is not None and found.protection.place == "keyring":
-        yield "the gallery's key is in a keyring, which is locked before login: protect rotate --key file"
+        yield "the gallery's key is in a keyring, locked before login; run: protect rotate --key file"
     if not found.people:
-        yield f"nobody is enrolled in {locations.data}; the name must be that of the login"
+        yield f"nobody is enrolled in {locations.data}; the enrolled name must be the login name"
 
 
 def _installation_problems(program: Path) -> Iterator[str]:
-    """Yield what makes an installation unfit for a service that acts as root."""
+    """Yield why an installation is unsafe for a service that runs as root."""
     problem = distrust(program)
     if problem is not None:
-        yield f"the program must be root's: {problem}"
+        yield f"the program must belong to root: {problem}"
         return
     if program != Path(sys.executable) and not _same(program, Path(sys.executable)):
-        yield f"another installation can only be judged by itself: {program} -I -m faceunlock pam check"
+        yield f"another installation must check itself; run: {program} -I -m faceunlock pam check"
         return
     paths = sysconfig.get_paths()
     places = {Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     places.add(Path(__file__).parents[1])
-    if sys.flags.isolated:  # otherwise also what this process alone was told
+    if sys.flags.isolated:  # otherwise sys.path also has entries of this process alone
         places.update(map(Path, sys.path))
     configuration = Path(sys.prefix) / "pyvenv.cfg"
     problems = [distrust(configuration) if configuration.exists() else None]
     problems += [distrust_all(place) for place in sorted(places) if place.exists()]
     for problem in filter(None, problems):
-        yield f"Python and its modules must be root's: {problem}"
+        yield f"Python and its modules must belong to root: {problem}"
 
 
 def _same(one: Path, other: Path) -> bool:
-    # Not by where the links end: that is the same interpreter for every virtual environment.
+    # Do not resolve the program itself: every virtual environment links to the same interpreter.
     return one.parent.resolve() == other.parent.resolve()
 
 
 def command_line(proposal: Proposal, *words: str) -> str:
-    """Return a command about the gallery of a proposal, as a shell takes it."""
+    """Return a shell command that works on the gallery of a proposal."""
     home = [] if proposal.home is None else [f"--home={proposal.home}"]
     root = ["sudo"] if proposal.system else []
     return shlex.join([*root, str(proposal.program), "-I", "-m", "faceunlock", *home, *words])

@@ -1,4 +1,4 @@
-"""The language of PAM service files: their lines, with what they include."""
+"""Parser for PAM service files: their lines, including those of included files."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class Line:
     Attributes
     ----------
     file : Path
-        Where it stands, which may be an included file.
+        The file with the line, which may be an included one.
     number : int
-        Counted from 1; of its first part if it is continued.
+        Line number, from 1; that of the first part if the line is continued.
     kind : str
         ``auth``, ``account``, ``password`` or ``session``.
     control : str
-        What its answer means.
+        How PAM treats the module's result.
     module : str
         File of the module.
     words : tuple of str
-        Its arguments.
+        Arguments of the module.
     """
 
     file: Path
@@ -60,17 +60,17 @@ class Line:
     @property
     def is_ours(self) -> bool:
         """Whether it asks faceunlock."""
-        # Also a line that calls us in some other way: it is the dangerous one.
+        # This includes lines that call us in some other way: they are the dangerous ones.
         return Path(self.module).name == MODULE and any("faceunlock" in word for word in self.words)
 
 
 def module_options(line: Line) -> tuple[str, ...]:
-    """Return the words that are for pam_exec itself; what follows is the command."""
+    """Return the words that pam_exec itself takes; the rest is the command."""
     return tuple(takewhile(lambda word: word.partition("=")[0] in MODULE_OPTIONS, line.words))
 
 
 def read_lines(file: Path, depth: int = 0) -> Iterator[Line]:
-    """Yield the lines of a service file and of what it includes, in the order in which they act."""
+    """Yield the lines of a service file and of the files it includes, in the order PAM applies them."""
     if depth > _MOST_INCLUDES:
         raise PamError("pam-unsuitable", f"{file} includes itself")
     try:
@@ -100,12 +100,12 @@ def read_lines(file: Path, depth: int = 0) -> Iterator[Line]:
 
 
 def _beside(file: Path, name: str) -> Path:
-    near = file.parent / name  # the same, if the name is absolute
+    near = file.parent / name  # an absolute name stays as it is
     return near if near.exists() else DIRECTORY / name
 
 
 def _joined(text: str) -> Iterator[tuple[int, str]]:
-    """Yield lines without comments, continued ones as one, with the number of the first."""
+    """Yield lines without comments; continued lines are joined and keep the number of the first."""
     start, parts = 0, []
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].strip()
@@ -120,13 +120,13 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _split(text: str) -> Iterator[str]:
-    """Yield the arguments of a line: words, and texts in brackets as one."""
+    """Yield the arguments of a line; text in brackets counts as one argument."""
     for found in re.finditer(r"\[((?:[^]\\]|\\.)*)\]|(\S+)", text):
         yield found[2] if found[2] is not None else found[1].replace("\\]", "]")
 
 
 def quoted(word: str) -> str:
-    """Return a word as PAM reads it back."""
+    """Return a word quoted so that PAM reads it back unchanged."""
     if any(char.isspace() for char in word) or "[" in word:
         return "[" + word.replace("]", "\\]") + "]"
     return word

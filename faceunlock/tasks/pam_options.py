@@ -1,4 +1,4 @@
-"""The options of `faceunlock.pam`; imports nothing that reads the environment."""
+"""Parser for the options of `faceunlock.pam`; imports nothing that reads the environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OPTIONS = ("home", "camera", "capture", "photo", "timeout", "require-live")
 
 
 class CannotAskError(Exception):
-    """The question cannot even be asked."""
+    """The PAM helper cannot ask faceunlock at all."""
 
 
 def understand(arguments: Sequence[str]) -> dict[str, str]:
@@ -20,7 +20,7 @@ def understand(arguments: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     CannotAskError
-        For an option that is unknown, twice there or has no good value.
+        For an option that is unknown, repeated or has an invalid value.
 
     Examples
     --------
@@ -43,17 +43,17 @@ def understand(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def seconds(options: dict[str, str]) -> float:
-    """Return after how many seconds to give up.
+    """Return the number of seconds after which to give up.
 
     Raises
     ------
     CannotAskError
-        Unless it is a number from 1 to 60.
+        Unless the timeout is a number from 1 to 60.
     """
     try:
         value = float(options.get("timeout", TIMEOUT_SECONDS))
     except ValueError:
         value = 0.0
     if not 1 <= value <= 60:
-        raise CannotAskError("--timeout is a number of seconds from 1 to 60")
+        raise CannotAskError("--timeout must be a number of seconds from 1 to 60")
     return value

@@ -1,4 +1,4 @@
-"""People who are enrolled: renamed, forgotten, let off their failed attempts."""
+"""Enrolled people: rename them, forget them, and reset their failed attempts."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ if TYPE_CHECKING:
 
 
 def rename(workspace: Workspace, name: str, new_name: str) -> Person:
-    """Give a person another name.
+    """Rename a person.
 
     Raises
     ------
     GalleryError
-        ``not-enrolled``, ``already-enrolled``, ``bad-name``, and all that keeps the gallery or the file of
-        attempts from being changed.
+        ``not-enrolled``, ``already-enrolled``, ``bad-name``; also if the gallery or the file of attempts
+        cannot be changed.
     """
     gallery, attempts = workspace.gallery, workspace.attempts
     gallery.get(name)  # a name that is not enrolled must not create a gallery
     with gallery.transaction():
         person = gallery.rename(name, new_name)
-        # Before the gallery changes: the count must never be lost on the way.
+        # Copy before the gallery changes, so that the count is never lost.
         attempts.copy(name, person.name)
     attempts.renamed(name, person.name)
     return person
 
 
 def forget(workspace: Workspace, name: str) -> None:
-    """Delete what is stored of a person, for good.
+    """Delete everything stored about a person, for good.
 
     Raises
     ------
     GalleryError
-        ``not-enrolled``, and as `rename`.
+        ``not-enrolled``; also as `rename`.
     """
     workspace.attempts.check()
     workspace.gallery.forget(name)
@@ -42,7 +42,7 @@ def forget(workspace: Workspace, name: str) -> None:
 
 
 def forget_all(workspace: Workspace) -> int:
-    """Delete what is stored of everybody and return how many people that were; raises as `rename`."""
+    """Delete everything stored about everyone and return the number of people; raises as `rename`."""
     workspace.attempts.check()
     count = workspace.gallery.forget_all()
     workspace.attempts.forget_all()
@@ -50,7 +50,7 @@ def forget_all(workspace: Workspace) -> int:
 
 
 def unlock_attempts(workspace: Workspace, name: str | None = None) -> int:
-    """Let a person, or everybody, try again at once; see `faceunlock.gallery.attempts.Attempts.release`.
+    """End the lockout of a person, or of everyone; see `faceunlock.gallery.attempts.Attempts.release`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A report: a folder of known people in, a page and pictures out."""
+"""Report: write a page and pictures about a folder of known people."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReportOutcome:
-    """A report that was written.
+    """A report and the files it was written to.
 
     Attributes
     ----------
     report : Report
-        What it says.
+        The contents.
     page : Path
         The HTML file.
     pictures : tuple of Path
-        PNG files of the figures, if they were wanted.
+        PNG files of the figures, if they were requested.
     """
 
     report: Report
@@ -67,7 +67,7 @@ def report(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> ReportOutcome:
-    """Look at the photos of a folder and write a page about them; no template or threshold is changed.
+    """Write a page about the photos of a folder; changes no template and no threshold.
 
     Parameters
     ----------
@@ -78,17 +78,17 @@ def report(
     page : path
         The HTML file to write.
     png : path, optional
-        A folder for the figures as PNG files.
+        Folder for the figures as PNG files.
     show_faces : bool
-        Whether small pictures of the faces are on the page.
+        Whether the page shows small pictures of the faces.
     faces : {"dominant", "largest", "central"}
-        Which face a photo is about.
+        Which face in a photo counts as its subject.
     map_method : {"pca", "umap"}
         How the map is made.
     by : str, optional
-        Groups of people, which the map then shows instead of people; as for `audit`.
+        Groups of people, as for `audit`; the map then shows groups instead of people.
     threshold : float, optional
-        For photos against photos, in [-1, 1], in the place of the model's.
+        Threshold for photo against photo, in [-1, 1]; the model's when omitted.
     overwrite : bool
         Whether files may be replaced.
     track : callable
@@ -97,8 +97,8 @@ def report(
     Raises
     ------
     ReportError
-        ``file-exists``, ``file-unwritable``, ``package-missing``; ``bad-folder`` without photos in
-        sub-folders; ``insufficient-data`` if none of them is usable.
+        ``file-exists``, ``file-unwritable``, ``package-missing``; ``bad-folder`` if no sub-folder has photos;
+        ``insufficient-data`` if no photo is usable.
     PhotoError
         ``photo-not-found`` if there is no such folder.
     SettingsError
@@ -109,7 +109,7 @@ def report(
     check_threshold(threshold)
     source, target = Path(folder), Path(page)
     pictures = None if png is None else Path(png)
-    # Looked at before any network is loaded: a wrong folder or file needs none.
+    # Checked before any network is loaded, so that a wrong folder or file fails at once.
     check_method(map_method)
     found = _labelled(source) if by is None else _grouped(source, by)
     check_destination(target, overwrite=overwrite)
@@ -134,9 +134,9 @@ def report(
     if not len(samples):
         raise ReportError(
             "insufficient-data",
-            f"{source}: none of {samples.photos} photos is usable, the first because of "
+            f"{source}: none of the {samples.photos} photos is usable; the reason for the first is "
             f"{samples.failures[0].reason}",
-            hint="--verbose says why for each; --faces central suits photos cropped around one face.",
+            hint="See every reason with --verbose. Use --faces central for photos cropped around one face.",
         )
     results = study(
         samples,
@@ -173,11 +173,11 @@ class _Found:
     Attributes
     ----------
     photos : tuple of (Path, str)
-        Each with the person on it.
+        Each photo with the person on it.
     skipped : int
-        Files that are no photos, or belong to nobody.
+        Files that are not photos or belong to no person.
     groups : dict of str to str
-        Each person's group; empty without groups.
+        The group of each person; empty without groups.
     """
 
     photos: tuple[tuple[Path, str], ...]
@@ -202,7 +202,7 @@ def _grouped(folder: Path, by: str) -> _Found:
     from faceunlock.studies.groupings import read_grouping
 
     grouping = read_grouping(folder, by)
-    # Where nobody is named, photos stand for people, and the folder's own path says nothing about them.
+    # Without names each photo stands for a person; the path of the folder itself adds nothing to that name.
     people = [photo.person.removeprefix(f"{folder}/") for photo in grouping.photos]
     return _Found(
         tuple((photo.path, person) for photo, person in zip(grouping.photos, people, strict=True)),

@@ -1,4 +1,4 @@
-"""Where everything is, and whether it is in order."""
+"""Status: where data is stored, the settings in use, and problems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where everything is and whether it is in order.
+    """Where data is stored, what is in use, and what is wrong.
 
     Attributes
     ----------
@@ -27,13 +27,13 @@ class Status:
     gpu : bool
         Whether the machine has an NVIDIA driver.
     model : ModelState or None
-        The model in use; None where it cannot be told without asking the network.
+        The model in use; None if that is unknown without access to the network.
     people : tuple of str
         Names of enrolled people.
     protection : ProtectionState or None
-        Whether the gallery is sealed; None where that cannot be told.
+        Whether the gallery is sealed; None if that is unknown.
     problems : tuple of str
-        One sentence for each thing that is wrong.
+        One sentence for each problem.
     """
 
     locations: Locations
@@ -46,7 +46,7 @@ class Status:
 
 
 def status(workspace: Workspace) -> Status:
-    """Return where everything is and what is wrong; changes nothing and asks no network."""
+    """Return where data is stored and what is wrong; changes nothing and uses no network."""
     gallery, choice = workspace.gallery, workspace.choice
     found = [*problems(workspace.locations.data), *gallery.problems()]
     names: tuple[str, ...] = ()

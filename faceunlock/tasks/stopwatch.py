@@ -1,4 +1,4 @@
-"""Timing the parts of a verification from outside, where detector and embedder are handed in."""
+"""A stopwatch around the parts of a verification: wraps the file, the detector and the embedder."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Clock = Callable[[], float]
 
 
 class Stopwatch:
-    """Adds up how long parts take.
+    """Adds up how long each named part takes.
 
     Parameters
     ----------
     clock : callable
-        Returns seconds.
+        Returns the time in seconds.
 
     Examples
     --------
@@ -47,19 +47,19 @@ class Stopwatch:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time what is done inside."""
+        """Add the time spent inside the ``with`` block to a part."""
         started = self._clock()
         yield
         self._seconds[name] += self._clock() - started
 
     def taken(self) -> dict[str, float]:
-        """Return the seconds of each part, 0 for others, and begin anew."""
+        """Return the seconds of each part, 0 for unknown parts, and reset the stopwatch."""
         seconds, self._seconds = self._seconds, defaultdict(float)
         return seconds
 
 
 def watched(networks: Networks, watch: Stopwatch) -> Networks:
-    """Return networks whose every use a stopwatch sees."""
+    """Return networks whose every use is timed by the stopwatch."""
     return replace(
         networks,
         detector=_WatchedDetector(networks.detector, watch),
@@ -69,7 +69,7 @@ def watched(networks: Networks, watch: Stopwatch) -> Networks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WatchedFile(PhotoFile):
-    """A photo whose decoding a stopwatch sees."""
+    """A photo whose decoding is timed by a stopwatch."""
 
     watch: Stopwatch = field(repr=False)
 

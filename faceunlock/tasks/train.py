@@ -1,4 +1,4 @@
-"""Training a model of one's own from a folder of people."""
+"""Training: train a model of your own on a folder of people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TrainOptions(TypedDict, total=False):
-    """Options of `faceunlock.training.run.train` that `train` hands on."""
+    """Options that `train` passes on to `faceunlock.training.run.train`."""
 
     resume: bool
     overwrite: bool
@@ -32,16 +32,16 @@ def train(
     start: str | None = None,
     **options: Unpack[TrainOptions],
 ) -> TrainingOutcome:
-    """Train a model from a folder of people; see `faceunlock.training.run.train`.
+    """Train a model on a folder of people; see `faceunlock.training.run.train`.
 
     Parameters
     ----------
     workspace : Workspace
-        Where weights are kept, and where the networks run.
+        Determines where weights are kept and where the networks run.
     folder, output, recipe, observer, options
         As for `faceunlock.training.run.train`.
     start : str, optional
-        A model's folder or an id; see `faceunlock.training.first_weights.first_weights`.
+        Folder or id of the model to start from; see `faceunlock.training.first_weights.first_weights`.
     """
     from faceunlock.pipeline.runtime.torch_runtime import resolve_device
     from faceunlock.training.face_set import AlignedCrops

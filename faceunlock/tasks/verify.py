@@ -1,4 +1,4 @@
-"""Verification: a photo in, a counted and logged decision out."""
+"""Verification: decide whether a photo shows an enrolled person; every attempt is counted and logged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from faceunlock.photos.face import Quality, RGBImage, SubjectRule
 
 Probe = PhotoPath | BinaryIO | PhotoFile | Capture
-"""What a photo can come from."""
+"""The accepted sources of a probe photo."""
 
 
 class VerifyOptions(TypedDict, total=False):
@@ -50,26 +50,26 @@ class TakeOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A decision and what is behind it.
+    """A decision and its evidence.
 
     Attributes
     ----------
     decision : Decision
         Match or no match, with name, similarity and threshold.
     identity : ModelIdentity
-        What made the embeddings.
+        The model that made the embeddings.
     calibration : Calibration
         Where the threshold comes from.
     point : OperatingPoint or None
-        What the threshold means for that many candidates; None where the caller chose it.
+        What the threshold means for this number of candidates; None if the caller chose the threshold.
     quality : Quality
-        Of the probe's face.
+        Quality of the probe's face.
     not_compared : tuple of str
-        People whose templates were made by something else.
+        People whose templates were made by a different model.
     locked_out : tuple of str
         People who were not compared because of failed attempts.
     liveness : tuple of PassedCheck, or None
-        The checks for presentation attacks that were passed; None where none was asked for.
+        The checks for presentation attacks that were passed; None if they were not requested.
     """
 
     decision: Decision
@@ -92,24 +92,24 @@ def verify(
     source: str | None = None,
     require_live: bool = False,
 ) -> Verification:
-    """Answer whether a photo shows an enrolled person; counts and logs the attempt.
+    """Decide whether a photo shows an enrolled person; counts and logs the attempt.
 
     Parameters
     ----------
     workspace : Workspace
-        Who is enrolled, and where attempts are counted.
-    photo : path, binary file, or what `take` took
+        Provides the enrolled people and counts the attempts.
+    photo : path, binary file, or a photo from `take`
     name : str, optional
-        The claimed person; without it the answer is for the best of everybody enrolled, at the
-        threshold that keeps the target for that many.
+        The claimed person. Without a name, everyone enrolled is compared and the best match is judged, at
+        the threshold that keeps the target for that number of people.
     threshold : float, optional
-        Used instead, in [-1, 1].
+        Used instead of the calibrated threshold, in [-1, 1].
     faces : {"dominant", "largest", "central"}
-        Which face the photo is about.
+        Which face in the photo counts as its subject.
     source : str, optional
         Where the photo comes from, for the log; its name, ``stdin`` or ``stream`` when omitted.
     require_live : bool
-        Refuse what the measured checks take for an attack; see `faceunlock.liveness`.
+        Refuse photos that the measured checks take for an attack; see `faceunlock.liveness`.
 
     Raises
     ------
@@ -118,8 +118,8 @@ def verify(
     PhotoError
         The photo cannot be read or has no clear subject, or is ``not-live``.
     GalleryError
-        ``pad-not-measured``, ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``, and everything
-        that keeps the gallery from being trusted.
+        ``pad-not-measured``, ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``; also if the gallery
+        cannot be trusted.
     """
     check_threshold(threshold)
     taken: Path | BinaryIO | PhotoFile
@@ -133,9 +133,9 @@ def verify(
         people = [workspace.gallery.get(name)] if name is not None else list(workspace.gallery.people())
         if not people:
             raise GalleryError("nobody-enrolled")
-        # Before anything else is looked at: whoever is locked out learns nothing about a photo.
+        # First of all: someone who is locked out must learn nothing about a photo.
         attempt.admit([person.name for person in people], named=name is not None)
-        # Read before any network is loaded: a photo that is not there needs none.
+        # Read before any network is loaded, so that a missing photo fails at once.
         probe = load_photo(taken, max_pixels=workspace.settings.max_pixels)
         acquisition, identity = workspace.choice.acquisition(people[0] if name is not None else None)
         comparable = [person for person in people if person.template.identity == identity]
@@ -175,24 +175,24 @@ def take(
     Parameters
     ----------
     workspace : Workspace
-        Its settings have the limits of the camera.
+        Its settings hold the limits of the camera.
     device : str, optional
         A number, a device file or a video file; the setting ``camera`` when omitted.
     name : str, optional
-        The claimed person, who must be enrolled: otherwise the camera is not even opened.
+        The claimed person; the camera is opened only if that person is enrolled.
     faces : {"dominant", "largest", "central"}
-        Which face a frame is about.
+        Which face in a frame counts as its subject.
     require_live : bool
-        Take the frames of the next seconds, too, for the checks of `verify`.
+        Also take the frames of the next seconds, for the checks of `verify`.
 
     Raises
     ------
     LockoutError
-        ``locked-out``; the camera is not opened then.
+        ``locked-out``; the camera is then not opened.
     CameraError
         The camera cannot be used.
     PhotoError
-        No good face within the setting ``camera_seconds``; the slug is the most frequent reason.
+        No good face within ``camera_seconds`` (a setting); the slug is the most frequent reason.
     """
     from faceunlock.photos.camera import open_camera
     from faceunlock.photos.capture import one_good
@@ -206,7 +206,7 @@ def take(
         people = workspace.gallery.people() if person is None else (person,)
         if not people:
             raise GalleryError("nobody-enrolled")
-        # Nobody sits for what would be refused.
+        # Nobody should sit for the camera if the attempt would be refused.
         attempt.admit([somebody.name for somebody in people], named=person is not None)
         with open_camera(device) as camera:
             acquisition, identity = workspace.choice.acquisition(person)
@@ -216,7 +216,7 @@ def take(
 
 
 def prepare(workspace: Workspace) -> None:
-    """Load the networks that `verify` will need, so that its first answer comes sooner."""
+    """Load the networks that `verify` will need, so that its first answer is faster."""
     if workspace.gallery.people():
         workspace.choice.acquisition()
 
@@ -228,7 +228,7 @@ def _gate(workspace: Workspace, *, camera: bool) -> LivenessGate:
 
 
 def _source(photo: Path | BinaryIO | PhotoFile) -> str:
-    """Return what a photo comes from, for the log."""
+    """Return where a photo comes from, for the log."""
     if isinstance(photo, PhotoFile):
         return photo.name
     if isinstance(photo, Path):

@@ -1,4 +1,4 @@
-"""What every task works with: where data lie, the settings, the gallery, its attempts and its models."""
+"""The workspace every task uses: data locations, settings, gallery, attempts and models."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.enrolment import Gates
 
 PhotoPath = str | os.PathLike[str]
-"""How a caller names a photo, a folder or another file."""
+"""The path of a photo, a folder or another file."""
 
 _Other = TypeVar("_Other")
 
 
 class Workspace:
-    """One gallery with all that tasks need around it; a context manager.
+    """A gallery and everything tasks need to work with it; a context manager.
 
     Parameters
     ----------
     home : path, optional
-        Keep gallery, cache and config under this directory; ``FACEUNLOCK_HOME`` or the platform's
-        per-user directories when omitted.
+        Directory for gallery, cache and config; ``FACEUNLOCK_HOME`` or the platform's per-user directories
+        when omitted.
     model : str, optional
         Id of a model; the setting ``model`` when omitted.
     device : {"auto", "cpu", "cuda"}, optional
         The setting ``device`` when omitted.
     locations, settings : optional
-        Used instead of what `home`, the config file and the environment say.
+        Used instead of the values from `home`, the config file and the environment.
     detector, embedder : optional
-        Used instead of the ones that model and device name.
+        Used instead of those that `model` and `device` select.
     on_download : callable, optional
-        Told the bytes done and to do while weights are downloaded.
+        Called with the bytes done and the bytes in total while weights are downloaded.
 
     Attributes
     ----------
@@ -58,11 +58,11 @@ class Workspace:
     gallery : Gallery
     attempts : Attempts
     named : str
-        The model that was named: an id, a folder or ``auto``.
+        The requested model: an id, a folder or ``auto``.
     device : str
-        The device that was named.
+        The requested device.
     choice : ModelChoice
-        The models of the gallery, of which the named one is used.
+        Selects the requested model for the gallery.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Workspace:
         self.choice = self.choose(self.named)
 
     def choose(self, model: str) -> ModelChoice:
-        """Return the models of the gallery, of which this one is used; no network is loaded yet."""
+        """Return the choice that selects this model for the gallery; loads no network yet."""
         detector, embedder = self._given
         return ModelChoice(
             self.gallery,
@@ -124,13 +124,13 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Let go of the gallery's files."""
+        """Close the files of the gallery and of the attempts."""
         self.gallery.close()
         self.attempts.close()
 
 
 def as_path(photo: PhotoPath | _Other) -> Path | _Other:
-    """Return a path as a `Path`, and anything else as it is.
+    """Return a path as a `Path`, and anything else unchanged.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def as_path(photo: PhotoPath | _Other) -> Path | _Other:
 
 
 def as_paths(photos: PhotoPath | Sequence[PhotoPath | _Other]) -> list[Path | _Other]:
-    """Return one or several photos as a list, as `as_path` does each.
+    """Return one or several photos as a list, each converted by `as_path`.
 
     Examples
     --------
@@ -153,30 +153,30 @@ def as_paths(photos: PhotoPath | Sequence[PhotoPath | _Other]) -> list[Path | _O
 
 
 def check_threshold(threshold: float | None) -> None:
-    """Refuse a threshold that no cosine could be held against.
+    """Check that a threshold is None or in the range of a cosine.
 
     Raises
     ------
     SettingsError
-        ``usage`` unless it is a number from -1 to 1, or None.
+        ``usage`` unless the threshold is None or a number from -1 to 1.
     """
     if threshold is not None and not -1.0 <= threshold <= 1.0:
-        raise SettingsError("usage", f"a threshold is a number from -1 to 1, not {threshold}")
+        raise SettingsError("usage", f"the threshold must be a number from -1 to 1, not {threshold}")
 
 
 def operating_point(
     calibration: Calibration, candidates: int, threshold: float | None
 ) -> tuple[OperatingPoint | None, float]:
-    """Return what a threshold is known to mean for a number of people, and the threshold itself.
+    """Return the threshold for a number of people, and before it what the threshold is known to mean.
 
     Parameters
     ----------
     calibration : Calibration
-        Of the model in use.
+        Calibration of the model in use.
     candidates : int
-        How many people a face is compared with.
+        Number of people a face is compared with.
     threshold : float, optional
-        The caller's own, of which nothing is known: its point is None.
+        The caller's own threshold. Nothing is known about it, so its point is None.
     """
     if threshold is not None:
         return None, threshold
@@ -185,16 +185,16 @@ def operating_point(
 
 
 def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int | None = None) -> Gates:
-    """Return what a photo must fulfil to be enrolled.
+    """Return the requirements that photos must meet for an enrolment.
 
     Parameters
     ----------
     workspace : Workspace
-        Its settings have the limits of quality.
+        Its settings hold the limits of quality.
     identity : ModelIdentity
-        The model, whose threshold is the lowest similarity.
+        The model; its threshold is the lowest similarity allowed.
     min_photos : int, optional
-        Fewest usable photos; the setting when omitted.
+        Minimum number of usable photos; the setting when omitted.
     """
     from faceunlock.pipeline.enrolment import Gates
 
@@ -208,18 +208,18 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
 
 
 def examiner(acquisition: Acquisition, gates: Gates, max_pixels: int, rule: SubjectRule = "dominant") -> Look:
-    """Return what takes only frames with a face that is good enough to be enrolled.
+    """Return a `Look` that accepts only frames with a face good enough for an enrolment.
 
     Parameters
     ----------
     acquisition : Acquisition
         Finds the face and measures its quality.
     gates : Gates
-        What is good enough.
+        The requirements.
     max_pixels : int
-        How large a frame may be.
+        Maximum size of a frame.
     rule : {"dominant", "largest", "central"}
-        Which face a frame is about.
+        Which face in a frame counts as its subject.
     """
     from faceunlock.photos.capture import Look
 

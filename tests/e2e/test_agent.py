@@ -143,7 +143,7 @@ def test_a_killed_one_is_not_missed_and_replaced(agent, pictures):
     assert status.code == 1 and status.data["running"] is False and status.data["pid"] is None
     again = agent("agent", "start", "--json").data
     assert again["running"] and again["pid"] != first
-    assert agent("agent", "start").stdout.startswith("There is a resident process already")
+    assert agent("agent", "start").stdout.startswith("A resident process is already running")
     assert agent("agent", "run", "--json").error["code"] == "agent-running"
 
 

@@ -264,10 +264,10 @@ def test_a_screen_locker_of_a_user_without_a_home_directory(login):
 
 def test_the_check_accepts_the_line_and_refuses_what_the_user_could_change(login):
     report = check(SERVICE)
-    assert all("gallery must be root's" not in problem for problem in report.problems), report
+    assert all("gallery must belong to root" not in problem for problem in report.problems), report
     assert [line.number for line in report.lines] == [1]
     shutil.chown(login.home / "gallery.db", login.enrolled)
-    assert any("gallery must be root's" in problem for problem in check(SERVICE).problems)
+    assert any("gallery must belong to root" in problem for problem in check(SERVICE).problems)
 
 
 def test_another_user_reads_nothing(login, request):

@@ -56,7 +56,7 @@ def test_a_sealed_gallery_answers_like_an_open_one(enrolled, pictures, no_deskto
     assert "\nprotection  sealed, key in " in status.stdout and status.stdout.endswith("problems    none\n")
     assert enrolled("protect", "rotate").code == 0
     assert enrolled("people", "--json").data["people"][0]["name"] == "Collins"
-    assert enrolled("protect", "off").stdout == "The gallery is not sealed any more.\n"
+    assert enrolled("protect", "off").stdout == "The gallery is no longer sealed.\n"
     assert list((enrolled.home / "keys").iterdir()) == []
     assert enrolled("verify", pictures / "unseen.jpg").code == 0
 

@@ -97,7 +97,7 @@ def test_killed_three_times_and_continued_it_ends_with_the_same_weights(faceunlo
     assert (model / "checkpoint.pt").exists() and not (model / "weights.safetensors").exists()
     last = start(faceunlock, people, model, "--resume")
     said = last.communicate()[1].decode()
-    assert last.returncode == 0 and "going on in epoch " in said
-    assert int(said.split("going on in epoch ")[1].split()[0]) > 3, "each kill came after another checkpoint"
+    assert last.returncode == 0 and "resuming in epoch " in said
+    assert int(said.split("resuming in epoch ")[1].split()[0]) > 3, "each kill came after another checkpoint"
     assert (model / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
     assert (model / "model.json").exists() and not (model / "checkpoint.pt").exists()

@@ -44,7 +44,7 @@ def test_a_page_has_every_section_and_figure():
     for name in FIGURES:
         assert f'id="{name}"' in page
     assert page.count("<section") == 9 and "Cannot tell" not in page
-    assert "3 files that are no photos" in page and "A/bad.jpg" in page
+    assert "3 files that are not photos" in page and "A/bad.jpg" in page
     assert "folder/" not in page
     assert "biometric data" in page and 'src="data:image/jpeg;base64,' in page
 

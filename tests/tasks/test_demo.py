@@ -45,7 +45,7 @@ def test_darker_is_darker_and_brighter_brighter(pictures):
 
 def test_a_package_without_its_picture_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(demonstration, "PERSON", ("skimage", "data/nobody.png"))
-    with pytest.raises(PhotoError, match="the package skimage does not carry data/nobody") as caught:
+    with pytest.raises(PhotoError, match="the package skimage does not contain data/nobody") as caught:
         make_pictures(tmp_path)
     assert caught.value.slug == "photo-not-found"
 
@@ -53,5 +53,5 @@ def test_a_package_without_its_picture_is_named(tmp_path, monkeypatch):
 def test_a_package_that_is_not_there_is_named(tmp_path, monkeypatch):
     assert importlib.util.find_spec("no_such_package") is None
     monkeypatch.setattr(demonstration, "NO_FACE", ("no_such_package", "flower.jpg"))
-    with pytest.raises(PhotoError, match="the package no_such_package does not carry"):
+    with pytest.raises(PhotoError, match="the package no_such_package does not contain"):
         make_pictures(tmp_path)

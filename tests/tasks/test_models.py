@@ -84,7 +84,7 @@ def test_auto_fetches_the_recommended_model_where_it_can(open_home, ada, loaded,
         open_home(**AUTO).enroll("Ada", ada)
     assert loaded == network.pulled == ["vggface2"]
     assert [record.getMessage() for record in caplog.records] == [
-        "Fetching the weights of vggface2, 112 MB, once"
+        "Downloading the weights of vggface2 (112 MB), only this once"
     ]
 
 

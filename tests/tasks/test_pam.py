@@ -83,7 +83,7 @@ GOOD = f"{LINE} --home=/var/lib/faceunlock --camera"
         ([GOOD.replace(sys.executable, "/bin/sh -c"), UNIX], "-I -m faceunlock.pam"),
         ([GOOD.replace("--camera", "--camera --threshold=0"), UNIX], "not understood"),
         ([GOOD.replace("--camera", ""), UNIX], "where the photo comes from"),
-        ([GOOD.replace("--camera", "--camera=/srv/film.mp4"), UNIX], "no camera"),
+        ([GOOD.replace("--camera", "--camera=/srv/film.mp4"), UNIX], "not a camera"),
         ([GOOD.replace("--home=/var/lib/faceunlock", ""), UNIX], "system gallery"),
         ([GOOD.replace(sys.executable, "/usr/bin/true"), UNIX], "another installation"),
         (["auth sufficient pam_exec.so /usr/local/bin/faceunlock verify /tmp/a.jpg", UNIX], "not called as"),
@@ -141,10 +141,10 @@ def test_an_installation_of_somebody_else_is_refused(tmp_path, monkeypatch):
     offer = propose("sudo")
     monkeypatch.setattr(sys, "executable", str(program))
     (problem,) = propose("sudo").problems
-    assert "the program must be root's" in problem and "uid 65534" in problem
+    assert "the program must belong to root" in problem and "uid 65534" in problem
     file = tmp_path / "sudo"
     file.write_text(offer.line.replace(str(offer.program), str(program)) + f"\n{UNIX}\n")
-    assert any("the program must be root's" in problem for problem in check("sudo", file).problems)
+    assert any("the program must belong to root" in problem for problem in check("sudo", file).problems)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
@@ -163,7 +163,7 @@ def test_what_others_can_change_is_refused(tmp_path, monkeypatch):
     assert "nobody is enrolled" in problems() and "uid" not in problems() and "can change" not in problems()
     for place in (file, home, tmp_path / "capture"):
         os.chown(place, 65534, 0)
-        assert f"{place} belongs to another user" in problems()
+        assert f"{place} belongs to a user other than root" in problems()
         os.chown(place, 0, 0)
         mode = place.stat().st_mode
         place.chmod(0o777)

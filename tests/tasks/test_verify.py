@@ -103,8 +103,8 @@ def test_a_probe_need_not_be_good_enough_to_learn_from(unlock, ada, tmp_path):
     ("change", "words"),
     [
         ({"model": "casia-webface"}, "the model dlib"),
-        ({"weights_sha256": "e" * 64}, "other weights of dlib"),
-        ({"preprocessing": "fake-2"}, "other weights of dlib"),
+        ({"weights_sha256": "e" * 64}, "different weights of dlib"),
+        ({"preprocessing": "fake-2"}, "different weights of dlib"),
     ],
 )
 @pytest.mark.parametrize("name", ["Ada", None])
