@@ -1,21 +1,21 @@
-"""The resident process: how fast, how steady, and what happens to its clients when it is killed.
+"""The resident process: its speed, its stability, and what its clients get when it is killed.
 
 Run: python benchmarks/agent.py [SECTION ...] [--runs 7] [--kills 200]
 
-Sections (all without a name; what was measured replaces the old in the result file):
+Sections (all of them if none is named; new figures replace the old in the result file):
 
 speed
-    The whole client process for ``timing/1mp.jpg`` against the same without the resident process and the
-    script that the README of facenet-pytorch leads to, one run of each in turn. Goal: the script takes 35
-    times as long.
+    The whole client process for ``timing/1mp.jpg``, against the same without the resident process and the
+    script from the README of facenet-pytorch; one run of each in turn. Goal: the script takes 35 times as
+    long.
 callers
-    500 calls, 8 callers at once, each call a process: median and 99th percentile, and every answer is
-    compared.
+    500 calls from 8 callers at once, each call a process: median and 99th percentile. Every answer is
+    compared with the one without the resident process.
 memory
-    5,000 calls with a small photo, one after the other: the resident memory of the process after every 250.
+    5,000 calls with a small photo, one after the other: resident memory of the process after every 250.
 kills
-    SIGKILL at random moments, with two clients asking all the time and a successor started each time: every
-    client must answer what it answers alone, and the gallery must stay as it was.
+    SIGKILL at random moments, while two clients ask all the time; a new process is started each time. Every
+    client must give the same answer as without a resident process, and the gallery must not change.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ MANY, EVERY = 5000, 250
 
 
 def main() -> None:
-    """Measure the sections asked for; print and write what came out."""
+    """Measure the chosen sections, print and write the result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def prepare_galleries(photos: Path) -> None:
-    """Make what `speed` compares with, unless it is there already."""
+    """Prepare the contestants of `speed`, unless they exist."""
     if not all((home(model) / "gallery.db").exists() for model in MODELS):
         prepare(photos)
     stored_vector()
@@ -79,7 +79,7 @@ def prepare_galleries(photos: Path) -> None:
 
 @contextlib.contextmanager
 def resident(model: str) -> Any:
-    """Have a resident process with its models loaded; gives its process id."""
+    """Run a resident process and give its process id; end it afterwards."""
     words = [str(PROGRAM), "--home", str(home(model)), "--model", model]
     with subprocess.Popen([*words, "agent", "run"]) as process:
         socket = home(model) / "agent.sock"
@@ -90,7 +90,7 @@ def resident(model: str) -> Any:
 
 
 def words(model: str, photo: Path, *more: str) -> list[str]:
-    """Return the command line of a question."""
+    """Return the arguments of a `verify` command."""
     return [
         "--quiet",
         "--home",
@@ -106,13 +106,13 @@ def words(model: str, photo: Path, *more: str) -> list[str]:
 
 
 def warmed(model: str, photo: Path) -> None:
-    """Ask until the resident process answers."""
+    """Ask until the resident process answers, so that its models are loaded."""
     while client.ask(words(model, photo, ANYBODY)) is None:
         time.sleep(0.2)
 
 
 def speed(photos: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Whole processes, side by side."""
+    """Measure whole processes side by side."""
     photo = photos / "timing" / "1mp.jpg"
     with contextlib.ExitStack() as stack:
         contestants = []
@@ -121,7 +121,7 @@ def speed(photos: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             warmed(model, photo)
             command = [str(PROGRAM), *words(model, photo, ANYBODY)]
             contestants.append(Process(f"faceunlock {model}, resident", command))
-            # A line that the resident process does not serve, and otherwise the same.
+            # The same command line, except for an option that the resident process does not serve.
             loud = [word for word in command if word != "--quiet"]
             contestants.append(Process(f"faceunlock {model}, alone", [*loud, "--verbose"]))
         contestants.append(straightforward("verify", str(photo), str(stored_vector())))
@@ -139,7 +139,7 @@ def speed(photos: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def callers(photos: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
-    """Many processes at once."""
+    """Measure many client processes at once."""
     photo, model = photos / "timing" / "1mp.jpg", "dlib"
     with resident(model):
         warmed(model, photo)
@@ -169,7 +169,7 @@ def callers(photos: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def memory(photos: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
-    """Many calls, one after the other."""
+    """Measure the memory over many calls, one after the other."""
     photo, model = sorted((photos / "lfw").glob("*/*.jpg"))[0], "dlib"
     with resident(model) as process:
         warmed(model, photo)
@@ -183,13 +183,13 @@ def memory(photos: Path, _arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def resident_megabytes(process: int) -> float:
-    """Return how much memory a process has in use."""
+    """Return the resident memory of a process, in megabytes."""
     lines = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1000
 
 
 def kills(photos: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Kill the resident process again and again."""
+    """Kill the resident process again and again while clients ask; return what they were answered."""
     model = "casia-webface"
     rng = random.Random(0)
     photo = photos / "timing" / "1mp.jpg"
@@ -235,19 +235,19 @@ def kills(photos: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def alone(model: str, photo: Path) -> tuple[int, str, str]:
-    """Return the answer without a resident process."""
+    """Return exit code, output and an empty error output of the answer without a resident process."""
     code, answer, _ = run([*words(model, photo, ANYBODY)[1:], "--verbose"])
     return code, answer, ""
 
 
 def run(line: list[str]) -> tuple[int, str, str]:
-    """Run the program; return its exit code and what it says."""
+    """Run the program and return its exit code, output and error output."""
     done = subprocess.run([str(PROGRAM), *line], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
 def enrolled(model: str) -> list[Any]:
-    """Return everything that is stored of people."""
+    """Return name, time of the last change and centroid of every person."""
     with FaceUnlock(home(model), model=model) as unlock:
         return [
             (person.name, person.updated, person.template.centroid.tobytes()) for person in unlock.people()

@@ -1,17 +1,17 @@
-r"""AT&T faces as in the tutorial: its Siamese network as the baseline, ours from the same photos beside it.
+r"""The tutorial's experiment on the AT&T faces: its Siamese network against ours, trained on the same photos.
 
     python benchmarks/att.py ../shared/photos/att40 --rows /tmp/att.jsonl
 
-Each run is one line of a file, so that this can be stopped and continued, and several processes can share
-the work (``--only``, ``--seeds``). At the end, or with ``--write`` at once, ``results/att.json`` is written
-from the lines that are there, with their number. Test sets: s5, s6 and s7 with five seeds, and 13 folds that
-leave three people out. ``shifted`` is ours that looks at its crops moved by some pixels, too; ``longer`` is
-ours with more epochs.
+Each run is one line of a file, so the script can be stopped and continued, and several processes can share
+the work (``--only``, ``--seeds``). At the end, or immediately with ``--write``, ``results/att.json`` is
+written from the lines so far, with the number of runs. Test sets: s5, s6 and s7 with five seeds, and 13 folds
+that leave three people out. ``shifted`` is our network that also looks at its crops moved by some pixels;
+``longer`` is our network with more epochs.
 
-``--choose`` compares settings of ours on six other people, with s5, s6 and s7 left out altogether.
+``--choose`` compares our settings on six other people, with s5, s6 and s7 left out altogether.
 
-Apart from these, since they learned from other photos, too: ``dlib`` as it is, and ``started``, which begins
-with dlib's weights and goes on with these photos.
+Two networks are separate because they also learned from other photos: ``dlib`` as it is, and ``started``,
+which starts from dlib's weights and continues with these photos.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from faceunlock.training.recipe import TrainingRecipe, best_precision
 
 TESTED = ["s5", "s6", "s7"]
 CHOSEN_ON = ["s3", "s4", "s19", "s24", "s25", "s35"]
-"""Two folds' people, on whom our recipe was chosen, with s5, s6 and s7 left out altogether."""
+"""The people of two folds, on whom our recipe was chosen, with s5, s6 and s7 left out altogether."""
 
 SEEDS, FOLDS = 5, 13
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -64,22 +64,22 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 }
 EPOCHS = {"tutorial": 100, "ours": 60, "shifted": 60, "longer": 150, "started": 4, "candidate": 50}
 STARTED = {"learning_rate": 3e-5, "direction_rate": 1e-2}
-"""What knows faces already learns slowly, as `compact` did."""
+"""Changes for a network that already knows faces: it learns slowly, as `compact` did."""
 
 SHIFT = 3
 NETWORKS = ("tutorial", "ours", "shifted", "longer", "started", "dlib")
 OURS = ("ours", "shifted", "longer")
-"""What learned from the photos of the 37 people alone."""
+"""Networks that learned from the photos of the 37 people alone."""
 
 
 def choice() -> list[dict[str, Any]]:
-    """Return the runs that the recipe was chosen by."""
+    """Return the runs by which the recipe was chosen."""
     names = list(CANDIDATES)
     return [{"network": "candidate", "candidate": name, "tested": CHOSEN_ON, "seed": 0} for name in names]
 
 
 def plan() -> list[dict[str, Any]]:
-    """Return every run: which network, which people are tested, which seed."""
+    """Return every run: the network, the people tested, and the seed."""
     order = np.random.default_rng(0).permutation(np.arange(1, 41)).tolist()
     sets = [(TESTED, seed) for seed in range(SEEDS)]
     for fold in range(FOLDS):
@@ -89,7 +89,7 @@ def plan() -> list[dict[str, Any]]:
         {"network": network, "tested": tested, "seed": seed}
         for tested, seed in sets
         for network in NETWORKS
-        if network != "dlib" or seed == 0 or tested != TESTED  # nothing random is in it
+        if network != "dlib" or seed == 0 or tested != TESTED  # dlib has nothing random: one run
     ]
 
 
@@ -113,7 +113,7 @@ def judged(similarities: np.ndarray, person: np.ndarray) -> dict[str, float]:
 
 @cache
 def faces_of(folder: Path, architecture: Architecture, *, detect: bool = False) -> FaceSet:
-    """Return the crops of all forty people, scaled as they are or aligned on landmarks."""
+    """Return the crops of all forty people, either only scaled or aligned on landmarks."""
     finder = None
     if detect:
         engine = choose_engine("cpu", locate().cache, runtime="auto", photos=400)
@@ -128,7 +128,7 @@ def faces_of(folder: Path, architecture: Architecture, *, detect: bool = False) 
 
 
 def tutorial(folder: Path, tested: list[str], seed: int, epochs: int, precision: str) -> dict[str, float]:
-    """Train the tutorial's network and measure it on people that it has not seen."""
+    """Train the tutorial's network and return its EER and AUC on people that it has not seen."""
     faces = faces_of(folder, ResidualArchitecture(input_size=100))
     gray = (faces.crops[:, :, :, 0].astype(np.float32) / 255)[:, None]
     new = np.isin(np.array(faces.names)[faces.person], tested)
@@ -147,7 +147,7 @@ def our_recipe(
     shift: int = 0,
     **changes: Any,
 ) -> TrainingRecipe:
-    """Return the recipe that was chosen on `CHOSEN_ON`, or another one."""
+    """Return the recipe that was chosen on `CHOSEN_ON`, with any changes."""
     settings = {"faces": "as-is", "batch": 32, "augment": "strong", "validation": 0.0, **changes}
     architecture = ResidualArchitecture(input_size=size, gray=True, mirror=True, shift=shift, widths=widths)
     return TrainingRecipe(
@@ -167,7 +167,7 @@ def ours(
     recipe: TrainingRecipe,
     first: FirstWeights | None = None,
 ) -> dict[str, float]:
-    """Train our network, at random or from a model, and measure it on people that it has not seen."""
+    """Train our network, from `first` or at random; return EER and AUC on people that it has not seen."""
     names = np.array(faces.names)[faces.person]
     new, known = np.isin(names, tested), ~np.isin(names, tested + left_out)
     with tempfile.TemporaryDirectory() as output:
@@ -179,7 +179,7 @@ def ours(
 
 
 def dlib(folder: Path, tested: list[str]) -> dict[str, float]:
-    """Measure ``dlib`` as it is; photos without a face make no pair and are counted."""
+    """Return EER and AUC of ``dlib`` as it is, and how many photos were left out for lack of a face."""
     people = photos_of(folder)
     paths = [path for photos in people.values() for path in photos]
     person = np.repeat(np.arange(len(people)), [len(photos) for photos in people.values()])
@@ -222,7 +222,7 @@ def run(entry: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return means over the seeds and over the folds; ours and the tutorial's also on the same sets."""
+    """Return means over seeds and over folds, and compare ours with the tutorial's on the same sets."""
     chosen_by = {row["candidate"]: row for row in rows if row["network"] == "candidate"}
     rows = [row for row in rows if row["network"] != "candidate"]
     result: dict[str, Any] = {"chosen_on": CHOSEN_ON, "chosen_by": chosen_by}
@@ -263,15 +263,15 @@ def _means(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Do the runs that are still to be done."""
+    """Do the missing runs and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rows", type=Path, required=True, help="a line of JSON for each run")
+    parser.add_argument("--rows", type=Path, required=True, help="file with a line of JSON for each run")
     parser.add_argument("--only", nargs="+", choices=NETWORKS, default=NETWORKS)
-    parser.add_argument("--seeds", nargs="+", type=int, help="these alone; folds count from 100 on")
+    parser.add_argument("--seeds", nargs="+", type=int, help="only these seeds; folds count from 100")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default=best_precision("cpu"))
-    parser.add_argument("--epochs", type=int, help="fewer, to try the script; writes no result")
-    parser.add_argument("--choose", action="store_true", help="compare settings of ours instead")
+    parser.add_argument("--epochs", type=int, help="fewer epochs, to try the script; writes no result")
+    parser.add_argument("--choose", action="store_true", help="compare our settings instead")
     parser.add_argument("--write", action="store_true", help="train nothing, write the result")
     arguments = parser.parse_args()
     wanted = (*NETWORKS, "candidate") if arguments.choose else arguments.only

@@ -1,4 +1,4 @@
-"""The Siamese network of the tutorial on the AT&T faces, trained as it says: the baseline of ``att.py``."""
+"""The tutorial's Siamese network for AT&T faces, trained as in the tutorial: the baseline of ``att.py``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ MARGIN = 2.0
 
 
 class SiameseNetwork(nn.Module):
-    """Three padded convolutions without pooling, three linear layers, five numbers for a photo of 100x100."""
+    """Network of three padded convolutions without pooling and three linear layers.
+
+    It turns a photo of 100x100 into five numbers.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,8 +40,8 @@ class SiameseNetwork(nn.Module):
     def pair(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         """Return the outputs of both sides of the pairs, shape (2 n, 5).
 
-        Each side goes through the convolutions alone, as in the tutorial: batch normalisation sees it alone.
-        The linear layers treat every photo by itself, so both sides go through them at once.
+        Each side goes through the convolutions alone, as in the tutorial, so batch normalisation sees one
+        side at a time. The linear layers treat every photo separately, so both sides go through them at once.
         """
         maps = [self.convolutions(photos).flatten(1) for photos in (first, second)]
         outputs: torch.Tensor = self.linear(torch.cat(maps))
@@ -60,11 +63,12 @@ def train_siamese(
     Parameters
     ----------
     photos : ndarray of float32, shape (n, 1, 100, 100)
-        In [0, 1].
+        Gray photos, in [0, 1].
     person : ndarray of int, shape (n,)
     epochs, seed, batch : int
     precision : {"float32", "bfloat16"}
-        Of convolutions and products while training, as in our own; weights and loss are float32.
+        Precision of convolutions and products while training, as in our own training; weights and loss are
+        float32.
     """
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
@@ -92,7 +96,7 @@ def train_siamese(
 
 
 def distances(network: SiameseNetwork, photos: np.ndarray) -> np.ndarray:
-    """Return the Euclidean distances of all outputs, shape (n, n)."""
+    """Return the Euclidean distances between all outputs, shape (n, n)."""
     with torch.inference_mode():
         outputs = network(torch.from_numpy(photos))
         return torch.cdist(outputs, outputs).numpy()

@@ -1,10 +1,12 @@
-"""Three groups of cropped portraits, audited by their file names, beside a tutorial's published figures.
+"""Audit three groups of cropped portraits and compare with a tutorial's published figures.
 
 Run: python benchmarks/audit_utk98.py [--model dlib]
 
+The file names give the groups.
+
 The tutorial (Neuromatch Academy, Deep Learning, W2D3 Tutorial 2) compares the within-group sums of squares of
-the 49 photos `??_1_1_*` and the 49 `??_1_0_*` with VGGFace2 weights, 150-pixel crops, margin 32. With those
-weights in the cache, `--model vggface2 --crop 150 --margin 32` measures what it measured.
+the 49 photos `??_1_1_*` and the 49 `??_1_0_*` with VGGFace2 weights, 150-pixel crops and a margin of 32. With
+those weights in the cache, `--model vggface2 --crop 150 --margin 32` repeats its measurement.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ def show(report: AuditReport) -> None:
 
 
 def summary(report: AuditReport) -> dict:
-    """Return what the result file keeps; of photos only the names of the most similar."""
+    """Return the content of the result file; of the photos, only the names of the most similar pairs."""
     audit = report.audit
     return {
         "photos": report.photos,

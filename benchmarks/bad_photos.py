@@ -1,9 +1,9 @@
-"""Damaged, odd and hostile files through `enroll` and `verify`: an answer or a clear error.
+"""Give damaged, odd and hostile files to `enroll` and `verify`: each must get an answer or a clear error.
 
 Run: python benchmarks/bad_photos.py
 
-Each file is given to the real program, one process per command. `enroll` asks for two photos, so that one
-that can be read is refused as too few, and one that cannot is named with its reason.
+Each file is given to the real program, one process per command. `enroll` requires two photos, so a readable
+file is refused as too few, and an unreadable one is named with its reason.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def main() -> None:
 
 
 def row(path: Path, home: Path) -> dict:
-    """Return what the two commands say about one file."""
-    faceunlock("unlock-attempts", "--all", home=home)  # each file stands for somebody's first attempt
+    """Return the answers, exit codes and tracebacks of both commands for one file."""
+    faceunlock("unlock-attempts", "--all", home=home)  # each file stands for a first attempt
     verified = faceunlock("verify", str(path), home=home)
     tried = faceunlock("enroll", "somebody", str(path), "--min-photos", "2", home=home)
     return {
@@ -56,13 +56,13 @@ def row(path: Path, home: Path) -> dict:
 
 
 def answer(run: dict) -> str:
-    """Return no, yes or the slug of the error."""
+    """Return "no", "yes" or the slug of the error."""
     document = json.loads(run["stdout"])
     return document["error"]["code"] if not document["ok"] else "yes" if document["data"]["match"] else "no"
 
 
 def reason(run: dict, path: Path) -> str:
-    """Return the reason given for the photo, or that it was fine but is too few."""
+    """Return the reason given for the photo, or the slug of the error, such as too few photos."""
     for line in run["stderr"].splitlines():
         if line.startswith(f"{path}: "):
             return line.removeprefix(f"{path}: ").split(":")[0]
@@ -70,7 +70,7 @@ def reason(run: dict, path: Path) -> str:
 
 
 def faceunlock(*arguments: str, home: Path) -> dict:
-    """Run the real program."""
+    """Run the real program and return its exit code, output and error output."""
     command = [
         sys.executable,
         "-m",

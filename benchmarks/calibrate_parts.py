@@ -1,15 +1,15 @@
-"""Where the processor's time of a calibration goes, per photo, and what bounds its speed.
+"""Where the processor time of a calibration goes, per photo, and what limits its speed.
 
 Run: python benchmarks/calibrate_parts.py [--photos 200]
 
-Photos of LFW, 250 x 250 pixels, of people with more than three. One thread does everything and its processor
-time is counted, not the clock on the wall: what else the machine does hardly matters, and it is what a
-calibration needs however many cores share it. The script (opponents/straightforward.py) is counted in the
-same way, with one thread. A piece inside another is taken off the outer one, so the parts add up.
-InceptionResnetV1 has random weights in both; the time does not depend on them.
+The photos are from LFW, 250 x 250 pixels, of people with more than three photos. One thread does all the
+work, and its processor time is counted instead of wall-clock time: other load hardly matters, and the figure
+holds for any number of cores. The script (opponents/straightforward.py) is measured in the same way, with one
+thread. The time of an inner part is subtracted from the outer one, so the parts add up. InceptionResnetV1 has
+random weights in both; the time does not depend on them.
 
-``factor`` is the script's time divided by ours, ``bound`` by that of our embedder's network alone: what the
-factor would be if reading, finding and cutting took no time at all.
+``factor`` is the script's time divided by ours. ``bound`` is the script's time divided by that of our
+embedder's network alone: the factor if reading, detecting and cropping took no time at all.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ WHOLE = "all of it"
 
 
 class Clock:
-    """Adds up the processor time of this thread by part, each without the parts inside it."""
+    """Adds up the processor time of this thread for each part, without the parts inside it."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._inner: list[float] = []
 
     def timed(self, part: str, function: Any) -> Any:
-        """Return the function, its calls counted as a part."""
+        """Return the function with its calls timed as a part."""
 
         @functools.wraps(function, updated=())
         def call(*arguments: Any, **options: Any) -> Any:
@@ -65,23 +65,23 @@ class Clock:
         return call
 
     def replace(self, owner: Any, attribute: str, part: str) -> None:
-        """Count every call of an attribute as a part."""
+        """Time every call of an attribute as a part."""
         setattr(owner, attribute, self.timed(part, getattr(owner, attribute)))
 
     def per_photo(self, photos: int) -> dict[str, float]:
-        """Return milliseconds per photo, the longest first, and their sum."""
+        """Return the milliseconds per photo of each part, the longest first, and their sum."""
         parts = {part: 1000 * seconds / photos for part, seconds in self.seconds.items()}
         ordered = dict(sorted(parts.items(), key=lambda item: -item[1]))
         return {part: round(took, 3) for part, took in {**ordered, WHOLE: sum(parts.values())}.items()}
 
 
 def ours(model: str, photos: list[Path]) -> dict[str, float]:
-    """Take our own loop apart: what `faceunlock.pipeline.acquisition` does, in one thread."""
+    """Return the parts of our own loop: the steps of `faceunlock.pipeline.acquisition`, in one thread."""
     with FaceUnlock(home(model), model=model) as unlock:
         if model != "dlib":
             unlock.pull(model, file=random_weights())
     cache = home(model) / "cache"
-    engine = Engine("onnx", "cpu", cache, workers=2)  # so that a network adds no threads of its own
+    engine = Engine("onnx", "cpu", cache, workers=2)  # so that a network starts no threads
     detector, embedder = load_detector(engine), load_embedder(model, cache=cache, engine=engine)
     clock = Clock()
     for network in ("proposal", "refinement", "output"):
@@ -117,7 +117,7 @@ def ours(model: str, photos: list[Path]) -> dict[str, float]:
 
 
 def script(photos: list[Path]) -> dict[str, float]:
-    """Take the straightforward script apart."""
+    """Return the parts of the straightforward script."""
     import torch
 
     torch.set_num_threads(1)
@@ -137,7 +137,7 @@ def script(photos: list[Path]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Count, print, write the result file."""
+    """Measure, print, write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=200)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the photo collection, the machine, result files, cached embeddings."""
+"""Code that the benchmarks share: the photo collection, the machine, result files, cached embeddings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_photo(source: Path | BinaryIO, **options: Any) -> Photo:
 
 
 def collection() -> Path:
-    """Return the local photo collection, or end the program with a sentence."""
+    """Return the folder of the local photo collection, or exit with a message if there is none."""
     default = HERE.parent.parent / "shared" / "photos"
     folder = Path(os.environ.get("FACEUNLOCK_TEST_PHOTOS", default))
     if not folder.is_dir():
@@ -48,7 +48,7 @@ def collection() -> Path:
 
 
 def machine() -> dict[str, Any]:
-    """Return what a figure was measured on."""
+    """Return the processor, cores, system and Python version that a figure was measured on."""
     found = describe_machine()
     return {
         "cpu": found.processor,
@@ -59,7 +59,7 @@ def machine() -> dict[str, Any]:
 
 
 def save(name: str, result: dict[str, Any]) -> None:
-    """Write a result file beside the scripts; it says when, with what and where it was measured."""
+    """Write a result file into ``results``, with date, versions and machine of the measurement."""
     import torch
 
     RESULTS.mkdir(exist_ok=True)
@@ -89,9 +89,9 @@ class Embedded:
 
 
 def embed_photos(paths: list[Path], name: str, model: str, rule: str = "central") -> Embedded:
-    """Detect, crop and embed photos, or take the result of an earlier run with the same photos.
+    """Return embeddings of photos, from a cache if an earlier run had the same photos.
 
-    `refused` says for which photos the rule of `verify`, a dominant face, would find no subject.
+    `refused` marks the photos in which the rule of `verify`, a dominant face, finds no subject.
     """
     cached = WORK / f"{name}-{model}.npz"
     weights = MODELS[model].sha256 or ""
@@ -150,7 +150,10 @@ def embed_photos(paths: list[Path], name: str, model: str, rule: str = "central"
 def score_comparisons(
     probes: ArrayLike, probe_person: ArrayLike, centroids: ArrayLike, template_person: ArrayLike
 ) -> tuple[GenuineScores, ImpostorScores]:
-    """Compare every probe, a unit vector, with every centroid, as `verify` does; see `separate`."""
+    """Return genuine and impostor scores of all probes (unit vectors) against all centroids, as in `verify`.
+
+    See `separate`.
+    """
     probes, centroids = np.asarray(probes, dtype=np.float64), np.asarray(centroids, dtype=np.float64)
     compared = len(probes) > 0 and len(centroids) > 0
     similarity = similarities(probes, centroids) if compared else np.empty((len(probes), len(centroids)))

@@ -1,11 +1,11 @@
-"""Embeddings per second on a GPU against the processor, and whether they are the same.
+"""Compare the embeddings per second on a GPU and on the processor, and check that they are the same.
 
 Run: python benchmarks/cuda.py [--faces 5000]
 
 The faces are crops of two public-domain portraits that come with matplotlib and scikit-image, each shifted,
-turned and lit a little differently: the time does not depend on who they show. Contestants: ONNX Runtime on
+turned and lit a little differently; the time does not depend on whom they show. Contestants: ONNX Runtime on
 the processor, PyTorch on the processor, PyTorch with CUDA. The time to load the network and to start the
-device is given apart: it decides from how many photos on a GPU answers first
+device is given separately: it decides the number of photos from which a GPU is faster
 (`faceunlock.pipeline.runtime.CUDA_PAYS_FROM`). Without a GPU nothing is written.
 """
 
@@ -56,7 +56,7 @@ def faces(embedder: Embedder, engine: Engine, count: int) -> np.ndarray:
 
 
 def measure(model: str, engine: Engine, cache: Path, crops: np.ndarray | None, count: int) -> dict:
-    """Open a network, embed all crops a few times; return times, crops and embeddings."""
+    """Open a network, embed all crops a few times, and return times, crops and embeddings."""
     started = time.perf_counter()
     embedder = load_embedder(model, cache=cache, engine=engine)
     if crops is None:
@@ -105,7 +105,7 @@ def main() -> None:
                 sys.exit(f"{model}: {name} differs from ONNX Runtime: cosine {cosine}")
         result[model] = rows
     if not gpu:
-        print("not written: there is no GPU here")
+        print("not written: this machine has no GPU")
         return
     save("cuda", {"faces": count, "models": result})
 

@@ -1,4 +1,4 @@
-"""The VGG-like classifier of the tutorial, trained as it says: the baseline of ``five_people.py``."""
+"""The tutorial's VGG-like classifier, trained as in the tutorial: the baseline of ``five_people.py``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDE = 96
 
 
 class VggLike(nn.Module):
-    """Four times convolution, ReLU, overlapping max-pooling; three linear layers to the people."""
+    """Network of four blocks (convolution, ReLU, overlapping max-pooling) and three linear layers."""
 
     def __init__(self, people: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class VggLike(nn.Module):
 
 
 def standardised(photos: torch.Tensor) -> torch.Tensor:
-    """Give every picture mean 0 and deviation 1 of its own."""
+    """Return the pictures, each scaled to mean 0 and deviation 1."""
     return (photos - photos.mean(dim=(1, 2, 3), keepdim=True)) / photos.std(
         dim=(1, 2, 3), keepdim=True
     ).clamp(min=1e-2)
@@ -42,7 +42,7 @@ def standardised(photos: torch.Tensor) -> torch.Tensor:
 def train_vgg(
     photos: np.ndarray, person: np.ndarray, *, steps: int, seed: int, precision: str, batch: int = 64
 ) -> VggLike:
-    """Train for so many steps with the tutorial's variations; return the averaged weights.
+    """Train for `steps` steps with the tutorial's augmentations and return the network of averaged weights.
 
     Parameters
     ----------
@@ -50,7 +50,8 @@ def train_vgg(
     person : ndarray of int, shape (n,)
     steps, seed, batch : int
     precision : {"float32", "bfloat16"}
-        Of convolutions and products while training, as in our own; weights and loss are float32.
+        Precision of convolutions and products while training, as in our own training; weights and loss are
+        float32.
     """
     torch.manual_seed(seed)
     network = VggLike(int(person.max()) + 1).train().to(memory_format=torch.channels_last)
@@ -85,7 +86,7 @@ def train_vgg(
 
 
 def named_by(network: VggLike, photos: np.ndarray) -> np.ndarray:
-    """Return whom the network takes each photo for, from its middle 96 pixels."""
+    """Return the person that the network names on each photo, from its middle 96 pixels."""
     edge = (photos.shape[1] - SIDE) // 2
     middle = photos[:, edge : edge + SIDE, edge : edge + SIDE].transpose(0, 3, 1, 2)
     with torch.inference_mode():

@@ -1,10 +1,10 @@
-"""Five people, 140 photos each, 80/20: the tutorial's classifier, ours beside it, and a head on ``dlib``.
+"""Name five people (140 photos each, split 80/20): the tutorial's classifier, ours, and a head on ``dlib``.
 
     python benchmarks/five_people.py ../shared/train112/pins --rows /tmp/five.jsonl
 
-Each run is one line of a file, so that this can be stopped and continued, and several processes can share
-the work (``--only``, ``--seeds``). At the end, or with ``--write`` at once, ``results/five-people.json`` is
-written from the lines that are there, with their number.
+Each run is one line of a file, so the script can be stopped and continued, and several processes can share
+the work (``--only``, ``--seeds``). At the end, or immediately with ``--write``, ``results/five-people.json``
+is written from the lines so far, with the number of runs.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ NETWORKS = ("tutorial", "ours", "dlib")
 
 
 def plan() -> list[dict[str, Any]]:
-    """Return every run: which network, which seed (of the split, too)."""
+    """Return every run: the network, and the seed, which also sets the split."""
     return [{"network": network, "seed": seed} for seed in range(SEEDS) for network in NETWORKS]
 
 
 @cache
 def read(folder: Path, size: int = 112) -> FaceSet:
-    """Return the first 140 photos of the five people with the most, as they are but for their size."""
+    """Return the first 140 photos of the five people with the most photos, scaled but otherwise unchanged."""
     found = person_folders(folder)
     chosen = sorted(found.people, key=lambda name: (-len(found.people[name]), name))[:PEOPLE]
     people = {name: found.people[name][:PHOTOS] for name in sorted(chosen)}
@@ -56,14 +56,14 @@ def read(folder: Path, size: int = 112) -> FaceSet:
 
 @cache
 def dlib_embeddings(folder: Path) -> np.ndarray:
-    """Return what ``dlib`` makes of all photos, shape (700, 128)."""
+    """Return the ``dlib`` embeddings of all photos, shape (700, 128)."""
     engine = Engine("onnx", "cpu", locate().cache)
     embed = teaching(load_embedder("dlib", cache=engine.cache, engine=engine), ResidualArchitecture())
     return embed(read(folder).crops)
 
 
 def ours(folder: Path, split: HeldOutSplit, seed: int, epochs: int, precision: str) -> np.ndarray:
-    """Train our network on the photos alone; return whom it takes the held-out ones for.
+    """Train our network on these photos alone and return the person it names on each held-out photo.
 
     Epochs, variations and CutMix were chosen on the five people with the next most photos.
     """
@@ -115,7 +115,7 @@ def run(entry: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the mean over the seeds, with its deviation; ours and the tutorial's also on the same draws."""
+    """Return mean and deviation over the seeds, and compare ours with the tutorial's on the same draws."""
     result: dict[str, Any] = {"people": PEOPLE, "photos_each": PHOTOS, "held_out": HELD_OUT}
     for network in NETWORKS:
         chosen = [row["misnamed"] for row in rows if row["network"] == network]
@@ -139,14 +139,14 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Do the runs that are still to be done."""
+    """Do the missing runs and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rows", type=Path, required=True, help="a line of JSON for each run")
+    parser.add_argument("--rows", type=Path, required=True, help="file with a line of JSON for each run")
     parser.add_argument("--only", nargs="+", choices=NETWORKS, default=NETWORKS)
-    parser.add_argument("--seeds", nargs="+", type=int, help="these alone")
+    parser.add_argument("--seeds", nargs="+", type=int, help="only these seeds")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default=best_precision("cpu"))
-    parser.add_argument("--steps", type=int, help="fewer, to try the script; writes no result")
+    parser.add_argument("--steps", type=int, help="fewer steps, to try the script; writes no result")
     parser.add_argument("--write", action="store_true", help="train nothing, write the result")
     arguments = parser.parse_args()
     wanted = [

@@ -1,15 +1,15 @@
-"""Hostile photos and hostile messages, many of them: does anything crash, hang, leak, or say yes?
+"""Send many hostile photos and messages: does anything crash, hang, leak, or say yes?
 
 Run: python benchmarks/fuzz.py [--photos 70000] [--messages 30000] [--seed 0] [--home DIR] [--no-save]
 
-Photos: small public-domain portraits of somebody who is not enrolled, in nine formats, damaged in up to
-eight places each (bytes changed, removed, repeated, moved, numbers made extreme, files joined), and given
-to `FaceUnlock.verify` in a process that is watched. Allowed are "no" and errors with a slug; anything else
-is a finding.
+Photos: small public-domain portraits of people who are not enrolled, in nine formats. Each is damaged in up
+to eight places (bytes changed, removed, repeated or moved, numbers made extreme, files joined) and passed to
+`FaceUnlock.verify` in a supervised process. "no" and errors with a slug are allowed; anything else is a
+finding.
 
-Messages: what a client says to the resident process, damaged in the same way, with the right open file,
-another file, several, a pipe, a folder or none, to a live ``faceunlock agent run``. Allowed are "no",
-errors, a refusal and a closed connection.
+Messages: requests of a client to a live ``faceunlock agent run``, damaged in the same way and sent with the
+right open file, a different file, several, a pipe, a folder or none. "no", errors, a refusal and a closed
+connection are allowed.
 
 A smaller run of this is one of the tests. The exit code is 1 if there is any finding.
 """
@@ -43,7 +43,7 @@ from faceunlock.tasks.demo import make_pictures
 
 NAME = "Eileen"
 LIMIT = 10.0
-"""Seconds that one input may take, on a machine that has other work."""
+"""Seconds that one input may take, on a machine that also does other work."""
 STUCK = 60.0
 SIDE = 200
 BATCH = 1000
@@ -52,14 +52,14 @@ FORMATS = ("jpeg", "png", "webp", "tiff", "bmp", "gif", "ppm", "avif", "heif")
 
 
 def main() -> int:
-    """Make the inputs, look for findings, print and write what came out."""
+    """Make the inputs, collect the findings, print and write the result; return 1 if there is a finding."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photos", type=int, default=70_000)
     parser.add_argument("--messages", type=int, default=30_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--home", type=Path, help=f"where {NAME} is enrolled already")
+    parser.add_argument("--home", type=Path, help=f"a home where {NAME} is already enrolled")
     parser.add_argument("--no-save", action="store_true", help="write no result file")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -89,7 +89,7 @@ def main() -> int:
 
 
 def other_strangers() -> list[Path]:
-    """Return portraits of a few more people who are not enrolled, where the collection is there."""
+    """Return portraits of four more people who are not enrolled; none without the photo collection."""
     with contextlib.suppress(SystemExit):
         people = sorted(
             folder for folder in (collection() / "phone10" / "enroll").iterdir() if folder.is_dir()
@@ -99,7 +99,7 @@ def other_strangers() -> list[Path]:
 
 
 def encoded(photo: Path, kind: str) -> bytes:
-    """Return a small copy of a photo in a format, with the metadata that cameras write."""
+    """Return a small copy of a photo in the given format, with the metadata that cameras write."""
     import pillow_heif
 
     pillow_heif.register_heif_opener()
@@ -119,7 +119,7 @@ def encoded(photo: Path, kind: str) -> bytes:
 
 
 def damaged(data: bytes, others: list[bytes], rng: random.Random) -> bytes:
-    """Return a copy with one to eight places damaged; half of them where headers are."""
+    """Return a copy damaged in one to eight places, about half of them in the headers."""
     content = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         end = len(content) if rng.random() < 0.5 else min(len(content), 512)
@@ -143,29 +143,29 @@ def replace(content: bytearray, at: int, size: int, _others: list[bytes], rng: r
 
 
 def extreme(content: bytearray, at: int, _size: int, _others: list[bytes], rng: random.Random) -> None:
-    """Overwrite with a number that is often not expected."""
+    """Overwrite with a number that programs often do not expect."""
     width = rng.choice((1, 2, 4))
     number = rng.choice(EXTREME) & (256**width - 1)
     content[at : at + width] = number.to_bytes(width, rng.choice(("big", "little")))
 
 
 def remove(content: bytearray, at: int, size: int, _others: list[bytes], _rng: random.Random) -> None:
-    """Leave something out."""
+    """Remove some bytes."""
     del content[at : at + size]
 
 
 def repeat(content: bytearray, at: int, size: int, _others: list[bytes], rng: random.Random) -> None:
-    """Say something several times."""
+    """Repeat some bytes."""
     content[at:at] = content[at : at + size] * rng.choice((1, 2, 50))
 
 
 def insert(content: bytearray, at: int, size: int, _others: list[bytes], rng: random.Random) -> None:
-    """Put random bytes in between."""
+    """Insert random bytes."""
     content[at:at] = rng.randbytes(size)
 
 
 def move(content: bytearray, at: int, size: int, _others: list[bytes], rng: random.Random) -> None:
-    """Put something elsewhere."""
+    """Move some bytes to another place."""
     part = content[at : at + size]
     del content[at : at + size]
     to = rng.randrange(len(content) + 1)
@@ -173,12 +173,12 @@ def move(content: bytearray, at: int, size: int, _others: list[bytes], rng: rand
 
 
 def cut(content: bytearray, at: int, _size: int, _others: list[bytes], _rng: random.Random) -> None:
-    """Leave out the rest."""
+    """Cut off the rest."""
     del content[at:]
 
 
 def join(content: bytearray, at: int, _size: int, others: list[bytes], rng: random.Random) -> None:
-    """Go on with another file."""
+    """Continue with part of another file."""
     other = rng.choice(others)
     content[at:] = other[rng.randrange(len(other)) :]
 
@@ -187,7 +187,10 @@ def join(content: bytearray, at: int, _size: int, others: list[bytes], rng: rand
 
 
 def fuzz_photos(home: Path, seeds: list[bytes], count: int, seed: int) -> dict[str, Any]:
-    """Verify damaged photos in a process of its own; another one goes on where one died or got stuck."""
+    """Verify damaged photos in a separate process and return the findings.
+
+    If the process dies or gets stuck, another one continues after it.
+    """
     context = multiprocessing.get_context("spawn")
     outcomes: Counter[str] = Counter()
     findings: list[str] = []
@@ -229,9 +232,9 @@ def fuzz_photos(home: Path, seeds: list[bytes], count: int, seed: int) -> dict[s
 
 
 def verify_photos(report: Any, home: Path, seeds: list[bytes], first: int, count: int, seed: int) -> None:
-    """Verify damaged photos and report every so many."""
+    """Verify damaged photos and send a report after every `BATCH`."""
     quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 2)  # libtiff talks
+    os.dup2(quiet, 2)  # libtiff prints warnings
     with FaceUnlock(home, model="dlib") as unlock:
         for start in range(first, count, BATCH):
             outcomes: Counter[str] = Counter()
@@ -240,14 +243,14 @@ def verify_photos(report: Any, home: Path, seeds: list[bytes], first: int, count
             for number in range(start, end):
                 rng = random.Random(f"{seed} photo {number}")
                 if number % 3 == 0:
-                    unlock.unlock_attempts()  # after five times no there would be nothing to find
+                    unlock.unlock_attempts()  # after five times no, verify would be locked out
                 photo = damaged(rng.choice(seeds), seeds, rng)
                 begun = time.monotonic()
                 try:
                     outcome = "yes" if unlock.verify(BytesIO(photo), NAME).decision.match else "no"
                 except FaceUnlockError as error:
                     outcome = error.slug
-                except BaseException as error:  # noqa: BLE001 - what is looked for
+                except BaseException as error:  # noqa: BLE001 - these are the findings
                     outcome = "crash"
                     findings.append(f"photo {number}: {error!r}")
                 seconds = time.monotonic() - begun
@@ -269,14 +272,14 @@ def verify_photos(report: Any, home: Path, seeds: list[bytes], first: int, count
 
 
 def resources(process: int | str) -> dict[str, float]:
-    """Return the memory that a process has in use and the number of its open descriptors."""
+    """Return the resident memory of a process, in megabytes, and the number of its open descriptors."""
     fields = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace").splitlines()
     resident = next(int(line.split()[1]) for line in fields if line.startswith("VmRSS:"))
     return {"megabytes": round(resident / 1000), "descriptors": len(os.listdir(f"/proc/{process}/fd"))}  # noqa: PTH208
 
 
 def steadiness(memory: list[float], descriptors: list[float]) -> dict[str, Any]:
-    """Return both series, thinned, and how much the second half differs from the first."""
+    """Return the memory, thinned, its median in each half, and the different numbers of descriptors."""
     half = max(1, len(memory) // 2)
     return {
         "megabytes": memory[:: max(1, len(memory) // 20)],
@@ -289,7 +292,7 @@ def steadiness(memory: list[float], descriptors: list[float]) -> dict[str, Any]:
 
 
 def fuzz_messages(home: Path, seeds: list[bytes], count: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Say damaged things to a live resident process."""
+    """Send damaged messages to a live resident process and return the findings."""
     outcomes: Counter[str] = Counter()
     findings: list[str] = []
     slowest, memory, descriptors = 0.0, [], []
@@ -351,16 +354,16 @@ def fuzz_messages(home: Path, seeds: list[bytes], count: int, seed: int, folder:
 
 
 def wait_for(path: Path) -> None:
-    """Wait until a resident process answers."""
+    """Wait until a resident process answers; exit if it does not within 30 seconds."""
     for _ in range(600):
         if control.state(path) is not None:
             return
         time.sleep(0.05)
-    sys.exit("the resident process does not come")
+    sys.exit("the resident process did not start")
 
 
 class Files:
-    """Open files of many kinds, right and wrong."""
+    """Open files of many kinds, valid and invalid."""
 
     def __init__(self, folder: Path) -> None:
         read, write = os.pipe()
@@ -380,7 +383,7 @@ class Files:
         ]
 
     def some(self, rng: random.Random) -> list[int]:
-        """Choose what comes with a message."""
+        """Return the descriptors to send with one message."""
         kind = rng.random()
         if kind < 0.05:
             return [self.photo]
@@ -391,13 +394,13 @@ class Files:
         return rng.choices([self.photo, self.other, *self.wrong], k=rng.choice((0, 2, 3, 5, 100)))
 
     def close(self) -> None:
-        """Close all."""
+        """Close all files."""
         for descriptor in (self.photo, self.other, *self.wrong):
             os.close(descriptor)
 
 
 def question(home: Path, rng: random.Random) -> bytes:
-    """Return a message: mostly a damaged one, sometimes with its length put right again."""
+    """Return a message: usually damaged, sometimes with its length corrected afterwards."""
     fields = [
         *client._fields("verify", str(home), {"FACEUNLOCK_MODEL": "dlib"}),
         *rng.sample(
@@ -418,7 +421,7 @@ def question(home: Path, rng: random.Random) -> bytes:
 
 
 def said(path: Path, message: bytes, files: list[int]) -> str:
-    """Say something, and return what the answer is."""
+    """Send a message with files and return the kind of answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(STUCK)
         with protocol.Address(str(path)) as address:
@@ -430,7 +433,7 @@ def said(path: Path, message: bytes, files: list[int]) -> str:
             except (BrokenPipeError, ConnectionResetError):
                 return "hung up"
         if len(message) < 4 or len(message) < 4 + int.from_bytes(message[:4], "big"):
-            connection.shutdown(socket.SHUT_WR)  # there is no more; who has said it all still listens
+            connection.shutdown(socket.SHUT_WR)  # nothing more to send; we still read the answer
         answer = b""
         with contextlib.suppress(ConnectionResetError):
             while part := connection.recv(1 << 16):

@@ -1,9 +1,9 @@
-"""Group photos: are all faces found, and are those who are enrolled named, and nobody else?
+"""Group photos: are all faces found, are enrolled people named, and is no one else named?
 
     python benchmarks/groups.py [--model dlib] [--annotated FOLDER]
 
-Five people are enrolled from other photos of theirs: four from LFW, one from a set of 112-pixel face crops.
-Who is on the group photos, and how many faces there are on each, was counted by eye and is written down here.
+Five people are enrolled from other photos of them: four from LFW, one from a set of 112-pixel face crops.
+The people on each group photo and the number of faces were counted by eye and are written down here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SEEN = {
     "multiface.jpg": 6,
     "two_people.jpg": 2,
 }
-"""Faces by eye, without those in pictures on the wall."""
+"""Number of faces by eye, without those in pictures on the wall."""
 
 ENROLLED = {
     "Jennifer_Aniston": "lfw/Jennifer_Aniston",
@@ -48,14 +48,14 @@ SHOWN = {
     "two_people.jpg": {"Barack_Obama", "Joseph_Biden"},
     "Tom_Cruise_avp_2014_4.jpg": {"Tom_Cruise"},
 }
-"""Who of them is on which photo."""
+"""The enrolled people on each photo."""
 
 
 def main() -> None:
     """Enroll, identify, and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="dlib")
-    parser.add_argument("--annotated", type=Path, help="keep the annotated copies here, to look at them")
+    parser.add_argument("--annotated", type=Path, help="keep the annotated copies here")
     arguments = parser.parse_args()
     photos = collection()
     with tempfile.TemporaryDirectory() as home:

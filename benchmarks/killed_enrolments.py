@@ -1,11 +1,11 @@
-"""Enrolments killed at random moments, and eight at once: does the gallery survive, whole and true?
+"""Kill enrolments at random moments, and run eight at once: is the gallery still complete and correct?
 
 Run: python benchmarks/killed_enrolments.py [--kills 200] [--seed 0]
 
-Every run is the real program, ended by SIGKILL at a random moment of the time that an undisturbed run takes.
-Afterwards the gallery must open; who was reported enrolled must be there, who was being enrolled wholly there
-or wholly absent.
-Half of the kills fall into the last tenth of the run, where the gallery is written.
+Every run is the real program, killed with SIGKILL at a random moment of the time that an undisturbed run
+takes. Half of the kills fall into the last tenth of the run, where the gallery is written. Afterwards the
+gallery must open. People reported as enrolled must be there. A person whose enrolment was killed must be
+completely there or completely absent.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def start(photos: Path, home: Path, name: str) -> subprocess.Popen:
 
 
 def undisturbed(photos: Path, home: Path, name: str) -> float:
-    """Return how long a whole run takes, in seconds, while another one is running."""
+    """Return the seconds that a whole run takes while another one is running."""
     started = time.monotonic()
     processes = [start(photos, home, name), start(photos, home.parent / "other", name)]
     outcomes = [process.wait() for process in processes]
@@ -96,7 +96,7 @@ def undisturbed(photos: Path, home: Path, name: str) -> float:
 
 
 def killed(photos: Path, home: Path, name: str, moment: float) -> bool:
-    """Run, kill at the moment, and return whether success had been reported by then."""
+    """Run, kill after `moment` seconds, and return whether success had been reported by then."""
     process = start(photos, home, name)
     try:
         output, _ = process.communicate(timeout=moment)
@@ -114,7 +114,7 @@ def finished(photos: Path, home: Path, name: str) -> int:
 
 
 def check(home: Path) -> set[str]:
-    """Open the gallery, read every template, and return who is there."""
+    """Open the gallery, read every template, and return the names of the people."""
     with FaceUnlock(home, model="dlib") as unlock:
         people = unlock.people()
         assert not unlock.status().problems, unlock.status().problems

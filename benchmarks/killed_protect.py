@@ -1,13 +1,14 @@
-"""Sealed galleries under SIGKILL: ``protect rotate``, ``on`` and ``off``, and ``enroll``, at random moments.
+"""Kill ``protect rotate``, ``on`` and ``off``, and ``enroll``, at random moments in sealed galleries.
 
 Run: python benchmarks/killed_protect.py rotate|toggle|enroll [--kills 200] [--seed 0]
 
-Every run is the real program, ended at a random moment of the time that an undisturbed run takes; half of
-the kills fall where the gallery is written. One gallery has its key in a file, one in a keyring (that of the
-tests, a file that processes share: what is tested is what we do, not the desktop's daemon). After every kill
-the gallery must open and prove itself, and hold exactly who was in it: nobody lost, nobody added but the one
-being enrolled, and who was reported enrolled is there. After the next undisturbed change only one key must be
-left. Each part of the result file is written by its own run.
+Every run is the real program, killed with SIGKILL at a random moment of the time that an undisturbed run
+takes. Half of the kills fall where the gallery is written. One gallery has its key in a file, one in a
+keyring. It is the keyring of the tests, a file that processes share: we test our code, not the desktop's
+daemon.
+After every kill the gallery must open and prove itself. It must hold exactly the people from before: no one
+is lost, no one is added except the person being enrolled, and a person reported as enrolled is there. After
+the next undisturbed change only one key may be left. Each run writes its own part of the result file.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ NAME = "killed-protect"
 
 @dataclass
 class Home:
-    """One gallery, and what has been found in it so far."""
+    """One gallery, and the states found in it so far."""
 
     path: Path
     photos: Path
@@ -51,7 +52,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which the keyring of the tests is the desktop's."""
+        """The environment variables that make the keyring of the tests the desktop's."""
         return os.environ | {
             "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
             "PYTHON_KEYRING_BACKEND": "support.fake_keyring.FakeKeyring",
@@ -66,7 +67,7 @@ class Home:
         )
 
     def finish(self, *words: str) -> float:
-        """Run to the end and return how long that took, in seconds."""
+        """Run to the end and return the seconds it took."""
         started = time.monotonic()
         process = self.start(*words)
         output, _ = process.communicate()
@@ -74,7 +75,7 @@ class Home:
         return time.monotonic() - started
 
     def killed(self, moment: float, *words: str) -> bool:
-        """Run, kill at the moment, and return whether success had been reported by then."""
+        """Run, kill after `moment` seconds, and return whether success had been reported by then."""
         process = self.start(*words)
         try:
             output, _ = process.communicate(timeout=moment)
@@ -85,11 +86,11 @@ class Home:
         return done
 
     def moment(self, duration: float, number: int) -> float:
-        """Return when to kill: anywhere, or in the part in which the gallery is written."""
+        """Return the second of the kill: any, or, for even numbers, one when the gallery is written."""
         return duration * (self.rng.uniform(0, 1.05) if number % 2 else self.rng.uniform(0.6, 1.05))
 
     def people(self) -> dict[str, Any]:
-        """Open the gallery, prove it, note what the kill left, and return who is in it."""
+        """Open the gallery, prove it, count what the kill left, and return the record of each person."""
         with FaceUnlock(self.path, model="dlib") as unlock:
             found = {person.name: person_to_record(person) for person in unlock.people()}
             status = unlock.status()
@@ -101,13 +102,13 @@ class Home:
         return found
 
     def keys_left(self) -> list[str]:
-        """Make one more change, and return the files of keys that are there then."""
+        """Make one more change and return the suffixes of the key files that are left."""
         self.finish("people", "rename", "first", "first")
         return sorted(path.suffix for path in (self.path / "keys").iterdir())
 
 
 def rotate(home: Home, kills: int) -> None:
-    """Kill rotations: the people must be the same, under the old key or the new one."""
+    """Kill rotations: the people must stay the same, under the old key or the new one."""
     truth = home.people()
     duration = home.finish("protect", "rotate")
     for number in range(kills):
@@ -116,7 +117,7 @@ def rotate(home: Home, kills: int) -> None:
 
 
 def toggle(home: Home, kills: int) -> None:
-    """Kill ``protect on`` and ``protect off`` in turn: the people must be the same, sealed or not."""
+    """Kill ``protect on`` and ``protect off`` in turn: the people must stay the same, sealed or not."""
     truth = home.people()
     duration = home.finish("protect", "rotate")
     for number in range(kills):
@@ -127,7 +128,7 @@ def toggle(home: Home, kills: int) -> None:
 
 
 def enroll(home: Home, kills: int) -> None:
-    """Kill enrolments: everybody who was there is, and who was reported; nobody else is new."""
+    """Kill enrolments: no one is lost, everyone reported as enrolled is there, and no one else is new."""
     words = ("enroll", str(home.photos), "--model", "dlib")
     duration = home.finish(words[0], "second", *words[1:])
     before = home.people()
@@ -179,7 +180,7 @@ def main() -> None:
 
 
 def prepare(homes: list[Home]) -> None:
-    """Enroll somebody in each gallery and seal it; networks are converted once."""
+    """Enroll one person in each gallery and seal it; networks are converted only once."""
     sys.path.insert(0, str(TESTS))
     from support.fake_keyring import FakeKeyring
 
@@ -189,7 +190,7 @@ def prepare(homes: list[Home]) -> None:
             shutil.copytree(homes[0].path / "cache", home.path / "cache")
         home.finish("enroll", "first", str(home.photos), "--model", "dlib")
         home.finish("protect", "on", "--key", home.place)
-    # For the checks in this process; only one of the galleries asks it.
+    # For the checks in this process; only one of the galleries uses it.
     keyring.set_keyring(FakeKeyring(homes[-1].path.parent / "keyring.json"))
 
 

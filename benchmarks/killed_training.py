@@ -1,13 +1,13 @@
-"""Trainings killed three times and continued: are the weights those of a training that was left alone?
+"""Kill trainings three times and continue them: are the weights those of an undisturbed training?
 
     python benchmarks/killed_training.py ../shared/train112/pins [--rounds 2] [--losses triplet softmax ...]
 
-Every run is the real program, ended by SIGKILL: once at a random moment of an epoch, once while a checkpoint
-is being written (its temporary file is there), once at any moment from the start on. Then it goes on
-with ``--resume``. Where a kill comes too late, all three begin again with a new training, so that every
-training that is compared has lived through three. Checkpoints are written every twentieth of a second instead
-of every minute, so that most of them lie in the middle of an epoch. What must be the same is the file of the
-weights, byte for byte, with it the id of the model, and the loss of every epoch.
+Every run is the real program. It is killed with SIGKILL three times: once at a random moment of an epoch,
+once while a checkpoint is being written (its temporary file exists), and once at any moment after the start.
+Then it continues with ``--resume``. If a kill comes too late, all three are repeated on a new training, so
+every training that is compared has survived three kills. Checkpoints are written every twentieth of a second
+instead of every minute, so most of them lie in the middle of an epoch. The file of the weights must be the
+same byte for byte, and so must the id of the model and the loss of every epoch.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
         for loss in arguments.losses:
             found[loss] = examine(work, loss, arguments.rounds, rng)
             print(loss, json.dumps(found[loss]), flush=True)
-            save("killed-training", summary(found))  # after each: all of them take a while
+            save("killed-training", summary(found))  # after each loss, since all of them take a while
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def choose(folder: Path, people: Path) -> None:
-    """Lay out some photos of some people."""
+    """Link the first photos of the first people into `people`."""
     for person in sorted(path for path in folder.iterdir() if path.is_dir())[:PEOPLE]:
         (people / person.name).mkdir(parents=True)
         for photo in sorted(person.iterdir())[:PHOTOS]:
@@ -85,7 +85,7 @@ def choose(folder: Path, people: Path) -> None:
 
 def examine(work: Path, loss: str, rounds: int, rng: random.Random) -> dict[str, Any]:
     """Train undisturbed, then killed three times in each round, and compare."""
-    # One name for all, for it is part of the model's id.
+    # Both folders have the same name, because it is part of the model's id.
     whole, model = work / "whole" / "model", work / "killed" / "model"
     lasts = undisturbed(work, whole, loss)
     truth = fingerprint(whole)
@@ -113,14 +113,14 @@ def examine(work: Path, loss: str, rounds: int, rng: random.Random) -> dict[str,
 
 @dataclass(frozen=True)
 class Lasts:
-    """How many seconds an undisturbed training takes: from the start, and from its first checkpoint on."""
+    """Seconds that an undisturbed training takes: in all, and after its first checkpoint."""
 
     all: float
     steps: float
 
 
 def undisturbed(work: Path, model: Path, loss: str) -> Lasts:
-    """Train without a kill."""
+    """Train without a kill and return how long it takes."""
     began = time.monotonic()
     process = start(work, model, loss)
     wait(process, lambda: checkpoint_time(model) is not None)
@@ -131,7 +131,7 @@ def undisturbed(work: Path, model: Path, loss: str) -> Lasts:
 
 
 def killed_three_times(work: Path, model: Path, loss: str, rng: random.Random, lasts: Lasts) -> Counter[str]:
-    """Kill one training in each way, begin again where a kill came too late, and count what was seen."""
+    """Kill one training in each way, start over if a kill comes too late, and return the counts."""
     began_again = 0
     while True:
         seen: Counter[str] = Counter(began_again=began_again)
@@ -143,13 +143,13 @@ def killed_three_times(work: Path, model: Path, loss: str, rng: random.Random, l
             seen["checkpoints_half_written"] += writing(model)
         else:
             return seen
-        # A training that had ended has been killed too few times: the kills before do not count, either.
+        # A training that ended was killed too few times, so its earlier kills do not count, either.
         shutil.rmtree(model)
         began_again += 1
 
 
 def start(work: Path, model: Path, loss: str) -> subprocess.Popen[bytes]:
-    """Start the program; it begins, or goes on with what is in the folder."""
+    """Start the program; it starts a training or continues the one in the folder."""
     options = ["--faces", "as-is", "--epochs", EPOCHS, "--batch", BATCH, "--size", 64, "--widths", "16,32,64"]
     options += ["--blocks", "1,1,1", "--precision", "float32"]
     if loss == "distill":
@@ -165,7 +165,7 @@ def start(work: Path, model: Path, loss: str) -> subprocess.Popen[bytes]:
 
 
 def killed(work: Path, model: Path, loss: str, kind: str, rng: random.Random, lasts: Lasts) -> bool:
-    """Run, kill in the way of `kind`, and return whether it was still at work."""
+    """Run, kill in the way of `kind`, and return whether the training was still unfinished."""
     before = checkpoint_time(model)
     process = start(work, model, loss)
     if kind == "anywhere":
@@ -185,14 +185,14 @@ def wait(
     seconds: float = math.inf,
     pause: float = 0.001,
 ) -> None:
-    """Wait for something, the end of the time or the end of the process."""
+    """Wait until `until` is true, the time is over, or the process ends."""
     moment = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < moment and not until():
         time.sleep(pause)
 
 
 def checkpoint_time(model: Path) -> int | None:
-    """Return when the checkpoint was written, in nanoseconds; None without one."""
+    """Return the time of the checkpoint, in nanoseconds, or None without one."""
     try:
         return (model / "checkpoint.pt").stat().st_mtime_ns
     except FileNotFoundError:
@@ -200,12 +200,12 @@ def checkpoint_time(model: Path) -> int | None:
 
 
 def writing(model: Path) -> bool:
-    """Whether a file is being written into the folder, or was when the process was killed."""
+    """Return whether a file is being written into the folder, or was when the process was killed."""
     return model.is_dir() and any(entry.name.startswith(".faceunlock-") for entry in os.scandir(model))
 
 
 def within_an_epoch(model: Path) -> bool:
-    """Whether the checkpoint was taken in the middle of an epoch."""
+    """Return whether the checkpoint was taken in the middle of an epoch."""
     import torch
 
     try:
@@ -217,7 +217,7 @@ def within_an_epoch(model: Path) -> bool:
 
 
 def fingerprint(model: Path) -> dict[str, Any]:
-    """Return what must be the same."""
+    """Return what must be the same: checksum of the weights, id, and the loss of every epoch."""
     card = json.loads((model / "card.json").read_text())
     return {
         "sha256": hashlib.sha256((model / "weights.safetensors").read_bytes()).hexdigest(),

@@ -1,9 +1,9 @@
-"""How long one face takes, crop to embedding, the mirror image included, and how large the weights are.
+"""Time from crop to embedding of one face, including its mirror image, and the size of the weights.
 
 Run: python benchmarks/latency.py
 
-Each model embeds one crop at a time in a warm process, ONNX Runtime on all cores: medians of 200 after 20.
-What a crop shows does not matter to the time: it is noise.
+Each model embeds one crop at a time in a warm process, with ONNX Runtime on all cores: medians of 200 rounds
+after 20 for warming up. The crops are noise, since the time does not depend on what they show.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WARM_UP, ROUNDS = 20, 200
 
 
 def main() -> None:
-    """Measure the models that need no download, in turns, and write the result file."""
+    """Measure the models that need no download, in turn, and write the result file."""
     cache = locate().cache
     engine = choose_engine("cpu", cache, runtime="onnx", photos=1)
     rng = np.random.default_rng(0)

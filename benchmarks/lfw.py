@@ -3,7 +3,7 @@
 Run: python benchmarks/lfw.py [--model dlib] [--write-shipped]
 
 Data: the 7,701 images of the 10-fold protocol (6,000 pairs). The subject is the face nearest to the
-middle. A photo without a face matches nobody: its genuine comparisons are errors.
+middle. A photo without a face matches no one: its genuine comparisons are errors.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from faceunlock.matching.thresholds import fnmr_at_fmr, threshold_at
 from faceunlock.pipeline.models.registry import MODELS
 
 NEVER = -1.0
-"""Similarity of a photo without a face to everything."""
+"""Similarity of a photo without a face to any other."""
 
 SHIPPED_TARGET = 1e-5
 SEEDS = range(10)
 
 
 def read_pairs(path: Path) -> tuple[int, list[tuple[str, str, bool]]]:
-    """Return the number of folds and the pairs of photos, fold after fold, genuine ones marked."""
+    """Return the number of folds and the pairs of photos in their order, each with whether it is genuine."""
     lines = path.read_text().splitlines()
     folds = int(lines[0].split()[0])
     pairs = []
@@ -50,14 +50,14 @@ def photo(person: str, number: str) -> str:
 
 
 def photos(pairs: list[tuple[str, str, bool]], model: str) -> tuple[list[str], np.ndarray, Embedded]:
-    """Return the photos of the protocol, a number for the person on each, and their embeddings."""
+    """Return the photos of the protocol, the number of the person on each, and their embeddings."""
     files = sorted({file for pair in pairs for file in pair[:2]})
     person = np.array([hash_id(file) for file in files])
     return files, person, embed_photos([collection() / "lfw" / file for file in files], "lfw", model)
 
 
 def folds_accuracy(scores: np.ndarray, genuine: np.ndarray, folds: int) -> np.ndarray:
-    """Return the accuracy of each fold at the threshold that is best on the others."""
+    """Return the accuracy of each fold at the threshold that is best on the other folds."""
     order = np.arange(len(scores)).reshape(folds, -1)
     accuracies = []
     for held_out in order:
@@ -71,7 +71,7 @@ def folds_accuracy(scores: np.ndarray, genuine: np.ndarray, folds: int) -> np.nd
 
 
 def on_pairs(embedded: Embedded, index: dict[str, int], folds: int, pairs: list) -> dict:
-    """Measure the 6,000 pairs of the protocol."""
+    """Return accuracy and error rates on the 6,000 pairs of the protocol."""
     left, right = (np.array([index[pair[side]] for pair in pairs]) for side in (0, 1))
     genuine = np.array([pair[2] for pair in pairs])
     scores = np.einsum("ij,ij->i", embedded.embeddings[left], embedded.embeddings[right], dtype=np.float64)
@@ -99,7 +99,7 @@ def hash_id(path: str) -> int:
 
 
 def table(mated: GenuineScores, other: ImpostorScores, targets: tuple[float, ...]) -> list[dict]:
-    """Measure the FNMR at each FMR, with threshold, trials and bounds."""
+    """Return and print the FNMR at each target FMR, with threshold, trials and bounds."""
     rows = []
     for target in targets:
         threshold = threshold_at(other.scores, target)
@@ -117,7 +117,7 @@ def table(mated: GenuineScores, other: ImpostorScores, targets: tuple[float, ...
 
 
 def all_pairs(embedded: Embedded, person: np.ndarray) -> tuple[GenuineScores, ImpostorScores]:
-    """Compare all 29.6 million pairs of two of the images."""
+    """Return the genuine and impostor scores of all 29.6 million pairs of images."""
     count = len(person)
     similarity = np.clip(embedded.embeddings @ embedded.embeddings.T, -1, 1)
     similarity[~embedded.acquired] = NEVER
@@ -131,7 +131,7 @@ def all_pairs(embedded: Embedded, person: np.ndarray) -> tuple[GenuineScores, Im
 
 
 def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
-    """Measure all pairs."""
+    """Return the error rates on all pairs."""
     mated, other = all_pairs(embedded, person)
     return {
         "genuine": len(mated),
@@ -141,7 +141,7 @@ def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
 
 
 def against_centroids(embedded: Embedded, names: list[str], person: np.ndarray, seed: int):
-    """Compare probes with centroids of 3 photos, exactly as `calibrate --split 3` does."""
+    """Return the scores of probes against centroids of 3 photos, exactly as in `calibrate --split 3`."""
     usable = np.flatnonzero(embedded.acquired)
     split = split_people([names[i] for i in usable], 3, seed)
     sums: dict[str, np.ndarray] = {}
@@ -206,12 +206,12 @@ def main() -> None:
         },
     )
     if arguments.write_shipped:
-        path = HERE.parent / "faceunlock" / "shipped" / f"{arguments.model}.json"
+        path = HERE.parent / "faceunlock" / "pipeline" / "models" / "shipped" / f"{arguments.model}.json"
         path.write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
 
 
 def shipped_calibration(arguments, embedded, mated, other, people, person) -> Calibration:
-    """Return the default threshold with what it is known to mean."""
+    """Return the shipped threshold with its measured error rates."""
     from faceunlock.matching.error_rates import equal_error_rate, fnmr_at
 
     spec = MODELS[arguments.model]

@@ -1,10 +1,10 @@
-"""The threshold for two single photos: all pairs of LFW, and with --write-shipped the threshold that ships.
+"""Find the threshold for two single photos from all pairs of LFW; --write-shipped writes the shipped one.
 
     python benchmarks/lfw_pairs.py [--model dlib] [--write-shipped]
 
 Every photo of the 10-fold protocol is compared with every other one: 29.6 million pairs. The threshold is the
-plain one for an FMR of 1e-5 there, rounded up to three digits as the one for centroids is. A photo without a
-face matches nobody. `faceunlock compare` answers at this threshold.
+plain one for an FMR of 1e-5 on these pairs, rounded up to three digits like the one for centroids. A photo
+without a face matches no one. `faceunlock compare` uses this threshold.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main() -> None:
     }
     save(f"lfw-pairs-{spec.id}", result)
     if arguments.write_shipped:
-        path = HERE.parent / "faceunlock" / "shipped" / f"{spec.id}-pairs.json"
+        path = HERE.parent / "faceunlock" / "pipeline" / "models" / "shipped" / f"{spec.id}-pairs.json"
         path.write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,10 +1,10 @@
-"""Make the golden crops and embeddings of the models that need no download, for tests/pipeline/embedding.
+"""Make golden crops and embeddings for tests/pipeline/embedding, of the models that need no download.
 
     python benchmarks/make_golden.py [dlib] [compact]
 
-The portrait is NASA's of Eileen Collins (public domain), as scikit-image carries it; the landmarks are
-fixed. Run it again only when the weights or the preprocessing change on purpose; with the preprocessing its
-id must change.
+The portrait is NASA's of Eileen Collins (public domain), from scikit-image. The landmarks are fixed. Run this
+again only when the weights or the preprocessing change on purpose. If the preprocessing changes, its id must
+change, too.
 """
 
 import json

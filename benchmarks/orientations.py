@@ -1,9 +1,9 @@
-"""The same photo stored in each of the eight EXIF orientations: the same embedding?
+"""Is the embedding the same if a photo is stored in each of the eight EXIF orientations?
 
 Run: python benchmarks/orientations.py [--model dlib]
 
-A photo of the local collection and two public-domain portraits, each written losslessly (PNG with EXIF) in
-each orientation.
+One photo of the local collection and two public-domain portraits are each written losslessly (PNG with EXIF)
+in every orientation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
 from faceunlock.tasks.demo import PERSON, STRANGER, inside
 
-# The stored picture that a viewer must undo: the inverse of what each EXIF value asks for.
+# How to store the picture: the inverse of the transposition that each EXIF value asks a viewer for.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,7 +39,7 @@ ORIENTATION = 0x0112
 
 
 def main() -> None:
-    """Embed all copies, print the cosines with the upright one, write the result file."""
+    """Embed all copies, print their cosines with the upright one, write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="dlib")
     arguments = parser.parse_args()

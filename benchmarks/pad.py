@@ -1,14 +1,14 @@
-"""What the checks for presentation attacks are worth on SIMULATED attacks.
+"""How well the checks for presentation attacks do on SIMULATED attacks.
 
 Run: python benchmarks/pad.py
 
-Nobody printed or filmed anything for this: attacks are rendered from the live photos. A screen is the photo
-shrunk to a display's pixels, drawn as stripes of red, green and blue, turned a little, blurred by a lens,
-sampled by another sensor, with another gamma, noise and JPEG. A print is the photo as dots of ink, on paper
-of less contrast, blurred and sampled likewise. Real attacks are better and worse than that in ways that no
-simulation shows; see docs/limitations.md. The check of clips is not measured here: there are no films.
+Nothing was printed or filmed: attacks are rendered from the live photos. A screen is the photo shrunk to a
+display's pixels, drawn as stripes of red, green and blue, turned a little, blurred by a lens, and sampled by
+a second sensor with a different gamma, noise and JPEG. A print is the photo as dots of ink on paper of less
+contrast, blurred and sampled in the same way. Real attacks are better and worse than these in ways that no
+simulation shows; see docs/limitations.md. The check on clips is not measured here, since there are no films.
 
-Live are the photos of ten phone users (uncropped) and one photo each of 100 people of LFW.
+The live photos are those of ten phone users (uncropped) and one photo each of 100 people from LFW.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FACE_IN_PHOTO = (180, 500)
 
 
 def screen(image: Image.Image, face: float, generator: np.random.Generator) -> Image.Image:
-    """Photograph a display that shows the image."""
+    """Return a simulated photo of a display that shows the image."""
     shown = _resized(image, generator.uniform(*FACE_ON_DISPLAY) / face)
     pixels = np.asarray(shown, dtype=np.float32) ** 2.2
     stripes = np.repeat(np.repeat(pixels, 3, axis=0), 3, axis=1)
@@ -56,7 +56,10 @@ def screen(image: Image.Image, face: float, generator: np.random.Generator) -> I
 
 
 def printed(image: Image.Image, face: float, generator: np.random.Generator) -> Image.Image:
-    """Photograph a print of the image: amplitude-modulated dots, three to a pixel's side, in 45 degrees."""
+    """Return a simulated photo of a print of the image.
+
+    The print has amplitude-modulated dots, three to a pixel's side, in screens of 15, 75 and 45 degrees.
+    """
     shown = _resized(image, generator.uniform(*FACE_ON_DISPLAY) / face)
     large = np.asarray(
         shown.resize((shown.width * 3, shown.height * 3), Image.Resampling.BICUBIC), dtype=np.float32
@@ -91,17 +94,17 @@ def _second_photo(
     generator: np.random.Generator,
     blur: tuple[float, float],
 ) -> Image.Image:
-    """Turn, blur and sample a surface of three by three points a pixel; add gamma and noise."""
+    """Turn, blur and sample a surface of three by three points per pixel; add gamma and noise."""
     face_on_surface = face * surface.width / original.width
     factor = generator.uniform(*FACE_IN_PHOTO) / face_on_surface
     turned = surface.rotate(generator.uniform(-4, 4), Image.Resampling.BICUBIC, fillcolor=(60, 60, 60))
-    # The lens first: it blurs what the sensor then samples.
+    # The lens comes first: it blurs what the sensor then samples.
     seen = turned.filter(ImageFilter.GaussianBlur(generator.uniform(*blur) / min(1.0, factor) * 0.6))
     sampled = seen.resize(
         (round(seen.width * factor), round(seen.height * factor)), Image.Resampling.BILINEAR
     )
     pixels = np.asarray(sampled, dtype=np.float32)
-    # Cameras expose for the picture: as bright as what is shown, with another gamma.
+    # A camera exposes for the picture: as bright as the shown image, with a different gamma.
     pixels *= np.clip(np.asarray(shown).mean() / max(pixels.mean(), 1.0), 0.5, 4.0)
     pixels = 255 * np.clip(pixels / 255, 0, 1) ** generator.uniform(0.85, 1.15)
     pixels += generator.uniform(1, 4) * generator.standard_normal(pixels.shape, dtype=np.float32)
@@ -109,7 +112,7 @@ def _second_photo(
 
 
 def people() -> dict[str, dict[str, list[Path]]]:
-    """Return the live photos of each set by person."""
+    """Return the live photos of each set, by person."""
     root = collection()
     phone = {
         folder.name: list(find_photos([folder]).photos)[:PHOTOS_PER_PERSON]
@@ -124,7 +127,7 @@ def people() -> dict[str, dict[str, list[Path]]]:
 
 
 def build(folder: Path, photos: dict[str, list[Path]], detector, generator: np.random.Generator) -> None:
-    """Link live photos and render attacks of them."""
+    """Link the live photos into `folder` and render attacks from them."""
     for person, paths in photos.items():
         for number, path in enumerate(paths):
             link = folder / "live" / person / f"{number}{path.suffix}"

@@ -1,4 +1,4 @@
-"""Two ways to compare the same photos: what each gets wrong, and the difference over resampled people."""
+"""Compare two methods on the same photos: the errors of each, and their difference over resampled people."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from faceunlock.matching.thresholds import threshold_at
 
 TARGETS = (1e-2, 1e-3, 1e-4)
 TAIL = 3 * max(TARGETS)
-"""Share of the impostor scores that is kept: resampling moves thresholds, but never as far as that."""
+"""Share of the impostor scores that is kept: resampling moves thresholds, but never beyond this share."""
 
 AT_ONCE = 50
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """The comparisons of one set of people, as far as error rates need them.
+    """The comparisons of one set of people, reduced to what error rates need.
 
-    `outcome` says for each target and genuine comparison whether it is a false non-match; `tail` holds the
-    largest impostor scores, descending; `probes` and `templates` say how much each person brings.
+    `outcome` says for each target and genuine comparison whether it is a false non-match. `tail` holds the
+    largest impostor scores, descending. `probes` and `templates` hold the number of each per person.
     """
 
     genuine: GenuineScores = field(repr=False)
@@ -40,7 +40,7 @@ class Trial:
 def trial(
     genuine: GenuineScores, impostor: ImpostorScores, probes: np.ndarray, templates: np.ndarray
 ) -> Trial:
-    """Reduce comparisons to a trial; each target's threshold comes from these very impostors."""
+    """Return the trial of some comparisons; each target's threshold comes from these same impostors."""
     scores = impostor.scores
     kept = min(len(scores), int(TAIL * len(scores)) + 1)
     largest = np.argpartition(-scores, kept - 1)[:kept]
@@ -60,7 +60,7 @@ def trial(
 
 
 def summary(trials: list[Trial]) -> dict:
-    """Pool trials, each at its own thresholds: rates with bounds over people, and how cosines are spread."""
+    """Pool trials, each at its own thresholds; return rates with bounds over people, and cosine spread."""
     person = np.concatenate([one.genuine.person for one in trials])
     outcome = np.concatenate([one.outcome for one in trials], axis=1)
     genuine = np.concatenate([one.genuine.scores for one in trials])
@@ -83,8 +83,9 @@ def summary(trials: list[Trial]) -> dict:
 def resampled(trials: list[Trial], people: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the pooled FNMR at each target, shape (targets,), and in each resample of the people.
 
-    A comparison counts (draws of the probe's person) * (draws of the template's person) times for the
-    threshold, a genuine one (draws of the person) times, so the threshold varies with the people, too.
+    For the threshold, an impostor comparison counts (draws of the probe's person) * (draws of the template's
+    person) times. A genuine comparison counts (draws of the person) times. So the threshold varies with the
+    people, too.
     """
     draws = people_draws(people, 0)
     wrong = np.zeros((len(TARGETS), draws.shape[1]))
@@ -110,7 +111,7 @@ def resampled(trials: list[Trial], people: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def drawn_share(draws: np.ndarray, probes: np.ndarray, templates: np.ndarray) -> np.ndarray:
-    """Return how many impostor comparisons each resample has, as a share of those there are."""
+    """Return the number of impostor comparisons in each resample, as a share of the original number."""
 
     def comparisons(times: np.ndarray) -> np.ndarray:
         return (probes @ times) * (templates @ times) - (probes * templates) @ (times * times)
@@ -119,7 +120,7 @@ def drawn_share(draws: np.ndarray, probes: np.ndarray, templates: np.ndarray) ->
 
 
 def difference(new: list[Trial], old: list[Trial], people: int) -> list[dict]:
-    """Return how much lower or higher the FNMR of `new` is, with the interval over resampled people."""
+    """Return the FNMR of `new` minus that of `old` at each target, with an interval over resampled people."""
     (new_value, new_drawn), (old_value, old_drawn) = resampled(new, people), resampled(old, people)
     edge = (1 - CONFIDENCE) / 2
     low, high = np.quantile(new_drawn - old_drawn, (edge, 1 - edge), axis=1)

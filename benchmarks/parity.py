@@ -1,13 +1,14 @@
-"""The same faces as facenet-pytorch's MTCNN, and the same embeddings from both runtimes?
+"""Do we find the same faces as facenet-pytorch's MTCNN, and do both runtimes give the same embeddings?
 
 Run: python benchmarks/parity.py [--photos 0]   (0: all)
 
-Detection: every photo of LFW (7,701) at full size and every photo of phone10 shrunk to 1,280 pixels, the
-cascade in ONNX Runtime against facenet-pytorch's own MTCNN, at equal resolution and equal smallest face (20
-pixels). A face is the same if the boxes overlap with an IoU of at least 0.6; every disagreement is listed.
+Detection: our cascade in ONNX Runtime against facenet-pytorch's own MTCNN, on every photo of LFW (7,701) at
+full size and every photo of phone10 shrunk to 1,280 pixels, at equal resolution and equal smallest face (20
+pixels). Two faces are the same if their boxes overlap with an IoU of at least 0.6. Every disagreement is
+listed.
 Selfie mode: whether the first, reduced look chooses the same subject as the search at full size.
 Embeddings: faces of phone10 and LFW through PyTorch and ONNX Runtime, with `dlib` and with an
-InceptionResnetV1 of random weights.
+InceptionResnetV1 with random weights.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ WORKERS = 2
 
 @cache
 def detectors():
-    """Return ours at full resolution, ours as `verify` uses it, and the reference; once per process."""
+    """Return our detector at full resolution, our detector as in `verify`, and the reference; cached."""
     import facenet_pytorch
     import torch
 
@@ -52,7 +53,7 @@ def detectors():
 
 
 def compare(path: Path) -> dict:
-    """Search one photo in all three ways."""
+    """Search one photo with all three detectors and return what differs."""
     ours, selfie, reference = detectors()
     image = read_photo(path).image
     if max(image.shape[:2]) > LONGER_SIDE:
@@ -61,7 +62,7 @@ def compare(path: Path) -> dict:
         image = np.asarray(small)
     boxes, _ = reference.detect(image)
     theirs = [] if boxes is None else np.array([list(box) for box in boxes], dtype=float)
-    # Without the last look, which the reference does not have.
+    # The private search skips the last look, which the reference does not have.
     faces = ours._search(image, image.shape, 20)
     mine = np.array([face.box for face in faces]).reshape(-1, 4)
     missed = [box for box in theirs if not len(mine) or iou(box, mine).max() < SAME]
@@ -78,7 +79,7 @@ def compare(path: Path) -> dict:
 
 
 def same_subject(full, quick, shape) -> bool:
-    """Whether both searches lead `verify` to the same face, or to the same refusal."""
+    """Return whether both searches lead `verify` to the same face or the same refusal."""
     answers = []
     for faces in (full, quick):
         try:
@@ -91,7 +92,7 @@ def same_subject(full, quick, shape) -> bool:
 
 
 def iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Return the overlap of one box with each of the others, 0 to 1."""
+    """Return the intersection over union of one box with each of `boxes`, 0 to 1."""
     start, end = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
     shared = np.prod(np.maximum(end - start, 0), axis=1)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
@@ -108,7 +109,7 @@ def embeddings(paths: list[Path]) -> dict:
     from faceunlock.pipeline.embedding.facenet import FaceNetEmbedder
     from faceunlock.pipeline.models.registry import model_spec
 
-    # One after the other: PyTorch does not convert a network in one thread and run another in a second one.
+    # One after the other: PyTorch cannot convert a network in one thread while another runs in a second one.
     engines = [Engine(runtime, "cpu", locate().cache) for runtime in ("onnx", "torch")]
     ours, _, _ = detectors()
     faces = [
@@ -172,7 +173,7 @@ def main() -> None:
 
 
 def summary(rows: list[dict]) -> dict:
-    """Add up the comparisons of one collection."""
+    """Return the totals of the comparisons of one collection."""
     theirs = sum(row["theirs"] for row in rows)
     missed = sum(row["missed"] for row in rows)
     return {

@@ -2,10 +2,10 @@
 
 Run: python benchmarks/parts.py PHOTO --home HOME --as NAME [--runs 7]
 
-Every run is a process of its own. It imports what the program imports, then runs the program with its
-pieces timed; a piece inside another is taken off the outer one, so the parts of the main thread add up.
-Networks open in threads meanwhile; the longest of these is shown apart, and is no part of the sum. Imports
-are done one after the other here, so that each has its own time; in the program some overlap.
+Every run is a separate process. It imports what the program imports, then runs the program with its parts
+timed. The time of an inner part is subtracted from the outer one, so the parts of the main thread add up.
+Networks open in threads meanwhile; the longest of these is shown separately and is not in the sum. Imports
+run one after the other here, so that each has its own time; in the program some overlap.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IN_THREAD = "thread: "
 
 
 class Stopwatch:
-    """Adds up how long parts take, each without the parts inside it."""
+    """Adds up the time of each part, without the parts inside it."""
 
     def __init__(self) -> None:
         self.parts: dict[str, float] = defaultdict(float)
@@ -37,12 +37,12 @@ class Stopwatch:
 
     @property
     def names(self) -> list[str]:
-        """The parts that are going on, the innermost last."""
+        """The parts that are running, the innermost last."""
         return [name for name, _ in self._stack]
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time what the main thread does inside."""
+        """Time what the main thread does in this block."""
         self._stack.append((name, 0.0))
         started = time.perf_counter()
         try:
@@ -57,7 +57,7 @@ class Stopwatch:
 
     @contextmanager
     def thread(self, name: str) -> Iterator[None]:
-        """Time what other threads do inside; the longest of them counts."""
+        """Time what another thread does in this block; the longest time counts."""
         started = time.perf_counter()
         yield
         name = IN_THREAD + name
@@ -76,7 +76,10 @@ class Stopwatch:
 
 
 def run_once(begun: float, arguments: list[str]) -> dict[str, float]:
-    """Run the program in this process; `begun` is when it was started, on the clock of `time.monotonic`."""
+    """Run the program in this process and return the seconds of each part.
+
+    `begun` is the start of the process on the clock of `time.monotonic`.
+    """
     watch = Stopwatch()
     watch.parts["start of Python"] = time.monotonic() - begun
     with watch.part("import the command line"):
@@ -154,7 +157,7 @@ def _wrap_opening(watch: Stopwatch, opening: Any) -> None:
 
 
 def measure(arguments: list[str], runs: int) -> dict[str, float]:
-    """Return the median of every part over some processes, in seconds, after one for warming up."""
+    """Return the median seconds of every part over `runs` processes, after one warm-up process."""
     found: dict[str, list[float]] = defaultdict(list)
     for number in range(runs + 1):
         command = [sys.executable, __file__, "--once", repr(time.monotonic()), *arguments]
@@ -168,7 +171,7 @@ def measure(arguments: list[str], runs: int) -> dict[str, float]:
 
 
 def show(title: str, parts: dict[str, float]) -> None:
-    """Print the parts in the order in which they first ended."""
+    """Print the parts in the order in which they first ended, those of threads last."""
     print(f"\n{title}: parts, medians in milliseconds")
     for part, seconds in sorted(parts.items(), key=lambda item: item[0].startswith(IN_THREAD)):
         if part != WHOLE:
@@ -188,7 +191,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     arguments = parser.parse_args()
     command = ["--home", str(arguments.home), "verify", str(arguments.photo), "--as", arguments.name]
-    command.append("--threshold=-1")  # a yes: after five times no there would be nothing to measure
+    command.append("--threshold=-1")  # always yes: after five times no, verify would be locked out
     show(arguments.photo.name, measure(command, arguments.runs))
 
 

@@ -1,8 +1,8 @@
-"""Ten people's own phone photos: everybody enrolled, every test photo verified as everybody.
+"""Ten people's own phone photos: enroll everyone, verify every test photo as everyone.
 
 Run: python benchmarks/phone10.py [--model dlib]
 
-Runs what the commands run (`FaceUnlock.enroll`, `FaceUnlock.verify`), in a temporary gallery.
+Calls what the commands call (`FaceUnlock.enroll`, `FaceUnlock.verify`), in a temporary gallery.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def main() -> None:
     print(f"owners accepted     {accepted['genuine']} of {len(genuine)}")
     print(
         f"impostors accepted  {accepted['impostor']} of {len(impostor)} "
-        f"(of {len(people)} people; 95 % bound over people {clopper_pearson_upper(0, len(people)):.2f})"
+        f"({len(people)} people; 95 % bound over people {clopper_pearson_upper(0, len(people)):.2f})"
     )
-    print(f"not decided         {len(undecided)}")
+    print(f"undecided           {len(undecided)}")
     print(f"search among {len(people)}: {named} of {len(searches)} named, {misnamed} misnamed")
     lowest = min(row["similarity"] for row in genuine if row["similarity"] is not None)
     highest = max(impostor, key=lambda row: row["similarity"] or -1)
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def enroll(unlock: FaceUnlock, name: str, folder: Path) -> dict:
-    """Enroll one person; say what was used."""
+    """Enroll one person and return which photos were used and left out."""
     outcome = unlock.enroll(name, folder).enrolment
     left_out = [f"{Path(photo.photo).name}: {photo.reason}: {photo.detail}" for photo in outcome.left_out]
     for line in left_out:
@@ -82,9 +82,9 @@ def enroll(unlock: FaceUnlock, name: str, folder: Path) -> dict:
 
 
 def verify(unlock: FaceUnlock, probe: Path, name: str | None) -> dict:
-    """Verify one photo; a photo that cannot be decided has no match and no similarity."""
+    """Return the answer for one photo; an undecided photo has no match and no similarity."""
     owner = probe.parent.name
-    unlock.unlock_attempts()  # each probe stands for somebody's first attempt
+    unlock.unlock_attempts()  # each probe stands for a first attempt
     try:
         decision = unlock.verify(probe, name).decision
     except FaceUnlockError as error:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# The peak memory of a process begins with that of the process it is started from: Linux takes it over when a
-# program is replaced by another. So a process as small as Python can be stands in between.
+# The peak memory of a process starts at that of its parent: Linux keeps the value when one program replaces
+# another. So the smallest possible Python process starts the program to be measured.
 _MEASURE = """
 import json, os, sys, time
 quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
@@ -26,17 +26,17 @@ print(json.dumps([seconds, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]))
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One contestant.
+    """One program to measure.
 
     Attributes
     ----------
     name : str
-        What to call it.
+        Name in the results.
     command : sequence of str
-        The program by its full path, and its arguments.
+        Full path of the program, and its arguments.
     environment : mapping of str to str
-        What is different from the environment of the benchmark, from which all ``FACEUNLOCK_`` variables are
-        taken out.
+        Variables that are added to the environment of the benchmark, after all ``FACEUNLOCK_`` variables are
+        removed from it.
     codes : tuple of int
         Exit codes that mean the work was done.
     """
@@ -49,14 +49,14 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the runs of one process took.
+    """Time and memory of the runs of one process.
 
     Attributes
     ----------
     seconds : list of float
-        Wall-clock time from start to end of every run.
+        Wall-clock time of every run, from start to end.
     megabytes : list of float
-        Largest resident set of every run, in 10^6 bytes.
+        Peak resident memory of every run, in 10^6 bytes.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -69,11 +69,11 @@ class Measured:
 
     @property
     def memory(self) -> float:
-        """Median of the peaks, in 10^6 bytes."""
+        """Median of the peak memory, in 10^6 bytes."""
         return statistics.median(self.megabytes)
 
     def document(self) -> dict[str, Any]:
-        """Return everything for a result file."""
+        """Return the content for a result file."""
         return {
             "median_s": round(self.median, 4),
             "min_s": round(min(self.seconds), 4),
@@ -84,9 +84,9 @@ class Measured:
 
 
 def side_by_side(processes: Sequence[Process], runs: int) -> dict[str, Measured]:
-    """Run every process once for warming up, then all of them in turn, `runs` times.
+    """Return the measurements of processes: one warm-up run each, then all of them in turn, `runs` times.
 
-    In turn, so that whatever else the machine does hits all of them alike.
+    They take turns so that other load on the machine affects all of them equally.
     """
     for process in processes:
         _run(process)
@@ -109,7 +109,7 @@ def _run(process: Process) -> tuple[float, float]:
         check=False,
     )
     if result.returncode:
-        sys.exit(f"{process.name} cannot be started:\n{result.stderr}")
+        sys.exit(f"{process.name} could not be started:\n{result.stderr}")
     seconds, kibibytes, code = json.loads(result.stdout)
     if code not in process.codes:
         sys.exit(f"{process.name} ended with {code}: {' '.join(process.command)}\n{result.stderr}")

@@ -1,10 +1,10 @@
-"""Where the quality limits of enrolment come from: what they refuse, and what they let through.
+"""Source of the quality limits of enrolment: which photos they refuse, and which they accept.
 
-Run: python benchmarks/quality.py   (after benchmarks/lfw.py, whose detections it uses again)
+Run: python benchmarks/quality.py   (after benchmarks/lfw.py, whose cached detections it reuses)
 
-Good photos: the 78 enrolment photos of ten phone users and the 7,701 LFW images. Bad ones: 200 of LFW and
-the phone photos, blurred (standard deviation in percent of the face's width) or darkened (a factor).
-For the blurred ones the similarity to the unblurred photo says what the blur costs.
+The good photos are the 78 enrolment photos of ten phone users and the 7,701 LFW images. The bad ones are 200
+of the LFW images and the phone photos, blurred (standard deviation in percent of the face's width) or
+darkened (by a factor). For each bad photo, the similarity to the original shows the cost of the damage.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def spoiled(paths: list[Path], settings) -> list[dict]:
-    """Blur and darken photos; say how many are refused, and what the spoiling costs in similarity."""
+    """Return, for each kind and amount of damage, how many photos are refused and their similarity."""
     engine = choose_engine("cpu", locate().cache)
     detector, embedder = load_detector(engine), load_embedder("dlib", cache=engine.cache, engine=engine)
     rows = []
@@ -86,7 +86,7 @@ def spoil(image: Image.Image, face: float, kind: str, amount: float) -> Image.Im
 
 
 def row(kind: str, amount: float, qualities: list[Quality], cosines: list[float], settings) -> dict:
-    """Return one line of the result."""
+    """Return one row of the result."""
     refused = sum(
         q.sharpness < settings.min_sharpness or q.brightness < settings.min_brightness for q in qualities
     )

@@ -1,4 +1,4 @@
-"""A report of many photos: how long it takes, how much memory, and how large the page is.
+"""Measure a report of many photos: its time, its memory, and the size of the page.
 
 Run: python benchmarks/report_size.py [--folder lfw] [--model dlib]
 
@@ -22,7 +22,7 @@ from common import collection, save
 def main() -> None:
     """Write the report of a folder, print the figures and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", default="lfw", help="below the collection, one sub-folder per person")
+    parser.add_argument("--folder", default="lfw", help="folder of the collection, one sub-folder per person")
     parser.add_argument("--model", default="dlib")
     parser.add_argument("--page", type=Path, help="keep the page here")
     arguments = parser.parse_args()

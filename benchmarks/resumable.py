@@ -1,4 +1,4 @@
-"""Long experiments of many runs: each is one line of a file, so that they can be stopped and continued."""
+"""Run long experiments that can be stopped and continued: each run is one line of a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the lines that are there."""
+    """Return the rows that the file has so far; none if it does not exist."""
     lines = path.read_text().splitlines() if path.exists() else []
     return [json.loads(line) for line in lines]
 
@@ -24,9 +24,9 @@ def run_missing(
     path : Path
         The file; read again before every run, since another process may be writing to it.
     entries : iterable of dict
-        What is to be run.
+        The runs to do.
     run : callable
-        From an entry to its line, which repeats the entry.
+        Does the run of an entry and returns its row, which repeats the entry.
     """
     for entry in entries:
         if any(entry.items() <= row.items() for row in read_rows(path)):

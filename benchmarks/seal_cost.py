@@ -1,9 +1,9 @@
-"""What a seal costs: listing five people in a fresh process, unsealed, under a key file, under a keyring.
+"""Cost of a seal: time to list five people in a fresh process, unsealed, with a key file, with a keyring.
 
 Run: python benchmarks/seal_cost.py [--runs 21]
 
-Each run is a process of its own that reads the gallery twice: first with all imports, then without. The
-keyring is that of the tests, so a real one's answer over D-Bus comes on top.
+Each run is a separate process that reads the gallery twice: first with all imports, then without. The keyring
+is that of the tests; a real one adds the time of its answer over D-Bus.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ for _ in range(2):
 
 
 def main() -> None:
-    """Make the three galleries, read each in many processes in turn, and write the result file."""
+    """Make three galleries, read each in many processes in turn, and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=21)
     runs = parser.parse_args().runs

@@ -1,28 +1,28 @@
-"""How long whole processes take, and how much memory, against what else does the same job.
+"""Time and memory of whole processes, against other programs that do the same job.
 
 Run: python benchmarks/speed.py [SECTION ...] [--runs 7] [--photos 1000]
 
-Sections (all without a name; with 7 runs or more, what was measured replaces the old in the result file):
+Sections (all of them if none is named; with 7 runs or more, new figures replace the old in the result file):
 
 verify-1mp, verify-14mp
-    One photo, a process of its own: read, find the face, embed, compare with one enrolled person.
+    One photo in a separate process: read, find the face, embed, compare with one enrolled person.
 enroll
-    78 phone photos of ten people in one process; our program also as its users run it, ten commands.
+    78 phone photos of ten people in one process; our program also as users run it, as ten commands.
 calibrate
-    Photos of LFW, of people with more than three: embed all, compare all.
+    LFW photos of people with more than three photos: embed all, compare all.
 start
-    ``--help`` and ``people`` against the mere import of the framework of the command line.
+    ``--help`` and ``people``, against a bare import of the command-line framework.
 parts
     Where the time of our ``verify`` goes; see parts.py.
 
-Contestants: the program as installed; the same with PyTorch instead of ONNX Runtime; the script that the
-README of facenet-pytorch leads to (opponents/straightforward.py); the command ``face_recognition`` with dlib,
-in a virtual environment of its own. InceptionResnetV1 has random weights here and there: the time does not
-depend on them. Who is enrolled is not on the photo, so the threshold is -1: the answer is "yes" and costs
-the same. ``face_recognition`` keeps no templates and looks at a photo of the known person too: one of
-250 x 250 pixels, the best case for it.
+Contestants: the program as installed; the same with PyTorch instead of ONNX Runtime; the script from the
+README of facenet-pytorch (opponents/straightforward.py); the command ``face_recognition`` with dlib, in its
+own virtual environment. InceptionResnetV1 has random weights in ours and in the script, since the time does
+not depend on them. The enrolled person is not on the photo, so the threshold is -1: the answer is "yes" and
+costs the same. ``face_recognition`` keeps no templates and also looks at a photo of the known person: one of
+250 x 250 pixels, its best case.
 
-Every process is run once for warming up, then all of a section in turn; times are medians.
+Every process runs once for warming up, then all processes of a section take turns; times are medians.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ PACKAGES = (
 )
 
 IDLE = 0.5
-"""Load of a machine that has nothing else to do, in processes that run or want to."""
+"""Load of an idle machine, in processes that run or wait to run."""
 
 MODELS = ("casia-webface", "dlib", "compact")
 KNOWN = "known"
 DECIDED = (0, 1)
 DONE_OR_INSUFFICIENT = (0, 2)
-"""With random weights a calibration finds out, after all the work, that they are good for nothing."""
+"""Exit codes of a calibration: with random weights it finds, after all the work, that they are useless."""
 
 STRAIGHTFORWARD, DLIB_COMMAND = "facenet-pytorch script", "face_recognition"
 
@@ -83,16 +83,16 @@ with FaceUnlock(home, model=model) as unlock:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A promise: how many times as long (or as much memory) the opponent takes.
+    """A goal for how many times as much time (or memory) the opponent takes.
 
     Attributes
     ----------
     section, ours, opponent : str
-        What is compared.
+        The section and the names of the two processes that are compared.
     factor : float
-        At least that many times.
+        Lowest ratio of the opponent to ours that reaches the goal.
     memory : bool
-        Peak memory instead of time.
+        Whether peak memory is compared instead of time.
     """
 
     section: str
@@ -102,13 +102,13 @@ class Goal:
     memory: bool = False
 
     def reached(self, measured: dict[str, Measured]) -> float:
-        """Return the factor measured."""
+        """Return the measured ratio of the opponent to ours."""
         ours, opponent = measured[self.ours], measured[self.opponent]
         return opponent.memory / ours.memory if self.memory else opponent.median / ours.median
 
 
 ANYBODY = "--threshold=-1"
-"""Always a yes, which costs what a no costs: after five times no there would be nothing to measure."""
+"""Option for a constant yes, which costs as much as a no: after five times no, verify would be locked out."""
 
 FACENET, DLIB = "faceunlock casia-webface", "faceunlock dlib"
 GOALS = (
@@ -125,7 +125,7 @@ GOALS = (
 
 
 def main() -> None:
-    """Measure the sections asked for; print and write what came out."""
+    """Measure the chosen sections, print and write the result."""
     sections: dict[str, Callable[[Path, int], list[Process]]] = {
         "verify-1mp": lambda photos, _: verify(photos / "timing" / "1mp.jpg", photos),
         "verify-14mp": lambda photos, _: verify(photos / "timing" / "14mp.jpg", photos),
@@ -138,16 +138,16 @@ def main() -> None:
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION")
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--photos", type=int, default=500, help="of LFW, for calibrate")
+    parser.add_argument("--photos", type=int, default=500, help="number of LFW photos for calibrate")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     if load > IDLE:
-        print(f"warning: the load is {load:.1f}; PyTorch's threads, which wait for each other, suffer most")
+        print(f"warning: the load is {load:.1f}; PyTorch suffers most, since its threads wait for each other")
     wanted = arguments.sections or [*sections, "parts"]
     if unknown := set(wanted) - {*sections, "parts"}:
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
     photos = collection()
-    # Elsewhere: what is measured should not share the machine with a gigabyte of PyTorch.
+    # In another process, so that the measured ones do not share the machine with a gigabyte of PyTorch.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere:
         elsewhere.submit(prepare, photos).result()
     result: dict[str, Any] = {}
@@ -161,7 +161,7 @@ def main() -> None:
         )
         result[section] = report(section, measured, count)
     if arguments.runs < 7:
-        print("\nnot written: a result has at least 7 runs")
+        print("\nnot written: a result needs at least 7 runs")
         return
     earlier = RESULTS / "speed.json"
     kept = json.loads(earlier.read_text(encoding="utf-8"))["sections"] if earlier.exists() else {}
@@ -173,7 +173,7 @@ def main() -> None:
 
 
 def prepare(photos: Path) -> None:
-    """Make what the contestants need: galleries, converted networks, a vector, a virtual environment."""
+    """Prepare the contestants: galleries, converted networks, a vector, a virtual environment."""
     WORK.mkdir(exist_ok=True)
     person = sorted((photos / "phone10" / "enroll").iterdir())[0]
     for model in MODELS:
@@ -193,12 +193,12 @@ def prepare(photos: Path) -> None:
 
 
 def home(model: str) -> Path:
-    """Return where a model's gallery is kept between runs, so that networks are converted once."""
+    """Return the home of a model's gallery; it is kept between runs, so networks are converted only once."""
     return WORK / f"speed-{model}"
 
 
 def random_weights() -> Path:
-    """Write a file like the published ones, always the same."""
+    """Return a file of random weights in the published format; it is written once, with a fixed seed."""
     import torch
     from facenet_pytorch import InceptionResnetV1
 
@@ -210,7 +210,7 @@ def random_weights() -> Path:
 
 
 def stored_vector() -> Path:
-    """Write the vector that the straightforward script compares with."""
+    """Return the file of the vector that the straightforward script compares with; it is written once."""
     import torch
 
     path = WORK / "speed-stored.pt"
@@ -221,13 +221,13 @@ def stored_vector() -> Path:
 
 
 def lfw_people(lfw: Path) -> list[list[Path]]:
-    """Return the photos of everybody who has more than three, in the order of their names."""
+    """Return the photos of each person with more than three, in the order of their names."""
     people = [sorted(folder.iterdir()) for folder in sorted(lfw.iterdir()) if folder.is_dir()]
     return [photos for photos in people if len(photos) > 3]
 
 
 def lfw_subset(lfw: Path, count: int) -> Path:
-    """Return a folder of links to the first `count` photos of people with more than three."""
+    """Return a folder of links to the first `count` photos of people with more than three photos."""
     chosen = [photo for photos in lfw_people(lfw) for photo in photos][:count]
     if len(chosen) < count:
         sys.exit(f"{lfw} has only {len(chosen)} photos of people with more than three")
@@ -239,13 +239,13 @@ def lfw_subset(lfw: Path, count: int) -> Path:
 
 
 def link(path: Path, target: Path) -> None:
-    """Make a link unless it is there."""
+    """Make a link unless it exists."""
     if not path.is_symlink():
         path.symlink_to(target)
 
 
 def count_files(folder: Path) -> int:
-    """Return how many photos the people in a folder have."""
+    """Return the number of photos in all sub-folders of a folder."""
     return sum(1 for _ in folder.glob("*/*"))
 
 
@@ -253,7 +253,7 @@ def count_files(folder: Path) -> int:
 
 
 def ours(model: str, arguments: list[str], codes: tuple[int, ...] = (0,)) -> list[Process]:
-    """Return the program in both runtimes."""
+    """Return our program as two contestants, one for each runtime."""
     command = [str(PROGRAM), "--quiet", "--home", str(home(model)), "--model", model, *arguments]
     return [
         Process(f"faceunlock {model}", command, codes=codes),
@@ -262,12 +262,12 @@ def ours(model: str, arguments: list[str], codes: tuple[int, ...] = (0,)) -> lis
 
 
 def straightforward(*arguments: str) -> Process:
-    """Return the script of the README of facenet-pytorch."""
+    """Return the contestant that follows the README of facenet-pytorch."""
     return Process(STRAIGHTFORWARD, [sys.executable, str(SCRIPT), *arguments])
 
 
 def verify(photo: Path, photos: Path) -> list[Process]:
-    """Return everybody who can look at one photo."""
+    """Return the contestants that verify one photo."""
     command = [str(FACE_RECOGNITION / "bin" / "face_recognition"), str(WORK / "speed-known"), str(photo)]
     return [
         *(
@@ -282,7 +282,7 @@ def verify(photo: Path, photos: Path) -> list[Process]:
 
 
 def enroll(folder: Path) -> list[Process]:
-    """Return everybody who can learn ten people; in one process, and as ten commands."""
+    """Return the contestants that enroll ten people, in one process and as ten commands."""
 
     def in_one(model: str, runtime: str = "") -> Process:
         command = [sys.executable, "-c", ENROLL_EVERYBODY, str(home(model)), model, str(folder)]
@@ -304,7 +304,7 @@ def enroll(folder: Path) -> list[Process]:
 
 
 def calibrate(folder: Path) -> list[Process]:
-    """Return everybody who can compare all photos of a folder."""
+    """Return the contestants that compare all photos of a folder."""
     options = [
         "calibrate",
         str(folder),
@@ -324,7 +324,7 @@ def calibrate(folder: Path) -> list[Process]:
 
 
 def start() -> list[Process]:
-    """Return what needs no network."""
+    """Return the contestants that need no network."""
     common = [str(PROGRAM), "--home", str(home("dlib"))]
     return [
         Process("faceunlock --help", [str(PROGRAM), "--help"]),
@@ -335,7 +335,7 @@ def start() -> list[Process]:
 
 
 def parts(timing: Path, runs: int) -> dict[str, dict[str, float]]:
-    """Take our own run apart, for both models and both photos."""
+    """Return the time of each part of our own run, for every model and both photos."""
     found = {}
     for model in MODELS:
         for photo in ("1mp.jpg", "14mp.jpg"):
@@ -360,7 +360,7 @@ def parts(timing: Path, runs: int) -> dict[str, dict[str, float]]:
 
 
 def report(section: str, measured: dict[str, Measured], photos: int) -> dict[str, Any]:
-    """Print a section; return it for the result file."""
+    """Print a section and return its content for the result file."""
     runs = len(next(iter(measured.values())).seconds)
     print(f"\n{section}: {photos} photo{'s' if photos > 1 else ''}, {runs} run{'s' if runs > 1 else ''}")
     print(f"  {'':<38} {'median s':>9} {'min':>8} {'max':>8} {'photos/s':>9} {'peak MB':>8}")

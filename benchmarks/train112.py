@@ -1,4 +1,4 @@
-"""The training crops of the local collection and what the embedder makes of them."""
+"""The training crops of the local collection, and their embeddings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class LabelledEmbeddings:
-    """Unit embeddings, shape (n, dimension), whose they are, shape (n,), and the people's names."""
+    """Unit embeddings, shape (n, dimension), the person of each, shape (n,), and the people's names."""
 
     embeddings: np.ndarray
     person: np.ndarray
@@ -29,7 +29,7 @@ class LabelledEmbeddings:
 
 
 def training_folder() -> Path:
-    """Return the folder with one folder per set and in it one per person, or end the program."""
+    """Return the folder with one sub-folder per set and in it one per person, or exit if it is missing."""
     folder = collection().parent / "train112"
     if not folder.is_dir():
         sys.exit(f"This benchmark needs the training crops in {folder.name} beside the photo collection.")
@@ -37,7 +37,7 @@ def training_folder() -> Path:
 
 
 def embed_training_crops(model: str) -> LabelledEmbeddings:
-    """Embed all crops, aligned again as the model wants them, or take the result of an earlier run."""
+    """Return embeddings of all crops, aligned again for the model; an earlier run's are reused."""
     folder = training_folder()
     files = sorted(path for path in folder.glob("*/*/*") if path.is_file())
     owners = [path.parent.relative_to(folder).as_posix() for path in files]

@@ -4,8 +4,8 @@ Run: python benchmarks/opponents/straightforward.py verify PHOTO STORED
      python benchmarks/opponents/straightforward.py enroll FOLDER
      python benchmarks/opponents/straightforward.py calibrate FOLDER
 
-``STORED`` is a vector written by `torch.save`; a ``FOLDER`` has one sub-folder per person. The weights are
-random: a run with the published ones also reads 112 MB, so the times are the best this script can have.
+``STORED`` is a vector written by `torch.save`. A ``FOLDER`` has one sub-folder per person. The weights are
+random. A run with the published weights also reads 112 MB, so these times are the best case for this script.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ resnet = InceptionResnetV1(pretrained=None).eval()
 
 
 def embedding(photo: Path) -> torch.Tensor | None:
-    """Return the embedding of the most likely face, shape (512,); None without a face."""
+    """Return the embedding of the most likely face, shape (512,), or None without a face."""
     crop = mtcnn(ImageOps.exif_transpose(Image.open(photo)).convert("RGB"))
     if crop is None:
         return None
@@ -31,7 +31,7 @@ def embedding(photo: Path) -> torch.Tensor | None:
 
 
 def by_person(folder: Path) -> dict[str, torch.Tensor]:
-    """Return the embeddings of everybody's photos, each of shape (n, 512)."""
+    """Return the embeddings of each person's photos, shape (n, 512)."""
     people = {}
     for person in sorted(folder.iterdir()):
         found = [embedding(photo) for photo in sorted(person.iterdir())]
@@ -40,7 +40,7 @@ def by_person(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def main() -> None:
-    """Do one job and print what came of it."""
+    """Do one job and print its result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("job", choices=("verify", "enroll", "calibrate"))
     parser.add_argument("path", type=Path)

@@ -1,11 +1,11 @@
-"""How `compact` is made: dlib's network, brought to crops of 112 pixels, trained on, kept in eight bits.
+"""Make `compact`: dlib's network for crops of 112 pixels, trained further and stored in eight bits.
 
 Run: python benchmarks/train_compact/train.py ../shared/train112 --work /tmp/compact [--variant NAME]
 
 The folder has one sub-folder per set and in it one per person, with aligned crops of 112 pixels. Each
-variant is one run of ``faceunlock train``; a killed one goes on where it was. A fifth of the people is never
-trained on and chooses between the variants: they are measured on these people beside ``dlib`` and beside the
-start. Nothing of LFW is seen here. The result file keeps every variant that was run.
+variant is one run of ``faceunlock train``; a killed run continues where it stopped. A fifth of the people is
+never trained on. The variants, ``dlib`` and the untrained start are measured on these people, who decide
+between the variants. LFW is not used here. The result file keeps every variant that was run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ RESULT = "train-compact"
 SEED, HELD_OUT = 7, 0.2
 TARGETS = (1e-2, 1e-3, 1e-4)
 DRAWS = 10
-"""Choices of the three photos of each centroid."""
+"""Number of draws of the three photos of each centroid."""
 
 COMMON = (
     *("--faces", "aligned", "--seed", str(SEED), "--validation", str(HELD_OUT), "--patience", "0"),
@@ -70,7 +70,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 
 
 def link_people(folder: Path, work: Path) -> Path:
-    """Make one folder of all sets' people, without copying a photo, and return it."""
+    """Return one folder with links to the people of all sets; no photo is copied."""
     people = work / "people"
     people.mkdir(parents=True, exist_ok=True)
     for person in sorted(folder.glob("*/*/")):
@@ -81,7 +81,7 @@ def link_people(folder: Path, work: Path) -> Path:
 
 
 def train(variant: str, people: Path, work: Path) -> Path:
-    """Run one variant, or what is left of it, and return the folder of its model."""
+    """Run one variant, or the rest of it, and return the folder of its model."""
     model = work / variant
     if (model / "model.json").exists():
         return model
@@ -92,7 +92,7 @@ def train(variant: str, people: Path, work: Path) -> Path:
 
 
 def held_out_faces(people: Path, architecture: Architecture) -> FaceSet:
-    """Return the crops of the people that no variant is trained on, framed for an architecture."""
+    """Return the crops of the people whom no variant is trained on, framed for an architecture."""
     faces = collect_faces(
         person_folders(people),
         architecture.input_size,
@@ -106,7 +106,7 @@ def held_out_faces(people: Path, architecture: Architecture) -> FaceSet:
 
 
 def measure(embeddings: np.ndarray, person: np.ndarray) -> dict:
-    """Return EER and FNMR on all pairs and the FNMR against centroids of three photos."""
+    """Return EER and FNMR on all pairs, and FNMR against centroids of three photos."""
     mated, other = all_pairs(embeddings, person)
     draws = [against_centroids(embeddings, person, seed) for seed in range(DRAWS)]
     return {
@@ -125,7 +125,7 @@ def measure(embeddings: np.ndarray, person: np.ndarray) -> dict:
 def against_centroids(
     embeddings: np.ndarray, person: np.ndarray, seed: int
 ) -> tuple[GenuineScores, ImpostorScores]:
-    """Compare probes with centroids of three photos, as ``calibrate --split 3`` does."""
+    """Return the scores of probes against centroids of three photos, as in ``calibrate --split 3``."""
     split = split_people([str(one) for one in person], 3, seed)
     templates = np.array(split.templates)
     enrolled = np.array([int(name) for name in split.enrolled])
@@ -137,15 +137,15 @@ def against_centroids(
 
 
 def dlib_row(people: Path, engine: Engine) -> dict:
-    """Measure ``dlib`` as it is: crops of 150 pixels."""
-    architecture = ResidualArchitecture()  # frames crops as they are
+    """Return the row of ``dlib`` as it is, with crops of 150 pixels."""
+    architecture = ResidualArchitecture()  # leaves the frame of crops unchanged
     faces = held_out_faces(people, architecture)
     teacher = load_embedder("dlib", cache=engine.cache, engine=engine)
     return row("dlib", faces, teaching(teacher, architecture)(faces.crops))
 
 
 def start_row(storage: Storage, people: Path, engine: Engine) -> dict:
-    """Measure dlib's weights behind crops of 112 pixels, before any training."""
+    """Return the row of dlib's weights behind crops of 112 pixels, before any training."""
     first = first_weights("dlib", 112, engine.cache)
     architecture = first.architecture
     network = TorchNetwork(
@@ -157,7 +157,7 @@ def start_row(storage: Storage, people: Path, engine: Engine) -> dict:
 
 
 def variant_row(variant: str, model: Path, people: Path, engine: Engine) -> dict:
-    """Measure a trained model as it is stored."""
+    """Return the row of a trained model, as it is stored."""
     folder = read_model_folder(model)
     faces = held_out_faces(people, folder.architecture)
     embedder = load_embedder(folder.spec, cache=engine.cache, engine=engine)
@@ -171,7 +171,7 @@ def variant_row(variant: str, model: Path, people: Path, engine: Engine) -> dict
 
 
 def row(name: str, faces: FaceSet, embeddings: np.ndarray) -> dict:
-    """Measure embeddings of the people that were held out, and print one line."""
+    """Return the measures of the held-out people's embeddings, and print them on one line."""
     found = measure(embeddings, faces.person)
     pairs = " / ".join(f"{rate['value']:.4f}" for rate in found["fnmr"].values())
     centroids = " / ".join(f"{np.mean(draws):.4f}" for draws in found["fnmr_centroids_of_3"].values())
@@ -180,10 +180,10 @@ def row(name: str, faces: FaceSet, embeddings: np.ndarray) -> dict:
 
 
 def main() -> None:
-    """Train what was asked for, measure it beside ``dlib``, and write the result file."""
+    """Train the chosen variants, measure them beside ``dlib``, and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--work", type=Path, required=True, help="where models are made")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the models")
     parser.add_argument("--variant", choices=[*VARIANTS, "all"], default="all")
     arguments = parser.parse_args()
     people = link_people(arguments.folder, arguments.work)
