@@ -1,6 +1,6 @@
-"""The command line: one module per command; what it says is in the modules of words and texts.
+"""The command line: one module per command in ``commands``, and the text of each answer in ``answers``.
 
-The usual ``verify`` is run without Typer, whose import and work take a tenth of it.
+A plain ``verify`` runs without Typer: importing and running Typer would take a tenth of its time.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def run(arguments: Sequence[str]) -> int:
     Returns
     -------
     int
-        0 yes or done, 1 no, 2 could not decide or could not do it, 130 interrupted.
+        0 for yes or done, 1 for no, 2 if it could not decide or could not do the work, 130 if interrupted.
     """
     _prepare_streams()
     try:
         return _run(list(arguments))
     except BrokenPipeError:
-        # Nobody reads the answer, as in ``faceunlock people | head -1``.
+        # The reader has gone, as in ``faceunlock people | head -1``.
         abandon_stdout()
         return EXIT_COULD_NOT
 
@@ -59,12 +59,12 @@ def _run(arguments: list[str]) -> int:
 
 
 def report_interrupt(arguments: Sequence[str]) -> None:
-    """Say that the command was interrupted, as text and, if it was asked for, as JSON."""
+    """Report that the command was interrupted, as text and, with ``--json``, as JSON too."""
     _report(SettingsError("interrupted"), list(arguments), {})
 
 
 def report_unwritable(error: OSError, arguments: Sequence[str]) -> int:
-    """Say that the answer could not be written to stdout; return the exit code."""
+    """Report that the answer could not be written to stdout, and return the exit code."""
     abandon_stdout()
     reason = SettingsError("file-unwritable", f"standard output: {error.strerror}")
     return _report(reason, list(arguments), {"command": "verify"})
@@ -76,7 +76,7 @@ def _help_hint(understood: dict[str, Any]) -> str:
 
 
 def _report(error: FaceUnlockError, arguments: list[str], understood: dict[str, Any]) -> int:
-    # A command line that was not understood may still say how errors are wanted.
+    # Even a command line that was not understood may ask for JSON errors.
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     json = bool(understood.get("json")) or "--json" in options
     Console(json=json, command=understood.get("command", "")).error(error)
@@ -88,5 +88,5 @@ def _prepare_streams() -> None:
         if getattr(sys, name) is None:  # closed by the caller, as with `>&-`
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        # File names may hold bytes that are no text; they must not end in a traceback.
+        # A file name may hold bytes that are not text; printing it must not raise.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The application that Typer makes of the commands, and how a command line is run by it."""
+"""The Typer application with all commands, and the function that runs a command line with it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MODULES = {
     "protect": "protect",
     "agent": "agent",
 }
-"""Each command and the module of `faceunlock.cli.commands` that it is in."""
+"""Each command and its module in `faceunlock.cli.commands`."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -77,13 +77,13 @@ def root(
 
 
 def application(words: Sequence[str] = ()) -> typer.Typer:
-    """Return the application with the commands that a command line can mean.
+    """Return the application with the commands that a command line may need.
 
     Parameters
     ----------
     words : sequence of str
-        The command line. Commands that are not among its words are not even imported; with none
-        among them, as in ``faceunlock --help``, all are there.
+        The command line. Only the commands among its words are imported; if there are none, as in
+        ``faceunlock --help``, all are.
     """
     app = typer.Typer(
         name=PROGRAM,
@@ -109,17 +109,17 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
     arguments : list of str
         The command line without the program's name.
     understood : dict
-        Takes the common options and the command, as far as they are understood, for whoever reports an error.
+        Receives the common options and the command, as far as they are understood, for error reports.
 
     Raises
     ------
     FaceUnlockError
-        What the command raises, and ``usage``.
+        Any error of the command; ``usage`` if the command line is not understood.
     KeyboardInterrupt
-        If the user gave up.
+        If the user interrupted the command.
     """
     try:
-        # Not through the application object, which would install an exception hook of its own.
+        # Not by calling the application, which would install its own exception hook.
         program = typer.main.get_command(application(arguments))
         quicken(program)
         code: int | None = program.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=understood)
@@ -130,15 +130,15 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
         context = getattr(error, "ctx", None)
         if context is not None:
             understood["command"] = command_name(context)
-        # "Value error" is what the framework's validation library calls it.
+        # "Value error" is a prefix of Pydantic's, which Typer uses.
         raise SettingsError("usage", error.format_message().replace("Value error, ", "")) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except SystemExit as stop:
-        # The framework ends a broken pipe with code 1, which would mean "no".
+        # Typer exits with 1 on a broken pipe, which would mean "no".
         if isinstance(stop.__context__, BrokenPipeError):
             raise stop.__context__ from None
         raise
-    if code == EXIT_INTERRUPTED:  # how the framework tells that Ctrl-C was pressed
+    if code == EXIT_INTERRUPTED:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code or EXIT_DONE

@@ -1,4 +1,4 @@
-"""The terminal: the answer goes to stdout, everything else to stderr, JSON on request."""
+"""Terminal output: the answer goes to stdout, everything else to stderr; JSON on request."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.samples import LeftOut
 
 SCHEMA = 1
-"""Version of the JSON documents; names in them never change within a version."""
+"""Version of the JSON documents; field names never change within a version."""
 
 T = TypeVar("T")
 
 
 class _Notices(logging.Handler):
-    """What the library logs, said by a console."""
+    """A log handler that prints the library's log on a console."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -42,16 +42,16 @@ class _Notices(logging.Handler):
 
 
 class Console:
-    """What one command says.
+    """The output of one command.
 
     Parameters
     ----------
     json : bool
         Print one JSON document on stdout instead of text.
     quiet : bool
-        On stderr, only errors.
+        Print only errors on stderr.
     verbose : bool
-        On stderr, also what happens inside.
+        Also print internal details on stderr.
     command : str
         Name of the command, for the JSON document.
     """
@@ -62,7 +62,15 @@ class Console:
         self.json, self.quiet, self.verbose, self.command = json, quiet, verbose, command
 
     def write(self, text: str) -> None:
-        """Write lines to stdout; flushed at once: what cannot be written must be noticed in time."""
+        """Write lines to stdout and flush them at once, so that a failed write is noticed in time.
+
+        Raises
+        ------
+        BrokenPipeError
+            If the reader has closed the pipe.
+        SettingsError
+            ``file-unwritable`` if stdout cannot be written for another reason.
+        """
         try:
             print(text, flush=True)
         except BrokenPipeError:
@@ -76,13 +84,13 @@ class Console:
         print(text, file=sys.stderr)
 
     def listen(self) -> None:
-        """Show what the library logs: notices always, details with ``--verbose``."""
+        """Print the library's log: warnings by default, everything if verbose, only errors if quiet."""
         logger = logging.getLogger("faceunlock")
         logger.handlers = [_Notices(self)]
         logger.setLevel(logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.WARNING)
 
     def answer(self, text: str | Table | Sequence[str | Table], data: dict[str, Any]) -> None:
-        """Print the answer of the command: text or tables, or the data as JSON."""
+        """Print the command's answer: text and tables, or the data as JSON."""
         if self.json:
             document = {"schema": SCHEMA, "command": self.command, "ok": True, "data": data}
             self.write(_encoded(document))
@@ -94,29 +102,29 @@ class Console:
                 self.write(_drawn(part))
 
     def part(self, text: str) -> None:
-        """Print one part of a long answer as soon as it is known; JSON has no parts."""
+        """Print one part of a long answer as soon as it is known; with JSON, print nothing."""
         if not self.json:
             self.write(text)
 
     def note(self, text: str) -> None:
-        """Say something that is not the answer."""
+        """Print a note on stderr, unless quiet."""
         if not self.quiet:
             self.say(text)
 
     def ask(self, question: str) -> bool:
-        """Ask on stderr and wait for a line on stdin; only a clear yes is one."""
-        # Not the framework's question, which writes to stdout.
+        """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``."""
+        # Not Typer's prompt, which writes to stdout.
         print(f"{printable(question)} [y/N]: ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def left_out(self, photos: Iterable[LeftOut]) -> None:
-        """Name each photo that was not used, with the reason."""
+        """Print each photo that was left out, with the reason."""
         for photo in photos:
             detail = photo.detail.removeprefix(f"{photo.photo}: ")
             self.note(f"{printable(photo.photo)}: {photo.reason}: {printable(detail)}")
 
     def error(self, error: FaceUnlockError) -> None:
-        """Print an error with its hint; with ``--json`` also the error document on stdout."""
+        """Print an error and its hint on stderr; with JSON, also print the error document on stdout."""
         self.say(f"faceunlock: {printable(error.message)} [{error.slug}]")
         if error.hint:
             self.say(f"  {printable(error.hint)}")
@@ -134,7 +142,7 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """Give a `Progress` that draws on stderr if somebody is there to see it."""
+        """Yield a `Progress` that draws on stderr if that is a terminal and the console is not quiet."""
         if self.quiet or not sys.stderr.isatty():
             yield Progress(None)
             return
@@ -167,11 +175,11 @@ class Progress:
         self._finished: list[TaskID] = []
 
     def track(self, items: Iterable[T], total: int, label: str) -> Iterable[T]:
-        """Yield the items and show how many are done, at which rate, and the time left."""
+        """Yield the items while showing how many are done, the rate and the time left."""
         if self._display is None:
             yield from items
             return
-        for done in self._finished:  # or the bars of all epochs of a training would pile up
+        for done in self._finished:  # otherwise one bar per training epoch would pile up
             self._display.remove_task(done)
         self._finished.clear()
         task = self._display.add_task(printable(label), total=total, done=f"0/{total}")
@@ -183,7 +191,7 @@ class Progress:
         self._finished.append(task)
 
     def download(self, done: int, total: int) -> None:
-        """Show how much of a download is there, in bytes."""
+        """Show the progress of a download; `done` and `total` are in bytes."""
         if self._display is None:
             return
         if self._download is None:
@@ -192,19 +200,19 @@ class Progress:
 
 
 def abandon_stdout() -> None:
-    """Send what is still buffered nowhere, so that Python does not fail again when it ends."""
+    """Discard what stdout still buffers, so that Python does not fail again on exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def _encoded(document: dict[str, Any]) -> str:
-    # ASCII is valid whatever the encoding of stdout, and carries no control characters.
+    # ASCII is valid in any encoding of stdout, and JSON escapes control characters.
     return json.dumps(_plain(document), allow_nan=False)
 
 
 def _drawn(part: Table) -> str:
-    """Lay out a table: aligned for a person, separated by tabs for a program."""
+    """Return a table as text: aligned on a terminal, separated by tabs elsewhere."""
     if not sys.stdout.isatty():
         return "\n".join("\t".join(cells) for cells in (part.columns, *part.rows))
     from rich import box
@@ -216,11 +224,11 @@ def _drawn(part: Table) -> str:
     *others, last = part.columns
     for column in others:
         laid_out.add_column(column, no_wrap=True)
-    laid_out.add_column(last, overflow="fold")  # where there is no room, it continues below
+    laid_out.add_column(last, overflow="fold")  # wraps where there is no room
     for row in part.rows:
-        # Folded, not cut: of a path, the end matters most.
+        # Folded, not cut: the end of a path matters most.
         laid_out.add_row(*(Text(cell, overflow="fold") for cell in row))
-    # Only drawn here: writing, and what can go wrong with it, is for `Console.write`.
+    # Only laid out here; `Console.write` does the writing and handles its errors.
     paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, errors="backslashreplace")
     RichConsole(file=paper, highlight=False).print(laid_out)
     paper.seek(0)
@@ -228,7 +236,7 @@ def _drawn(part: Table) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Replace NaN and infinities, which JSON does not have, by null."""
+    """Return the value with NaN and infinities, which JSON lacks, replaced by None."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The name of the program and its exit codes, on grep's scale."""
+"""The program's name and its exit codes, which follow those of grep."""
 
 from __future__ import annotations
 

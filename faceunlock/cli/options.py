@@ -1,4 +1,4 @@
-"""The options that every command has."""
+"""The options that every command shares, and the registration of commands with them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class DeviceChoice(StrEnum):
 
 
 class FacesChoice(StrEnum):
-    """Which face a photo of somebody is about."""
+    """Which face of a person's photo is used."""
 
     dominant = "dominant"
     largest = "largest"
 
 
 class DataFacesChoice(StrEnum):
-    """Which face a photo of a data set is about."""
+    """Which face of a photo in a data set is used."""
 
     dominant = "dominant"
     largest = "largest"
@@ -42,10 +42,10 @@ Json = Annotated[
     bool | None, typer.Option("--json", help="Print one JSON document on stdout.", show_default=False)
 ]
 Quiet = Annotated[
-    bool | None, typer.Option("--quiet", "-q", help="Only errors on stderr.", show_default=False)
+    bool | None, typer.Option("--quiet", "-q", help="Print only errors on stderr.", show_default=False)
 ]
 Verbose = Annotated[
-    bool | None, typer.Option("--verbose", "-v", help="Say more on stderr.", show_default=False)
+    bool | None, typer.Option("--verbose", "-v", help="Print more details on stderr.", show_default=False)
 ]
 Home = Annotated[
     Path | None,
@@ -53,7 +53,7 @@ Home = Annotated[
 ]
 Device = Annotated[
     DeviceChoice | None,
-    typer.Option("--device", help="Where networks run; default auto.", show_default=False),
+    typer.Option("--device", help="Where to run networks; default auto.", show_default=False),
 ]
 OverwriteCopies = Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")]
 
@@ -62,7 +62,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="Id (see: faceunlock models), or folder of a trained one; default auto.",
+        help="Model id (see: faceunlock models) or folder of a trained model; default auto.",
         show_default=False,
     ),
 ]
@@ -73,7 +73,9 @@ Threshold = Annotated[
 ]
 Faces = Annotated[
     FacesChoice,
-    typer.Option("--faces", help="dominant refuses a photo of several people; largest does not."),
+    typer.Option(
+        "--faces", help="dominant refuses a photo of several people; largest takes the largest face."
+    ),
 ]
 
 COMMON: dict[str, Any] = {
@@ -87,10 +89,9 @@ COMMON: dict[str, Any] = {
 
 
 def take_options(context: typer.Context, values: dict[str, Any]) -> None:
-    """Note the common options that were given, and the command they were given to.
+    """Record the common options that were given, and the command, in the context's dict.
 
-    One dict serves the whole run, so that whoever reports an error knows how far the command line
-    was understood.
+    One dict serves the whole run, so an error report knows how much of the command line was understood.
     """
     known = context.ensure_object(dict)
     known.update({name: value for name, value in values.items() if value is not None})
@@ -98,7 +99,7 @@ def take_options(context: typer.Context, values: dict[str, Any]) -> None:
 
 
 def command_name(context: typer.Context) -> str:
-    """Return the words of a command without the program's name: ``people show``."""
+    """Return a command's words without the program's name, such as ``people show``."""
     names: list[str] = []
     level: typer.Context | None = context
     while level is not None and level.parent is not None:
@@ -108,9 +109,10 @@ def command_name(context: typer.Context) -> str:
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function whose first parameter is a `Session` as a command with the common options.
+    """Return a decorator that registers a function as a command with the common options.
 
-    Common options may stand before or after the command's name; after it wins.
+    The function's first parameter is a `Session`. A common option may come before or after the command's
+    name; if it is given twice, the one after the name wins.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -121,7 +123,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
 
 
 def default_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as what a group of commands does when none of them is named."""
+    """Return a decorator that registers what a group of commands does when none of them is named."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         app.callback(invoke_without_command=True)(_with_common_options(function))

@@ -1,4 +1,4 @@
-"""What ``faceunlock verify`` does, once its command line is understood; needs no Typer."""
+"""Run ``faceunlock verify`` once its command line is understood; this needs no Typer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def verify_plainly(arguments: Sequence[str], understood: dict[str, Any]) -> int | None:
-    """Run a command line of which no two opinions are possible.
+    """Run an unambiguous ``verify`` command without Typer.
 
     Parameters
     ----------
     arguments : sequence of str
         The command line without the program's name.
     understood : dict
-        Takes the common options and the command, for whoever reports an error.
+        Receives the common options and the command, for error reports.
 
     Returns
     -------
@@ -61,13 +61,13 @@ def run_verify(
     faces: SubjectRule = "dominant",
     require_live: bool = False,
 ) -> bool:
-    """Verify a photo, say what was found, and return whether it is a yes.
+    """Verify a photo, print the result, and return whether it is a yes.
 
     Parameters
     ----------
     session : Session
     photo : str or None
-        A path, ``-`` for standard input, or with `camera` its name.
+        A path, or ``-`` for standard input; with `camera`, the name of the camera.
     name : str or None
         The claimed person.
     camera, threshold, faces, require_live
@@ -86,7 +86,7 @@ def run_verify(
 
 
 def answer(session: Session, verification: Verification) -> bool:
-    """Say what a verification found, and return whether it is a yes."""
+    """Print the result of a verification and return whether it is a yes."""
     from faceunlock.cli.answers import verify as answers
 
     session.console.answer(answers.text(verification), answers.document(verification))

@@ -1,7 +1,7 @@
-"""Command lines that are understood at once.
+"""Convert simple command-line values without Pydantic.
 
-Typer hands every value of every parameter, given or not, to Pydantic, whose import takes longer than all
-the rest of a small command. Absent values, switches, plain texts, paths and numbers need none of that.
+Typer passes the value of every parameter, given or not, to Pydantic, whose import takes longer than all
+the rest of a small command. Absent values, switches, plain texts, paths and numbers do not need it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 
 
 def quicken(command: Any) -> None:
-    """Let the parameters of a command, and of the commands below it, skip needless conversions.
+    """Make the parameters of a command and its subcommands skip needless conversions.
 
     Parameters
     ----------
     command : typer.core.TyperCommand or typer.core.TyperGroup
-        As `typer.main.get_command` returns it. Where a parameter does not say what it converts to, it
-        converts as ever.
+        A command as `typer.main.get_command` returns it. A parameter that does not declare its type is
+        converted by Typer as before.
     """
     all_parameters = command.get_params
 
     def get_params(context: Any) -> list[Any]:
-        # Here, and not at once: --help is only made when it is asked for.
+        # Done here, not up front, because --help is only created when it is requested.
         parameters: list[Any] = all_parameters(context)
         for parameter in parameters:
             if "process_value" not in vars(parameter):
@@ -51,7 +51,7 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
             plain = single and annotation is not None and _makes(annotation, value, parameter)
             value = annotation(value) if annotation is not None and plain else value
         else:
-            plain = single and type(value) is annotation  # a default, in its final form
+            plain = single and type(value) is annotation  # a default that already has its final type
         if not plain:
             return convert(context, value)
         return value if parameter.callback is None else parameter.callback(context, parameter, value)
@@ -60,7 +60,7 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
 
 
 def _makes(annotation: Any, text: str, parameter: Any) -> bool:
-    """Whether a text becomes a value by calling its type; what is wrong is left to Typer to refuse."""
+    """Return whether calling the type converts a text; if not, Typer converts or refuses it."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return text in [choice.value for choice in annotation]
     if annotation is float:

@@ -1,4 +1,4 @@
-"""What the resident process says to a question, with models that stay loaded: what the command says."""
+"""Answer ``verify`` in the resident process exactly as the command would, with models kept loaded."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ from faceunlock.unlock import FaceUnlock
 _log = logging.getLogger(__name__)
 
 KEPT = 4
-"""Combinations of settings whose models stay loaded."""
+"""Number of settings combinations whose models stay loaded."""
 
 
 class Recorder(Console):
-    """A console that keeps what is said, in order, for the streams of somebody else."""
+    """A console that records its output, in order, for the client to print."""
 
     def __init__(self, *, json: bool, quiet: bool, command: str) -> None:
         super().__init__(json=json, quiet=quiet, command=command)
         self.parts: list[str] = []
 
     def write(self, text: str) -> None:
-        """Keep lines for stdout."""
+        """Record lines for stdout."""
         self.parts += ["1", f"{text}\n"]
 
     def say(self, text: str) -> None:
-        """Keep lines for stderr."""
+        """Record lines for stderr."""
         self.parts += ["2", f"{text}\n"]
 
 
 class Answerer:
-    """Answers questions about one gallery, one at a time, all in one thread.
+    """Answers questions about one gallery, one at a time in a single thread.
 
     Parameters
     ----------
     locations : Locations
-        Of the gallery; whoever asks about another is declined.
+        Locations of the gallery; a question about another gallery is declined.
     environ : mapping
-        The variables of this process.
+        Environment variables of this process.
     """
 
     def __init__(self, locations: Locations, environ: Mapping[str, str] = os.environ) -> None:
@@ -61,7 +61,7 @@ class Answerer:
         self._kept: OrderedDict[tuple[Any, ...], FaceUnlock] = OrderedDict()
 
     def prepare(self, settings: Settings) -> None:
-        """Load what the next ``verify`` will need; what keeps it from that will then be told to who asks."""
+        """Load what the next ``verify`` will need; an error is only logged, as the next client gets it."""
         try:
             with self._unlock(settings) as unlock:
                 unlock.prepare()
@@ -69,18 +69,18 @@ class Answerer:
             _log.info("nothing loaded yet: %s", error.message)
 
     def answer(self, question: Question, photo: int) -> list[str]:
-        """Return the fields of the answer: the exit code, and in turn a stream and a text.
+        """Return the fields of the answer: the exit code, then alternately a stream and a text.
 
         Parameters
         ----------
         question : Question
         photo : int
-            A descriptor; stays open.
+            File descriptor of the photo; it stays open.
 
         Raises
         ------
         Declined
-            If this process might answer otherwise than the client's own.
+            If this process might answer differently from the client's own.
         """
         settings = self._settings(question)
         options = question.options
@@ -108,7 +108,7 @@ class Answerer:
             if error.slug in ("usage", "bad-setting"):
                 raise Declined(error.message) from error  # its hint depends on the command line
             if isinstance(error, ModelError):
-                self.forget()  # what could not be loaded may be there the next time
+                self.forget()  # the missing file may be there next time
             console.error(error)
             code = 2
         finally:
@@ -116,32 +116,32 @@ class Answerer:
         return [str(code), *console.parts]
 
     def forget(self) -> None:
-        """Let go of all models."""
+        """Unload all models."""
         self._kept.clear()
 
     def _settings(self, question: Question) -> Settings:
         """Return the settings that the client's own process would use."""
         directories = {name: question.environ.get(name) for name in protocol.ENVIRONMENT}
         if question.home is None and directories != self._directories:
-            raise Declined("other directories")
+            raise Declined("different directories")
         try:
             locations = locate(question.home, {})
             settings = load_settings(locations.config, question.environ)
         except FaceUnlockError as error:
             raise Declined(error.message) from error
         if locations != self._locations:
-            raise Declined("another gallery")
+            raise Declined("different gallery")
         settings = dataclasses.replace(
             settings,
             model=question.options.get("model", settings.model),
             device=question.options.get("device", settings.device),
         )
         if settings.device not in ("auto", "cpu"):
-            raise Declined("another device")
+            raise Declined("different device")
         return dataclasses.replace(settings, model=_model(settings.model, question.options.get("directory")))
 
     def _unlock(self, settings: Settings) -> FaceUnlock:
-        """Return the gallery with these settings, and its models loaded if that was asked for before."""
+        """Return the gallery with these settings; models that an earlier question needed are still loaded."""
         key = settings, *map(_stamps, (self._locations.cache / "weights", *_folder(settings.model)))
         if key not in self._kept:
             self._kept[key] = FaceUnlock(locations=self._locations, settings=settings)
@@ -162,9 +162,9 @@ def _model(model: str, directory: str | None) -> str:
     """Return the model that the client's own process would use: an id, or the absolute path of a folder."""
     if model in (AUTO, *MODELS):
         return model
-    path = Path(directory or "", model)  # relative to where the client is
+    path = Path(directory or "", model)  # relative to the client's working directory
     if not path.is_absolute() or model.startswith("~") or not names_folder(str(path)) or not path.is_dir():
-        raise Declined("no model that is known here")
+        raise Declined("unknown model")
     return str(path)
 
 
@@ -173,7 +173,7 @@ def _folder(model: str) -> list[Path]:
 
 
 def _stamps(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
-    """Return what changes when a file in a folder is changed."""
+    """Return a value that changes whenever a file in a folder does."""
     try:
         with os.scandir(folder) as entries:
             found = [(entry.name, entry.stat()) for entry in entries]

@@ -1,4 +1,4 @@
-"""One run of one command: where its words go, where its gallery is, what its settings are."""
+"""One run of one command: its console, its locations and its settings."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class Session:
     Attributes
     ----------
     console : Console
-        Where everything a user reads goes.
+        Prints everything that the user reads.
     locations : Locations
+        Where its gallery, cache and config are.
     settings : Settings
-        With the options of the command line taken in.
+        The settings with the command line's options applied.
     """
 
     console: Console
@@ -33,7 +34,7 @@ class Session:
     settings: Settings
 
     def unlock(self, progress: Progress | None = None) -> FaceUnlock:
-        """Return the library's face; loads NumPy, but no network."""
+        """Return the library's entry point; this loads NumPy, but no network."""
         from faceunlock.unlock import FaceUnlock
 
         return FaceUnlock(
@@ -44,21 +45,20 @@ class Session:
 
 
 def open_session(options: Mapping[str, Any]) -> Session:
-    """Return the session that the common options of a command line make.
+    """Return the session for the common options of a command line.
 
     Parameters
     ----------
     options : mapping
-        ``command``, and those of ``json``, ``quiet``, ``verbose``, ``home``, ``device`` and ``model`` that
-        were given.
+        ``command``, and any of ``json``, ``quiet``, ``verbose``, ``home``, ``device`` and ``model``.
 
     Raises
     ------
     SettingsError
-        ``usage`` for options that exclude each other; ``bad-setting``.
+        ``usage`` if both ``quiet`` and ``verbose`` are given; ``bad-setting``.
     """
     if options.get("quiet") and options.get("verbose"):
-        raise SettingsError("usage", "--quiet and --verbose exclude each other")
+        raise SettingsError("usage", "--quiet and --verbose cannot be combined")
     locations = locate(options.get("home"))
     settings = load_settings(locations.config)
     if "device" in options:

@@ -15,7 +15,7 @@ def test_enrolling_names_each_photo_left_out(faceunlock, ada):
     code, out, err = faceunlock("enroll", "Ada", ada)
     assert code == 0
     assert out.startswith("Ada enrolled: used 5 of 6 photos, ") and out.endswith(
-        "model dlib. 1 file is no photo.\n"
+        "model dlib. 1 file is not a photo.\n"
     )
     assert err == f"{ada}/crowd.png: several-faces: 2 faces, and none is clearly the largest\n"
     code, out, err = faceunlock("enroll", "Bob", ada, "--quiet", "--dry-run")

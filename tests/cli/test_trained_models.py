@@ -94,7 +94,7 @@ def test_without_its_folder_the_model_of_a_template_is_asked_for(faceunlock, mod
     code, _, err = faceunlock("verify", person / "3.png", "--as", "Ada")
     assert code == 2 and "[unknown-model]" in err and "its folder must be named" in err
     code, out, _ = faceunlock("status")
-    assert code == 0 and "cannot be told" in out and "its folder must be named" in out
+    assert code == 0 and "cannot tell which one" in out and "its folder must be named" in out
 
 
 def test_damaged_weights_are_not_to_be_pulled_again(faceunlock, model):

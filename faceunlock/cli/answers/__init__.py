@@ -1,1 +1,1 @@
-"""Every word and JSON field of the answers; a module per task."""
+"""The text and JSON fields of every answer, one module per task."""

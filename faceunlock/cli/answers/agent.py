@@ -1,4 +1,4 @@
-"""What ``faceunlock agent`` says, and its JSON documents."""
+"""The text and JSON documents of ``faceunlock agent``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def started(state: AgentState, now: bool) -> str:
     """Return the answer to ``agent start``."""
-    which = "The resident process is running" if now else "There is a resident process already"
+    which = "The resident process is running" if now else "A resident process is already running"
     limit = _minutes(state.idle_limit_seconds)
-    return f"{which}: process {state.pid}; it ends after {limit} without a question."
+    return f"{which}: process {state.pid}; it ends after {limit} without a request."
 
 
 def stopped(last: AgentState | None) -> str:
@@ -36,7 +36,7 @@ def state(socket: Path, running: AgentState | None) -> str:
         (
             f"process   {running.pid}, since {running.started}",
             f"socket    {printable(socket)}",
-            f"answered  {_questions(running.answered)}, left {running.declined:,} to those who asked",
+            f"answered  {_questions(running.answered)}, declined {running.declined:,}",
             f"idle      {running.idle_seconds} s; ends after {_minutes(running.idle_limit_seconds)}",
         )
     )
@@ -50,7 +50,7 @@ def state_document(socket: Path, running: AgentState | None) -> dict[str, Any]:
 
 
 def installation(units: Sequence[Unit], *, written: bool) -> str:
-    """Return the units with what to do with them, and how to undo it."""
+    """Return the units, how to use them and how to undo it."""
     socket = units[0].path.name
     lines = []
     for unit in units:
@@ -88,4 +88,4 @@ def _minutes(seconds: int) -> str:
 
 
 def _questions(count: int) -> str:
-    return "1 question" if count == 1 else f"{count:,} questions"
+    return "1 request" if count == 1 else f"{count:,} requests"

@@ -1,4 +1,4 @@
-"""What ``faceunlock audit`` says: the conclusion, the tables and the JSON document."""
+"""The text of ``faceunlock audit`` (conclusion and tables) and its JSON document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Document = dict[str, Any]
 
 
 def text(report: AuditReport) -> list[str | Table]:
-    """Return the conclusion, and below it the tables that it rests on."""
+    """Return the conclusion, followed by the tables that it rests on."""
     audit = report.audit
     parts: list[str | Table] = [conclusion(report), "", *basis(report), "", overview(audit)]
     for measure, title in TITLES.items():
@@ -37,7 +37,7 @@ def text(report: AuditReport) -> list[str | Table]:
             parts += ["", title, compared(audit, comparison)]
     parts += ["", f"FMR ratio   {ratios(audit.fmr_ratios)}", f"FNMR ratio  {ratios(audit.fnmr_ratios)}"]
     if audit.most_similar:
-        parts += ["", "most similar photos of two people of one group:"]
+        parts += ["", "most similar photos of two people in one group:"]
         parts += [
             f"  {pair.similarity:.4f}  {printable(pair.group)}: {printable(pair.photo)}  and  "
             f"{printable(pair.other)}"

@@ -1,4 +1,4 @@
-"""What ``faceunlock bench`` says: the table, what it was measured on, the document."""
+"""The text of ``faceunlock bench`` (times and machine) and its JSON document."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ TITLES = {
     "align": "align",
     "embed": "embed",
     "rest": "the rest",
-    "whole": "one photo, all of it",
+    "whole": "one photo, in total",
     "many": "one of many at once",
 }
-"""What each part is called in the table, in its order."""
+"""The name of each part in the table, in the table's order."""
 
 RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch"}
 
 
 def text(timing: Timing) -> list[str | Table]:
-    """Return the table of parts, and what they were measured with and on."""
+    """Return the table of parts, followed by the model, photos, setup and machine they were timed with."""
     rows = [
         (
             TITLES[part.part],
@@ -45,7 +45,7 @@ def text(timing: Timing) -> list[str | Table]:
     return [
         table("part", "median ms", "fastest ms", "photos per second", rows=rows),
         f"model    {printable(timing.identity.model)}, weights {timing.identity.weights_sha256[:12]}",
-        f"photos   {_photos(timing)}; {counted(timing.runs, 'run')} after one for warming up",
+        f"photos   {_photos(timing)}; {counted(timing.runs, 'run')} after one to warm up",
         f"one      {_setup(timing.one)}",
         f"many     {_setup(timing.many)}, {timing.many_photos:,} photos a run",
         f"machine  {printable(machine.processor)}, {counted(machine.cores, 'core')}, {machine.system}, "
@@ -64,10 +64,10 @@ def _photos(timing: Timing) -> str:
 
 def _setup(setup: Setup) -> str:
     if setup.runtime is None:
-        return "networks of the caller"
-    inside = "as many as it takes" if setup.network_threads is None else f"{setup.network_threads:,}"
+        return "networks given by the caller"
+    inside = "chosen by the runtime" if setup.network_threads is None else f"{setup.network_threads:,}"
     threads = counted(setup.workers, "thread")
-    return f"{RUNTIMES[setup.runtime]} on {setup.device}, {threads}, inside a network {inside}"
+    return f"{RUNTIMES[setup.runtime]} on {setup.device}, {threads}, threads inside a network: {inside}"
 
 
 def document(timing: Timing) -> Document:

@@ -1,4 +1,4 @@
-"""What ``faceunlock calibrate`` says, and its JSON document."""
+"""The text and JSON document of ``faceunlock calibrate``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def text(report: CalibrationReport, *, saved: bool = False) -> str:
-    """Return everything that a calibration found, a line each."""
+    """Return the results of a calibration, one per line."""
     choice = report.choice
     lines = [
         f"people {report.people:,}, photos {report.photos:,}, templates {report.templates:,}"
@@ -29,7 +29,7 @@ def text(report: CalibrationReport, *, saved: bool = False) -> str:
         f"failures to acquire  {rate(report.failures_to_acquire)}",
         f"comparisons          {report.genuine:,} genuine, {report.impostor:,} impostor",
         f"threshold            {choice.threshold:.4f} for FMR {probability(choice.target)}"
-        + ("" if choice.supported else " (not supported by the data, for information)"),
+        + ("" if choice.supported else " (not supported by the data, for information only)"),
         f"FMR there            {rate(choice.fmr)}",
     ]
     if choice.strangers_fmr is not None:
@@ -44,9 +44,9 @@ def text(report: CalibrationReport, *, saved: bool = False) -> str:
         f"{report.impostor:,} impostor comparisons; point estimate)"
     )
     dropped = {
-        "files that are no photos or belong to nobody": report.skipped,
+        "files that are not photos or belong to nobody": report.skipped,
         "duplicates": report.duplicates,
-        "photos that built a template": report.own_photos,
+        "photos used to build a template": report.own_photos,
     }
     counts = [f"{count:,} {what}" for what, count in dropped.items() if count]
     if counts:
@@ -61,8 +61,8 @@ def text(report: CalibrationReport, *, saved: bool = False) -> str:
 
 
 def scores_kept(file: Path) -> str:
-    """Return the note that says where the comparisons are."""
-    return f"The scores are in {printable(file)}; to judge them again: faceunlock calibrate --scores FILE"
+    """Return the note that says where the comparisons were saved."""
+    return f"The scores are in {printable(file)}; to use them again: faceunlock calibrate --scores FILE"
 
 
 def _pairs(title: str, pairs: Sequence[Pair]) -> list[str]:

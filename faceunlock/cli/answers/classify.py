@@ -1,4 +1,4 @@
-"""What ``faceunlock classify`` says, its JSON documents and its picture."""
+"""The text, JSON documents and plot of ``faceunlock classify``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 NONE = "none of these"
 MOST_ROWS = 20
-"""A larger confusion matrix is not printed: only who was taken for whom."""
+"""Most rows of a confusion matrix that is shown in full; of a larger one, only the confusions are listed."""
 
 
 def learned(result: LearnedHead, folder: Path) -> list[str | Table]:
-    """Return the answer of ``classify train``: figures and the confusion matrix."""
+    """Return the answer to ``classify train``: the rates and the confusion matrix."""
     from faceunlock.matching.wording import rate
 
     held_out, names = result.held_out, result.head.names
@@ -26,7 +26,7 @@ def learned(result: LearnedHead, folder: Path) -> list[str | Table]:
     lines = [
         f"classifier   {len(names)} people, {sum(result.photos):,} photos, over {result.identity.model}, "
         f"in {printable(folder)}",
-        f"accuracy     {right.trials - right.errors:,} of {right.trials:,} held-out photos named right "
+        f"accuracy     {right.trials - right.errors:,} of {right.trials:,} held-out photos named correctly "
         f"({held_out.how})",
         f"misnamed     {rate(right)}",
         f"{NONE}: below similarity {result.head.threshold:.4f}",
@@ -72,7 +72,7 @@ def learned_document(result: LearnedHead, folder: Path) -> dict[str, Any]:
 
 
 def named(answers: Sequence[NamedPhoto]) -> list[str | Table]:
-    """Return the table of ``classify name``: a line for each face."""
+    """Return the table of ``classify name``, one row per face."""
     rows = [
         (
             answer.photo,
@@ -88,14 +88,14 @@ def named(answers: Sequence[NamedPhoto]) -> list[str | Table]:
 
 
 def notes(answers: Sequence[NamedPhoto], output: Path | None) -> list[str]:
-    """Return what else is worth knowing."""
+    """Return the notes below the answer: faces not judged and copies written."""
     said = []
     small = sum(answer.unjudged for answer in answers)
     if small:
         said.append(f"Not judged, because too small: {small:,} {'face' if small == 1 else 'faces'}")
     if output is not None:
         count = len(answers)
-        said.append(f"Drawn: {count:,} {'photo' if count == 1 else 'photos'} in {printable(output)}")
+        said.append(f"Wrote {count:,} {'photo' if count == 1 else 'photos'} to {printable(output)}")
     return said
 
 
@@ -124,7 +124,7 @@ def named_document(answers: Sequence[NamedPhoto], unusable: Sequence[LeftOut]) -
 
 
 def write_plot(path: Path, result: LearnedHead) -> None:
-    """Draw the confusion matrix.
+    """Write the confusion matrix to a PNG file.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def write_plot(path: Path, result: LearnedHead) -> None:
     axes = figure.subplots()
     shares = confusion / confusion.sum(axis=1, keepdims=True).clip(min=1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    # Names may hold a dollar sign, which would begin a formula.
+    # A dollar sign in a name would start a formula.
     labels = [printable(name).replace("$", r"\$") for name in names]
     axes.set_xticks(range(len(names) + 1), [*labels, NONE], rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), labels)

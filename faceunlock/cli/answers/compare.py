@@ -1,4 +1,4 @@
-"""What ``faceunlock compare`` says: sentences, the table, the document."""
+"""The text, picture and JSON document of ``faceunlock compare``."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def text(comparison: PairComparison) -> list[str | Table]:
-    """Return the line that answers for two photos; for a folder, a table and a summary."""
+    """Return one line for two photos; for a folder, a table and a summary."""
     meaning = threshold_meaning(comparison.calibration, comparison.point)
     if not comparison.is_folder:
         (other,) = comparison.others
         sign, verdict = (
             (">=", "yes: the same person")
             if other.match
-            else ("<", "no: not alike enough for the same person")
+            else ("<", "no: not alike enough to be the same person")
         )
         return [
             f"{verdict}, similarity {other.similarity:.4f} {sign} threshold {comparison.threshold:.4f}, "
@@ -45,14 +45,14 @@ def text(comparison: PairComparison) -> list[str | Table]:
     bound = comparison.false_match_bound
     if bound is not None and count > 1:
         lines.append(
-            f"Were all {count:,} photos of strangers, at least one would match "
-            f"with a probability of at most {probability(bound)}."
+            f"If all {count:,} photos showed strangers, the chance of any match "
+            f"would be at most {probability(bound)}."
         )
     return lines
 
 
 def notes(comparison: PairComparison, output: Path | None) -> list[str]:
-    """Return what else is worth knowing."""
+    """Return the notes below the answer."""
     found = []
     if comparison.identical:
         found.append("Both files have the same content, so this comparison says nothing.")
@@ -60,9 +60,12 @@ def notes(comparison: PairComparison, output: Path | None) -> list[str]:
         found.append(f"No photo matches, but {len(comparison.left_out):,} could not be compared.")
     measured = comparison.calibration.fnmr
     if not comparison.matches and comparison.point is not None and measured is not None:
-        found.append(f"Pairs of the same person that do not match at this threshold: {rate(measured)}")
+        found.append(
+            "A no does not prove different people. Pairs of the same person that stay below "
+            f"this threshold: {rate(measured)}"
+        )
     if output is not None:
-        found.append(f"Drawn: {printable(output)}")
+        found.append(f"Wrote {printable(output)}")
     return found
 
 
@@ -96,16 +99,16 @@ FACE = 400
 MARGIN, GAP = 32, 24
 PAPER, INK, FAINT, RULE = "#ffffff", "#141414", "#595959", "#c9c9c9"
 YES, NO = "#00603f", "#9c3a00"
-"""Green and vermilion of equal darkness: the words say it, too."""
+"""Green and vermilion of equal darkness; the words carry the meaning too."""
 
 
 def pair_picture(comparison: PairComparison) -> Image.Image:
-    """Draw the photo in question and the most similar other one.
+    """Return a picture of the photo beside the most similar other photo.
 
     Parameters
     ----------
     comparison : PairComparison
-        Its crops are enlarged, not changed.
+        The comparison to draw; its crops are enlarged, but not otherwise changed.
 
     Returns
     -------
@@ -148,7 +151,7 @@ def pair_picture(comparison: PairComparison) -> Image.Image:
 
 
 def enlarged(crop: NDArray[np.uint8], side: int) -> Image.Image:
-    """Return a crop at another size, smooth as it is."""
+    """Return a crop resized to a square of `side` pixels, with bicubic interpolation."""
     from PIL import Image
 
     return Image.fromarray(crop).resize((side, side), Image.Resampling.BICUBIC)

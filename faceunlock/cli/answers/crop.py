@@ -1,4 +1,4 @@
-"""What ``faceunlock crop`` says: where the faces are, the document."""
+"""The text and JSON document of ``faceunlock crop``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def text(outcome: CropOutcome) -> str:
-    """Return how much was cut out and where it is."""
+    """Return how many faces were cut out and where they are."""
     faces, photos = len(outcome.crops), len(outcome.crops) + len(outcome.left_out)
     whose = "" if not outcome.people else f" of {outcome.people:,} {_people(outcome.people)}"
     lines = [

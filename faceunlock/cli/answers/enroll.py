@@ -1,4 +1,4 @@
-"""What ``faceunlock enroll`` says, and its JSON document."""
+"""The text and JSON document of ``faceunlock enroll``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def text(outcome: EnrolmentOutcome) -> str:
         parts.append(f"The template now holds {result.template.count} photos.")
     if outcome.skipped:
         parts.append(
-            "1 file is no photo." if outcome.skipped == 1 else f"{outcome.skipped} files are no photos."
+            "1 file is not a photo." if outcome.skipped == 1 else f"{outcome.skipped} files are not photos."
         )
     if result.template.count < RECOMMENDED_PHOTOS:
         parts.append(f"{RECOMMENDED_PHOTOS} or more photos are recommended.")

@@ -1,4 +1,4 @@
-"""What ``faceunlock export`` and ``import`` say, and their JSON documents."""
+"""The text and JSON documents of ``faceunlock export`` and ``import``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def imported(summary: ImportSummary) -> str:
         for word, names in (
             ("added", summary.added),
             ("replaced", summary.replaced),
-            ("kept yours of", summary.skipped),
+            ("kept your version of", summary.skipped),
             ("already here:", summary.identical),
         )
         if names

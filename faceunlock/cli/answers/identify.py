@@ -1,4 +1,4 @@
-"""What ``faceunlock identify`` says: the table, what a search is worth, the document."""
+"""The text of ``faceunlock identify`` (table and error bounds) and its JSON document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def text(found: Identification) -> list[str | Table]:
-    """Return a table with a line per face, who was found, and what that is worth."""
+    """Return a table with a row per face, who was found, and the error rate of the search."""
     rows = [row for photo in found.photos for row in _rows(photo)]
     faces, photos = len(found.faces), len(found.photos)
     who = ", ".join(printable(name) for name in found.names) or "nobody"
@@ -44,7 +44,7 @@ def _rows(photo: IdentifiedPhoto) -> list[tuple[object, ...]]:
 
 
 def _meaning(found: Identification) -> str:
-    """Say what searching several people with several faces does to the false match rate."""
+    """Return what comparing many faces with many people does to the false match rate."""
     people, faces = counted(found.people, "person", "people"), counted(found.compared, "face")
     searched = f"{faces} compared with {people} at threshold {found.threshold:.4f}"
     calibration, point = found.calibration, found.point
@@ -53,7 +53,7 @@ def _meaning(found: Identification) -> str:
         return f"{searched}: {unknown}"
     trials = f"{calibration.fmr.trials:,} comparisons"
     if point.fmr is None or found.false_name_bound is None:
-        return f"{searched}: that many people are more than the {trials} behind the threshold can support"
+        return f"{searched}: too many people for the {trials} behind the threshold"
     alone = calibration.threshold
     uncorrected = probability(min(1.0, found.people * point.fmr))
     correction = (
@@ -62,23 +62,23 @@ def _meaning(found: Identification) -> str:
         else ""
     )
     return (
-        f"{searched}: FMR target {probability(point.fmr)} for each face{correction}; the chance that any of "
-        f"the {faces} gets a wrong name from a stranger is at most {probability(found.false_name_bound)}, "
-        f"by {trials} of {calibration.fmr.people:,} people"
+        f"{searched}: FMR target {probability(point.fmr)} for each face{correction}; if all were "
+        f"strangers, the chance that any of the {faces} gets a name is at most "
+        f"{probability(found.false_name_bound)}, based on {trials} of {calibration.fmr.people:,} people"
     )
 
 
 def notes(found: Identification, output: Path | None) -> list[str]:
-    """Return what else is worth knowing."""
+    """Return the notes below the answer."""
     said = []
     if found.not_compared:
         names = ", ".join(printable(name) for name in found.not_compared)
         model = found.identity.model
-        said.append(f"Not compared, because enrolled with something else than {model}: {names}")
+        said.append(f"Not compared, because enrolled with a different model or version than {model}: {names}")
     if found.left_out and not found.names:
         said.append(f"Nobody was identified, but {counted(len(found.left_out), 'photo')} could not be read.")
     if output is not None:
-        said.append(f"Drawn: {counted(len(found.photos), 'photo')} in {printable(output)}")
+        said.append(f"Wrote {counted(len(found.photos), 'photo')} to {printable(output)}")
     return said
 
 

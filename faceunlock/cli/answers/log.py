@@ -1,4 +1,4 @@
-"""What the commands about attempts say, as text and as JSON."""
+"""The text and JSON documents of ``faceunlock log`` and ``unlock-attempts``."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def released(name: str | None, forgiven: int) -> str:
     """Return the answer to ``unlock-attempts``."""
     who = "Everybody" if name is None else printable(name)
     if not forgiven:
-        return f"{who}: nothing to forgive, no failed attempts are counted."
+        return f"{who}: no failed attempts to forgive."
     attempts = "1 failed attempt" if forgiven == 1 else f"{forgiven} failed attempts in a row"
     return f"{who} can try again: {attempts} forgiven."

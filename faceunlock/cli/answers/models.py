@@ -1,4 +1,4 @@
-"""What the commands about models say, and their JSON documents."""
+"""The text and JSON documents of ``faceunlock models`` and its subcommands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def models(states: Sequence[ModelState]) -> list[str | Table]:
-    """Return the table of models, and below it what is too long for a table."""
+    """Return the table of models, followed by the details that are too long for it."""
     rows = []
     details = []
     for state in states:
@@ -44,7 +44,7 @@ def models_document(states: Sequence[ModelState]) -> Document:
 
 
 def model_document(state: ModelState) -> Document:
-    """Return one model."""
+    """Return one model as JSON: its description, its weights and its threshold."""
     spec = state.spec
     calibration = state.calibration
     return {
@@ -64,12 +64,12 @@ def model_document(state: ModelState) -> Document:
 
 
 def pulled(state: ModelState) -> str:
-    """Return the answer to a pull."""
+    """Return the answer to ``models pull``."""
     return f"{state.model}: present, SHA-256 {state.weights.sha256}, {printable(state.weights.path)}"
 
 
 def verified(states: Sequence[ModelState]) -> str:
-    """Return the answer to a check of weights."""
+    """Return the answer to ``models verify``."""
     if not states:
         return "No weights are on this machine."
     return "\n".join(f"{state.model}: good, SHA-256 {state.weights.sha256}" for state in states)

@@ -1,4 +1,4 @@
-"""What ``pad-test`` and ``verify --require-live`` say about presentation attacks."""
+"""The text and JSON of ``pad-test``, and the note of ``verify --require-live``."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.matching.rate import Rate
 
-WARNING = "Nothing is promised: this is about attacks like the ones measured, and a good print may pass."
+WARNING = "Nothing is promised: this covers only attacks like those measured, and a good print may pass."
 
 
 def report(result: PadReport) -> str:
-    """Return everything that was measured, a line each."""
+    """Return the measurements, one per line."""
     from faceunlock.liveness.checks import CHECKS
     from faceunlock.liveness.measuring import MAX_APCER
 
     found = result.measurement
     lines = [
         f"live {found.live:,} ({found.no_response_live:,} more without a usable face), "
-        f"attacks {found.attacks:,} ({found.no_response_attacks:,} more without)",
-        f"thresholds for BPCER {probability(found.target_bpcer)} shared by the checks, chosen on half of "
-        "the live people; rates on the others",
+        f"attacks {found.attacks:,} ({found.no_response_attacks:,} more without one)",
+        f"thresholds for a BPCER of {probability(found.target_bpcer)} shared by the checks, chosen on half "
+        "of the live people; rates measured on the others",
     ]
     for one in found.checks:
         use = "used" if one.useful else "not used: stops too little"
@@ -36,15 +36,13 @@ def report(result: PadReport) -> str:
         lines += _rates(one.rates)
     if found.together is None:
         lines.append(
-            "together  no check is used: none has an APCER whose upper bound is at most "
-            f"{probability(MAX_APCER)} for any species"
+            "together  no check is used: for no species is the upper bound of an APCER at most "
+            f"{probability(MAX_APCER)}"
         )
     else:
-        lines.append("together  all that are used")
+        lines.append("together  all checks in use")
         lines += _rates(found.together)
-    lines.append(
-        "saved: verify --require-live works with this from now on" if result.saved else "nothing saved"
-    )
+    lines.append("saved: verify --require-live now uses this" if result.saved else "nothing saved")
     return "\n".join([*lines, WARNING])
 
 
@@ -70,6 +68,6 @@ def document(result: PadReport) -> dict[str, Any]:
 
 
 def passed(checks: Sequence[PassedCheck]) -> str:
-    """Return the note about checks that were passed."""
+    """Return the note that names the checks passed."""
     names = ", ".join(check.check for check in checks)
     return f"Checks passed: {names}. {WARNING}"

@@ -1,4 +1,4 @@
-"""What the commands about PAM say, as text and as JSON."""
+"""The text and JSON documents of ``faceunlock pam`` and its subcommands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 WARNING = (
     "A printed photo of you may open this, and so may a picture on a screen: nothing checks that a living",
-    "person is in front of the camera. Where that matters, do not let a face answer at all.",
+    "person is in front of the camera. Where that matters, do not use a face at all.",
 )
 
 
@@ -23,16 +23,16 @@ def services(names: Sequence[str]) -> str:
 
 
 def proposal(offer: Proposal) -> str:
-    """Return the line between comments that PAM skips, so that all of it can be pasted."""
+    """Return the PAM line with explanations as comments, so that all of it can be pasted."""
     comments = [
         *WARNING,
         "",
         f"Put the last line above the first auth line of {offer.file}; faceunlock does not edit it.",
-        "A face that is recognised is the answer. Anything else (no match, nobody enrolled, no camera,",
-        "locked out, too slow) leaves it to the lines below, that is, to the password.",
+        "A recognised face is enough. After anything else (no match, nobody enrolled, no camera,",
+        "locked out, too slow) the lines below decide, that is, the password.",
         "To undo it, remove the line. Keep a root shell open until you have seen the password work.",
         "",
-        "Before: enroll under the name of the login, and check.",
+        "First enroll under the login name, and check.",
         f"  {command_line(offer, 'enroll', 'LOGIN', 'PHOTOS')}",
         *([f"  {command_line(offer, 'protect', 'on', '--key', 'file')}"] if offer.system else []),
         f"  {_check_command(offer)}",
@@ -40,8 +40,9 @@ def proposal(offer: Proposal) -> str:
     if offer.system:
         comments += [
             "",
-            "This service gives more than its user has, so gallery, key and program are root's. No keyring",
-            "is open before login: the key is a file of root's, which protects a gallery copied without it.",
+            "This service grants more rights than its user has, so gallery, key and program belong to root.",
+            "No keyring is open before login, so the key is a file that belongs to root; it protects a",
+            "gallery that is copied without it.",
         ]
     return "\n".join([*(f"# {printable(comment)}".rstrip() for comment in comments), offer.line])
 
@@ -66,7 +67,7 @@ def proposal_document(offer: Proposal) -> dict[str, Any]:
 
 def report(found: ServiceCheck) -> str:
     """Return the answer to ``pam check``."""
-    where = [f"{printable(line.file)}:{line.number}: asks faceunlock" for line in found.lines]
+    where = [f"{printable(line.file)}:{line.number}: calls faceunlock" for line in found.lines]
     if found.good:
         return "\n".join([*where, f"{found.service}: good. Remember that a printed photo may open it."])
     problems = [f"  {printable(problem)}" for problem in found.problems]

@@ -1,4 +1,4 @@
-"""Parts that several JSON documents share; the names in them are stable."""
+"""Parts that several JSON documents share; their field names are stable."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Document = dict[str, Any]
 
 
 def left_out(photo: LeftOut) -> Document:
-    """Return one photo that was not used."""
+    """Return a photo that was left out, and why."""
     return {"photo": photo.photo, "reason": photo.reason, "detail": photo.detail}
 
 
 def identity(made_by: ModelIdentity) -> Document:
-    """Return what made an embedding."""
+    """Return the model, weights and preprocessing that made an embedding."""
     return asdict(made_by)
 
 
 def threshold(calibration: Calibration) -> Document:
-    """Return a threshold with its provenance."""
+    """Return a threshold and where it comes from."""
     return {
         "value": calibration.threshold,
         "status": calibration.status,
@@ -40,5 +40,5 @@ def threshold(calibration: Calibration) -> Document:
 
 
 def fmr(calibration: Calibration) -> Document | None:
-    """Return the FMR of a threshold, if it is known."""
+    """Return the measured FMR of a threshold; None if it is not known."""
     return None if calibration.fmr is None else calibration.fmr.to_dict()

@@ -1,4 +1,4 @@
-"""What the commands about people say, and their JSON documents."""
+"""The text and JSON documents of ``faceunlock people`` and its subcommands."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def people_document(enrolled: Sequence[Person]) -> Document:
 
 
 def person(enrolled: Person) -> str:
-    """Return all that is stored of one person."""
+    """Return everything that is stored about one person."""
     template = enrolled.template
     identity = template.identity
     return "\n".join(
         (
             f"name           {enrolled.name}",
-            f"photos         {template.count} (not kept, only a sum of embeddings and keyed hashes)",
+            f"photos         {template.count} (not kept; only a sum of embeddings and keyed hashes are)",
             f"similarity     mean {template.mean_similarity:.4f}, lowest {template.lowest_similarity:.4f}"
             " to the centroid of the others",
             f"model          {identity.model}, {identity.dimension} numbers, {identity.preprocessing}",

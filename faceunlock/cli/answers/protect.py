@@ -1,4 +1,4 @@
-"""What ``protect`` says, and what ``status`` says about it."""
+"""The text and JSON documents of ``faceunlock protect``; ``status`` uses them too."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 def sentence(state: ProtectionState) -> str:
-    """Return whether the gallery is sealed, where its key is, and what that is good for."""
+    """Return whether the gallery is sealed, where its key is, and what that protects against."""
     if not state.sealed:
         return (
-            "not sealed: whoever can read the file can read the templates. To seal it: faceunlock protect on"
+            "not sealed: anyone who can read the file can read the templates. "
+            "To seal it: faceunlock protect on"
         )
     if state.key_file is None:
         return (
@@ -23,7 +24,8 @@ def sentence(state: ProtectionState) -> str:
         )
     return (
         f"sealed, key in {printable(state.key_file)}: a copy of the gallery alone is not enough to read the "
-        "templates; whoever has the key file, too, can, and an older copy of the whole gallery is not noticed"
+        "templates; anyone who also has the key file can, and an older copy of the whole gallery is "
+        "not noticed"
     )
 
 
@@ -34,7 +36,7 @@ def turned_on(state: ProtectionState, changed: bool) -> str:
 
 def turned_off(changed: bool) -> str:
     """Return the answer to ``protect off``."""
-    return "The gallery is not sealed any more." if changed else "The gallery was not sealed."
+    return "The gallery is no longer sealed." if changed else "The gallery was not sealed."
 
 
 def rotated(state: ProtectionState) -> str:

@@ -1,4 +1,4 @@
-"""What ``faceunlock report`` says: a summary, and the numbers of the page as JSON."""
+"""The text of ``faceunlock report`` (a summary) and the page's numbers as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def summary(outcome: ReportOutcome) -> str:
-    """Return what was written, and the rates at the thresholds in use."""
+    """Return the files written and the rates at the thresholds in use."""
     report = outcome.report
     study, samples = report.study, report.study.samples
     lines = [

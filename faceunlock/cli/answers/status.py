@@ -1,4 +1,4 @@
-"""What ``faceunlock status`` says, and its JSON document."""
+"""The text and JSON document of ``faceunlock status``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def text(state: Status) -> str:
-    """Return where everything is, a line each, problems last."""
+    """Return locations, settings and problems, one per line, problems last."""
     from faceunlock.cli.answers import protect
     from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, RECOMMENDED
 
@@ -24,7 +24,7 @@ def text(state: Status) -> str:
         " (an NVIDIA driver is present)" if state.gpu else " (no NVIDIA driver found)"
     )
     config = printable(state.locations.config) + (
-        "" if state.locations.config.exists() else " (none, defaults)"
+        "" if state.locations.config.exists() else " (no file, defaults apply)"
     )
     lines = [
         f"data        {printable(state.locations.data)}",
@@ -33,7 +33,7 @@ def text(state: Status) -> str:
         f"device      {device}",
     ]
     if state.model is None and state.people:
-        lines.append("model       auto: which one it is cannot be told, see the problems")
+        lines.append("model       auto: cannot tell which one, see the problems")
     elif state.model is None:
         lines.append(
             f"model       auto: {RECOMMENDED} if it can be fetched at the first enrolment, "
@@ -49,7 +49,7 @@ def text(state: Status) -> str:
             point = calibration.threshold_for(len(state.people))
             lines.append(
                 f"            {point.threshold:.4f} when {point.candidates} people are searched"
-                + ("" if point.supported else " (more than the data support)")
+                + ("" if point.supported else " (too many for the data)")
             )
     lines.append(
         f"people      {len(state.people)}" + (f": {', '.join(state.people)}" if state.people else "")

@@ -1,4 +1,4 @@
-"""What ``faceunlock train`` says, and its JSON document."""
+"""The text and JSON document of ``faceunlock train``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN = "cannot tell"
 
 
 def beginning(known: Beginning) -> list[str]:
-    """Return what is known before the first epoch, a line each."""
+    """Return what is known before the first epoch, one line per fact."""
     faces, split = known.faces, known.split
     people = len({*faces.person[split.training].tolist()})
     lines = [
@@ -26,18 +26,20 @@ def beginning(known: Beginning) -> list[str]:
     ]
     if len(split.validation):
         held_out = len({*faces.person[split.validation].tolist()})
-        what = "others of the same" if known.recipe.loss == "softmax" else "all photos of"
+        what = "other photos of the same" if known.recipe.loss == "softmax" else "all photos of"
         lines.append(f"held out: {len(split.validation):,} photos, {what} {held_out:,} people")
     else:
-        lines.append("held out: nobody; how good the model is on others cannot be told")
-    lines.append(f"on {known.device} in {known.recipe.precision}; what it will see: {printable(known.sheet)}")
+        lines.append("held out: nobody, so the model's accuracy on other people is unknown")
+    lines.append(
+        f"on {known.device} in {known.recipe.precision}; examples of its input: {printable(known.sheet)}"
+    )
     if known.resumed_epoch:
-        lines.append(f"going on in epoch {known.resumed_epoch}")
+        lines.append(f"resuming in epoch {known.resumed_epoch}")
     return lines
 
 
 def epoch(record: EpochRecord, epochs: int) -> str:
-    """Return the line of one epoch."""
+    """Return the progress line of one epoch."""
     speed = record.images / record.seconds if record.seconds else 0.0
     parts = [f"epoch {record.epoch}/{epochs}", f"loss {record.loss:.4f}"]
     if record.validation is not None:
@@ -50,7 +52,7 @@ def epoch(record: EpochRecord, epochs: int) -> str:
 
 
 def validation(found: Validation) -> list[str]:
-    """Return the measures of held-out photos, each with its trials."""
+    """Return the measures on held-out photos; every rate comes with its trials."""
     parts = []
     if found.misnamed is not None:
         parts.append(f"misnamed {_short(found.misnamed)}")
@@ -69,7 +71,7 @@ def _short(rate: Rate | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as a person says it.
+    """Return a duration, given in seconds, in seconds, minutes or hours.
 
     Examples
     --------
@@ -82,7 +84,7 @@ def duration(seconds: float) -> str:
 
 
 def trained(outcome: TrainingOutcome) -> str:
-    """Return the answer: what was trained, how good it is, what to do with it."""
+    """Return the answer: what was trained, how good it is, and the next step."""
     card = outcome.card
     results, model, threshold = card["results"], card["model"], card["threshold"]
     folder = printable(outcome.folder)
@@ -103,9 +105,9 @@ def trained(outcome: TrainingOutcome) -> str:
 
 
 def _held_out(found: dict[str, Any] | None) -> dict[str, str]:
-    """Return what is said of the photos that were held out, each with its label."""
+    """Return the lines about the held-out photos, by label."""
     if found is None:
-        return {"held out": "nobody; how good it is on others cannot be told"}
+        return {"held out": "nobody, so the model's accuracy on other people is unknown"}
     from faceunlock.matching.rate import Rate
     from faceunlock.matching.wording import counted, rate
 

@@ -1,4 +1,4 @@
-"""What ``faceunlock verify`` says, and its JSON document."""
+"""The text and JSON document of ``faceunlock verify``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def text(answer: Verification) -> str:
-    """Return the one line that answers a verification."""
+    """Return the answer to a verification, in one line."""
     decision = answer.decision
     sign, word = (">=", "yes") if decision.match else ("<", "no")
     best = "" if decision.match or decision.candidates == 1 else "closest "
@@ -25,12 +25,13 @@ def text(answer: Verification) -> str:
 
 
 def notes(answer: Verification, min_sharpness: float, min_brightness: float) -> list[str]:
-    """Return what else is worth knowing: why it may have failed, and who was not compared."""
+    """Return the notes below the answer: why it may have failed, and who was not compared."""
     notes = []
     if answer.not_compared:
         names = ", ".join(answer.not_compared)
         notes.append(
-            f"Not compared, because enrolled with something else than {answer.identity.model}: {names}"
+            "Not compared, because enrolled with a different model or version than "
+            f"{answer.identity.model}: {names}"
         )
     if answer.locked_out:
         names = ", ".join(answer.locked_out)

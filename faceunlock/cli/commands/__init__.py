@@ -1,1 +1,1 @@
-"""The commands and their options; a module per command."""
+"""The commands and their options, one module per command."""

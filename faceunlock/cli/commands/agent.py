@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(session: Session) -> None:
-    """Be the resident process, until it is stopped or nobody asks any more."""
+    """Run the resident process in the foreground until it is stopped or has been idle for too long."""
     from faceunlock.agent import control
 
     control.refuse_other_systems()
@@ -36,7 +36,7 @@ def run(session: Session) -> None:
     from faceunlock.agent.server import Server
     from faceunlock.cli.resident import Answerer
 
-    # What it has in memory of people must not end in a file.
+    # No core dump: biometric data in memory must not end up in a file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     received: list[int] = []
     with listening(control.socket_of(session.locations)) as listener:
@@ -65,7 +65,7 @@ def start(session: Session) -> None:
 
 
 def _known(model: str) -> str | None:
-    """Return a model as a process that is elsewhere must be told it; None for ``auto``.
+    """Return a model's id or the path of its folder, for another process; None for ``auto``.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _known(model: str) -> str | None:
 
 
 def stop(session: Session) -> None:
-    """Let the resident process finish what it is doing, and end."""
+    """Stop the resident process once its current work is done."""
     from faceunlock.agent import control
     from faceunlock.cli.answers import agent as answers
 
@@ -91,7 +91,7 @@ def stop(session: Session) -> None:
 
 
 def status(session: Session) -> None:
-    """Say whether the resident process is there. Exits 0 if it is, 1 if not."""
+    """Show whether the resident process is running. Exits 0 if it is, 1 if not."""
     from faceunlock.agent import control
     from faceunlock.cli.answers import agent as answers
 
@@ -104,10 +104,12 @@ def status(session: Session) -> None:
 
 def install(
     session: Session,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the units.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other units of that name.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the units; write nothing.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace different units of the same name.")
+    ] = False,
 ) -> None:
-    """Write systemd user units that start the resident process when somebody asks."""
+    """Write systemd user units that start the resident process on demand."""
     from faceunlock.agent import control, units
     from faceunlock.cli.answers import agent as answers
 

@@ -1,8 +1,7 @@
-"""``faceunlock audit``: error rates and spread by groups of people."""
+"""``faceunlock audit``: error rates and spread for each group of people."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +19,14 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     session: Session,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of photos.", show_default=False)],
     by: Annotated[
         str,
         typer.Option(
             "--by",
             metavar="GROUPING",
-            help="folders (the first level are groups), pattern:REGEX with a part (?P<group>...) for the "
-            "file names, or a CSV file with the columns photo, person, group.",
+            help="How to group photos: folders (each first-level folder is a group), pattern:REGEX with a "
+            "part (?P<group>...) for file names, or a CSV file with the columns photo, person, group.",
         ),
     ] = "folders",
     threshold: Annotated[
@@ -40,42 +39,51 @@ def audit(
     ] = DataFacesChoice.dominant,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write a page (HTML).", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write an HTML page to this file.", show_default=False
+        ),
     ] = None,
     png: Annotated[
         Path | None,
-        typer.Option("--png", metavar="DIR", help="Write the figures as PNG files.", show_default=False),
+        typer.Option(
+            "--png", metavar="DIR", help="Write the figures to this folder, as PNG.", show_default=False
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     permutations: Annotated[
-        int, typer.Option("--permutations", min=99, max=1_000_000, help="Of people, for each test.")
+        int,
+        typer.Option("--permutations", min=99, max=1_000_000, help="Permutations of people for each test."),
     ] = 9_999,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of permutations and resampling.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the permutations and the resampling.")
+    ] = 0,
     crop: Annotated[
         int | None,
         typer.Option(
             "--crop",
             metavar="PIXELS",
-            help="Side of the crop, for models that take a box with a margin; with --margin.",
+            help="Side of the crop, for models that take a box with a margin; needs --margin.",
             show_default=False,
         ),
     ] = None,
     margin: Annotated[
         int | None,
         typer.Option(
-            "--margin", metavar="PIXELS", help="Margin in that crop, both sides together.", show_default=False
+            "--margin", metavar="PIXELS", help="Margin in that crop, both sides added up.", show_default=False
         ),
     ] = None,
 ) -> None:
     """Compare error rates between groups of people.
 
-    Failures, false matches, false non-matches and spread of each group, and whether the differences can be
-    chance.
+    Shows the failures, false matches, false non-matches and spread of each group, and whether the
+    differences could be chance.
     """
     if (crop is None) != (margin is None):
-        raise SettingsError("usage", "--crop and --margin belong together")
+        raise SettingsError("usage", "--crop and --margin must be given together")
     if overwrite and output is None and png is None:
-        raise SettingsError("usage", "--overwrite is about the files of --output and --png")
+        raise SettingsError("usage", "--overwrite needs --output or --png")
+
+    from importlib.metadata import version
 
     from faceunlock.cli.answers import audit as answers
     from faceunlock.files.outputs import check_destination

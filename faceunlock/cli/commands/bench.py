@@ -1,4 +1,4 @@
-"""``faceunlock bench``: how fast this machine is with a model."""
+"""``faceunlock bench``: how fast this machine runs a model."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def bench(
         list[Path] | None,
         typer.Argument(
             metavar="PHOTOS",
-            help="Photos, or folders that are searched for photos; the portraits of demo if omitted.",
+            help="Photos, or folders to search for photos; the portraits of demo if omitted.",
             show_default=False,
         ),
     ] = None,
-    runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="How often to measure.")] = 7,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="Number of timed runs.")] = 7,
 ) -> None:
-    """Measure how fast this machine is with a model.
+    """Measure how fast this machine runs a model.
 
-    The parts of what verify does with a photo, and many photos at once as enroll and calibrate take
-    them, in a process that is warm. Nobody needs to be enrolled; nothing is stored.
+    Times each part of verify for one photo, and many photos at once as in enroll and calibrate, in a
+    warm process. Nobody needs to be enrolled; nothing is stored.
     """
     from faceunlock.cli.answers import bench as answers
     from faceunlock.pipeline.samples import NoneUsableError

@@ -22,7 +22,9 @@ def calibrate(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="FOLDER", help="One sub-folder per person; not with --scores.", show_default=False
+            metavar="FOLDER",
+            help="Folder with a sub-folder per person; not with --scores.",
+            show_default=False,
         ),
     ] = None,
     target_fmr: Annotated[
@@ -44,12 +46,14 @@ def calibrate(
     ] = None,
     impostors: Annotated[
         Path | None,
-        typer.Option("--impostors", metavar="FOLDER", help="Photos of strangers.", show_default=False),
+        typer.Option(
+            "--impostors", metavar="FOLDER", help="Folder of strangers' photos.", show_default=False
+        ),
     ] = None,
     allow_lower: Annotated[
-        bool, typer.Option("--allow-lower", help="Save a threshold below the shipped one, too.")
+        bool, typer.Option("--allow-lower", help="Save a threshold even if it is below the shipped one.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, save no threshold.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, but save no threshold.")] = False,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -60,14 +64,14 @@ def calibrate(
         DataFacesChoice | None,
         typer.Option(
             "--faces",
-            help="Which face counts, default dominant; central suits data sets cropped like LFW.",
+            help="Which face counts; default dominant; central suits data sets cropped like LFW.",
             show_default=False,
         ),
     ] = None,
     save_scores: Annotated[
         Path | None,
         typer.Option(
-            "--save-scores", metavar="FILE", help="Keep the comparisons for --scores.", show_default=False
+            "--save-scores", metavar="FILE", help="Save the comparisons for --scores.", show_default=False
         ),
     ] = None,
     overwrite: Annotated[
@@ -76,19 +80,20 @@ def calibrate(
     scores: Annotated[
         Path | None,
         typer.Option(
-            "--scores", metavar="FILE", help="Judge kept comparisons instead of a folder.", show_default=False
+            "--scores", metavar="FILE", help="Use saved comparisons instead of a folder.", show_default=False
         ),
     ] = None,
 ) -> None:
     """Find the threshold for a false match rate.
 
-    Measured on test photos of known people, and saved only if the one-sided 95 % upper bound of its
-    false match rate is at most the target; otherwise the command says what is missing and exits 2.
+    The threshold is measured on test photos of known people. It is saved only if the one-sided 95 %
+    upper bound of its false match rate is at most the target; otherwise the command says what is
+    missing and exits 2.
     """
     from faceunlock.cli.answers import calibrate as answers
 
     if overwrite and save_scores is None:
-        raise SettingsError("usage", "--overwrite is about the file of --save-scores")
+        raise SettingsError("usage", "--overwrite needs --save-scores")
     photo_options = {
         "FOLDER": folder,
         "--split": split,
@@ -100,7 +105,7 @@ def calibrate(
     given = [name for name, value in photo_options.items() if value is not None]
     if scores is not None and given:
         raise SettingsError(
-            "usage", f"--scores excludes {given[0]}: what was compared is settled in its file"
+            "usage", f"--scores cannot be combined with {given[0]}: its file fixes what was compared"
         )
 
     console = session.console
@@ -120,7 +125,7 @@ def calibrate(
                 track=progress.track,
             )
         else:
-            raise SettingsError("usage", "Missing argument 'FOLDER', or --scores FILE instead of it")
+            raise SettingsError("usage", "Missing argument 'FOLDER' (or --scores FILE instead)")
         if save_scores is not None:
             console.note(answers.scores_kept(save_scores))
         console.left_out(report.failures if console.verbose else ())

@@ -25,16 +25,16 @@ class NameFacesChoice(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer()
-    app.add_typer(group, name="classify", help="Tell a closed set of people apart, or say: none of these.")
+    app.add_typer(group, name="classify", help="Tell a closed set of people apart, or answer: none of these.")
     default_command(group)(neither)
     command(group, "train")(learn)
     command(group, "name")(name)
 
 
 def neither(session: Session) -> None:
-    """Tell a closed set of people apart, or say: none of these."""
+    """Tell a closed set of people apart, or answer: none of these."""
     raise SettingsError(
-        "usage", "say what: classify train FOLDER -o HEAD, or classify name PHOTOS --head HEAD"
+        "usage", "choose one: classify train FOLDER -o HEAD, or classify name PHOTOS --head HEAD"
     )
 
 
@@ -43,29 +43,40 @@ def learn(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="One sub-folder per person, at least two people.", show_default=False
+            metavar="FOLDER",
+            help="Folder with a sub-folder per person, at least two people.",
+            show_default=False,
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="HEAD", help="Folder of the classifier.", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="HEAD", help="Folder to write the classifier to.", show_default=False
+        ),
     ],
     strangers: Annotated[
         float,
-        typer.Option("--strangers", min=0, max=0.5, help="Share of strangers who may be named."),
+        typer.Option("--strangers", min=0, max=0.5, help="Largest share of strangers who may be named."),
     ] = 0.01,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=4294967295, help="Of the folds.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=4294967295, help="Seed of the folds.")] = 0,
     faces: Annotated[
         DataFacesChoice,
-        typer.Option("--faces", help="dominant refuses a photo of several people; the others do not."),
+        typer.Option(
+            "--faces",
+            help="Which face counts; dominant refuses a photo of several people, the others do not.",
+        ),
     ] = DataFacesChoice.dominant,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="Draw the confusion matrix as PNG.", show_default=False),
+        typer.Option(
+            "--plot", metavar="FILE", help="Write the confusion matrix as a PNG file.", show_default=False
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing classifier or picture.")
+    ] = False,
 ) -> None:
-    """Learn to name the people of a folder, over any model, in seconds.
+    """Learn to name the people in a folder, with any model, in seconds.
 
     The figures come from cross-validation: every photo is judged by a classifier that has not seen it.
     """
@@ -95,18 +106,23 @@ def name(
     session: Session,
     photos: Annotated[
         list[Path],
-        typer.Argument(metavar="PHOTOS", help="Photos, or folders of photos.", show_default=False),
+        typer.Argument(metavar="PHOTOS", help="Photos, or folders to search for photos.", show_default=False),
     ],
     head: Annotated[
         Path,
-        typer.Option("--head", metavar="HEAD", help="What classify train wrote.", show_default=False),
+        typer.Option(
+            "--head",
+            metavar="HEAD",
+            help="Folder that classify train wrote, or a model trained with softmax.",
+            show_default=False,
+        ),
     ],
     faces: Annotated[
         NameFacesChoice | None,
         typer.Option(
             "--faces",
-            help="dominant, the default, refuses a photo of several people; all, the default with -o, names "
-            "each of them; largest and central take one.",
+            help="Which faces to name: dominant, the default, refuses a photo of several people; all, the "
+            "default with -o, names every face; largest and central name one.",
             show_default=False,
         ),
     ] = None,
@@ -116,24 +132,24 @@ def name(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="Write copies of the photos there, with every face named.",
+            help="Write copies of the photos to this folder, with every face named.",
             show_default=False,
         ),
     ] = None,
     overwrite: OverwriteCopies = False,
 ) -> None:
-    """Name whose face is on each photo, or say: none of these.
+    """Name the people in photos, or answer: none of these.
 
-    Exits 0 if everybody was named, 1 if somebody is none of these, 2 if a photo could not be judged.
+    Exits 0 if every face was named, 1 if a face is none of these, 2 if a photo could not be judged.
     """
     from faceunlock.cli.answers import classify as answers
     from faceunlock.pipeline.samples import LeftOut
 
     if overwrite and output is None:
-        raise SettingsError("usage", "--overwrite is about the files of -o")
+        raise SettingsError("usage", "--overwrite needs -o")
     rule = faces or (NameFacesChoice.dominant if output is None else NameFacesChoice.all)
     if output is not None and rule is not NameFacesChoice.all:
-        raise SettingsError("usage", "-o names every face; another --faces than all does not go with it")
+        raise SettingsError("usage", "-o names every face, so --faces must be all")
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
         outcomes = unlock.classify(

@@ -41,16 +41,16 @@ def compare(
     threshold: Threshold = None,
     faces: Faces = FacesChoice.dominant,
 ) -> None:
-    """Answer whether two photos show one person.
+    """Answer whether two photos show the same person.
 
-    Nobody needs to be enrolled. Exits 0 if they do (with a folder: if any of its photos does), 1 if
+    Nobody needs to be enrolled. Exits 0 if they do (for a folder: if any of its photos does), 1 if
     not, 2 if it cannot be decided.
     """
     from faceunlock.cli.answers import compare as answers
     from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
-        raise SettingsError("usage", "--overwrite is about the file of -o")
+        raise SettingsError("usage", "--overwrite needs -o")
     if output is not None:
         from faceunlock.files.outputs import check_picture
 

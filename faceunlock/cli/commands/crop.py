@@ -1,4 +1,4 @@
-"""``faceunlock crop``: faces as the network sees them."""
+"""``faceunlock crop``: cut out faces as the network sees them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ def crop(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="One sub-folder per person, or photos of one person.", show_default=False
+            metavar="FOLDER",
+            help="Folder with a sub-folder per person, or with photos of one person.",
+            show_default=False,
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where the faces go.", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder to write the faces to.", show_default=False
+        ),
     ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     faces: Annotated[
@@ -34,9 +38,9 @@ def crop(
         typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),
     ] = DataFacesChoice.dominant,
 ) -> None:
-    """Cut faces out as the network sees them.
+    """Cut out faces as the network sees them.
 
-    One folder per person, and a contact sheet. Photos without a clear face are left out and named.
+    Writes one folder per person, and a contact sheet. Photos without a clear face are left out and named.
     """
     from faceunlock.cli.answers import crop as answers
     from faceunlock.pipeline.samples import NoneUsableError

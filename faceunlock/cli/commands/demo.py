@@ -1,4 +1,4 @@
-"""``faceunlock demo``: prove an installation without any photo of the user's."""
+"""``faceunlock demo``: check an installation without any photos of the user's own."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(session: Session) -> None:
-    """Prove the installation with public-domain portraits.
+    """Check the installation with public-domain portraits.
 
-    Enrolls one portrait in a temporary gallery, touching nothing of yours, and verifies three
-    pictures: an unseen variation of the portrait is a yes, another person is a no, a picture without
-    a face cannot be decided.
+    Enrolls one portrait in a temporary gallery and verifies three pictures: an unseen variation of the
+    portrait is a yes, another person is a no, and a picture without a face cannot be decided. Your own
+    gallery is not touched.
     """
     from faceunlock.tasks.demo import make_pictures
 
     settings = session.settings
     if settings.model == "auto":
-        # No download, so the demonstration says something about the installation alone.
+        # No download, so that the result depends on the installation alone.
         settings = replace(settings, model=EMBEDDED_DEFAULT)
     with tempfile.TemporaryDirectory(prefix="faceunlock-demo-") as directory:
         make_pictures(Path(directory))
         locations = replace(session.locations, data=Path(directory) / "gallery")
         steps = []
         shown = replace(session, settings=settings, locations=locations)
-        # Inside the directory, so that the commands shown are as short as a user would type them.
+        # Inside the directory, so that the printed commands are as short as a user would type them.
         with chdir(directory), shown.unlock() as unlock:
             for text, expected, act in _script(unlock):
                 step = _run(text, expected, act)

@@ -1,4 +1,4 @@
-"""``faceunlock enroll``: learn a person from photos."""
+"""``faceunlock enroll``: enroll a person from photos."""
 
 from __future__ import annotations
 
@@ -22,30 +22,28 @@ def register(app: typer.Typer) -> None:
 
 def enroll(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the person.", show_default=False)],
     photos: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="PHOTOS",
-            help="Photos of this person, or folders of them. With --camera, the camera instead.",
+            help="Photos of this person, or folders of photos. With --camera: the camera.",
             show_default=False,
         ),
     ] = None,
     camera: Annotated[
         bool,
-        typer.Option(
-            "--camera", help="Look into a camera: its number, device or video file, or the default one."
-        ),
+        typer.Option("--camera", help="Use a camera: its number, device or video file, or the default one."),
     ] = False,
     add: Annotated[bool, typer.Option("--add", help="Add photos to an enrolled person.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Forget what was enrolled before.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the earlier enrolment.")] = False,
     min_photos: Annotated[
         int | None,
-        typer.Option("--min-photos", min=2, help="Fewest usable photos; default 3.", show_default=False),
+        typer.Option("--min-photos", min=2, help="Minimum of usable photos; default 3.", show_default=False),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Look at the photos, save nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the photos, but save nothing.")] = False,
 ) -> None:
-    """Learn a person from photos.
+    """Enroll a person from photos.
 
     At least 3 usable photos are needed; 5 or more, with different light and expression, are better.
     Photos without a clear face, and photos that do not look like the others, are left out and named.
@@ -54,16 +52,16 @@ def enroll(
     from faceunlock.pipeline.enrolment import TooFewPhotosError
 
     if add and replace:
-        raise SettingsError("usage", "--add and --replace exclude each other")
+        raise SettingsError("usage", "--add and --replace cannot be combined")
     if camera and photos and len(photos) > 1:
         raise SettingsError("usage", "--camera takes one camera and no photos")
     if not camera and not photos:
-        raise SettingsError("usage", "Missing argument 'PHOTOS', or --camera instead of it")
+        raise SettingsError("usage", "Missing argument 'PHOTOS' (or --camera instead)")
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
         sources: list[Path | PhotoFile] = list(photos or ())
         if camera:
-            console.note("Look at the camera, and turn your head a little to all sides.")
+            console.note("Look at the camera and turn your head a little in all directions.")
             device = str(photos[0]) if photos else None
             taken = unlock.take_several(name, device, add=add, replace=replace)
             sources = list(progress.track(taken, session.settings.camera_photos, "frames"))

@@ -1,4 +1,4 @@
-"""``faceunlock export`` and ``faceunlock import``: the gallery as one file under a passphrase."""
+"""``faceunlock export`` and ``faceunlock import``: the gallery as one file, encrypted with a passphrase."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PassphraseFile = Annotated[
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help=f"Take the passphrase from the first line of a file; else {PASSPHRASE_VARIABLE} or a question.",
+        help=f"Read the passphrase from the first line of this file; else {PASSPHRASE_VARIABLE} or a prompt.",
         show_default=False,
     ),
 ]
@@ -52,17 +52,17 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to read.", show_default=False)],
     passphrase_file: PassphraseFile = None,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Keep people who are enrolled here as they are.")
+        bool, typer.Option("--skip-existing", help="Leave people who are enrolled here unchanged.")
     ] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Take the file's version of people enrolled here.")
+        bool, typer.Option("--replace", help="Replace people enrolled here with those in the file.")
     ] = False,
 ) -> None:
-    """Add the people of an encrypted file to the gallery."""
+    """Add the people in an encrypted file to the gallery."""
     from faceunlock.cli.answers import export as answers
 
     if skip_existing and replace:
-        raise SettingsError("usage", "--skip-existing and --replace exclude each other")
+        raise SettingsError("usage", "--skip-existing and --replace cannot be combined")
     on_conflict: Literal["refuse", "skip", "replace"] = (
         "skip" if skip_existing else "replace" if replace else "refuse"
     )
@@ -83,8 +83,8 @@ def _passphrase(file: Path | None, *, twice: bool = False) -> str:
     if not sys.stdin.isatty():
         raise SettingsError(
             "usage",
-            "no passphrase, and nobody is there to ask",
-            hint=f"Say --passphrase-file FILE or set {PASSPHRASE_VARIABLE}.",
+            "no passphrase, and no terminal to ask for one",
+            hint=f"Use --passphrase-file FILE or set {PASSPHRASE_VARIABLE}.",
         )
     answer: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
     return answer

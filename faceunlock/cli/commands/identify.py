@@ -1,4 +1,4 @@
-"""``faceunlock identify``: who is on these photos?"""
+"""``faceunlock identify``: who is in these photos?"""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def identify(
     session: Session,
     photos: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="PHOTOS", help="Photos, or folders that are searched for photos.", show_default=False
-        ),
+        typer.Argument(metavar="PHOTOS", help="Photos, or folders to search for photos.", show_default=False),
     ],
     output: Annotated[
         Path | None,
@@ -31,24 +29,24 @@ def identify(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="Write copies of the photos there, with names drawn on them.",
+            help="Write copies of the photos to this folder, with names drawn on them.",
             show_default=False,
         ),
     ] = None,
     overwrite: OverwriteCopies = False,
     threshold: Threshold = None,
 ) -> None:
-    """Name everybody enrolled who is on photos.
+    """Name the enrolled people in photos.
 
-    Finds every face, small ones too. Exits 0 if somebody was identified, 1 if nobody, 2 if it cannot be
-    decided. Each person is given to at most one face of a photo. The threshold keeps the target for as
-    many people as are enrolled.
+    Finds every face, even small ones, and gives each person to at most one face in a photo. The threshold
+    keeps the target false match rate for the number of people enrolled. Exits 0 if somebody was
+    identified, 1 if nobody was, 2 if it cannot be decided.
     """
     from faceunlock.cli.answers import identify as answers
     from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
-        raise SettingsError("usage", "--overwrite is about the files of -o")
+        raise SettingsError("usage", "--overwrite needs -o")
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
         try:

@@ -1,4 +1,4 @@
-"""``faceunlock log`` and ``faceunlock unlock-attempts``: what was tried, and who may try again."""
+"""``faceunlock log`` and ``faceunlock unlock-attempts``: past attempts, and the end of a lockout."""
 
 from __future__ import annotations
 
@@ -22,12 +22,16 @@ def log(
     session: Session,
     name: Annotated[
         str | None,
-        typer.Option("--as", metavar="NAME", help="Only what concerns this person.", show_default=False),
+        typer.Option("--as", metavar="NAME", help="Only entries about this person.", show_default=False),
     ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Delete the entries instead.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --clear: do not ask.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete the entries instead of showing them.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --clear: do not ask for confirmation.")
+    ] = False,
 ) -> None:
-    """Show every attempt to be recognised, the oldest first."""
+    """Show every verification attempt, oldest first."""
     from faceunlock.cli.answers import log as answers
 
     if clear and not yes:
@@ -46,21 +50,21 @@ def unlock_attempts(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)
     ] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Everybody.")] = False,
+    everybody: Annotated[bool, typer.Option("--all", help="Let everybody try again.")] = False,
 ) -> None:
     """Let a person who failed too often try again at once."""
     from faceunlock.cli.answers import log as answers
 
     if (name is None) == (not everybody):
-        raise SettingsError("usage", "say either a NAME or --all")
+        raise SettingsError("usage", "give either a NAME or --all")
     with session.unlock() as unlock:
         forgiven = unlock.unlock_attempts(name)
     session.console.answer(answers.released(name, forgiven), {"name": name, "forgiven": forgiven})
 
 
 def _confirm(session: Session, name: str | None) -> None:
-    what = "the whole log" if name is None else f"what the log holds about {name}"
+    what = "the whole log" if name is None else f"everything in the log about {name}"
     if not sys.stdin.isatty():
-        raise SettingsError("aborted", f"deleting {what} needs a yes, and nobody is there to ask")
+        raise SettingsError("aborted", f"deleting {what} needs a yes, and there is no terminal to ask on")
     if not session.console.ask(f"Delete {what}?"):
         raise SettingsError("aborted", f"{what} was not deleted")

@@ -1,4 +1,4 @@
-"""``faceunlock models``: list, pull, verify."""
+"""``faceunlock models``: list models, fetch weights, check weights."""
 
 from __future__ import annotations
 
@@ -36,9 +36,13 @@ def pull(
     model_id: ModelId,
     file: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Take a file fetched by hand.", show_default=False),
+        typer.Option(
+            "--from", metavar="FILE", help="Use a file that you downloaded yourself.", show_default=False
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Fetch the weights even if they are already here.")
+    ] = False,
 ) -> None:
     """Fetch the weights of a model and check them."""
     from faceunlock.cli.answers import models as answers
@@ -51,10 +55,11 @@ def pull(
 def verify(
     session: Session,
     model_id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="A model id; all that are present if omitted.")
+        str | None,
+        typer.Argument(metavar="ID", help="A model id; if omitted, all models whose weights are here."),
     ] = None,
 ) -> None:
-    """Compute the checksums of weights again."""
+    """Recompute the checksums of weights and check them."""
     from faceunlock.cli.answers import models as answers
 
     with session.unlock() as unlock:

@@ -20,12 +20,14 @@ def pad_test(
     session: Session,
     live: Annotated[
         Path,
-        typer.Option("--live", metavar="FOLDER", help="Photos and videos of live people, a sub-folder each."),
+        typer.Option(
+            "--live", metavar="FOLDER", help="Photos and videos of live people, a sub-folder per person."
+        ),
     ],
     attack: Annotated[
         Path,
         typer.Option(
-            "--attack", metavar="FOLDER", help="Attacks: a sub-folder per species, in it one per person."
+            "--attack", metavar="FOLDER", help="Attacks: a sub-folder per species, each with one per person."
         ),
     ],
     target_bpcer: Annotated[
@@ -35,12 +37,12 @@ def pad_test(
         ),
     ] = 0.1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the split.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, save no threshold.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, but save no threshold.")] = False,
 ) -> None:
     """Measure the checks for presentation attacks.
 
-    What was measured is what verify --require-live uses. Nothing is promised about attacks of other
-    kinds, or about a good print: passive liveness on one photo does not stop it.
+    verify --require-live uses the result. It promises nothing about other kinds of attack or about a
+    good print: passive liveness on one photo does not stop a good print.
     """
     from faceunlock.cli.answers import pad as answers
 

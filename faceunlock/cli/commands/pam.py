@@ -1,4 +1,4 @@
-"""``faceunlock pam``: let a face answer for a login, and check that this is safe. Edits nothing."""
+"""``faceunlock pam``: set up login with a face, and check that it is safe. Edits no file."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Service = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer()
-    app.add_typer(group, name="pam", help="Let a face answer for a login, and check that.")
+    app.add_typer(group, name="pam", help="Set up login with a face, and check it.")
     default_command(group)(list_services)
     command(group, "print")(print_line)
     command(group, "check")(check)
 
 
 def list_services(session: Session) -> None:
-    """Let a face answer for a login; without a command, list the services that ask for one."""
+    """Set up login with a face; without a subcommand, list the services that ask for one."""
     from faceunlock.cli.answers import pam as answers
     from faceunlock.tasks.pam import services
 
@@ -47,31 +47,38 @@ def print_line(
     capture: Annotated[
         Path | None,
         typer.Option(
-            "--capture", metavar="PROGRAM", help="A program that prints a photo, instead.", show_default=False
+            "--capture",
+            metavar="PROGRAM",
+            help="A program that prints a photo, instead of a camera.",
+            show_default=False,
         ),
     ] = None,
     photo: Annotated[
         Path | None,
         typer.Option(
-            "--photo", metavar="FILE", help="A file that something else writes, instead.", show_default=False
+            "--photo",
+            metavar="FILE",
+            help="A file written by another program, instead of a camera.",
+            show_default=False,
         ),
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", min=1, max=60, help="Seconds after which to give up.", show_default=False),
+        typer.Option("--timeout", min=1, max=60, help="Give up after this many seconds.", show_default=False),
     ] = None,
     require_live: Annotated[
-        bool, typer.Option("--require-live", help="Refuse what the measured checks take for an attack.")
+        bool,
+        typer.Option("--require-live", help="Refuse anything that the measured checks take for an attack."),
     ] = False,
 ) -> None:
-    """Print the line that lets a face answer for a service, what it does, and how to undo it."""
+    """Print the PAM line that lets a face unlock a service, what it does, and how to undo it."""
     from faceunlock.cli.answers import pam as answers
     from faceunlock.tasks.pam import propose
 
     given = {"camera": camera, "capture": capture, "photo": photo}
     sources = [f"--{name}={value}" for name, value in given.items() if value is not None]
     if len(sources) > 1:
-        raise SettingsError("usage", "--camera, --capture and --photo exclude each other")
+        raise SettingsError("usage", "--camera, --capture and --photo cannot be combined")
     proposal = propose(
         service, *sources, home=_chosen_home(session), timeout=timeout, require_live=require_live
     )
@@ -88,12 +95,12 @@ def check(
         typer.Option(
             "--file",
             metavar="FILE",
-            help="Look at this file instead of the one in /etc/pam.d.",
+            help="Check this file instead of the one in /etc/pam.d.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Check that a service file asks faceunlock, and safely.
+    """Check that a service file calls faceunlock, and does so safely.
 
     Exits 0 if it does, 1 if it does not.
     """

@@ -1,4 +1,4 @@
-"""``faceunlock people``: list, show, rename, forget."""
+"""``faceunlock people``: list, show, rename or forget people."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def list_people(session: Session) -> None:
 
 
 def show(session: Session, name: Name) -> None:
-    """Show what is stored of one person."""
+    """Show what is stored about one person."""
     from faceunlock.cli.answers import people as answers
 
     with session.unlock() as unlock:
@@ -49,7 +49,7 @@ def rename(
     name: Name,
     new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="The new name.", show_default=False)],
 ) -> None:
-    """Give an enrolled person another name."""
+    """Rename an enrolled person."""
     with session.unlock() as unlock:
         person = unlock.rename(name, new_name)
     session.console.answer(f"{printable(name)} is now {person.name}.", {"name": person.name, "was": name})
@@ -61,11 +61,11 @@ def forget(
         str | None, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)
     ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Forget everybody.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete what is stored of a person, for good."""
+    """Delete everything stored about a person, for good."""
     if (name is None) == (not everybody):
-        raise SettingsError("usage", "say either a NAME or --all")
+        raise SettingsError("usage", "give either a NAME or --all")
     if not yes:
         _confirm(session.console, name or "everybody")
     with session.unlock() as unlock:
@@ -80,6 +80,6 @@ def forget(
 
 def _confirm(console: Console, who: str) -> None:
     if not sys.stdin.isatty():
-        raise SettingsError("aborted", f"forgetting {who} needs a yes, and nobody is there to ask")
+        raise SettingsError("aborted", f"forgetting {who} needs a yes, and there is no terminal to ask on")
     if not console.ask(f"Forget {who} for good?"):
         raise SettingsError("aborted", f"{who} was not forgotten")

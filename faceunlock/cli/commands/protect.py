@@ -1,4 +1,4 @@
-"""``faceunlock protect``: seal the gallery, unseal it, give it a new key."""
+"""``faceunlock protect``: seal the gallery, unseal it, or replace its key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Key = Annotated[
     KeyChoice | None,
     typer.Option(
         "--key",
-        help="Where the key is kept. By default: as before, or else the keyring if there is one.",
+        help="Where to keep the key. Default: where it is now, or else the keyring if there is one.",
         show_default=False,
     ),
 ]
@@ -71,7 +71,7 @@ def turn_off(session: Session) -> None:
 
 
 def rotate(session: Session, key: Key = None) -> None:
-    """Encrypt the gallery under another key and delete the old one."""
+    """Encrypt the gallery under a new key and delete the old one."""
     from faceunlock.cli.answers import protect as answers
 
     with session.unlock() as unlock:

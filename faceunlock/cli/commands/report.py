@@ -1,4 +1,4 @@
-"""``faceunlock report``: a page to look at."""
+"""``faceunlock report``: write a page about the photos of a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faceunlock.cli.session import Session
 
 
 class MapChoice(StrEnum):
-    """How embeddings are laid out in the plane."""
+    """How embeddings are projected onto the plane."""
 
     pca = "pca"
     umap = "umap"
@@ -26,19 +26,21 @@ def register(app: typer.Typer) -> None:
 
 def report(
     session: Session,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="One sub-folder per person.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder with a sub-folder per person.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file to write.")],
     png: Annotated[
         Path | None,
-        typer.Option("--png", metavar="DIR", help="Also write each figure as PNG.", show_default=False),
+        typer.Option(
+            "--png", metavar="DIR", help="Also write each figure to this folder, as PNG.", show_default=False
+        ),
     ] = None,
-    no_faces: Annotated[bool, typer.Option("--no-faces", help="Show no face, for sharing.")] = False,
+    no_faces: Annotated[bool, typer.Option("--no-faces", help="Show no faces, for a page to share.")] = False,
     faces: Annotated[
         DataFacesChoice,
         typer.Option("--faces", help="Which face counts; central suits photos cropped like LFW."),
     ] = DataFacesChoice.dominant,
     map_: Annotated[
-        MapChoice, typer.Option("--map", help="How the map is made; umap needs umap-learn.")
+        MapChoice, typer.Option("--map", help="How to project the map; umap needs umap-learn.")
     ] = MapChoice.pca,
     by: Annotated[
         str | None,
@@ -52,15 +54,15 @@ def report(
     threshold: Annotated[
         float | None,
         typer.Option(
-            "--threshold", help="Threshold for photo against photo, from -1 to 1.", show_default=False
+            "--threshold", help="Threshold for comparing two photos, from -1 to 1.", show_default=False
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Write a page that shows how alike people look.
 
-    One self-contained HTML file that opens offline: heatmap, map, score histograms, DET curve, the worst
-    pairs and a table of people. Changes nothing else.
+    The page is one self-contained HTML file that opens offline: heatmap, map, score histograms, DET curve,
+    the worst pairs and a table of people. Nothing else is changed.
     """
     from faceunlock.cli.answers import report as answers
 

@@ -1,4 +1,4 @@
-"""``faceunlock status``: where everything is and whether it is in order."""
+"""``faceunlock status``: where data is stored, the settings in use, and problems."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(session: Session) -> None:
-    """Show where data live, what is in use, and what is wrong."""
+    """Show where data is stored, the settings in use, and problems."""
     from faceunlock.cli.answers import status as answers
 
     with session.unlock() as unlock:

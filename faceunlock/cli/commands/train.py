@@ -1,4 +1,4 @@
-"""``faceunlock train``: a model from a folder of people."""
+"""``faceunlock train``: train a model on a folder of people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LossChoice(StrEnum):
-    """What is minimised."""
+    """The loss to minimise."""
 
     contrastive = "contrastive"
     triplet = "triplet"
@@ -30,7 +30,7 @@ class LossChoice(StrEnum):
 
 
 class FacesChoice(StrEnum):
-    """What the photos are."""
+    """How photos become crops."""
 
     detect = "detect"
     aligned = "aligned"
@@ -38,7 +38,7 @@ class FacesChoice(StrEnum):
 
 
 class AugmentChoice(StrEnum):
-    """How far crops are varied."""
+    """How strongly crops are augmented."""
 
     none = "none"
     light = "light"
@@ -46,7 +46,7 @@ class AugmentChoice(StrEnum):
 
 
 class PrecisionChoice(StrEnum):
-    """In which numbers convolutions are computed."""
+    """The number format of the convolutions."""
 
     auto = "auto"
     float32 = "float32"
@@ -54,7 +54,7 @@ class PrecisionChoice(StrEnum):
 
 
 class TeacherSeesChoice(StrEnum):
-    """Which picture the teacher looks at."""
+    """Which picture the teacher sees."""
 
     same = "same"
     clean = "clean"
@@ -75,98 +75,107 @@ def register(app: typer.Typer) -> None:
 def train(
     session: Session,
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="One sub-folder per person.", show_default=False)
+        Path,
+        typer.Argument(metavar="FOLDER", help="Folder with a sub-folder per person.", show_default=False),
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="MODEL", help="Folder of the model.", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="MODEL", help="Folder to write the model to.", show_default=False
+        ),
     ],
-    loss: Annotated[LossChoice, typer.Option("--loss", help="What is minimised.", show_default=False)],
+    loss: Annotated[LossChoice, typer.Option("--loss", help="Loss to minimise.", show_default=False)],
     teacher: Annotated[
         str | None,
         typer.Option(
-            "--teacher", metavar="MODEL", help="A model to imitate, with any loss.", show_default=False
+            "--teacher", metavar="MODEL", help="Model to imitate, with any loss.", show_default=False
         ),
     ] = None,
     teacher_weight: Annotated[
-        float, typer.Option("--teacher-weight", help="What imitation counts beside another loss.")
+        float, typer.Option("--teacher-weight", help="Weight of the imitation beside another loss.")
     ] = 1.0,
     teacher_sees: Annotated[
         TeacherSeesChoice,
-        typer.Option("--teacher-sees", help="The same picture as the network, or the crop before variation."),
+        typer.Option(
+            "--teacher-sees", help="The picture that the network sees, or the crop before augmentation."
+        ),
     ] = TeacherSeesChoice.same,
     faces: Annotated[
         FacesChoice,
-        typer.Option(
-            "--faces", help="detect finds and aligns faces; aligned and as-is take photos as crops."
-        ),
+        typer.Option("--faces", help="detect finds and aligns faces; aligned and as-is use photos as crops."),
     ] = FacesChoice.detect,
-    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the photos, at most.")] = 30,
+    epochs: Annotated[int, typer.Option("--epochs", help="Maximum number of passes over the photos.")] = 30,
     batch: Annotated[int, typer.Option("--batch", help="Photos per step.")] = 64,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", help="The highest.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Highest learning rate.")] = 1e-3,
     direction_rate: Annotated[
         float | None,
         typer.Option(
-            "--direction-rate", help="The same for the directions of the people.", show_default=False
+            "--direction-rate", help="Highest learning rate of the people's directions.", show_default=False
         ),
     ] = None,
-    weight_decay: Annotated[float, typer.Option("--weight-decay", help="Of AdamW.")] = 0.05,
+    weight_decay: Annotated[float, typer.Option("--weight-decay", help="Weight decay of AdamW.")] = 0.05,
     average: Annotated[
         float, typer.Option("--average", help="Decay of the moving average of the weights.")
     ] = 0.999,
     augment: Annotated[
-        AugmentChoice, typer.Option("--augment", help="How far crops are varied.")
+        AugmentChoice, typer.Option("--augment", help="How strongly to augment crops.")
     ] = AugmentChoice.light,
     cutmix: Annotated[
-        float, typer.Option("--cutmix", help="Share of batches whose photos exchange parts (softmax).")
+        float, typer.Option("--cutmix", help="Share of batches whose photos swap parts (softmax).")
     ] = 0.0,
     validation: Annotated[
-        float, typer.Option("--validation", help="Share of the people held out (softmax: of the photos).")
+        float, typer.Option("--validation", help="Share of the people to hold out (softmax: of the photos).")
     ] = 0.1,
     patience: Annotated[
-        int, typer.Option("--patience", help="Stop after so many epochs without a better one; 0 never.")
+        int,
+        typer.Option("--patience", help="Stop after this many epochs without a better one; 0 never stops."),
     ] = 10,
-    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
     precision: Annotated[
-        PrecisionChoice, typer.Option("--precision", help="Of the convolutions.")
+        PrecisionChoice, typer.Option("--precision", help="Number format of the convolutions.")
     ] = PrecisionChoice.auto,
     size: Annotated[int, typer.Option("--size", help="Side of the crops in pixels.")] = 112,
     dimension: Annotated[
-        int, typer.Option("--dimension", help="Numbers in an embedding; distill takes the teacher's.")
+        int, typer.Option("--dimension", help="Length of an embedding; distill uses the teacher's.")
     ] = 128,
     widths: Annotated[
-        str, typer.Option("--widths", metavar="N,N,...", help="Channels of each stage.")
+        str, typer.Option("--widths", metavar="N,N,...", help="Channels in each stage.")
     ] = "32,64,128,256",
     blocks: Annotated[
-        str, typer.Option("--blocks", metavar="N,N,...", help="Residual blocks of each stage.")
+        str, typer.Option("--blocks", metavar="N,N,...", help="Residual blocks in each stage.")
     ] = "1,1,1,1",
-    gray: Annotated[bool, typer.Option("--gray", help="Look at luma only.")] = False,
+    gray: Annotated[bool, typer.Option("--gray", help="Use only the luma of photos.")] = False,
     mirror: Annotated[
-        bool, typer.Option("--mirror", help="Average over the mirror image when the model is used.")
+        bool, typer.Option("--mirror", help="When the model is used, average with the mirror image.")
     ] = False,
     shift: Annotated[
         int,
-        typer.Option("--shift", help="Average over the crop moved by so many pixels, too."),
+        typer.Option("--shift", help="Also average over the crop shifted by this many pixels."),
     ] = 0,
     start: Annotated[
         str | None,
         typer.Option(
-            "--start", metavar="MODEL", help="A trained model's folder, or dlib.", show_default=False
+            "--start",
+            metavar="MODEL",
+            help="Model to start from: a trained one's folder, or dlib.",
+            show_default=False,
         ),
     ] = None,
     storage: Annotated[
-        StorageChoice, typer.Option("--storage", help="How matrices and kernels are kept.")
+        StorageChoice, typer.Option("--storage", help="Number format of the stored matrices and kernels.")
     ] = StorageChoice.float32,
-    workers: Annotated[int, typer.Option("--workers", min=0, max=256, help="Processes that vary crops.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished training.")] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, max=256, help="Processes that augment crops.")
+    ] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished training.")] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Throw away what is in the folder of the model.")
+        bool, typer.Option("--overwrite", help="Replace what is in the model's folder.")
     ] = False,
 ) -> None:
     """Train a model on a folder of people.
 
-    Model and card are written into a folder of their own. The result is a model like any other:
-    --model MODEL. It is not calibrated: see faceunlock calibrate.
+    Writes the model and its card to a folder, which every command takes as --model MODEL. The model is
+    not calibrated: see faceunlock calibrate.
     """
     from faceunlock.cli.answers import train as answers
     from faceunlock.pipeline.models.architecture import ResidualArchitecture
@@ -240,7 +249,9 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise SettingsError("usage", f"{option} takes whole numbers and commas, not {text!r}") from error
+        raise SettingsError(
+            "usage", f"{option} takes whole numbers separated by commas, not {text!r}"
+        ) from error
 
 
 def _precision(session: Session, choice: PrecisionChoice) -> Any:

@@ -23,22 +23,20 @@ def verify(
         str | None,
         typer.Argument(
             metavar="PHOTO",
-            help="A photo; - reads standard input. With --camera, the camera instead.",
+            help="A photo; - reads standard input. With --camera: the camera.",
             show_default=False,
         ),
     ] = None,
     camera: Annotated[
         bool,
-        typer.Option(
-            "--camera", help="Look into a camera: its number, device or video file, or the default one."
-        ),
+        typer.Option("--camera", help="Use a camera: its number, device or video file, or the default one."),
     ] = False,
     name: Annotated[
         str | None,
         typer.Option(
             "--as",
             metavar="NAME",
-            help="Whose face it should be; anyone enrolled if omitted.",
+            help="Person to verify; anyone enrolled if omitted.",
             show_default=False,
         ),
     ] = None,
@@ -47,17 +45,17 @@ def verify(
     require_live: Annotated[
         bool,
         typer.Option(
-            "--require-live", help="Refuse what the checks measured by pad-test take for an attack."
+            "--require-live", help="Refuse anything that the checks measured by pad-test take for an attack."
         ),
     ] = False,
 ) -> None:
     """Answer whether a photo shows an enrolled person.
 
-    Exits 0 for yes, 1 for no, 2 if it cannot be decided. Without --as the photo is compared with
-    everybody enrolled, at the threshold that keeps the target for that many people.
+    Exits 0 for yes, 1 for no, 2 if it cannot be decided. Without --as, the photo is compared with
+    everybody enrolled, at the threshold that keeps the target false match rate for that many people.
     """
     if photo is None and not camera:
-        raise SettingsError("usage", "Missing argument 'PHOTO', or --camera instead of it")
+        raise SettingsError("usage", "Missing argument 'PHOTO' (or --camera instead)")
     matched = run_verify(
         session,
         photo,

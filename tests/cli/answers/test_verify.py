@@ -110,7 +110,7 @@ def test_a_no_from_a_poor_photo_says_so():
     assert "dark" in dark and "blurred" in blurred
     others = replace(answer(True), not_compared=("Bob", "Cyd"))
     assert verify_answers.notes(others, 2.0, 30) == [
-        "Not compared, because enrolled with something else than dlib: Bob, Cyd"
+        "Not compared, because enrolled with a different model or version than dlib: Bob, Cyd"
     ]
 
 
@@ -126,7 +126,7 @@ def test_an_import_tells_what_became_of_everybody():
         calibrations_kept=(replace(IDENTITY, model="vggface2"),),
     )
     assert export_answers.imported(much) == (
-        "Import: added Ada; replaced Bob; kept yours of Cyd; already here: Dan; "
+        "Import: added Ada; replaced Bob; kept your version of Cyd; already here: Dan; "
         "took the calibration of dlib; kept your calibration of vggface2."
     )
 

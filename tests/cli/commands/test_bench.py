@@ -30,13 +30,14 @@ def test_the_table_and_what_it_was_measured_on():
     assert table.columns == ("part", "median ms", "fastest ms", "photos per second")
     assert table.rows == (
         ("open the networks", "200.00", "100.00", "-"),
-        ("one photo, all of it", "40.00", "30.00", "25.0"),
+        ("one photo, in total", "40.00", "30.00", "25.0"),
     )
     assert lines[:4] == [
         "model    dlib, weights ffffffffffff",
-        "photos   3 photos of 0.25 to 12.00 megapixels (1 left out); 3 runs after one for warming up",
-        "one      ONNX Runtime on cpu, 1 thread, inside a network as many as it takes",
-        "many     PyTorch on cuda, 4 threads, inside a network as many as it takes, 33 photos a run",
+        "photos   3 photos of 0.25 to 12.00 megapixels (1 left out); 3 runs after one to warm up",
+        "one      ONNX Runtime on cpu, 1 thread, threads inside a network: chosen by the runtime",
+        "many     PyTorch on cuda, 4 threads, threads inside a network: chosen by the runtime, "
+        "33 photos a run",
     ]
     assert lines[4].startswith("machine  Abacus 3000, 2 cores, Linux x86_64, Python 3.11.7, faceunlock ")
 

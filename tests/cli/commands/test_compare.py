@@ -23,8 +23,11 @@ def test_two_photos_get_one_line(faceunlock, photos):
     )
     assert "measured on all pairs of LFW" in out
     code, out, err = faceunlock("compare", first, stranger)
-    assert code == 1 and out.startswith("no: not alike enough for the same person, similarity ")
-    assert err.startswith("Pairs of the same person that do not match at this threshold: 44.1 % (")
+    assert code == 1 and out.startswith("no: not alike enough to be the same person, similarity ")
+    assert err.startswith(
+        "A no does not prove different people. "
+        "Pairs of the same person that stay below this threshold: 44.1 % ("
+    )
     code, out, _ = faceunlock("compare", first, second, "--threshold", "1")
     assert code == 1 and "your own threshold, nothing is known about it" in out
 
@@ -38,7 +41,7 @@ def test_a_folder_gets_a_table_and_says_what_searching_it_means(faceunlock, phot
     assert lines[1].startswith(f"{second}\t0.9") and lines[1].endswith("\tyes")
     assert lines[2].startswith(f"{stranger}\t") and lines[2].endswith("\tno")
     assert lines[3].startswith(f"1 of 2 photos match {first} at threshold 0.9550 (")
-    assert lines[4].endswith("would match with a probability of at most 2.0e-05.")
+    assert lines[4].endswith("the chance of any match would be at most 2.0e-05.")
     assert f"{tmp_path}/grey.png: no-face: " in err and f"{first}: duplicate: " in err
     code, _, err = faceunlock("compare", stranger, tmp_path / "ada")
     assert code == 1 and "could not be compared" not in err

@@ -28,7 +28,9 @@ def test_a_line_for_each_face_and_what_the_search_is_worth(known, tmp_path):
     assert lines[5].startswith("2 faces compared with 2 people at threshold 0.9")
     assert "FMR target 1.0e-05 for each face (at 0.9600, the threshold for one person, " in lines[5]
     assert "it would be up to 2.0e-05)" in lines[5]
-    assert "any of the 2 faces gets a wrong name from a stranger is at most 2.0e-05" in lines[5]
+    assert (
+        "if all were strangers, the chance that any of the 2 faces gets a name is at most 2.0e-05" in lines[5]
+    )
     _, out, _ = known("identify", both, "--threshold", "0.5")
     assert out.endswith("your own threshold, nothing is known about it\n")
 
@@ -55,5 +57,5 @@ def test_copies_are_written_and_said(known, tmp_path):
     code, out, err = known("identify", photo, "-o", tmp_path / "out")
     assert (code, out) == (2, "") and "[file-exists]" in err and "--overwrite" in err
     code, _, err = known("identify", photo, "-o", tmp_path / "out", "--overwrite")
-    assert (code, err) == (0, f"Drawn: 1 photo in {tmp_path / 'out'}\n")
+    assert (code, err) == (0, f"Wrote 1 photo to {tmp_path / 'out'}\n")
     assert known("identify", photo, "--overwrite")[0] == 2

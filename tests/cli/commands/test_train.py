@@ -123,7 +123,7 @@ def test_classify_learns_and_names(faceunlock, set_of_three, tmp_path):
     head, plot = tmp_path / "head", tmp_path / "confusion.png"
     code, out, err = faceunlock("classify", "train", set_of_three, "-o", head, "--plot", plot)
     assert code == 0, err
-    assert "18 of 18 held-out photos named right" in out and "none of these" in out
+    assert "18 of 18 held-out photos named correctly" in out and "none of these" in out
     with Image.open(plot) as picture:
         assert picture.width > 200
     code, out, err = faceunlock("classify", "name", set_of_three / "Bob" / "2.png", "--head", head)
@@ -180,7 +180,7 @@ def test_classify_names_every_face_of_a_group(faceunlock, set_of_three, tmp_path
     for overwrite in ((), ("--overwrite",)):
         code, out, err = faceunlock("classify", "name", tmp_path / "party", *words, *overwrite)
         assert code == 1 and "\tCyd\tCyd\t" in out and "\tnone of these\t" in out
-        assert "Drawn: 1 photo in" in err
+        assert "Wrote 1 photo to" in err
     nobody = save(tmp_path / "nobody.png", np.full((50, 50, 3), 128, np.uint8))
     code, out, err = faceunlock("classify", "name", nobody, "--head", head, "--faces", "all")
     assert code == 2 and "no-face" in err
