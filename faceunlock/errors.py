@@ -196,11 +196,11 @@ SLUGS: dict[str, Slug] = {
         "Join the group that owns it (often: sudo usermod -aG video $USER, then log in again).",
     ),
     "camera-busy": Slug(
-        "The camera gives no picture; another program may be using it.",
+        "The camera returns no image; another program may be using it.",
         "Close other programs that use the camera.",
         True,
     ),
-    "camera-failed": Slug("The camera stopped giving pictures.", "Check the cable and try again.", True),
+    "camera-failed": Slug("The camera stopped delivering images.", "Check the cable and try again.", True),
     "camera-black": Slug(
         "The camera's picture is black.",
         "Open the camera's shutter or take the cover off; some cameras have a switch.",
@@ -253,7 +253,7 @@ SLUGS: dict[str, Slug] = {
         "Correct or remove it; docs/cli.md lists every setting with its range.",
     ),
     "usage": Slug("The command line is not understood.", "See: faceunlock --help"),
-    "aborted": Slug("The question was not answered with yes.", "Use --yes to go ahead without being asked."),
+    "aborted": Slug("The confirmation was declined.", "Use --yes to go ahead without being asked."),
     "interrupted": Slug("The command was interrupted; nothing was changed.", "Run it again.", True),
 }
 

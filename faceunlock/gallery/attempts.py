@@ -9,7 +9,7 @@ each person the two counts add up, so five failures of either kind force a wait.
 not get around a lockout: a photo without a name is not compared with people who are locked out. A yes
 resets the person's own count. If no name was given, it also resets the gallery's.
 
-Anyone who can write the file can reset the counts. They protect against people who can only ask.
+Anyone who can write the file can reset the counts. They only stop people who cannot write to it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from faceunlock.tasks.workspace import PhotoPath, Workspace, check_threshold
 
 if TYPE_CHECKING:
     from faceunlock.photos.face import SubjectRule
-    from faceunlock.pipeline.samples import Track
     from faceunlock.reports.report import Report
 
 

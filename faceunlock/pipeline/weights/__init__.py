@@ -260,8 +260,6 @@ def checked_sha256(spec: ModelSpec) -> str:
 
 
 def _trusted_bytes(spec: ModelSpec) -> bytes:
-    from faceunlock.files.trust import refuse_if_others_write
-
     path = weights_file(spec)
     try:
         refuse_if_others_write(path)
