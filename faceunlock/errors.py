@@ -83,7 +83,7 @@ SLUGS: dict[str, Slug] = {
     "gallery-busy": Slug("Another command is writing to the gallery.", "Try again in a moment.", True),
     "gallery-newer": Slug(
         "The gallery was written by a newer version of faceunlock.",
-        "Update faceunlock: pip install -U faceunlock",
+        "Update faceunlock: run git pull, then pip install . in your clone of it.",
     ),
     "gallery-unwritable": Slug("The gallery cannot be written.", "Check free space and permissions."),
     "insecure-permissions": Slug(
@@ -103,7 +103,7 @@ SLUGS: dict[str, Slug] = {
     "attempts-busy": Slug("Another command is recording an attempt.", "Try again in a moment.", True),
     "attempts-newer": Slug(
         "The file that counts attempts was written by a newer version of faceunlock.",
-        "Update faceunlock: pip install -U faceunlock",
+        "Update faceunlock: run git pull, then pip install . in your clone of it.",
     ),
     "attempts-unwritable": Slug(
         "An attempt cannot be counted, so no decision is made.", "Check free space and permissions."
@@ -188,7 +188,8 @@ SLUGS: dict[str, Slug] = {
     ),
     # cameras
     "camera-support-missing": Slug(
-        "OpenCV, which reads cameras and videos, is not installed.", "Run: pip install 'faceunlock[camera]'"
+        "OpenCV, which reads cameras and videos, is not installed.",
+        "In your clone of faceunlock, run: pip install '.[camera]'",
     ),
     "no-camera": Slug("There is no such camera.", "Connect a camera, or name another with --camera DEVICE."),
     "camera-denied": Slug(

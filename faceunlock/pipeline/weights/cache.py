@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, cast, get_type_hints
 
 from faceunlock.errors import ModelError
+from faceunlock.files.packages import how_to_install
 from faceunlock.files.private import (
     TEMPORARY_PREFIX,
     TEMPORARY_SUFFIX,
@@ -157,7 +158,7 @@ def temporary(cache: Path) -> Iterator[BinaryIO]:
 def corrupt(spec: ModelSpec, detail: str) -> ModelError:
     """Return the error for weights that cannot be trusted."""
     if isinstance(spec.weights, Bundled):
-        hint = f"Run: pip install --force-reinstall --no-deps {spec.weights.package}"
+        hint = how_to_install(spec.weights.package, again=True)
     else:
         hint = (
             f"Run: faceunlock models pull {spec.id} --force "
@@ -183,7 +184,7 @@ def missing(spec: ModelSpec) -> ModelError:
         message = (
             f"the package {spec.weights.package}, which carries the weights of {spec.id}, is not installed"
         )
-        hint = f"Run: pip install {spec.weights.package}"
+        hint = how_to_install(spec.weights.package)
         if spec.id != EMBEDDED_DEFAULT:
             hint += f" — or enroll again with --model {EMBEDDED_DEFAULT}, which needs nothing else."
         return ModelError("weights-missing", message, hint=hint)
