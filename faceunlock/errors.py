@@ -70,7 +70,7 @@ SLUGS: dict[str, Slug] = {
     ),
     "bad-name": Slug(
         "The name cannot be used.",
-        "Use up to 64 printable characters, without slashes or control characters.",
+        "Use up to 64 printable characters, without slashes, control or invisible characters.",
     ),
     "model-mismatch": Slug(
         "The template was made with a different model, different weights or different preprocessing.",
