@@ -40,6 +40,17 @@ def harmless(text: str) -> str:
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
+def quoted(name: object) -> str:
+    """Return a name as one word for a shell, always in quotes; unlike `repr`, with its joiners as they are.
+
+    Examples
+    --------
+    >>> print(quoted("Ada"), quoted("O'Neil"))
+    'Ada' 'O'"'"'Neil'
+    """
+    return "'" + str(name).replace("'", "'\"'\"'") + "'"
+
+
 def _is_shown(text: str, at: int) -> bool:
     char = text[at]
     return char.isprintable() if char.isascii() or not is_invisible(char) else belongs(text, at)

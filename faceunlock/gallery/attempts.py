@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
 from faceunlock.files.database import PrivateDatabase, Slugs
+from faceunlock.files.text import quoted
 from faceunlock.gallery.attempt_log import CREATE as CREATE_LOG
 from faceunlock.gallery.attempt_log import AttemptLog, LogEntry
 from faceunlock.gallery.file import FILE_NAME as GALLERY_NAME
@@ -376,7 +377,7 @@ def _unending(seconds: float | None) -> float:
 
 def _sentence(person: str | None, found: Lock) -> str:
     who = "Everyone" if person is None else person
-    whom = "--all" if person is None else repr(person)
+    whom = "--all" if person is None else quoted(person)
     left = (
         f"to end this, run: faceunlock unlock-attempts {whom}"
         if found.seconds_left is None

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.text import quoted
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
@@ -344,8 +345,8 @@ class Gallery:
         except ValueError as error:
             raise GalleryError(
                 seal.slug,
-                f"{self.path}: the entry for {row[0]!r} is {seal.verdict}: {error}",
-                hint=f"Run: faceunlock people forget {row[0]!r} — then enroll this person again, "
+                f"{self.path}: the entry for {quoted(row[0])} is {seal.verdict}: {error}",
+                hint=f"Run: faceunlock people forget {quoted(row[0])} — then enroll this person again, "
                 "or import an export.",
             ) from error
 
@@ -381,7 +382,7 @@ class Gallery:
 
     def _refuse_enrolled(self, seal: Plain, name: str) -> None:
         if self._row_is_known(seal, _PEOPLE, "key", self._key(seal, name)):
-            raise GalleryError("already-enrolled", f"{name!r} is already enrolled")
+            raise GalleryError("already-enrolled", f"{quoted(name)} is already enrolled")
 
     def _not_enrolled(self, name: str) -> GalleryError:
         names = {name_key(enrolled): enrolled for (enrolled,) in self._file.query("SELECT name FROM people")}
@@ -389,7 +390,7 @@ class Gallery:
 
         close = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
         hint = f"Did you mean {' or '.join(close)}? See: faceunlock people" if close else None
-        return GalleryError("not-enrolled", f"{name!r} is not enrolled", hint=hint)
+        return GalleryError("not-enrolled", f"{quoted(name)} is not enrolled", hint=hint)
 
 
 @contextlib.contextmanager
