@@ -86,6 +86,10 @@ SLUGS: dict[str, Slug] = {
         "Update faceunlock: run git pull, then pip install . in your clone of it.",
     ),
     "gallery-unwritable": Slug("The gallery cannot be written.", "Check free space and permissions."),
+    "locks-unsupported": Slug(
+        "The file system has no locks, so two commands at once could damage each other's work.",
+        "Use a local disk (--home or FACEUNLOCK_HOME for the gallery), or turn on the locks of the mount.",
+    ),
     "insecure-permissions": Slug(
         "Other users could change or read files that must be private.",
         "Run chmod 700 on the directory and chmod 600 on the files named.",

@@ -7,7 +7,6 @@ killed command leaves either the old state or none.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast, get_type_hints
 
 from faceunlock.errors import ModelError
+from faceunlock.files.file_system import lock
 from faceunlock.files.packages import how_to_install
 from faceunlock.files.private import (
     TEMPORARY_PREFIX,
@@ -124,15 +124,16 @@ def writing(spec: ModelSpec, cache: Path) -> Iterator[None]:
     Raises
     ------
     ModelError
-        ``weights-unwritable`` for any OSError inside the block; ``insecure-permissions``.
+        ``weights-unwritable`` for any OSError inside the block; ``insecure-permissions``;
+        ``locks-unsupported``.
     """
     place = folder(cache)
     try:
         # With --home, the gallery's directory is a parent of this folder, and it must be private.
         make_private_directories(place)
         refuse_if_others_write(place)
-        with (place / ".lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with (place / ".lock").open("wb") as stream:
+            lock(stream.fileno(), place, ModelError, wait=True)
             # Nobody else is writing, so any half-written file was left by a killed command.
             for leftover in place.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}"):
                 leftover.unlink(missing_ok=True)
