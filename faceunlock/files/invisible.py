@@ -22,8 +22,9 @@ _IGNORABLE = (
 _BLANK = "\u2800\U00013441\U00013442\U00016fe4\U0001d159"
 """Characters that count as letters or symbols and have an empty picture."""
 
-_INVISIBLE = re.compile(f"[{_IGNORABLE}{_BLANK}]")
-_RUN = re.compile(rf"\s*[{_IGNORABLE}{_BLANK}][\s{_IGNORABLE}{_BLANK}]*")
+# Compiled, and kept, by `re` when they are first needed: most texts are ASCII.
+_INVISIBLE = f"[{_IGNORABLE}{_BLANK}]"
+_RUN = rf"\s*[{_IGNORABLE}{_BLANK}][\s{_IGNORABLE}{_BLANK}]*"
 
 _CURSIVE = frozenset({"ADLAM", "ARABIC", "HANIFI", "MANDAIC", "MONGOLIAN", "NKO", "SYRIAC"})
 """Scripts with joined letters, by the first word of their letters' names."""
@@ -39,7 +40,7 @@ _TEXT_STYLE, _EMOJI_STYLE, _KEYCAP = "\ufe0e", "\ufe0f", "\u20e3"
 
 def is_invisible(char: str) -> bool:
     """Return whether a character has no picture of its own; white space has none either, and is not meant."""
-    return _INVISIBLE.fullmatch(char) is not None
+    return not char.isascii() and re.fullmatch(_INVISIBLE, char) is not None
 
 
 def belongs(text: str, at: int) -> bool:
@@ -65,8 +66,8 @@ def belongs(text: str, at: int) -> bool:
         return _beside_virama(text, at) or _between_joined_letters(text, at)
     if char == ZWJ:
         emoji = text[at - 2 : at - 1] if before == _EMOJI_STYLE else before
-        return _beside_virama(text, at) or bool(_EMOJI.fullmatch(emoji) and _EMOJI.fullmatch(after))
-    if char in (_TEXT_STYLE, _EMOJI_STYLE) and (_EMOJI.fullmatch(before) or after == _KEYCAP):
+        return _beside_virama(text, at) or (_is_emoji(emoji) and _is_emoji(after))
+    if char in (_TEXT_STYLE, _EMOJI_STYLE) and (_is_emoji(before) or after == _KEYCAP):
         return True
     if "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
         return _script(before) == "CJK"
@@ -87,7 +88,11 @@ def without_invisible(text: str) -> str:
             return ""
         return " " if any(char.isspace() or char in _BLANK for char in run.group()) else ""
 
-    return _RUN.sub(left, text)
+    return text if text.isascii() else re.sub(_RUN, left, text)
+
+
+def _is_emoji(char: str) -> bool:
+    return re.fullmatch(_EMOJI, char) is not None
 
 
 def _beside_virama(text: str, at: int) -> bool:
