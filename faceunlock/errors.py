@@ -70,7 +70,7 @@ SLUGS: dict[str, Slug] = {
     ),
     "bad-name": Slug(
         "The name cannot be used.",
-        "Use up to 64 printable characters, without slashes or control characters.",
+        "Use up to 64 printable characters, without slashes, control or invisible characters.",
     ),
     "model-mismatch": Slug(
         "The template was made with a different model, different weights or different preprocessing.",
@@ -83,9 +83,13 @@ SLUGS: dict[str, Slug] = {
     "gallery-busy": Slug("Another command is writing to the gallery.", "Try again in a moment.", True),
     "gallery-newer": Slug(
         "The gallery was written by a newer version of faceunlock.",
-        "Update faceunlock: pip install -U faceunlock",
+        "Update faceunlock: run git pull, then pip install . in your clone of it.",
     ),
     "gallery-unwritable": Slug("The gallery cannot be written.", "Check free space and permissions."),
+    "locks-unsupported": Slug(
+        "The file system has no locks, so two commands at once could damage each other's work.",
+        "Use a local disk (--home or FACEUNLOCK_HOME for the gallery), or turn on the locks of the mount.",
+    ),
     "insecure-permissions": Slug(
         "Other users could change or read files that must be private.",
         "Run chmod 700 on the directory and chmod 600 on the files named.",
@@ -103,7 +107,7 @@ SLUGS: dict[str, Slug] = {
     "attempts-busy": Slug("Another command is recording an attempt.", "Try again in a moment.", True),
     "attempts-newer": Slug(
         "The file that counts attempts was written by a newer version of faceunlock.",
-        "Update faceunlock: pip install -U faceunlock",
+        "Update faceunlock: run git pull, then pip install . in your clone of it.",
     ),
     "attempts-unwritable": Slug(
         "An attempt cannot be counted, so no decision is made.", "Check free space and permissions."
@@ -188,7 +192,8 @@ SLUGS: dict[str, Slug] = {
     ),
     # cameras
     "camera-support-missing": Slug(
-        "OpenCV, which reads cameras and videos, is not installed.", "Run: pip install 'faceunlock[camera]'"
+        "OpenCV, which reads cameras and videos, is not installed.",
+        "In your clone of faceunlock, run: pip install '.[camera]'",
     ),
     "no-camera": Slug("There is no such camera.", "Connect a camera, or name another with --camera DEVICE."),
     "camera-denied": Slug(

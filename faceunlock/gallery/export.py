@@ -330,7 +330,8 @@ def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
         raise TransferError(
             "export-damaged",
             f"{file} has a format that this version of faceunlock does not know",
-            hint="Update faceunlock: pip install -U faceunlock — or copy the file again.",
+            hint="Update faceunlock: run git pull, then pip install . in your clone of it "
+            "— or copy the file again.",
         )
     return first, sealed[first_end:second_end], sealed[second_end:]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import ReportError
 from faceunlock.files.outputs import check_destination
+from faceunlock.files.packages import own_version
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.reports.page import check_pictures, write_page, write_pictures
@@ -155,7 +155,7 @@ def report(
         study=results,
         figures=draw(results, data, created, identity),
     )
-    content = compose(found_out, version("faceunlock"))
+    content = compose(found_out, own_version())
     files = (
         ()
         if pictures is None
