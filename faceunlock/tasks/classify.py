@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 import numpy as np
 
 from faceunlock.errors import CalibrationError, PhotoError
+from faceunlock.files.outputs import mark_output
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.models.folder import names_folder
@@ -237,8 +238,9 @@ def classify(
 
     def draw(photo: PhotoFaces, named: NamedPhoto) -> NamedPhoto:
         copy = copies.get(photo.path)
-        if copy is None:
+        if copy is None or folder is None:
             return named
+        mark_output(folder)
         max_pixels = workspace.settings.max_pixels
         marks = _marks(photo, named)
         write_copy(photo.path, photo.photo, marks, copy, max_pixels=max_pixels, overwrite=overwrite)

@@ -192,7 +192,7 @@ def _labelled(folder: Path) -> _Found:
         loose = f", only {len(found.loose)} outside" if found.loose else ""
         raise ReportError(
             "bad-folder",
-            f"{folder} has no photos in sub-folders{loose}",
+            f"{folder} has no photos in sub-folders{loose}{found.others}",
             hint="Use one sub-folder per person.",
         )
     return _Found(photos, found.skipped + len(found.loose), {})

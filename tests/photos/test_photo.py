@@ -21,7 +21,7 @@ from support.fakes import read_photo
 
 from faceunlock.errors import PhotoError
 from faceunlock.photos import photo as photos
-from faceunlock.photos.photo import PHOTO_SUFFIXES, _natural, find_photos, person_folders
+from faceunlock.photos.folders import PHOTO_SUFFIXES, _natural, find_photos, person_folders
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -156,7 +156,7 @@ class TestReadPhoto:
         def refuse(*_: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(os, "open", refuse)
         with pytest.raises(PhotoError, match=r"me\.png: cannot be opened: Permission denied") as caught:
             read_photo(photo)
         assert caught.value.slug == "unreadable-photo"
