@@ -19,6 +19,12 @@ _FLAGS = (
 
 _CHUNK = 1 << 20
 
+SMALL = 1 << 24
+"""Limit in bytes for records, tables, keys and passphrases, 16 MiB."""
+
+LARGE = 1 << 32
+"""Limit in bytes for weights and the states of trainings, 4 GiB."""
+
 
 class NotAFileError(OSError):
     """A path leads to something that is not a regular file; ``strerror`` says what it is."""

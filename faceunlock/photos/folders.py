@@ -125,8 +125,8 @@ def find_photos(sources: Sequence[Path]) -> PhotoListing:
     is reached twice counts at its first place only.
 
     In folders, names that start with a dot are silently ignored. So are folders that no person made, such as
-    ``@eaDir``, and folders that faceunlock wrote, unless they are sources. What cannot be accessed in a folder
-    is left out with a warning.
+    ``@eaDir``, and folders that faceunlock wrote, unless they are sources. What cannot be accessed in a
+    folder is left out with a warning.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ MOST = 2 << 30
 """Most memory in bytes that decoded photos may take together, 2 GiB."""
 
 SHARE = 4
-"""Of a small machine's memory, one part in this many is used."""
+"""On a small machine they may take one part of its memory in this many."""
 
 
 class Budget:
@@ -49,10 +49,17 @@ class Budget:
                 self._changed.notify_all()
 
 
-def budget_of_machine() -> int:
-    """Return the bytes that decoded photos may take together: `MOST`, or less on a small machine."""
+def _bytes_for_photos() -> int:
+    """Return `MOST`, or less on a small machine."""
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return MOST
     return max(1 << 28, min(MOST, memory // SHARE))
+
+
+FILES = Budget(_bytes_for_photos())
+"""For the content of files; held while a photo is worked on, and asked for before `PIXELS`, never after."""
+
+PIXELS = Budget(_bytes_for_photos())
+"""For decoded photos."""

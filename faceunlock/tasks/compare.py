@@ -178,7 +178,7 @@ def compare(
     max_pixels = workspace.settings.max_pixels
     # Read before any network is loaded, so that a missing photo fails at once.
     probe = load_photo(as_path(photo), max_pixels=max_pixels)
-    beside = Path(other)
+    beside = as_path(other)
     listing = find_photos([beside])
     is_folder = beside.is_dir()
     if not listing.photos:

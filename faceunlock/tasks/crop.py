@@ -22,7 +22,7 @@ from faceunlock.reports.contact_sheet import (
     thumbnail,
 )
 from faceunlock.studies.collection import sort_out
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
@@ -127,7 +127,7 @@ def crop(
     ModelError
         The weights or the device cannot be used.
     """
-    source, target = Path(folder), Path(destination)
+    source, target = as_path(folder), Path(destination)
     found = person_folders(source)
     inside = target.resolve()
     photos: list[tuple[Path, str | None]] = [
