@@ -15,7 +15,6 @@ import re
 import struct
 import threading
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
@@ -25,11 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
-from faceunlock.photos import jpeg, png, tiff
+from faceunlock.photos import colour, jpeg, png, tiff
+from faceunlock.photos.colour import DECODER_ERRORS
 from faceunlock.photos.face import RGBImage
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageCms, ImageFile
+    from PIL import ImageFile
 
 DEFAULT_MAX_PIXELS = 100_000_000
 """Largest width x height that is decoded unless told otherwise (300 MB as an RGB array)."""
@@ -73,25 +73,6 @@ _TURNS: dict[int, _Turn] = {
     8: lambda upright: np.rot90(upright, -1),
 }
 """The view of an upright array that is the array as stored, for each EXIF orientation but 1."""
-
-# What decoders raise on damaged data. Besides OSError, Pillow and pillow-heif let through any error that
-# arithmetic on a false header causes. Anything that is not in this list is our own bug.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    AssertionError,
-    ArithmeticError,
-    EOFError,
-    BufferError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBImage:
@@ -137,10 +118,6 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
     [[[255, 0, 0], [0, 0, 255]]]
     """
     return decode_view(data, name, max_pixels)[0]
-
-
-_USUAL_SRGB_BYTES, _USUAL_SRGB_NAME = 3144, b"sRGB IEC61966-2.1"
-"""Size and name of the profile that most photos with a profile carry; it need not be parsed."""
 
 
 def recognise(data: bytes, name: str) -> str:
@@ -223,7 +200,7 @@ def _pixel_digest(data: bytes) -> bytes | None:
     """Return a checksum of the pixels of a JPEG file; None if it cannot be decoded."""
     try:
         return hashlib.sha256(_pixels(_open(data, "photo", len(data) << 16)).tobytes()).digest()
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return None
 
 
@@ -300,7 +277,7 @@ def _decoder_errors(name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:  # some decoders check Pillow's own limit while they open
         numbers = str(error).split(",")[0]
         raise PhotoError("photo-too-large", f"{name}: {numbers}", hint="Shrink it.") from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise PhotoError("unreadable-photo", f"{name}: cannot be decoded; damaged or incomplete") from error
 
 
@@ -385,8 +362,8 @@ def _pixels(image: ImageFile.ImageFile) -> RGBImage:
     scale = gray.to_eight_bits(image, layout)
     to_srgb = None
     for top, band in gray.bands(image):
-        flat = _flatten(band if scale is None else scale(band))
-        to_srgb = to_srgb or _to_srgb(flat.mode, icc)
+        flat = colour.flatten(band if scale is None else scale(band))
+        to_srgb = to_srgb or colour.to_srgb(flat.mode, icc)
         stored[top : top + band.height] = np.asarray(to_srgb(flat))
     return upright
 
@@ -400,56 +377,8 @@ def _turned(image: ImageFile.ImageFile) -> _Turn | None:
         return None
     try:
         orientation = image.getexif().get(0x0112)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return None
     if isinstance(orientation, bytes) and len(orientation) == 1:  # some programs write a byte, not a short
         orientation = orientation[0]
     return _TURNS.get(orientation) if isinstance(orientation, int) else None
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    """Return the image laid on white, without alpha and palette."""
-    from PIL import Image
-
-    if image.mode in ("La", "RGBa"):  # premultiplied
-        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB") if image.mode == "P" else image
-
-
-def _to_srgb(mode: str, icc: bytes | None) -> Callable[[Image.Image], Image.Image]:
-    """Return what converts images of a mode to sRGB.
-
-    By the embedded profile or, without a usable one, Pillow's plain formulas.
-    """
-    if mode == "LAB":
-        from PIL import ImageCms
-
-        return _conversion(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), mode)
-    if icc and not (len(icc) == _USUAL_SRGB_BYTES and _USUAL_SRGB_NAME in icc):
-        from PIL import ImageCms
-
-        try:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            if not _is_srgb(profile):
-                return _conversion(profile, mode if mode in ("CMYK", "L") else "RGB")
-        except (ImageCms.PyCMSError, *_DECODER_ERRORS):
-            pass  # the profile is broken or made for a different kind of pixels
-    return lambda image: image.convert("RGB")
-
-
-def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Return whether a profile is sRGB by its name; most photos then need no conversion."""
-    description = profile.profile.profile_description or ""
-    return description.startswith("sRGB") and "linear" not in description.lower()
-
-
-def _conversion(profile: ImageCms.ImageCmsProfile, mode: str) -> Callable[[Image.Image], Image.Image]:
-    from PIL import ImageCms
-
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    transform = ImageCms.buildTransform(profile, srgb, mode, "RGB")
-    return lambda image: transform.apply(image if image.mode == mode else image.convert(mode))
