@@ -13,7 +13,7 @@ from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.reports.page import check_pictures, write_page, write_pictures
 from faceunlock.studies.projection import Method, check_method
-from faceunlock.tasks.workspace import PhotoPath, Workspace, check_threshold
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold
 
 if TYPE_CHECKING:
     from faceunlock.photos.face import SubjectRule
@@ -106,7 +106,7 @@ def report(
         ``bad-grouping``; see `faceunlock.studies.groupings.read_grouping`.
     """
     check_threshold(threshold)
-    source, target = Path(folder), Path(page)
+    source, target = as_path(folder), Path(page)
     pictures = None if png is None else Path(png)
     # Checked before any network is loaded, so that a wrong folder or file fails at once.
     check_method(map_method)
@@ -191,7 +191,7 @@ def _labelled(folder: Path) -> _Found:
         loose = f", only {len(found.loose)} outside" if found.loose else ""
         raise ReportError(
             "bad-folder",
-            f"{folder} has no photos in sub-folders{loose}",
+            f"{folder} has no photos in sub-folders{loose}{found.others}",
             hint="Use one sub-folder per person.",
         )
     return _Found(photos, found.skipped + len(found.loose), {})

@@ -107,7 +107,9 @@ def training_folders(folder: Path) -> PersonFolders:
     found = person_folders(folder)
     if not any(found.people.values()):
         loose = f": {len(found.loose)} lie in the folder itself" if found.loose else ""
-        raise CalibrationError("bad-folder", f"{folder} has no photos in sub-folders, one per person{loose}")
+        raise CalibrationError(
+            "bad-folder", f"{folder} has no photos in sub-folders, one per person{loose}{found.others}"
+        )
     return found
 
 

@@ -24,6 +24,7 @@ from faceunlock.files.private import (
     atomic_write,
     make_private_directories,
 )
+from faceunlock.files.reading import SMALL, read_file
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.matching.people import now
 from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, Bundled, ModelSpec, Trained
@@ -70,7 +71,7 @@ def read_manifest(spec: ModelSpec, cache: Path) -> Manifest | None:
     """
     path = manifest_path(spec, cache)
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(read_file(path, SMALL))
         manifest = Manifest(**fields)
     except (FileNotFoundError, NotADirectoryError):
         return None
