@@ -150,8 +150,8 @@ def _sharing(directory: Path) -> Iterator[str]:
 def _problems(place: Path, info: os.stat_result, *, last: bool) -> Iterator[str]:
     if info.st_uid != 0:
         yield f"{place} belongs to a user other than root (uid {info.st_uid})"
-    if stat.S_ISLNK(info.st_mode):
-        return
+    if stat.S_ISLNK(info.st_mode) or stat.S_ISCHR(info.st_mode):
+        return  # writing to a device does not change what it is
     if last or not (stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX):
         listed = _access_list(place, _ACCESS)
         writable = 0 if listed else info.st_mode & OTHERS_WRITE  # with a list, the group's bits are its mask

@@ -6,6 +6,7 @@ import pytest
 from support.fakes import slug_of
 
 from faceunlock.tasks import pam as pam_service
+from faceunlock.tasks import pam_installation, pam_sources
 from faceunlock.tasks.pam import check, needs_system_gallery, propose
 
 UNIX = "auth required pam_unix.so"
@@ -14,8 +15,10 @@ UNIX = "auth required pam_unix.so"
 @pytest.fixture
 def trusting(monkeypatch):
     """Ownership and galleries are for other tests."""
-    monkeypatch.setattr(pam_service, "distrust", lambda path: None)
-    monkeypatch.setattr(pam_service, "distrust_all", lambda path: None)
+    for module in (pam_service, pam_installation, pam_sources):
+        monkeypatch.setattr(module, "distrusted", lambda path, created_later=False: iter(()))
+    for module in (pam_service, pam_installation):
+        monkeypatch.setattr(module, "distrusted_all", lambda path: iter(()))
     monkeypatch.setattr(pam_service, "_gallery_problems", lambda options, system: ())
 
 
@@ -47,7 +50,7 @@ def test_services_for_which_a_face_proves_nothing(service):
 
 
 @pytest.mark.parametrize("service", ["sudo", "swaylock"])
-@pytest.mark.parametrize("source", ["--camera", "--camera=/dev/video0", "--photo=/srv/a [b] c.jpg"])
+@pytest.mark.parametrize("source", ["--camera", "--camera=/dev/null", "--photo=/srv/a [b] c.jpg"])
 def test_the_line_that_is_proposed_is_good(problems, service, source):
     offer = propose(service, source, timeout=5, require_live=True)
     assert offer.line.split()[:3] == ["auth", "sufficient", "pam_exec.so"]
@@ -149,7 +152,7 @@ def test_an_installation_of_somebody_else_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
 def test_what_others_can_change_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(pam_service, "_installation_problems", lambda program: ())
+    monkeypatch.setattr(pam_service, "installation_problems", lambda program: ())
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     (tmp_path / "capture").write_text("x")
