@@ -316,18 +316,22 @@ def _home_problems(home: Path) -> Iterator[str]:
 
 def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]:
     """Yield why a gallery or the camera cannot answer; without a home, checks the current user's gallery."""
-    from faceunlock.settings import load_settings, locate
+    from faceunlock.settings import default_settings, load_settings, locate
     from faceunlock.tasks.status import status
     from faceunlock.tasks.workspace import Workspace
 
     try:
         locations = locate(options.get("home"))
-        settings = load_settings(locations.config, {})  # PAM runs it without the user's environment
-        with Workspace(locations=locations, settings=settings) as workspace:
-            found = status(workspace)
     except FaceUnlockError as error:
         yield error.message
         return
+    try:
+        settings = load_settings(locations.config, {})  # PAM runs it without the user's environment
+    except FaceUnlockError as error:
+        yield error.message
+        settings = default_settings()  # to find what else is wrong
+    with Workspace(locations=locations, settings=settings) as workspace:
+        found = status(workspace)
     yield from found.problems
     if system and found.protection is not None and found.protection.place == "keyring":
         yield "the gallery's key is in a keyring, locked before login; run: protect rotate --key file"

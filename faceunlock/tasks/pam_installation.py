@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -36,6 +37,9 @@ def installation_problems(program: Path) -> Iterator[str]:
     places.add(Path(__file__).parents[1])
     if not wrong:
         places.update(_code_of(program))
+    elif sys.flags.isolated:
+        places.update(map(Path, sys.path))
+    places.update(place for folder in tuple(places) for place in _added_later(folder))
     # Python also looks for the configuration beside the program and above it, and believes what it finds.
     beside = {directory / "pyvenv.cfg" for directory in (*program.parents[:2], Path(sys.prefix))}
     for place in sorted(places | beside):
@@ -54,6 +58,16 @@ def _code_of(program: Path) -> Iterator[Path]:
 def _same(one: Path, other: Path) -> bool:
     # Do not resolve the program itself: every virtual environment links to the same interpreter.
     return one.parent.resolve() == other.parent.resolve()
+
+
+def _added_later(modules: Path) -> Iterator[Path]:
+    """Yield what ``*.pth`` files add to the search path, now or once it exists; see `site`."""
+    for file in sorted(modules.glob("*.pth")):
+        with contextlib.suppress(OSError):
+            for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+                path = line.strip() and "\0" not in line
+                if path and not line.startswith(("#", "import ", "import\t")):
+                    yield modules / line.rstrip()
 
 
 def few(problems: Iterable[str], place: Path) -> Iterator[str]:
