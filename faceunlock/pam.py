@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from faceunlock.tasks.pam_limits import reset_limits
 from faceunlock.tasks.pam_options import CannotAskError, seconds, understand
 
 COULD_NOT = 2
@@ -25,8 +26,12 @@ ANSWER_SECONDS = 2.0
 MAX_PHOTO_BYTES = 64 << 20
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-_FIRST = frozenset("abcdefghijklmnopqrstuvwxyz_")
-_FOLLOWING = _FIRST | frozenset("0123456789.-")
+MOST_PHOTO_SECONDS = 10.0
+"""How long ago the file of ``--photo`` may have been written: an older one shows who sat there then."""
+
+MAX_USER_LENGTH = 64  # as `faceunlock.matching.people.MAX_NAME_LENGTH`
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+_FOLLOWING = _FIRST | frozenset(".-@+")
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -36,12 +41,13 @@ def main(arguments: Sequence[str]) -> NoReturn:
     ----------
     arguments : sequence of str
         ``--home=DIRECTORY`` for the system gallery instead of the user's own; one of
-        ``--camera[=DEVICE]``, ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE``;
+        ``--camera[=DEVICE]``, ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE`` (just written);
         ``--timeout=SECONDS``; ``--require-live``.
     """
     told = dict(os.environ)
     os.environ.clear()
     try:
+        reset_limits()
         options = understand(arguments)
         words = prepare(options, told)
     except CannotAskError as error:
@@ -78,9 +84,9 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
         raise CannotAskError(f"a face can only answer auth, not {told['PAM_TYPE']}")
     if told.get("PAM_RHOST", "") not in LOCAL_HOSTS:
         raise CannotAskError("the camera does not see who is at the other end of a connection")
-    # The gallery ignores case in names; to the system, names that differ in case are two users.
-    if not user or user[0] not in _FIRST or not _FOLLOWING.issuperset(user):
-        raise CannotAskError(f"no face is enrolled for a user named {user!r}")
+    refusal = _why_not(user)
+    if refusal is not None:
+        raise CannotAskError(f"a face cannot log in a user named {user!r}: {refusal}")
     home = _home(options, user)
     limit = seconds(options)
     os.umask(0o077)
@@ -89,7 +95,8 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     words = [f"--home={home}"] if home else []
     words += ["--quiet", "verify"]
     if "photo" in options:
-        words.append(options["photo"])
+        _show(options["photo"])
+        words.append("-")
     elif "capture" in options:
         _capture(options["capture"], max(0.5, limit - ANSWER_SECONDS))
         words.append("-")
@@ -98,6 +105,21 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
         words += [*filter(None, [options["camera"]]), "--camera"]
     words += ["--require-live"] if "require-live" in options else []
     return [*words, f"--as={user}"]
+
+
+def _why_not(user: str) -> str | None:
+    """Return why a login name cannot be a name in the gallery that means this user alone, or None."""
+    if not user:
+        return "PAM gave no name"
+    if "\\" in user or "/" in user:
+        return "the gallery takes no slashes in names; have the system write domain logins as name@domain"
+    if user != user.lower():
+        return "upper and lower case are one name in the gallery, and two to the system"
+    if user.isdigit():
+        return "a number could also mean a user id"
+    if user[0] not in _FIRST or not _FOLLOWING.issuperset(user):
+        return "only a to z, 0 to 9 and _ . - @ + are allowed, with a letter, a digit or _ at the start"
+    return f"it is longer than {MAX_USER_LENGTH} characters" if len(user) > MAX_USER_LENGTH else None
 
 
 def _home(options: dict[str, str], user: str) -> str:
@@ -135,6 +157,33 @@ def _give_up_after(limit: float) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     signal.setitimer(signal.ITIMER_REAL, limit)
+
+
+def _show(photo: str) -> None:
+    """Make a photo that was written just now this process's standard input.
+
+    What is looked at is the open file, so that nothing can be put in its place after the look.
+    """
+    import stat
+    import time
+
+    try:
+        descriptor = os.open(photo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        info = os.fstat(descriptor)
+    except OSError as error:
+        raise CannotAskError(f"{photo}: {error.strerror}") from error
+    if not stat.S_ISREG(info.st_mode):
+        raise CannotAskError(f"{photo} is not a file")
+    if info.st_uid not in (0, os.geteuid()):
+        raise CannotAskError(f"{photo} belongs to another user (uid {info.st_uid})")
+    age = (time.time_ns() - info.st_mtime_ns) / 1e9
+    if age < 0:
+        raise CannotAskError(f"{photo} was written in the future; the clock cannot be right")
+    if age > MOST_PHOTO_SECONDS:
+        raise CannotAskError(
+            f"{photo} was written {age:.0f} seconds ago, and may be at most {MOST_PHOTO_SECONDS:.0f} old"
+        )
+    os.dup2(descriptor, 0)
 
 
 def _capture(program: str, limit: float) -> None:

@@ -177,6 +177,11 @@ class Settings:
         return self.max_megapixels * 1_000_000
 
 
+def default_settings() -> Settings:
+    """Return the settings that hold without a config file and without environment variables."""
+    return Settings(**{key: setting.default for key, setting in SETTINGS.items()})  # type: ignore[arg-type]
+
+
 def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings from the config file and the environment.
 

@@ -1,5 +1,7 @@
 import os
 import pwd
+import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -8,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from faceunlock import pam
+from faceunlock.errors import GalleryError
+from faceunlock.matching.people import name_key, normalise_name
+from faceunlock.tasks.pam_limits import NEEDED
 
 PROJECT = Path(pam.__file__).resolve().parents[1]
 STUB = """
@@ -16,7 +21,11 @@ sys.path.insert(0, {project!r})
 import faceunlock.__main__
 def show():
     import json, os
-    print(json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), os.read(0, 100).decode()]))
+    import resource, signal
+    limits = {{name: resource.getrlimit(getattr(resource, name))[0] for name in {limits!r}}}
+    ignored = signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
+    what = sys.argv[1:], dict(os.environ), os.getcwd(), os.read(0, 100).decode(), limits, ignored
+    print(json.dumps(what))
     sys.stdout.flush()
     os._exit({code})
 faceunlock.__main__.main = show
@@ -25,10 +34,10 @@ main(sys.argv[1:])
 """
 
 
-def ask(*arguments, code=0, isolated=True, **environment):
+def ask(*arguments, code=0, isolated=True, before=(), **environment):
     """Run the helper up to the question, and return the exit code, what it would ask, and its errors."""
-    script = STUB.format(project=str(PROJECT), code=code)
-    words = [sys.executable, *(["-I"] if isolated else []), "-c", script, *arguments]
+    script = STUB.format(project=str(PROJECT), code=code, limits=tuple(NEEDED))
+    words = [*before, sys.executable, *(["-I"] if isolated else []), "-c", script, *arguments]
     done = subprocess.run(
         words, env=environment, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=60
     )
@@ -54,22 +63,21 @@ def refused(*arguments, **environment):
     [
         ("--camera", ["--camera"]),
         ("--camera=/dev/video2", ["/dev/video2", "--camera"]),
-        ("--photo=/srv/face.jpg", ["/srv/face.jpg"]),
     ],
 )
 def test_the_question(source, words):
-    argv, environment, cwd, _ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
+    argv, environment, cwd, *_ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
     assert environment.get("FACEUNLOCK_CAMERA_SECONDS") == ("8" if "camera" in source else None)
     assert argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--as=ada"] and cwd == "/"
 
 
 def test_liveness_can_be_required():
-    argv, _, _, _ = asked("--home=/srv/faces", "--camera", "--require-live", PAM_USER="ada")
+    argv, *_ = asked("--home=/srv/faces", "--camera", "--require-live", PAM_USER="ada")
     assert argv[-2:] == ["--require-live", "--as=ada"]
 
 
 def test_nothing_of_the_environment_is_taken():
-    _, environment, _, _ = asked(
+    _, environment, *_ = asked(
         "--home=/srv/faces",
         "--camera",
         PAM_USER="ada",
@@ -83,9 +91,7 @@ def test_nothing_of_the_environment_is_taken():
     assert environment["HOME"] == pwd.getpwuid(os.geteuid()).pw_dir and environment["PATH"] == pam.PATH
 
 
-@pytest.mark.parametrize(
-    "user", ["", "-ada", "Ada", "ada lovelace", "ada;id", "../ada", "ＡＤＡ", "ada\n", "0ada"]
-)
+@pytest.mark.parametrize("user", ["", "-ada", "Ada", "ada lovelace", "ada;id", "../ada", "ＡＤＡ", "ada\n"])
 def test_names_that_could_mean_two_users_are_refused(user):
     assert "user named" in refused("--home=/srv/faces", "--camera", PAM_USER=user)
 
@@ -144,7 +150,7 @@ def test_root_needs_the_system_gallery():
 def test_a_user_answers_for_nobody_else():
     assert "cannot answer" in refused("--camera", PAM_USER="somebodyelse")
     account = pwd.getpwuid(os.geteuid())
-    _, environment, _, _ = asked("--camera", PAM_USER=account.pw_name)
+    _, environment, *_ = asked("--camera", PAM_USER=account.pw_name)
     assert environment["HOME"] == account.pw_dir
 
 
@@ -156,7 +162,7 @@ def program(path, text):
 
 def test_a_program_takes_the_photo(tmp_path):
     capture = program(tmp_path / "capture", 'printf "photo %s" "$PAM_USER$FACEUNLOCK_HOME"\n')
-    argv, _, _, photo = asked("--home=/srv/faces", f"--capture={capture}", PAM_USER="ada")
+    argv, _, _, photo, *_ = asked("--home=/srv/faces", f"--capture={capture}", PAM_USER="ada")
     assert argv[-2:] == ["-", "--as=ada"] and photo == "photo "
 
 
@@ -171,3 +177,114 @@ def test_time_ends_whatever_happens(tmp_path):
     started = time.monotonic()
     code, out, _ = ask("--home=/srv/faces", f"--capture={capture}", "--timeout=1", PAM_USER="ada")
     assert code != 0 and not out and time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("user", ["ada@corp.example", "0ada", "corp+ada", "_ada", "a.b-c_d", "a" * 64])
+def test_a_login_name_is_one_name_in_the_gallery(user):
+    argv, *_ = asked("--home=/srv/faces", "--camera", PAM_USER=user)
+    assert argv[-1] == f"--as={user}" == f"--as={name_key(normalise_name(user))}"
+
+
+def test_no_two_login_names_are_one_name_in_the_gallery():
+    allowed = sorted(pam._FOLLOWING)
+    names = [f"a{one}{other}" for one in allowed for other in allowed]
+    assert all(pam._why_not(name) is None for name in names)
+    assert [name_key(normalise_name(name)) for name in names] == names
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ("CORP\\ada", "name@domain"),
+        ("corp\\ada", "name@domain"),
+        ("ada@CORP.EXAMPLE", "upper and lower case"),
+        ("1000", "user id"),
+        ("zoë", "a to z"),
+        ("@corp", "at the start"),
+        ("a" * 65, "64"),
+    ],
+)
+def test_the_message_says_which_names_cannot_be(user, words):
+    assert words in refused("--home=/srv/faces", "--camera", PAM_USER=user)
+
+
+def test_a_name_that_the_gallery_refuses_is_refused_with_its_reason():
+    for user in ("corp\\ada", "a" * 65):
+        with pytest.raises(GalleryError):
+            normalise_name(user)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A file that was written just now."""
+    file = tmp_path / "face.jpg"
+    file.write_bytes(b"photo of now")
+    return file
+
+
+def test_a_photo_of_now_is_handed_on_as_it_was_looked_at(photo):
+    argv, _, _, content, *_ = asked("--home=/srv/faces", f"--photo={photo}", PAM_USER="ada")
+    assert argv == ["--home=/srv/faces", "--quiet", "verify", "-", "--as=ada"] and content == "photo of now"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-3 * 365 * 86400, "seconds ago"), (-11.5, "seconds ago"), (3600, "future")],
+    ids=["three years", "longer than a login", "from the future"],
+)
+def test_a_photo_of_another_time_shows_who_sat_there_then(photo, seconds, words):
+    then = time.time() + seconds
+    os.utime(photo, (then, then))
+    assert words in refused("--home=/srv/faces", f"--photo={photo}", PAM_USER="ada")
+
+
+def test_a_photo_that_is_no_file_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "", "nothing"):
+        assert str(tmp_path / name) in refused("--home=/s", f"--photo={tmp_path / name}", PAM_USER="ada")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_a_photo_of_another_user_is_not_looked_at(photo):
+    os.chown(photo, 65534, 0)
+    assert "uid 65534" in refused("--home=/srv/faces", f"--photo={photo}", PAM_USER="ada")
+
+
+LOW = {
+    "RLIMIT_FSIZE": 4096,
+    "RLIMIT_NOFILE": 32,
+    "RLIMIT_AS": 1 << 30,
+    "RLIMIT_DATA": 1 << 28,
+    "RLIMIT_CPU": 30,
+    "RLIMIT_NPROC": 50,
+}
+
+
+def limited(name, *, hard):
+    """Return the words that run a program with a low limit; root must not be able to lift a hard one."""
+    option = name.removeprefix("RLIMIT_").lower()
+    words = ["prlimit", f"--{option}={LOW[name]}:{LOW[name] if hard else ''}"]
+    if hard and os.geteuid() == 0:
+        words += ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"]
+    missing = [word for word in words if word in ("prlimit", "setpriv") and shutil.which(word) is None]
+    if missing:
+        pytest.skip(f"needs {missing[0]}")
+    return words
+
+
+def test_every_limit_that_a_login_needs_is_tested():
+    assert set(LOW) == set(NEEDED) and all(low < NEEDED[name][1] for name, low in LOW.items())
+
+
+@pytest.mark.parametrize("name", LOW)
+def test_a_low_limit_is_lifted_first(name):
+    *_, limits, ignored = asked("--home=/s", "--camera", PAM_USER="ada", before=limited(name, hard=False))
+    assert ignored and all(
+        value == resource.RLIM_INFINITY or value >= NEEDED[limit][1] for limit, value in limits.items()
+    )
+
+
+@pytest.mark.parametrize("name", LOW)
+def test_a_low_limit_that_stays_is_named(name):
+    error = refused("--home=/s", "--camera", PAM_USER="ada", before=limited(name, hard=True))
+    assert name in error and str(LOW[name]) in error and str(NEEDED[name][1]) in error

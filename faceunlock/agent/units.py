@@ -10,6 +10,7 @@ from pathlib import Path
 
 from faceunlock.errors import SettingsError
 from faceunlock.files.private import atomic_write
+from faceunlock.files.text import fits_a_line
 
 NAME = "faceunlock-agent"
 
@@ -64,7 +65,19 @@ def units(socket: Path, home: Path | None) -> tuple[Unit, ...]:
         Path of the socket that clients connect to.
     home : Path or None
         The chosen home; None for the user's own directories.
+
+    Raises
+    ------
+    SettingsError
+        ``usage`` for a path that a line of a unit file cannot hold.
     """
+    for path in (sys.executable, str(socket), str(home or "")):
+        if not fits_a_line(path):
+            raise SettingsError(
+                "usage",
+                f"{path!r} has a line break or another character that a unit file cannot hold",
+                hint="Choose a path without it.",
+            )
     words = [sys.executable, "-P", "-m", "faceunlock"]
     if home is not None:
         words += ["--home", str(home)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,20 @@ def quoted(name: object) -> str:
 def _is_shown(text: str, at: int) -> bool:
     char = text[at]
     return char.isprintable() if char.isascii() or not is_invisible(char) else belongs(text, at)
+
+
+def fits_a_line(text: str) -> bool:
+    r"""Return whether a text can stand in a line of a file that other programs read.
+
+    It cannot with a line break or another control character, which could begin a line of its own, or with a
+    byte that is not UTF-8.
+
+    Examples
+    --------
+    >>> fits_a_line("/home/Zoë/my photos"), fits_a_line("/tmp/x" + chr(10) + "ExecStart=/bin/sh")
+    (True, False)
+    """
+    return not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text)
 
 
 @dataclass(frozen=True, slots=True)

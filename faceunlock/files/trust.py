@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import stat
+import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,90 +16,192 @@ from faceunlock.files.private import OTHERS_WRITE
 
 MOST_LINKS = 40
 
+_ACCESS, _DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+_USER, _OWNING_GROUP, _GROUP, _MASK, _OTHER = 0x02, 0x04, 0x08, 0x10, 0x20
+_WRITE = 0x02
 
-def distrust(path: Path) -> str | None:
-    """Return why a path cannot be trusted, or None.
 
-    Every directory on the way, every symbolic link and everything they lead to must belong to root, and
-    nobody else may be able to write to it. A directory on the way may be shared if it has the sticky bit,
-    because nobody can replace root's files there.
-
-    Parameters
-    ----------
-    path : Path
-        Absolute.
-
-    Returns
-    -------
-    str or None
-        A sentence about the first thing that is wrong.
+def distrust(path: Path, *, created_later: bool = False) -> str | None:
+    """Return the first reason why a path cannot be trusted, or None; see `distrusted`.
 
     Examples
     --------
     >>> distrust(Path("/"))
     """
-    if not path.is_absolute():
-        return f"{path} is not an absolute path"
-    try:
-        for place in _way(path):
-            problem = _problem(place, place.lstat(), last=place == path)
-            if problem is not None:
-                return problem
-    except OSError as error:
-        return f"{path} cannot be accessed: {error.strerror}"
-    return None
+    return next(distrusted(path, created_later=created_later), None)
 
 
 def distrust_all(directory: Path) -> str | None:
-    """Return why a directory, or anything below it, cannot be trusted, or None."""
-    problem = distrust(directory)
-    if problem is not None:
-        return problem
+    """Return the first reason why a directory or anything below it cannot be trusted, or None."""
+    return next(distrusted_all(directory), None)
+
+
+def distrusted(path: Path, *, created_later: bool = False) -> Iterator[str]:
+    """Yield every reason why a path cannot be trusted.
+
+    Every directory on the way, every symbolic link and everything they lead to must belong to root, and
+    nobody else may be able to write to it, by its mode or by an access control list. A directory on the way
+    may be shared if it has the sticky bit, because nobody can replace root's files there.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute.
+    created_later : bool
+        Whether the path may be missing now, or be replaced. Then the directory that holds it, or holds the
+        first missing part of it, must not be shared, because anybody could make the missing part there.
+
+    Yields
+    ------
+    str
+        A sentence.
+    """
+    if not path.is_absolute():
+        yield f"{path} is not an absolute path"
+        return
+    holder = Path("/")
     try:
-        for folder, _, files in os.walk(directory.resolve(), onerror=_raise):
-            for place in (Path(folder), *(Path(folder) / name for name in files)):
-                problem = _problem(place, place.lstat(), last=True)
-                if problem is not None:
-                    return problem
+        for place, last in _way(path):
+            info = place.lstat()
+            if created_later and (last or stat.S_ISLNK(info.st_mode)):
+                yield from _sharing(holder)
+            yield from _problems(place, info, last=last)
+            holder = place
+    except FileNotFoundError as error:
+        if created_later:
+            yield from _sharing(holder)
+        else:
+            yield f"{path} cannot be accessed: {error.strerror}"
     except OSError as error:
-        return f"{directory} cannot be accessed: {error.strerror}"
-    return None
+        yield f"{path} cannot be accessed: {error.strerror}"
 
 
-def _way(path: Path) -> Iterator[Path]:
-    """Yield every place that the system visits on the way to a path, following links."""
+def distrusted_all(directory: Path) -> Iterator[str]:
+    """Yield every reason why a directory, or anything below it, cannot be trusted.
+
+    Links below it are followed: what they lead to is judged like what lies there.
+    """
+    told: set[str] = set()
+    for problem in _everywhere(directory):
+        if problem not in told:
+            told.add(problem)
+            yield problem
+
+
+def _everywhere(directory: Path) -> Iterator[str]:
+    yield from distrusted(directory)
+    waiting, seen = [directory], set[str]()
+    while waiting:
+        top = waiting.pop()
+        failed: list[OSError] = []
+        for folder, folders, files in os.walk(top.resolve(), onerror=failed.append):
+            if folder in seen:
+                folders.clear()
+                continue
+            seen.add(folder)
+            with contextlib.suppress(FileNotFoundError):  # journals come and go
+                yield from _problems(Path(folder), os.lstat(folder), last=True)
+            links = [place for name in folders if (place := Path(folder, name)).is_symlink()]
+            waiting += links
+            for name in files:
+                place = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):
+                    info = place.lstat()
+                    if stat.S_ISLNK(info.st_mode):
+                        links.append(place)
+                    else:
+                        yield from _problems(place, info, last=True)
+            for link in links:
+                yield from distrusted(link, created_later=not link.exists())
+        for error in failed:
+            if not isinstance(error, FileNotFoundError):
+                yield f"{error.filename or top} cannot be accessed: {error.strerror}"
+
+
+def _way(path: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield every place that the system visits on the way to a path, and whether it is the end."""
     todo = list(path.parts[1:])
     place, links = Path("/"), 0
-    yield place
+    yield place, not todo
     while todo:
         part = todo.pop(0)
         place = place.parent if part == ".." else place / part
-        yield place
         if place.is_symlink():
+            yield place, False
             links += 1
             if links > MOST_LINKS:
-                raise OSError(0, "too many symbolic links")
+                raise OSError(errno.ELOOP, "too many symbolic links")
             target = place.readlink()
             todo = [*(target.parts[1:] if target.is_absolute() else target.parts), *todo]
             place = Path("/") if target.is_absolute() else place.parent
+            if not todo:  # the link leads to "/" or to the directory it is in
+                yield place, True
+        else:
+            yield place, not todo
 
 
-def _problem(place: Path, info: os.stat_result, *, last: bool) -> str | None:
+def _sharing(directory: Path) -> Iterator[str]:
+    """Yield why anybody can make files in a directory that is trusted on the way."""
+    info = directory.lstat()
+    if stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX:
+        yield from _problems(directory, info, last=True)
+
+
+def _problems(place: Path, info: os.stat_result, *, last: bool) -> Iterator[str]:
     if info.st_uid != 0:
-        return f"{place} belongs to a user other than root (uid {info.st_uid})"
-    if stat.S_ISLNK(info.st_mode):
-        return None
-    writable = info.st_mode & OTHERS_WRITE
-    if info.st_gid == 0:
-        writable &= ~stat.S_IWGRP
-    shared = stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX and not last
-    if writable and not shared:
-        return f"users other than root can change {place} (mode {stat.S_IMODE(info.st_mode):04o})"
-    return None
+        yield f"{place} belongs to a user other than root (uid {info.st_uid})"
+    if stat.S_ISLNK(info.st_mode) or stat.S_ISCHR(info.st_mode):
+        return  # writing to a device does not change what it is
+    if last or not (stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX):
+        listed = _access_list(place, _ACCESS)
+        writable = 0 if listed else info.st_mode & OTHERS_WRITE  # with a list, the group's bits are its mask
+        if info.st_gid == 0:
+            writable &= ~stat.S_IWGRP
+        if writable:
+            yield f"users other than root can change {place} (mode {stat.S_IMODE(info.st_mode):04o})"
+        for who in _writers(listed, info):
+            yield f"users other than root can change {place} (its access control list: {who})"
+    if stat.S_ISDIR(info.st_mode):
+        for who in _writers(_access_list(place, _DEFAULT), info):
+            yield f"users other than root can change new files in {place} (its default access list: {who})"
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _access_list(place: Path, kind: str) -> list[tuple[int, int, int]]:
+    """Return the entries (tag, permissions, id) of a POSIX access control list; empty if there is none.
+
+    They are read as ``acl(5)`` and Linux store them: a version, then two 16-bit numbers and a 32-bit id for
+    each entry, little-endian.
+
+    Raises
+    ------
+    OSError
+        If the list is there and cannot be read.
+    """
+    if sys.platform != "linux":
+        return []
+    try:
+        stored = os.getxattr(place, kind, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP, errno.ENOSYS):
+            return []
+        raise
+    return list(struct.iter_unpack("<HHI", stored[4:]))
+
+
+def _writers(entries: list[tuple[int, int, int]], info: os.stat_result) -> Iterator[str]:
+    """Yield who apart from root an access control list lets write."""
+    mask = next((allowed for tag, allowed, _ in entries if tag == _MASK), _WRITE)
+    for tag, allowed, number in entries:
+        if not allowed & _WRITE or (tag != _OTHER and not mask & _WRITE):
+            continue
+        if tag == _USER and number != 0:
+            yield f"uid {number}"
+        elif tag == _GROUP and number != 0:
+            yield f"gid {number}"
+        elif tag == _OWNING_GROUP and info.st_gid != 0:
+            yield f"gid {info.st_gid}"
+        elif tag == _OTHER:
+            yield "others"
 
 
 def refuse_if_others_write(path: Path) -> None:

@@ -11,15 +11,18 @@ import os
 import re
 import shlex
 import sys
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceunlock.errors import FaceUnlockError, PamError
-from faceunlock.files.trust import distrust, distrust_all
+from faceunlock.errors import FaceUnlockError, PamError, SettingsError
+from faceunlock.files.text import fits_a_line
+from faceunlock.files.trust import distrusted, distrusted_all
 from faceunlock.tasks.pam_files import DIRECTORY, MODULE, Line, module_options, quoted, read_lines
+from faceunlock.tasks.pam_installation import few, installation_problems
 from faceunlock.tasks.pam_options import CannotAskError, understand
+from faceunlock.tasks.pam_sources import camera_problems, program_problems
+from faceunlock.tasks.pam_stack import asks, foreign_modules, lets_everybody_in
 
 SYSTEM_HOME = Path("/var/lib/faceunlock")
 HELPER = "faceunlock.pam"
@@ -164,6 +167,8 @@ def propose(
     ------
     PamError
         ``pam-unsuitable``.
+    SettingsError
+        ``usage`` for a path that a line of a service file cannot hold.
     """
     system = needs_system_gallery(service)
     if home is None and system:
@@ -179,14 +184,20 @@ def propose(
         understand(options)
     except CannotAskError as error:
         raise PamError("pam-unsuitable", f"{error}") from error
+    for word in (str(program), *options):
+        if not fits_a_line(word) or "#" in word or word.endswith("\\"):
+            raise SettingsError(
+                "usage",
+                f"{word!r} has a line break, a # or another character that a PAM line cannot hold",
+                hint="Choose a path without it.",
+            )
     words = ["quiet", *(["seteuid"] if system else []), "type=auth"]
     line = " ".join(
         ["auth sufficient", MODULE, *words, *map(quoted, [str(program), *INTERPRETER_WORDS, *options])]
     )
-    problems = list(_installation_problems(program)) if system else []
-    if system and home is not None and home.exists():
-        problem = distrust_all(home)
-        problems += [f"the gallery must belong to root: {problem}"] if problem is not None else []
+    problems = list(installation_problems(program)) if system else []
+    if system and home is not None:
+        problems += _home_problems(home)
     return Proposal(service, DIRECTORY / service, system, home, program, line, tuple(problems))
 
 
@@ -232,9 +243,15 @@ def check(service: str, file: Path | None = None) -> ServiceCheck:
     elif len(ours) > 1:
         problems.append(f"{file} asks faceunlock {len(ours)} times; each one counts as an attempt")
     for where in dict.fromkeys(line.file for line in lines):
-        problem = distrust(where.absolute())
-        if problem is not None:
-            problems.append(problem)
+        problems += distrusted(where.absolute())
+    problems += foreign_modules(lines)
+    if ours:
+        yes = lets_everybody_in(lines)
+        if yes is not None:
+            problems.append(
+                f"a wrong face and a wrong password are let in: {yes.file}:{yes.number}: "
+                f"{yes.module} says yes, and no line refuses"
+            )
     for line in ours:
         at = f"{line.file}:{line.number}: "
         after = lines[lines.index(line) + 1 :]
@@ -250,7 +267,7 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
         yield (
             f"the control is {line.control}; only sufficient still allows the password when the face fails"
         )
-    if not any(other.kind == "auth" and not other.is_ours for other in after):
+    if not any(map(asks, after)):
         yield "no line comes after it that could ask for the password"
     options = module_options(line)
     if "expose_authtok" in options:
@@ -268,82 +285,74 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
     if command[1:4] != INTERPRETER_WORDS:
         yield f"the program is not called as PYTHON {' '.join(INTERPRETER_WORDS)}"
         return
+    if system:
+        yield from installation_problems(program)
+    elif not program.exists():
+        yield f"{program} does not exist"
     try:
         options = understand(command[4:])
     except CannotAskError as error:
         yield str(error)
         return
+    if options.get("camera"):
+        yield from camera_problems(options["camera"])
     if system and "home" not in options:
         yield f"this service needs the system gallery, --home={SYSTEM_HOME}; its user can change any other"
-    if system:
-        yield from _installation_problems(program)
-        for name in ("photo", "capture"):
-            problem = distrust(Path(options[name])) if name in options else None
-            if problem is not None:
-                yield problem
-        camera = options.get("camera", "")
-        if camera.startswith("/") and not camera.startswith("/dev/"):
-            yield f"{camera} is a file, not a camera"
-        if "home" in options:
-            problem = distrust_all(Path(options["home"]))
-            if problem is not None:
-                yield f"the gallery must belong to root: {problem}"
-                return
-    elif not program.exists():
-        yield f"{program} does not exist"
+    if system and "photo" in options:
+        yield from distrusted(Path(options["photo"]), created_later=True)
+    if system and "capture" in options:
+        yield from program_problems(Path(options["capture"]))
+    if system and "home" in options:
+        yield from _home_problems(Path(options["home"]))
     if "home" in options or os.geteuid() != 0:
         yield from _gallery_problems(options, system=system)
 
 
+def _home_problems(home: Path) -> Iterator[str]:
+    """Yield why somebody other than root could change the gallery, or make it where it is missing."""
+    found = distrusted_all(home) if home.exists() else distrusted(home, created_later=True)
+    yield from (f"the gallery must belong to root: {problem}" for problem in few(found, home))
+
+
 def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]:
     """Yield why a gallery or the camera cannot answer; without a home, checks the current user's gallery."""
-    from faceunlock.photos.camera import open_camera
-    from faceunlock.settings import load_settings, locate
+    from faceunlock.settings import default_settings, load_settings, locate
     from faceunlock.tasks.status import status
     from faceunlock.tasks.workspace import Workspace
 
     try:
         locations = locate(options.get("home"))
-        settings = load_settings(locations.config, {})  # PAM runs it without the user's environment
-        with Workspace(locations=locations, settings=settings) as workspace:
-            found = status(workspace)
-        if "camera" in options:
-            with open_camera(options["camera"] or settings.camera):
-                pass
     except FaceUnlockError as error:
         yield error.message
         return
+    try:
+        settings = load_settings(locations.config, {})  # PAM runs it without the user's environment
+    except FaceUnlockError as error:
+        yield error.message
+        settings = default_settings()  # to find what else is wrong
+    with Workspace(locations=locations, settings=settings) as workspace:
+        found = status(workspace)
     yield from found.problems
     if system and found.protection is not None and found.protection.place == "keyring":
         yield "the gallery's key is in a keyring, locked before login; run: protect rotate --key file"
     if not found.people:
         yield f"nobody is enrolled in {locations.data}; the enrolled name must be the login name"
+    if "camera" in options:
+        yield from _opening_problems(options["camera"] or settings.camera)
 
 
-def _installation_problems(program: Path) -> Iterator[str]:
-    """Yield why an installation is unsafe for a service that runs as root."""
-    problem = distrust(program)
-    if problem is not None:
-        yield f"the program must belong to root: {problem}"
+def _opening_problems(camera: str) -> Iterator[str]:
+    from faceunlock.photos.camera import open_camera
+
+    found = list(camera_problems(camera))
+    yield from found
+    if found:
         return
-    if program != Path(sys.executable) and not _same(program, Path(sys.executable)):
-        yield f"another installation must check itself; run: {program} -I -m faceunlock pam check"
-        return
-    paths = sysconfig.get_paths()
-    places = {Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    places.add(Path(__file__).parents[1])
-    if sys.flags.isolated:  # otherwise sys.path also has entries of this process alone
-        places.update(map(Path, sys.path))
-    configuration = Path(sys.prefix) / "pyvenv.cfg"
-    problems = [distrust(configuration) if configuration.exists() else None]
-    problems += [distrust_all(place) for place in sorted(places) if place.exists()]
-    for problem in filter(None, problems):
-        yield f"Python and its modules must belong to root: {problem}"
-
-
-def _same(one: Path, other: Path) -> bool:
-    # Do not resolve the program itself: every virtual environment links to the same interpreter.
-    return one.parent.resolve() == other.parent.resolve()
+    try:
+        with open_camera(camera):
+            pass
+    except FaceUnlockError as error:
+        yield error.message
 
 
 def command_line(proposal: Proposal, *words: str) -> str:

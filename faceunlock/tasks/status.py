@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,14 +54,14 @@ def status(workspace: Workspace) -> Status:
     names: tuple[str, ...] = ()
     model = None
     protection = None
-    try:
+    with _noting(found):
         protection = gallery.protection()
+    with _noting(found):
         names = tuple(person.name for person in gallery.people())
-        found += workspace.attempts.problems(names)
+    found += workspace.attempts.problems(names)
+    with _noting(found):
         chosen = choice.local()
         model = choice.state(chosen, check=True) if chosen is not None else None
-    except (GalleryError, ModelError) as error:
-        found.append(error.message)
     if model is not None and model.weights.status != "present":
         found.append(model.weights.problem or f"the weights of {model.model} are not on this machine")
     return Status(
@@ -71,3 +73,12 @@ def status(workspace: Workspace) -> Status:
         protection=protection,
         problems=tuple(dict.fromkeys(found)),
     )
+
+
+@contextlib.contextmanager
+def _noting(found: list[str]) -> Iterator[None]:
+    """Note what is wrong with one thing and go on: the next may be wrong too."""
+    try:
+        yield
+    except (GalleryError, ModelError) as error:
+        found.append(error.message)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.fakes import slug_of
 
 from faceunlock.agent.units import units, write
 from faceunlock.errors import SettingsError
@@ -35,6 +36,19 @@ def test_names_with_a_meaning_to_systemd_are_quoted(config):
     assert socket.path.name == "faceunlock-agent-a--b---HOME.socket"
     assert "ListenStream=/srv/100%%/" in socket.text
     assert '"--home" "/srv/100%%/a \\"b\\" $$HOME"' in service.text
+
+
+@pytest.mark.parametrize(
+    "text", ["x\nExecStart=/bin/sh", "x\r", "x\x0bx", "x\0", "x\u2028", "x\udcff", "x\x1b[2J"]
+)
+@pytest.mark.parametrize("where", ["socket", "home", "program"])
+def test_a_path_that_would_begin_a_line_of_its_own_is_refused(config, monkeypatch, text, where):
+    path = f"/srv/{text}"
+    if where == "program":
+        monkeypatch.setattr(sys, "executable", path)
+    socket = Path(path if where == "socket" else "/x", "agent.sock")
+    assert slug_of(units, socket, Path(path) if where == "home" else None) == "usage"
+    assert not config.exists()
 
 
 def test_writing_replaces_nothing_unless_told_to(config):

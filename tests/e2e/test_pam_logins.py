@@ -89,7 +89,15 @@ class Login:
     def enter(
         self, user: str, password: str = "", *, before: tuple[str, ...] = (), options: tuple[str, ...] = ()
     ) -> bool:
-        """Return whether PAM lets a user in."""
+        """Return whether PAM lets a user in; the camera program has just written the photo."""
+        if self.photo.exists():
+            os.utime(self.photo)
+        return self.enter_now(user, password, before=before, options=options)
+
+    def enter_now(
+        self, user: str, password: str = "", *, before: tuple[str, ...] = (), options: tuple[str, ...] = ()
+    ) -> bool:
+        """Return whether PAM lets a user in, with the photo as it lies there."""
         words = [*before, "pamtester", *options, SERVICE, user, "authenticate"]
         done = subprocess.run(words, input=f"{password}\n", capture_output=True, text=True, check=False)
         assert "successfully authenticated" in done.stdout or done.returncode != 0
@@ -224,6 +232,42 @@ def test_a_camera(login, astronaut, hopper):
         login.serve(propose(SERVICE, f"--camera={clip}", home=login.home, timeout=30).line)
         assert login.enter(login.enrolled) == recognised
     assert login.outcomes() == ["yes", "no"]
+
+
+def test_a_photo_of_three_years_ago_lets_nobody_in(login):
+    then = time.time() - 3 * 365 * 86400
+    os.utime(login.photo, (then, then))
+    assert not login.enter_now(login.enrolled)
+    assert login.enter_now(login.enrolled, PASSWORD)
+    assert login.outcomes() == []
+    assert login.enter(login.enrolled)
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit")
+@pytest.mark.parametrize("hard", [False, True], ids=["soft", "hard"])
+@pytest.mark.parametrize("limit", ["fsize=0", "nofile=30", "data=100000000", "nproc=1"])
+def test_low_limits_of_who_logs_in_spare_no_count(login, pictures, limit, hard):
+    before = ("prlimit", f"--{limit}:{limit.partition('=')[2] if hard else ''}")
+    login.show(pictures / "stranger.jpg")
+    for _ in range(6):
+        assert not login.enter(login.enrolled, before=before)
+    counted = login.outcomes()
+    # Root without CAP_SYS_RESOURCE cannot lift a hard limit; then nobody is let in under it.
+    assert counted == ["no"] * 5 + ["locked-out"] or (hard and counted == [])
+    login.show(pictures / "unseen.jpg")
+    assert not login.enter(login.enrolled, before=before)
+    assert login.program("unlock-attempts", login.enrolled).code == 0
+    assert login.enter(login.enrolled, before=before if counted else ())
+
+
+def test_a_login_of_a_domain(login):
+    name = f"{login.enrolled}@corp.example"
+    assert not login.enter(name)
+    assert login.outcomes() == ["not-enrolled"]
+    assert login.program("people", "rename", login.enrolled, name).code == 0
+    assert login.enter(name)
+    assert not login.enter(name.upper()) and not login.enter(f"CORP\\{login.enrolled}")
+    assert login.outcomes() == ["not-enrolled", "yes"]
 
 
 def test_time_ends(login):

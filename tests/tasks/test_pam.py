@@ -6,6 +6,7 @@ import pytest
 from support.fakes import slug_of
 
 from faceunlock.tasks import pam as pam_service
+from faceunlock.tasks import pam_installation, pam_sources
 from faceunlock.tasks.pam import check, needs_system_gallery, propose
 
 UNIX = "auth required pam_unix.so"
@@ -14,8 +15,10 @@ UNIX = "auth required pam_unix.so"
 @pytest.fixture
 def trusting(monkeypatch):
     """Ownership and galleries are for other tests."""
-    monkeypatch.setattr(pam_service, "distrust", lambda path: None)
-    monkeypatch.setattr(pam_service, "distrust_all", lambda path: None)
+    for module in (pam_service, pam_installation, pam_sources):
+        monkeypatch.setattr(module, "distrusted", lambda path, created_later=False: iter(()))
+    for module in (pam_service, pam_installation):
+        monkeypatch.setattr(module, "distrusted_all", lambda path: iter(()))
     monkeypatch.setattr(pam_service, "_gallery_problems", lambda options, system: ())
 
 
@@ -47,7 +50,7 @@ def test_services_for_which_a_face_proves_nothing(service):
 
 
 @pytest.mark.parametrize("service", ["sudo", "swaylock"])
-@pytest.mark.parametrize("source", ["--camera", "--camera=/dev/video0", "--photo=/srv/a [b] c.jpg"])
+@pytest.mark.parametrize("source", ["--camera", "--camera=/dev/null", "--photo=/srv/a [b] c.jpg"])
 def test_the_line_that_is_proposed_is_good(problems, service, source):
     offer = propose(service, source, timeout=5, require_live=True)
     assert offer.line.split()[:3] == ["auth", "sufficient", "pam_exec.so"]
@@ -57,6 +60,19 @@ def test_the_line_that_is_proposed_is_good(problems, service, source):
 
 def test_options_that_the_helper_would_refuse_are_not_proposed():
     assert slug_of(propose, "sudo", "--photo=relative.jpg") == "pam-unsuitable"
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nauth sufficient pam_permit.so", "a\r", "a\0", "a#b", "a\\", "a\udcff", "a\u2028"]
+)
+@pytest.mark.parametrize("where", ["photo", "capture", "camera", "home", "program"])
+def test_a_path_that_a_pam_line_cannot_hold_is_refused(monkeypatch, text, where):
+    path = f"/srv/{text}"
+    if where == "program":
+        monkeypatch.setattr(sys, "executable", path)
+    source = f"--{where}={path}" if where in ("photo", "capture", "camera") else "--camera"
+    home = Path(path) if where == "home" else None
+    assert slug_of(propose, "sudo", source, home=home) == "usage"
 
 
 LINE = f"auth sufficient pam_exec.so quiet seteuid type=auth {sys.executable} -I -m faceunlock.pam"
@@ -149,7 +165,7 @@ def test_an_installation_of_somebody_else_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
 def test_what_others_can_change_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(pam_service, "_installation_problems", lambda program: ())
+    monkeypatch.setattr(pam_service, "installation_problems", lambda program: ())
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     (tmp_path / "capture").write_text("x")
@@ -183,3 +199,39 @@ def test_nothing_is_edited(problems, tmp_path):
     problems(GOOD, UNIX)
     assert (tmp_path / "sudo").read_text() == f"{GOOD}\n{UNIX}\n"
     assert Path("/etc/pam.d") == pam_service.DIRECTORY
+
+
+def test_the_camera_of_the_config_file_is_judged_like_one_on_the_line(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (tmp_path / "film.avi").write_bytes(b"RIFF")
+    (home / "config.toml").write_text(f'camera = "{tmp_path / "film.avi"}"\n')
+    (home / "config.toml").chmod(0o600)
+    monkeypatch.setattr(pam_service, "installation_problems", lambda program: ())
+    for service in ("sudo", "swaylock"):
+        file = tmp_path / service
+        file.write_text(f"{LINE} --home={home} --camera\n{UNIX}\n")
+        assert f"{tmp_path / 'film.avi'} is a file, not a camera" in " ".join(check(service, file).problems)
+
+
+@pytest.mark.parametrize(
+    "last", ["pam_permit.so", "pam_debug.so", "pam_succeed_if.so uid >= 1000", "pam_env.so"]
+)
+def test_a_module_that_asks_nobody_does_not_stand_in_for_the_password(problems, last):
+    found = problems(GOOD, f"auth required {last}")
+    assert "no line comes after" in found and "says yes, and no line refuses" in found
+    assert "says yes" in problems(GOOD, "auth sufficient pam_unix.so", f"auth required {last}")
+
+
+def test_a_foreign_module_is_named(problems):
+    assert "bare name" in problems(GOOD.replace("pam_exec.so", "/home/ada/pam_exec.so"), UNIX)
+    assert "bare name" in problems(GOOD, UNIX, "session optional /home/ada/pam_session.so")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder that belongs to root")
+def test_a_gallery_that_anybody_could_make_is_named(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    for home in (shared / "home", shared / "a" / "b"):
+        assert any(f"{shared} (mode 1777)" in problem for problem in propose("sudo", home=home).problems)
