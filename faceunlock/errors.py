@@ -252,6 +252,10 @@ SLUGS: dict[str, Slug] = {
         "A setting is unknown or out of its range.",
         "Correct or remove it; docs/cli.md lists every setting with its range.",
     ),
+    "system-limit": Slug(
+        "A limit of the system on memory, open files, threads or file sizes is too low.",
+        "Raise it where the command is started; see: ulimit -a",
+    ),
     "usage": Slug("The command line is not understood.", "See: faceunlock --help"),
     "aborted": Slug("The question was not answered with yes.", "Use --yes to go ahead without being asked."),
     "interrupted": Slug("The command was interrupted; nothing was changed.", "Run it again.", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from faceunlock.cli.console import Console
 
 HEAVY = (
     "torch",
@@ -203,6 +206,75 @@ def test_an_answer_that_cannot_be_written_is_an_error(enrolled):
             )
         assert done.returncode == 2
         assert b"[file-unwritable]" in done.stderr and b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["people"],
+        ["people", "--json"],
+        ["--help"],
+        ["--version"],
+        [],
+        ["frobnicate", "--json"],
+        ["verify", "missing.jpg"],
+        ["verify", "flower.jpg"],
+        ["verify", "unseen.jpg"],
+    ],
+)
+def test_a_full_disk_behind_a_stream_is_never_a_no(enrolled, pictures, words):
+    expected = enrolled(*words, cwd=pictures).code
+    for full in ("stdout", "stderr", "stdout stderr"):
+        with Path("/dev/full").open("wb") as disk:
+            streams = {name: disk if name in full else subprocess.DEVNULL for name in ("stdout", "stderr")}
+            done = subprocess.run(
+                enrolled.command(*words), env=enrolled.environment(), cwd=pictures, check=False, **streams
+            )
+        said = expected if words == [] or "stdout" not in full else 2
+        assert done.returncode == said, (words, full)
+
+
+def test_a_question_that_nobody_can_see_is_not_answered(enrolled, people_of):
+    with pytest.MonkeyPatch.context() as patch, Path("/dev/full").open("w") as disk:
+        patch.setattr(sys, "stderr", disk)
+        patch.setattr(sys, "stdin", io.StringIO("y\n"))
+        assert Console().ask("Forget Eileen?") is False
+
+
+@pytest.mark.parametrize(
+    ("limit", "values"), [("RLIMIT_NOFILE", (5, 8, 12, 20, 40)), ("RLIMIT_AS", (20, 60, 90, 200, 300, 700))]
+)
+def test_a_low_limit_is_named_and_never_a_no(enrolled, pictures, limit, values):
+    resource = pytest.importorskip("resource")
+    for value in values:
+        allowed = value << 20 if limit == "RLIMIT_AS" else value
+        done = subprocess.run(
+            enrolled.command("verify", "unseen.jpg"),
+            cwd=pictures,
+            env=enrolled.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(getattr(resource, limit), (allowed, allowed)),  # noqa: B023
+        )
+        assert done.returncode == 2 and done.stdout == "", (value, done)
+        assert "[system-limit]" in done.stderr and "Traceback" not in done.stderr, (value, done)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a C library with __cxa_atexit")
+def test_a_library_that_ends_the_process_is_never_a_no(enrolled, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import ctypes\nimport faceunlock.settings as s\n"
+        "def broken(*_): ctypes.CDLL(None).exit(1)\ns.locate = broken\n"
+    )
+    done = subprocess.run(
+        enrolled.command("people"),
+        capture_output=True,
+        env=enrolled.environment({"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}),
+        check=False,
+    )
+    assert done.returncode == 2, done
 
 
 def test_closed_streams_do_not_matter(enrolled):
