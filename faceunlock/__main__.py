@@ -18,6 +18,8 @@ COULD_NOT, INTERRUPTED = 2, 130
 def main() -> None:
     """Run the command line and exit with its code: 0 yes or done, 1 no, 2 could not."""
     sys.excepthook = _report_bug
+    if not os.environ.get("HOME", "/"):
+        del os.environ["HOME"]  # an empty home would be the root of the file system
     if sys.stdout is not None and sys.stderr is not None:  # None if the caller closed it, as with `>&-`
         from faceunlock.agent.client import ask
 
@@ -49,8 +51,7 @@ def main() -> None:
 class _Ending:
     """Ends the process with the code of the command; what is not known to be an answer is none.
 
-    Python would end with 120 if a stream cannot be flushed, and a library that calls ``exit`` ends the process
-    with a code of its own.
+    Python would end with 120 if a stream cannot be flushed.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,9 @@ def _let_no_library_answer() -> None:
     """
     import contextlib
 
-    with contextlib.suppress(ImportError, OSError, AttributeError):  # a C library without it, such as Windows'
+    with contextlib.suppress(
+        ImportError, OSError, AttributeError
+    ):  # a C library without it, such as Windows'
         import ctypes
 
         library = ctypes.CDLL(None)
@@ -130,7 +133,9 @@ def _report_bug(kind: type[BaseException], error: BaseException, trace: Tracebac
     # Python would exit with 1, and 1 means "no": a crash must not look like a decision.
     try:
         sys.__excepthook__(kind, error, trace)
-        print("faceunlock: this is a bug in faceunlock; please report it with the lines above", file=sys.stderr)
+        print(
+            "faceunlock: this is a bug in faceunlock; please report it with the lines above", file=sys.stderr
+        )
         sys.stderr.flush()
     finally:  # even if that cannot be said
         os._exit(COULD_NOT)

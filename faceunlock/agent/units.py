@@ -64,13 +64,21 @@ def units(socket: Path, home: Path | None) -> tuple[Unit, ...]:
         Path of the socket that clients connect to.
     home : Path or None
         The chosen home; None for the user's own directories.
+
+    Raises
+    ------
+    SettingsError
+        ``no-home`` if the user has no home directory, which would hold them.
     """
     words = [sys.executable, "-P", "-m", "faceunlock"]
     if home is not None:
         words += ["--home", str(home)]
     name = NAME if home is None else f"{NAME}-{_escaped(home.name)}"
     command = " ".join(map(_quoted, [*words, "agent", "run"]))
-    folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "systemd" / "user"
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"))  # noqa: PTH111 - no error
+    if not folder.is_absolute():
+        raise SettingsError("no-home", hint="Set XDG_CONFIG_HOME or HOME.")
+    folder = folder / "systemd" / "user"
     return (
         Unit(folder / f"{name}.socket", SOCKET.format(socket=_specifiers(str(socket)))),
         Unit(folder / f"{name}.service", SERVICE.format(name=name, command=command)),

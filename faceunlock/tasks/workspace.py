@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from faceunlock.errors import SettingsError
+from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
@@ -132,11 +132,18 @@ class Workspace:
 def as_path(photo: PhotoPath | _Other) -> Path | _Other:
     """Return a path as a `Path`, and anything else unchanged.
 
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` for an empty path, which `Path` would take for the current folder.
+
     Examples
     --------
     >>> as_path("a.jpg").name
     'a.jpg'
     """
+    if photo == "":
+        raise PhotoError("photo-not-found", "the path is empty")
     return Path(photo) if isinstance(photo, str | os.PathLike) else photo
 
 

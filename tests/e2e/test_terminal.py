@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -349,3 +351,96 @@ def test_what_needs_no_network_loads_none(enrolled, words):
     assert not loaded.intersection(HEAVY)
     if "--help" in words:
         assert "numpy" not in loaded
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["enroll", "New", ""],
+        ["enroll", "New", "few", ""],
+        ["verify", ""],
+        ["verify", "unseen.jpg", "--as", ""],
+        ["verify", "--camera", ""],
+        ["compare", "", "unseen.jpg"],
+        ["compare", "unseen.jpg", ""],
+        ["compare", "unseen.jpg", "unseen.jpg", "-o", ""],
+        ["identify", ""],
+        ["identify", "unseen.jpg", "-o", ""],
+        ["crop", "", "-o", "faces"],
+        ["crop", "few", "-o", ""],
+        ["calibrate", ""],
+        ["calibrate", ".", "--impostors", ""],
+        ["calibrate", "--scores", ""],
+        ["pad-test", "--live", "", "--attack", "."],
+        ["report", "", "-o", "page.html"],
+        ["report", ".", "-o", ""],
+        ["report", ".", "-o", "page.html", "--png", ""],
+        ["audit", ""],
+        ["audit", ".", "--by", ""],
+        ["bench", ""],
+        ["models", "pull", "compact", "--from", ""],
+        ["train", "", "-o", "m", "--loss", "arcface"],
+        ["classify", "train", ".", "-o", ""],
+        ["classify", "name", "", "--head", "h"],
+        ["classify", "name", "unseen.jpg", "--head", ""],
+        ["pam", "check", "sudo", "--file", ""],
+        ["export", ""],
+        ["import", ""],
+        ["import", "x", "--passphrase-file", ""],
+        ["status", "--home", ""],
+        ["--home", "", "status"],
+        ["status", "--model", ""],
+    ],
+)
+def test_an_empty_path_is_not_this_folder(enrolled, pictures, tmp_path, words, people_of):
+    here = tmp_path / "here"
+    shutil.copytree(pictures, here)
+    before, files = people_of(enrolled), sorted(here.rglob("*"))
+    result = enrolled(*words, "--json", cwd=here)
+    assert result.code == 2 and result.error["code"] in ("usage", "photo-not-found"), result
+    assert "empty" in result.error["message"]
+    assert people_of(enrolled) == before and sorted(here.rglob("*")) == files
+
+
+NOBODY = """
+import pwd, tempfile
+def nobody(_): raise KeyError("uid not found")
+pwd.getpwuid = nobody
+tempfile._candidate_tempdir_list = lambda: ["/nonexistent"]
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the resident process needs Linux")
+def test_a_home_on_the_command_line_is_enough(enrolled, pictures, tmp_path):
+    """No HOME, no entry in the user database, no place for temporary files: as in a bare container."""
+    (tmp_path / "sitecustomize.py").write_text(NOBODY)
+    dropped = ("HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "TMPDIR")
+    environment = enrolled.environment({"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])})
+    environment = {key: value for key, value in environment.items() if key not in dropped}
+    del environment["FACEUNLOCK_HOME"]
+    here = tmp_path / "here"
+    here.mkdir()
+
+    def ask(*words):
+        command = enrolled.command(*words, "--json")
+        done = subprocess.run(command, env=environment, cwd=here, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    photo = pictures / "unseen.jpg"
+    for words in (["people"], ["verify", photo], ["agent", "start"], ["demo"], ["agent", "install"]):
+        code, document = ask(*words)
+        assert code == 2 and document["error"]["code"] == "no-home"
+    home = ["--home", enrolled.home]
+    for words in (["people"], ["status"], ["verify", photo], ["demo"], ["bench", "--runs", "1"]):
+        assert ask(*home, *words)[0] == 0, words
+    try:
+        assert ask(*home, "agent", "start")[0] == 0
+        assert ask(*home, "verify", photo)[0] == 0
+    finally:
+        assert ask(*home, "agent", "stop")[0] == 0
+    assert list(here.iterdir()) == [], "nothing may land in the current folder"
+    (enrolled.home / "cache").rename(enrolled.home / "kept")
+    (enrolled.home / "cache").touch()
+    code, document = ask(*home, "demo")
+    assert code == 2 and document["error"]["code"] == "no-temporary-directory"
