@@ -266,7 +266,9 @@ SLUGS: dict[str, Slug] = {
     ),
     "usage": Slug("The command line is not understood.", "See: faceunlock --help"),
     "aborted": Slug("The question was not answered with yes.", "Use --yes to go ahead without being asked."),
-    "interrupted": Slug("The command was interrupted; nothing was changed.", "Run it again.", True),
+    "interrupted": Slug(
+        "The command was interrupted; nothing was written unless the message says so.", "Run it again.", True
+    ),
 }
 
 

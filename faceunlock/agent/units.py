@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def units(socket: Path, home: Path | None) -> tuple[Unit, ...]:
     words = [sys.executable, "-P", "-m", "faceunlock"]
     if home is not None:
         words += ["--home", str(home)]
-    name = NAME if home is None else f"{NAME}-{_escaped(home.name)}"
+    name = NAME if home is None else f"{NAME}-{_escaped(home.name)}-{_digest(home)}"
     command = " ".join(map(_quoted, [*words, "agent", "run"]))
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"))  # noqa: PTH111 - no error
     if not folder.is_absolute():
@@ -108,6 +109,11 @@ def write(made: Sequence[Unit], *, overwrite: bool = False) -> None:
             atomic_write(unit.path, unit.text.encode(), mode=0o644)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("file-unwritable", f"{made[0].path.parent}: {error}") from error
+
+
+def _digest(home: Path) -> str:
+    """Return digits that differ between two homes of the same last name."""
+    return hashlib.sha256(os.fsencode(home)).hexdigest()[:8]
 
 
 def _escaped(name: str) -> str:

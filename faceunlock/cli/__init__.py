@@ -57,7 +57,7 @@ def _run(arguments: list[str]) -> int:
             error.hint = _help_hint(understood)
         return _report(error, arguments, understood)
     except KeyboardInterrupt:
-        _report(SettingsError("interrupted"), arguments, understood)
+        _report(_interruption(), arguments, understood)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         raise
@@ -72,7 +72,21 @@ def _run(arguments: list[str]) -> int:
 
 def report_interrupt(arguments: Sequence[str]) -> None:
     """Report that the command was interrupted, as text and, with ``--json``, as JSON too."""
-    _report(SettingsError("interrupted"), list(arguments), {})
+    _report(_interruption(), list(arguments), {})
+
+
+def _interruption() -> FaceUnlockError:
+    """Return what to say after Ctrl-C: what is there already, and how to go on."""
+    outputs = sys.modules.get("faceunlock.files.outputs")  # nothing was written if it was never imported
+    done = outputs.written if outputs is not None else None
+    if done is None or not done.count:
+        return SettingsError("interrupted")
+    files = "one file is" if done.count == 1 else f"{done.count:,} files are"
+    return SettingsError(
+        "interrupted",
+        f"The command was interrupted; {files} written already, the last is {done.last}",
+        hint=done.go_on,
+    )
 
 
 def report_unwritable(error: OSError, arguments: Sequence[str]) -> int:

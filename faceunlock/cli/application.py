@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -118,6 +119,7 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
     KeyboardInterrupt
         If the user interrupted the command.
     """
+    _name_shell(arguments)
     try:
         # Not by calling the application, which would install its own exception hook.
         program = typer.main.get_command(application(arguments))
@@ -142,3 +144,15 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
     if code == EXIT_INTERRUPTED:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code or EXIT_DONE
+
+
+def _name_shell(arguments: list[str]) -> None:
+    """Let a shell's name follow the options about completion; Typer otherwise takes only the current shell.
+
+    Typer reads the variable while it makes these options, which then need a value.
+    """
+    for option, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, given, _ = option.partition("=")
+        named = given or (following and not following.startswith("-"))
+        if name in ("--show-completion", "--install-completion") and named:
+            os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -216,6 +216,11 @@ def find_photos(sources: Sequence[Path]) -> PhotoListing:
     """
     named = [path for path in sources if not stat.S_ISDIR(_status(path).st_mode)]
     return _walk(sources, frozenset(named))
+
+
+def photos_in(*sources: Path) -> Iterator[Path]:
+    """Yield the photos that `find_photos` finds; nothing is looked at before the first is asked for."""
+    yield from find_photos(sources).photos
 
 
 def person_folders(folder: Path) -> PersonFolders:
