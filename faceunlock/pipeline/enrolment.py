@@ -14,7 +14,6 @@ from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template, ph
 from faceunlock.photos.face import Quality
 from faceunlock.pipeline.samples import LeftOut, Sample
 
-
 ONE_LOOK = 0.99
 """Similarity between two photos above which they are copies of one picture rather than two looks."""
 

@@ -247,7 +247,7 @@ def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
             if len(cells) != len(columns):
                 raise AuditError(
                     "bad-grouping",
-                    f"{file}: line {reader.line_num}: {len(cells)} cells, but the line of titles has "
+                    f"{file}: line {reader.line_num}: {len(cells)} cells, but the first line has "
                     f"{len(columns)} columns",
                 )
             row = dict(zip(columns, map(_normal, cells), strict=True))

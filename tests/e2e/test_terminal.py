@@ -164,6 +164,31 @@ def test_ctrl_c_changes_nothing(enrolled, pictures, people_of):
     assert people_of(enrolled) == before
 
 
+def test_ctrl_c_says_what_is_there(faceunlock, pictures, tmp_path):
+    faces = tmp_path / "faces"
+    many = tmp_path / "many"
+    for number in range(40):
+        shutil.copytree(pictures / "photos", many / str(number))
+    words = ["--model", "compact", "--json", "crop", many, "-o", faces]
+    with subprocess.Popen(
+        faceunlock.command(*words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=faceunlock.environment(),
+    ) as process:
+        _wait_for(lambda: any(faces.rglob("*.png")))
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate()
+    assert process.returncode == 130
+    error = json.loads(stdout)["error"]
+    there = len(list(faces.rglob("*.png")))
+    assert error["code"] == "interrupted" and "nothing" not in error["message"]
+    assert f"{there} files are" in error["message"] or (there == 1 and "one file is" in error["message"])
+    assert "--overwrite" in error["hint"]
+    again = faceunlock(*words)
+    assert again.code == 2 and again.error["code"] == "file-exists", "so --overwrite is the way on"
+
+
 def _maps(pid, *libraries):
     maps = Path(f"/proc/{pid}/maps").read_bytes()
     return any(library in maps for library in libraries)
@@ -305,6 +330,19 @@ def test_completion(faceunlock):
         "--show-completion", "bash", env={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     )
     assert script.code == 0 and "_FACEUNLOCK_COMPLETE=complete_bash" in script.stdout
+    for shell, word in (("zsh", "#compdef"), ("fish", "complete --"), ("bash", "complete -o")):
+        for words in (["--show-completion", shell], [f"--show-completion={shell}"]):
+            script = faceunlock(*words)
+            assert script.code == 0 and word in script.stdout
+    for words in (
+        ["--show-completion", "tcsh"],
+        ["--show-completion=tcsh"],
+        ["--install-completion", "tcsh"],
+    ):
+        wrong = faceunlock(*words, "--json")
+        assert wrong.code == 2 and wrong.error["code"] == "usage" and "tcsh" in wrong.error["message"]
+    assert faceunlock(env={"_FACEUNLOCK_COMPLETE": "complete_tcsh"}).code == 2
+    assert faceunlock(env={"_FACEUNLOCK_COMPLETE": "nonsense"}).code == 2
     words = {"_FACEUNLOCK_COMPLETE": "complete_bash", "COMP_WORDS": "faceunlock ca", "COMP_CWORD": "1"}
     assert faceunlock(env=words).stdout.split() == ["calibrate"]
     words |= {"COMP_WORDS": "faceunlock people re", "COMP_CWORD": "2"}

@@ -38,8 +38,8 @@ def notes(outcome: EnrolmentOutcome) -> list[str]:
     if not outcome.enrolment.one_look:
         return []
     return [
-        f"Note: the {len(outcome.enrolment.used)} photos look like copies of one picture. They teach only one "
-        "look; add photos with different light and expression."
+        f"Note: the {len(outcome.enrolment.used)} photos look like copies of one picture and teach only one look. "
+        "Add photos with different light and expression."
     ]
 
 
