@@ -151,7 +151,7 @@ def _name_shell(arguments: list[str]) -> None:
 
     Typer reads the variable while it makes these options, which then need a value.
     """
-    for option, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for option, following in zip(arguments, [*arguments, ""][1:], strict=True):
         name, given, _ = option.partition("=")
         named = given or (following and not following.startswith("-"))
         if name in ("--show-completion", "--install-completion") and named:

@@ -38,7 +38,7 @@ def notes(outcome: EnrolmentOutcome) -> list[str]:
     if not outcome.enrolment.one_look:
         return []
     return [
-        f"Note: the {len(outcome.enrolment.used)} photos look like copies of one picture and teach only one look. "
+        f"Note: the {len(outcome.enrolment.used)} photos look like copies of one picture, which is one look. "
         "Add photos with different light and expression."
     ]
 
