@@ -257,9 +257,23 @@ SLUGS: dict[str, Slug] = {
         "A setting is unknown or out of its range.",
         "Correct or remove it; docs/cli.md lists every setting with its range.",
     ),
+    "no-home": Slug(
+        "There is no home directory: HOME is not an absolute path, and the user is not in the user database.",
+        "Use --home DIRECTORY, or set FACEUNLOCK_HOME or HOME.",
+    ),
+    "no-temporary-directory": Slug(
+        "There is no directory for temporary files that can be written.",
+        "Set TMPDIR to a directory that you can write.",
+    ),
+    "system-limit": Slug(
+        "A limit of the system on memory, open files, threads or file sizes is too low.",
+        "Raise it where the command is started; see: ulimit -a",
+    ),
     "usage": Slug("The command line is not understood.", "See: faceunlock --help"),
     "aborted": Slug("The confirmation was declined.", "Use --yes to go ahead without being asked."),
-    "interrupted": Slug("The command was interrupted; nothing was changed.", "Run it again.", True),
+    "interrupted": Slug(
+        "The command was interrupted; nothing was written unless the message says so.", "Run it again.", True
+    ),
 }
 
 

@@ -1,16 +1,19 @@
 """Where things live and how they behave: locations, the config file, the environment.
 
 Every setting has a default, a range and an environment variable ``FACEUNLOCK_<KEY>``. The
-environment wins over ``config.toml``, and the command line wins over both.
+environment wins over ``config.toml``, and the command line wins over both. A variable that is empty counts as
+not set. The limits of attempts are an exception: a program that a user starts inherits any environment, so a
+variable can only make them stricter.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from faceunlock.errors import SettingsError
 
@@ -58,13 +61,16 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
     Raises
     ------
     SettingsError
-        ``bad-setting`` for the home directory (``~name``) of a user who does not exist.
+        ``bad-setting`` for the home directory (``~name``) of a user who does not exist; ``usage`` for an
+        empty path; ``no-home`` if the user has no home directory and none was chosen.
 
     Examples
     --------
     >>> locate("/srv/faces", {}).cache.as_posix()
     '/srv/faces/cache'
     """
+    if home is not None and not os.fspath(home):
+        raise SettingsError("usage", "the home directory is an empty path")
     chosen = home or environ.get("FACEUNLOCK_HOME")
     if chosen:
         try:
@@ -77,9 +83,14 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
     from platformdirs import PlatformDirs
 
     dirs = PlatformDirs(APP, appauthor=False)
-    return Locations(
-        Path(dirs.user_data_dir), Path(dirs.user_cache_dir), Path(dirs.user_config_dir) / "config.toml"
-    )
+    try:
+        data, cache, config = map(Path, (dirs.user_data_dir, dirs.user_cache_dir, dirs.user_config_dir))
+    except RuntimeError as error:  # newer versions of platformdirs refuse by themselves
+        raise SettingsError("no-home") from error
+    if not (data.is_absolute() and cache.is_absolute() and config.is_absolute()):
+        # Without HOME and without an entry for the user, ``~`` stays what it is, and would be a folder here.
+        raise SettingsError("no-home")
+    return Locations(data, cache, config / "config.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,8 @@ class Setting:
         Allowed values; empty where any value in the range is allowed.
     low, high : float
         The range of a number, inclusive.
+    stricter : {"", "lower", "higher"}
+        For a limit of attempts, where stricter values are; an environment variable may only go there.
     """
 
     meaning: str
@@ -103,6 +116,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     low: float = 0.0
     high: float = 0.0
+    stricter: Literal["", "lower", "higher"] = ""
 
 
 # Quality limits, from benchmarks/quality.py: they lose none of the 78 enrolment photos of ten phone users
@@ -128,13 +142,21 @@ SETTINGS: dict[str, Setting] = {
     "target_fmr": Setting("False match rate that calibrate aims at.", 1e-3, low=1e-9, high=0.5),
     "busy_seconds": Setting("How long to wait for another command that writes.", 10.0, low=0, high=600),
     "failures_before_wait": Setting(
-        "Failed attempts in a row before the next one must wait.", 5, low=1, high=10
+        "Failed attempts in a row before the next one must wait.", 5, low=1, high=10, stricter="lower"
     ),
-    "wait_seconds": Setting("How long to wait before each further attempt.", 30.0, low=1, high=86400),
+    "wait_seconds": Setting(
+        "How long to wait before each further attempt.", 30.0, low=1, high=86400, stricter="higher"
+    ),
     "failures_before_lock": Setting(
-        "Failed attempts in a row after which only unlock-attempts helps.", 50, low=1, high=1000
+        "Failed attempts in a row after which only unlock-attempts helps.",
+        50,
+        low=1,
+        high=1000,
+        stricter="lower",
     ),
-    "log_entries": Setting("Attempts that the log keeps; 0 keeps none.", 1000, low=0, high=100000),
+    "log_entries": Setting(
+        "Attempts that the log keeps; 0 keeps none.", 1000, low=0, high=100000, stricter="higher"
+    ),
     "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
@@ -196,7 +218,8 @@ def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Sett
     ------
     SettingsError
         ``bad-setting`` for a file that is not TOML, an unknown key, a wrong type or a value out of
-        range: a typo must not silently mean the default.
+        range: a typo must not silently mean the default. Also for an environment variable that would make
+        a limit of attempts less strict. ``insecure-permissions`` if others could have written the file.
     """
     values = {key: setting.default for key, setting in SETTINGS.items()}
     for key, value in _read_toml(config).items():
@@ -206,8 +229,9 @@ def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Sett
         values[key] = _checked(key, value, str(config))
     for key in SETTINGS:
         variable = f"FACEUNLOCK_{key.upper()}"
-        if variable in environ:
-            values[key] = _checked(key, _parsed(key, environ[variable], variable), variable)
+        if environ.get(variable):
+            value = _checked(key, _parsed(key, environ[variable], variable), variable)
+            values[key] = _stricter(key, value, values[key], variable)
     return Settings(**{field.name: values[field.name] for field in fields(Settings)})  # type: ignore[arg-type]
 
 
@@ -220,7 +244,8 @@ def _read_toml(config: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        with config.open("rb") as file:
+        with open(config, "rb", opener=_without_waiting) as file:
+            _refuse_if_others_write(config, os.fstat(file.fileno()))
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
@@ -228,6 +253,48 @@ def _read_toml(config: Path) -> dict[str, Any]:
         raise SettingsError("bad-setting", f"{config} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError("bad-setting", f"{config} is not a TOML file: {error}") from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe in its place must not block."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _refuse_if_others_write(config: Path, info: os.stat_result) -> None:
+    """Raise an error unless only the user or root can have written the file; it decides about locks."""
+    if not stat.S_ISREG(info.st_mode):
+        raise SettingsError("bad-setting", f"{config} is not a regular file", hint="Put a file there.")
+    if os.name != "posix":
+        return
+    for owner in (info.st_uid, config.lstat().st_uid):
+        if owner not in (os.geteuid(), 0):
+            raise SettingsError(
+                "insecure-permissions",
+                f"{config} belongs to another user (uid {owner})",
+                hint="Replace it with a file of your own.",
+            )
+    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError(
+            "insecure-permissions",
+            f"Other users can change {config} (mode {stat.S_IMODE(info.st_mode):04o})",
+            hint=f"Run: chmod go-w '{config}'",
+        )
+
+
+def _stricter(
+    key: str, value: str | int | float, set_otherwise: str | int | float, variable: str
+) -> str | int | float:
+    """Return the value of an environment variable, unless it would make a limit of attempts less strict."""
+    direction = SETTINGS[key].stricter
+    if isinstance(value, str) or isinstance(set_otherwise, str) or not direction:
+        return value
+    if value > set_otherwise if direction == "lower" else value < set_otherwise:
+        raise SettingsError(
+            "bad-setting",
+            f"{variable}: the environment can only make {key} stricter; it is {set_otherwise:g}",
+            hint="Set it in config.toml.",
+        )
+    return value
 
 
 def _parsed(key: str, text: str, source: str) -> str | int | float:

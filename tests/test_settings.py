@@ -1,5 +1,6 @@
 """Settings: defaults, file, environment, and that nothing wrong is swallowed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_wrong_file_is_refused(tmp_path, text, word):
     assert caught.value.slug == "bad-setting"
 
 
-@pytest.mark.parametrize("value", ["many", "1e9", ""])
+@pytest.mark.parametrize("value", ["many", "1e9"])
 def test_a_wrong_environment_is_refused(value):
     with pytest.raises(SettingsError, match="FACEUNLOCK_MIN_PHOTOS"):
         load_settings(Path("does-not-exist"), {"FACEUNLOCK_MIN_PHOTOS": value})
@@ -69,4 +70,95 @@ def test_home_comes_from_the_option_then_the_environment_then_the_platform(tmp_p
 def test_a_path_that_no_system_takes_is_no_traceback(tmp_path):
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path / ("a" * 300) / "config.toml", {})
+    assert caught.value.slug == "bad-setting"
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('model = "compact"\n')
+    empty = {f"FACEUNLOCK_{key.upper()}": "" for key in SETTINGS}
+    assert load_settings(config, empty) == load_settings(config, {})
+    assert locate(None, {"FACEUNLOCK_HOME": ""}) == locate(None, {})
+
+
+def test_an_empty_home_is_not_this_folder():
+    with pytest.raises(SettingsError) as caught:
+        locate("", {})
+    assert caught.value.slug == "usage"
+
+
+@pytest.mark.parametrize("home", [None, "not/absolute"])
+def test_without_a_home_directory_nothing_is_written_here(home, monkeypatch):
+    def nobody(_):
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for variable in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    with pytest.raises(SettingsError) as caught:
+        locate(None, {})
+    assert caught.value.slug == "no-home" and "--home" in caught.value.hint
+    assert locate("/srv/faces", {}).data == Path("/srv/faces")
+
+
+LIMITS = {key: setting for key, setting in SETTINGS.items() if setting.stricter}
+
+
+def test_the_limits_of_attempts_are_known_as_such():
+    assert set(LIMITS) == {"failures_before_wait", "wait_seconds", "failures_before_lock", "log_entries"}
+
+
+@pytest.mark.parametrize("key", LIMITS)
+@pytest.mark.parametrize("in_file", [True, False])
+def test_the_environment_only_makes_limits_stricter(tmp_path, key, in_file):
+    setting = LIMITS[key]
+    config = tmp_path / "config.toml"
+    kind = type(setting.default)
+    usual = kind(setting.default / 2) if in_file else setting.default
+    if in_file:
+        config.write_text(f"{key} = {usual}\n")
+    down = setting.stricter == "lower"
+    strict, loose = kind(usual - 1 if down else usual + 1), kind(usual + 1 if down else usual - 1)
+    variable = f"FACEUNLOCK_{key.upper()}"
+    for value in (strict, usual):
+        assert getattr(load_settings(config, {variable: str(value)}), key) == value
+    with pytest.raises(SettingsError, match="only make") as caught:
+        load_settings(config, {variable: str(loose)})
+    assert caught.value.slug == "bad-setting" and variable in caught.value.message
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_config_file_that_others_can_write_is_refused(tmp_path, mode):
+    config = tmp_path / "config.toml"
+    config.write_text("wait_seconds = 1\n")
+    for good in (0o600, 0o644):
+        config.chmod(good)
+        assert load_settings(config, {}).wait_seconds == 1
+    config.chmod(mode)
+    with pytest.raises(SettingsError, match=f"{mode:04o}") as caught:
+        load_settings(config, {})
+    assert caught.value.slug == "insecure-permissions" and "chmod" in caught.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_config_file_of_another_user_is_refused(tmp_path):
+    own, foreign, link = tmp_path / "config.toml", tmp_path / "foreign.toml", tmp_path / "link.toml"
+    for file in (own, foreign):
+        file.write_text("wait_seconds = 1\n")
+    os.chown(foreign, 4242, 4242)
+    link.symlink_to(own)
+    assert load_settings(link, {}).wait_seconds == 1
+    os.chown(link, 4242, 4242, follow_symlinks=False)
+    for file in (foreign, link):
+        with pytest.raises(SettingsError, match="uid 4242") as caught:
+            load_settings(file, {})
+        assert caught.value.slug == "insecure-permissions"
+
+
+def test_a_pipe_in_the_place_of_the_config_file_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "config.toml")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "config.toml", {})
     assert caught.value.slug == "bad-setting"

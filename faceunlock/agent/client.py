@@ -53,7 +53,7 @@ def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer
     try:
         home = chosen_home(question.pop("--home", None), environ)
         path = protocol.socket_path(home, environ)
-        if not stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116
+        if not path.startswith("/") or not stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116
             return None
         photo = _open_photo(question["photo"])
         if photo is None:

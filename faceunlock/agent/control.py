@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +101,8 @@ def start(path: Path, home: Path | None, model: str | None = None) -> tuple[Agen
     chosen = [] if home is None else ["--home", str(home)]
     first = [] if model is None else ["--model", model]
     isolated = ["-I"] if sys.flags.isolated else ["-P"]
-    # Its stderr goes to an unnamed file: a pipe would break once this process stops reading.
-    with tempfile.TemporaryFile() as said:
+    # Its stderr goes to memory: a pipe would break once this process stops reading, and a file needs a place.
+    with open(os.memfd_create("said"), "w+b") as said:  # noqa: PTH123 - a descriptor has no path
         process = subprocess.Popen(  # noqa: S603 - this program
             [sys.executable, *isolated, "-m", "faceunlock", *chosen, *first, "agent", "run"],
             stdin=subprocess.DEVNULL,

@@ -73,7 +73,7 @@ def socket_path(home: str | None, environ: Mapping[str, str] = os.environ) -> st
     if home:
         return os.path.join(home, _SOCKET)  # noqa: PTH118 - pathlib takes longer to import than all of this
     # Under PAM the variable is not set, but the directory may exist.
-    runtime = environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
+    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
     if runtime.startswith("/") and _own_directory(runtime):
         return f"{runtime}/faceunlock/{_SOCKET}"
     data = environ.get("XDG_DATA_HOME", "").strip() or os.path.expanduser("~/.local/share")  # noqa: PTH111

@@ -71,6 +71,7 @@ class Server:
         self._places = threading.BoundedSemaphore(CONNECTIONS)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
         self._program = _Program()
         self._started = now()
         self._last_asked = time.monotonic()
@@ -103,6 +104,11 @@ class Server:
         """Make `serve` end soon; may be called from a signal handler and from any thread."""
         with contextlib.suppress(OSError):
             self._waker.send(b".", socket.MSG_DONTWAIT)
+
+    @property
+    def waker(self) -> int:
+        """Descriptor that makes `serve` end soon when something is written to it, as by a signal."""
+        return self._waker.fileno()
 
     def _accept(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -69,7 +70,8 @@ def units(socket: Path, home: Path | None) -> tuple[Unit, ...]:
     Raises
     ------
     SettingsError
-        ``usage`` for a path that a line of a unit file cannot hold.
+        ``usage`` for a path that a line of a unit file cannot hold; ``no-home`` if the user has no home
+        directory, which would hold them.
     """
     for path in (sys.executable, str(socket), str(home or "")):
         if not fits_a_line(path):
@@ -81,9 +83,12 @@ def units(socket: Path, home: Path | None) -> tuple[Unit, ...]:
     words = [sys.executable, "-P", "-m", "faceunlock"]
     if home is not None:
         words += ["--home", str(home)]
-    name = NAME if home is None else f"{NAME}-{_escaped(home.name)}"
+    name = NAME if home is None else f"{NAME}-{_escaped(home.name)}-{_digest(home)}"
     command = " ".join(map(_quoted, [*words, "agent", "run"]))
-    folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "systemd" / "user"
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"))  # noqa: PTH111 - no error
+    if not folder.is_absolute():
+        raise SettingsError("no-home", hint="Set XDG_CONFIG_HOME or HOME.")
+    folder = folder / "systemd" / "user"
     return (
         Unit(folder / f"{name}.socket", SOCKET.format(socket=_specifiers(str(socket)))),
         Unit(folder / f"{name}.service", SERVICE.format(name=name, command=command)),
@@ -113,6 +118,11 @@ def write(made: Sequence[Unit], *, overwrite: bool = False) -> None:
             atomic_write(unit.path, unit.text.encode(), mode=0o644)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("file-unwritable", f"{made[0].path.parent}: {error}") from error
+
+
+def _digest(home: Path) -> str:
+    """Return digits that differ between two homes of the same last name."""
+    return hashlib.sha256(os.fsencode(home)).hexdigest()[:8]
 
 
 def _escaped(name: str) -> str:

@@ -5,15 +5,18 @@ A plain ``verify`` runs without Typer: importing and running Typer would take a 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from faceunlock.cli.console import Console, abandon_stdout
+from faceunlock.cli.console import Console, abandon
 from faceunlock.cli.exits import EXIT_COULD_NOT, EXIT_INTERRUPTED, PROGRAM
 from faceunlock.errors import SLUGS, FaceUnlockError, SettingsError
+
+_STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -29,12 +32,12 @@ def run(arguments: Sequence[str]) -> int:
     int
         0 for yes or done, 1 for no, 2 if it could not decide or could not do the work, 130 if interrupted.
     """
-    _prepare_streams()
     try:
+        _prepare_streams()
         return _run(list(arguments))
     except BrokenPipeError:
         # The reader has gone, as in ``faceunlock people | head -1``.
-        abandon_stdout()
+        abandon(sys.stdout)
         return EXIT_COULD_NOT
 
 
@@ -54,20 +57,51 @@ def _run(arguments: list[str]) -> int:
             error.hint = _help_hint(understood)
         return _report(error, arguments, understood)
     except KeyboardInterrupt:
-        _report(SettingsError("interrupted"), arguments, understood)
+        _report(_interruption(), arguments, understood)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except (MemoryError, OSError, ImportError, RuntimeError) as error:
+        from faceunlock.files.limits import reached
+
+        reason = _unwritable(error) or reached(error)
+        if reason is None:
+            raise
+        return _report(reason, arguments, understood)
 
 
 def report_interrupt(arguments: Sequence[str]) -> None:
     """Report that the command was interrupted, as text and, with ``--json``, as JSON too."""
-    _report(SettingsError("interrupted"), list(arguments), {})
+    _report(_interruption(), list(arguments), {})
+
+
+def _interruption() -> FaceUnlockError:
+    """Return what to say after Ctrl-C: what is there already, and how to go on."""
+    outputs = sys.modules.get("faceunlock.files.outputs")  # nothing was written if it was never imported
+    done = outputs.written if outputs is not None else None
+    if done is None or not done.count:
+        return SettingsError("interrupted")
+    files = "one file is" if done.count == 1 else f"{done.count:,} files are"
+    return SettingsError(
+        "interrupted",
+        f"The command was interrupted; {files} written already, the last is {done.last}",
+        hint=done.go_on,
+    )
 
 
 def report_unwritable(error: OSError, arguments: Sequence[str]) -> int:
     """Report that the answer could not be written to stdout, and return the exit code."""
-    abandon_stdout()
+    abandon(sys.stdout)
     reason = SettingsError("file-unwritable", f"standard output: {error.strerror}")
     return _report(reason, list(arguments), {"command": "verify"})
+
+
+def _unwritable(error: BaseException) -> FaceUnlockError | None:
+    """Return the error to report if Typer could not write a help text; None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in _STREAM_ERRORS or error.filename is not None:
+        return None
+    abandon(sys.stdout)
+    return SettingsError("file-unwritable", f"standard output: {error.strerror}")
 
 
 def _help_hint(understood: dict[str, Any]) -> str:
@@ -79,7 +113,11 @@ def _report(error: FaceUnlockError, arguments: list[str], understood: dict[str, 
     # Even a command line that was not understood may ask for JSON errors.
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     json = bool(understood.get("json")) or "--json" in options
-    Console(json=json, command=understood.get("command", "")).error(error)
+    console = Console(json=json, command=understood.get("command", ""))
+    try:
+        console.error(error)
+    except SettingsError as unwritable:  # the document; the sentence on stderr is all that can be said
+        console.say(f"faceunlock: {unwritable.message} [{unwritable.slug}]")
     return EXIT_COULD_NOT
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
+from faceunlock.cli.console import Console
 from faceunlock.cli.exits import EXIT_COULD_NOT, EXIT_DONE, EXIT_INTERRUPTED, PROGRAM
 from faceunlock.cli.options import (
     COMMON,
@@ -118,6 +119,7 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
     KeyboardInterrupt
         If the user interrupted the command.
     """
+    _name_shell(arguments)
     try:
         # Not by calling the application, which would install its own exception hook.
         program = typer.main.get_command(application(arguments))
@@ -125,7 +127,7 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
         code: int | None = program.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=understood)
     except typer.TyperException as error:
         if not arguments:  # no_args_is_help: the help is the message
-            print(error.format_message(), file=sys.stderr)
+            Console().say(error.format_message())
             return EXIT_COULD_NOT
         context = getattr(error, "ctx", None)
         if context is not None:
@@ -138,7 +140,19 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
         # Typer exits with 1 on a broken pipe, which would mean "no".
         if isinstance(stop.__context__, BrokenPipeError):
             raise stop.__context__ from None
-        raise
+        code = EXIT_DONE if stop.code in (None, EXIT_DONE) else EXIT_COULD_NOT  # its other codes are errors
     if code == EXIT_INTERRUPTED:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code or EXIT_DONE
+
+
+def _name_shell(arguments: list[str]) -> None:
+    """Let a shell's name follow the options about completion; Typer otherwise takes only the current shell.
+
+    Typer reads the variable while it makes these options, which then need a value.
+    """
+    for option, following in zip(arguments, [*arguments, ""][1:], strict=True):
+        name, given, _ = option.partition("=")
+        named = given or (following and not following.startswith("-"))
+        if name in ("--show-completion", "--install-completion") and named:
+            os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -10,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from faceunlock.errors import FaceUnlockError, SettingsError
 from faceunlock.files.text import Table, harmless, printable
@@ -90,12 +91,15 @@ class Console:
         except BrokenPipeError:
             raise
         except OSError as error:
-            abandon_stdout()
+            abandon(sys.stdout)
             raise SettingsError("file-unwritable", f"standard output: {error.strerror}") from error
 
     def put_beside(self, text: str) -> None:
-        """Write lines as they are to stderr."""
-        print(text, file=sys.stderr)
+        """Write lines as they are to stderr; if they cannot be written, the answer still counts."""
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:
+            abandon(sys.stderr)
 
     def listen(self) -> None:
         """Print the library's log: warnings by default, everything if verbose, only errors if quiet."""
@@ -128,7 +132,11 @@ class Console:
     def ask(self, question: str) -> bool:
         """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``."""
         # Not Typer's prompt, which writes to stdout.
-        print(f"{printable(question)} [y/N]: ", end="", file=sys.stderr, flush=True)
+        try:
+            print(f"{printable(question)} [y/N]: ", end="", file=sys.stderr, flush=True)
+        except OSError:  # a question that nobody saw has no answer
+            abandon(sys.stderr)
+            return False
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def left_out(self, photos: Iterable[LeftOut]) -> None:
@@ -213,11 +221,12 @@ class Progress:
         self._display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
 
 
-def abandon_stdout() -> None:
-    """Discard what stdout still buffers, so that Python does not fail again on exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def abandon(stream: TextIO) -> None:
+    """Discard what a stream still buffers, so that Python does not fail again on exit."""
+    with contextlib.suppress(OSError):  # no descriptor is left; then nothing can be done
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _encoded(document: dict[str, Any]) -> str:

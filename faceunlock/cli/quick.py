@@ -12,6 +12,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+_NAMES = ("name", "new_name")
+"""Arguments that name a person."""
+
 
 def quicken(command: Any) -> None:
     """Make the parameters of a command and its subcommands skip needless conversions.
@@ -45,6 +48,7 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
     optional = single and not parameter.required
 
     def process_value(context: Any, value: Any) -> Any:
+        _refuse_empty(context, parameter, value)
         if value is None or isinstance(value, bool):
             plain = optional
         elif isinstance(value, str):
@@ -57,6 +61,19 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
         return value if parameter.callback is None else parameter.callback(context, parameter, value)
 
     return process_value
+
+
+def _refuse_empty(context: Any, parameter: Any, value: Any) -> None:
+    """Refuse an empty text: as a path it would be the current folder, as ``--as`` everybody.
+
+    It usually comes from a shell variable that is not set. An empty name of a person has a slug of its own.
+    """
+    names_person = parameter.name in _NAMES and parameter.param_type_name == "argument"
+    values = value if isinstance(value, list | tuple) else (value,)
+    if any(isinstance(text, str) and not text for text in values) and not names_person:
+        from typer import BadParameter
+
+        raise BadParameter("it is empty; is a variable not set?", ctx=context, param=parameter)
 
 
 def _makes(annotation: Any, text: str, parameter: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceunlock.cli.console import Console
 from faceunlock.errors import SettingsError
+from faceunlock.files.limits import require
 from faceunlock.settings import Locations, Settings, load_settings, locate
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ def open_session(options: Mapping[str, Any]) -> Session:
     Raises
     ------
     SettingsError
-        ``usage`` if both ``quiet`` and ``verbose`` are given; ``bad-setting``.
+        ``usage`` if both ``quiet`` and ``verbose`` are given; ``bad-setting``; ``system-limit``.
     """
+    require()
     if options.get("quiet") and options.get("verbose"):
         raise SettingsError("usage", "--quiet and --verbose cannot be combined")
     locations = locate(options.get("home"))

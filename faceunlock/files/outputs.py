@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,6 +77,35 @@ def copy_name(photo: Path) -> Path:
 
 _OVERWRITE = "Choose another name, or use --overwrite."
 
+RUN_AGAIN = "Run it again with --overwrite, or remove what is there first."
+
+
+@dataclass(slots=True)
+class Written:
+    """What this process has written for the user so far; an interrupted command reports it.
+
+    Attributes
+    ----------
+    count : int
+        Number of files.
+    last : Path or None
+        The last one.
+    go_on : str
+        How to go on from there.
+    """
+
+    count: int = 0
+    last: Path | None = None
+    go_on: str = ""
+
+
+written = Written()
+
+
+def note_written(file: Path, go_on: str = RUN_AGAIN) -> None:
+    """Note that a file is there now, and that a second run needs to be told what to do with it."""
+    written.count, written.last, written.go_on = written.count + 1, file, go_on
+
 
 def check_destination(
     file: Path,
@@ -83,6 +113,7 @@ def check_destination(
     overwrite: bool = False,
     kind: type[FaceUnlockError] = ReportError,
     in_new_folder: bool = False,
+    never: Iterable[Path] = (),
 ) -> None:
     """Raise an error for a file that cannot be written, before any work is done for it.
 
@@ -96,11 +127,14 @@ def check_destination(
         The error class to raise.
     in_new_folder : bool
         Whether the file's folder will be created if it is missing.
+    never : iterable of Path
+        Files that must never be replaced, such as the source photos; only looked at if the file exists.
 
     Raises
     ------
     FaceUnlockError
-        ``file-exists`` if the path exists, unless `overwrite`; ``file-unwritable`` if something other than a
+        ``file-exists`` if the path exists, unless `overwrite`, and always if it is one of `never`;
+        ``file-unwritable`` if something other than a
         regular file is there, or if the file has no directory.
     """
     folder = file.parent
@@ -108,8 +142,10 @@ def check_destination(
         raise kind("file-unwritable", f"{file} cannot be written: {folder} is not a directory")
     if file.exists() and not file.is_file():
         raise kind("file-unwritable", f"{file} is not a regular file")
-    if os.path.lexists(file) and not overwrite:
-        raise _exists(file, kind)
+    if os.path.lexists(file):
+        if not overwrite:
+            raise _exists(file, kind)
+        _refuse_sources((file,), never, kind)
 
 
 def write_output(
@@ -126,6 +162,7 @@ def write_output(
     try:
         remove_leftovers(file.parent)
         atomic_write(file, content, overwrite=overwrite)
+        note_written(file)
     except FileExistsError as error:
         raise _exists(file, kind) from error
     except OSError as error:
@@ -136,7 +173,7 @@ def _exists(file: Path, kind: type[FaceUnlockError]) -> FaceUnlockError:
     return kind("file-exists", f"{file} already exists", hint=_OVERWRITE)
 
 
-def check_picture(file: Path, *, overwrite: bool) -> None:
+def check_picture(file: Path, *, overwrite: bool, never: Iterable[Path] = ()) -> None:
     """Raise an error for a picture that cannot be written: as `check_destination`, or for its suffix.
 
     Raises
@@ -151,11 +188,11 @@ def check_picture(file: Path, *, overwrite: bool) -> None:
             f"{file}: a picture's name must end in one of {known}",
             hint="Choose another name.",
         )
-    check_destination(file, overwrite=overwrite)
+    check_destination(file, overwrite=overwrite, never=never)
 
 
 def plan_folder(
-    folder: Path, names: Iterable[Path], *, overwrite: bool, never: Sequence[Path] = ()
+    folder: Path, names: Iterable[Path], *, overwrite: bool, never: Iterable[Path] = ()
 ) -> tuple[Path, ...]:
     """Return a different path in a folder for each name, before anything is written.
 
@@ -164,10 +201,11 @@ def plan_folder(
     folder : Path
         Where the files go; need not exist.
     names : iterable of Path
-        Wanted names inside the folder; names that are equal, ignoring case, get a number: ``a-2.jpg``.
+        Wanted names inside the folder; names that are equal, ignoring case, get a number: ``a-2.jpg``. A
+        name that is too long for the file system loses the end of its stem.
     overwrite : bool
         Whether existing files may be replaced.
-    never : sequence of Path
+    never : iterable of Path
         Files that must never be replaced, such as the source photos.
 
     Raises
@@ -179,24 +217,72 @@ def plan_folder(
         raise ReportError("file-unwritable", f"{folder} is not a folder", hint="Name a folder.")
     used: set[str] = set()
     planned = []
-    for name in names:
+    longest = _longest_name(folder)
+    for wanted in names:
+        name = Path(*(_shortened(part, longest) for part in wanted.parts))
         candidate, number = name, 1
         while str(candidate).casefold() in used:
             number += 1
-            candidate = name.with_name(f"{name.stem}-{number}{name.suffix}")
+            end = f"-{number}{name.suffix}"
+            candidate = name.with_name(_shortened(name.stem, longest - len(os.fsencode(end))) + end)
         used.add(str(candidate).casefold())
         planned.append(folder / candidate)
-    kept = {path.resolve() for path in never}
-    for file in planned:
-        if file.resolve() in kept:
-            raise ReportError(
-                "file-exists", f"{file} is one of the source photos", hint="Choose another folder."
-            )
-        if not overwrite and os.path.lexists(file):
-            raise _exists(file, ReportError)
+    existing = [file for file in planned if os.path.lexists(file)]
+    if existing:
+        _refuse_sources(existing, never, ReportError)
+        if not overwrite:
+            raise _exists(existing[0], ReportError)
     for directory in {file.parent for file in planned}:
         remove_leftovers(directory)
     return tuple(planned)
+
+
+def _refuse_sources(files: Iterable[Path], sources: Iterable[Path], kind: type[FaceUnlockError]) -> None:
+    """Raise an error if a file is one of the sources, by whatever name or link."""
+    there = {identity: file for file in files if (identity := _identity(file)) is not None}
+    for source in sources:
+        identity = _identity(source)
+        if identity is not None and identity in there:
+            raise kind(
+                "file-exists",
+                f"{there[identity]} is one of the source photos",
+                hint="Choose another name or folder.",
+            )
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        info = file.stat()
+    except OSError:  # a link that leads nowhere
+        return None
+    return info.st_dev, info.st_ino
+
+
+def _longest_name(folder: Path) -> int:
+    """Return the number of bytes that a file's name may have in a folder that need not exist yet."""
+    for place in (folder.absolute(), *folder.absolute().parents):
+        if place.is_dir():
+            try:
+                return os.pathconf(place, "PC_NAME_MAX")
+            except (OSError, ValueError, AttributeError):  # no such limit, or not POSIX
+                break
+    return 255
+
+
+def _shortened(name: str, longest: int) -> str:
+    """Return a file's name with the end of its stem cut off, so that it has at most `longest` bytes.
+
+    Examples
+    --------
+    >>> _shortened("a-long-name.png", 10)
+    'a-long.png'
+    """
+    if len(os.fsencode(name)) <= longest:
+        return name
+    path = Path(name)
+    suffix = path.suffix if len(os.fsencode(path.suffix)) < longest // 2 else ""
+    kept = os.fsencode(name.removesuffix(suffix))[: longest - len(os.fsencode(suffix))]
+    return kept.decode(errors="ignore") + suffix
 
 
 def write_picture(file: Path, picture: Image.Image, *, overwrite: bool) -> None:

@@ -307,9 +307,10 @@ def _close_to_others(path: Path, info: os.stat_result) -> None:
 def _evidently_ours(path: Path, holds: Collection[str]) -> bool:
     """Return whether a directory can be closed to others without harm."""
     directory = path.resolve()
-    home = Path("~").expanduser().resolve()
-    if directory == home or directory in home.parents:
-        return False
+    with contextlib.suppress(RuntimeError):  # this user has no home directory
+        home = Path("~").expanduser().resolve()
+        if directory == home or directory in home.parents:
+            return False
     return not any(directory.iterdir()) or any((directory / name).exists() for name in holds)
 
 

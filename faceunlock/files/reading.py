@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from io import BufferedReader
 from pathlib import Path
@@ -18,6 +19,7 @@ _FLAGS = (
 )
 
 _CHUNK = 1 << 20
+_DESCRIPTOR = re.compile(r"(/dev|/proc/self)/fd/(?P<number>[0-9]{1,6})|/dev/stdin")
 
 SMALL = 1 << 24
 """Limit in bytes for records, tables, keys and passphrases, 16 MiB."""
@@ -101,3 +103,15 @@ def _require_file(status: os.stat_result, path: Path | str) -> None:
 def _too_large(path: Path | str, limit: int) -> TooLargeError:
     shown = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit:,} bytes"
     return TooLargeError(errno.EFBIG, f"has more than {shown}, the limit", str(path))
+
+
+def given_pipe(path: Path) -> int | None:
+    """Return the descriptor of a pipe that this process was started with, if that is what a path names."""
+    found = _DESCRIPTOR.fullmatch(str(path))
+    if found is None:
+        return None
+    descriptor = int(found["number"] or 0)
+    try:
+        return descriptor if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
+    except OSError:
+        return None

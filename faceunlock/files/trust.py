@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from faceunlock.errors import ModelError
-from faceunlock.files.private import OTHERS_WRITE
+from faceunlock.errors import GalleryError, ModelError
+from faceunlock.files.private import OTHERS_ANY, OTHERS_WRITE
 
 MOST_LINKS = 40
 
@@ -219,3 +219,28 @@ def refuse_if_others_write(path: Path) -> None:
         )
     if info.st_uid not in (os.geteuid(), 0):
         raise ModelError("insecure-permissions", f"{path} belongs to another user (uid {info.st_uid})")
+
+
+def refuse_if_others_read(path: Path, info: os.stat_result) -> None:
+    """Raise an error unless only the user or root can read or write an opened file with a secret.
+
+    Parameters
+    ----------
+    path : Path
+        Its name in the message.
+    info : os.stat_result
+        Of the open file. A terminal or another device holds nothing that others could read.
+
+    Raises
+    ------
+    GalleryError
+        ``insecure-permissions``.
+    """
+    if os.name != "posix" or stat.S_ISCHR(info.st_mode):
+        return
+    if stat.S_IMODE(info.st_mode) & OTHERS_ANY:
+        raise GalleryError(
+            "insecure-permissions", f"other users can read {path}", hint=f"Run: chmod 600 '{path}'"
+        )
+    if info.st_uid not in (os.geteuid(), 0):
+        raise GalleryError("insecure-permissions", f"{path} belongs to another user (uid {info.st_uid})")

@@ -203,6 +203,17 @@ def import_gallery(
     )
 
 
+def check_export(file: Path) -> None:
+    """Check that a file is there and looks like an export; its passphrase is not needed.
+
+    Raises
+    ------
+    TransferError
+        ``file-unreadable``, ``export-damaged``.
+    """
+    _lines(_read(file), file)
+
+
 def _standing(gallery: Gallery, person: Person) -> Literal["new", "identical", "conflict"]:
     """Return how a person in an export compares with the gallery."""
     try:

@@ -277,6 +277,10 @@ def _decoder_errors(name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:  # some decoders check Pillow's own limit while they open
         numbers = str(error).split(",")[0]
         raise PhotoError("photo-too-large", f"{name}: {numbers}", hint="Shrink it.") from error
+    except MemoryError as error:
+        raise PhotoError(
+            "photo-too-large", f"{name}: there is not enough memory to decode it", hint="Shrink it."
+        ) from error
     except DECODER_ERRORS as error:
         raise PhotoError("unreadable-photo", f"{name}: cannot be decoded; damaged or incomplete") from error
 

@@ -9,7 +9,7 @@ import re
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,6 +150,11 @@ def find_files(sources: Sequence[Path], suffixes: Collection[str]) -> PhotoListi
     """Return what `find_photos` does, for files with other suffixes in folders."""
     named = [path for path in sources if not stat.S_ISDIR(status_of(path).st_mode)]
     return _walk(sources, frozenset(named), suffixes=suffixes, given=frozenset(sources))
+
+
+def photos_in(*sources: Path) -> Iterator[Path]:
+    """Yield the photos that `find_photos` finds; nothing is looked at before the first is asked for."""
+    yield from find_photos(sources).photos
 
 
 def person_folders(folder: Path) -> PersonFolders:

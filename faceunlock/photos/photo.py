@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from faceunlock.errors import PhotoError
-from faceunlock.files.reading import NotAFileError, TooLargeError, open_file, read_stream
+from faceunlock.files.reading import NotAFileError, TooLargeError, given_pipe, open_file, read_stream
 from faceunlock.files.text import printable
 from faceunlock.photos.decoding import DEFAULT_MAX_PIXELS, decode_view, memory_needed, recognise
 from faceunlock.photos.face import RGBImage
@@ -42,8 +40,6 @@ MAX_BYTES = 1 << 30
 
 STANDARD_INPUT = "standard input"
 """Name of a photo that was read from a stream without a name."""
-
-_DESCRIPTOR = re.compile(r"(/dev|/proc/self)/fd/(?P<number>[0-9]{1,6})|/dev/stdin")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +153,7 @@ def load_photo(
 
 def _read_file(path: Path, name: str) -> bytes:
     try:
-        given = _given_pipe(path)
+        given = given_pipe(path)
         with open_file(path) if given is None else os.fdopen(os.dup(given), "rb") as stream:
             if os.fstat(stream.fileno()).st_size > MAX_BYTES:
                 raise _too_many_bytes(name)
@@ -171,18 +167,6 @@ def _read_file(path: Path, name: str) -> bytes:
         ) from error
     except OSError as error:
         raise cannot_open(path, error) from error
-
-
-def _given_pipe(path: Path) -> int | None:
-    """Return the descriptor of a pipe that this process was started with, if that is what a path names."""
-    found = _DESCRIPTOR.fullmatch(str(path))
-    if found is None:
-        return None
-    descriptor = int(found["number"] or 0)
-    try:
-        return descriptor if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
-    except OSError:
-        return None
 
 
 def _read_stream(stream: BinaryIO, name: str) -> bytes:

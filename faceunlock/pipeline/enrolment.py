@@ -14,6 +14,9 @@ from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template, ph
 from faceunlock.photos.face import Quality
 from faceunlock.pipeline.samples import LeftOut, Sample
 
+ONE_LOOK = 0.99
+"""Similarity between two photos above which they are copies of one picture rather than two looks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gates:
@@ -61,6 +64,8 @@ class Enrolment:
         The other photos.
     mean_similarity, lowest_similarity : float
         Similarity of each used photo to the centroid of the others, in [-1, 1].
+    one_look : bool
+        Whether there are several used photos, and each two are as similar as copies of one picture.
     """
 
     template: Template
@@ -68,6 +73,7 @@ class Enrolment:
     left_out: tuple[LeftOut, ...]
     mean_similarity: float
     lowest_similarity: float
+    one_look: bool = False
 
 
 def enroll(
@@ -118,7 +124,8 @@ def enroll(
         if known is None
         else _grown_template(known, alike, vectors, mean, lowest)
     )
-    return Enrolment(template, tuple(sample.photo for sample in alike), left_out, mean, lowest)
+    one_look = len(vectors) > 1 and float(similarities(vectors, vectors).min()) > ONE_LOOK
+    return Enrolment(template, tuple(sample.photo for sample in alike), left_out, mean, lowest, one_look)
 
 
 class TooFewPhotosError(EnrolmentError):

@@ -43,8 +43,10 @@ def write_page(file: Path, page: str, *, overwrite: bool = False) -> None:
     write_output(file, page.encode("utf-8", "backslashreplace"), overwrite=overwrite)
 
 
-def check_pictures(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> None:
-    """Check that figures with these names can be written to a folder.
+def check_pictures(
+    folder: Path, names: Sequence[str], *, overwrite: bool = False, never: Sequence[Path] = ()
+) -> None:
+    """Check that figures with these names can be written to a folder, and replace none of some files.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def check_pictures(folder: Path, names: Sequence[str], *, overwrite: bool = Fals
     if os.path.lexists(folder) and not folder.is_dir():
         raise ReportError("file-unwritable", f"{folder} is not a folder")
     for name in names:
-        check_destination(_picture(folder, name), overwrite=overwrite, in_new_folder=True)
+        check_destination(_picture(folder, name), overwrite=overwrite, in_new_folder=True, never=never)
 
 
 def write_pictures(folder: Path, figures: Sequence[Figure], *, overwrite: bool = False) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -172,7 +173,8 @@ def by_csv(folder: Path, file: Path) -> Grouping:
     folder : Path
         Photos in it that the file does not name have no group.
     file : Path
-        UTF-8, separated by commas, semicolons or tabs, with the columns ``photo``, ``group`` and optionally
+        UTF-8 or, as Excel writes it, UTF-16; separated by commas, semicolons or tabs, or by what a first line
+        such as ``sep=;`` says; with the columns ``photo``, ``group`` and optionally
         ``person``. A photo's path is relative to the folder or, if it is not there, to the file's directory.
 
     Raises
@@ -220,7 +222,8 @@ def _photos_below(folder: Path) -> PhotoListing:
 def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
     """Return each row's line number and its cells by column, without surrounding white space."""
     try:
-        text = read_file(file, SMALL).decode("utf-8-sig")
+        content = read_file(file, SMALL)
+        text = content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise SettingsError("file-unreadable", f"{file}: is not UTF-8 text") from error
     except FileNotFoundError as error:
@@ -232,13 +235,13 @@ def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SettingsError("file-unreadable", f"{file}: cannot be read: {reason}") from error
-    header = text.split("\n", 1)[0]
-    delimiter = max(DELIMITERS, key=header.count)
+    delimiter, text = _delimiter(text)
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     try:
-        columns = [cell.strip().casefold() for cell in next(reader, [])]
-        _check_columns(file, columns)
+        header = next((cells for cells in reader if any(cell.strip() for cell in cells)), [])
+        columns = [cell.strip().casefold() for cell in header]
+        _check_columns(file, columns, reader.line_num)
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
@@ -255,13 +258,25 @@ def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
     return rows
 
 
-def _check_columns(file: Path, columns: list[str]) -> None:
+def _delimiter(text: str) -> tuple[str, str]:
+    """Return what separates cells, and the text without the line in which Excel says so.
+
+    That line becomes empty, so that the numbers of the others stay.
+    """
+    said = re.match(r'\s*"?sep=(.)"?[ \t]*(?=\r|\n|$)', text, re.IGNORECASE)
+    if said:
+        return said[1], "\n" * text[: said.end()].count("\n") + text[said.end() :]
+    header = next((line for line in text.splitlines() if line.strip(" \t" + "".join(DELIMITERS))), "")
+    return max(DELIMITERS, key=header.count), text
+
+
+def _check_columns(file: Path, columns: list[str], line: int) -> None:
     for needed in ("photo", "group"):
         if columns.count(needed) != 1:
             found = ", ".join(filter(None, columns)) or "nothing"
             raise AuditError(
                 "bad-grouping",
-                f"{file}: line 1: needs one column {needed}, has {found}",
+                f"{file}: line {max(1, line)}: needs one column {needed}, has {found}",
                 hint="The first line names the columns: photo,person,group (person may be left out).",
             )
 

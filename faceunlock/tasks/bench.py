@@ -7,7 +7,6 @@ Everything is measured in one warm process. The photos go through `faceunlock.pi
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -174,7 +173,7 @@ def bench(
     if not 1 <= runs <= MOST_RUNS:
         raise SettingsError("usage", f"the number of runs must be from 1 to {MOST_RUNS:,}, not {runs}")
     sources, max_pixels = as_paths(photos), workspace.settings.max_pixels
-    with _photos(sources) as listing:
+    with _photos(sources, workspace.locations.cache) as listing:
         models = _fresh(workspace, None)
         # At least two: with one photo nothing would run in parallel.
         together = models.networks(fetch=True, photos=max(2, len(listing.photos)))
@@ -212,7 +211,7 @@ def _fresh(workspace: Workspace, model: str | None) -> ModelChoice:
 
 
 @contextmanager
-def _photos(sources: Sequence[Path]) -> Iterator[PhotoListing]:
+def _photos(sources: Sequence[Path], cache: Path) -> Iterator[PhotoListing]:
     """Yield the photos to look at; the portraits exist only inside the ``with`` block."""
     if sources:
         listing = find_photos(sources)
@@ -220,10 +219,10 @@ def _photos(sources: Sequence[Path]) -> Iterator[PhotoListing]:
             raise PhotoError("photo-not-found", f"{sources[0]}: no photos found{listing.others}")
         yield listing
         return
+    from faceunlock.files.temporary import temporary_folder
     from faceunlock.tasks.demo import make_pictures
 
-    with tempfile.TemporaryDirectory(prefix="faceunlock-bench-") as name:
-        folder = Path(name)
+    with temporary_folder("faceunlock-bench-", cache) as folder:
         make_pictures(folder)
         yield find_photos([folder / "photos", folder / "unseen.jpg", folder / "stranger.jpg"])
 

@@ -92,7 +92,8 @@ def calibrate(
     if impostors is not None:
         found.append(person_folders(as_path(impostors)))
     if save_scores is not None:
-        check_destination(Path(save_scores), overwrite=overwrite, kind=CalibrationError)
+        sources = [path for part in found for paths in (*part.people.values(), part.loose) for path in paths]
+        check_destination(Path(save_scores), overwrite=overwrite, kind=CalibrationError, never=sources)
     photos = sum(len(paths) for part in found for paths in (*part.people.values(), part.loose))
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=photos)
     enrolled = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faceunlock.files.limits import NETWORK_FILES, NETWORK_MEMORY, require
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.registry import MODELS, Download, ModelSpec
 from faceunlock.pipeline.runtime import Engine, choose_engine
@@ -128,6 +129,7 @@ class NetworkLoader:
         )
 
     def _engine(self, photos: int) -> Engine:
+        require(NETWORK_MEMORY, NETWORK_FILES)
         return choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
 
     def _detector(self, engine: Engine, *, small_faces: bool) -> Detector:

@@ -111,7 +111,8 @@ def report(
     # Checked before any network is loaded, so that a wrong folder or file fails at once.
     check_method(map_method)
     found = _labelled(source) if by is None else _grouped(source, by)
-    check_destination(target, overwrite=overwrite)
+    sources = [path for path, _ in found.photos]
+    check_destination(target, overwrite=overwrite, never=sources)
 
     from faceunlock.matching.people import now
     from faceunlock.reports.report import FIGURES, Report, compose, draw
@@ -119,7 +120,7 @@ def report(
     from faceunlock.studies.overview import study
 
     if pictures is not None:
-        check_pictures(pictures, FIGURES, overwrite=overwrite)
+        check_pictures(pictures, FIGURES, overwrite=overwrite, never=sources)
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(found.photos))
     samples = collect(
         found.photos,

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from faceunlock.errors import SettingsError
+from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
@@ -134,11 +134,18 @@ def as_path(photo: PhotoPath | _Other) -> Path | _Other:
 
     File managers copy and drop addresses: ``file:///`` and a path with escapes.
 
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` for an empty path, which `Path` would take for the current folder.
+
     Examples
     --------
     >>> as_path("a.jpg").name, as_path("file:///photos/me%20at%20home.jpg").name
     ('a.jpg', 'me at home.jpg')
     """
+    if photo == "":
+        raise PhotoError("photo-not-found", "the path is empty")
     if not isinstance(photo, str | os.PathLike):
         return photo
     path = Path(photo)

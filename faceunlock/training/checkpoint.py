@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from faceunlock.errors import TrainingError
+from faceunlock.files.outputs import note_written
 from faceunlock.files.private import atomic_write
 from faceunlock.files.reading import LARGE, read_file
 from faceunlock.training.validation import Validation
@@ -170,5 +171,6 @@ def write_file(path: Path, content: bytes) -> None:
     """
     try:
         atomic_write(path, content)
+        note_written(path, "Continue it with --resume instead of --overwrite.")
     except OSError as error:
         raise TrainingError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error

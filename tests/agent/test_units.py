@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def test_units_of_the_own_gallery(config):
 def test_names_with_a_meaning_to_systemd_are_quoted(config):
     home = Path('/srv/100%/a "b" $HOME')
     socket, service = units(home / "agent.sock", home)
-    assert socket.path.name == "faceunlock-agent-a--b---HOME.socket"
+    assert re.fullmatch("faceunlock-agent-a--b---HOME-[0-9a-f]{8}.socket", socket.path.name)
+    assert service.path.name == socket.path.with_suffix(".service").name
     assert "ListenStream=/srv/100%%/" in socket.text
     assert '"--home" "/srv/100%%/a \\"b\\" $$HOME"' in service.text
 
@@ -79,3 +81,9 @@ def test_systemd_understands_them(config):
     # Units of others that it does not understand are no business of ours.
     ours = [line for line in done.stderr.splitlines() if "faceunlock" in line]
     assert done.returncode == 0 and not ours
+
+
+def test_two_galleries_never_share_units(config):
+    homes = [Path("/srv/a/faces"), Path("/srv/b/faces"), Path("/srv/a b"), Path("/srv/a-b"), Path("/srv/a%b")]
+    paths = [unit.path for home in homes for unit in units(home / "agent.sock", home)]
+    assert len(set(paths)) == 2 * len(homes)

@@ -162,6 +162,8 @@ def test_one_person_and_many_are_told_apart(faceunlock, ada, tmp_path, monkeypat
 def test_a_passphrase_file_that_cannot_be_used(faceunlock, tmp_path):
     (tmp_path / "latin1").write_bytes(b"caf\xe9 au lait\n")
     (tmp_path / "empty").write_text("")
+    for name in ("latin1", "empty"):
+        (tmp_path / name).chmod(0o600)
     for name in ("missing", "latin1", "empty"):
         code, out, err = faceunlock("export", tmp_path / "out", "--passphrase-file", tmp_path / name)
         assert (code, out) == (2, "") and "[usage]" in err

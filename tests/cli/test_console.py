@@ -192,7 +192,7 @@ def test_an_answer_that_cannot_be_written_is_reported(monkeypatch):
 
     monkeypatch.setattr("builtins.print", full)
     abandoned = []
-    monkeypatch.setattr(console_module, "abandon_stdout", lambda: abandoned.append(True))
+    monkeypatch.setattr(console_module, "abandon", lambda _: abandoned.append(True))
     with pytest.raises(SettingsError) as caught:
         Console().answer("text", {})
     assert caught.value.slug == "file-unwritable" and "No space left" in caught.value.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -165,6 +166,20 @@ def test_signals_end_it_cleanly(enrolled, number, code):
             time.sleep(0.05)
         process.send_signal(number)
         assert process.wait(30) == code
+    assert not (enrolled.home / "agent.sock").exists()
+
+
+def test_a_signal_that_another_thread_gets_ends_it_too(enrolled, pictures):
+    system = ctypes.CDLL(None)
+    with subprocess.Popen(enrolled.command("agent", "run"), env=enrolled.environment()) as process:
+        for _ in range(600):
+            if enrolled("verify", pictures / "unseen.jpg").code == 0:  # the thread that answers has started
+                threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+                if enrolled("agent", "status").code == 0 and len(threads) > 1:
+                    break
+            time.sleep(0.05)
+        assert system.tgkill(process.pid, max(threads), signal.SIGTERM) == 0
+        assert process.wait(30) == 0
     assert not (enrolled.home / "agent.sock").exists()
 
 

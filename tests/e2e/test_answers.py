@@ -15,7 +15,9 @@ def test_enrolling_says_what_was_used(first_enrolment):
     assert result.code == 0
     assert result.stdout.startswith("Eileen enrolled: used 3 of 3 photos, similarity to the others mean 0.")
     assert "model dlib. 5 or more photos are recommended.\n" in result.stdout
-    assert all(line.startswith("Preparing the networks ") for line in result.stderr.splitlines())
+    *preparing, note = result.stderr.splitlines()
+    assert all(line.startswith("Preparing the networks ") for line in preparing)
+    assert note.startswith("Note: the 3 photos look like copies of one picture"), "as they are"
 
 
 def test_verify_says_yes(enrolled, pictures, people_of):
@@ -86,8 +88,10 @@ def test_what_cannot_be_used_is_named_whatever_its_file_is_called(prepared, pict
         "odd/fl\now\x1b[31mer\\udcfe.jpg": "no-face",
         "odd/half.jpg": "unreadable-photo",
     }
+    assert result.data["one_look"] is True
     # A line each, with nothing that a terminal would act on.
     assert sorted(line.split(": ")[0] for line in result.stderr.splitlines()) == [
+        "Note",
         "odd/fl\\now\\x1b[31mer\\udcfe.jpg",
         "odd/half.jpg",
     ]

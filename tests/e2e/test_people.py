@@ -125,6 +125,7 @@ def test_forgetting_wants_a_name_or_all(enrolled):
 def test_a_gallery_moves_under_a_passphrase(enrolled, faceunlock, tmp_path):
     secret = tmp_path / "passphrase"
     secret.write_text("correct horse battery staple\nsecond line\n")
+    secret.chmod(0o600)
     moved = tmp_path / "moved.faceunlock"
     result = enrolled("export", moved, "--passphrase-file", secret, "--json")
     assert result.code == 0 and result.data["people"] == ["Eileen"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from faceunlock.cli.console import Console
 
 HEAVY = (
     "torch",
@@ -173,6 +178,31 @@ def test_ctrl_c_changes_nothing(enrolled, pictures, people_of):
     assert people_of(enrolled) == before
 
 
+def test_ctrl_c_says_what_is_there(faceunlock, pictures, tmp_path):
+    faces = tmp_path / "faces"
+    many = tmp_path / "many"
+    for number in range(40):
+        shutil.copytree(pictures / "photos", many / str(number))
+    words = ["--model", "compact", "--json", "crop", many, "-o", faces]
+    with subprocess.Popen(
+        faceunlock.command(*words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=faceunlock.environment(),
+    ) as process:
+        _wait_for(lambda: any(faces.rglob("*.png")))
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate()
+    assert process.returncode == 130
+    error = json.loads(stdout)["error"]
+    there = len(list(faces.rglob("*.png")))
+    assert error["code"] == "interrupted" and "nothing" not in error["message"]
+    assert f"{there} files are" in error["message"] or (there == 1 and "one file is" in error["message"])
+    assert "--overwrite" in error["hint"]
+    again = faceunlock(*words)
+    assert again.code == 2 and again.error["code"] == "file-exists", "so --overwrite is the way on"
+
+
 def _maps(pid, *libraries):
     maps = Path(f"/proc/{pid}/maps").read_bytes()
     return any(library in maps for library in libraries)
@@ -219,6 +249,75 @@ def test_an_answer_that_cannot_be_written_is_an_error(enrolled):
         assert b"[file-unwritable]" in done.stderr and b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["people"],
+        ["people", "--json"],
+        ["--help"],
+        ["--version"],
+        [],
+        ["frobnicate", "--json"],
+        ["verify", "missing.jpg"],
+        ["verify", "flower.jpg"],
+        ["verify", "unseen.jpg"],
+    ],
+)
+def test_a_full_disk_behind_a_stream_is_never_a_no(enrolled, pictures, words):
+    expected = enrolled(*words, cwd=pictures).code
+    for full in ("stdout", "stderr", "stdout stderr"):
+        with Path("/dev/full").open("wb") as disk:
+            streams = {name: disk if name in full else subprocess.DEVNULL for name in ("stdout", "stderr")}
+            done = subprocess.run(
+                enrolled.command(*words), env=enrolled.environment(), cwd=pictures, check=False, **streams
+            )
+        said = expected if words == [] or "stdout" not in full else 2
+        assert done.returncode == said, (words, full)
+
+
+def test_a_question_that_nobody_can_see_is_not_answered(enrolled, people_of):
+    with pytest.MonkeyPatch.context() as patch, Path("/dev/full").open("w") as disk:
+        patch.setattr(sys, "stderr", disk)
+        patch.setattr(sys, "stdin", io.StringIO("y\n"))
+        assert Console().ask("Forget Eileen?") is False
+
+
+@pytest.mark.parametrize(
+    ("limit", "values"), [("RLIMIT_NOFILE", (5, 8, 12, 20, 40)), ("RLIMIT_AS", (20, 60, 90, 200, 300, 700))]
+)
+def test_a_low_limit_is_named_and_never_a_no(enrolled, pictures, limit, values):
+    resource = pytest.importorskip("resource")
+    for value in values:
+        allowed = value << 20 if limit == "RLIMIT_AS" else value
+        done = subprocess.run(
+            enrolled.command("verify", "unseen.jpg"),
+            cwd=pictures,
+            env=enrolled.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(getattr(resource, limit), (allowed, allowed)),  # noqa: B023
+        )
+        assert done.returncode == 2 and done.stdout == "", (value, done)
+        assert "[system-limit]" in done.stderr and "Traceback" not in done.stderr, (value, done)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a C library with __cxa_atexit")
+def test_a_library_that_ends_the_process_is_never_a_no(enrolled, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import ctypes\nimport faceunlock.settings as s\n"
+        "def broken(*_): ctypes.CDLL(None).exit(1)\ns.locate = broken\n"
+    )
+    done = subprocess.run(
+        enrolled.command("people"),
+        capture_output=True,
+        env=enrolled.environment({"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}),
+        check=False,
+    )
+    assert done.returncode == 2, done
+
+
 def test_closed_streams_do_not_matter(enrolled):
     line = " ".join(["exec", sys.executable, "-m faceunlock", "$1 >&- 2>&- <&-"])
     for words, code in (("people", 0), ("verify -", 2), ("frobnicate", 2)):
@@ -245,6 +344,19 @@ def test_completion(faceunlock):
         "--show-completion", "bash", env={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     )
     assert script.code == 0 and "_FACEUNLOCK_COMPLETE=complete_bash" in script.stdout
+    for shell, word in (("zsh", "#compdef"), ("fish", "complete --"), ("bash", "complete -o")):
+        for words in (["--show-completion", shell], [f"--show-completion={shell}"]):
+            script = faceunlock(*words)
+            assert script.code == 0 and word in script.stdout
+    for words in (
+        ["--show-completion", "tcsh"],
+        ["--show-completion=tcsh"],
+        ["--install-completion", "tcsh"],
+    ):
+        wrong = faceunlock(*words, "--json")
+        assert wrong.code == 2 and wrong.error["code"] == "usage" and "tcsh" in wrong.error["message"]
+    assert faceunlock(env={"_FACEUNLOCK_COMPLETE": "complete_tcsh"}).code == 2
+    assert faceunlock(env={"_FACEUNLOCK_COMPLETE": "nonsense"}).code == 2
     words = {"_FACEUNLOCK_COMPLETE": "complete_bash", "COMP_WORDS": "faceunlock ca", "COMP_CWORD": "1"}
     assert faceunlock(env=words).stdout.split() == ["calibrate"]
     words |= {"COMP_WORDS": "faceunlock people re", "COMP_CWORD": "2"}
@@ -291,3 +403,96 @@ def test_what_needs_no_network_loads_none(enrolled, words):
     assert not loaded.intersection(HEAVY)
     if "--help" in words:
         assert "numpy" not in loaded
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["enroll", "New", ""],
+        ["enroll", "New", "few", ""],
+        ["verify", ""],
+        ["verify", "unseen.jpg", "--as", ""],
+        ["verify", "--camera", ""],
+        ["compare", "", "unseen.jpg"],
+        ["compare", "unseen.jpg", ""],
+        ["compare", "unseen.jpg", "unseen.jpg", "-o", ""],
+        ["identify", ""],
+        ["identify", "unseen.jpg", "-o", ""],
+        ["crop", "", "-o", "faces"],
+        ["crop", "few", "-o", ""],
+        ["calibrate", ""],
+        ["calibrate", ".", "--impostors", ""],
+        ["calibrate", "--scores", ""],
+        ["pad-test", "--live", "", "--attack", "."],
+        ["report", "", "-o", "page.html"],
+        ["report", ".", "-o", ""],
+        ["report", ".", "-o", "page.html", "--png", ""],
+        ["audit", ""],
+        ["audit", ".", "--by", ""],
+        ["bench", ""],
+        ["models", "pull", "compact", "--from", ""],
+        ["train", "", "-o", "m", "--loss", "arcface"],
+        ["classify", "train", ".", "-o", ""],
+        ["classify", "name", "", "--head", "h"],
+        ["classify", "name", "unseen.jpg", "--head", ""],
+        ["pam", "check", "sudo", "--file", ""],
+        ["export", ""],
+        ["import", ""],
+        ["import", "x", "--passphrase-file", ""],
+        ["status", "--home", ""],
+        ["--home", "", "status"],
+        ["status", "--model", ""],
+    ],
+)
+def test_an_empty_path_is_not_this_folder(enrolled, pictures, tmp_path, words, people_of):
+    here = tmp_path / "here"
+    shutil.copytree(pictures, here)
+    before, files = people_of(enrolled), sorted(here.rglob("*"))
+    result = enrolled(*words, "--json", cwd=here)
+    assert result.code == 2 and result.error["code"] in ("usage", "photo-not-found"), result
+    assert "empty" in result.error["message"]
+    assert people_of(enrolled) == before and sorted(here.rglob("*")) == files
+
+
+NOBODY = """
+import pwd, tempfile
+def nobody(_): raise KeyError("uid not found")
+pwd.getpwuid = nobody
+tempfile._candidate_tempdir_list = lambda: ["/nonexistent"]
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the resident process needs Linux")
+def test_a_home_on_the_command_line_is_enough(enrolled, pictures, tmp_path):
+    """No HOME, no entry in the user database, no place for temporary files: as in a bare container."""
+    (tmp_path / "sitecustomize.py").write_text(NOBODY)
+    dropped = ("HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "TMPDIR")
+    environment = enrolled.environment({"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])})
+    environment = {key: value for key, value in environment.items() if key not in dropped}
+    del environment["FACEUNLOCK_HOME"]
+    here = tmp_path / "here"
+    here.mkdir()
+
+    def ask(*words):
+        command = enrolled.command(*words, "--json")
+        done = subprocess.run(command, env=environment, cwd=here, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    photo = pictures / "unseen.jpg"
+    for words in (["people"], ["verify", photo], ["agent", "start"], ["demo"], ["agent", "install"]):
+        code, document = ask(*words)
+        assert code == 2 and document["error"]["code"] == "no-home"
+    home = ["--home", enrolled.home]
+    for words in (["people"], ["status"], ["verify", photo], ["demo"], ["bench", "--runs", "1"]):
+        assert ask(*home, *words)[0] == 0, words
+    try:
+        assert ask(*home, "agent", "start")[0] == 0
+        assert ask(*home, "verify", photo)[0] == 0
+    finally:
+        assert ask(*home, "agent", "stop")[0] == 0
+    assert list(here.iterdir()) == [], "nothing may land in the current folder"
+    (enrolled.home / "cache").rename(enrolled.home / "kept")
+    (enrolled.home / "cache").touch()
+    code, document = ask(*home, "demo")
+    assert code == 2 and document["error"]["code"] == "no-temporary-directory"

@@ -8,7 +8,14 @@ from PIL import Image
 from support.fakes import slug_of
 
 from faceunlock.errors import ReportError
-from faceunlock.files.outputs import check_picture, is_output, mark_output, plan_folder, write_picture
+from faceunlock.files.outputs import (
+    check_destination,
+    check_picture,
+    is_output,
+    mark_output,
+    plan_folder,
+    write_picture,
+)
 
 PICTURE = Image.new("RGB", (8, 8), "red")
 
@@ -66,3 +73,42 @@ def test_a_folder_for_output_that_cannot_be_made(tmp_path):
     with pytest.raises(ReportError) as caught:
         mark_output(tmp_path / "file" / "folder")
     assert caught.value.slug == "file-unwritable"
+
+
+@pytest.mark.parametrize("link", ["same", "symbolic", "hard", "folder"])
+def test_a_source_is_never_replaced_by_whatever_name(tmp_path, link):
+    source = tmp_path / "photos" / "a.png"
+    source.parent.mkdir()
+    source.write_bytes(b"mine")
+    target = tmp_path / "b.png"
+    if link == "same":
+        target = tmp_path / "photos" / ".." / "photos" / "a.png"
+    elif link == "symbolic":
+        target.symlink_to(source)
+    elif link == "hard":
+        target.hardlink_to(source)
+    else:
+        (tmp_path / "other").symlink_to(source.parent)
+        target = tmp_path / "other" / "a.png"
+    never = {"overwrite": True, "never": [tmp_path / "gone.png", source]}
+    assert slug_of(check_destination, target, **never) == "file-exists"
+    assert slug_of(check_picture, target, **never) == "file-exists"
+    assert slug_of(plan_folder, target.parent, [Path(target.name)], **never) == "file-exists"
+    check_destination(tmp_path / "new.png", **never)
+
+
+def test_names_that_are_too_long_are_shortened(tmp_path):
+    long = [
+        "ä" * 200 + ".png",
+        "ä" * 200 + ".png",
+        "x" * 255,
+        "folder" * 50 + "/" + "y" * 300 + ".jpg",
+        "z.png",
+    ]
+    planned = plan_folder(tmp_path / "not" / "yet", map(Path, long), overwrite=False)
+    assert len(set(planned)) == len(long)
+    assert [path.suffix for path in planned] == [".png", ".png", "", ".jpg", ".png"]
+    for path in planned:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert planned[-1].name == "z.png" and planned[1].name.endswith("-2.png")

@@ -196,3 +196,17 @@ def test_failures_are_reported_first():
     failure = LeftOut("flower.jpg", "no-face", "no face was found")
     enrolment = enroll([*of(0, 3), sample(7)], IDENTITY, GATES, failures=[failure])
     assert reasons(enrolment) == [("flower.jpg", "no-face"), ("7-0.jpg", "unlike-the-others")]
+
+
+def test_copies_of_one_picture_are_one_look():
+    def near(*angles):
+        return [
+            replace(sample(0, i), embedding=np.array([np.cos(a), np.sin(a)], dtype=np.float32))
+            for i, a in enumerate(angles)
+        ]
+
+    assert enroll(near(0.0, 0.1, 0.05), IDENTITY, GATES).one_look
+    assert not enroll(near(0.0, 0.1, 0.05, 0.2), IDENTITY, GATES).one_look
+    known = enroll(near(0.0, 0.1, 0.05), IDENTITY, GATES).template
+    one_more = [replace(sample(0, 9), embedding=np.array([1.0, 0.0], dtype=np.float32))]
+    assert not enroll(one_more, IDENTITY, GATES, known=known).one_look, "one photo is no copy of itself"

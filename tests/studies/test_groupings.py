@@ -132,3 +132,37 @@ def test_folders_without_what_is_needed(tmp_path, by):
         read_grouping(make(tmp_path, "a.jpg"), by)
     assert slug_of(read_grouping, tmp_path / "none", by, kind=PhotoError) == "photo-not-found"
     assert slug_of(read_grouping, tmp_path / "a.jpg", by, kind=FaceUnlockError) == "photo-not-found"
+
+
+PLAIN = "photo;person;group\na,1.jpg;Ädä;one\nb.jpg;bob;two\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (PLAIN, "utf-8"),
+        (PLAIN, "utf-8-sig"),
+        (PLAIN, "utf-16"),
+        (PLAIN.replace(";", "\t"), "utf-16"),
+        ("sep=;\n" + PLAIN, "utf-8"),
+        ('"sep=;"\r\n' + PLAIN.replace("\n", "\r\n"), "utf-8-sig"),
+        ("SEP=;\r\n" + PLAIN.replace("\n", "\r\n"), "utf-16"),
+        ("sep=|\n" + PLAIN.replace(";", "|"), "utf-8"),
+        ("\n" + PLAIN, "utf-8"),
+        ("\r\n;;\r\n" + PLAIN, "utf-16"),
+        ("\nsep=;\n\n" + PLAIN, "utf-8"),
+    ],
+)
+def test_a_table_as_a_spreadsheet_writes_it(tmp_path, text, encoding):
+    make(tmp_path, "a,1.jpg", "b.jpg")
+    (tmp_path / "groups.csv").write_bytes(text.encode(encoding))
+    grouping = read_grouping(tmp_path, str(tmp_path / "groups.csv"))
+    assert found(grouping) == [("a,1.jpg", "ädä", "one"), ("b.jpg", "bob", "two")]
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
+    make(tmp_path, "a.jpg", "b.jpg")
+    with pytest.raises(AuditError, match="line 4: there is no photo x"):
+        read_grouping(tmp_path, table(tmp_path, "sep=;\n\nphoto;group\nx;one\n"))
+    with pytest.raises(AuditError, match="line 3: needs one column photo, has a, group"):
+        read_grouping(tmp_path, table(tmp_path, "sep=;\n\na;group\nx;one\n"))

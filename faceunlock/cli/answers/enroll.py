@@ -33,6 +33,16 @@ def text(outcome: EnrolmentOutcome) -> str:
     return " ".join(parts)
 
 
+def notes(outcome: EnrolmentOutcome) -> list[str]:
+    """Return what a user should know beside the answer."""
+    if not outcome.enrolment.one_look:
+        return []
+    return [
+        f"Note: the {len(outcome.enrolment.used)} photos look like copies of one picture, which is one look. "
+        "Add photos with different light and expression."
+    ]
+
+
 def document(outcome: EnrolmentOutcome) -> Document:
     """Return the data of ``enroll``."""
     result = outcome.enrolment
@@ -46,5 +56,6 @@ def document(outcome: EnrolmentOutcome) -> Document:
         "template_photos": result.template.count,
         "mean_similarity": result.mean_similarity,
         "lowest_similarity": result.lowest_similarity,
+        "one_look": result.one_look,
         "model": identity(result.template.identity),
     }

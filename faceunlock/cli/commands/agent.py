@@ -51,7 +51,13 @@ def run(session: Session) -> None:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, end)
-        server.serve()
+        # The system may give a signal to any thread. Python's handlers wait for the main thread, which sleeps
+        # until something arrives; so the signal itself must wake it.
+        signal.set_wakeup_fd(server.waker, warn_on_full_buffer=False)
+        try:
+            server.serve()
+        finally:
+            signal.set_wakeup_fd(-1)
     if signal.SIGINT in received:
         raise typer.Exit(EXIT_INTERRUPTED)
 

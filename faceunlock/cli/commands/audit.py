@@ -86,14 +86,16 @@ def audit(
     from faceunlock.cli.answers import audit as answers
     from faceunlock.files.outputs import check_destination
     from faceunlock.files.packages import own_version
+    from faceunlock.photos.photo import find_photos
     from faceunlock.reports.audit_figures import FIGURES, draw_figures
     from faceunlock.reports.audit_words import page
     from faceunlock.reports.page import check_pictures, write_page, write_pictures
 
+    sources = find_photos([folder]).photos if overwrite else ()
     if output is not None:
-        check_destination(output, overwrite=overwrite)
+        check_destination(output, overwrite=overwrite, never=sources)
     if png is not None:
-        check_pictures(png, FIGURES, overwrite=overwrite)
+        check_pictures(png, FIGURES, overwrite=overwrite, never=sources)
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
         report = unlock.audit(

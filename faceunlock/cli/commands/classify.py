@@ -82,10 +82,11 @@ def learn(
     """
     from faceunlock.cli.answers import classify as answers
     from faceunlock.files.outputs import check_destination
+    from faceunlock.photos.folders import photos_in
 
     console = session.console
     if plot is not None:
-        check_destination(plot, overwrite=overwrite, kind=TrainingError)
+        check_destination(plot, overwrite=overwrite, kind=TrainingError, never=photos_in(folder))
     with console.progress() as progress, session.unlock(progress) as unlock:
         learned = unlock.learn_classifier(
             folder,

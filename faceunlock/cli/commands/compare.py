@@ -53,8 +53,10 @@ def compare(
         raise SettingsError("usage", "--overwrite needs -o")
     if output is not None:
         from faceunlock.files.outputs import check_picture
+        from faceunlock.photos.folders import photos_in
 
-        check_picture(output, overwrite=overwrite)
+        sources = photos_in(Path("/dev/stdin" if photo == "-" else photo), other)
+        check_picture(output, overwrite=overwrite, never=sources)
     console = session.console
     source = sys.stdin.buffer if photo == "-" else Path(photo)
     with console.progress() as progress, session.unlock(progress) as unlock:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -34,15 +32,16 @@ def demo(session: Session) -> None:
     gallery is not touched.
     """
     from faceunlock.cli.answers import demo as answers
+    from faceunlock.files.temporary import temporary_folder
     from faceunlock.tasks.demo import make_pictures
 
     settings = session.settings
     if settings.model == "auto":
         # No download, so that the result depends on the installation alone.
         settings = replace(settings, model=EMBEDDED_DEFAULT)
-    with tempfile.TemporaryDirectory(prefix="faceunlock-demo-") as directory:
-        make_pictures(Path(directory))
-        locations = replace(session.locations, data=Path(directory) / "gallery")
+    with temporary_folder("faceunlock-demo-", session.locations.cache) as directory:
+        make_pictures(directory)
+        locations = replace(session.locations, data=directory / "gallery")
         steps = []
         shown = replace(session, settings=settings, locations=locations)
         # Inside the directory, so that the printed commands are as short as a user would type them.

@@ -80,3 +80,5 @@ def enroll(
             raise
     console.left_out(outcome.enrolment.left_out)
     console.answer(answers.text(outcome), answers.document(outcome))
+    for note in answers.notes(outcome):
+        console.note(note)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,8 @@ from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
 PASSPHRASE_VARIABLE = "FACEUNLOCK_PASSPHRASE"  # noqa: S105 - the name of a variable
+MOST_BYTES = 1 << 16
+"""Most bytes that are read of a passphrase file."""
 
 PassphraseFile = Annotated[
     Path | None,
@@ -66,22 +69,20 @@ def import_file(
     on_conflict: Literal["refuse", "skip", "replace"] = (
         "skip" if skip_existing else "replace" if replace else "refuse"
     )
+    from faceunlock.gallery.export import check_export
+
+    check_export(file)  # before anybody types a passphrase for nothing
     with session.unlock() as unlock:
         summary = unlock.import_from(file, _passphrase(passphrase_file), on_conflict=on_conflict)
     session.console.answer(answers.imported(summary), answers.imported_document(summary))
 
 
 def _passphrase(file: Path | None, *, twice: bool = False) -> str:
+    """Return the passphrase from a file, the environment or a prompt: the same whichever way it comes."""
     if file is not None:
-        from faceunlock.files.reading import SMALL, read_file
-
-        try:
-            lines = read_file(file, SMALL).decode("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError("usage", f"{file} cannot be read as text") from error
-        return lines[0] if lines else ""
-    if PASSPHRASE_VARIABLE in os.environ:
-        return os.environ[PASSPHRASE_VARIABLE]
+        return _one_line(_read_private(file))
+    if os.environ.get(PASSPHRASE_VARIABLE):
+        return _one_line(os.environ[PASSPHRASE_VARIABLE])
     if not sys.stdin.isatty():
         raise SettingsError(
             "usage",
@@ -89,4 +90,25 @@ def _passphrase(file: Path | None, *, twice: bool = False) -> str:
             hint=f"Use --passphrase-file FILE or set {PASSPHRASE_VARIABLE}.",
         )
     answer: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
-    return answer
+    return _one_line(answer)
+
+
+def _one_line(text: str) -> str:
+    """Return the first line without its end and without the mark that some editors put at the beginning."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n", 1)[0]
+
+
+def _read_private(file: Path) -> str:
+    """Return the text of a file that only its owner can read; editors on Windows may write UTF-16."""
+    from faceunlock.files.reading import given_pipe, open_file
+    from faceunlock.files.trust import refuse_if_others_read
+
+    pipe = given_pipe(file)  # such as `<(pass show faceunlock)`
+    try:
+        with open_file(file) if pipe is None else os.fdopen(os.dup(pipe), "rb") as stream:
+            refuse_if_others_read(file, os.fstat(stream.fileno()))
+            content = stream.read(MOST_BYTES)
+        wide = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        return content.decode("utf-16" if wide else "utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("usage", f"{file} cannot be read as text") from error

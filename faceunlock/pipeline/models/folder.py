@@ -94,7 +94,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     from faceunlock.files.trust import refuse_if_others_write
     from faceunlock.matching.calibration import Calibration
 
-    folder = folder.expanduser().absolute()
+    folder = Path(os.path.expanduser(folder)).absolute()  # noqa: PTH111 - without an error for ~nobody
     path = folder / RECORD
     try:
         for trusted in (folder, path):

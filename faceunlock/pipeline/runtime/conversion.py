@@ -69,13 +69,12 @@ def open_converted(source: NetworkSource, cache: Path, *, threads: int = 0) -> O
     network = _open_kept(source, folder, threads)
     if network is not None:
         return network
-    import tempfile
-
+    from faceunlock.files.temporary import temporary_folder
     from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
-    with _exporting, tempfile.TemporaryDirectory(prefix="faceunlock-") as directory:
+    with _exporting, temporary_folder("faceunlock-", cache) as directory:
         _announce(source)
-        path = _convert(source, Path(directory))
+        path = _convert(source, directory)
         network = OnnxNetwork(path, threads=threads)
         try:
             _keep(source, folder, path)

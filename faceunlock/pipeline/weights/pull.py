@@ -202,5 +202,5 @@ def _read_given(file: Path, limit: int) -> bytes:
 def _kept_by_torch(source: Download) -> Path:
     """Return the path where facenet-pytorch itself would have put its download."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = Path(os.environ.get("TORCH_HOME") or Path(base) / "torch").expanduser()
+    home = Path(os.path.expanduser(os.environ.get("TORCH_HOME") or Path(base) / "torch"))  # noqa: PTH111
     return home / "checkpoints" / source.file
