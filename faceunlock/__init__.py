@@ -33,9 +33,9 @@ _LATE = {
 def __getattr__(name: str) -> Any:
     # Import late, so that a request to the resident process loads almost nothing and `--help` no NumPy.
     if name == "__version__":
-        from importlib.metadata import version
+        from faceunlock.files.packages import own_version
 
-        return version("faceunlock")
+        return own_version()
     from importlib import import_module
 
     if name == "errors":

@@ -70,7 +70,7 @@ SLUGS: dict[str, Slug] = {
     ),
     "bad-name": Slug(
         "The name cannot be used.",
-        "Use up to 64 printable characters, without slashes or control characters.",
+        "Use up to 64 printable characters, without slashes, control or invisible characters.",
     ),
     "model-mismatch": Slug(
         "The template was made with a different model, different weights or different preprocessing.",
@@ -83,9 +83,13 @@ SLUGS: dict[str, Slug] = {
     "gallery-busy": Slug("Another command is writing to the gallery.", "Try again in a moment.", True),
     "gallery-newer": Slug(
         "The gallery was written by a newer version of faceunlock.",
-        "Update faceunlock: pip install -U faceunlock",
+        "Update faceunlock: run git pull, then pip install . in your clone of it.",
     ),
     "gallery-unwritable": Slug("The gallery cannot be written.", "Check free space and permissions."),
+    "locks-unsupported": Slug(
+        "The file system has no locks, so two commands at once could damage each other's work.",
+        "Use a local disk (--home or FACEUNLOCK_HOME for the gallery), or turn on the locks of the mount.",
+    ),
     "insecure-permissions": Slug(
         "Other users could change or read files that must be private.",
         "Run chmod 700 on the directory and chmod 600 on the files named.",
@@ -103,7 +107,7 @@ SLUGS: dict[str, Slug] = {
     "attempts-busy": Slug("Another command is recording an attempt.", "Try again in a moment.", True),
     "attempts-newer": Slug(
         "The file that counts attempts was written by a newer version of faceunlock.",
-        "Update faceunlock: pip install -U faceunlock",
+        "Update faceunlock: run git pull, then pip install . in your clone of it.",
     ),
     "attempts-unwritable": Slug(
         "An attempt cannot be counted, so no decision is made.", "Check free space and permissions."
@@ -188,7 +192,8 @@ SLUGS: dict[str, Slug] = {
     ),
     # cameras
     "camera-support-missing": Slug(
-        "OpenCV, which reads cameras and videos, is not installed.", "Run: pip install 'faceunlock[camera]'"
+        "OpenCV, which reads cameras and videos, is not installed.",
+        "In your clone of faceunlock, run: pip install '.[camera]'",
     ),
     "no-camera": Slug("There is no such camera.", "Connect a camera, or name another with --camera DEVICE."),
     "camera-denied": Slug(
@@ -196,11 +201,11 @@ SLUGS: dict[str, Slug] = {
         "Join the group that owns it (often: sudo usermod -aG video $USER, then log in again).",
     ),
     "camera-busy": Slug(
-        "The camera gives no picture; another program may be using it.",
+        "The camera returns no image; another program may be using it.",
         "Close other programs that use the camera.",
         True,
     ),
-    "camera-failed": Slug("The camera stopped giving pictures.", "Check the cable and try again.", True),
+    "camera-failed": Slug("The camera stopped delivering images.", "Check the cable and try again.", True),
     "camera-black": Slug(
         "The camera's picture is black.",
         "Open the camera's shutter or take the cover off; some cameras have a switch.",
@@ -253,7 +258,7 @@ SLUGS: dict[str, Slug] = {
         "Correct or remove it; docs/cli.md lists every setting with its range.",
     ),
     "usage": Slug("The command line is not understood.", "See: faceunlock --help"),
-    "aborted": Slug("The question was not answered with yes.", "Use --yes to go ahead without being asked."),
+    "aborted": Slug("The confirmation was declined.", "Use --yes to go ahead without being asked."),
     "interrupted": Slug("The command was interrupted; nothing was changed.", "Run it again.", True),
 }
 

@@ -51,7 +51,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
         options = understand(arguments)
         words = prepare(options, told)
     except CannotAskError as error:
-        print(f"faceunlock: {error}", file=sys.stderr)
+        from faceunlock.files.text import printable
+
+        print(printable(f"faceunlock: {error}"), file=sys.stderr)
         os._exit(COULD_NOT)
     from faceunlock.__main__ import main as verify
 

@@ -73,7 +73,7 @@ def expected_lines():
     )
     groups = result("groups-compact")
     yield (
-        f"{groups['faces_found']} of the {groups['faces_by_eye']} faces that the eye finds on "
+        f"{groups['faces_found']} of the {groups['faces_by_eye']} faces visible in "
         f"{len(groups['photos'])} photos"
     )
     yield (

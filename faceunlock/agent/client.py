@@ -151,7 +151,7 @@ def _open_photo(photo: str) -> int | None:
     # Check before opening: a pipe would block.
     if not _sendable(os.stat(photo)):  # noqa: PTH116
         return None
-    descriptor = os.open(photo, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    descriptor = os.open(photo, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     if _sendable(os.fstat(descriptor)):
         return descriptor
     os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import stat
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from faceunlock.agent import protocol
 from faceunlock.errors import AgentError
+from faceunlock.files.file_system import lock as take_lock
 from faceunlock.files.private import FILE_MODE, ensure_private_directory
 from faceunlock.gallery.file import FILE_NAME
 
@@ -38,7 +38,7 @@ def listening(path: Path, environ: MutableMapping[str, str] = os.environ) -> Ite
     ------
     AgentError
         ``agent-running`` if another process listens there; ``agent-failed`` if the socket cannot be
-        created.
+        created; ``locks-unsupported``.
     GalleryError
         ``insecure-permissions`` if its directory is not private; ``gallery-unwritable``.
     """
@@ -70,10 +70,13 @@ def _only_one(lock: Path) -> Iterator[None]:
     except OSError as error:
         raise AgentError("agent-failed", f"{lock} cannot be opened: {error.strerror}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            free = take_lock(descriptor, lock, AgentError, wait=False)
+        except OSError as error:
+            raise AgentError("agent-failed", f"{lock} cannot be locked: {error.strerror}") from error
+        if not free:
+            raise AgentError("agent-running", f"a resident process holds {lock}")
         yield
-    except BlockingIOError as error:
-        raise AgentError("agent-running", f"a resident process holds {lock}") from error
     finally:
         os.close(descriptor)
 

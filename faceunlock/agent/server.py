@@ -29,7 +29,7 @@ QUESTION_SECONDS = 5.0
 """How long a client may take to send its question."""
 
 FAREWELL_SECONDS = 5.0
-"""How long an answer in progress may still take when the process is told to end."""
+"""Grace period in seconds for the answer in progress when the process is stopped."""
 
 _MOST_DESCRIPTORS = 4
 

@@ -54,9 +54,9 @@ MODULES = {
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from faceunlock.files.packages import own_version
 
-        typer.echo(f"faceunlock {version('faceunlock')}")
+        typer.echo(f"faceunlock {own_version()}")
         raise typer.Exit
 
 

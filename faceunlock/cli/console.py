@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from faceunlock.errors import FaceUnlockError, SettingsError
-from faceunlock.files.text import Table, printable
+from faceunlock.files.text import Table, harmless, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -62,7 +62,21 @@ class Console:
         self.json, self.quiet, self.verbose, self.command = json, quiet, verbose, command
 
     def write(self, text: str) -> None:
-        """Write lines to stdout and flush them at once, so that a failed write is noticed in time.
+        """Write lines to stdout; a terminal shows everything in them and acts on nothing.
+
+        Raises
+        ------
+        BrokenPipeError, SettingsError
+            As `put`.
+        """
+        self.put(harmless(text))
+
+    def say(self, text: str) -> None:
+        """Write lines to stderr; a terminal shows everything in them and acts on nothing."""
+        self.put_beside(harmless(text))
+
+    def put(self, text: str) -> None:
+        """Write lines as they are to stdout and flush at once, so that a failed write is noticed in time.
 
         Raises
         ------
@@ -79,8 +93,8 @@ class Console:
             abandon_stdout()
             raise SettingsError("file-unwritable", f"standard output: {error.strerror}") from error
 
-    def say(self, text: str) -> None:
-        """Write lines to stderr."""
+    def put_beside(self, text: str) -> None:
+        """Write lines as they are to stderr."""
         print(text, file=sys.stderr)
 
     def listen(self) -> None:

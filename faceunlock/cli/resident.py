@@ -35,11 +35,11 @@ class Recorder(Console):
         super().__init__(json=json, quiet=quiet, command=command)
         self.parts: list[str] = []
 
-    def write(self, text: str) -> None:
+    def put(self, text: str) -> None:
         """Record lines for stdout."""
         self.parts += ["1", f"{text}\n"]
 
-    def say(self, text: str) -> None:
+    def put_beside(self, text: str) -> None:
         """Record lines for stderr."""
         self.parts += ["2", f"{text}\n"]
 

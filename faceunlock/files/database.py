@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.file_system import lacks_locks, lacks_sync, without_locks
 from faceunlock.files.private import (
     atomic_write,
     check_private_directory,
@@ -212,6 +213,8 @@ class PrivateDatabase:
         try:
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
+            if lacks_sync(self.directory):
+                connection.execute("PRAGMA synchronous = OFF")  # SQLite takes it for a failed write
             self._check(connection)
         except UnicodeDecodeError as error:
             # SQLite's own message quoted damaged text, and Python could not decode it.
@@ -277,6 +280,10 @@ class PrivateDatabase:
         except sqlite3.Error as error:
             # The low byte is the kind of the error, the rest its detail.
             kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            # SQLite takes a lock that cannot be had, for whatever reason, for one that somebody else has.
+            unlockable = lacks_locks(self.directory) if kind in {*_BUSY, sqlite3.SQLITE_IOERR} else None
+            if unlockable is not None:
+                raise GalleryError("locks-unsupported", without_locks(self.path, unlockable)) from error
             if kind in _BUSY:
                 raise GalleryError(self.slugs.busy, f"Another command is using {self.path}") from error
             if kind in _UNWRITABLE:

@@ -27,6 +27,41 @@ LOSSY = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", ".heic": ".jpg", ".hei
 """Suffix for copies of photos in other lossy formats; any other format is copied as PNG."""
 
 
+OUTPUT_MARKER = ".faceunlock-output"
+"""A file that says of a folder that faceunlock made it: what is in it is no photo of anybody's."""
+
+_MARKER_TEXT = (
+    b"faceunlock made this folder; it is passed over when a folder above it is searched for photos.\n"
+)
+
+
+def mark_output(folder: Path) -> None:
+    """Create a folder for output if it is missing, and mark it unless it holds files of somebody else.
+
+    Raises
+    ------
+    ReportError
+        ``file-unwritable``.
+    """
+    try:
+        if not folder.exists():
+            make_private_directories(folder)
+        if not any(folder.iterdir()):
+            atomic_write(folder / OUTPUT_MARKER, _MARKER_TEXT, overwrite=True)
+    except OSError as error:
+        raise ReportError(
+            "file-unwritable", f"{folder} cannot be written: {error.strerror or error}"
+        ) from error
+
+
+def is_output(folder: Path) -> bool:
+    """Return whether `mark_output` marked a folder."""
+    try:
+        return (folder / OUTPUT_MARKER).is_file()
+    except OSError:
+        return False
+
+
 def copy_name(photo: Path) -> Path:
     """Return the name for a copy of a photo: in the same format if everybody can read it.
 

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.file_system import set_mode, sync
 
 POSIX = os.name == "posix"
 DIRECTORY_MODE = 0o700
@@ -80,7 +81,7 @@ def check_private_directory(path: Path, *, holds: Collection[str] = ()) -> bool:
         if finding is not None:
             if not (finding.harmless and _evidently_ours(path, holds)):
                 raise GalleryError("insecure-permissions", finding.sentence, hint=finding.hint)
-            path.chmod(stat.S_IMODE(target.st_mode) & ~OTHERS_ANY)
+            _close_to_others(path, target)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -155,7 +156,7 @@ def check_private_file(path: Path) -> bool:
         if finding is not None:
             if not finding.harmless:
                 raise GalleryError("insecure-permissions", finding.sentence, hint=finding.hint)
-            path.chmod(stat.S_IMODE(info.st_mode) & ~OTHERS_ANY)
+            _close_to_others(path, info)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -226,8 +227,8 @@ def atomic_write(path: Path, content: bytes, *, mode: int = FILE_MODE, overwrite
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(mode)
+            sync(stream.fileno())
+        set_mode(temporary, mode)
         _publish(temporary, path, overwrite)
     finally:
         temporary.unlink(missing_ok=True)
@@ -288,6 +289,19 @@ def _finding(path: Path, link: os.stat_result, target: os.stat_result) -> _Findi
         f"Run: chmod {wanted:o} '{path}'",
         harmless=verb == "read" and target.st_uid == os.geteuid(),
     )
+
+
+def _close_to_others(path: Path, info: os.stat_result) -> None:
+    """Take all permissions from others, and make sure that they are gone."""
+    mode = stat.S_IMODE(info.st_mode) & ~OTHERS_ANY
+    set_mode(path, mode)
+    if stat.S_IMODE(path.stat().st_mode) & OTHERS_ANY:
+        raise GalleryError(
+            "insecure-permissions",
+            f"Other users can read {path}, and its file system keeps no permissions",
+            hint="Mount it with dir_mode=0700,file_mode=0600 (CIFS) or umask=077 (FUSE, FAT), "
+            "or name a directory on another disk with --home.",
+        )
 
 
 def _evidently_ours(path: Path, holds: Collection[str]) -> bool:

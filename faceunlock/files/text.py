@@ -6,17 +6,26 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from faceunlock.files.invisible import belongs, is_invisible
+
 
 def printable(text: object) -> str:
-    r"""Return the text with what a terminal would act on escaped: file names may hold escape sequences.
+    r"""Return the text as one line, with what a terminal would act on, or not show, escaped.
+
+    File names and records may hold escape sequences, signs that turn the direction of text, and invisible
+    characters that make two names look alike. Joiners inside words and emoji stay.
 
     Examples
     --------
     >>> print(printable("a" + chr(27) + "[2J"))
     a\x1b[2J
     """
+    text = str(text)
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
+        char if _is_shown(text, at) else char.encode("unicode_escape").decode()
+        for at, char in enumerate(text)
     )
 
 
@@ -32,6 +41,34 @@ def fits_a_line(text: str) -> bool:
     (True, False)
     """
     return not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text)
+
+
+def harmless(text: str) -> str:
+    r"""Return lines of text with everything escaped that `printable` escapes, but line ends and tabs.
+
+    Examples
+    --------
+    >>> print(harmless("one" + chr(27) + "\ntwo"))
+    one\x1b
+    two
+    """
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
+def quoted(name: object) -> str:
+    """Return a name as one word for a shell, always in quotes; unlike `repr`, with its joiners as they are.
+
+    Examples
+    --------
+    >>> print(quoted("Ada"), quoted("O'Neil"))
+    'Ada' 'O'"'"'Neil'
+    """
+    return "'" + str(name).replace("'", "'\"'\"'") + "'"
+
+
+def _is_shown(text: str, at: int) -> bool:
+    char = text[at]
+    return char.isprintable() if char.isascii() or not is_invisible(char) else belongs(text, at)
 
 
 @dataclass(frozen=True, slots=True)

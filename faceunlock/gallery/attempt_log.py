@@ -8,7 +8,7 @@ from typing import Any
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.database import PrivateDatabase
-from faceunlock.matching.people import name_key, normalise_name
+from faceunlock.matching.people import known_name, name_key, name_keys
 
 CREATE = (
     "CREATE TABLE log (number INTEGER PRIMARY KEY, time TEXT NOT NULL, key TEXT, person TEXT, "
@@ -90,9 +90,8 @@ class AttemptLog:
 
     def rename(self, connection: sqlite3.Connection, old: str, new: str) -> None:
         """Replace a person's old name with the new one."""
-        connection.execute(
-            "UPDATE log SET key = ?, person = ? WHERE key = ?", (name_key(new), new, name_key(old))
-        )
+        for key in name_keys(old):
+            connection.execute("UPDATE log SET key = ?, person = ? WHERE key = ?", (name_key(new), new, key))
 
     def _entry(self, row: tuple[Any, ...]) -> LogEntry:
         time, person, outcome, similarity, model, source = row
@@ -105,4 +104,7 @@ class AttemptLog:
 
 def _about(name: str | None) -> tuple[str, tuple[str, ...]]:
     """Return the SQL condition for one person's entries, or for all entries, with its values."""
-    return ("WHERE TRUE", ()) if name is None else ("WHERE key = ?", (name_key(normalise_name(name)),))
+    if name is None:
+        return "WHERE TRUE", ()
+    keys = name_keys(known_name(name))
+    return f"WHERE key IN ({', '.join('?' * len(keys))})", keys

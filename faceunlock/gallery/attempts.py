@@ -9,7 +9,7 @@ each person the two counts add up, so five failures of either kind force a wait.
 not get around a lockout: a photo without a name is not compared with people who are locked out. A yes
 resets the person's own count. If no name was given, it also resets the gallery's.
 
-Anyone who can write the file can reset the counts. They protect against people who can only ask.
+Anyone who can write the file can reset the counts. They only stop people who cannot write to it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
 from faceunlock.files.database import PrivateDatabase, Slugs
+from faceunlock.files.text import quoted
 from faceunlock.gallery.attempt_log import CREATE as CREATE_LOG
 from faceunlock.gallery.attempt_log import AttemptLog, LogEntry
 from faceunlock.gallery.file import FILE_NAME as GALLERY_NAME
 from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, moment
-from faceunlock.matching.people import name_key, normalise_name, now
+from faceunlock.matching.people import known_name, name_key, name_keys, now
 
 if TYPE_CHECKING:
     from faceunlock.matching.similarity import Decision
@@ -160,7 +161,7 @@ class Attempts:
         everybody = self._failures(EVERYBODY)
         locks = {}
         for name in names:
-            found = lock([*everybody, *self._failures(name_key(name))], self._limits, present)
+            found = lock([*everybody, *self._failures_of(name)], self._limits, present)
             if found is not None:
                 locks[name] = found
         return locks
@@ -172,7 +173,7 @@ class Attempts:
             answer = decide(attempt.admit(names, named=attempt.named))
             decision = answer.decision
             if decision.match:
-                for key in {attempt.counts_for, name_key(decision.name)}:
+                for key in {attempt.counts_for, *name_keys(decision.name)}:
                     self._begin_again(connection, key)
                 attempt.person = decision.name
             else:
@@ -187,6 +188,10 @@ class Attempts:
         return answer
 
     # counting
+
+    def _failures_of(self, name: str) -> list[Failures]:
+        """Return the failures recorded for a person, the latest record last."""
+        return [record for key in name_keys(name) for record in self._failures(key)]
 
     def _failures(self, key: str) -> list[Failures]:
         """Return the failures recorded for a key: at most one record."""
@@ -225,7 +230,7 @@ class Attempts:
         """
         if not self._file.query("SELECT 1 FROM failures LIMIT 1"):
             return 0
-        keys = None if name is None else (name_key(normalise_name(name)), EVERYBODY)
+        keys = None if name is None else (*name_keys(known_name(name)), EVERYBODY)
         with self._file.transaction() as connection:
             rows = connection.execute("SELECT key, count FROM failures").fetchall()
             released = [(key, count) for key, count in rows if keys is None or key in keys]
@@ -241,25 +246,26 @@ class Attempts:
 
     def copy(self, old: str, new: str) -> None:
         """Copy a person's failures to another name."""
-        failures = self._failures(name_key(old))
-        if failures and name_key(old) != name_key(new):
-            with self._file.transaction() as connection:
-                for record in self._failures(name_key(old)):
-                    self._store(connection, name_key(new), record)
+        if name_keys(old) == (name_key(new),) or not self._failures_of(old):
+            return
+        with self._file.transaction() as connection:
+            records = self._failures_of(old)
+            if records:
+                failures = Failures(sum(record.count for record in records), records[-1].last)
+                self._store(connection, name_key(new), failures)
 
     def renamed(self, old: str, new: str) -> None:
         """Replace a person's old name in the log, and delete the old name's count."""
-        if not self._knows(name_key(old)):
+        if not any(self._knows(key) for key in name_keys(old)):
             return
         with self._file.transaction() as connection:
-            if name_key(old) != name_key(new):
-                self._begin_again(connection, name_key(old))
+            for key in {*name_keys(old)} - {name_key(new)}:
+                self._begin_again(connection, key)
             self.log.rename(connection, old, new)
 
     def forget(self, name: str) -> None:
         """Delete a person's count and log entries, and overwrite them in the file."""
-        key = name_key(normalise_name(name))
-        if self._knows(key):
+        for key in filter(self._knows, name_keys(known_name(name))):
             with self._file.transaction() as connection:
                 self._begin_again(connection, key)
                 connection.execute("DELETE FROM log WHERE key = ?", (key,))
@@ -371,7 +377,7 @@ def _unending(seconds: float | None) -> float:
 
 def _sentence(person: str | None, found: Lock) -> str:
     who = "Everyone" if person is None else person
-    whom = "--all" if person is None else repr(person)
+    whom = "--all" if person is None else quoted(person)
     left = (
         f"to end this, run: faceunlock unlock-attempts {whom}"
         if found.seconds_left is None

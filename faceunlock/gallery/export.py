@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
 from faceunlock.files.private import atomic_write, remove_leftovers
+from faceunlock.files.reading import NotAFileError, open_file
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import (
     Person,
@@ -330,7 +331,8 @@ def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
         raise TransferError(
             "export-damaged",
             f"{file} has a format that this version of faceunlock does not know",
-            hint="Update faceunlock: pip install -U faceunlock — or copy the file again.",
+            hint="Update faceunlock: run git pull, then pip install . in your clone of it "
+            "— or copy the file again.",
         )
     return first, sealed[first_end:second_end], sealed[second_end:]
 
@@ -368,10 +370,10 @@ def _derive(secret: bytes, salt: bytes, costs: dict[str, int]) -> bytes:
 def _read(file: Path) -> bytes:
     """Return the bytes of a file, which must not be larger than an export can be."""
     try:
-        if not file.is_file():
-            raise TransferError("file-unreadable", f"{file} is not a file")
-        with file.open("rb") as stream:
+        with open_file(file) as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
+    except NotAFileError as error:
+        raise TransferError("file-unreadable", f"{file} {error.strerror}") from error
     except OSError as error:
         raise TransferError("file-unreadable", f"{file} cannot be read: {error.strerror}") from error
     if len(content) > MAX_FILE_BYTES:

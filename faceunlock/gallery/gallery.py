@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.text import quoted
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
@@ -26,7 +27,9 @@ from faceunlock.gallery.seal import Place, Plain, Row, document
 from faceunlock.matching.people import (
     Person,
     identity_to_record,
+    known_name,
     name_key,
+    name_keys,
     normalise_name,
     now,
     person_to_record,
@@ -115,8 +118,8 @@ class Gallery:
         GalleryError
             ``not-enrolled``, with the closest names as a hint; ``bad-name``.
         """
-        key = name_key(normalise_name(name))
         with self._guard.reading() as seal:
+            key = self._key(seal, known_name(name))
             rows = self._file.query(f"{_PERSON} WHERE key = ?", key)
             if not rows and key not in seal.keys(_PEOPLE):
                 raise self._not_enrolled(name)
@@ -151,7 +154,7 @@ class Gallery:
         moment = now()
         person = Person(normalise_name(name), template, moment, moment)
         with self._guard.changing() as change:
-            for row in self._file.query(f"{_PERSON} WHERE key = ?", name_key(person.name)):
+            for row in self._file.query(f"{_PERSON} WHERE key = ?", self._key(change.seal, person.name)):
                 with contextlib.suppress(GalleryError):
                     earlier = self._person(change.seal, row)
                     person = Person(earlier.name, template, earlier.created, moment)
@@ -193,9 +196,9 @@ class Gallery:
         self.get(old)  # a name that is not enrolled must not create a gallery
         with self._guard.changing() as change:
             person = self.get(old)
-            if name_key(new) != name_key(person.name):
+            if self._key(change.seal, new) != self._key(change.seal, person.name):
                 self._refuse_enrolled(change.seal, new)
-                self.forget(person.name)
+            self.forget(person.name)
             person = Person(new, person.template, person.created, now())
             self.restore(person)
         return person
@@ -210,8 +213,8 @@ class Gallery:
         GalleryError
             ``not-enrolled``; ``bad-name``.
         """
-        key = name_key(normalise_name(name))
         with self._guard.reading() as seal:
+            key = self._key(seal, known_name(name))
             if not self._row_is_known(seal, _PEOPLE, "key", key, name):
                 raise self._not_enrolled(name)
         with self._guard.changing() as change:
@@ -248,11 +251,9 @@ class Gallery:
         """
         record = person_to_record(person)
         record_to_person(record)
-        values = (
-            name_key(person.name), person.name, person.created, person.updated, document(record["template"])
-        )  # fmt: skip
+        values = person.name, person.created, person.updated, document(record["template"])
         with self._guard.changing() as change:
-            change.write(_PEOPLE, values)
+            change.write(_PEOPLE, (self._key(change.seal, person.name), *values))
 
     def models(self) -> tuple[ModelIdentity, ...]:
         """Return the distinct models that made the templates, sorted by id."""
@@ -344,8 +345,8 @@ class Gallery:
         except ValueError as error:
             raise GalleryError(
                 seal.slug,
-                f"{self.path}: the entry for {row[0]!r} is {seal.verdict}: {error}",
-                hint=f"Run: faceunlock people forget {row[0]!r} — then enroll this person again, "
+                f"{self.path}: the entry for {quoted(row[0])} is {seal.verdict}: {error}",
+                hint=f"Run: faceunlock people forget {quoted(row[0])} — then enroll this person again, "
                 "or import an export.",
             ) from error
 
@@ -360,6 +361,19 @@ class Gallery:
                 hint="Run: faceunlock calibrate — again, to replace it.",
             ) from error
 
+    def _key(self, seal: Plain, name: str) -> str:
+        """Return the key of a person's row, or the key for a new row if there is none.
+
+        Rows of earlier versions keep the key they were given, in which invisible characters count.
+        """
+        for key in name_keys(name):
+            if self._row_is_known(seal, _PEOPLE, "key", key):
+                return key
+        wanted = name_key(name)
+        stored = {key for (key,) in self._file.query("SELECT key FROM people")} | seal.keys(_PEOPLE)
+        alike = [key for key in stored if isinstance(key, str) and name_key(key) == wanted]
+        return min(alike, default=wanted)
+
     def _row_is_known(self, seal: Plain, table: str, column: str, *keys: str) -> bool:
         """Return whether a row is there or should be."""
         marks = ", ".join("?" * len(keys))
@@ -367,8 +381,8 @@ class Gallery:
         return bool(there) or not seal.keys(table).isdisjoint(keys)
 
     def _refuse_enrolled(self, seal: Plain, name: str) -> None:
-        if self._row_is_known(seal, _PEOPLE, "key", name_key(name)):
-            raise GalleryError("already-enrolled", f"{name!r} is already enrolled")
+        if self._row_is_known(seal, _PEOPLE, "key", self._key(seal, name)):
+            raise GalleryError("already-enrolled", f"{quoted(name)} is already enrolled")
 
     def _not_enrolled(self, name: str) -> GalleryError:
         names = {name_key(enrolled): enrolled for (enrolled,) in self._file.query("SELECT name FROM people")}
@@ -376,7 +390,7 @@ class Gallery:
 
         close = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
         hint = f"Did you mean {' or '.join(close)}? See: faceunlock people" if close else None
-        return GalleryError("not-enrolled", f"{name!r} is not enrolled", hint=hint)
+        return GalleryError("not-enrolled", f"{quoted(name)} is not enrolled", hint=hint)
 
 
 @contextlib.contextmanager

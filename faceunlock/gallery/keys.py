@@ -38,6 +38,7 @@ from faceunlock.files.private import (
     ensure_private_directory,
     remove_leftovers,
 )
+from faceunlock.files.reading import SMALL, read_file
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.seal import KEY_BYTES, Place, Secret, new_key
 
@@ -206,7 +207,7 @@ class KeyStore:
 
     def _read(self, path: Path, key_id: str, stage: Stage) -> KeyFile | None:
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
+            fields = json.loads(read_file(path, SMALL))
             place, gallery, text = fields["place"], fields["gallery"], fields["key"]
             key = None if text is None else bytes.fromhex(text)
         except FileNotFoundError:

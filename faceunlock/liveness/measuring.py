@@ -177,11 +177,9 @@ def measure(
         chosen = [one.scores[check] for one in live if one.person in choosing and check in one.scores]
         threshold = threshold_for_bpcer(chosen, target_bpcer / len(applicable))
         if math.isfinite(threshold):
-            measured = MeasuredCheck(
-                check, CHECKS[check].version, threshold, _rates(judged, {check: threshold})
-            )
-            checks.append(measured)
-    useful = {measured.check: measured.threshold for measured in checks if measured.useful}
+            found = MeasuredCheck(check, CHECKS[check].version, threshold, _rates(judged, {check: threshold}))
+            checks.append(found)
+    useful = {one.check: one.threshold for one in checks if one.useful}
     return PadMeasurement(
         created=created,
         data=data,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from faceunlock.liveness.measuring import PadMeasurement, Presentation, measure
 from faceunlock.matching.people import now
 from faceunlock.photos.camera import VIDEO_SUFFIXES, open_camera
 from faceunlock.photos.capture import Look, one_good
-from faceunlock.photos.photo import PHOTO_SUFFIXES, load_photo
+from faceunlock.photos.folders import PHOTO_SUFFIXES, find_files
+from faceunlock.photos.photo import load_photo
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import LeftOut, Track
 
@@ -179,21 +179,8 @@ def _person(parts: tuple[str, ...]) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return photos and videos below a folder, relative to it and in order; hidden ones are skipped."""
-
-    def refuse(error: OSError) -> None:
-        slug = (
-            "photo-not-found"
-            if isinstance(error, FileNotFoundError | NotADirectoryError)
-            else "unreadable-photo"
-        )
-        raise PhotoError(slug, f"{error.filename}: {error.strerror}") from error
-
-    found = []
-    for directory, below, names in os.walk(folder, onerror=refuse):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(directory, name)
-            if not name.startswith(".") and path.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
-                found.append(path.relative_to(folder))
-    return found
+    """Return photos and videos below a folder, relative to it and in order."""
+    if folder.is_file():
+        raise PhotoError("photo-not-found", f"{folder}: is a file, not a folder")
+    found = find_files([folder], PHOTO_SUFFIXES | VIDEO_SUFFIXES)
+    return [path.relative_to(folder) for path in found.photos]

@@ -16,6 +16,7 @@ from faceunlock.files.private import (
     check_private_file,
     ensure_private_directory,
 )
+from faceunlock.files.reading import SMALL, read_file
 from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
 from faceunlock.matching.rate import Rate
 
@@ -52,7 +53,7 @@ def load(directory: Path) -> PadMeasurement | None:
     if not check_private_directory(directory) or not check_private_file(path):
         return None
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_file(path, SMALL))
         if data.pop("schema") != SCHEMA:
             raise ValueError("it has a different version")
         return from_dict(data)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.invisible import belongs, is_invisible, without_invisible
 from faceunlock.matching.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def now() -> str:
 
 
 def normalise_name(name: str) -> str:
-    """Return the one spelling in which a name is stored and shown.
+    """Return the one spelling in which a new name is stored and shown.
 
     That is Unicode normal form C, with no white space around it and one space for each run of spaces inside.
 
@@ -82,15 +83,33 @@ def normalise_name(name: str) -> str:
     GalleryError
         ``bad-name`` unless the result has 1 to 64 characters, all of them printable (so no control
         characters and none that change the direction of text), has no slash or backslash, and is not ``.``
-        or ``..``.
+        or ``..``. Invisible characters are refused, too, except where they belong to a word or an emoji.
 
     Examples
     --------
     >>> normalise_name("  Ada   Lovelace ")
     'Ada Lovelace'
     """
+    normal = known_name(name)
+    for at, char in enumerate(normal):
+        if is_invisible(char) and not belongs(normal, at):
+            raise GalleryError("bad-name", f"The name {name!r} has the invisible character {char!a}")
+    return normal
+
+
+def known_name(name: str) -> str:
+    """Return the spelling of a name that may have been stored by an earlier version.
+
+    Those took some invisible characters anywhere, even names of nothing else. Such people can still be read,
+    renamed and forgotten.
+
+    Raises
+    ------
+    GalleryError
+        ``bad-name``, as `normalise_name`.
+    """
     normal = unicodedata.normalize("NFC", name.strip())
-    unprintable = [char for char in normal if not char.isprintable() and unicodedata.category(char) != "Zs"]
+    unprintable = [char for at, char in enumerate(normal) if not _may_be_stored(normal, at)]
     normal = " ".join(normal.split())
     if not normal:
         raise GalleryError("bad-name", "The name is empty")
@@ -104,16 +123,43 @@ def normalise_name(name: str) -> str:
     return normal
 
 
-def name_key(name: str) -> str:
-    """Return the key that all spellings of a name share, regardless of case and width.
+def _may_be_stored(name: str, at: int) -> bool:
+    char = name[at]
+    if char.isprintable() or unicodedata.category(char) == "Zs":
+        return True
+    return is_invisible(char) and belongs(name, at)
 
-    It is the compatibility caseless form of the Unicode standard (section 3.13, definition D146).
+
+def name_key(name: str) -> str:
+    """Return the key that all spellings of a name share, regardless of case, width and invisible characters.
+
+    It is the compatibility caseless form of the Unicode standard (section 3.13, definition D146), of what
+    can be seen.
 
     Examples
     --------
-    >>> name_key("ADA") == name_key("ada") == name_key("Ａｄａ")
+    >>> name_key("ADA") == name_key("ada") == name_key("Ａｄａ") == name_key("A\u034fda")
     True
     """
+    key = _caseless(name)
+    seen = without_invisible(key)
+    return key if seen == key else _caseless(seen)
+
+
+def name_keys(name: str) -> tuple[str, ...]:
+    """Return every key under which a name may be stored, the one of an earlier version first.
+
+    In keys of earlier versions invisible characters count.
+
+    Examples
+    --------
+    >>> name_keys("Ada"), name_keys("Ada\u034f")
+    (('ada',), ('ada\u034f', 'ada'))
+    """
+    return tuple(dict.fromkeys((_caseless(name), name_key(name))))
+
+
+def _caseless(name: str) -> str:
     key = unicodedata.normalize("NFD", name)
     for _ in range(2):
         key = unicodedata.normalize("NFKC", key.casefold())
@@ -141,7 +187,7 @@ def record_to_person(record: object) -> Person:
     fields = _fields(record, _PERSON_FIELDS)
     name = fields["name"]
     try:
-        named = isinstance(name, str) and normalise_name(name) == name
+        named = isinstance(name, str) and known_name(name) == name
     except GalleryError as error:
         raise ValueError(error.message) from error
     _require(named, "the name is not normalised")

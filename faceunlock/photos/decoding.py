@@ -8,30 +8,34 @@ independent of Pillow's process-wide one.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 import re
 import struct
 import threading
 import warnings
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
+from faceunlock.photos import colour, jpeg, png, tiff
+from faceunlock.photos.colour import DECODER_ERRORS
 from faceunlock.photos.face import RGBImage
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageCms, ImageFile
+    from PIL import ImageFile
 
 DEFAULT_MAX_PIXELS = 100_000_000
 """Largest width x height that is decoded unless told otherwise (300 MB as an RGB array)."""
 
 _HEAD = 64  # enough for the brands of an ISO base media file
+_AV1 = rb"(avi[fs]|MA1[AB])"  # brands of AVIF: ISO/IEC 23000-22 and the AV1 Image File Format, section 6
 _FORMATS = {
     name: (re.compile(signature, re.DOTALL), module, decoder)
     for name, signature, module, decoder in (
@@ -41,32 +45,34 @@ _FORMATS = {
         ("WebP", rb"RIFF.{4}WEBP", "PIL.WebPImagePlugin", "WebPImageFile"),
         ("TIFF", rb"II[*+]\0|MM\0[*+]", "PIL.TiffImagePlugin", "TiffImageFile"),
         ("GIF", rb"GIF8[79]a", "PIL.GifImagePlugin", "GifImageFile"),
-        ("AVIF", rb".{4}ftyp(avi[fs]|(mif1|msf1).*avi[fs])", "PIL.AvifImagePlugin", "AvifImageFile"),
-        ("HEIF", rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "pillow_heif", "HeifImageFile"),
+        (
+            "AVIF",
+            rb".{4}ftyp(%b|(mi[af][f123]|msf1).*%b)" % (_AV1, _AV1),
+            "PIL.AvifImagePlugin",
+            "AvifImageFile",
+        ),
+        ("HEIF", rb".{4}ftyp(hei[cxms]|hev[cxms]|mif[12]|miaf|msf1)", "pillow_heif", "HeifImageFile"),
         ("PNM", rb"P[1-6f]\s", "PIL.PpmImagePlugin", "PpmImageFile"),
         ("BMP", rb"BM", "PIL.BmpImagePlugin", "BmpImageFile"),
     )
 }
+_WHOLE = frozenset({"AVIF", "HEIF", "WEBP"})
+"""Pillow's names of formats whose decoders keep a whole picture of their own."""
+
+_PLAIN_AVIF = re.compile(rb".{4}ftyp.*avi[fs]", re.DOTALL)
 _HEIF_BOXES = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip"})
 
-# What decoders raise on damaged data. Besides OSError, Pillow and pillow-heif let through any error that
-# arithmetic on a false header causes. Anything that is not in this list is our own bug.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    AssertionError,
-    ArithmeticError,
-    EOFError,
-    BufferError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
+_Turn = Callable[[NDArray[Any]], NDArray[Any]]
+_TURNS: dict[int, _Turn] = {
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
+"""The view of an upright array that is the array as stored, for each EXIF orientation but 1."""
 
 
 def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBImage:
@@ -77,7 +83,9 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
     ignored. Transparent pixels are laid on white, the paper or page that such pictures are made for: on
     black, dark hair would merge with the background. Colours are converted to sRGB from the embedded profile.
     A profile that cannot be used is ignored, because a face with slightly wrong colours is still a face.
-    16-bit samples keep their high byte. Gray without a fixed range is scaled from its own range.
+    16-bit samples keep their high byte; gray of 10 or 12 bits in 16 is scaled from that. Gray without a fixed
+    range is scaled from its own range. Notes and profiles in a PNG, and the end marker of a JPEG with all its
+    pixels, may be missing or damaged.
 
     Parameters
     ----------
@@ -95,8 +103,9 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
     Raises
     ------
     PhotoError
-        ``photo-too-large`` for more than `max_pixels`; ``unreadable-photo`` for truncated or damaged data
-        and any other format.
+        ``photo-too-large`` for more than `max_pixels`; ``unreadable-photo`` for truncated or damaged data,
+        camera RAW files, TIFF layouts whose pixels would be wrong, a JPEG with more than `jpeg.MAX_SCANS`
+        scans, and any other format.
 
     Notes
     -----
@@ -111,17 +120,13 @@ def decode(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBI
     return decode_view(data, name, max_pixels)[0]
 
 
-_USUAL_SRGB_BYTES, _USUAL_SRGB_NAME = 3144, b"sRGB IEC61966-2.1"
-"""Size and name of the profile that most photos with a profile carry; it need not be parsed."""
-
-
 def recognise(data: bytes, name: str) -> str:
     """Return the format of an image file by its first bytes; loads no decoder.
 
     Raises
     ------
     PhotoError
-        ``unreadable-photo`` if the format is not a known one.
+        ``unreadable-photo`` if the format is not a known one, or a camera RAW format.
 
     Examples
     --------
@@ -129,6 +134,13 @@ def recognise(data: bytes, name: str) -> str:
     'PNM'
     """
     head = data[:_HEAD]
+    raw = tiff.raw_kind(data)
+    if raw is not None:
+        raise PhotoError(
+            "unreadable-photo",
+            f"{name}: is a RAW file of a camera ({raw}), which is not read",
+            hint="Export it as JPEG or PNG with a photo program.",
+        )
     for form, (signature, _, _) in _FORMATS.items():
         if signature.match(head):
             return form
@@ -165,11 +177,49 @@ def decode_view(
     with _quiet_decoders, _decoder_errors(name):
         image = _open(data, name, max_pixels)
         longer = max(image.size)
-        if at_least is not None and image.format == "JPEG" and at_least < longer:
-            share = at_least / longer
-            image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
-        pixels = _pixels(image)
+        try:
+            pixels = _pixels(_reduced(image, at_least))
+        except OSError:
+            ended = jpeg.with_end(data, _pixel_digest) if image.format == "JPEG" else None
+            if ended is None:
+                raise
+            pixels = _pixels(_reduced(_open(ended, name, max_pixels), at_least))
         return pixels, longer / max(pixels.shape[:2])
+
+
+def _reduced(image: ImageFile.ImageFile, at_least: int | None) -> ImageFile.ImageFile:
+    """Return an opened photo that will be decoded at a reduced scale, if its format can."""
+    longer = max(image.size)
+    if at_least is not None and image.format == "JPEG" and at_least < longer:
+        share = at_least / longer
+        image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
+    return image
+
+
+def _pixel_digest(data: bytes) -> bytes | None:
+    """Return a checksum of the pixels of a JPEG file; None if it cannot be decoded."""
+    try:
+        return hashlib.sha256(_pixels(_open(data, "photo", len(data) << 16)).tobytes()).digest()
+    except DECODER_ERRORS:
+        return None
+
+
+def memory_needed(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
+    """Return how many bytes decoding an image file takes at most, by its header.
+
+    The decoded image as Pillow keeps it, the array made from it, and what the decoder keeps beside them.
+    Parameters and errors are those of `stored_size`.
+
+    Examples
+    --------
+    >>> memory_needed(b"P3 2 1 255  255 0 0  0 0 255", "two pixels")
+    14
+    """
+    with _quiet_decoders, _decoder_errors(name):
+        image = _open(data, name, max_pixels)
+        kept = {"1": 1, "L": 1, "P": 1}.get(image.mode, 2 if image.mode.startswith("I;16") else 4)
+        whole = image.format in _WHOLE or (image.format == "JPEG" and "progressive" in image.info)
+        return image.width * image.height * (kept + 3 + (8 if whole else 0))
 
 
 def stored_size(data: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[int, int]:
@@ -227,7 +277,7 @@ def _decoder_errors(name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:  # some decoders check Pillow's own limit while they open
         numbers = str(error).split(",")[0]
         raise PhotoError("photo-too-large", f"{name}: {numbers}", hint="Shrink it.") from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise PhotoError("unreadable-photo", f"{name}: cannot be decoded; damaged or incomplete") from error
 
 
@@ -238,13 +288,36 @@ def _open(data: bytes, name: str, max_pixels: int) -> ImageFile.ImageFile:
         raise PhotoError("unreadable-photo", f"{name}: this installation of Pillow cannot read {form}")
     if form in ("AVIF", "HEIF"):
         _check_boxes(data)
+    profile = None
+    if form == "PNG":
+        data, profile = png.only_pixels(data)
+    elif form == "JPEG" and jpeg.too_many_scans(data):
+        raise PhotoError("unreadable-photo", f"{name}: has more than {jpeg.MAX_SCANS} scans, the limit")
+    elif form == "AVIF" and not _PLAIN_AVIF.match(data[:_HEAD]):
+        data = data[:8] + b"avif" + data[12:]  # libavif looks for no other brand
     _, module, decoder = _FORMATS[form]
     image: ImageFile.ImageFile = getattr(importlib.import_module(module), decoder)(io.BytesIO(data))
+    if profile is not None:
+        image.info["icc_profile"] = profile
     width, height = image.size
     if width * height > max_pixels:
         size = f"{width} x {height} = {width * height:,} pixels"
         raise PhotoError("photo-too-large", f"{name}: has {size}; the limit is {max_pixels:,}")
+    if form == "TIFF":
+        _check_layout(image, name)
     return image
+
+
+def _check_layout(image: ImageFile.ImageFile, name: str) -> None:
+    """Refuse a TIFF layout that would be read as a wrong picture."""
+    try:
+        tiff.layout(image)
+    except ValueError as error:
+        raise PhotoError(
+            "unreadable-photo",
+            f"{name}: has an uncommon TIFF layout ({error}), which is not read",
+            hint="Save it as PNG, or as an ordinary 8-bit TIFF.",
+        ) from error
 
 
 def _supported(form: str) -> bool:
@@ -272,96 +345,40 @@ def _check_boxes(data: bytes) -> None:
 
 
 def _pixels(image: ImageFile.ImageFile) -> RGBImage:
-    """Return the upright array of an opened photo."""
+    """Return the upright array of an opened photo.
+
+    It is made in bands, so that nothing but the decoded image and the array is as large as the photo.
+    """
+    from faceunlock.photos import gray
+
+    layout = tiff.layout(image) if image.format == "TIFF" else tiff.Layout()
     image.load()
-    turn = _turn_upright(image)  # after load(): the TIFF decoder turns by itself and removes the tag
+    turned = _turned(image)  # after load(): the TIFF decoder turns by itself and removes the tag
     icc = image.info.get("icc_profile")
-    rgb = _to_srgb(_flatten(_to_eight_bits(image)), icc)
-    return np.array(rgb if turn is None else rgb.transpose(turn), dtype=np.uint8)
+    width, height = image.size
+    sideways = turned is not None and turned(np.empty((1, 2))).shape == (2, 1)
+    upright = np.empty((width, height, 3) if sideways else (height, width, 3), np.uint8)
+    stored = upright if turned is None else turned(upright)
+    scale = gray.to_eight_bits(image, layout)
+    to_srgb = None
+    for top, band in gray.bands(image):
+        flat = colour.flatten(band if scale is None else scale(band))
+        to_srgb = to_srgb or colour.to_srgb(flat.mode, icc)
+        stored[top : top + band.height] = np.asarray(to_srgb(flat))
+    return upright
 
 
-def _turn_upright(image: ImageFile.ImageFile) -> Image.Transpose | None:
-    """Return how to turn a decoded image upright (Exif 2.32, tag 0x0112); None if upright or unknown."""
-    from PIL import Image
+def _turned(image: ImageFile.ImageFile) -> _Turn | None:
+    """Return which view of the upright array is the image as stored (Exif 2.32, tag 0x0112).
 
+    None if it is upright, or its orientation is unknown.
+    """
     if image.format == "HEIF":  # already turned by the container, which outranks EXIF (ISO/IEC 23008-12)
         return None
     try:
         orientation = image.getexif().get(0x0112)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return None
-    if not isinstance(orientation, int):
-        return None
-    return {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }.get(orientation)
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Return 16-bit, 32-bit or float gray scaled to 8 bits; Pillow's own conversion clips it to white."""
-    from PIL import Image
-
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode not in ("I", "F"):
-        return image
-    values = np.asarray(image, dtype=np.float64)
-    values = np.where(np.isfinite(values), values, 0.0)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0:  # the smallest customary range that holds the values; Pillow scales 16-bit PNM to 65535
-        customary = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
-        low, high = 0.0, next((full for full in customary if high <= full), high)
-    scaled = (values - low) * (255.0 / (high - low)) if high > low else np.zeros_like(values)
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    """Return the image laid on white, without alpha and palette."""
-    from PIL import Image
-
-    if image.mode in ("La", "RGBa"):  # premultiplied
-        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB") if image.mode == "P" else image
-
-
-def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """Return the image in sRGB, by its embedded profile or, without a usable one, Pillow's plain formulas."""
-    if image.mode == "LAB":
-        from PIL import ImageCms
-
-        return _convert(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
-    if image.mode not in ("RGB", "CMYK", "L"):
-        image = image.convert("RGB")
-    if icc and not (len(icc) == _USUAL_SRGB_BYTES and _USUAL_SRGB_NAME in icc):
-        from PIL import ImageCms
-
-        try:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            if not _is_srgb(profile):
-                return _convert(image, profile)
-        except (ImageCms.PyCMSError, *_DECODER_ERRORS):
-            pass  # the profile is broken or made for a different kind of pixels
-    return image.convert("RGB")
-
-
-def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Return whether a profile is sRGB by its name; most photos then need no conversion."""
-    description = profile.profile.profile_description or ""
-    return description.startswith("sRGB") and "linear" not in description.lower()
-
-
-def _convert(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    from PIL import ImageCms
-
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    return ImageCms.buildTransform(profile, srgb, image.mode, "RGB").apply(image)
+    if isinstance(orientation, bytes) and len(orientation) == 1:  # some programs write a byte, not a short
+        orientation = orientation[0]
+    return _TURNS.get(orientation) if isinstance(orientation, int) else None

@@ -16,7 +16,8 @@ import numpy as np
 
 from faceunlock.errors import PhotoError
 from faceunlock.photos.face import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
-from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, Photo, PhotoFile, load_photo
+from faceunlock.photos.memory import FILES, PIXELS
+from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, MAX_BYTES, Photo, PhotoFile, load_photo
 from faceunlock.pipeline.detection import Detector
 from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
@@ -99,7 +100,8 @@ class Acquisition:
         """Yield a sample, or the reason why there is none, for every photo in order.
 
         Several threads read and search photos while others embed crops in batches. For any number of photos,
-        memory holds one decoded photo per worker, and at most (`BATCH` + `AHEAD`) * (workers + 2) crops.
+        memory holds one decoded photo per worker, fewer if photos are large (see `faceunlock.photos.memory`),
+        and at most (`BATCH` + `AHEAD`) * (workers + 2) crops.
         With `keep_crops`, each sample holds its crop, and the caller decides how many stay in memory.
         """
         outcomes = self.crops(photos, rule)
@@ -216,9 +218,20 @@ class Acquisition:
         name = source.name if isinstance(source, PhotoFile) else str(source)
         name = name.encode("utf-8", "backslashreplace").decode("utf-8")
         try:
-            return look(load_photo(source, name=name, max_pixels=self._max_pixels))
+            with FILES.holding(0 if isinstance(source, PhotoFile) else _size(source)):
+                file = load_photo(source, name=name, max_pixels=self._max_pixels)
+                with PIXELS.holding(file.memory):
+                    return look(file)
         except PhotoError as error:
             return LeftOut.because(name, error)
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file in bytes; 0 if it is not there, which reading it will report."""
+    try:
+        return min(path.stat().st_size, MAX_BYTES)
+    except (OSError, ValueError):
+        return 0
 
 
 def _in_order(items: Iterable[_S], work: Callable[[_S], _T], *, workers: int, ahead: int) -> Iterator[_T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,10 @@ def photos_to_annotate(sources: Sequence[Path], destination: Path | None) -> Pho
         inside = destination.resolve()
         photos = tuple(path for path in photos if not path.resolve().is_relative_to(inside))
     if not photos:
-        raise PhotoError("photo-not-found", f"{', '.join(map(str, sources))}: no photos found")
-    return PhotoListing(photos, listing.skipped)
+        raise PhotoError(
+            "photo-not-found", f"{', '.join(map(str, sources))}: no photos found{listing.others}"
+        )
+    return replace(listing, photos=photos)
 
 
 def plan_copies(

@@ -70,14 +70,15 @@ def annotate(image: RGBImage, marks: Sequence[Mark]) -> Image.Image:
     # Names are drawn last, so that nothing covers them.
     order = sorted(marks, key=lambda mark: mark.named)
     boxes = [_inside(mark.box, picture.size) for mark in order]
-    letters = font(_text_size(picture.size, boxes), bold=True)
-    line = max(1, round(letters.size / 9))
+    text_size = _text_size(picture.size, boxes)
+    line = max(1, round(text_size / 9))
     for mark, box in zip(order, boxes, strict=True):
         _outline(draw, box, line + (line + 1) // 2 * mark.named, NAMED if mark.named else UNKNOWN)
     taken: list[Box] = []
     for index in reversed(range(len(order))):
         others = boxes[:index] + boxes[index + 1 :]
-        padding = max(2, round(letters.size / 4))
+        letters = font(text_size, bold=True, text=order[index].text)
+        padding = max(2, round(text_size / 4))
         text = shortened(order[index].text, letters, picture.width - 2 * padding)
         size = (min(picture.width, width(text, letters) + 2 * padding), height(letters) + padding // 2)
         place = _place(boxes[index], size, picture.size, others, taken)

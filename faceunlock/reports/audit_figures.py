@@ -123,9 +123,9 @@ def _distances(report: AuditReport) -> Figure | None:
 
 def _curves(report: AuditReport) -> Figure | None:
     material, audit = report.material, report.audit
-    measured = [i for i, group in enumerate(audit.groups) if group.fmr.trials]
+    tried = [i for i, group in enumerate(audit.groups) if group.fmr.trials]
     # The groups with the highest rates matter most.
-    drawn = sorted(sorted(measured, key=lambda i: -audit.groups[i].fmr.value)[:MOST_CURVES])
+    drawn = sorted(sorted(tried, key=lambda i: -audit.groups[i].fmr.value)[:MOST_CURVES])
     if not drawn:
         return None
     curves = [(material.names[i], *_false_match_curve(material, i)) for i in drawn]
@@ -165,7 +165,7 @@ def _curves(report: AuditReport) -> Figure | None:
         return drawing
 
     rates = "; ".join(f"{audit.groups[i].name} {_counts(audit.groups[i].fmr)}" for i in drawn)
-    left = "" if len(drawn) == len(measured) else f" Drawn: the {len(drawn)} groups with the highest rate."
+    left = "" if len(drawn) == len(tried) else f" Drawn: the {len(drawn)} groups with the highest rate."
     return render(
         draw,
         name="fmr-by-threshold",

@@ -105,7 +105,7 @@ def compared(audit: GroupAudit, comparison: Comparison) -> Table:
     rows = [
         (
             group.name,
-            measured(group, comparison.measure),
+            rate_of(group, comparison.measure),
             others(audit, difference, comparison.measure),
             p_value(difference.p),
             p_value(difference.p_corrected),
@@ -115,7 +115,7 @@ def compared(audit: GroupAudit, comparison: Comparison) -> Table:
     return table("group", "in the group", "in the others", "p", "p, corrected", rows=rows)
 
 
-def measured(group: GroupResult, measure: MeasureName) -> str:
+def rate_of(group: GroupResult, measure: MeasureName) -> str:
     """Return one measure of one group in words; a rate comes with its evidence."""
     if measure == "fmr":
         return rate(group.fmr)
@@ -174,7 +174,7 @@ def conclusion(report: AuditReport) -> str:
     ]
     if not report.people_known:
         sentences.append(
-            "Nothing says who is on the photos, so each counts as a separate person; anyone who appears "
+            "The photos are not labelled by person, so each counts as a separate person; anyone who appears "
             "twice raises the false match rate."
         )
     sentences += [_false_matches(audit), _false_non_matches(audit), _spread(audit), _acquired(report)]

@@ -69,7 +69,7 @@ def contact_sheet(title: str, rows: Sequence[SheetRow]) -> Image.Image:
     PIL.Image.Image
         RGB, 1070 pixels wide.
     """
-    head, name = font(20, bold=True), font(16, bold=True)
+    head, name = font(20, bold=True, text=title), font(16, bold=True)
     wide = 2 * MARGIN + ACROSS * (THUMB + GAP) - GAP
     step = height(name) + GAP
     lines = [max(1, -(-len(row.faces) // ACROSS)) for row in rows]
@@ -82,12 +82,13 @@ def contact_sheet(title: str, rows: Sequence[SheetRow]) -> Image.Image:
     top = MARGIN + height(head) + MARGIN
     for row, count in zip(rows, lines, strict=True):
         draw.line((MARGIN, top - GAP, wide - MARGIN, top - GAP), fill=RULE)
-        draw.text((MARGIN, top), shortened(row.title, name, wide - 2 * MARGIN), font=name, fill=INK)
+        face = font(16, bold=True, text=row.title)
+        draw.text((MARGIN, top), shortened(row.title, face, wide - 2 * MARGIN), font=face, fill=INK)
         top += step
         if not row.faces:
             draw.text((MARGIN, top + GAP), "no face", font=font(16), fill=FAINT)
-        for position, face in enumerate(row.faces):
+        for position, picture in enumerate(row.faces):
             left = MARGIN + position % ACROSS * (THUMB + GAP)
-            sheet.paste(Image.fromarray(face), (left, top + position // ACROSS * (THUMB + GAP)))
+            sheet.paste(Image.fromarray(picture), (left, top + position // ACROSS * (THUMB + GAP)))
         top += count * (THUMB + GAP) + 3 * GAP
     return sheet

@@ -21,8 +21,10 @@ SEQUENTIAL = "cividis"
 
 FONT = "DejaVu Sans"
 MORE_LETTERS = (
-    "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei", "Noto Sans Devanagari",
-    "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil", "Arial Unicode MS",
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "WenQuanYi Zen Hei", "PingFang SC",
+    "Microsoft YaHei", "Hiragino Sans", "Yu Gothic", "IPAexGothic", "Apple SD Gothic Neo", "Malgun Gothic",
+    "NanumGothic", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil",
+    "Noto Sans Malayalam", "Noto Sans Sinhala", "Arial Unicode MS",
 )  # fmt: skip
 
 PIXELS_PER_INCH = 100

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.matching.calibration import Calibration
-from faceunlock.matching.error_rates import fnmr_at, rate_over_people
+from faceunlock.matching.error_rates import failures_to_acquire, fnmr_at
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import GenuineScores
 from faceunlock.matching.templates import ModelIdentity
@@ -264,13 +264,12 @@ def _result(
     vectors, people = material.embeddings[chosen], material.person[chosen]
     failures = zip(material.failed_person, material.failed_group, strict=True)
     failed = [person for person, group in failures if group == i]
-    outcomes = [False] * len(people) + [True] * len(failed)
     photos = np.bincount(people) if len(people) else np.zeros(0)
     return GroupResult(
         name=material.names[i],
         people=int(np.count_nonzero(photos)),
         photos=len(vectors),
-        failures_to_acquire=rate_over_people(outcomes, [*people, *failed], seed=seed),
+        failures_to_acquire=failures_to_acquire(people.tolist(), failed, seed=seed),
         sum_of_squares=within_sum_of_squares(vectors),
         mean_distance=None if isnan(mean_distance) else mean_distance,
         fmr=fmr,

@@ -258,7 +258,8 @@ def labelled_photos(folder: Path) -> PersonFolders:
     if len(people) < 2:
         count = "photos of one person only" if people else "no photos"
         raise CalibrationError(
-            "bad-folder", f"{folder} has {count} in its sub-folders; at least two people are needed"
+            "bad-folder",
+            f"{folder} has {count} in its sub-folders; at least two people are needed{found.others}",
         )
     return found
 

@@ -15,6 +15,7 @@ from io import StringIO
 from pathlib import Path
 
 from faceunlock.errors import AuditError, SettingsError
+from faceunlock.files.reading import SMALL, read_file
 from faceunlock.matching.people import name_key
 from faceunlock.photos.photo import PhotoListing, find_photos, person_folders
 
@@ -219,7 +220,7 @@ def _photos_below(folder: Path) -> PhotoListing:
 def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
     """Return each row's line number and its cells by column, without surrounding white space."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_file(file, SMALL).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SettingsError("file-unreadable", f"{file}: is not UTF-8 text") from error
     except FileNotFoundError as error:

@@ -245,10 +245,10 @@ def worst_ratios(rates: Sequence[tuple[str, Rate]]) -> tuple[Ratio, Ratio]:
     >>> [ratio.value for ratio in worst_ratios([("one", one), ("two", two)])]
     [4.0, 2.0]
     """
-    measured = [(name, rate) for name, rate in rates if rate.trials]
-    few = [(name, rate.errors) for name, rate in measured if rate.errors < FEWEST_ERRORS]
+    rated = [(name, rate) for name, rate in rates if rate.trials]
+    few = [(name, rate.errors) for name, rate in rated if rate.errors < FEWEST_ERRORS]
     reason = ""
-    if len(measured) < 2:
+    if len(rated) < 2:
         reason = "fewer than two groups have such comparisons"
     elif few:
         name, errors = min(few, key=lambda entry: entry[1])
@@ -256,7 +256,7 @@ def worst_ratios(rates: Sequence[tuple[str, Rate]]) -> tuple[Ratio, Ratio]:
         reason = f"{counted} in {name}, and a ratio needs {FEWEST_ERRORS} in every group"
     if reason:
         return Ratio(None, None, reason), Ratio(None, None, reason)
-    values = [rate.value for _, rate in measured]
-    worst, highest = max(((name, rate.value) for name, rate in measured), key=lambda entry: entry[1])
+    values = [rate.value for _, rate in rated]
+    worst, highest = max(((name, rate.value) for name, rate in rated), key=lambda entry: entry[1])
     mean = float(np.exp(sum(map(log, values)) / len(values)))
     return Ratio(highest / min(values), worst), Ratio(highest / mean, worst)

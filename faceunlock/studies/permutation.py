@@ -194,11 +194,11 @@ def compare_groups(
     """
     labels = np.asarray(group)
     value, others, seen = _statistics(measure, labels[None, :], len(names))
-    measured = ~np.isnan(seen[:, 0])
+    comparable = ~np.isnan(seen[:, 0])
     exceeding = np.zeros(len(names), dtype=np.int64)
     generator = np.random.default_rng(seed)
     limit = np.abs(seen) * (1.0 - TIE)
-    for start in range(0, permutations if np.any(measured) else 0, AT_ONCE):
+    for start in range(0, permutations if np.any(comparable) else 0, AT_ONCE):
         count = min(AT_ONCE, permutations - start)
         permuted = generator.permuted(np.tile(labels, (count, 1)), axis=1)
         drawn = np.abs(_statistics(measure, permuted, len(names))[2])
@@ -206,14 +206,14 @@ def compare_groups(
         exceeding += np.sum(np.isnan(drawn) | (drawn >= limit), axis=1)
     p = (1.0 + exceeding) / (1.0 + permutations)
     corrected = np.full(len(names), nan)
-    corrected[measured] = p[measured] if measured.sum() == 2 else holm(p[measured])
+    corrected[comparable] = p[comparable] if comparable.sum() == 2 else holm(p[comparable])
     return tuple(
         Difference(
             name,
             float(value[i, 0]),
             float(others[i, 0]),
-            float(p[i]) if measured[i] else None,
-            float(corrected[i]) if measured[i] else None,
+            float(p[i]) if comparable[i] else None,
+            float(corrected[i]) if comparable[i] else None,
         )
         for i, name in enumerate(names)
     )

@@ -45,7 +45,7 @@ def check_method(method: Method) -> None:
         raise ReportError(
             "package-missing",
             "--map umap needs the package umap-learn, which is not installed",
-            hint="Run: pip install 'faceunlock[umap]' — or leave out --map.",
+            hint="In your clone of faceunlock, run: pip install '.[umap]' — or leave out --map.",
         )
 
 

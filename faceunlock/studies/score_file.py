@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import CalibrationError
 from faceunlock.files.outputs import write_output
+from faceunlock.files.reading import NotAFileError, open_file
 from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
 from faceunlock.matching.rate import Rate
 from faceunlock.photos.face import SubjectRule
@@ -122,10 +123,10 @@ def read_scores(file: Path) -> Comparisons:
         ``file-unreadable``; ``scores-damaged`` if anything in it differs from what `write_scores` writes.
     """
     try:
-        if not file.is_file():
-            raise CalibrationError("file-unreadable", f"{file} is not a file")
-        with file.open("rb") as stream:
+        with open_file(file) as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
+    except NotAFileError as error:
+        raise CalibrationError("file-unreadable", f"{file} {error.strerror}") from error
     except OSError as error:
         raise CalibrationError("file-unreadable", f"{file} cannot be read: {error.strerror}") from error
     try:

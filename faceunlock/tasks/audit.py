@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TypedDict
 
 from faceunlock.errors import AuditError
@@ -17,7 +16,7 @@ from faceunlock.studies.audit import (
 )
 from faceunlock.studies.collection import collect
 from faceunlock.studies.groupings import read_grouping
-from faceunlock.tasks.workspace import PhotoPath, Workspace, check_threshold
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold
 
 
 class AuditOptions(TypedDict, total=False):
@@ -73,7 +72,7 @@ def audit(
         ``usage`` for a number out of range or a crop that the model does not support; ``file-unreadable``.
     """
     check_threshold(threshold)
-    folder = Path(folder)
+    folder = as_path(folder)
     grouping = read_grouping(folder, by)
     count = len(grouping.photos)
     if count > MOST_PHOTOS:

@@ -217,7 +217,7 @@ def _photos(sources: Sequence[Path]) -> Iterator[PhotoListing]:
     if sources:
         listing = find_photos(sources)
         if not listing.photos:
-            raise PhotoError("photo-not-found", f"{sources[0]}: no photos found")
+            raise PhotoError("photo-not-found", f"{sources[0]}: no photos found{listing.others}")
         yield listing
         return
     from faceunlock.tasks.demo import make_pictures

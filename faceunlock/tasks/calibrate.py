@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from faceunlock.errors import CalibrationError, SettingsError
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.tasks.models import AUTO
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
@@ -88,9 +88,9 @@ def calibrate(
             "usage", f"the split must be at least 1 and the seed at least 0, not {split} and {seed}"
         )
     # Checked before any network is loaded, so that a wrong folder or file fails at once.
-    found = [labelled_photos(Path(folder))]
+    found = [labelled_photos(as_path(folder))]
     if impostors is not None:
-        found.append(person_folders(Path(impostors)))
+        found.append(person_folders(as_path(impostors)))
     if save_scores is not None:
         check_destination(Path(save_scores), overwrite=overwrite, kind=CalibrationError)
     photos = sum(len(paths) for part in found for paths in (*part.people.values(), part.loose))
@@ -102,12 +102,12 @@ def calibrate(
     }
     plan = Plan(split if split or enrolled else DEFAULT_SPLIT, seed, faces)
     comparisons = compare_photos(
-        Path(folder),
+        as_path(folder),
         acquisition,
         identity,
         plan,
         enrolled=enrolled,
-        impostors=None if impostors is None else Path(impostors),
+        impostors=None if impostors is None else as_path(impostors),
         track=track,
     )
     if save_scores is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 import numpy as np
 
 from faceunlock.errors import CalibrationError, PhotoError
+from faceunlock.files.outputs import mark_output
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.models.folder import names_folder
@@ -18,7 +19,7 @@ from faceunlock.pipeline.samples import LeftOut, NamedFace, PhotoFaces, Track, u
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.studies.collection import LabelledSamples, collect, own_photos_of
 from faceunlock.tasks.models import AUTO
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, as_paths
 from faceunlock.training.head import Head, HeldOut, learn_head
 from faceunlock.training.head_file import check_head, check_identity, read_head, write_head
 
@@ -115,7 +116,7 @@ def learn_classifier(
     ModelError
         The weights or the device cannot be used.
     """
-    source, target = Path(folder), Path(output)
+    source, target = as_path(folder), Path(output)
     photos, skipped = own_photos_of(source)
     check_head(target, overwrite=overwrite)
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(photos))
@@ -237,8 +238,9 @@ def classify(
 
     def draw(photo: PhotoFaces, named: NamedPhoto) -> NamedPhoto:
         copy = copies.get(photo.path)
-        if copy is None:
+        if copy is None or folder is None:
             return named
+        mark_output(folder)
         max_pixels = workspace.settings.max_pixels
         marks = _marks(photo, named)
         write_copy(photo.path, photo.photo, marks, copy, max_pixels=max_pixels, overwrite=overwrite)

@@ -178,11 +178,11 @@ def compare(
     max_pixels = workspace.settings.max_pixels
     # Read before any network is loaded, so that a missing photo fails at once.
     probe = load_photo(as_path(photo), max_pixels=max_pixels)
-    beside = Path(other)
+    beside = as_path(other)
     listing = find_photos([beside])
     is_folder = beside.is_dir()
     if not listing.photos:
-        raise PhotoError("photo-not-found", f"{beside} contains no photos")
+        raise PhotoError("photo-not-found", f"{beside} contains no photos{listing.others}")
     second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(listing.photos))
     calibration = workspace.choice.pair_calibration(identity)

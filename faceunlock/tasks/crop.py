@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from PIL import Image
 
 from faceunlock.errors import PhotoError
-from faceunlock.files.outputs import plan_folder, write_picture
+from faceunlock.files.outputs import mark_output, plan_folder, write_picture
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError, Track, untracked
@@ -22,7 +22,7 @@ from faceunlock.reports.contact_sheet import (
     thumbnail,
 )
 from faceunlock.studies.collection import sort_out
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
@@ -127,7 +127,7 @@ def crop(
     ModelError
         The weights or the device cannot be used.
     """
-    source, target = Path(folder), Path(destination)
+    source, target = as_path(folder), Path(destination)
     found = person_folders(source)
     inside = target.resolve()
     photos: list[tuple[Path, str | None]] = [
@@ -136,7 +136,7 @@ def crop(
         if not path.resolve().is_relative_to(inside)
     ]
     if not photos:
-        raise PhotoError("photo-not-found", f"{source}: no photos found")
+        raise PhotoError("photo-not-found", f"{source}: no photos found{found.others}")
     names = (Path(person or "") / f"{path.stem}.png" for path, person in photos)
     sheet, *files = plan_folder(
         target, (Path(SHEET), *names), overwrite=overwrite, never=[path for path, _ in photos]
@@ -148,6 +148,7 @@ def crop(
     def written(cut: Crop, owner: tuple[str | None, Path]) -> WrittenCrop:
         nonlocal size
         person, file = owner
+        mark_output(target)
         write_picture(file, Image.fromarray(cut.pixels), overwrite=overwrite)
         size = len(cut.pixels)
         shown.add(person, cut)

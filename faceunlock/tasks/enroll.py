@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from faceunlock.errors import GalleryError, SettingsError
+from faceunlock.errors import EnrolmentError, GalleryError, SettingsError
 from faceunlock.matching.people import Person, name_key, normalise_name
 from faceunlock.matching.templates import Template
 from faceunlock.photos.photo import PhotoFile, find_photos
@@ -107,6 +107,8 @@ def enroll(
     listing = find_photos([photo for photo in given if isinstance(photo, Path)])
     sources: list[Path | PhotoFile] = [photo for photo in given if isinstance(photo, PhotoFile)]
     sources += listing.photos
+    if given and not sources:
+        raise EnrolmentError("too-few-photos", f"no photos found{listing.others}")
     acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(sources))
     gates = quality_gates(workspace, identity, min_photos)
     outcomes = list(track(acquisition.samples(sources), len(sources), "photos"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from faceunlock.errors import GalleryError, PhotoError
+from faceunlock.files.outputs import mark_output
 from faceunlock.matching.similarity import Vector, assign, similarities
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
@@ -174,6 +175,7 @@ def identify(
             continue
         photo = IdentifiedPhoto(outcome.photo, named(outcome, comparable, threshold))
         if folder is not None:
+            mark_output(folder)
             copy = copies[outcome.path]
             try:
                 write_copy(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError, ModelError
+from faceunlock.files.text import quoted
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import Person
 from faceunlock.matching.templates import ModelIdentity
@@ -252,7 +253,7 @@ class ModelChoice:
         return GalleryError(
             "model-mismatch",
             f"{person.name} was enrolled with {other}, so {model} cannot compare with that template",
-            hint=f"Re-enroll: faceunlock enroll {person.name!r} FOLDER --replace --model {named}",
+            hint=f"Re-enroll: faceunlock enroll {quoted(person.name)} FOLDER --replace --model {named}",
         )
 
     def pair_calibration(self, identity: ModelIdentity) -> Calibration:

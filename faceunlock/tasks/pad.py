@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import SettingsError
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.tasks.workspace import PhotoPath, Workspace, examiner, quality_gates
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, examiner, quality_gates
 
 if TYPE_CHECKING:
     from faceunlock.liveness.presentations import PadReport
@@ -67,8 +66,8 @@ def measure_pad(
     measurement, left_out = measure_folders(
         acquisition,
         lambda: examiner(acquisition, gates, settings.max_pixels),
-        Path(live),
-        Path(attack),
+        as_path(live),
+        as_path(attack),
         target_bpcer=target_bpcer,
         seed=seed,
         seconds=settings.camera_seconds,

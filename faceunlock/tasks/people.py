@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
+
+from faceunlock.errors import GalleryError
 
 if TYPE_CHECKING:
     from faceunlock.matching.people import Person
@@ -21,10 +24,11 @@ def rename(workspace: Workspace, name: str, new_name: str) -> Person:
     gallery, attempts = workspace.gallery, workspace.attempts
     gallery.get(name)  # a name that is not enrolled must not create a gallery
     with gallery.transaction():
+        old = gallery.get(name).name
         person = gallery.rename(name, new_name)
         # Copy before the gallery changes, so that the count is never lost.
-        attempts.copy(name, person.name)
-    attempts.renamed(name, person.name)
+        attempts.copy(old, person.name)
+    attempts.renamed(old, person.name)
     return person
 
 
@@ -37,8 +41,12 @@ def forget(workspace: Workspace, name: str) -> None:
         ``not-enrolled``; also as `rename`.
     """
     workspace.attempts.check()
+    spellings = {name}
+    with contextlib.suppress(GalleryError):  # a damaged row can be forgotten, too
+        spellings.add(workspace.gallery.get(name).name)
     workspace.gallery.forget(name)
-    workspace.attempts.forget(name)
+    for spelling in spellings:
+        workspace.attempts.forget(spelling)
 
 
 def forget_all(workspace: Workspace) -> int:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import ReportError
 from faceunlock.files.outputs import check_destination
+from faceunlock.files.packages import own_version
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.reports.page import check_pictures, write_page, write_pictures
 from faceunlock.studies.projection import Method, check_method
-from faceunlock.tasks.workspace import PhotoPath, Workspace, check_threshold
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold
 
 if TYPE_CHECKING:
     from faceunlock.photos.face import SubjectRule
-    from faceunlock.pipeline.samples import Track
     from faceunlock.reports.report import Report
 
 
@@ -107,7 +106,7 @@ def report(
         ``bad-grouping``; see `faceunlock.studies.groupings.read_grouping`.
     """
     check_threshold(threshold)
-    source, target = Path(folder), Path(page)
+    source, target = as_path(folder), Path(page)
     pictures = None if png is None else Path(png)
     # Checked before any network is loaded, so that a wrong folder or file fails at once.
     check_method(map_method)
@@ -156,7 +155,7 @@ def report(
         study=results,
         figures=draw(results, data, created, identity),
     )
-    content = compose(found_out, version("faceunlock"))
+    content = compose(found_out, own_version())
     files = (
         ()
         if pictures is None
@@ -192,7 +191,7 @@ def _labelled(folder: Path) -> _Found:
         loose = f", only {len(found.loose)} outside" if found.loose else ""
         raise ReportError(
             "bad-folder",
-            f"{folder} has no photos in sub-folders{loose}",
+            f"{folder} has no photos in sub-folders{loose}{found.others}",
             hint="Use one sub-folder per person.",
         )
     return _Found(photos, found.skipped + len(found.loose), {})

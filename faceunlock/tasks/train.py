@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.pipeline.acquisition import Acquisition
@@ -55,7 +55,7 @@ def train(
     first = None if start is None else first_weights(start, size, cache)
     teacher = None if recipe.teacher is None else workspace.choose(recipe.teacher)
     return run(
-        Path(folder),
+        as_path(folder),
         Path(output),
         recipe,
         acquisition=finder if recipe.faces == "detect" else None,

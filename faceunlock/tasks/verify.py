@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
+    as_path,
     check_threshold,
     examiner,
     operating_point,
@@ -127,7 +127,7 @@ def verify(
     if isinstance(photo, Capture):
         taken, clip = photo.photo, photo.clip
     else:
-        taken = Path(photo) if isinstance(photo, str | os.PathLike) else photo
+        taken = as_path(photo)
     gate = _gate(workspace, camera=bool(clip)) if require_live else None
     with workspace.attempts.attempt(source or _source(taken)) as attempt:
         people = [workspace.gallery.get(name)] if name is not None else list(workspace.gallery.people())

@@ -132,12 +132,21 @@ class Workspace:
 def as_path(photo: PhotoPath | _Other) -> Path | _Other:
     """Return a path as a `Path`, and anything else unchanged.
 
+    File managers copy and drop addresses: ``file:///`` and a path with escapes.
+
     Examples
     --------
-    >>> as_path("a.jpg").name
-    'a.jpg'
+    >>> as_path("a.jpg").name, as_path("file:///photos/me%20at%20home.jpg").name
+    ('a.jpg', 'me at home.jpg')
     """
-    return Path(photo) if isinstance(photo, str | os.PathLike) else photo
+    if not isinstance(photo, str | os.PathLike):
+        return photo
+    path = Path(photo)
+    if path.parts[:1] == ("file:",) and not path.exists():
+        from urllib.parse import unquote
+
+        return Path("/", unquote(str(path).removeprefix("file:").lstrip("/")))
+    return path
 
 
 def as_paths(photos: PhotoPath | Sequence[PhotoPath | _Other]) -> list[Path | _Other]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
+from faceunlock.files.packages import installed_version, own_version
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.wording import counted
 from faceunlock.training.checkpoint import EpochRecord
@@ -15,7 +15,7 @@ from faceunlock.training.face_set import FaceSet, HeldOutSplit
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.validation import Validation
 
-PACKAGES = ("faceunlock", "torch", "torchvision", "pytorch-metric-learning", "numpy", "onnxruntime")
+PACKAGES = ("torch", "torchvision", "pytorch-metric-learning", "numpy", "onnxruntime")
 
 
 def card(
@@ -81,7 +81,11 @@ def card(
         },
         "history": [record.to_dict() for record in history],
         "machine": {"device": device, "threads": threads, "system": platform.platform(terse=True)},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            "faceunlock": own_version(),
+            **{name: installed_version(name) for name in PACKAGES},
+        },
     }
 
 

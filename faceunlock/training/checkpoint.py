@@ -18,6 +18,7 @@ import torch
 
 from faceunlock.errors import TrainingError
 from faceunlock.files.private import atomic_write
+from faceunlock.files.reading import LARGE, read_file
 from faceunlock.training.validation import Validation
 
 CHECKPOINT = "checkpoint.pt"
@@ -132,7 +133,7 @@ def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[TrainingSt
     """
     path = folder / CHECKPOINT
     try:
-        data = path.read_bytes()
+        data = read_file(path, LARGE)
     except FileNotFoundError:
         return None
     except OSError as error:

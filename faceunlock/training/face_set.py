@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from faceunlock.pipeline.embedding.aligned import align
 from faceunlock.pipeline.embedding.crops import similarity, warp
 from faceunlock.pipeline.models.architecture import TARGET_112, Architecture, scaled
 from faceunlock.pipeline.samples import LeftOut, Track
+from faceunlock.studies.collection import sort_out
 
 FEWEST_TO_HOLD_OUT = 8
 """Fewest people of whom some are held out: with fewer, none can be spared, and two prove nothing."""
@@ -106,7 +107,9 @@ def training_folders(folder: Path) -> PersonFolders:
     found = person_folders(folder)
     if not any(found.people.values()):
         loose = f": {len(found.loose)} lie in the folder itself" if found.loose else ""
-        raise CalibrationError("bad-folder", f"{folder} has no photos in sub-folders, one per person{loose}")
+        raise CalibrationError(
+            "bad-folder", f"{folder} has no photos in sub-folders, one per person{loose}{found.others}"
+        )
     return found
 
 
@@ -142,42 +145,28 @@ def collect_faces(
     CalibrationError
         ``bad-folder`` if no photo is usable.
     """
-    owners = [(path, name) for name, paths in found.people.items() for path in paths]
-    paths = [path for path, _ in owners]
+    paths = [path for path, _ in found.labelled]
     if acquisition is None:
         outcomes = _as_they_are(paths, size, max_pixels, framing)
     else:
         outcomes = _cut(acquisition, paths)
-    crops: list[NDArray[np.uint8]] = []
-    whose: list[str] = []
-    left_out: list[LeftOut] = []
-    seen: set[bytes] = set()
-    duplicates = 0
-    tracked: Iterable[_Crop | LeftOut] = track(outcomes, len(paths), "photos")
-    for outcome, (_, name) in zip(tracked, owners, strict=True):
-        if isinstance(outcome, LeftOut):
-            left_out.append(outcome)
-        elif outcome.digest in seen:
-            duplicates += 1
-        else:
-            seen.add(outcome.digest)
-            crops.append(outcome.pixels)
-            whose.append(name)
-    if not crops:
-        first = left_out[0]
+    owners = (person for _, person in found.labelled)
+    kept = sort_out(track(outcomes, len(paths), "photos"), owners, lambda crop, _: crop.pixels)
+    if not kept.kept:
+        first = kept.failures[0]
         crops_hint = "If the photos are already crops of faces, use --faces as-is."
-        no_face = acquisition is not None and any(photo.reason == "no-face" for photo in left_out)
+        no_face = acquisition is not None and any(photo.reason == "no-face" for photo in kept.failures)
         raise CalibrationError(
             "bad-folder",
-            f"none of the {len(paths)} photos can be used: {counted_reasons(left_out)}",
+            f"none of the {len(paths)} photos can be used: {counted_reasons(kept.failures)}",
             hint=crops_hint
             if no_face
             else f"The first, {first.photo}: {first.detail.removeprefix(f'{first.photo}: ')}",
         )
-    names = tuple(name for name in found.people if name in set(whose))
-    person = np.array([names.index(name) for name in whose], dtype=np.intp)
+    names = tuple(name for name in found.people if name in set(kept.owner))
+    person = np.array([names.index(name) for name in kept.owner], dtype=np.intp)
     skipped = found.skipped + len(found.loose)
-    return FaceSet(np.stack(crops), person, names, tuple(left_out), duplicates, skipped)
+    return FaceSet(np.stack(kept.kept), person, names, kept.failures, kept.duplicates, skipped)
 
 
 def counted_reasons(left_out: Sequence[LeftOut]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from faceunlock.errors import ModelError, TrainingError
 from faceunlock.files.outputs import check_destination
 from faceunlock.files.private import atomic_write, make_private_directories
+from faceunlock.files.reading import LARGE, SMALL, read_file
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.training.head import Head, HeldOut
@@ -117,8 +118,8 @@ def read_head(folder: Path) -> KeptHead:
     try:
         for path in (folder, folder / HEAD, folder / ARRAYS):
             refuse_if_others_write(path)
-        record = json.loads((folder / HEAD).read_bytes())
-        content = (folder / ARRAYS).read_bytes()
+        record = json.loads(read_file(folder / HEAD, SMALL))
+        content = read_file(folder / ARRAYS, LARGE)
         _require(record["format"] == FORMAT and hashlib.sha256(content).hexdigest() == record["sha256"])
         arrays = load(content)
         names, identity = tuple(record["names"]), ModelIdentity(**record["identity"])

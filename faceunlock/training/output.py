@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import TrainingError
+from faceunlock.files.file_system import lock
 from faceunlock.files.private import make_private_directories, remove_leftovers
 from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.pipeline.models.folder import RECORD, WEIGHTS, make_id, record
@@ -47,7 +47,7 @@ def model_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Non
     ------
     TrainingError
         ``file-exists`` if it contains anything else; ``file-unwritable``, also while another training
-        has it locked.
+        has it locked; ``locks-unsupported``.
     """
     made = [path for path in (folder.absolute(), *folder.absolute().parents) if not path.exists()]
     try:
@@ -57,13 +57,15 @@ def model_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Non
         raise TrainingError("file-unwritable", f"{folder} cannot be created: {error.strerror}") from error
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = lock(descriptor, folder, TrainingError, wait=False)
         except OSError as error:
+            raise TrainingError("file-unwritable", f"{folder} cannot be locked: {error.strerror}") from error
+        if not free:
             raise TrainingError(
                 "file-unwritable",
                 f"another training is writing to {folder}",
                 hint="Wait for it to finish, or stop it.",
-            ) from error
+            )
         remove_leftovers(folder, older_than=-1.0)  # left by a killed training; no other process writes here
         _check(folder, resume=resume, overwrite=overwrite)
         yield

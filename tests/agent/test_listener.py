@@ -1,9 +1,11 @@
+import errno
 import os
 import socket
 import subprocess
 import sys
 
 import pytest
+from support.crippled import without_locks
 
 from faceunlock.agent.listener import listening
 from faceunlock.errors import AgentError, GalleryError
@@ -50,6 +52,22 @@ def test_a_directory_that_others_can_write_is_refused(path):
     with pytest.raises(GalleryError) as caught, listening(path, {}):
         pass
     assert caught.value.slug == "insecure-permissions"
+
+
+@pytest.mark.parametrize(
+    ("number", "slug"),
+    [(errno.ENOLCK, "locks-unsupported"), (errno.ENOTSUP, "locks-unsupported"), (errno.EIO, "agent-failed")],
+)
+def test_a_file_system_without_locks_is_not_a_running_process(path, monkeypatch, number, slug):
+    without_locks(monkeypatch, number)
+    with pytest.raises(AgentError) as caught, listening(path, {}):
+        pass
+    assert caught.value.slug == slug and "resident process holds" not in caught.value.message
+
+
+def test_what_fails_inside_is_not_a_running_process(path):
+    with pytest.raises(BlockingIOError), listening(path, {}):
+        raise BlockingIOError(errno.EAGAIN, "somewhere else")
 
 
 PASSED_ON = """

@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import shlex
 import sys
 
 import pytest
@@ -9,22 +10,26 @@ from hypothesis import strategies as st
 
 from faceunlock.cli import console as console_module
 from faceunlock.cli.console import Console, Progress
+from faceunlock.cli.resident import Recorder
 from faceunlock.errors import SLUGS, GalleryError, PhotoError, SettingsError
-from faceunlock.files.text import printable, table
+from faceunlock.files.invisible import belongs, is_invisible
+from faceunlock.files.text import Table, printable, quoted, table
 from faceunlock.pipeline.samples import LeftOut
 
 NASTY = "a\x1b[2J\nb\udcff\u202e"
+BIDI, ESCAPE, HIDDEN = "\u202e\u2066", "\x1b]0;title\x07\x9b2J\r\x08", "\u200b\u3164\u034f\ufeff"
+PERSIAN, FAMILY = "علی\u200cرضا", "👨\u200d👩\u200d👧"
 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_printable_text_is_one_line_that_a_terminal_only_shows(text):
     shown = printable(text)
-    assert shown.isprintable()
+    assert all(char.isprintable() or belongs(shown, at) for at, char in enumerate(shown))
     assert printable(shown) == shown
     shown.encode("utf-8")
 
 
-@given(st.text(st.characters(categories=("L", "N", "P", "S"))))
+@given(st.text(st.characters(categories=("L", "N", "P", "S")).filter(lambda char: not is_invisible(char))))
 def test_printable_leaves_text_alone(text):
     assert printable(text) == text
 
@@ -41,6 +46,58 @@ def test_an_answer_is_text_or_one_document(capsys):
         "ok": True,
         "data": {"name": NASTY, "rate": None, "all": [1, 2]},
     }
+
+
+WRITERS = {
+    "write": lambda console, text: console.write(text),
+    "say": lambda console, text: console.say(text),
+    "note": lambda console, text: console.note(text),
+    "part": lambda console, text: console.part(text),
+    "answer": lambda console, text: console.answer([text], {}),
+    "table": lambda console, text: console.answer(Table(("name",), ((text,),)), {}),
+    "error": lambda console, text: console.error(GalleryError("bad-name", text, hint=text)),
+    "question": lambda console, text: console.ask(text),
+    "left out": lambda console, text: console.left_out([LeftOut(text, text, text)]),
+}
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_no_caller_must_remember_what_a_terminal_acts_on(write, terminal, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("COLUMNS", "200")
+    write(Console(), f"one {BIDI}{ESCAPE}{HIDDEN} {PERSIAN} {FAMILY} end")
+    written = "".join(capsys.readouterr())
+    assert not set(written) & set("\x1b\x07\x9b\r\x08" + BIDI + HIDDEN)
+    for shown in ("\\u202e", "\\x1b", "\\u200b", "\\u3164", PERSIAN, FAMILY, "end"):
+        assert shown in written
+
+
+def test_lines_and_columns_stay(capsys):
+    Console().write("a\tb\nc")
+    Console().say("d\ne")
+    assert capsys.readouterr() == ("a\tb\nc\n", "d\ne\n")
+
+
+def test_the_resident_process_writes_the_same(capsys):
+    text = f"{NASTY} {HIDDEN} {PERSIAN}"
+    recorder = Recorder(json=False, quiet=False, command="verify")
+    for console in (recorder, Console()):
+        console.write(text)
+        console.say(text)
+    assert recorder.parts == ["1", (said := capsys.readouterr()).out, "2", said.err]
+
+
+def test_json_holds_names_as_they_are(capsys):
+    Console(json=True).answer("text", {"name": PERSIAN, "family": FAMILY})
+    assert json.loads(capsys.readouterr().out)["data"] == {"name": PERSIAN, "family": FAMILY}
+
+
+@pytest.mark.parametrize("name", ["Ada", PERSIAN, "O'Neil $HOME `x`", "a b"])
+def test_a_quoted_name_is_one_word_of_a_command(name):
+    assert shlex.split(quoted(name)) == [name]
+    assert printable(quoted(name)) == quoted(name)
 
 
 def test_parts_of_an_answer_are_not_for_json(capsys):

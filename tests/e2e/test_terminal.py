@@ -30,7 +30,21 @@ def test_without_arguments_the_help_goes_to_stderr(faceunlock):
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("enroll",), ("verify",), ("calibrate",), ("bench",), ("people",), ("people", "forget")]
+    "words",
+    [
+        (),
+        ("enroll",),
+        ("verify",),
+        ("calibrate",),
+        ("bench",),
+        ("people",),
+        ("people", "forget"),
+        ("pam",),
+        ("agent",),
+        ("models",),
+        ("protect",),
+        ("classify",),
+    ],
 )
 def test_help_is_an_answer(faceunlock, words):
     for option in ("--help", "-h"):

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from support.fakes import slug_of
 
-from faceunlock.files.outputs import check_picture, plan_folder, write_picture
+from faceunlock.errors import ReportError
+from faceunlock.files.outputs import check_picture, is_output, mark_output, plan_folder, write_picture
 
 PICTURE = Image.new("RGB", (8, 8), "red")
 
@@ -45,3 +46,23 @@ def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
     assert slug_of(check_picture, tmp_path / "a.bmp", overwrite=False) == "file-unwritable"
     assert slug_of(check_picture, tmp_path / "no" / "a.png", overwrite=False) == "file-unwritable"
     check_picture(tmp_path / "a.png", overwrite=False)
+
+
+def test_a_folder_for_output_is_marked_unless_it_holds_something_else(tmp_path):
+    new, empty, taken = (tmp_path / name for name in ("new/deep", "empty", "taken"))
+    empty.mkdir()
+    taken.mkdir()
+    (taken / "photo.jpg").touch()
+    for folder in (new, empty, taken):
+        mark_output(folder)
+        mark_output(folder)  # again, for the next file
+    assert [is_output(folder) for folder in (new, empty, taken)] == [True, True, False]
+    assert new.stat().st_mode & 0o777 == 0o700
+    assert not is_output(tmp_path / "missing")
+
+
+def test_a_folder_for_output_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ReportError) as caught:
+        mark_output(tmp_path / "file" / "folder")
+    assert caught.value.slug == "file-unwritable"

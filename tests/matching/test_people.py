@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from support.made_templates import make_template
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.invisible import belongs, is_invisible
 from faceunlock.matching.people import (
     MAX_NAME_LENGTH,
     Person,
+    known_name,
     name_key,
+    name_keys,
     normalise_name,
     person_to_record,
     record_to_person,
@@ -33,7 +36,10 @@ def test_a_name_is_normalised_once_and_for_all_or_refused(name):
         return
     assert normalise_name(normal) == normal
     assert 1 <= len(normal) <= MAX_NAME_LENGTH
-    assert normal.isprintable() and not set(normal) & {"/", "\\"}
+    assert not set(normal) & {"/", "\\"}
+    invisible = [at for at, char in enumerate(normal) if is_invisible(char)]
+    assert all(belongs(normal, at) for at in invisible)
+    assert "".join(char for char in normal if not is_invisible(char)).isprintable()
     assert unicodedata.is_normalized("NFC", normal)
 
 
@@ -50,7 +56,8 @@ def test_the_key_does_not_depend_on_case_or_spelling(name):
     "name",
     [
         "", "  ", ".", "..", " .. ", "a/b", "a\\b", "a\nb", "a\tb", "a\0b", "\x1b[31mred", "a\u202eb",
-        "a\u200bb", "a\u2028b", "\ud800", "\udcff", "\ufeffa", "x" * 65, "\u2066a\u2069",
+        "a\u200bb", "A\u200dda", "A\ufe0f", "A\u034f", "A\u3164", "\u3164", "\u2800",
+        "\u115f\u1160", "a\u2028b", "\ud800", "\udcff", "\ufeffa", "x" * 65, "\u2066a\u2069",
     ],
 )  # fmt: skip
 def test_bad_names_are_refused_with_a_printable_message(name):
@@ -73,6 +80,51 @@ def test_keys_join_spellings_and_part_people():
     assert name_key("STRASSE") == name_key("straße")
     assert name_key("ﬁona") == name_key("Fiona")
     assert name_key("Ada") != name_key("Adá")
+
+
+LOOKALIKES = ["\u200b", "\u200c", "\u200d", "\u034f", "\ufe0f", "\u3164", "\uffa0", "\u2060", "\u00ad",
+              "\u2800", "\u180b", "\U000e0100", "\u17b4"]  # fmt: skip
+
+
+@given(st.text(max_size=20), st.sampled_from(LOOKALIKES), st.integers(0, 20))
+def test_nobody_has_the_visible_name_of_somebody_else(name, invisible, at):
+    other = name[:at] + invisible + name[at:]
+    key = name_key(other)
+    assert not any(map(is_invisible, key)) and name_key(key) == key
+    assert all(name_key(stored) == key for stored in name_keys(other))
+    if name.isalpha() and not any(map(is_invisible, name)):
+        assert key == name_key(name)
+
+
+@pytest.mark.parametrize("invisible", LOOKALIKES)
+@pytest.mark.parametrize("name", ["Ada", "A. L.", "علی", "李小龍"])
+def test_invisible_characters_make_no_second_name(name, invisible):
+    assert name_key(name + invisible) == name_key(invisible + name) == name_key(name)
+    assert name_key(f"{name} {invisible} L") == name_key(f"{name} L")
+
+
+@pytest.mark.parametrize(
+    "name", ["علی\u200cرضا", "മോഹന്\u200d", "ශ්\u200dරී", "Ada ❤\ufe0f\u200d🔥", "葛\U000e0100城"]
+)
+def test_joiners_that_belong_to_a_name_are_kept_and_fold_away(name):
+    assert normalise_name(name) == name
+    bare = "".join(char for char in name if not is_invisible(char))
+    assert name_key(name) == name_key(bare) and bare != name
+
+
+@pytest.mark.parametrize("name", ["\u3164", "Ada\ufe0f", "Ada\u034f", "\u2800\u2800"])
+def test_names_that_an_earlier_version_took_are_still_read(name):
+    assert known_name(name) == name
+    assert slug_of_bad(normalise_name, name) == "bad-name"
+    moment = "2025-01-31T09:30:00Z"
+    record = person_to_record(Person(name, make_template(), moment, moment))
+    assert record_to_person(record).name == name
+
+
+def slug_of_bad(call, name):
+    with pytest.raises(GalleryError) as caught:
+        call(name)
+    return caught.value.slug
 
 
 finite = st.floats(min_value=-1e6, max_value=1e6, allow_subnormal=False)

@@ -120,7 +120,7 @@ def test_without_opencv_the_hint_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(CameraError) as caught:
         open_camera(__file__)
-    assert caught.value.slug == "camera-support-missing" and "faceunlock[camera]" in caught.value.hint
+    assert caught.value.slug == "camera-support-missing" and ".[camera]" in caught.value.hint
 
 
 def test_a_device_that_gives_nothing_and_one_that_stops():

@@ -6,10 +6,13 @@ import hashlib
 import inspect
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +23,9 @@ from PIL import Image
 from support.fakes import read_photo
 
 from faceunlock.errors import PhotoError
+from faceunlock.files.outputs import mark_output
 from faceunlock.photos import photo as photos
-from faceunlock.photos.photo import PHOTO_SUFFIXES, _natural, find_photos, person_folders
+from faceunlock.photos.folders import PHOTO_SUFFIXES, _natural, find_photos, person_folders
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -32,6 +36,22 @@ def png() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(PIXELS).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@contextmanager
+def hurry(seconds: int = 5) -> Iterator[None]:
+    """Turn a hang into an error."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -131,6 +151,41 @@ class TestReadPhoto:
         with pytest.raises(PhotoError, match="pipe, socket or device"):
             read_photo(tmp_path / "pipe.jpg")
 
+    def test_a_pipe_swapped_in_does_not_block(self, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        original = os.open
+
+        def swapped(path: str | Path, *options: int) -> int:
+            if Path(path) == photo:
+                photo.unlink()
+                os.mkfifo(photo)
+            return original(path, *options)
+
+        monkeypatch.setattr(os, "open", swapped)
+        with hurry(), pytest.raises(PhotoError, match="pipe, socket or device") as caught:
+            read_photo(photo)
+        assert caught.value.slug == "unreadable-photo"
+
+    def test_a_pipe_of_the_shell_is_read(self) -> None:
+        reading, writing = os.pipe()
+        os.write(writing, png())
+        os.close(writing)
+        try:
+            assert np.array_equal(read_photo(Path(f"/dev/fd/{reading}")).image, PIXELS)
+        finally:
+            os.close(reading)
+
+    def test_a_pipe_of_the_shell_has_the_limit_of_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(photos, "MAX_BYTES", 64)
+        reading, writing = os.pipe()
+        os.write(writing, png() + bytes(64))
+        os.close(writing)
+        try:
+            with pytest.raises(PhotoError) as caught:
+                read_photo(Path(f"/proc/self/fd/{reading}"))
+            assert caught.value.slug == "photo-too-large"
+        finally:
+            os.close(reading)
+
     def test_a_socket_and_a_device(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)  # a socket's path must be short
         with socket.socket(socket.AF_UNIX) as server:
@@ -156,7 +211,7 @@ class TestReadPhoto:
         def refuse(*_: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(os, "open", refuse)
         with pytest.raises(PhotoError, match=r"me\.png: cannot be opened: Permission denied") as caught:
             read_photo(photo)
         assert caught.value.slug == "unreadable-photo"
@@ -278,10 +333,14 @@ class TestFindPhotos:
         assert caught.value.slug == "photo-not-found"
 
     @pytest.mark.parametrize("method", ["iterdir", "stat"])
-    def test_a_folder_that_cannot_be_read(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    def test_what_cannot_be_read_is_left_out_and_named_unless_the_user_named_it(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        method: str,
     ) -> None:
-        touch(tmp_path, "locked/a.jpg")
+        touch(tmp_path, "locked/a.jpg", "zoe/1.jpg", "0.jpg")
         original = getattr(Path, method)
 
         def refuse(path: Path, **options: object) -> object:
@@ -291,8 +350,59 @@ class TestFindPhotos:
 
         monkeypatch.setattr(Path, method, refuse)
         with pytest.raises(PhotoError, match="locked: cannot be opened: Permission denied") as caught:
-            find_photos([tmp_path])
+            find_photos([tmp_path / "locked"])
         assert caught.value.slug == "unreadable-photo"
+        assert not caplog.messages
+        listing = find_photos([tmp_path])
+        assert names(listing.photos, tmp_path) == ["0.jpg", "zoe/1.jpg"]
+        assert listing.skipped == 1
+        assert [f"{tmp_path}/locked: cannot be opened: Permission denied; left out"] == caplog.messages
+        people = person_folders(tmp_path)
+        assert [person for person, paths in people.people.items() if paths] == ["zoe"]
+
+    def test_a_path_that_is_too_long_does_not_end_the_walk(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        touch(tmp_path, "a.jpg")
+        monkeypatch.chdir(tmp_path)
+        for _ in range(17):  # 17 * 251 bytes, more than the system takes as one path
+            os.mkdir("d" * 250)  # noqa: PTH102
+            os.chdir("d" * 250)
+        touch(Path(), "lost.jpg")
+        monkeypatch.chdir(tmp_path)
+        listing = find_photos([tmp_path])
+        assert names(listing.photos, tmp_path) == ["a.jpg"]
+        assert listing.skipped == 1
+
+    @pytest.mark.parametrize(
+        "name",
+        ["@eaDir", "#recycle", "#Snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found",
+         "__MACOSX", ".thumbnails"],
+    )  # fmt: skip
+    def test_folders_no_person_made_are_neither_people_nor_photos(self, tmp_path: Path, name: str) -> None:
+        touch(tmp_path, f"{name}/a.jpg", f"ada/{name}/b.jpg", "ada/1.jpg")
+        assert names(find_photos([tmp_path]).photos, tmp_path) == ["ada/1.jpg"]
+        found = person_folders(tmp_path)
+        assert (list(found.people), found.count, found.skipped) == (["ada"], 1, 0)
+        assert names(find_photos([tmp_path / name]).photos, tmp_path) == [f"{name}/a.jpg"]  # unless named
+
+    def test_folders_that_we_wrote_are_passed_over_unless_named(self, tmp_path: Path) -> None:
+        touch(tmp_path, "ada/1.jpg", "photos/2.jpg")
+        for folder in ("crops", "ada/crops", "photos"):
+            mark_output(tmp_path / folder)
+        touch(tmp_path, "crops/ada/1.png", "ada/crops/1.png")
+        assert names(find_photos([tmp_path]).photos, tmp_path) == ["ada/1.jpg", "photos/2.jpg"]
+        assert list(person_folders(tmp_path).people) == ["ada", "photos"]  # it held files before we wrote
+        assert list(person_folders(tmp_path / "crops").people) == ["ada"]
+
+    def test_the_suffixes_of_what_is_no_photo_are_counted(self, tmp_path: Path) -> None:
+        touch(tmp_path, "a.dng", "b.DNG", "c.mov", "d.jxl", "ada/e.dng", "Makefile")
+        listing = find_photos([tmp_path])
+        assert listing.skipped == 6
+        assert dict(listing.kinds) == {"": 1, ".dng": 3, ".jxl": 1, ".mov": 1}
+        assert listing.others.startswith(" (6 files are not photos: 3 .dng, 1 ")
+        assert "1 without a suffix" in listing.others
+        assert person_folders(tmp_path).kinds == listing.kinds
 
     @given(st.lists(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), max_size=12)))
     def test_any_names_can_be_ordered_however_they_are_encoded(self, some: list[str]) -> None:

@@ -1,4 +1,6 @@
 import os
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,9 @@ from support.fakes import FakeDetector, FakeEmbedder, embedding, paint, save, sa
 
 from faceunlock.errors import SLUGS, PhotoError
 from faceunlock.photos.face import Face, measure_quality
+from faceunlock.photos.memory import Budget
 from faceunlock.photos.photo import load_photo
+from faceunlock.pipeline import acquisition as acquiring
 from faceunlock.pipeline.acquisition import AHEAD, BATCH, FIRST_LOOK, GROUP_LOOK, Acquisition
 from faceunlock.pipeline.samples import LeftOut, Sample
 
@@ -266,3 +270,24 @@ def test_crops_need_no_embedding(tmp_path):
     assert embedder.batches == [] and gone.reason == "photo-not-found"
     assert (first.photo, second.photo) == (str(paths[0]), str(paths[1]))
     assert not np.array_equal(first.pixels, second.pixels)
+
+
+def test_large_photos_are_not_all_decoded_at_once_however_many_workers(tmp_path, monkeypatch):
+    paths = [save(tmp_path / f"{number}.png", paint(number)) for number in range(12)]
+    needed = load_photo(paths[0]).memory
+    inside, most, lock = [], [], threading.Lock()
+
+    class Watching(FakeDetector):
+        def detect(self, image):
+            with lock:
+                inside.append(image)
+                most.append(len(inside))
+            time.sleep(0.02)
+            with lock:
+                inside.pop()
+            return super().detect(image)
+
+    monkeypatch.setattr(acquiring, "PIXELS", Budget(2 * needed))
+    found = list(Acquisition(Watching(), FakeEmbedder(), workers=8).samples(paths))
+    assert all(isinstance(sample, Sample) for sample in found)
+    assert max(most) == 2

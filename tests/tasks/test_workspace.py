@@ -22,6 +22,9 @@ def test_paths_are_paths_and_the_rest_stays_as_it_is():
     stream = BytesIO()
     assert as_path("a.jpg") == Path("a.jpg") and as_path(stream) is stream
     assert as_paths("a.jpg") == as_paths(Path("a.jpg")) == [Path("a.jpg")]
+    assert (
+        as_path("file:///p/me%20%C3%A9.jpg") == as_path(Path("file:///p/me%20é.jpg")) == Path("/p/me é.jpg")
+    )
     assert as_paths(["a.jpg", stream]) == [Path("a.jpg"), stream]
 
 

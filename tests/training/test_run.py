@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 import shutil
@@ -11,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.crippled import without_locks
 from support.fakes import slug_of
 from support.made_faces import RECIPE, TINY, face_set, make_people, observer, run, started, untracked
 
-from faceunlock.errors import CalibrationError, ModelError, SettingsError
+from faceunlock.errors import CalibrationError, ModelError, SettingsError, TrainingError
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face
 from faceunlock.pipeline.embedding import load_embedder
@@ -148,6 +150,18 @@ def test_what_is_in_the_folder_is_not_lost(people, trained, tmp_path):
     assert slug_of(run, people, tmp_path / "x", resume=True, overwrite=True, kind=SettingsError) == "usage"
     with model_folder(tmp_path / "busy", resume=False, overwrite=False):
         assert slug_of(run, people, tmp_path / "busy") == "file-unwritable"
+
+
+@pytest.mark.parametrize(
+    ("number", "slug"),
+    [(errno.ENOLCK, "locks-unsupported"), (errno.EBADF, "locks-unsupported"), (errno.EIO, "file-unwritable")],
+)
+def test_a_folder_that_cannot_be_locked_is_not_one_of_another_training(tmp_path, monkeypatch, number, slug):
+    without_locks(monkeypatch, number)
+    with pytest.raises(TrainingError) as caught, model_folder(tmp_path / "m", resume=False, overwrite=False):
+        pass
+    assert caught.value.slug == slug and "another training" not in caught.value.message
+    assert not (tmp_path / "m").exists()
 
 
 def interrupted(people, folder, **options):

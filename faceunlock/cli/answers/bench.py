@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
+from faceunlock.files.packages import own_version
 from faceunlock.files.text import Table, printable, table
 from faceunlock.matching.wording import counted
 
@@ -49,7 +49,7 @@ def text(timing: Timing) -> list[str | Table]:
         f"one      {_setup(timing.one)}",
         f"many     {_setup(timing.many)}, {timing.many_photos:,} photos a run",
         f"machine  {printable(machine.processor)}, {counted(machine.cores, 'core')}, {machine.system}, "
-        f"Python {machine.python}, faceunlock {version('faceunlock')}",
+        f"Python {machine.python}, faceunlock {own_version()}",
     ]
 
 
@@ -89,7 +89,7 @@ def document(timing: Timing) -> Document:
         "many": asdict(timing.many),
         "many_photos": timing.many_photos,
         "machine": asdict(timing.machine),
-        "version": version("faceunlock"),
+        "version": own_version(),
         "model": identity(timing.identity),
     }
 

@@ -120,14 +120,15 @@ def pair_picture(comparison: PairComparison) -> Image.Image:
     from faceunlock.reports.lettering import font, height, shortened
 
     other = comparison.others[0]
-    title, name, text, small = font(30, bold=True), font(20, bold=True), font(22), font(16)
+    title, name, text = font(30, bold=True), font(20, bold=True), font(22)
     verdict = "the same person" if other.match else "not alike enough"
     sign = "≥" if other.match else "<"
+    meaning = f"model {comparison.identity.model}, {_meaning(comparison)}"
     lines = [
         (verdict, title, YES if other.match else NO),
         (f"similarity {other.similarity:.4f} {sign} threshold {comparison.threshold:.4f}", text, INK),
         (f"distance of the unit vectors {other.distance:.4f}", text, INK),
-        (f"model {comparison.identity.model}, {_meaning(comparison)}", small, FAINT),
+        (meaning, font(16, text=meaning), FAINT),
     ]
     wide = 2 * (MARGIN + FACE) + GAP
     below = MARGIN + FACE + GAP // 2 + height(name) + GAP
@@ -140,7 +141,9 @@ def pair_picture(comparison: PairComparison) -> Image.Image:
         left = MARGIN + column * (FACE + GAP)
         picture.paste(enlarged(crop, FACE), (left, MARGIN))
         draw.rectangle((left - 1, MARGIN - 1, left + FACE, MARGIN + FACE), outline=RULE)
-        label = shortened("/".join(PurePath(photo).parts[-2:]), name, FACE, keep_end=True)
+        label = "/".join(PurePath(photo).parts[-2:])
+        name = font(20, bold=True, text=label)
+        label = shortened(label, name, FACE, keep_end=True)
         draw.text((left + FACE / 2, MARGIN + FACE + GAP // 2), label, font=name, fill=INK, anchor="ma")
     top = below
     for words, face, colour in lines:

@@ -74,7 +74,10 @@ def notes(found: Identification, output: Path | None) -> list[str]:
     if found.not_compared:
         names = ", ".join(printable(name) for name in found.not_compared)
         model = found.identity.model
-        said.append(f"Not compared, because enrolled with a different model or version than {model}: {names}")
+        said.append(
+            "Not compared, because enrolled with a different model, weights or preprocessing than "
+            f"{model}: {names}"
+        )
     if found.left_out and not found.names:
         said.append(f"Nobody was identified, but {counted(len(found.left_out), 'photo')} could not be read.")
     if output is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity
-from faceunlock.files.text import Table, table
+from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
     from faceunlock.matching.people import Person
@@ -65,3 +65,25 @@ def person_document(enrolled: Person) -> Document:
         "updated": enrolled.updated,
         "model": identity(template.identity),
     }
+
+
+def renamed(old: str, person: Person) -> str:
+    """Return the answer to a new name."""
+    return f"{printable(old)} is now {person.name}."
+
+
+def renamed_document(old: str, person: Person) -> Document:
+    """Return the data of ``people rename``."""
+    return {"name": person.name, "was": old}
+
+
+def forgotten(name: str | None, count: int) -> str:
+    """Return the answer to `people forget`; `name` is None where everybody was forgotten."""
+    if name is not None:
+        return f"Forgotten: {printable(name)}."
+    return f"Forgotten: {count} people." if count != 1 else "Forgotten: one person."
+
+
+def forgotten_document(name: str | None, count: int) -> Document:
+    """Return the data of ``people forget``."""
+    return {"name": name, "forgotten": count}

@@ -30,7 +30,7 @@ def notes(answer: Verification, min_sharpness: float, min_brightness: float) -> 
     if answer.not_compared:
         names = ", ".join(answer.not_compared)
         notes.append(
-            "Not compared, because enrolled with a different model or version than "
+            "Not compared, because enrolled with a different model, weights or preprocessing than "
             f"{answer.identity.model}: {names}"
         )
     if answer.locked_out:

@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run(session: Session) -> None:
-    """Run the resident process in the foreground until it is stopped or has been idle for too long."""
+    """Run the resident process in the foreground.
+
+    It ends when it is stopped or has been idle for too long.
+    """
     from faceunlock.agent import control
 
     control.refuse_other_systems()
@@ -109,7 +112,7 @@ def install(
         bool, typer.Option("--overwrite", help="Replace different units of the same name.")
     ] = False,
 ) -> None:
-    """Write systemd user units that start the resident process on demand."""
+    """Write systemd user units that start it on demand."""
     from faceunlock.agent import control, units
     from faceunlock.cli.answers import agent as answers
 

@@ -83,10 +83,9 @@ def audit(
     if overwrite and output is None and png is None:
         raise SettingsError("usage", "--overwrite needs --output or --png")
 
-    from importlib.metadata import version
-
     from faceunlock.cli.answers import audit as answers
     from faceunlock.files.outputs import check_destination
+    from faceunlock.files.packages import own_version
     from faceunlock.reports.audit_figures import FIGURES, draw_figures
     from faceunlock.reports.audit_words import page
     from faceunlock.reports.page import check_pictures, write_page, write_pictures
@@ -114,6 +113,6 @@ def audit(
         if png is not None:
             pictures = write_pictures(png, list(figures.values()), overwrite=overwrite)
         if output is not None:
-            content = page(report, figures, version("faceunlock"))
+            content = page(report, figures, own_version())
             write_page(output, content, overwrite=overwrite)
     console.answer(answers.text(report), answers.document(report, output, pictures))

@@ -25,14 +25,14 @@ class NameFacesChoice(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer()
-    app.add_typer(group, name="classify", help="Tell a closed set of people apart, or answer: none of these.")
+    app.add_typer(group, name="classify", help="Name the people of a closed set, or say: none of these.")
     default_command(group)(neither)
     command(group, "train")(learn)
     command(group, "name")(name)
 
 
 def neither(session: Session) -> None:
-    """Tell a closed set of people apart, or answer: none of these."""
+    """Name the people of a closed set, or say: none of these."""
     raise SettingsError(
         "usage", "choose one: classify train FOLDER -o HEAD, or classify name PHOTOS --head HEAD"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,8 @@ from faceunlock.errors import FaceUnlockError, ModelError
 from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT
 
 if TYPE_CHECKING:
+    from faceunlock.cli.answers.demo import Step
     from faceunlock.unlock import FaceUnlock
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    command: str
-    expected: int
-    exit_code: int
-    answer: str
-    data: dict[str, Any]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +33,7 @@ def demo(session: Session) -> None:
     portrait is a yes, another person is a no, and a picture without a face cannot be decided. Your own
     gallery is not touched.
     """
+    from faceunlock.cli.answers import demo as answers
     from faceunlock.tasks.demo import make_pictures
 
     settings = session.settings
@@ -57,22 +50,14 @@ def demo(session: Session) -> None:
             for text, expected, act in _script(unlock):
                 step = _run(text, expected, act)
                 steps.append(step)
-                session.console.part(f"$ {step.command}\n{step.answer}\n(exit code {step.exit_code})\n")
+                session.console.part(answers.step(step))
     wrong = [step for step in steps if step.exit_code != step.expected]
     if wrong:
         raise ModelError(
             "demo-failed",
             f"{wrong[0].command} gave exit code {wrong[0].exit_code}, expected {wrong[0].expected}",
         )
-    session.console.answer(
-        f"The installation works: model {settings.model}, all {len(steps)} answers as expected.",
-        {
-            "model": settings.model,
-            "steps": [
-                {"command": step.command, "exit_code": step.exit_code, "data": step.data} for step in steps
-            ],
-        },
-    )
+    session.console.answer(answers.text(settings.model, steps), answers.document(settings.model, steps))
 
 
 def _script(unlock: FaceUnlock) -> list[tuple[str, int, Callable[[], tuple[int, str, dict[str, Any]]]]]:
@@ -95,7 +80,9 @@ def _script(unlock: FaceUnlock) -> list[tuple[str, int, Callable[[], tuple[int, 
     ]
 
 
-def _run(text: str, expected: int, act: Callable[[], tuple[int, str, dict[str, Any]]]) -> _Step:
+def _run(text: str, expected: int, act: Callable[[], tuple[int, str, dict[str, Any]]]) -> Step:
+    from faceunlock.cli.answers.demo import Step
+
     try:
         code, answer, data = act()
     except FaceUnlockError as error:
@@ -103,4 +90,4 @@ def _run(text: str, expected: int, act: Callable[[], tuple[int, str, dict[str, A
             raise
         code, answer = 2, f"faceunlock: {error.message} [{error.slug}]"
         data = {"code": error.slug, "message": error.message}
-    return _Step(text, expected, code, answer, data)
+    return Step(text, expected, code, answer, data)

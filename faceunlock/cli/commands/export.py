@@ -73,8 +73,10 @@ def import_file(
 
 def _passphrase(file: Path | None, *, twice: bool = False) -> str:
     if file is not None:
+        from faceunlock.files.reading import SMALL, read_file
+
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = read_file(file, SMALL).decode("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError("usage", f"{file} cannot be read as text") from error
         return lines[0] if lines else ""

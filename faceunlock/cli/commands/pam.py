@@ -71,7 +71,10 @@ def print_line(
         typer.Option("--require-live", help="Refuse anything that the measured checks take for an attack."),
     ] = False,
 ) -> None:
-    """Print the PAM line that lets a face unlock a service, what it does, and how to undo it."""
+    """Print the PAM line for a service.
+
+    Also prints what the line does and how to undo it.
+    """
     from faceunlock.cli.answers import pam as answers
     from faceunlock.tasks.pam import propose
 

@@ -11,7 +11,6 @@ from faceunlock.cli.console import Console
 from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
-from faceunlock.files.text import printable
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)]
 
@@ -50,9 +49,11 @@ def rename(
     new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="The new name.", show_default=False)],
 ) -> None:
     """Rename an enrolled person."""
+    from faceunlock.cli.answers import people as answers
+
     with session.unlock() as unlock:
         person = unlock.rename(name, new_name)
-    session.console.answer(f"{printable(name)} is now {person.name}.", {"name": person.name, "was": name})
+    session.console.answer(answers.renamed(name, person), answers.renamed_document(name, person))
 
 
 def forget(
@@ -64,6 +65,8 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete everything stored about a person, for good."""
+    from faceunlock.cli.answers import people as answers
+
     if (name is None) == (not everybody):
         raise SettingsError("usage", "give either a NAME or --all")
     if not yes:
@@ -71,11 +74,10 @@ def forget(
     with session.unlock() as unlock:
         if name is None:
             count = unlock.forget_all()
-            text = f"Forgotten: {count} people." if count != 1 else "Forgotten: one person."
         else:
             unlock.forget(name)
-            count, text = 1, f"Forgotten: {printable(name)}."
-    session.console.answer(text, {"name": name, "forgotten": count})
+            count = 1
+    session.console.answer(answers.forgotten(name, count), answers.forgotten_document(name, count))
 
 
 def _confirm(console: Console, who: str) -> None:

@@ -75,7 +75,7 @@ def rotate(session: Session, key: Key = None) -> None:
     from faceunlock.cli.answers import protect as answers
 
     with session.unlock() as unlock:
-        unlock.rotate_key(_place(key))
+        unlock.rotate(_place(key))
         state = unlock.protection()
     session.console.answer(answers.rotated(state), answers.outcome(state, changed=True))
 

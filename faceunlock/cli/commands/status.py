@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(session: Session) -> None:
-    """Show where data is stored, the settings in use, and problems."""
+    """Show where data is stored, the settings, and problems."""
     from faceunlock.cli.answers import status as answers
 
     with session.unlock() as unlock:

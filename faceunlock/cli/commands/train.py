@@ -167,7 +167,7 @@ def train(
     workers: Annotated[
         int, typer.Option("--workers", min=0, max=256, help="Processes that augment crops.")
     ] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished training.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished training run.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what is in the model's folder.")
     ] = False,

@@ -90,6 +90,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         ``weights-missing`` if the folder holds no model, ``weights-corrupt`` if this program did not write
         its record, ``insecure-permissions`` if other users could have changed it.
     """
+    from faceunlock.files.reading import SMALL, read_file
     from faceunlock.files.trust import refuse_if_others_write
     from faceunlock.matching.calibration import Calibration
 
@@ -98,7 +99,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     try:
         for trusted in (folder, path):
             refuse_if_others_write(trusted)
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_file(path, SMALL))
         _require(set(content) == set(record({}, {}, "", "", 0, "")) and content["format"] == FORMAT)
         architecture = read_architecture(content["architecture"])
         calibration = Calibration.from_dict(content["calibration"])

@@ -62,7 +62,7 @@ def open_converted(source: NetworkSource, cache: Path, *, threads: int = 0) -> O
     Raises
     ------
     ModelError
-        ``conversion-failed`` if the converted network does not answer like the original;
+        ``conversion-failed`` if the converted network does not give the same output as the original;
         ``insecure-permissions`` if other users can write to the cache; any error of `source.build`.
     """
     folder = cache / "converted"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from faceunlock.errors import ModelError
 from faceunlock.files.packages import find_in_package
+from faceunlock.files.reading import LARGE, read_file
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.pipeline.models.folder import TRAIN_AGAIN, ModelFolder, weights_file
 from faceunlock.pipeline.models.registry import Bundled, ModelSpec, Trained
@@ -222,7 +223,7 @@ def _read_trusted(spec: ModelSpec, cache: Path, state: WeightsState) -> bytes:
         # A package is where its installer put it; only the cache's permissions are ours to check.
         for private in (path.parent, path) if manifest else ():
             refuse_if_others_write(private)
-        data = path.read_bytes()
+        data = read_file(path, LARGE)
     except OSError as error:
         raise corrupt(spec, f"{path} cannot be read: {error.strerror}") from error
     if sha256(data) != wanted:
@@ -260,12 +261,10 @@ def checked_sha256(spec: ModelSpec) -> str:
 
 
 def _trusted_bytes(spec: ModelSpec) -> bytes:
-    from faceunlock.files.trust import refuse_if_others_write
-
     path = weights_file(spec)
     try:
         refuse_if_others_write(path)
-        data = path.read_bytes()
+        data = read_file(path, LARGE)
     except FileNotFoundError as error:
         raise ModelError("weights-missing", f"{path} is missing", hint=TRAIN_AGAIN) from error
     except OSError as error:

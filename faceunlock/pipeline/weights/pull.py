@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from faceunlock.errors import ModelError
+from faceunlock.files.reading import NotAFileError, TooLargeError, read_file
 from faceunlock.pipeline.models.registry import Bundled, Download, ModelSpec, Trained
 from faceunlock.pipeline.weights import download, find, locate
 from faceunlock.pipeline.weights.cache import (
@@ -146,10 +147,9 @@ def _obtain(
         return _read_given(file, limit), str(file.absolute())
     kept = _kept_by_torch(source)
     with suppress(OSError):  # missing or not readable: download it
-        if kept.stat().st_size <= limit:
-            data = kept.read_bytes()
-            if sha256(data) == _expected_source(spec, cache):
-                return data, str(kept)
+        data = read_file(kept, limit)
+        if sha256(data) == _expected_source(spec, cache):
+            return data, str(kept)
     url = source_url(source, mirror)
     with temporary(cache) as output:
         download.fetch(url, output, limit=limit, progress=progress)
@@ -189,11 +189,12 @@ def _expected_source(spec: ModelSpec, cache: Path) -> str | None:
 def _read_given(file: Path, limit: int) -> bytes:
     hint = "Give the unchanged .pt file of the release."
     try:
-        if not file.is_file():
-            raise ModelError("weights-missing", f"{file} is not a file", hint=hint)
-        if file.stat().st_size > limit:
-            raise ModelError("weights-corrupt", f"{file} is too large to be the published file", hint=hint)
-        return file.read_bytes()
+        return read_file(file, limit)
+    except TooLargeError as error:
+        too_large = f"{file} is too large to be the published file"
+        raise ModelError("weights-corrupt", too_large, hint=hint) from error
+    except NotAFileError as error:
+        raise ModelError("weights-missing", f"{file} {error.strerror}", hint=hint) from error
     except OSError as error:
         raise ModelError("weights-missing", f"{file} cannot be read: {error.strerror}", hint=hint) from error
 

@@ -74,3 +74,12 @@ def test_a_long_name_is_cut_in_the_middle(written):
     assert ELLIPSIS in written[1] and written[1].endswith(".jpg")
     assert width(written[1], font(20, bold=True)) <= pair_picture.FACE
     assert shortened("abc", font(10), 1) == ELLIPSIS
+
+
+def test_letters_of_a_name_that_no_font_has_are_named(monkeypatch, caplog):
+    monkeypatch.setattr(lettering, "fonts_for", lambda letters, *, bold: iter(()))
+    lettering._font_file.cache_clear()
+    lettering.font.cache_clear()
+    pair_picture.pair_picture(comparison(0.99, name="李小龍.jpg"))
+    (note,) = caplog.records
+    assert all(letter in note.getMessage() for letter in "李小龍")

@@ -110,7 +110,7 @@ def test_a_no_from_a_poor_photo_says_so():
     assert "dark" in dark and "blurred" in blurred
     others = replace(answer(True), not_compared=("Bob", "Cyd"))
     assert verify_answers.notes(others, 2.0, 30) == [
-        "Not compared, because enrolled with a different model or version than dlib: Bob, Cyd"
+        "Not compared, because enrolled with a different model, weights or preprocessing than dlib: Bob, Cyd"
     ]
 
 

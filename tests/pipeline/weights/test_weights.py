@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import hashlib
 import io
 import json
@@ -14,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.crippled import failing, without_locks
 from support.weights_helpers import answer, left_in, refused, serving
 
+from faceunlock.errors import ModelError
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.embedding.facenet_network import make_network
@@ -230,6 +233,29 @@ def test_a_cache_that_cannot_be_written(tmp_path):
     error = refused("weights-unwritable", pull, CASIA, tmp_path / "file")
     assert str(tmp_path / "file") in error.message
     assert "--model compact" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("number", "slug"),
+    [
+        (errno.ENOLCK, "locks-unsupported"),
+        (errno.ENOTSUP, "locks-unsupported"),
+        (errno.EIO, "weights-unwritable"),
+    ],
+)
+def test_a_cache_on_a_file_system_without_locks(cache, monkeypatch, number, slug):
+    without_locks(monkeypatch, number)
+    with pytest.raises(ModelError) as caught, weights_cache.writing(CASIA, cache):
+        pass
+    assert caught.value.slug == slug and os.strerror(number) in caught.value.message
+
+
+def test_a_cache_on_a_file_system_without_fsync_and_modes(cache, monkeypatch):
+    monkeypatch.setattr(os, "fsync", failing(errno.EINVAL))
+    monkeypatch.setattr(Path, "chmod", failing(errno.EPERM))
+    with weights_cache.writing(CASIA, cache):
+        written = weights_cache.write(CASIA, cache, b"weights", "here", "0" * 64)
+    assert written.read_bytes() == b"weights" and weights_cache.read_manifest(CASIA, cache) is not None
 
 
 def test_interrupt_leaves_nothing(cache):

@@ -1,0 +1,50 @@
+"""What ``faceunlock demo`` says, and its JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from faceunlock.cli.answers.parts import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of the demonstration and what came of it.
+
+    Attributes
+    ----------
+    command : str
+        As a user would type it.
+    expected, exit_code : int
+        The exit code that it must have, and the one that it had.
+    answer : str
+        What it prints.
+    data : dict
+        The data of its JSON document.
+    """
+
+    command: str
+    expected: int
+    exit_code: int
+    answer: str
+    data: dict[str, Any]
+
+
+def step(done: Step) -> str:
+    """Return one command with its answer, as a terminal shows them."""
+    return f"$ {done.command}\n{done.answer}\n(exit code {done.exit_code})\n"
+
+
+def text(model: str, steps: Sequence[Step]) -> str:
+    """Return the verdict; every step gave its expected exit code."""
+    return f"The installation works: model {model}, all {len(steps)} answers as expected."
+
+
+def document(model: str, steps: Sequence[Step]) -> Document:
+    """Return the data of ``demo``."""
+    return {
+        "model": model,
+        "steps": [{"command": one.command, "exit_code": one.exit_code, "data": one.data} for one in steps],
+    }

@@ -1,0 +1,103 @@
+"""Opening and reading files from outside: never a pipe or a device that blocks, never more than a limit."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened at once, and then refused
+    | getattr(os, "O_NOCTTY", 0)  # a terminal does not become ours
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+_CHUNK = 1 << 20
+
+SMALL = 1 << 24
+"""Limit in bytes for records, tables, keys and passphrases, 16 MiB."""
+
+LARGE = 1 << 32
+"""Limit in bytes for weights and the states of trainings, 4 GiB."""
+
+
+class NotAFileError(OSError):
+    """A path leads to something that is not a regular file; ``strerror`` says what it is."""
+
+
+class TooLargeError(OSError):
+    """A file is larger than its reader allows."""
+
+
+def open_file(path: Path | str) -> BufferedReader:
+    """Return a regular file opened for reading; this never waits, whatever the path leads to.
+
+    The path is looked at first, so that no device is touched. What was opened is looked at again: somebody
+    may have put a pipe in the file's place in between.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened; `NotAFileError` for a folder, pipe, socket or device. Each has a ``strerror``
+        for people.
+    """
+    try:
+        _require_file(os.stat(path), path)  # noqa: PTH116
+        descriptor = os.open(path, _FLAGS)
+    except ValueError as error:  # a null character in the path
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    try:
+        _require_file(os.fstat(descriptor), path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_file(path: Path | str, limit: int) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes.
+
+    Raises
+    ------
+    OSError
+        As `open_file`; `TooLargeError` for more than `limit` bytes.
+    """
+    with open_file(path) as stream:
+        if os.fstat(stream.fileno()).st_size > limit:
+            raise _too_large(path, limit)
+        return read_stream(stream, limit, path)
+
+
+def read_stream(stream: BinaryIO, limit: int, name: Path | str) -> bytes:
+    """Return the rest of a stream, of at most `limit` bytes.
+
+    Raises
+    ------
+    OSError
+        If reading fails; `TooLargeError` for more than `limit` bytes.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := stream.read(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(name, limit)
+    return b"".join(chunks)
+
+
+def _require_file(status: os.stat_result, path: Path | str) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise NotAFileError(errno.EISDIR, "is a folder, not a file", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise NotAFileError(errno.EINVAL, "is a pipe, socket or device, not a file", str(path))
+
+
+def _too_large(path: Path | str, limit: int) -> TooLargeError:
+    shown = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit:,} bytes"
+    return TooLargeError(errno.EFBIG, f"has more than {shown}, the limit", str(path))
