@@ -1,7 +1,7 @@
 """The resource limits of a login; imports nothing that reads the environment.
 
-Whoever starts ``sudo`` or ``su`` also chooses their limits, and a program that runs out of something halfway
-may have compared a face and not counted the attempt.
+The user who starts ``sudo`` or ``su`` also chooses their limits. A program that runs out of something halfway
+may have compared a face without counting the attempt.
 """
 
 from __future__ import annotations

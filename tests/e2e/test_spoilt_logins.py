@@ -7,7 +7,6 @@ import sqlite3
 import struct
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,8 @@ def installation(tmp_path):
     subprocess.run(words, check=True)
     (modules,) = folder.glob("lib/python*/site-packages")
     project = Path(package.__file__).parents[1]
-    (modules / "real.pth").write_text(f"{project}\n{sysconfig.get_paths()['purelib']}\n")
+    packages = [place for place in sys.path if place.endswith("-packages")]
+    (modules / "real.pth").write_text("\n".join([str(project), *packages]))
     return folder / "bin" / "python", modules
 
 
