@@ -208,9 +208,7 @@ class PrivateDatabase:
             if self._expected:
                 self._read_back(connection, before)
 
-    def expect(
-        self, statement: str, values: Sequence[str | int], rows: Sequence[Sequence[Any]]
-    ) -> None:
+    def expect(self, statement: str, values: Sequence[str | int], rows: Sequence[Sequence[Any]]) -> None:
         """Say what a query must find at the end of the transaction, once it is committed.
 
         A later call for the same query replaces the earlier one.
@@ -252,7 +250,9 @@ class PrivateDatabase:
 
     def _refuse(self, unlike: bool) -> None:
         if unlike:
-            raise GalleryError(self.slugs.unwritable, f"{self.path} does not hold what was just written to it")
+            raise GalleryError(
+                self.slugs.unwritable, f"{self.path} does not hold what was just written to it"
+            )
 
     def _connect(self) -> sqlite3.Connection | None:
         """Return the connection to the file as it is now, or None if there is no file."""
