@@ -56,7 +56,7 @@ _LIMITS = {
 }
 """What no statement of ours needs."""
 
-_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 
 _JOURNALS = ("-journal", "-wal", "-shm")
 
@@ -402,7 +402,7 @@ def _defend(connection: sqlite3.Connection) -> None:
 
 @functools.cache
 def _made_by(migrations: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
-    """Return the rows of ``sqlite_schema`` after these migrations."""
+    """Return the rows of ``sqlite_master`` after these migrations."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         _migrate(connection, migrations)
         return connection.execute(_SCHEMA).fetchall()

@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from support.fakes import GREY, FakeDetector, paint, save, slug_of, stream
@@ -297,6 +298,147 @@ def test_what_was_answered_was_counted_whenever_the_process_is_killed(tmp_path):
     attempts.close()
 
 
+class Answered:
+    """What a decision looks like to the counter."""
+
+    def __init__(self, match):
+        self.match, self.name, self.similarity, self.model = match, "Ada", 0.123456789, "dlib"
+
+    decision = identity = property(lambda self: self)
+
+
+def ask(attempts, match, source="test"):
+    """Ask once; return the slug of the error, or None."""
+    try:
+        with attempts.attempt(source) as attempt:
+            attempt.admit(["Ada"], named=True)
+            attempt.settle(["Ada"], lambda admitted: Answered(match))
+    except GalleryError as error:
+        return error.slug
+    return None
+
+
+def spoof(attempts, source="test"):
+    try:
+        with attempts.attempt(source) as attempt:
+            attempt.admit(["Ada"], named=True)
+            raise PhotoError("not-live")
+    except (PhotoError, GalleryError) as error:
+        return error.slug
+
+
+def counted(directory):
+    with closing(Attempts(directory, Limits(1, 1e9, 10**9))) as attempts:
+        found = attempts.locks(["Ada"])
+        return found["Ada"].failures if found else 0
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[4])
+from test_attempts import ask, spoof
+from faceunlock.gallery.attempts import Attempts
+from faceunlock.gallery.lockout import Limits
+
+attempts = Attempts(Path(sys.argv[1]), Limits(10**8, 1.0, 10**9))
+attempts.locks(["Ada"])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+if sys.argv[2] == "spoof":
+    print(spoof(attempts, "s" * 1000))
+else:
+    print(ask(attempts, sys.argv[2] == "yes", "s" if sys.argv[2] == "yes" else "s" * 1000))
+"""
+
+
+def limited(directory, what, size):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(directory), what, str(size), str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A directory whose file of attempts has no room for another entry on the last page of the log."""
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o700)
+    (directory / "gallery.db").touch(0o600)
+    with closing(Attempts(directory, Limits(10**8, 1.0, 10**9))) as attempts:
+        for number in range(20):
+            assert ask(attempts, True, "s" * 200 + str(number)) is None
+        assert attempts.locks(["Ada"]) == {}
+    return directory
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no limits of processes here")
+def test_no_answer_needs_less_of_the_disk_than_a_no(full):
+    """At every limit on file sizes: if a yes comes through, so does the count of a no or an attack."""
+    size = (full / "attempts.db").stat().st_size
+    let_through = []
+    for limit in (
+        0,
+        512,
+        4096,
+        8192,
+        12288,
+        12800,
+        13000,
+        16384,
+        16928,
+        20480,
+        21000,
+        size - 1,
+        size,
+        size + 4096,
+    ):
+        copies = {what: full.with_name(f"{what}{limit}") for what in ("no", "yes", "spoof")}
+        for what, copy in copies.items():
+            copytree(full, copy)
+            slug = limited(copy, what, limit)
+            assert slug in ("None", "not-live", "attempts-unwritable")
+            if what == "yes":
+                let_through.append(slug == "None")
+        for what in ("no", "spoof"):
+            assert counted(copies[what]) == 1 or not let_through[-1], (what, limit)
+        assert counted(copies["yes"]) == 0 or not let_through[-1]
+    assert let_through[0] is False and let_through[-1] is True
+
+
+@pytest.mark.parametrize("what", ["no", "spoof", "yes"])
+def test_a_full_page_of_the_log_keeps_no_failure_from_counting(full, what):
+    """No page can be added: the entry is lost, the failure is not; and there is no answer."""
+    with closing(Attempts(full, Limits(10**8, 1.0, 10**9))) as attempts:
+        entries = len(attempts.log.entries())
+        with attempts._file.transaction() as connection:
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        source = "s" * 1000
+        slugs = set()
+        for _ in range(8):
+            slugs.add(spoof(attempts, source) if what == "spoof" else ask(attempts, what == "yes", source))
+        assert "attempts-unwritable" in slugs
+        written = len(attempts.log.entries()) - entries
+        assert written < 8
+        if what == "yes":
+            assert counted(full) >= 1, "a yes that could not be written is no yes"
+        else:
+            assert counted(full) == 8
+
+
+def test_a_yes_takes_its_failure_back(people, photos, home):
+    fail(people, photos, 3)
+    assert people.verify(photos["Ada"], "Ada").decision.match
+    assert counted(home) == 0
+    assert [entry.outcome for entry in people.attempts_log()] == ["no", "no", "no", "yes"]
+    assert people.verify(photos["Bob"]).decision.match
+    assert people.attempts_log("Bob")[-1].outcome == "yes" and counted(home) == 0
+
+
 def test_the_file_is_private(people, photos, home):
     fail(people, photos, 1)
     assert stat.S_IMODE((home / "attempts.db").stat().st_mode) == 0o600
@@ -419,6 +561,20 @@ def test_the_log_is_bounded(people, photos, open_home):
     none = open_home(settings=replace(people.settings, log_entries=0))
     none.verify(photos["Ada"], "Ada")
     assert none.attempts_log() == ()
+
+
+def test_what_does_not_count_pushes_nothing_out_of_the_log(people, photos, open_home):
+    small = open_home(settings=replace(people.settings, log_entries=3))
+    fail(small, photos, 2)
+    for number in range(8):
+        slug_of(small.verify, f"nowhere{number}.jpg", "Ada")
+    assert small.verify(photos["Bob"], "Bob").decision.match
+    log = small.attempts_log()
+    assert [entry.outcome for entry in log] == ["no", "no", *["photo-not-found"] * 3, "yes"]
+    assert [Path(entry.source).name for entry in log[2:5]] == [f"nowhere{number}.jpg" for number in (5, 6, 7)]
+    fail(small, photos, 2)
+    log = [entry.outcome for entry in small.attempts_log()]
+    assert log == [*["photo-not-found"] * 3, "yes", "no", "no"]
 
 
 def test_clearing_the_log_releases_nobody(people, photos):
