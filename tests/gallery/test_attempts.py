@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -334,89 +335,85 @@ def counted(directory):
 
 
 LIMITED = """
-import resource, sys
+import json, resource, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[4])
+sys.path.insert(0, sys.argv[2])
 from test_attempts import ask, spoof
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.lockout import Limits
 
-attempts = Attempts(Path(sys.argv[1]), Limits(10**8, 1.0, 10**9))
-attempts.locks(["Ada"])
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
-if sys.argv[2] == "spoof":
-    print(spoof(attempts, "s" * 1000))
-else:
-    print(ask(attempts, sys.argv[2] == "yes", "s" if sys.argv[2] == "yes" else "s" * 1000))
+slugs = []
+for directory, what, size in json.loads(sys.argv[1]):
+    attempts = Attempts(Path(directory), Limits(10**8, 1.0, 10**9))
+    attempts.locks(["Ada"])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    if what == "spoof":
+        slugs.append(spoof(attempts, "s" * 1000))
+    else:
+        slugs.append(ask(attempts, what == "yes", "s" if what == "yes" else "s" * 1000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    attempts.close()
+print(json.dumps(slugs))
 """
 
 
-def limited(directory, what, size):
+def under_limits(*questions):
+    """Ask in a process whose files can only grow to a size; the slug of each answer."""
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(directory), what, str(size), str(Path(__file__).parent)],
+        [sys.executable, "-c", LIMITED, json.dumps(questions), str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         check=True,
     )
-    return done.stdout.strip()
+    return json.loads(done.stdout)
 
 
-@pytest.fixture
-def full(tmp_path):
-    """A directory whose file of attempts has no room for another entry on the last page of the log."""
+def pages(directory):
+    return (directory / "attempts.db").stat().st_size // 4096
+
+
+@pytest.fixture(params=[False, True], ids=["one entry", "a full page"])
+def asked(request, tmp_path):
+    """A directory whose log holds one entry, or has no room for a long one on its last page."""
     directory = tmp_path / "data"
     directory.mkdir(mode=0o700)
     (directory / "gallery.db").touch(0o600)
     with closing(Attempts(directory, Limits(10**8, 1.0, 10**9))) as attempts:
-        for number in range(20):
-            assert ask(attempts, True, "s" * 200 + str(number)) is None
-        assert attempts.locks(["Ada"]) == {}
+        assert ask(attempts, True, "s") is None
+        while request.param and pages(directory) < 7:
+            assert ask(attempts, True, "s" * 200) is None
+        for _ in range(11 if request.param else 0):
+            assert ask(attempts, True, "s" * 200) is None
+    assert pages(directory) == (7 if request.param else 4)
     return directory
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no limits of processes here")
-def test_no_answer_needs_less_of_the_disk_than_a_no(full):
+def test_no_answer_needs_less_of_the_disk_than_a_no(asked):
     """At every limit on file sizes: if a yes comes through, so does the count of a no or an attack."""
-    size = (full / "attempts.db").stat().st_size
-    let_through = []
-    for limit in (
-        0,
-        512,
-        4096,
-        8192,
-        12288,
-        12800,
-        13000,
-        16384,
-        16928,
-        20480,
-        21000,
-        size - 1,
-        size,
-        size + 4096,
-    ):
-        copies = {what: full.with_name(f"{what}{limit}") for what in ("no", "yes", "spoof")}
-        for what, copy in copies.items():
-            copytree(full, copy)
-            slug = limited(copy, what, limit)
-            assert slug in ("None", "not-live", "attempts-unwritable")
-            if what == "yes":
-                let_through.append(slug == "None")
-        for what in ("no", "spoof"):
-            assert counted(copies[what]) == 1 or not let_through[-1], (what, limit)
-        assert counted(copies["yes"]) == 0 or not let_through[-1]
-    assert let_through[0] is False and let_through[-1] is True
+    size = (asked / "attempts.db").stat().st_size
+    limits = sorted({0, 4096, *range(size - 4096, size + 9000, 512), 16384, 17000, 20480})
+    cases = [(limit, what) for limit in limits for what in ("yes", "no", "spoof")]
+    copies = [copytree(asked, asked.with_name(f"{what} {limit}")) for limit, what in cases]
+    questions = [(str(copy), what, limit) for copy, (limit, what) in zip(copies, cases, strict=True)]
+    slugs = dict(zip(cases, under_limits(*questions), strict=True))
+    counts = {case: counted(copy) for case, copy in zip(cases, copies, strict=True)}
+    assert set(slugs.values()) == {None, "not-live", "attempts-unwritable"}
+    for limit in limits:
+        opened = slugs[limit, "yes"] is None
+        assert counts[limit, "no"] == counts[limit, "spoof"] == 1 or not opened, limit
+        assert counts[limit, "yes"] == 0 or not opened
+    assert slugs[limits[0], "yes"] == "attempts-unwritable" and slugs[limits[-1], "yes"] is None
 
 
 @pytest.mark.parametrize("what", ["no", "spoof", "yes"])
-def test_a_full_page_of_the_log_keeps_no_failure_from_counting(full, what):
+def test_a_full_page_of_the_log_keeps_no_failure_from_counting(asked, what):
     """No page can be added: the entry is lost, the failure is not; and there is no answer."""
-    with closing(Attempts(full, Limits(10**8, 1.0, 10**9))) as attempts:
+    with closing(Attempts(asked, Limits(10**8, 1.0, 10**9))) as attempts:
         entries = len(attempts.log.entries())
         with attempts._file.transaction() as connection:
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages}")
+            connection.execute(f"PRAGMA max_page_count = {pages(asked)}")
         source = "s" * 1000
         slugs = set()
         for _ in range(8):
@@ -425,9 +422,9 @@ def test_a_full_page_of_the_log_keeps_no_failure_from_counting(full, what):
         written = len(attempts.log.entries()) - entries
         assert written < 8
         if what == "yes":
-            assert counted(full) >= 1, "a yes that could not be written is no yes"
+            assert counted(asked) >= 1, "a yes that could not be written is no yes"
         else:
-            assert counted(full) == 8
+            assert counted(asked) == 8
 
 
 def test_a_yes_takes_its_failure_back(people, photos, home):
