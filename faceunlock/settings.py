@@ -134,7 +134,9 @@ SETTINGS: dict[str, Setting] = {
     "failures_before_lock": Setting(
         "Failed attempts in a row after which only unlock-attempts helps.", 50, low=1, high=1000
     ),
-    "log_entries": Setting("Attempts that the log keeps; 0 keeps none.", 1000, low=0, high=100000),
+    "log_entries": Setting(
+        "Attempts of each kind that the log keeps; 0 keeps none.", 1000, low=0, high=100000
+    ),
     "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),

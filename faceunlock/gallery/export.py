@@ -4,24 +4,28 @@ The file is a magic line with the format version, a line of JSON (the header), a
 end. The ciphertext is zlib-compressed JSON under AES-256-GCM, with both lines as associated data. The key is
 derived from the passphrase by scrypt (RFC 7914) with a fresh salt for every export, so no nonce is used twice
 with the same key. The header gives the length of the ciphertext, so that an incomplete copy can be told from
-a wrong passphrase. Every step of reading has a bound: the file size, the memory of the key derivation and the
-size after decompression.
+a wrong passphrase. Every step of reading has a bound that fits what we write: the file size, the memory of
+the key derivation, the size after decompression in proportion to that of the file, and the number of values.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import unicodedata
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from faceunlock.errors import GalleryError, TransferError
 from faceunlock.files.private import atomic_write, remove_leftovers
 from faceunlock.gallery.gallery import Gallery
+from faceunlock.matching.calibration import Calibration, calibration_of
 from faceunlock.matching.people import (
     Person,
     identity_to_record,
@@ -32,18 +36,30 @@ from faceunlock.matching.people import (
     record_to_person,
     template_to_record,
 )
-from faceunlock.matching.templates import ModelIdentity
+from faceunlock.matching.templates import ModelIdentity, Template
+
+if TYPE_CHECKING:
+    from array import array
 
 OnConflict = Literal["refuse", "skip", "replace"]
 
 MAGIC = b"FACEUNLOCK-EXPORT "
 VERSION = 1
 MIN_PASSPHRASE_LENGTH = 8
-MAX_FILE_BYTES = 64 * 2**20
+MAX_FILE_BYTES = 32 * 2**20
 MAX_CONTENT_BYTES = 4 * MAX_FILE_BYTES
 MAX_LINE_BYTES = 1024
-MAX_KDF_BYTES = 512 * 2**20
+MAX_KDF_BYTES = 128 * 2**20
 """Upper bound on 128 * n * r * p, which limits scrypt's memory (128 * n * r bytes) and its time."""
+
+MAX_RATIO, SLACK_BYTES = 4, 2**20
+"""Templates and hashes are random, so they shrink to no less than a third."""
+
+BYTES_PER_VALUE, SLACK_VALUES = 8, 10_000
+"""A value of JSON takes up to 64 bytes of memory, however short it is; ours are longer than this."""
+
+MAX_PHOTOS = 10**6
+"""Upper bound on the photos of one template."""
 
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}
 """128 MiB for each guess at the passphrase; the first choice in OWASP's Password Storage Cheat Sheet."""
@@ -87,9 +103,12 @@ class ImportSummary:
     added, replaced, skipped, identical : tuple of str
         Names of people who are new here; were enrolled here and are replaced; are enrolled here with a
         different template, which was kept; are enrolled here with the same template.
-    calibrations_added, calibrations_kept : tuple of ModelIdentity
+    calibrations_added, calibrations_kept, calibrations_left_out : tuple of ModelIdentity
         Models that had no calibration here and have one now; models that kept their calibration, because
-        an import must never lower a threshold that was calibrated here.
+        an import must never lower a threshold that was calibrated here; models whose calibration was not
+        asked for.
+    thresholds_added : tuple of float
+        The threshold of each calibration added.
     """
 
     added: tuple[str, ...] = ()
@@ -98,6 +117,8 @@ class ImportSummary:
     identical: tuple[str, ...] = ()
     calibrations_added: tuple[ModelIdentity, ...] = ()
     calibrations_kept: tuple[ModelIdentity, ...] = ()
+    calibrations_left_out: tuple[ModelIdentity, ...] = ()
+    thresholds_added: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +171,21 @@ def export_gallery(
 
 
 def import_gallery(
-    gallery: Gallery, file: Path, passphrase: str, *, on_conflict: OnConflict = "refuse"
+    gallery: Gallery,
+    file: Path,
+    passphrase: str,
+    *,
+    on_conflict: OnConflict = "refuse",
+    admit: Callable[[Calibration], None] | None = None,
+    dimensions: Mapping[str, int] = MappingProxyType({}),
 ) -> ImportSummary:
-    """Add the people and calibrations of an export to a gallery, in one transaction.
+    """Add the people of an export to a gallery, and its calibrations if asked to, in one transaction.
 
     A person enrolled here with the same template is not a conflict. A damaged row here is a conflict, and
     ``replace`` repairs it. A calibration is imported only if its model has no calibration here.
+
+    Templates are checked for what can be checked: that they could come from photos and a model. Whom they
+    match was decided by whoever made them.
 
     Parameters
     ----------
@@ -167,6 +197,10 @@ def import_gallery(
         The passphrase given at the export.
     on_conflict : {"refuse", "skip", "replace"}
         What to do with people who are enrolled here with a different template.
+    admit : callable, optional
+        Raises the error that keeps a calibration out; without it, none is imported.
+    dimensions : mapping of str to int
+        The length of the embeddings of each model that is known.
 
     Raises
     ------
@@ -176,7 +210,7 @@ def import_gallery(
     GalleryError
         As `Gallery.add`, such as ``gallery-busy``.
     """
-    content = _unpack(_unseal(_read(file), _secret(passphrase), file), file)
+    content = _unpack(_unseal(_read(file), _secret(passphrase), file), file, dimensions)
     with gallery.transaction():
         standing = {person.name: _standing(gallery, person) for person in content.people}
         conflicts = _named(standing, "conflict")
@@ -188,18 +222,36 @@ def import_gallery(
             ):
                 gallery.restore(person)
         here = {identity for identity, _ in content.calibrations if gallery.calibration(identity) is not None}
-        for identity, data in content.calibrations:
-            if identity not in here:
-                gallery.save_calibration(identity, data)
+        new = [(identity, data) for identity, data in content.calibrations if identity not in here]
+        taken = (
+            []
+            if admit is None
+            else [(identity, _calibration(identity, data, file)) for identity, data in new]
+        )
+        for identity, calibration in taken:
+            if admit is not None:
+                admit(calibration)
+            gallery.save_calibration(identity, calibration.to_dict())
     identities = [identity for identity, _ in content.calibrations]
     return ImportSummary(
         added=_named(standing, "new"),
         replaced=conflicts if on_conflict == "replace" else (),
         skipped=conflicts if on_conflict == "skip" else (),
         identical=_named(standing, "identical"),
-        calibrations_added=tuple(identity for identity in identities if identity not in here),
+        calibrations_added=tuple(identity for identity, _ in taken),
         calibrations_kept=tuple(identity for identity in identities if identity in here),
+        calibrations_left_out=() if admit else tuple(identity for identity, _ in new),
+        thresholds_added=tuple(calibration.threshold for _, calibration in taken),
     )
+
+
+def _calibration(identity: ModelIdentity, data: dict[str, Any], file: Path) -> Calibration:
+    try:
+        return calibration_of(identity, data)
+    except ValueError as error:
+        raise TransferError(
+            "export-damaged", f"{file} holds no calibration of {identity.model}: {error}"
+        ) from error
 
 
 def _standing(gallery: Gallery, person: Person) -> Literal["new", "identical", "conflict"]:
@@ -249,22 +301,32 @@ def _pack(content: _Content) -> bytes:
     }
     text = json.dumps(document, allow_nan=False).encode("ascii")
     packed = zlib.compress(text, 9)
+    if len(text) > _max_content(packed):
+        packed = zlib.compress(text, 0)  # nothing that we write may look like a decompression bomb
     if len(text) > MAX_CONTENT_BYTES or len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
         raise TransferError("file-unwritable", "The gallery is too large for one export")
     return packed
 
 
-def _unpack(packed: bytes, file: Path) -> _Content:
+def _max_content(packed: bytes) -> int:
+    return min(MAX_CONTENT_BYTES, MAX_RATIO * len(packed) + SLACK_BYTES)
+
+
+def _unpack(packed: bytes, file: Path, dimensions: Mapping[str, int]) -> _Content:
     """Return the content of decrypted bytes, with every record checked as the gallery checks its own."""
     try:
         decompressor = zlib.decompressobj()
-        text = decompressor.decompress(packed, MAX_CONTENT_BYTES)
+        text = decompressor.decompress(packed, _max_content(packed))
         if not decompressor.eof or decompressor.unused_data:
             raise ValueError("the content is incomplete or too large")
+        if sum(map(text.count, (b",", b"[", b"{"))) > len(text) // BYTES_PER_VALUE + SLACK_VALUES:
+            raise ValueError("the content holds too many values")
         document = json.loads(text)
         people = tuple(record_to_person(record) for record in document["people"])
         if len({name_key(person.name) for person in people}) != len(people):
             raise ValueError("a person occurs twice")
+        for person in people:
+            _check_template(person.template, dimensions)
         calibrations = tuple(
             (record_to_identity(record["identity"]), _dict(record["data"]))
             for record in document["calibrations"]
@@ -273,6 +335,20 @@ def _unpack(packed: bytes, file: Path) -> _Content:
     except (ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
         raise TransferError("export-damaged", f"{file} was not written by faceunlock: {error}") from error
     return _Content(people, calibrations)
+
+
+def _check_template(template: Template, dimensions: Mapping[str, int]) -> None:
+    """Refuse a template that no photos could have made; `record_to_person` has checked each field."""
+    identity = template.identity
+    if dimensions.get(identity.model, identity.dimension) != identity.dimension:
+        raise ValueError(f"{identity.model} does not make vectors of {identity.dimension} numbers")
+    if template.count > MAX_PHOTOS or len(template.photo_hashes) > template.count:
+        raise ValueError("a template was not made from as many photos as it says")
+    if template.lowest_similarity > template.mean_similarity + 1e-9:
+        raise ValueError("the lowest similarity is above the mean")
+    length = math.sqrt(sum(number * number for number in cast("array[float]", template.vector_sum)))
+    if length > template.count * (1 + 1e-6):
+        raise ValueError("a sum of unit vectors is longer than their number")
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -371,7 +447,8 @@ def _read(file: Path) -> bytes:
         if not file.is_file():
             raise TransferError("file-unreadable", f"{file} is not a file")
         with file.open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
+            # Python allocates as much as is asked for, whatever there is.
+            content = stream.read(min(os.fstat(stream.fileno()).st_size, MAX_FILE_BYTES) + 1)
     except OSError as error:
         raise TransferError("file-unreadable", f"{file} cannot be read: {error.strerror}") from error
     if len(content) > MAX_FILE_BYTES:
