@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -31,30 +30,11 @@ from faceunlock.files.private import (
     ensure_private_directory,
     remove_leftovers,
 )
+from faceunlock.files.sqlite_defence import defend
 
 Signature = tuple[int, int, int, int, int]
 """Changes whenever a file's content does: device, inode, size, and its mtime and ctime in nanoseconds."""
 
-
-_PRAGMAS = (
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA writable_schema = OFF",
-    "PRAGMA mmap_size = 0",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA secure_delete = ON",
-    "PRAGMA synchronous = EXTRA",  # a forgotten person must not come back after a power failure
-    "PRAGMA fullfsync = ON",  # macOS: flush the drive's own cache as well
-    "PRAGMA journal_mode = DELETE",
-)
-
-
-_LIMITS = {
-    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
-    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 0,
-    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
-}
-"""What no statement of ours needs."""
 
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 
@@ -299,7 +279,7 @@ class PrivateDatabase:
             isolation_level=None,
         )
         try:
-            _defend(connection)
+            defend(connection)
         except BaseException:
             connection.close()
             raise
@@ -380,24 +360,6 @@ class PrivateDatabase:
                     self.slugs.unwritable, f"{self.path} cannot be written: {error}"
                 ) from error
             raise GalleryError(self.slugs.damaged, f"{self.path} is damaged: {error}") from error
-
-
-def _defend(connection: sqlite3.Connection) -> None:
-    """Switch off everything in SQLite that a hostile file could use and we do not."""
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-    for category, limit in _LIMITS.items():
-        connection.setlimit(category, limit)
-    if sys.version_info >= (3, 12):
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
-        for unused in (
-            sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER,
-            sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW,
-            sqlite3.SQLITE_DBCONFIG_TRUSTED_SCHEMA,
-            sqlite3.SQLITE_DBCONFIG_DQS_DDL,
-            sqlite3.SQLITE_DBCONFIG_DQS_DML,
-        ):
-            connection.setconfig(unused, False)
 
 
 @functools.cache

@@ -12,34 +12,21 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import os
 import unicodedata
-import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
 from faceunlock.files.private import atomic_write, remove_leftovers
+from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.calibration import Calibration, calibration_of
-from faceunlock.matching.people import (
-    Person,
-    identity_to_record,
-    name_key,
-    now,
-    person_to_record,
-    record_to_identity,
-    record_to_person,
-    template_to_record,
-)
-from faceunlock.matching.templates import ModelIdentity, Template
-
-if TYPE_CHECKING:
-    from array import array
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.people import Person, template_to_record
+from faceunlock.matching.templates import ModelIdentity
 
 OnConflict = Literal["refuse", "skip", "replace"]
 
@@ -47,19 +34,9 @@ MAGIC = b"FACEUNLOCK-EXPORT "
 VERSION = 1
 MIN_PASSPHRASE_LENGTH = 8
 MAX_FILE_BYTES = 32 * 2**20
-MAX_CONTENT_BYTES = 4 * MAX_FILE_BYTES
 MAX_LINE_BYTES = 1024
 MAX_KDF_BYTES = 128 * 2**20
 """Upper bound on 128 * n * r * p, which limits scrypt's memory (128 * n * r bytes) and its time."""
-
-MAX_RATIO, SLACK_BYTES = 4, 2**20
-"""Templates and hashes are random, so they shrink to no less than a third."""
-
-BYTES_PER_VALUE, SLACK_VALUES = 8, 10_000
-"""A value of JSON takes up to 64 bytes of memory, however short it is; ours are longer than this."""
-
-MAX_PHOTOS = 10**6
-"""Upper bound on the photos of one template."""
 
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}
 """128 MiB for each guess at the passphrase; the first choice in OWASP's Password Storage Cheat Sheet."""
@@ -121,14 +98,6 @@ class ImportSummary:
     thresholds_added: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """The content of an export, validated."""
-
-    people: tuple[Person, ...]
-    calibrations: tuple[tuple[ModelIdentity, dict[str, Any]], ...] = field(repr=False)
-
-
 def export_gallery(
     gallery: Gallery, file: Path, passphrase: str, *, overwrite: bool = False
 ) -> ExportSummary:
@@ -155,10 +124,13 @@ def export_gallery(
     secret = _secret(passphrase)
     if not overwrite and os.path.lexists(file):
         raise TransferError("file-exists", f"{file} already exists")
-    content = _Content(gallery.people(), gallery.calibrations())
+    content = Content(gallery.people(), gallery.calibrations())
     if not content.people and not content.calibrations:
         raise GalleryError("nobody-enrolled", f"{gallery.path} holds nothing to export")
-    sealed = _seal(_pack(content), secret)
+    packed = pack(content)
+    if len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
+        raise TransferError("file-unwritable", "The gallery is too large for one export")
+    sealed = _seal(packed, secret)
     try:
         remove_leftovers(file.parent)
         atomic_write(file, sealed, overwrite=overwrite)
@@ -210,7 +182,7 @@ def import_gallery(
     GalleryError
         As `Gallery.add`, such as ``gallery-busy``.
     """
-    content = _unpack(_unseal(_read(file), _secret(passphrase), file), file, dimensions)
+    content = unpack(_unseal(_read(file), _secret(passphrase), file), file, dimensions)
     with gallery.transaction():
         standing = {person.name: _standing(gallery, person) for person in content.people}
         conflicts = _named(standing, "conflict")
@@ -226,7 +198,7 @@ def import_gallery(
         taken = (
             []
             if admit is None
-            else [(identity, _calibration(identity, data, file)) for identity, data in new]
+            else [(identity, checked_calibration(identity, data, file)) for identity, data in new]
         )
         for identity, calibration in taken:
             if admit is not None:
@@ -243,15 +215,6 @@ def import_gallery(
         calibrations_left_out=() if admit else tuple(identity for identity, _ in new),
         thresholds_added=tuple(calibration.threshold for _, calibration in taken),
     )
-
-
-def _calibration(identity: ModelIdentity, data: dict[str, Any], file: Path) -> Calibration:
-    try:
-        return calibration_of(identity, data)
-    except ValueError as error:
-        raise TransferError(
-            "export-damaged", f"{file} holds no calibration of {identity.model}: {error}"
-        ) from error
 
 
 def _standing(gallery: Gallery, person: Person) -> Literal["new", "identical", "conflict"]:
@@ -287,74 +250,6 @@ def _secret(passphrase: str) -> bytes:
         raise TransferError(
             "usage", "The passphrase is not valid text", hint="Type it in a UTF-8 terminal."
         ) from error
-
-
-def _pack(content: _Content) -> bytes:
-    """Return the content as bytes, before encryption."""
-    document = {
-        "exported": now(),
-        "people": [person_to_record(person) for person in content.people],
-        "calibrations": [
-            {"identity": identity_to_record(identity), "data": data}
-            for identity, data in content.calibrations
-        ],
-    }
-    text = json.dumps(document, allow_nan=False).encode("ascii")
-    packed = zlib.compress(text, 9)
-    if len(text) > _max_content(packed):
-        packed = zlib.compress(text, 0)  # nothing that we write may look like a decompression bomb
-    if len(text) > MAX_CONTENT_BYTES or len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
-        raise TransferError("file-unwritable", "The gallery is too large for one export")
-    return packed
-
-
-def _max_content(packed: bytes) -> int:
-    return min(MAX_CONTENT_BYTES, MAX_RATIO * len(packed) + SLACK_BYTES)
-
-
-def _unpack(packed: bytes, file: Path, dimensions: Mapping[str, int]) -> _Content:
-    """Return the content of decrypted bytes, with every record checked as the gallery checks its own."""
-    try:
-        decompressor = zlib.decompressobj()
-        text = decompressor.decompress(packed, _max_content(packed))
-        if not decompressor.eof or decompressor.unused_data:
-            raise ValueError("the content is incomplete or too large")
-        if sum(map(text.count, (b",", b"[", b"{"))) > len(text) // BYTES_PER_VALUE + SLACK_VALUES:
-            raise ValueError("the content holds too many values")
-        document = json.loads(text)
-        people = tuple(record_to_person(record) for record in document["people"])
-        if len({name_key(person.name) for person in people}) != len(people):
-            raise ValueError("a person occurs twice")
-        for person in people:
-            _check_template(person.template, dimensions)
-        calibrations = tuple(
-            (record_to_identity(record["identity"]), _dict(record["data"]))
-            for record in document["calibrations"]
-        )
-        json.dumps([data for _, data in calibrations], allow_nan=False)
-    except (ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
-        raise TransferError("export-damaged", f"{file} was not written by faceunlock: {error}") from error
-    return _Content(people, calibrations)
-
-
-def _check_template(template: Template, dimensions: Mapping[str, int]) -> None:
-    """Refuse a template that no photos could have made; `record_to_person` has checked each field."""
-    identity = template.identity
-    if dimensions.get(identity.model, identity.dimension) != identity.dimension:
-        raise ValueError(f"{identity.model} does not make vectors of {identity.dimension} numbers")
-    if template.count > MAX_PHOTOS or len(template.photo_hashes) > template.count:
-        raise ValueError("a template was not made from as many photos as it says")
-    if template.lowest_similarity > template.mean_similarity + 1e-9:
-        raise ValueError("the lowest similarity is above the mean")
-    length = math.sqrt(sum(number * number for number in cast("array[float]", template.vector_sum)))
-    if length > template.count * (1 + 1e-6):
-        raise ValueError("a sum of unit vectors is longer than their number")
-
-
-def _dict(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("a calibration is not an object")
-    return value
 
 
 def _seal(content: bytes, secret: bytes) -> bytes:

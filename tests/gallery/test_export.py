@@ -15,6 +15,7 @@ from support.made_templates import make_calibration, make_template
 
 from faceunlock.errors import FaceUnlockError
 from faceunlock.gallery import export as transfer
+from faceunlock.gallery import export_content
 from faceunlock.gallery.export import ImportSummary, export_gallery, import_gallery
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import identity_to_record, template_to_record
@@ -197,7 +198,7 @@ def test_a_newer_format_asks_for_an_update(file, target):
 
 
 def test_sizes_are_bounded(source, file, target, tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "MAX_CONTENT_BYTES", 100)
+    monkeypatch.setattr(export_content, "MAX_CONTENT_BYTES", 100)
     assert slug_of(export_gallery, source, tmp_path / "more", PASSPHRASE) == "file-unwritable"
     assert slug_of(import_gallery, target, file, PASSPHRASE) == "export-damaged"
     monkeypatch.setattr(transfer, "MAX_FILE_BYTES", 100)
