@@ -155,7 +155,7 @@ SETTINGS: dict[str, Setting] = {
         stricter="lower",
     ),
     "log_entries": Setting(
-        "Attempts that the log keeps; 0 keeps none.", 1000, low=0, high=100000, stricter="higher"
+        "Attempts of each kind that the log keeps; 0 keeps none.", 1000, low=0, high=100000, stricter="higher"
     ),
     "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),

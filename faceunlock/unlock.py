@@ -10,7 +10,7 @@ from faceunlock.tasks.workspace import PhotoPath, Workspace
 
 if TYPE_CHECKING:
     from faceunlock.gallery.attempt_log import LogEntry
-    from faceunlock.gallery.export import ExportSummary, ImportSummary, OnConflict
+    from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.gallery.seal import Place
     from faceunlock.liveness.presentations import PadReport
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.compare import CompareOptions, PairComparison
     from faceunlock.tasks.crop import CropOptions, CropOutcome
     from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, TakeSeveralOptions
+    from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
@@ -271,12 +272,12 @@ class FaceUnlock(Workspace):
         return export_gallery(self.gallery, Path(file), passphrase, overwrite=overwrite)
 
     def import_from(
-        self, file: PhotoPath, passphrase: str, *, on_conflict: OnConflict = "refuse"
+        self, file: PhotoPath, passphrase: str, **options: Unpack[ImportOptions]
     ) -> ImportSummary:
-        """Add the people of an encrypted file; see `faceunlock.gallery.export.import_gallery`."""
-        from faceunlock.gallery.export import import_gallery
+        """Add the people of an encrypted file; see `faceunlock.tasks.export.import_from`."""
+        from faceunlock.tasks.export import import_from
 
-        return import_gallery(self.gallery, Path(file), passphrase, on_conflict=on_conflict)
+        return import_from(self, file, passphrase, **options)
 
     # models
 

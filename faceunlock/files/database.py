@@ -3,6 +3,10 @@
 Each change is one transaction, so a killed command leaves the file as it was. A writer takes its
 lock before it reads, so two commands at once cannot lose each other's work.
 
+A file may come from somebody else, so nothing in it is run: its schema must be, to the letter, what the
+migrations make. A view could answer for a table, and a trigger could drop what is written. Writers say what
+they wrote (`PrivateDatabase.expect`); it is read back before the commit, and after it from the path anew.
+
 The journal is SQLite's rollback journal, not a write-ahead log. Reading then needs no write access
 and leaves no files, a network home directory is safe, and forgotten data does not survive in a log
 until the last reader has closed it. With ``secure_delete``, SQLite overwrites deleted data with
@@ -12,8 +16,9 @@ zeros. We cannot reach the copies that a disk or a backup keeps.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -26,21 +31,13 @@ from faceunlock.files.private import (
     ensure_private_directory,
     remove_leftovers,
 )
+from faceunlock.files.sqlite_defence import defend
 
 Signature = tuple[int, int, int, int, int]
 """Changes whenever a file's content does: device, inode, size, and its mtime and ctime in nanoseconds."""
 
 
-_PRAGMAS = (
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA secure_delete = ON",
-    "PRAGMA synchronous = EXTRA",  # a forgotten person must not come back after a power failure
-    "PRAGMA fullfsync = ON",  # macOS: flush the drive's own cache as well
-    "PRAGMA journal_mode = DELETE",
-)
-
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 
 _JOURNALS = ("-journal", "-wal", "-shm")
 
@@ -99,6 +96,7 @@ class PrivateDatabase:
         self._busy_timeout = busy_timeout
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        self._expected: dict[tuple[str, tuple[str | int, ...]], list[tuple[Any, ...]]] = {}
 
     @classmethod
     def migrations(cls) -> tuple[tuple[str, ...], ...]:
@@ -119,8 +117,8 @@ class PrivateDatabase:
         GalleryError
             ``insecure-permissions``, or one of `slugs`.
         """
-        with self._translating():
-            connection = self._connect()
+        with self.reading(), self._translating():
+            connection = self._connection
             return [] if connection is None else connection.execute(statement, values).fetchall()
 
     def signature(self) -> Signature | None:
@@ -142,11 +140,17 @@ class PrivateDatabase:
         """
         with self._translating():
             connection = self._connect()
-        if connection is None or connection.in_transaction:
+            if connection is not None and not connection.in_transaction:
+                connection.execute("BEGIN")
+                ours = True
+            else:
+                ours = False
+        if connection is None or not ours:
             yield
             return
-        connection.execute("BEGIN")
         try:
+            with self._translating():
+                self._check_schema(connection)
             yield
         finally:
             if connection.in_transaction:
@@ -175,9 +179,61 @@ class PrivateDatabase:
                 )
             if connection.in_transaction:
                 yield connection
-            else:
-                with _transaction(connection):
-                    yield connection
+                return
+            self._expected.clear()
+            with _transaction(connection):
+                self._check_schema(connection)
+                yield connection
+                self._refuse(self._unlike(connection))
+                before = _pragma(connection, "data_version")
+            if self._expected:
+                self._read_back(connection, before)
+
+    def expect(self, statement: str, values: Sequence[str | int], rows: Sequence[Sequence[Any]]) -> None:
+        """Say what a query must find at the end of the transaction, once it is committed.
+
+        A later call for the same query replaces the earlier one.
+
+        Parameters
+        ----------
+        statement : str
+            A query.
+        values : sequence of str or int
+            Its parameters.
+        rows : sequence of sequences
+            The rows that it must find.
+        """
+        self._expected[statement, tuple(values)] = [tuple(row) for row in rows]
+
+    def _unlike(self, connection: sqlite3.Connection) -> bool:
+        """Return whether a query finds anything but what was written."""
+        return any(
+            connection.execute(statement, values).fetchall() != rows
+            for (statement, values), rows in self._expected.items()
+        )
+
+    def _read_back(self, connection: sqlite3.Connection, version: int) -> None:
+        """Read what was committed from the path, with a connection that has seen nothing of it.
+
+        Parameters
+        ----------
+        connection : sqlite3.Connection
+            The connection that committed it.
+        version : int
+            Its ``data_version`` before the commit, which changes when another process commits: what is then
+            found is that process's work.
+        """
+        with contextlib.closing(self._new_connection()) as fresh:
+            fresh.execute("BEGIN")
+            self._check_schema(fresh)
+            unlike = self._unlike(fresh)
+        self._refuse(unlike and _pragma(connection, "data_version") == version)
+
+    def _refuse(self, unlike: bool) -> None:
+        if unlike:
+            raise GalleryError(
+                self.slugs.unwritable, f"{self.path} does not hold what was just written to it"
+            )
 
     def _connect(self) -> sqlite3.Connection | None:
         """Return the connection to the file as it is now, or None if there is no file."""
@@ -204,6 +260,19 @@ class PrivateDatabase:
         return self.path.with_name(self.file_name + suffix)
 
     def _open(self) -> sqlite3.Connection:
+        try:
+            connection = self._new_connection()
+            try:
+                self._check(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except UnicodeDecodeError as error:
+            # SQLite's own message quoted damaged text, and Python could not decode it.
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged") from error
+        return connection
+
+    def _new_connection(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode=rw",  # never creates a file
             uri=True,
@@ -211,15 +280,9 @@ class PrivateDatabase:
             isolation_level=None,
         )
         try:
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
+            defend(connection)
             if lacks_sync(self.directory):
                 connection.execute("PRAGMA synchronous = OFF")  # SQLite takes it for a failed write
-            self._check(connection)
-        except UnicodeDecodeError as error:
-            # SQLite's own message quoted damaged text, and Python could not decode it.
-            connection.close()
-            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged") from error
         except BaseException:
             connection.close()
             raise
@@ -236,11 +299,24 @@ class PrivateDatabase:
                 self.slugs.newer,
                 f"{self.path} has format {version}; this faceunlock knows formats up to {len(migrations)}",
             )
+        if version < 1:
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged")
+        self._check_schema(connection, migrations[:version])
         # Not quick_check: it does not check that the indexes agree with their tables.
-        if version < 1 or _pragma(connection, "integrity_check(1)") != "ok":
+        if _pragma(connection, "integrity_check(1)") != "ok":
             raise GalleryError(self.slugs.damaged, f"{self.path} is damaged")
         if version < len(migrations):
             _migrate(connection, migrations)
+
+    def _check_schema(
+        self, connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] | None = None
+    ) -> None:
+        """Refuse tables, views, triggers or indexes that these migrations, by default all, do not make."""
+        expected = _made_by(self.migrations() if migrations is None else migrations)
+        if connection.execute(_SCHEMA).fetchall() != expected:
+            raise GalleryError(
+                self.slugs.damaged, f"{self.path} is damaged: its tables are not those that faceunlock makes"
+            )
 
     def _create(self) -> None:
         """Create an empty file in one step; another process may be faster."""
@@ -291,6 +367,14 @@ class PrivateDatabase:
                     self.slugs.unwritable, f"{self.path} cannot be written: {error}"
                 ) from error
             raise GalleryError(self.slugs.damaged, f"{self.path} is damaged: {error}") from error
+
+
+@functools.cache
+def _made_by(migrations: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
+    """Return the rows of ``sqlite_master`` after these migrations."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        _migrate(connection, migrations)
+        return connection.execute(_SCHEMA).fetchall()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,8 @@
-"""The log of attempts: who, when, the outcome and the photo's source; bounded, and without photos."""
+"""The log of attempts: who, when, the outcome and the photo's source; bounded, and without photos.
+
+Attempts that count have a bound of their own: anybody can show a photo without a face as often as they like,
+and must not be able to push the others out of the log that way.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,17 @@ CREATE = (
     "CREATE TABLE log (number INTEGER PRIMARY KEY, time TEXT NOT NULL, key TEXT, person TEXT, "
     "outcome TEXT NOT NULL, similarity REAL, model TEXT, source TEXT NOT NULL)"
 )
+YES, NO = "yes", "no"
+COUNTED = frozenset(("not-live",))
+"""Errors that also count as failed attempts, so that spoofing is rate-limited."""
+
 _COLUMNS = "time, person, outcome, similarity, model, source"
+_ENTRY = f"SELECT key, {_COLUMNS} FROM log WHERE number = ?"  # noqa: S608
+_KINDS = tuple(
+    f"outcome {word} ({', '.join(repr(slug) for slug in sorted({YES, NO, *COUNTED}))})"
+    for word in ("IN", "NOT IN")
+)
+"""Conditions for attempts that were decided or counted, and for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +70,41 @@ class AttemptLog:
     file : PrivateDatabase
         Holds the table that `CREATE` creates.
     limit : int
-        How many entries are kept; the oldest are deleted first. 0 keeps none.
+        How many entries are kept of attempts that were decided or counted, and how many of all others; the
+        oldest are deleted first. 0 keeps none.
     """
 
     def __init__(self, file: PrivateDatabase, limit: int) -> None:
         self._file, self._limit = file, limit
 
-    def add(self, connection: sqlite3.Connection, entry: LogEntry) -> None:
-        """Append an entry."""
+    def add(self, connection: sqlite3.Connection, entry: LogEntry) -> int | None:
+        """Append an entry and return its number, or None if no log is kept."""
+        number = None
         if self._limit:
-            key = None if entry.person is None else name_key(entry.person)
-            connection.execute(
+            row = (None if entry.person is None else name_key(entry.person), *astuple(entry))
+            number = connection.execute(
                 f"INSERT INTO log (key, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-                (key, *astuple(entry)),
+                row,
+            ).lastrowid
+            self._file.expect(_ENTRY, (int(number or 0),), (row,))
+        for kind in _KINDS:
+            newest = f"SELECT number FROM log WHERE {kind} ORDER BY number DESC LIMIT 1 OFFSET ?"  # noqa: S608
+            connection.execute(
+                f"DELETE FROM log WHERE {kind} AND number <= ({newest})",  # noqa: S608
+                (self._limit,),
             )
+        return number
+
+    def turn_into_yes(self, connection: sqlite3.Connection, number: int | None, person: str) -> None:
+        """Change the outcome of an entry to a yes for a person; None is no entry."""
+        if number is None:
+            return
         connection.execute(
-            "DELETE FROM log WHERE number <= (SELECT max(number) FROM log) - ?", (self._limit,)
+            "UPDATE log SET key = ?, person = ?, outcome = ? WHERE number = ?",
+            (name_key(person), person, YES, number),
         )
+        for _, time, _, _, *rest in connection.execute(_ENTRY, (number,)).fetchall():
+            self._file.expect(_ENTRY, (number,), ((name_key(person), time, person, YES, *rest),))
 
     def entries(self, name: str | None = None) -> tuple[LogEntry, ...]:
         """Return the entries, oldest first; with a name, only that person's."""
@@ -86,7 +118,14 @@ class AttemptLog:
         if not self._file.query(f"SELECT 1 FROM log {where} LIMIT 1", *values):  # noqa: S608
             return 0
         with self._file.transaction() as connection:
-            return connection.execute(f"DELETE FROM log {where}", values).rowcount  # noqa: S608
+            return self.drop(connection, name)
+
+    def drop(self, connection: sqlite3.Connection, name: str | None = None) -> int:
+        """Do what `clear` does, as part of a transaction."""
+        where, values = _about(name)
+        count = connection.execute(f"DELETE FROM log {where}", values).rowcount  # noqa: S608
+        self._file.expect(f"SELECT 1 FROM log {where} LIMIT 1", values, ())  # noqa: S608
+        return count
 
     def rename(self, connection: sqlite3.Connection, old: str, new: str) -> None:
         """Replace a person's old name with the new one."""

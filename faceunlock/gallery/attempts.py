@@ -4,6 +4,11 @@ They are kept in a separate file, ``attempts.db`` beside the gallery, because as
 the gallery. Each decision is made, counted and logged in one transaction, and returned only after that. So
 processes that ask at the same time get no more answers than the limits allow.
 
+That transaction first writes a failure, and takes it back after a yes. So a yes needs at least the disk
+that a no needs: a full disk or a limit on file sizes cannot stop the noes and let the yes through. If there
+is no room for the log entry, the failure is counted without one, whatever the answer was, and no answer is
+given.
+
 A failed attempt with a name counts against that person; one without a name counts against the gallery. For
 each person the two counts add up, so five failures of either kind force a wait. Leaving out the name does
 not get around a lockout: a photo without a name is not compared with people who are locked out. A yes
@@ -27,8 +32,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
 from faceunlock.files.database import PrivateDatabase, Slugs
 from faceunlock.files.text import quoted
+from faceunlock.gallery.attempt_log import COUNTED, NO, AttemptLog, LogEntry
 from faceunlock.gallery.attempt_log import CREATE as CREATE_LOG
-from faceunlock.gallery.attempt_log import AttemptLog, LogEntry
 from faceunlock.gallery.file import FILE_NAME as GALLERY_NAME
 from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, moment
 from faceunlock.matching.people import known_name, name_key, name_keys, now
@@ -54,9 +59,8 @@ EVERYBODY = ""
 """The key of attempts without a name; no person's key is empty."""
 
 MAX_SOURCE_LENGTH = 1000
-YES, NO = "yes", "no"
-COUNTED = frozenset(("not-live",))
-"""Errors that also count as failed attempts, so that spoofing is rate-limited."""
+
+_FAILURES = "SELECT key, count, boot, seconds, checksum FROM failures WHERE key = ?"
 
 
 class Answer(Protocol):
@@ -103,7 +107,7 @@ class Attempts:
     limits : Limits
         How many failures in a row are allowed.
     log_entries : int
-        How many entries the log keeps; the oldest are deleted first. 0 keeps none.
+        How many entries of each kind the log keeps; see `AttemptLog`.
     busy_timeout : float
         How long to wait for another process, in seconds.
     clock : callable
@@ -147,12 +151,13 @@ class Attempts:
             # Without a gallery, create nothing. The error matters more than its log entry, so if only the
             # entry is lost, the original error is raised.
             if (self._file.directory / GALLERY_NAME).exists():
-                counted = error.slug in COUNTED
-                bearing = contextlib.nullcontext() if counted else contextlib.suppress(GalleryError)
-                with bearing, self._file.transaction() as connection:
-                    if counted:
+                if error.slug in COUNTED:
+                    with self._counting(attempt) as connection:
                         self._fail(connection, attempt.counts_for)
-                    self._log(connection, attempt, error.slug)
+                        self._log(connection, attempt, error.slug)
+                else:
+                    with contextlib.suppress(GalleryError), self._file.transaction() as connection:
+                        self._log(connection, attempt, error.slug)
             raise
 
     def locks(self, names: Collection[str]) -> dict[str, Lock]:
@@ -169,23 +174,32 @@ class Attempts:
     def _settle(
         self, attempt: Attempt, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]
     ) -> AnyAnswer:
-        with self._file.transaction() as connection:
-            answer = decide(attempt.admit(names, named=attempt.named))
+        with self._counting(attempt) as connection:
+            admitted = attempt.admit(names, named=attempt.named)
+            self._fail(connection, attempt.counts_for)
+            answer = decide(admitted)
             decision = answer.decision
+            number = self._log(
+                connection, attempt, NO, similarity=decision.similarity, model=answer.identity.model
+            )
             if decision.match:
                 for key in {attempt.counts_for, *name_keys(decision.name)}:
                     self._begin_again(connection, key)
                 attempt.person = decision.name
-            else:
-                self._fail(connection, attempt.counts_for)
-            self._log(
-                connection,
-                attempt,
-                YES if decision.match else NO,
-                similarity=decision.similarity,
-                model=answer.identity.model,
-            )
+                self.log.turn_into_yes(connection, number, decision.name)
         return answer
+
+    @contextlib.contextmanager
+    def _counting(self, attempt: Attempt) -> Iterator[sqlite3.Connection]:
+        """Yield a transaction that counts a failure; if it cannot be written, count the failure alone."""
+        try:
+            with self._file.transaction() as connection:
+                yield connection
+        except GalleryError as error:
+            if error.slug == self._file.slugs.unwritable:
+                with contextlib.suppress(GalleryError), self._file.transaction() as connection:
+                    self._fail(connection, attempt.counts_for)
+            raise
 
     # counting
 
@@ -195,13 +209,13 @@ class Attempts:
 
     def _failures(self, key: str) -> list[Failures]:
         """Return the failures recorded for a key: at most one record."""
-        rows = self._file.query("SELECT key, count, boot, seconds, checksum FROM failures WHERE key = ?", key)
-        return [self._checked(row) for row in rows]
+        return [self._checked(key, row) for row in self._file.query(_FAILURES, key)]
 
-    def _checked(self, row: tuple[Any, ...]) -> Failures:
+    def _checked(self, asked: str, row: tuple[Any, ...]) -> Failures:
         key, count, boot, seconds, checksum = row
-        types = (key, str), (count, int), (boot, str), (seconds, float)
-        if not all(isinstance(value, kind) for value, kind in types) or checksum != _checksum(*row[:-1]):
+        types = (count, int), (boot, str), (seconds, float)
+        typed = key == asked and all(isinstance(value, kind) for value, kind in types)
+        if not typed or checksum != _checksum(*row[:-1]):
             raise GalleryError("attempts-damaged", f"{self._file.path}: a count of attempts is damaged")
         return Failures(count, Moment(boot, seconds))
 
@@ -211,12 +225,13 @@ class Attempts:
 
     def _store(self, connection: sqlite3.Connection, key: str, failures: Failures) -> None:
         values = (key, failures.count, failures.last.boot, float(failures.last.seconds))
-        connection.execute(
-            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?)", (*values, _checksum(*values))
-        )
+        row = (*values, _checksum(*values))
+        connection.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?)", row)
+        self._file.expect(_FAILURES, (key,), (row,))
 
     def _begin_again(self, connection: sqlite3.Connection, key: str) -> None:
         connection.execute("DELETE FROM failures WHERE key = ?", (key,))
+        self._file.expect(_FAILURES, (key,), ())
 
     def release(self, name: str | None) -> int:
         """Let a person, or everybody, try again at once.
@@ -268,14 +283,15 @@ class Attempts:
         for key in filter(self._knows, name_keys(known_name(name))):
             with self._file.transaction() as connection:
                 self._begin_again(connection, key)
-                connection.execute("DELETE FROM log WHERE key = ?", (key,))
+                self.log.drop(connection, name)
 
     def forget_all(self) -> None:
         """Delete all counts and the whole log."""
         if self._knows():
             with self._file.transaction() as connection:
                 connection.execute("DELETE FROM failures")
-                connection.execute("DELETE FROM log")
+                self._file.expect("SELECT 1 FROM failures LIMIT 1", (), ())
+                self.log.drop(connection)
 
     def _knows(self, *key: str) -> bool:
         where = " WHERE key = ?" if key else ""
@@ -292,9 +308,9 @@ class Attempts:
         *,
         similarity: float | None = None,
         model: str | None = None,
-    ) -> None:
+    ) -> int | None:
         entry = LogEntry(now(), attempt.person, outcome, similarity, model, attempt.source)
-        self.log.add(connection, entry)
+        return self.log.add(connection, entry)
 
     # state
 

@@ -4,8 +4,8 @@ The file is a magic line with the format version, a line of JSON (the header), a
 end. The ciphertext is zlib-compressed JSON under AES-256-GCM, with both lines as associated data. The key is
 derived from the passphrase by scrypt (RFC 7914) with a fresh salt for every export, so no nonce is used twice
 with the same key. The header gives the length of the ciphertext, so that an incomplete copy can be told from
-a wrong passphrase. Every step of reading has a bound: the file size, the memory of the key derivation and the
-size after decompression.
+a wrong passphrase. Every step of reading has a bound that fits what we write: the file size, the memory of
+the key derivation, the size after decompression in proportion to that of the file, and the number of values.
 """
 
 from __future__ import annotations
@@ -14,25 +14,19 @@ import base64
 import json
 import os
 import unicodedata
-import zlib
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
 from faceunlock.files.private import atomic_write, remove_leftovers
 from faceunlock.files.reading import NotAFileError, open_file
+from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.people import (
-    Person,
-    identity_to_record,
-    name_key,
-    now,
-    person_to_record,
-    record_to_identity,
-    record_to_person,
-    template_to_record,
-)
+from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.people import Person, template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 OnConflict = Literal["refuse", "skip", "replace"]
@@ -40,10 +34,9 @@ OnConflict = Literal["refuse", "skip", "replace"]
 MAGIC = b"FACEUNLOCK-EXPORT "
 VERSION = 1
 MIN_PASSPHRASE_LENGTH = 8
-MAX_FILE_BYTES = 64 * 2**20
-MAX_CONTENT_BYTES = 4 * MAX_FILE_BYTES
+MAX_FILE_BYTES = 32 * 2**20
 MAX_LINE_BYTES = 1024
-MAX_KDF_BYTES = 512 * 2**20
+MAX_KDF_BYTES = 128 * 2**20
 """Upper bound on 128 * n * r * p, which limits scrypt's memory (128 * n * r bytes) and its time."""
 
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}
@@ -88,9 +81,12 @@ class ImportSummary:
     added, replaced, skipped, identical : tuple of str
         Names of people who are new here; were enrolled here and are replaced; are enrolled here with a
         different template, which was kept; are enrolled here with the same template.
-    calibrations_added, calibrations_kept : tuple of ModelIdentity
+    calibrations_added, calibrations_kept, calibrations_left_out : tuple of ModelIdentity
         Models that had no calibration here and have one now; models that kept their calibration, because
-        an import must never lower a threshold that was calibrated here.
+        an import must never lower a threshold that was calibrated here; models whose calibration was not
+        asked for.
+    thresholds_added : tuple of float
+        The threshold of each calibration added.
     """
 
     added: tuple[str, ...] = ()
@@ -99,14 +95,8 @@ class ImportSummary:
     identical: tuple[str, ...] = ()
     calibrations_added: tuple[ModelIdentity, ...] = ()
     calibrations_kept: tuple[ModelIdentity, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """The content of an export, validated."""
-
-    people: tuple[Person, ...]
-    calibrations: tuple[tuple[ModelIdentity, dict[str, Any]], ...] = field(repr=False)
+    calibrations_left_out: tuple[ModelIdentity, ...] = ()
+    thresholds_added: tuple[float, ...] = ()
 
 
 def export_gallery(
@@ -135,10 +125,13 @@ def export_gallery(
     secret = _secret(passphrase)
     if not overwrite and os.path.lexists(file):
         raise TransferError("file-exists", f"{file} already exists")
-    content = _Content(gallery.people(), gallery.calibrations())
+    content = Content(gallery.people(), gallery.calibrations())
     if not content.people and not content.calibrations:
         raise GalleryError("nobody-enrolled", f"{gallery.path} holds nothing to export")
-    sealed = _seal(_pack(content), secret)
+    packed = pack(content)
+    if len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
+        raise TransferError("file-unwritable", "The gallery is too large for one export")
+    sealed = _seal(packed, secret)
     try:
         remove_leftovers(file.parent)
         atomic_write(file, sealed, overwrite=overwrite)
@@ -151,12 +144,21 @@ def export_gallery(
 
 
 def import_gallery(
-    gallery: Gallery, file: Path, passphrase: str, *, on_conflict: OnConflict = "refuse"
+    gallery: Gallery,
+    file: Path,
+    passphrase: str,
+    *,
+    on_conflict: OnConflict = "refuse",
+    admit: Callable[[Calibration], None] | None = None,
+    dimensions: Mapping[str, int] = MappingProxyType({}),
 ) -> ImportSummary:
-    """Add the people and calibrations of an export to a gallery, in one transaction.
+    """Add the people of an export to a gallery, and its calibrations if asked to, in one transaction.
 
     A person enrolled here with the same template is not a conflict. A damaged row here is a conflict, and
     ``replace`` repairs it. A calibration is imported only if its model has no calibration here.
+
+    Templates are checked for what can be checked: that they could come from photos and a model. Whom they
+    match was decided by whoever made them.
 
     Parameters
     ----------
@@ -168,6 +170,10 @@ def import_gallery(
         The passphrase given at the export.
     on_conflict : {"refuse", "skip", "replace"}
         What to do with people who are enrolled here with a different template.
+    admit : callable, optional
+        Raises the error that keeps a calibration out; without it, none is imported.
+    dimensions : mapping of str to int
+        The length of the embeddings of each model that is known.
 
     Raises
     ------
@@ -177,7 +183,7 @@ def import_gallery(
     GalleryError
         As `Gallery.add`, such as ``gallery-busy``.
     """
-    content = _unpack(_unseal(_read(file), _secret(passphrase), file), file)
+    content = unpack(_unseal(_read(file), _secret(passphrase), file), file, dimensions)
     with gallery.transaction():
         standing = {person.name: _standing(gallery, person) for person in content.people}
         conflicts = _named(standing, "conflict")
@@ -189,17 +195,26 @@ def import_gallery(
             ):
                 gallery.restore(person)
         here = {identity for identity, _ in content.calibrations if gallery.calibration(identity) is not None}
-        for identity, data in content.calibrations:
-            if identity not in here:
-                gallery.save_calibration(identity, data)
+        new = [(identity, data) for identity, data in content.calibrations if identity not in here]
+        taken = (
+            []
+            if admit is None
+            else [(identity, checked_calibration(identity, data, file)) for identity, data in new]
+        )
+        for identity, calibration in taken:
+            if admit is not None:
+                admit(calibration)
+            gallery.save_calibration(identity, calibration.to_dict())
     identities = [identity for identity, _ in content.calibrations]
     return ImportSummary(
         added=_named(standing, "new"),
         replaced=conflicts if on_conflict == "replace" else (),
         skipped=conflicts if on_conflict == "skip" else (),
         identical=_named(standing, "identical"),
-        calibrations_added=tuple(identity for identity in identities if identity not in here),
+        calibrations_added=tuple(identity for identity, _ in taken),
         calibrations_kept=tuple(identity for identity in identities if identity in here),
+        calibrations_left_out=() if admit else tuple(identity for identity, _ in new),
+        thresholds_added=tuple(calibration.threshold for _, calibration in taken),
     )
 
 
@@ -247,50 +262,6 @@ def _secret(passphrase: str) -> bytes:
         raise TransferError(
             "usage", "The passphrase is not valid text", hint="Type it in a UTF-8 terminal."
         ) from error
-
-
-def _pack(content: _Content) -> bytes:
-    """Return the content as bytes, before encryption."""
-    document = {
-        "exported": now(),
-        "people": [person_to_record(person) for person in content.people],
-        "calibrations": [
-            {"identity": identity_to_record(identity), "data": data}
-            for identity, data in content.calibrations
-        ],
-    }
-    text = json.dumps(document, allow_nan=False).encode("ascii")
-    packed = zlib.compress(text, 9)
-    if len(text) > MAX_CONTENT_BYTES or len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
-        raise TransferError("file-unwritable", "The gallery is too large for one export")
-    return packed
-
-
-def _unpack(packed: bytes, file: Path) -> _Content:
-    """Return the content of decrypted bytes, with every record checked as the gallery checks its own."""
-    try:
-        decompressor = zlib.decompressobj()
-        text = decompressor.decompress(packed, MAX_CONTENT_BYTES)
-        if not decompressor.eof or decompressor.unused_data:
-            raise ValueError("the content is incomplete or too large")
-        document = json.loads(text)
-        people = tuple(record_to_person(record) for record in document["people"])
-        if len({name_key(person.name) for person in people}) != len(people):
-            raise ValueError("a person occurs twice")
-        calibrations = tuple(
-            (record_to_identity(record["identity"]), _dict(record["data"]))
-            for record in document["calibrations"]
-        )
-        json.dumps([data for _, data in calibrations], allow_nan=False)
-    except (ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
-        raise TransferError("export-damaged", f"{file} was not written by faceunlock: {error}") from error
-    return _Content(people, calibrations)
-
-
-def _dict(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("a calibration is not an object")
-    return value
 
 
 def _seal(content: bytes, secret: bytes) -> bytes:
@@ -382,7 +353,8 @@ def _read(file: Path) -> bytes:
     """Return the bytes of a file, which must not be larger than an export can be."""
     try:
         with open_file(file) as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
+            # Python allocates as much as is asked for, whatever there is.
+            content = stream.read(min(os.fstat(stream.fileno()).st_size, MAX_FILE_BYTES) + 1)
     except NotAFileError as error:
         raise TransferError("file-unreadable", f"{file} {error.strerror}") from error
     except OSError as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -123,7 +123,7 @@ class Gallery:
             rows = self._file.query(f"{_PERSON} WHERE key = ?", key)
             if not rows and key not in seal.keys(_PEOPLE):
                 raise self._not_enrolled(name)
-            return self._person(seal, rows[0] if rows else (key,))
+            return self._person(seal, _asked_for(key, rows, seal, self.path))
 
     def add(self, name: str, template: Template) -> Person:
         """Enroll a new person.
@@ -154,9 +154,11 @@ class Gallery:
         moment = now()
         person = Person(normalise_name(name), template, moment, moment)
         with self._guard.changing() as change:
-            for row in self._file.query(f"{_PERSON} WHERE key = ?", self._key(change.seal, person.name)):
+            key = self._key(change.seal, person.name)
+            rows = self._file.query(f"{_PERSON} WHERE key = ?", key)
+            if rows:
                 with contextlib.suppress(GalleryError):
-                    earlier = self._person(change.seal, row)
+                    earlier = self._person(change.seal, _asked_for(key, rows, change.seal, self.path))
                     person = Person(earlier.name, template, earlier.created, moment)
             self.restore(person)
         return person
@@ -269,7 +271,7 @@ class Gallery:
             rows = self._file.query(f"{_CALIBRATION} WHERE identity = ?", key)
             if not rows and key not in seal.keys(_CALIBRATIONS):
                 return None
-            return self._calibration(seal, rows[0] if rows else (key,))[1]
+            return self._calibration(seal, _asked_for(key, rows, seal, self.path))[1]
 
     def calibrations(self) -> tuple[tuple[ModelIdentity, dict[str, Any]], ...]:
         """Return every saved calibration with its model."""
@@ -391,6 +393,14 @@ class Gallery:
         close = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
         hint = f"Did you mean {' or '.join(close)}? See: faceunlock people" if close else None
         return GalleryError("not-enrolled", f"{quoted(name)} is not enrolled", hint=hint)
+
+
+def _asked_for(key: str, rows: Sequence[Row], seal: Plain, path: Path) -> Row:
+    """Return the row of a key, or a row of only the key if it is missing; refuse any other row."""
+    row: Row = rows[0] if rows else (key,)
+    if row[0] != key:
+        raise GalleryError(seal.slug, f"{path}: the entry for {key!s:.60} is {seal.verdict}: it is another's")
+    return row
 
 
 @contextlib.contextmanager

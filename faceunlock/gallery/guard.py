@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from faceunlock.errors import GalleryError
 from faceunlock.files.database import Signature
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.gallery.seal import Cipher, Place, Plain, Sealed, SealRecord, Secret
+from faceunlock.gallery.seal import Cipher, Place, Plain, Row, Sealed, SealRecord, Secret
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ TABLES = {"people": "key", "calibrations": "identity"}
 
 Claim = tuple[SealRecord, str]
 """What a gallery says about itself, and the MAC that is claimed for it."""
+
+Rows = Sequence[Row]
 
 _SEAL = "SELECT key_id, place, generation, manifest, mac FROM seal"
 
@@ -69,10 +71,15 @@ class Change:
         The connection, inside a transaction.
     seal : Plain or Sealed
         How rows are read and written; replaced when the gallery is sealed or unsealed.
+    expect : callable
+        `PrivateDatabase.expect` of the file: told what every row must be after the commit.
     """
 
-    def __init__(self, connection: sqlite3.Connection, seal: Plain) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, seal: Plain, expect: Callable[[str, Sequence[str], Rows], None]
+    ) -> None:
         self.connection, self.seal = connection, seal
+        self._expect = expect
         self.before = seal
         self.dirty = False
 
@@ -81,6 +88,7 @@ class Change:
         row = self.seal.write(table, values)
         marks = ", ".join("?" * len(row))
         self.connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608
+        self._expect(_row_of(table), (values[0],), (row,))
         self.dirty = True
 
     def delete(self, table: str, *keys: str) -> int:
@@ -88,6 +96,8 @@ class Change:
         marks = ", ".join("?" * len(keys))
         statement = f"DELETE FROM {table} WHERE {TABLES[table]} IN ({marks})"  # noqa: S608
         count = self.connection.execute(statement, keys).rowcount
+        for key in keys:
+            self._expect(_row_of(table), (key,), ())
         self.dirty = True
         return max(count, self.seal.drop(table, keys))
 
@@ -171,7 +181,7 @@ class Guard:
         with self.changing() as change:
             if isinstance(change.seal, Sealed):
                 return False
-            self._reseal(change, self._new_seal(place, 0))
+            self._reseal(change, self._new_seal(place, None))
         return True
 
     def rotate(self, place: Place | None = None) -> None:
@@ -186,8 +196,7 @@ class Guard:
         with self.changing() as change:
             if not isinstance(change.seal, Sealed):
                 raise GalleryError("not-sealed")
-            record = change.seal.record
-            self._reseal(change, self._new_seal(place or record.place, record.generation))
+            self._reseal(change, self._new_seal(place or change.seal.record.place, change.seal))
 
     def unprotect(self) -> bool:
         """Decrypt a gallery and delete its key, and return False if it is not sealed."""
@@ -199,6 +208,7 @@ class Guard:
                 return False
             self._reseal(change, Plain())
             change.connection.execute("DELETE FROM seal")
+            self._file.expect(_SEAL, (), ())
             self._keys.retire()
         return True
 
@@ -208,6 +218,8 @@ class Guard:
             count = connection.execute("DELETE FROM people WHERE TRUE").rowcount
             connection.execute("DELETE FROM calibrations")
             connection.execute("DELETE FROM seal")
+            for table in (*TABLES, "seal"):
+                self._file.expect(f"SELECT 1 FROM {table} LIMIT 1", (), ())  # noqa: S608
             self._keys.retire()
         self._let_keys_follow(None)
         _log.warning(
@@ -221,14 +233,14 @@ class Guard:
     def _begin(self, connection: sqlite3.Connection, seal: Plain) -> Change:
         if isinstance(seal, Sealed):
             self._keys.follow(seal.record.key_id, seal.record.place)
-            return Change(connection, seal.copy())
+            return Change(connection, seal.copy(), self._file.expect)
         marker = self._keys.marker()
         if marker is None:
-            self._keys.follow(None)
-            return Change(connection, seal)
+            self._keys.follow_nothing()
+            return Change(connection, seal, self._file.expect)
         # The gallery is new and empty, and the one it replaces was sealed.
         secret = self._keys.fetch(marker.key_id, marker.place)
-        change = Change(connection, seal)
+        change = Change(connection, seal, self._file.expect)
         change.reseal(
             Sealed(SealRecord(marker.key_id, marker.place, 0, {}), Cipher(secret.key, marker.key_id), secret)
         )
@@ -245,10 +257,9 @@ class Guard:
             # Before the commit: the file must never be ahead of the accepted generations.
             still = (seal.record.generation,) if seal.record.generation in accepted else accepted
             self._keys.accept(record.key_id, seal.secret, [*still, record.generation])
-        change.connection.execute(
-            "INSERT OR REPLACE INTO seal VALUES (1, ?, ?, ?, ?, ?)",
-            (record.key_id, record.place, record.generation, record.listing(), mac),
-        )
+        row = (record.key_id, record.place, record.generation, record.listing(), mac)
+        change.connection.execute("INSERT OR REPLACE INTO seal VALUES (1, ?, ?, ?, ?, ?)", row)
+        self._file.expect(_SEAL, (), (row,))
         return record
 
     def _let_keys_follow(self, committed: SealRecord | None) -> None:
@@ -257,7 +268,7 @@ class Guard:
             with self._file.transaction():
                 found = self._record()
                 if committed is None and found is None:
-                    self._keys.follow(None)
+                    self._keys.follow_nothing()
                 if committed is None or found is None or found[0] != committed:
                     return
                 self._keys.follow(committed.key_id, committed.place)
@@ -276,8 +287,10 @@ class Guard:
                 slug, f"{self._file.path}: {error}", hint="Run: faceunlock status — to see the problems."
             ) from error
 
-    def _new_seal(self, place: Place, generation: int) -> Sealed:
-        key_id, secret = self._keys.create(place, generation + 1)
+    def _new_seal(self, place: Place, old: Sealed | None) -> Sealed:
+        generation = 0 if old is None else old.record.generation
+        replaced = None if old is None else (old.record.key_id, old.secret)
+        key_id, secret = self._keys.create(place, generation + 1, replaced)
         record = SealRecord(key_id, place, generation, {})
         seal = Sealed(record, Cipher(secret.key, key_id), secret)
         seal.next_generation = generation + 1
@@ -306,7 +319,7 @@ class Guard:
         try:
             return self._keys.fetch(found[0].key_id, found[0].place)
         except GalleryError as error:
-            if error.slug != "key-missing":
+            if error.slug not in ("key-missing", "gallery-tampered"):
                 raise
             return None  # another command may just have given the gallery a new key
 
@@ -349,3 +362,7 @@ class Guard:
 
     def _tampered(self, what: str) -> GalleryError:
         return GalleryError("gallery-tampered", f"{self._file.path} was changed from outside: {what}")
+
+
+def _row_of(table: str) -> str:
+    return f"SELECT * FROM {table} WHERE {TABLES[table]} = ?"  # noqa: S608

@@ -1,32 +1,37 @@
 """The keys of sealed galleries: small private files, and the desktop keyring behind some of them.
 
-Each key has a file beside the config file, ``keys/ID.key``. The file holds the key itself or says that the
-keyring does, and it says which gallery the key belongs to. So it also records, outside the gallery, that this
-gallery is sealed: an unsealed gallery in its place is not trusted.
+Each key has a note beside the config file, ``keys/ID.key``. The note holds the key itself or says that the
+keyring does, and it says which gallery the key belongs to. The note decides, not the gallery: a gallery that
+names another key or another place for it, or is not sealed at all, is not trusted. A lost note is not written
+again from what the gallery says.
 
-A change of keys is safe to interrupt because every file has a stage in its name, and a key in any stage opens
-the gallery that names it:
+A change of keys is safe to interrupt because every note has a stage in its name:
 
 - ``.new``: written before the gallery names it; the gallery may never do so;
 - ``.key``: the gallery names it;
-- ``.old``: the gallery is about to stop naming it.
+- ``.old``: the gallery is about to stop naming it, or no longer does.
+
+A key in any stage opens the gallery that names it, as long as no other note says ``.key``. If one does, that
+other key must vouch for this one: a new key carries a proof that was made with the key that it replaces.
 
 `KeyStore.follow` brings the stages in line with the key that the gallery names in the end. It must be called
 under the lock of the gallery, and so must `KeyStore.create`. Otherwise one command could delete another's new
 key as a leftover.
 
-The keyring also keeps the accepted generations: one, and during a change the next one as well. The keyring
-learns the next generation before the gallery commits it, so after a crash either one is accepted, and
-whichever the gallery holds is genuine. No number is used twice.
+The keyring also keeps the path of the gallery, and the accepted generations: one, and during a change the
+next one as well. The keyring learns the next generation before the gallery commits it, so after a crash
+either one is accepted, and whichever the gallery holds is genuine. No number is used twice.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -40,10 +45,13 @@ from faceunlock.files.private import (
 )
 from faceunlock.files.reading import SMALL, read_file
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
-from faceunlock.gallery.seal import KEY_BYTES, Place, Secret, new_key
+from faceunlock.gallery.seal import KEY_BYTES, Place, Secret, is_key_id, new_key, proof_of_successor
 
 Stage = Literal["key", "new", "old"]
 STAGES: tuple[Stage, ...] = ("key", "new", "old")
+
+RETRY_SECONDS = 0.02
+"""Between two looks at the notes, which another command may be renaming."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,10 @@ class KeyFile:
         The gallery's path relative to the key directory, so that a home directory can move.
     key : bytes or None
         The key; None if it is in the keyring.
+    follows : str or None
+        The name of the key that it replaces.
+    proof : str
+        What that key says for it: `proof_of_successor`.
     """
 
     path: Path
@@ -69,13 +81,20 @@ class KeyFile:
     place: Place
     gallery: str
     key: bytes | None = field(repr=False)
+    follows: str | None = None
+    proof: str = ""
+
+
+class _ContradictionError(GalleryError):
+    """The notes do not agree with the gallery; while another command renames them, that may pass."""
 
 
 class KeyStore:
     """The keys of one gallery.
 
     Methods raise `GalleryError`: ``insecure-permissions`` as for a gallery, ``keyring-unavailable``,
-    ``file-unwritable``.
+    ``file-unwritable``. Those that use a key raise ``key-missing`` if its note or the key is not there, and
+    ``gallery-tampered`` if the notes or the keyring contradict the gallery.
 
     Parameters
     ----------
@@ -88,21 +107,25 @@ class KeyStore:
     """
 
     def __init__(self, directory: Path, gallery: Path, keyring: DesktopKeyring) -> None:
-        self._directory, self._keyring = directory, keyring
+        self._directory, self._keyring, self._path_of_gallery = directory, keyring, gallery
         try:
             self._gallery = os.path.relpath(gallery, directory)
         except ValueError:  # another drive, on Windows
             self._gallery = str(gallery)
 
     def fetch(self, key_id: str, place: Place) -> Secret:
-        """Return a key, with its accepted generations if it is in the keyring.
+        """Return the key that the gallery names, with its accepted generations if it is in the keyring.
 
-        Raises
-        ------
-        GalleryError
-            ``key-missing``.
+        Parameters
+        ----------
+        key_id, place : str
+            What the gallery says; the notes must agree.
         """
-        return self._in_keyring(key_id) if place == "keyring" else self._in_file(key_id)
+        for _ in range(2):
+            with contextlib.suppress(_ContradictionError):
+                return self._key(self._note(key_id, place))
+            time.sleep(RETRY_SECONDS)
+        return self._key(self._note(key_id, place))
 
     def file_of(self, key_id: str) -> Path:
         """Return the file of a key, or the path where it should be if it is missing."""
@@ -110,8 +133,10 @@ class KeyStore:
         return next((path for path in paths if path.exists()), paths[0])
 
     def marker(self) -> KeyFile | None:
-        """Return the file that records that the gallery is sealed, or None."""
-        return next((found for found in self._files() if found.stage == "key"), None)
+        """Return the note that says that the gallery is sealed, or None."""
+        notes = [found for found in self._files() if found.stage == "key"]
+        known = {found.key_id for found in notes}
+        return next((found for found in notes if found.follows in known), notes[0] if notes else None)
 
     def choose(self) -> Place:
         """Return where a new key should go: the desktop keyring if there is one, else a file.
@@ -125,20 +150,41 @@ class KeyStore:
         except GalleryError:
             return "file"
 
-    def create(self, place: Place, generation: int) -> tuple[str, Secret]:
-        """Create a key in stage ``new`` for the generation about to be written; return its id and the key."""
+    def create(self, place: Place, generation: int, old: tuple[str, Secret] | None) -> tuple[str, Secret]:
+        """Create a key in stage ``new``.
+
+        Parameters
+        ----------
+        place : {"keyring", "file"}
+        generation : int
+            The generation about to be written.
+        old : tuple of str and Secret, or None
+            The name and the content of the key that it replaces.
+
+        Returns
+        -------
+        tuple of str and Secret
+            Its name, and the key.
+        """
         key_id, key = os.urandom(8).hex(), new_key()
         if place == "keyring" and self._keyring.name() is None:
             raise GalleryError("keyring-unavailable", "There is no desktop keyring here")
         ensure_private_directory(self._directory)
         remove_leftovers(self._directory)
-        # The file comes first, so that no item in the keyring can be left behind unnoticed.
-        self._write(key_id, "new", place, key if place == "file" else None)
+        note = KeyFile(
+            self._path(key_id, "new"), key_id, "new", place, self._gallery, key if place == "file" else None
+        )
+        if old is not None:
+            old_id, secret = old
+            proof = proof_of_successor(old_id, secret.key, key, (key_id, place, self._gallery))
+            note = replace(note, follows=old_id, proof=proof)
+        # The note comes first, so that no item in the keyring can be left behind unnoticed.
+        self._write(note)
         if place == "file":
             return key_id, Secret(key, None)
-        secret = Secret(key, (generation,))
-        self._put(key_id, secret)
-        return key_id, secret
+        created = Secret(key, (generation,))
+        self._put(key_id, created)
+        return key_id, created
 
     def accept(self, key_id: str, secret: Secret, generations: Sequence[int]) -> None:
         """Store the generations that the gallery may have, if the key is in the keyring."""
@@ -151,42 +197,109 @@ class KeyStore:
             if found.stage != "old":
                 self._rename(found, "old")
 
-    def follow(self, key_id: str | None, place: Place = "file") -> None:
-        """Bring the stages in line with the key that the gallery names, if any; delete its other keys."""
-        for found in self._files():
-            if found.key_id == key_id:
-                if found.stage != "key":
-                    self._rename(found, "key")
-            elif key_id is not None or found.stage != "key":
-                self._remove(found)
-        if key_id is not None and place == "keyring" and not self.file_of(key_id).exists():
-            ensure_private_directory(self._directory)
-            self._write(key_id, "key", place, None)
+    def follow(self, key_id: str, place: Place) -> None:
+        """Bring the stages in line with the key that the gallery names; delete its other keys."""
+        current = self._note(key_id, place)
+        others = [found for found in self._files() if found.key_id != key_id]
+        if current.stage != "key":
+            self._rename(current, "key")
+        # First all in stage ``old``: a key that cannot be deleted now must not be in the way of reading.
+        for found in others:
+            self._remove(self._rename(found, "old") if found.stage == "key" else found)
 
-    def _in_file(self, key_id: str) -> Secret:
-        path = self.file_of(key_id)
+    def follow_nothing(self) -> None:
+        """Delete the keys that are not in use, because the gallery names none."""
+        for found in self._files():
+            if found.stage != "key":
+                self._remove(found)
+
+    def _note(self, key_id: str, place: Place) -> KeyFile:
+        """Return the note of the key that the gallery names, if the notes agree with the gallery."""
+        notes = list(self._files())
+        standing = [found for found in notes if found.stage == "key" and found.key_id != key_id]
+        current = next((found for found in notes if found.key_id == key_id), None)
+        if current is None:
+            raise self._without_note(key_id, standing)
+        if current.place != place:
+            raise self._tampered(f"it says {place} for the place of its key, and {current.path} does not")
+        for other in standing:
+            if not self._replaces(current, other):
+                raise self._tampered(f"it names another key than {other.path}")
+        return current
+
+    def _without_note(self, key_id: str, standing: Sequence[KeyFile]) -> GalleryError:
+        if standing:
+            return self._tampered(f"it names another key than {standing[0].path}")
+        path = self._path(key_id, "key")
         found = self._read(path, key_id, "key") if self._is_there(path) else None
-        if found is None or found.key is None:
-            raise GalleryError("key-missing", f"{path} does not hold the key of the gallery")
-        return Secret(found.key, None)
+        if found is not None and found.gallery != self._gallery:
+            where = os.path.normpath(self._directory / found.gallery)
+            return self._tampered(
+                f"its key belongs to the gallery {where}", hint=f"If you moved it, move it back to {where}."
+            )
+        return _ContradictionError(
+            "key-missing",
+            f"{path} does not hold the key of the gallery, or the note where it is",
+            hint=f"Put {path} back; if it is lost, run: faceunlock people forget --all — and enroll again, "
+            "or import an export.",
+        )
+
+    def _replaces(self, new: KeyFile, old: KeyFile) -> bool:
+        """Return whether a new key carries the proof of the old one that it replaces it."""
+        if new.follows != old.key_id:
+            return False
+        keys = self._key(old).key, self._key(new).key
+        proof = proof_of_successor(old.key_id, *keys, (new.key_id, new.place, new.gallery))
+        return hmac.compare_digest(proof.encode("ascii"), new.proof.encode("utf-8"))
+
+    def _key(self, note: KeyFile) -> Secret:
+        if note.place == "keyring":
+            return self._in_keyring(note.key_id)
+        if note.key is None:
+            raise _ContradictionError("key-missing", f"{note.path} does not hold the key of the gallery")
+        return Secret(note.key, None)
 
     def _in_keyring(self, key_id: str) -> Secret:
         text = self._keyring.get(key_id)
         if text is None:
-            raise GalleryError("key-missing", f"The desktop keyring does not hold the key {key_id}")
+            raise _ContradictionError("key-missing", f"The desktop keyring does not hold the key {key_id}")
         try:
             fields = json.loads(text)
             key, accepted = bytes.fromhex(fields["key"]), tuple(map(int, fields["accepted"]))
-            if len(key) != KEY_BYTES:
-                raise ValueError("wrong length")
-        except (ValueError, TypeError, KeyError) as error:
+            gallery = fields.get("gallery")  # items of earlier versions do not name it
+            if len(key) != KEY_BYTES or not isinstance(gallery, str | None):
+                raise ValueError("wrong length or type")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise GalleryError(
                 "key-missing", f"The entry {key_id} in the desktop keyring is not a key"
             ) from error
+        if gallery is not None and self._is_another(gallery):
+            raise self._tampered(f"its key in the desktop keyring belongs to the gallery {gallery}")
         return Secret(key, accepted)
 
+    def _is_another(self, gallery: str) -> bool:
+        """Return whether a path leads to another gallery; if nothing is there any more, ours was moved."""
+        try:
+            named = Path(gallery).stat()
+        except (OSError, ValueError):
+            return False
+        try:
+            return not os.path.samestat(named, self._path_of_gallery.stat())
+        except OSError:
+            return gallery != os.path.realpath(self._path_of_gallery)
+
+    def _tampered(self, what: str, *, hint: str | None = None) -> GalleryError:
+        return _ContradictionError(
+            "gallery-tampered", f"{self._path_of_gallery} was changed from outside: {what}", hint=hint
+        )
+
     def _put(self, key_id: str, secret: Secret) -> None:
-        self._keyring.put(key_id, json.dumps({"key": secret.key.hex(), "accepted": secret.accepted}))
+        fields = {
+            "key": secret.key.hex(),
+            "accepted": secret.accepted,
+            "gallery": os.path.realpath(self._path_of_gallery),
+        }
+        self._keyring.put(key_id, json.dumps(fields))
 
     def _path(self, key_id: str, stage: Stage) -> Path:
         return self._directory / f"{key_id}.{stage}"
@@ -200,7 +313,7 @@ class KeyStore:
             return
         for stage in STAGES:
             for path in sorted(self._directory.glob(f"*.{stage}")):
-                if check_private_file(path):
+                if is_key_id(path.stem) and check_private_file(path):
                     found = self._read(path, path.stem, stage)
                     if found is not None and found.gallery == self._gallery:
                         yield found
@@ -209,40 +322,53 @@ class KeyStore:
         try:
             fields = json.loads(read_file(path, SMALL))
             place, gallery, text = fields["place"], fields["gallery"], fields["key"]
+            follows, proof = fields.get("follows"), fields.get("proof", "")  # of a key that replaces none
             key = None if text is None else bytes.fromhex(text)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise GalleryError("key-missing", f"{path} cannot be read: {error.strerror}") from error
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
-        if place not in ("keyring", "file") or (key is not None and len(key) != KEY_BYTES):
+        if place not in ("keyring", "file") or not isinstance(gallery, str) or not isinstance(proof, str):
             return None
-        return KeyFile(path, key_id, stage, place, gallery, key)
+        if (key is not None and len(key) != KEY_BYTES) or not (follows is None or is_key_id(follows)):
+            return None
+        return KeyFile(path, key_id, stage, place, gallery, key, follows, proof)
 
-    def _write(self, key_id: str, stage: Stage, place: Place, key: bytes | None) -> None:
-        fields = {"gallery": self._gallery, "place": place, "key": None if key is None else key.hex()}
-        path = self._path(key_id, stage)
+    def _write(self, note: KeyFile) -> None:
+        fields = {
+            "gallery": note.gallery,
+            "place": note.place,
+            "key": None if note.key is None else note.key.hex(),
+        }
+        if note.follows is not None:
+            fields |= {"follows": note.follows, "proof": note.proof}
         try:
-            atomic_write(path, json.dumps(fields).encode("ascii") + b"\n")
+            atomic_write(note.path, json.dumps(fields).encode("ascii") + b"\n")
         except OSError as error:
-            raise GalleryError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error
+            raise GalleryError(
+                "file-unwritable", f"{note.path} cannot be written: {error.strerror}"
+            ) from error
 
-    def _rename(self, found: KeyFile, stage: Stage) -> None:
+    def _rename(self, found: KeyFile, stage: Stage) -> KeyFile:
         path = self._path(found.key_id, stage)
         try:
             found.path.replace(path)
         except FileNotFoundError:
-            return
+            return found
         except OSError as error:
             raise GalleryError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error
+        return replace(found, path=path, stage=stage)
 
     def _remove(self, found: KeyFile) -> None:
-        """Delete a key, its file last. Anything that cannot be deleted now is left for the next time."""
+        """Delete a key, its note last. Anything that cannot be deleted now is left for the next time."""
         try:
             if found.place == "keyring":
+                self._in_keyring(found.key_id)
                 self._keyring.remove(found.key_id)
-        except GalleryError:
-            return
+        except GalleryError as error:
+            if error.slug not in ("key-missing", "gallery-tampered"):
+                return  # the other two: there is no such key, or it is another gallery's
         with contextlib.suppress(OSError):
             found.path.unlink()

@@ -17,6 +17,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -48,6 +49,19 @@ def document(value: object) -> str:
 def checksum(values: Sequence[str]) -> str:
     """Return the SHA-256 of the columns of a row, 64 hexadecimal digits."""
     return hashlib.sha256(document(tuple(values)).encode("ascii")).hexdigest()
+
+
+def is_key_id(text: object) -> bool:
+    """Return whether a text is 16 lowercase hexadecimal digits, as the name of every key is.
+
+    Checked wherever a name comes in: it becomes a file name and the name of an item in the keyring.
+
+    Examples
+    --------
+    >>> is_key_id("0123456789abcdef"), is_key_id("../../../../../k")
+    (True, False)
+    """
+    return isinstance(text, str) and re.fullmatch("[0-9a-f]{16}", text) is not None
 
 
 def new_key() -> bytes:
@@ -99,9 +113,14 @@ class SealRecord:
         texts = isinstance(key_id, str) and isinstance(listing, str) and isinstance(mac, str)
         if not texts or not isinstance(generation, int) or generation < 1:
             raise ValueError("a column has the wrong type")
+        if not is_key_id(key_id):
+            raise ValueError("the name of the key is not 16 hexadecimal digits")
         if place not in ("keyring", "file"):
             raise ValueError("the place of the key is unknown")
-        entries = json.loads(str(listing))
+        try:
+            entries = json.loads(str(listing))
+        except RecursionError as error:
+            raise ValueError("the manifest is invalid") from error
         if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
             raise ValueError("the manifest is invalid")
         manifest = {(table, key): digest for table, key, digest in entries}
@@ -283,6 +302,23 @@ class Sealed(Plain):
         """Return the record of the next generation, and its MAC."""
         record = replace(self.record, generation=self.next_generation, manifest=dict(self.manifest))
         return record, self.cipher.mac(record)
+
+
+def proof_of_successor(old_id: str, old: bytes, new: bytes, note: Sequence[str]) -> str:
+    """Return the MAC by which one key vouches for the key that replaces it, 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    old_id, old : str, bytes
+        The key that vouches.
+    new : bytes
+        The key that replaces it.
+    note : sequence of str
+        What is said about the new key: its name, its place and its gallery.
+    """
+    what = document([VERSION, *note, hashlib.sha256(new).hexdigest()])
+    key = _derived(old, f"faceunlock gallery next key {old_id}")
+    return hmac.new(key, what.encode("ascii"), hashlib.sha256).hexdigest()
 
 
 def _derived(key: bytes, purpose: str) -> bytes:

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import pairwise
 from math import inf, nextafter
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from faceunlock.matching.rate import Rate
+
+if TYPE_CHECKING:
+    from faceunlock.matching.templates import ModelIdentity
 
 Status = Literal["shipped", "calibrated", "not-calibrated"]
 
@@ -200,6 +203,23 @@ class Calibration:
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a calibration: {error}") from error
         return calibration
+
+
+def calibration_of(identity: ModelIdentity, data: Mapping[str, Any]) -> Calibration:
+    """Return the calibration that `Calibration.to_dict` wrote for this model.
+
+    Raises
+    ------
+    ValueError
+        As `Calibration.from_dict`; also if it belongs to another model.
+    """
+    calibration = Calibration.from_dict(data)
+    made_by = (calibration.model, calibration.weights_sha256, calibration.preprocessing)
+    _require(
+        made_by == (identity.model, identity.weights_sha256, identity.preprocessing),
+        "it belongs to another model",
+    )
+    return calibration
 
 
 def _require(condition: bool, what: str) -> None:

@@ -176,15 +176,28 @@ def save_calibration(
             "this machine; no threshold was saved",
             hint="Compare the photos again: faceunlock calibrate FOLDER",
         )
+    if not allow_lower:
+        refuse_lower(workspace, calibration)
+    workspace.gallery.save_calibration(report.identity, calibration.to_dict())
+    return calibration
+
+
+def refuse_lower(workspace: Workspace, calibration: Calibration, hint: str | None = None) -> None:
+    """Refuse a threshold below the shipped one of its model.
+
+    Raises
+    ------
+    CalibrationError
+        ``lower-threshold``.
+    """
     shipped = workspace.choice.uncalibrated(calibration.model)
-    if calibration.threshold < shipped.threshold and not allow_lower:
+    if calibration.threshold < shipped.threshold:
         raise CalibrationError(
             "lower-threshold",
             f"the measured threshold {calibration.threshold:.4f} is below the shipped one, "
             f"{shipped.threshold:.4f}; no threshold was saved",
+            hint=hint,
         )
-    workspace.gallery.save_calibration(report.identity, calibration.to_dict())
-    return calibration
 
 
 def _target(workspace: Workspace, target_fmr: float | None) -> float:

@@ -224,24 +224,17 @@ class ModelChoice:
         GalleryError
             ``gallery-damaged`` if the saved data is not a calibration, or belongs to another model.
         """
-        from faceunlock.matching.calibration import Calibration
+        from faceunlock.matching.calibration import calibration_of
 
         saved = self._gallery.calibration(identity)
         if saved is None:
             return self.uncalibrated(identity.model)
         try:
-            calibration = Calibration.from_dict(saved)
+            return calibration_of(identity, saved)
         except ValueError as error:
             raise GalleryError(
                 "gallery-damaged", f"{self._gallery.path}: the calibration of {identity.model}: {error}"
             ) from error
-        made_by = (calibration.model, calibration.weights_sha256, calibration.preprocessing)
-        if made_by != (identity.model, identity.weights_sha256, identity.preprocessing):
-            raise GalleryError(
-                "gallery-damaged",
-                f"{self._gallery.path}: the calibration of {identity.model} belongs to another model",
-            )
-        return calibration
 
     def mismatch(self, person: Person, model: str) -> GalleryError:
         """Return the error for a model that cannot be compared with a person's template."""

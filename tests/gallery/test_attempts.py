@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -10,6 +11,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from support.fakes import GREY, FakeDetector, paint, save, slug_of, stream
@@ -297,6 +299,143 @@ def test_what_was_answered_was_counted_whenever_the_process_is_killed(tmp_path):
     attempts.close()
 
 
+class Answered:
+    """What a decision looks like to the counter."""
+
+    def __init__(self, match):
+        self.match, self.name, self.similarity, self.model = match, "Ada", 0.123456789, "dlib"
+
+    decision = identity = property(lambda self: self)
+
+
+def ask(attempts, match, source="test"):
+    """Ask once; return the slug of the error, or None."""
+    try:
+        with attempts.attempt(source) as attempt:
+            attempt.admit(["Ada"], named=True)
+            attempt.settle(["Ada"], lambda admitted: Answered(match))
+    except GalleryError as error:
+        return error.slug
+    return None
+
+
+def spoof(attempts, source="test"):
+    try:
+        with attempts.attempt(source) as attempt:
+            attempt.admit(["Ada"], named=True)
+            raise PhotoError("not-live")
+    except (PhotoError, GalleryError) as error:
+        return error.slug
+
+
+def counted(directory):
+    with closing(Attempts(directory, Limits(1, 1e9, 10**9))) as attempts:
+        found = attempts.locks(["Ada"])
+        return found["Ada"].failures if found else 0
+
+
+LIMITED = """
+import json, resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_attempts import ask, spoof
+from faceunlock.gallery.attempts import Attempts
+from faceunlock.gallery.lockout import Limits
+
+slugs = []
+for directory, what, size in json.loads(sys.argv[1]):
+    attempts = Attempts(Path(directory), Limits(10**8, 1.0, 10**9))
+    attempts.locks(["Ada"])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    if what == "spoof":
+        slugs.append(spoof(attempts, "s" * 1000))
+    else:
+        slugs.append(ask(attempts, what == "yes", "s" if what == "yes" else "s" * 1000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    attempts.close()
+print(json.dumps(slugs))
+"""
+
+
+def under_limits(*questions):
+    """Ask in a process whose files can only grow to a size; the slug of each answer."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, json.dumps(questions), str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def pages(directory):
+    return (directory / "attempts.db").stat().st_size // 4096
+
+
+@pytest.fixture(params=[False, True], ids=["one entry", "a full page"])
+def asked(request, tmp_path):
+    """A directory whose log holds one entry, or has no room for a long one on its last page."""
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o700)
+    (directory / "gallery.db").touch(0o600)
+    with closing(Attempts(directory, Limits(10**8, 1.0, 10**9))) as attempts:
+        assert ask(attempts, True, "s") is None
+        while request.param and pages(directory) < 7:
+            assert ask(attempts, True, "s" * 200) is None
+        for _ in range(11 if request.param else 0):
+            assert ask(attempts, True, "s" * 200) is None
+    assert pages(directory) == (7 if request.param else 4)
+    return directory
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no limits of processes here")
+def test_no_answer_needs_less_of_the_disk_than_a_no(asked):
+    """At every limit on file sizes: if a yes comes through, so does the count of a no or an attack."""
+    size = (asked / "attempts.db").stat().st_size
+    limits = sorted({0, 4096, *range(size - 4096, size + 9000, 512), 16384, 17000, 20480})
+    cases = [(limit, what) for limit in limits for what in ("yes", "no", "spoof")]
+    copies = [copytree(asked, asked.with_name(f"{what} {limit}")) for limit, what in cases]
+    questions = [(str(copy), what, limit) for copy, (limit, what) in zip(copies, cases, strict=True)]
+    slugs = dict(zip(cases, under_limits(*questions), strict=True))
+    counts = {case: counted(copy) for case, copy in zip(cases, copies, strict=True)}
+    assert set(slugs.values()) == {None, "not-live", "attempts-unwritable"}
+    for limit in limits:
+        opened = slugs[limit, "yes"] is None
+        assert counts[limit, "no"] == counts[limit, "spoof"] == 1 or not opened, limit
+        assert counts[limit, "yes"] == 0 or not opened
+    assert slugs[limits[0], "yes"] == "attempts-unwritable" and slugs[limits[-1], "yes"] is None
+
+
+@pytest.mark.parametrize("what", ["no", "spoof", "yes"])
+def test_a_full_page_of_the_log_keeps_no_failure_from_counting(asked, what):
+    """No page can be added: the entry is lost, the failure is not; and there is no answer."""
+    with closing(Attempts(asked, Limits(10**8, 1.0, 10**9))) as attempts:
+        entries = len(attempts.log.entries())
+        with attempts._file.transaction() as connection:
+            connection.execute(f"PRAGMA max_page_count = {pages(asked)}")
+        source = "s" * 1000
+        slugs = set()
+        for _ in range(8):
+            slugs.add(spoof(attempts, source) if what == "spoof" else ask(attempts, what == "yes", source))
+        assert "attempts-unwritable" in slugs
+        written = len(attempts.log.entries()) - entries
+        assert written < 8
+        if what == "yes":
+            assert counted(asked) >= 1, "a yes that could not be written is no yes"
+        else:
+            assert counted(asked) == 8
+
+
+def test_a_yes_takes_its_failure_back(people, photos, home):
+    fail(people, photos, 3)
+    assert people.verify(photos["Ada"], "Ada").decision.match
+    assert counted(home) == 0
+    assert [entry.outcome for entry in people.attempts_log()] == ["no", "no", "no", "yes"]
+    assert people.verify(photos["Bob"]).decision.match
+    assert people.attempts_log("Bob")[-1].outcome == "yes" and counted(home) == 0
+
+
 def test_the_file_is_private(people, photos, home):
     fail(people, photos, 1)
     assert stat.S_IMODE((home / "attempts.db").stat().st_mode) == 0o600
@@ -419,6 +558,20 @@ def test_the_log_is_bounded(people, photos, open_home):
     none = open_home(settings=replace(people.settings, log_entries=0))
     none.verify(photos["Ada"], "Ada")
     assert none.attempts_log() == ()
+
+
+def test_what_does_not_count_pushes_nothing_out_of_the_log(people, photos, open_home):
+    small = open_home(settings=replace(people.settings, log_entries=3))
+    fail(small, photos, 2)
+    for number in range(8):
+        slug_of(small.verify, f"nowhere{number}.jpg", "Ada")
+    assert small.verify(photos["Bob"], "Bob").decision.match
+    log = small.attempts_log()
+    assert [entry.outcome for entry in log] == ["no", "no", *["photo-not-found"] * 3, "yes"]
+    assert [Path(entry.source).name for entry in log[2:5]] == [f"nowhere{number}.jpg" for number in (5, 6, 7)]
+    fail(small, photos, 2)
+    log = [entry.outcome for entry in small.attempts_log()]
+    assert log == [*["photo-not-found"] * 3, "yes", "no", "no"]
 
 
 def test_clearing_the_log_releases_nobody(people, photos):

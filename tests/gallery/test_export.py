@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tracemalloc
 import zlib
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
-from support.made_templates import make_template
+from support.made_templates import make_calibration, make_template
 
 from faceunlock.errors import FaceUnlockError
 from faceunlock.gallery import export as transfer
+from faceunlock.gallery import export_content
 from faceunlock.gallery.export import ImportSummary, export_gallery, import_gallery
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.people import template_to_record
+from faceunlock.matching.people import identity_to_record, template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 PASSPHRASE = "correct horse battery"
@@ -34,7 +37,7 @@ def source(tmp_path):
     with Gallery(tmp_path / "source") as gallery:
         gallery.add("Ada", make_template([1.0, 1 / 3]))
         gallery.add("Bob", make_template([2.0], count=2))
-        gallery.save_calibration(MODEL, {"threshold": 0.7})
+        gallery.save_calibration(MODEL, make_calibration(MODEL, 0.7))
         yield gallery
 
 
@@ -74,8 +77,8 @@ def test_an_export_brings_everything_to_an_empty_gallery_with_the_real_costs(
     assert (written.file, written.people, written.calibrations) == (file, ("Ada", "Bob"), (MODEL,))
     assert written.size == file.stat().st_size
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    read = import_gallery(target, file, PASSPHRASE)
-    assert read == ImportSummary(added=("Ada", "Bob"), calibrations_added=(MODEL,))
+    read = import_gallery(target, file, PASSPHRASE, admit=lambda calibration: None)
+    assert read == ImportSummary(added=("Ada", "Bob"), calibrations_added=(MODEL,), thresholds_added=(0.7,))
     assert state(target) == state(source)
 
 
@@ -169,6 +172,7 @@ def with_header(file, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"n": 2**18}, {"n": 2**14, "r": 128}, {"n": 2**17, "p": 2},
         {"n": 2**40}, {"n": 2**20}, {"r": 2**20}, {"p": 2**30}, {"n": 3}, {"n": 1}, {"n": 0}, {"n": -2},
         {"r": 0}, {"n": "16"}, {"n": True}, {"n": 16.0}, {"p": None}, {"n": 2**16, "r": 1}, {"kdf": "md5"},
         {"cipher": "none"}, {"salt": ""}, {"nonce": "AAAA"}, {"salt": 5}, {"salt": "é"}, {"size": 10**9},
@@ -194,7 +198,7 @@ def test_a_newer_format_asks_for_an_update(file, target):
 
 
 def test_sizes_are_bounded(source, file, target, tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "MAX_CONTENT_BYTES", 100)
+    monkeypatch.setattr(export_content, "MAX_CONTENT_BYTES", 100)
     assert slug_of(export_gallery, source, tmp_path / "more", PASSPHRASE) == "file-unwritable"
     assert slug_of(import_gallery, target, file, PASSPHRASE) == "export-damaged"
     monkeypatch.setattr(transfer, "MAX_FILE_BYTES", 100)
@@ -256,6 +260,82 @@ def test_an_authentic_file_is_checked_as_strictly_as_the_gallery(target, tmp_pat
     assert state(target) == before
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"count": 2}, {"count": 10**400}, {"mean_similarity": 0.5, "lowest_similarity": 0.6},
+        {"photo_hashes": [f"{number:064x}" for number in range(6)]},
+    ],
+)  # fmt: skip
+def test_a_template_that_no_photos_could_make_is_refused(target, tmp_path, changes):
+    template = template_to_record(make_template([3.0, 0.0, 0.0]))
+    file = tmp_path / "file"
+    file.write_bytes(sealed({"people": [person(template=template)], "calibrations": []}))
+    assert import_gallery(target, file, PASSPHRASE).added == ("Ada",)
+    target.forget_all()
+    file.write_bytes(sealed({"people": [person(template=template | changes)], "calibrations": []}))
+    assert slug_of(import_gallery, target, file, PASSPHRASE) == "export-damaged"
+
+
+def test_a_template_has_the_dimension_of_its_model(file, target):
+    with pytest.raises(FaceUnlockError, match="vectors of 2 numbers") as caught:
+        import_gallery(target, file, PASSPHRASE, dimensions={"dlib": 128})
+    assert caught.value.slug == "export-damaged" and not target.people()
+    assert import_gallery(target, file, PASSPHRASE, dimensions={"vggface2": 512}).added == ("Ada", "Bob")
+
+
+def test_a_calibration_arrives_only_when_asked_for(file, target):
+    read = import_gallery(target, file, PASSPHRASE)
+    assert (read.calibrations_added, read.calibrations_left_out) == ((), (MODEL,))
+    assert target.calibrations() == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"threshold": 0.5}, {}, make_calibration(MODEL) | {"threshold": "low"},
+        make_calibration(MODEL) | {"threshold": -2.0}, make_calibration(OTHER_MODEL),
+        make_calibration(MODEL) | {"status": "calibrated"}, make_calibration(MODEL) | {"more": 1},
+    ],
+)  # fmt: skip
+def test_a_calibration_that_is_none_never_gets_in(target, tmp_path, data):
+    file = tmp_path / "file"
+    entry = calibration(identity=identity_to_record(MODEL), data=data)
+    file.write_bytes(sealed({"people": [person()], "calibrations": [entry]}))
+    assert slug_of(import_gallery, target, file, PASSPHRASE, admit=lambda _: None) == "export-damaged"
+    assert target.people() == ()
+    assert import_gallery(target, file, PASSPHRASE).calibrations_left_out == (MODEL,)
+    assert target.calibrations() == ()
+
+
+BOMBS = {
+    "spaces": b'{"people": [], "calibrations": []}' + b" " * 60_000_000,
+    "lists": b'{"people": [' + b"[]," * 300_000 + b'[]], "calibrations": []}',
+    "numbers": b'{"people": [' + b"1," * 600_000 + b'1], "calibrations": []}',
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_file_takes_little_memory(target, tmp_path, bomb):
+    file = tmp_path / "file"
+    file.write_bytes(sealed(zlib.compress(BOMBS[bomb], 9)))
+    assert file.stat().st_size < 65_000
+    tracemalloc.start()
+    try:
+        assert slug_of(import_gallery, target, file, PASSPHRASE) == "export-damaged"
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_export_that_shrinks_unusually_well_is_still_read(source, target, tmp_path):
+    same = {"identity": replace(MODEL, dimension=60_000), "count": 10**6}
+    for number in range(3):
+        source.add(f"Person {number}", make_template([0.5] * 60_000, **same))
+    export_gallery(source, tmp_path / "file", PASSPHRASE)
+    assert import_gallery(target, tmp_path / "file", PASSPHRASE).added[-1] == "Person 2"
+
+
 def test_the_same_templates_are_no_conflict(file, source):
     before = state(source)
     assert import_gallery(source, file, PASSPHRASE) == ImportSummary(
@@ -293,7 +373,7 @@ def test_conflicts_are_replaced_even_where_the_row_here_is_damaged(file, target,
 def test_a_calibration_measured_here_is_never_replaced(file, target):
     target.save_calibration(MODEL, {"threshold": 0.9})
     target.save_calibration(OTHER_MODEL, {"threshold": 0.8})
-    summary = import_gallery(target, file, PASSPHRASE, on_conflict="replace")
+    summary = import_gallery(target, file, PASSPHRASE, on_conflict="replace", admit=lambda _: None)
     assert (summary.calibrations_added, summary.calibrations_kept) == ((), (MODEL,))
     assert target.calibration(MODEL) == {"threshold": 0.9}
 
@@ -307,7 +387,7 @@ def test_a_failure_in_the_middle_changes_nothing(file, target, monkeypatch):
 
     monkeypatch.setattr(Gallery, "save_calibration", fail)
     with pytest.raises(KeyboardInterrupt):
-        import_gallery(target, file, PASSPHRASE)
+        import_gallery(target, file, PASSPHRASE, admit=lambda _: None)
     assert state(target) == before
 
 

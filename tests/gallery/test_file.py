@@ -21,8 +21,8 @@ from faceunlock.matching.people import template_to_record
 
 VERSION_1 = """
 PRAGMA application_id = 1179995211;
-CREATE TABLE people (key TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, created TEXT NOT NULL,
-                     updated TEXT NOT NULL, template TEXT NOT NULL, checksum TEXT NOT NULL);
+CREATE TABLE people (key TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, created TEXT NOT NULL, \
+updated TEXT NOT NULL, template TEXT NOT NULL, checksum TEXT NOT NULL);
 CREATE TABLE calibrations (identity TEXT PRIMARY KEY NOT NULL, data TEXT NOT NULL, checksum TEXT NOT NULL);
 INSERT INTO people VALUES ('ada', 'Ada', '2025-01-31T09:30:00Z', '2025-01-31T09:30:00Z',
     '{"count":5,"identity":{"dimension":1,"model":"dlib","preprocessing":"aligned-150","weights_sha256":"HEX"},"lowest_similarity":0.8,"mean_similarity":0.9,"photo_hashes":[],"photo_key":"HEX","vector_sum":"AAAAAAAA8D8="}',

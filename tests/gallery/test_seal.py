@@ -11,41 +11,45 @@ from hypothesis import strategies as st
 from faceunlock.gallery.seal import Cipher, Plain, Sealed, SealRecord, Secret
 
 KEY = bytes(range(32))
-RECORD = SealRecord("k1", "file", 4, {("people", "ada"): "a", ("people", "bob"): "b"})
+RECORD = SealRecord("00000000000000c1", "file", 4, {("people", "ada"): "a", ("people", "bob"): "b"})
 
 
 @pytest.fixture
 def sealed():
-    return Sealed(dataclasses.replace(RECORD, manifest={}), Cipher(KEY, "k1"), Secret(KEY, None))
+    return Sealed(
+        dataclasses.replace(RECORD, manifest={}), Cipher(KEY, "00000000000000c1"), Secret(KEY, None)
+    )
 
 
 def test_what_is_sealed_comes_back_and_never_looks_the_same_twice():
-    cipher = Cipher(KEY, "k1")
+    cipher = Cipher(KEY, "00000000000000c1")
     sealed = [cipher.seal("geheim Zoë", ["people", "ada"], generation=3) for _ in range(2)]
     assert sealed[0] != sealed[1] and "geheim" not in "".join(sealed)
     assert {cipher.unseal(text, ["people", "ada"]) for text in sealed} == {"geheim Zoë"}
 
 
-@pytest.mark.parametrize("key, key_id", [(bytes(32), "k1"), (KEY, "k2")])
+@pytest.mark.parametrize("key, key_id", [(bytes(32), "00000000000000c1"), (KEY, "00000000000000c2")])
 def test_another_key_or_another_name_of_it_opens_nothing(key, key_id):
-    sealed = Cipher(KEY, "k1").seal("text", ["people", "ada"], generation=1)
+    sealed = Cipher(KEY, "00000000000000c1").seal("text", ["people", "ada"], generation=1)
     with pytest.raises(ValueError):
         Cipher(key, key_id).unseal(sealed, ["people", "ada"])
-    assert not Cipher(key, key_id).proves(RECORD, Cipher(KEY, "k1").mac(RECORD))
+    assert not Cipher(key, key_id).proves(RECORD, Cipher(KEY, "00000000000000c1").mac(RECORD))
 
 
 @pytest.mark.parametrize("context", [["people", "bob"], ["calibrations", "ada"], ["people"], []])
 def test_the_context_is_bound(context):
-    sealed = Cipher(KEY, "k1").seal("text", ["people", "ada"], generation=1)
+    sealed = Cipher(KEY, "00000000000000c1").seal("text", ["people", "ada"], generation=1)
     with pytest.raises(ValueError):
-        Cipher(KEY, "k1").unseal(sealed, context)
+        Cipher(KEY, "00000000000000c1").unseal(sealed, context)
 
 
 def test_the_generation_is_bound():
-    prefix, generation, content = Cipher(KEY, "k1").seal("text", ["people"], generation=1).split(":")
+    prefix, generation, content = (
+        Cipher(KEY, "00000000000000c1").seal("text", ["people"], generation=1).split(":")
+    )
     assert generation == "1"
     with pytest.raises(ValueError):
-        Cipher(KEY, "k1").unseal(f"{prefix}:2:{content}", ["people"])
+        Cipher(KEY, "00000000000000c1").unseal(f"{prefix}:2:{content}", ["people"])
 
 
 @pytest.mark.parametrize(
@@ -53,16 +57,16 @@ def test_the_generation_is_bound():
 )
 def test_what_was_never_sealed_is_refused(text):
     with pytest.raises(ValueError):
-        Cipher(KEY, "k1").unseal(text, [])
+        Cipher(KEY, "00000000000000c1").unseal(text, [])
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"key_id": "k2"}, {"place": "keyring"}, {"generation": 5}, {"manifest": {}},
+    [{"key_id": "00000000000000c2"}, {"place": "keyring"}, {"generation": 5}, {"manifest": {}},
      {"manifest": {("people", "ada"): "b", ("people", "bob"): "a"}}],
 )  # fmt: skip
 def test_a_record_is_proven_as_a_whole(changes):
-    cipher = Cipher(KEY, "k1")
+    cipher = Cipher(KEY, "00000000000000c1")
     mac = cipher.mac(RECORD)
     assert cipher.proves(RECORD, mac)
     assert not cipher.proves(dataclasses.replace(RECORD, **changes), mac)
@@ -70,10 +74,13 @@ def test_a_record_is_proven_as_a_whole(changes):
 
 
 def test_a_record_survives_storage_and_nothing_else_is_one():
-    row = ["k1", "file", 4, RECORD.listing(), "mac"]
+    row = ["00000000000000c1", "file", 4, RECORD.listing(), "mac"]
     assert SealRecord.from_row(row) == (RECORD, "mac")
     for column, wrong in (
         (0, None),
+        (0, "../evil"),
+        (0, "00000000000000C1"),
+        (3, "[" * 100_000),
         (1, "cloud"),
         (2, 0),
         (2, "4"),
@@ -101,7 +108,7 @@ def test_rows_count_only_as_the_manifest_lists_them(sealed):
 
 
 def test_the_number_of_a_change_is_used_once():
-    cipher = Cipher(KEY, "k1")
+    cipher = Cipher(KEY, "00000000000000c1")
     assert Sealed(RECORD, cipher, Secret(KEY, None)).next_generation == 5
     assert Sealed(RECORD, cipher, Secret(KEY, (4, 9))).next_generation == 10
     assert (
@@ -112,7 +119,7 @@ def test_the_number_of_a_change_is_used_once():
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=40), st.lists(st.text(max_size=10), max_size=4), st.data())
 def test_any_change_of_one_character_is_noticed(text, context, data):
-    cipher = Cipher(KEY, "k1")
+    cipher = Cipher(KEY, "00000000000000c1")
     sealed = cipher.seal(text, context, generation=12)
     assert cipher.unseal(sealed, context) == text
     position = data.draw(st.integers(0, len(sealed) - 1))

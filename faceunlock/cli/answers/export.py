@@ -39,8 +39,15 @@ def imported(summary: ImportSummary) -> str:
         )
         if names
     ]
-    parts += [f"took the calibration of {identity.model}" for identity in summary.calibrations_added]
+    parts += [
+        f"took the calibration of {identity.model} (threshold {threshold:.4f})"
+        for identity, threshold in zip(summary.calibrations_added, summary.thresholds_added, strict=True)
+    ]
     parts += [f"kept your calibration of {identity.model}" for identity in summary.calibrations_kept]
+    parts += [
+        f"left out the calibration of {identity.model} (use --calibrations to take it)"
+        for identity in summary.calibrations_left_out
+    ]
     return f"Import: {'; '.join(parts) or 'the file holds nothing new'}."
 
 
@@ -53,4 +60,6 @@ def imported_document(summary: ImportSummary) -> Document:
         "identical": list(summary.identical),
         "calibrations_added": [identity(made_by) for made_by in summary.calibrations_added],
         "calibrations_kept": [identity(made_by) for made_by in summary.calibrations_kept],
+        "calibrations_left_out": [identity(made_by) for made_by in summary.calibrations_left_out],
+        "thresholds_added": list(summary.thresholds_added),
     }

@@ -60,12 +60,21 @@ def import_file(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace people enrolled here with those in the file.")
     ] = False,
+    calibrations: Annotated[
+        bool,
+        typer.Option("--calibrations", help="Also take thresholds, for models that have none of yours."),
+    ] = False,
+    allow_lower: Annotated[
+        bool, typer.Option("--allow-lower", help="Take a threshold below the shipped one, too.")
+    ] = False,
 ) -> None:
     """Add the people in an encrypted file to the gallery."""
     from faceunlock.cli.answers import export as answers
 
     if skip_existing and replace:
         raise SettingsError("usage", "--skip-existing and --replace cannot be combined")
+    if allow_lower and not calibrations:
+        raise SettingsError("usage", "--allow-lower needs --calibrations")
     on_conflict: Literal["refuse", "skip", "replace"] = (
         "skip" if skip_existing else "replace" if replace else "refuse"
     )
@@ -73,7 +82,13 @@ def import_file(
 
     check_export(file)  # before anybody types a passphrase for nothing
     with session.unlock() as unlock:
-        summary = unlock.import_from(file, _passphrase(passphrase_file), on_conflict=on_conflict)
+        summary = unlock.import_from(
+            file,
+            _passphrase(passphrase_file),
+            on_conflict=on_conflict,
+            calibrations=calibrations,
+            allow_lower=allow_lower,
+        )
     session.console.answer(answers.imported(summary), answers.imported_document(summary))
 
 

@@ -124,10 +124,13 @@ def test_an_import_tells_what_became_of_everybody():
         identical=("Dan",),
         calibrations_added=(IDENTITY,),
         calibrations_kept=(replace(IDENTITY, model="vggface2"),),
+        calibrations_left_out=(replace(IDENTITY, model="compact"),),
+        thresholds_added=(0.61234,),
     )
     assert export_answers.imported(much) == (
         "Import: added Ada; replaced Bob; kept your version of Cyd; already here: Dan; "
-        "took the calibration of dlib; kept your calibration of vggface2."
+        "took the calibration of dlib (threshold 0.6123); kept your calibration of vggface2; "
+        "left out the calibration of compact (use --calibrations to take it)."
     )
 
 
