@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from faceunlock.files.dependencies import before_matplotlib
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
@@ -112,6 +114,7 @@ def render(
     photographic : bool
         Whether the figure holds photos or large images; these become WebP, all others SVG.
     """
+    before_matplotlib()
     from matplotlib import rc_context
 
     encoded: dict[str, str] = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from faceunlock.errors import ModelError
 from faceunlock.files.packages import find_in_package
 from faceunlock.files.trust import refuse_if_others_write
-from faceunlock.pipeline.models.folder import TRAIN_AGAIN, ModelFolder, weights_file
+from faceunlock.pipeline.models.folder import TRAIN_AGAIN, weights_file
 from faceunlock.pipeline.models.registry import Bundled, ModelSpec, Trained
 from faceunlock.pipeline.weights.cache import (
     corrupt,
@@ -230,8 +230,8 @@ def _read_trusted(spec: ModelSpec, cache: Path, state: WeightsState) -> bytes:
     return data
 
 
-def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
-    """Return the weights of a model folder, in any storage format, after checking them against its record.
+def read_weights(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
+    """Return the weights in a model's folder, in any storage format, after checking them against its record.
 
     Raises
     ------
@@ -240,11 +240,13 @@ def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
     """
     from faceunlock.pipeline.weights.storage import read
 
-    data = _trusted_bytes(model.spec)
+    if spec.architecture is None:
+        raise TypeError(f"{spec.id} is not a model in a folder")
+    data = _trusted_bytes(spec)
     try:
-        return read(data, model.architecture)
+        return read(data, spec.architecture)
     except ValueError as error:
-        raise _corrupt(model.spec, "they do not fit the architecture in the record") from error
+        raise _corrupt(spec, "they do not fit the architecture in the record") from error
 
 
 def checked_sha256(spec: ModelSpec) -> str:
