@@ -85,7 +85,7 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     os.chdir("/")
     _give_up_after(limit)
     # Preparing networks takes longer than a login may: a killed preparation would only be killed again.
-    os.environ["FACEUNLOCK_PREPARE"] = "never"
+    os.environ["FACEUNLOCK_PREPARE_NETWORKS"] = "never"
     words = [f"--home={home}"] if home else []
     words += ["--quiet", "verify"]
     if "photo" in options:

@@ -116,7 +116,7 @@ SETTINGS: dict[str, Setting] = {
         "auto",
         choices=("auto", "onnx", "torch"),
     ),
-    "prepare": Setting(
+    "prepare_networks": Setting(
         "Whether a command may prepare networks, which takes up to a minute; never: it declines.",
         "auto",
         choices=("auto", "never"),
@@ -158,7 +158,7 @@ class Settings:
     model: str
     device: str
     runtime: str
-    prepare: str
+    prepare_networks: str
     max_megapixels: int
     min_face_pixels: int
     min_sharpness: float

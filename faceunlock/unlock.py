@@ -256,7 +256,8 @@ class FaceUnlock(Workspace):
 
     def rotate(self, place: Place | None = None) -> None:
         """Encrypt the gallery with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
-        self.gallery.rotate(place)
+        with self.choice.key_changing():
+            self.gallery.rotate(place)
 
     rotate_key = rotate  # its former name
 

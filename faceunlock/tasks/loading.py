@@ -210,7 +210,7 @@ class NetworkLoader:
         return replace(engine, keeping=self._keeping)
 
     def _keeping(self) -> Keeping:
-        prepare = self._settings.prepare != "never"
+        prepare = self._settings.prepare_networks != "never"
         try:
             return Keeping(self._key(), prepare=prepare)
         except GalleryError as error:

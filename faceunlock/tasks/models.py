@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 AUTO = "auto"
+
+NETWORKS = "converted networks"
+"""The purpose of the key that proves prepared networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ class ModelChoice:
             settings,
             device,
             self.pull,
-            key=lambda: gallery.derived_key("converted networks"),
+            key=lambda: gallery.derived_key(NETWORKS),
             detector=detector,
             embedder=embedder,
         )
@@ -267,6 +271,20 @@ class ModelChoice:
         if model is not None or self._model != AUTO or not used:
             used = [model or self._chosen(None)]
         return {name: self.loader.prepare(self.spec(name), force=force) for name in used}
+
+    @contextlib.contextmanager
+    def key_changing(self) -> Iterator[None]:
+        """Keep the prepared networks proven while the block gives a sealed gallery another key."""
+        from faceunlock.pipeline.runtime.kept import sign_again
+
+        old = self._gallery.derived_key(NETWORKS)
+        yield
+        new = self._gallery.derived_key(NETWORKS)
+        if old is not None and new is not None:
+            try:
+                sign_again(self._cache, old, new)
+            except (OSError, ModelError) as error:
+                _log.warning("The networks have to be prepared anew: %s", error)
 
     def calibration(self, identity: ModelIdentity) -> Calibration:
         """Return the saved calibration of a model, or the shipped one.

@@ -83,7 +83,7 @@ def open_kept(source: NetworkSource, cache: Path, keeping: Keeping, *, threads: 
         ``insecure-permissions`` if others can write to its files.
     """
     folder = cache / FOLDER
-    record = _proven_record(source, folder, keeping)
+    record = _proven_record(source.name, folder, keeping)
     if record is None:
         return None
     if keeping.key is None:
@@ -100,7 +100,7 @@ def is_kept(source: NetworkSource, cache: Path, keeping: Keeping) -> bool:
         As `open_kept`.
     """
     folder = cache / FOLDER
-    record = _proven_record(source, folder, keeping)
+    record = _proven_record(source.name, folder, keeping)
     return record is not None and _is_whole(folder, record.files) and record.made_from == made_from(source)
 
 
@@ -163,26 +163,45 @@ def made_from(source: NetworkSource) -> dict[str, str]:
     }
 
 
-def _proven_record(source: NetworkSource, folder: Path, keeping: Keeping) -> Record | None:
+def sign_again(cache: Path, old: bytes, new: bytes) -> None:
+    """Give every record that the old key proves a MAC under the new one; others are left unproven.
+
+    Raises
+    ------
+    OSError
+        If the cache cannot be written.
+    ModelError
+        As `open_kept`.
+    """
+    folder = cache / FOLDER
+    for path in sorted(folder.glob("*.json")):
+        record = _proven_record(path.stem, folder, Keeping(old))
+        if record is not None:
+            values = {"files": record.files, "made_from": record.made_from}
+            mac = _mac(new, path.stem, record.files, record.made_from)
+            atomic_write(path, json.dumps({**values, "mac": mac}, indent=2).encode())
+
+
+def _proven_record(name: str, folder: Path, keeping: Keeping) -> Record | None:
     """Return the record of a conversion, or None if there is none that can be trusted."""
     if not keeping.trusted:
         return None
     try:
-        record = _read(source, (folder / f"{source.name}.json").read_bytes())
-        for path in (folder, *(folder / name for name in record.files)):
+        record = _read(name, (folder / f"{name}.json").read_bytes())
+        for path in (folder, *(folder / file for file in record.files)):
             refuse_if_others_write(path)
     except UNREADABLE:
         return None
     if keeping.key is not None:
-        mac = _mac(keeping.key, source.name, record.files, record.made_from)
+        mac = _mac(keeping.key, name, record.files, record.made_from)
         if not hmac.compare_digest(mac.encode(), (record.mac or "").encode("utf-8", "replace")):
             return None
     return record
 
 
-def _read(source: NetworkSource, content: bytes) -> Record:
+def _read(name: str, content: bytes) -> Record:
     record = Record(**json.loads(content))
-    ours = re.compile(re.escape(source.name) + r"-[0-9a-f]{16}\.(onnx|bin)")
+    ours = re.compile(re.escape(name) + r"-[0-9a-f]{16}\.(onnx|bin)")
     names = list(record.files)
     if not names or not names[0].endswith(".onnx") or not all(map(ours.fullmatch, names)):
         raise ValueError("the files are not those of this network")
