@@ -78,13 +78,17 @@ def build(factory: Callable[[], torch.nn.Module], arrays: Mapping[str, NDArray[A
     """
     with torch.device("meta"):
         module = factory()
-    state = {name: torch.from_numpy(np.require(array, requirements="W")) for name, array in arrays.items()}
-    for name in module.state_dict():
-        if name.endswith("num_batches_tracked"):
-            state[name] = torch.zeros((), dtype=torch.int64)
     try:
+        if any(array.dtype != np.float32 for array in arrays.values()):
+            raise TypeError("a weight is not of type float32")
+        state = {
+            name: torch.from_numpy(np.require(array, requirements="W")) for name, array in arrays.items()
+        }
+        for name in module.state_dict():
+            if name.endswith("num_batches_tracked"):
+                state[name] = torch.zeros((), dtype=torch.int64)
         module.load_state_dict(state, assign=True)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise ModelError("weights-corrupt", "the weights do not fit their network") from error
     return module.eval()
 

@@ -133,9 +133,9 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
         from faceunlock.pipeline.weights.dlib_format import parse
 
         return Weights(parse(data), sha256)
-    if spec.architecture is not None:
-        from faceunlock.pipeline.weights.storage import read
+    from faceunlock.pipeline.weights.storage import UNREADABLE, read
 
+    if spec.architecture is not None:
         try:
             return Weights(read(data, spec.architecture), sha256)
         except ValueError as error:
@@ -145,7 +145,7 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
 
     try:
         return Weights(parse_safetensors(data), sha256)
-    except SafetensorError as error:
+    except (*UNREADABLE, SafetensorError) as error:
         raise corrupt(spec, str(error)) from error
 
 
