@@ -37,11 +37,14 @@ def write_only_below(cache: Path) -> None:
             os.environ[variable] = _ours[variable] = str(cache / folder)
 
 
-def before_matplotlib() -> None:
-    """Create matplotlib's folder and the missing ones above it privately; it would let others read them."""
-    folder = os.environ.get("MPLCONFIGDIR")
-    if folder is not None and folder == _ours.get("MPLCONFIGDIR"):
-        try:
-            make_private_directories(Path(folder))
-        except OSError:
-            return  # matplotlib then uses a temporary folder, and deletes it
+def before_others_write() -> None:
+    """Create our cache and the missing folders above it privately.
+
+    Call it before matplotlib or PyTorch may create their folders in it: they would let others read ours.
+    """
+    for variable, folder in _ours.items():
+        if os.environ.get(variable) == folder:
+            try:
+                make_private_directories(Path(folder).parent)
+            except OSError:
+                return  # they say so themselves, or use a temporary folder that they delete

@@ -98,6 +98,7 @@ def test_a_training_writes_nothing_outside_its_folder(faceunlock, elsewhere, alo
     result = faceunlock(*words, *small, env=environment)
     assert result.code == 0, result
     assert written() == []
+    assert not faceunlock.home.exists() or faceunlock.home.stat().st_mode & 0o777 == 0o700
 
 
 def traced(program, folder, *words, env):

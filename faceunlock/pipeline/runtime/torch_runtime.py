@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceunlock.errors import ModelError
+from faceunlock.files.dependencies import before_others_write
 
 T = TypeVar("T")
 
@@ -116,6 +117,7 @@ class TorchNetwork:
     """
 
     def __init__(self, module: torch.nn.Module, device: str) -> None:
+        before_others_write()
         self._device = torch.device(device)
         # Channels last convolves about 1.6 times as fast on a processor.
         self._module = self._on_device(
