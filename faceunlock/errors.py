@@ -165,6 +165,10 @@ SLUGS: dict[str, Slug] = {
         "The network converted for ONNX Runtime does not give the same results as the original.",
         'Set runtime = "torch" in the config file, or FACEUNLOCK_RUNTIME=torch.',
     ),
+    "networks-not-prepared": Slug(
+        "The networks are not prepared for this machine yet, and there is no time for it now.",
+        "Run once: faceunlock models prepare",
+    ),
     "device-unavailable": Slug(
         "The requested device is not available.", "Use --device auto or --device cpu."
     ),

@@ -92,6 +92,8 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     os.umask(0o077)
     os.chdir("/")
     _give_up_after(limit)
+    # Preparing networks takes longer than a login may: a killed preparation would only be killed again.
+    os.environ["FACEUNLOCK_PREPARE_NETWORKS"] = "never"
     words = [f"--home={home}"] if home else []
     words += ["--quiet", "verify"]
     if "photo" in options:

@@ -130,6 +130,11 @@ SETTINGS: dict[str, Setting] = {
         "auto",
         choices=("auto", "onnx", "torch"),
     ),
+    "prepare_networks": Setting(
+        "Whether a command may prepare networks, which takes up to a minute; never: it declines.",
+        "auto",
+        choices=("auto", "never"),
+    ),
     "max_megapixels": Setting("Larger photos are refused.", 100, low=1, high=1000),
     "min_face_pixels": Setting(
         "Shorter side of the smallest face box used, in pixels.", 40, low=20, high=400
@@ -175,6 +180,7 @@ class Settings:
     model: str
     device: str
     runtime: str
+    prepare_networks: str
     max_megapixels: int
     min_face_pixels: int
     min_sharpness: float

@@ -257,7 +257,8 @@ class FaceUnlock(Workspace):
 
     def rotate(self, place: Place | None = None) -> None:
         """Encrypt the gallery with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
-        self.gallery.rotate(place)
+        with self.choice.key_changing():
+            self.gallery.rotate(place)
 
     rotate_key = rotate  # its former name
 
@@ -289,6 +290,10 @@ class FaceUnlock(Workspace):
         """Fetch the weights of a model; see `faceunlock.pipeline.weights.pull.pull`."""
         return self.choice.pull(model, file=None if file is None else Path(file), force=force)
 
+    def prepare_models(self, model: str | None = None, *, force: bool = False) -> dict[str, tuple[str, ...]]:
+        """Prepare networks ahead of time; see `faceunlock.tasks.models.ModelChoice.prepare`."""
+        return self.choice.prepare(model, force=force)
+
     def verify_models(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Recompute the checksums of weights; see `faceunlock.tasks.models.ModelChoice.verify`."""
+        """Check weights and prepared networks; see `faceunlock.tasks.models.ModelChoice.verify`."""
         return self.choice.verify(model)

@@ -87,7 +87,13 @@ def test_nothing_of_the_environment_is_taken():
         XDG_DATA_HOME="/tmp/evil",
         HOME="/tmp/evil",
     )
-    assert set(environment) <= {"PATH", "HOME", "LC_CTYPE", "FACEUNLOCK_CAMERA_SECONDS"}
+    assert set(environment) <= {
+        "PATH",
+        "HOME",
+        "LC_CTYPE",
+        "FACEUNLOCK_CAMERA_SECONDS",
+        "FACEUNLOCK_PREPARE_NETWORKS",
+    }
     assert environment["HOME"] == pwd.getpwuid(os.geteuid()).pw_dir and environment["PATH"] == pam.PATH
 
 

@@ -135,6 +135,7 @@ class Answerer:
             settings,
             model=question.options.get("model", settings.model),
             device=question.options.get("device", settings.device),
+            prepare_networks="auto",  # the resident process outlives its client's deadline
         )
         if settings.device not in ("auto", "cpu"):
             raise Declined("different device")

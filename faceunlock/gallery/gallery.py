@@ -304,6 +304,11 @@ class Gallery:
         """Return whether the gallery is sealed and where its key is, without using the key."""
         return self._guard.state()
 
+    def derived_key(self, purpose: str) -> bytes | None:
+        """Return a key that depends on the key of a sealed gallery and on the purpose; None if not sealed."""
+        with self._guard.reading() as seal:
+            return seal.derived_key(purpose)
+
     def protect(self, place: Place | None = None) -> bool:
         """Encrypt every row; see `faceunlock.gallery.guard.Guard.protect`."""
         return self._guard.protect(place)

@@ -240,6 +240,10 @@ class Plain:
         """Note that rows are gone, and return how many of them were listed."""
         return 0
 
+    def derived_key(self, purpose: str) -> bytes | None:
+        """Return a key for something outside the gallery, or None if there is no key to derive it from."""
+        return None
+
     def keys(self, table: str) -> frozenset[str]:
         """Return the keys of the rows that must be there."""
         return frozenset()
@@ -293,6 +297,10 @@ class Sealed(Plain):
     def drop(self, table: str, keys: Iterable[str]) -> int:
         """Remove rows from the manifest, and return how many of them it listed."""
         return sum(self.manifest.pop((table, key), None) is not None for key in keys)
+
+    def derived_key(self, purpose: str) -> bytes | None:
+        """Return 32 bytes that depend on the gallery's key and the purpose, and reveal nothing about it."""
+        return _derived(self.secret.key, f"faceunlock {purpose} {self.record.key_id}")
 
     def keys(self, table: str) -> frozenset[str]:
         """Return the keys that the manifest lists."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from faceunlock.files.dependencies import before_others_write
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
@@ -114,6 +116,7 @@ def render(
     photographic : bool
         Whether the figure holds photos or large images; these become WebP, all others SVG.
     """
+    before_others_write()
     from matplotlib import rc_context
 
     encoded: dict[str, str] = {}

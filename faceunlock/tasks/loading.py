@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from faceunlock.errors import GalleryError
 from faceunlock.files.limits import NETWORK_FILES, NETWORK_MEMORY, require
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.registry import MODELS, Download, ModelSpec
 from faceunlock.pipeline.runtime import Engine, choose_engine
+from faceunlock.pipeline.runtime.kept import Keeping
 from faceunlock.settings import Settings
 
 if TYPE_CHECKING:
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.detection import Detector
     from faceunlock.pipeline.embedding import Embedder
+    from faceunlock.pipeline.runtime.network import NetworkSource
+
+Preparation = Literal["prepared", "not-prepared", "wrong"]
+"""Whether the networks of a model are prepared; ``wrong`` if one does not answer like the original."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +58,9 @@ class NetworkLoader:
         Where networks run.
     pull : callable
         Downloads the weights of the model with this id.
+    key : callable
+        Returns the key that proves the prepared networks of a sealed gallery; None if it is not sealed.
+        Raises `GalleryError` if it cannot be had; then every network is made anew.
     detector, embedder : optional
         Used instead of those that a model and a device select.
     """
@@ -63,9 +72,11 @@ class NetworkLoader:
         device: str,
         pull: Callable[[str], object],
         *,
+        key: Callable[[], bytes | None] = lambda: None,
         detector: Detector | None = None,
         embedder: Embedder | None = None,
     ) -> None:
+        self._key = key
         self._cache, self._settings, self._device, self._pull = cache, settings, device, pull
         self._given_detector, self._given = detector, embedder
         # Keyed by runtime and device, because networks serve one thread or several.
@@ -111,6 +122,73 @@ class NetworkLoader:
         """Return only the embedder of a model, for crops that already exist; otherwise as `networks`."""
         return self._given or self._embedder(spec, self._engine(photos), fetch=fetch, crop=None)
 
+    def prepare(self, spec: ModelSpec, *, force: bool = False) -> tuple[str, ...]:
+        """Prepare the detector's networks and the model's, and return the names of those that were made.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+            The model; its weights must be here.
+        force : bool
+            Also make those that are prepared already.
+
+        Raises
+        ------
+        GalleryError
+            The key that would prove them cannot be had.
+        ModelError
+            ``conversion-failed``, ``weights-unwritable``; the weights cannot be used.
+        """
+        from faceunlock.pipeline.runtime import conversion
+        from faceunlock.pipeline.runtime.kept import is_kept
+
+        keeping = Keeping(self._key())
+        made = []
+        for source in self._sources(spec):
+            if force or not is_kept(source, self._cache, keeping):
+                conversion.prepare(source, self._cache, keeping=keeping)
+                made.append(source.name)
+        return tuple(made)
+
+    def preparation(self, spec: ModelSpec, *, compare: bool = True) -> Preparation | None:
+        """Return the state of the networks that answer for a model; None if PyTorch runs them.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+            The model; its weights must be here.
+        compare : bool
+            Whether to run those that nothing proves, and compare them with the originals.
+
+        Raises
+        ------
+        GalleryError
+            The key that would prove them cannot be had.
+        ModelError
+            The weights cannot be used; ``insecure-permissions``.
+        """
+        from faceunlock.pipeline.runtime import conversion
+        from faceunlock.pipeline.runtime.kept import is_kept
+
+        if self._given is not None or self._settings.runtime == "torch" or self._device == "cuda":
+            return None
+        keeping = Keeping(self._key())
+        sources = self._sources(spec)
+        if not all(is_kept(source, self._cache, keeping) for source in sources):
+            return "not-prepared"
+        # What has a MAC was compared before it got it.
+        if compare and keeping.key is None:
+            for source in sources:
+                if conversion.answers_like_the_original(source, self._cache, keeping) is False:
+                    return "wrong"
+        return "prepared"
+
+    def _sources(self, spec: ModelSpec) -> list[NetworkSource]:
+        from faceunlock.pipeline.detection import network_sources
+        from faceunlock.pipeline.embedding import network_source
+
+        return [*network_sources(), network_source(spec, self._cache)]
+
     def cropping(self, cropper: Embedder, *, photos: int) -> Acquisition:
         """Return an acquisition that turns photos into the crops of `cropper`, not of the model."""
         engine = self._engine(photos)
@@ -130,7 +208,16 @@ class NetworkLoader:
 
     def _engine(self, photos: int) -> Engine:
         require(NETWORK_MEMORY, NETWORK_FILES)
-        return choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
+        engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
+        return replace(engine, keeping=self._keeping)
+
+    def _keeping(self) -> Keeping:
+        prepare = self._settings.prepare_networks != "never"
+        try:
+            return Keeping(self._key(), prepare=prepare)
+        except GalleryError as error:
+            _log.info("No prepared network can be proven, so each is made anew: %s", error.message)
+            return Keeping(trusted=False, prepare=prepare)
 
     def _detector(self, engine: Engine, *, small_faces: bool) -> Detector:
         from faceunlock.pipeline.detection import load_detector

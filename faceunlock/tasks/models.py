@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ from faceunlock.pipeline.models.registry import (
 from faceunlock.pipeline.weights import WeightsState
 from faceunlock.pipeline.weights.pull import can_fetch, pull
 from faceunlock.settings import Locations, Settings
-from faceunlock.tasks.loading import NetworkLoader, Networks
+from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 AUTO = "auto"
+
+NETWORKS = "converted networks"
+"""The purpose of the key that proves prepared networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,15 @@ class ModelState:
         Whether its weights are on this machine.
     calibration : Calibration
         The threshold in use.
+    preparation : {"prepared", "not-prepared", "wrong"} or None
+        The state of the networks made from the weights, which give the answers; None if it was not looked at
+        or PyTorch runs them.
     """
 
     spec: ModelSpec
     weights: WeightsState
     calibration: Calibration
+    preparation: Preparation | None = None
 
     @property
     def model(self) -> str:
@@ -123,7 +131,13 @@ class ModelChoice:
         self._gallery, self._cache, self._settings = gallery, locations.cache, settings
         self._model, self._on_download = model, on_download
         self.loader = NetworkLoader(
-            self._cache, settings, device, self.pull, detector=detector, embedder=embedder
+            self._cache,
+            settings,
+            device,
+            self.pull,
+            key=lambda: gallery.derived_key(NETWORKS),
+            detector=detector,
+            embedder=embedder,
         )
 
     @property
@@ -198,12 +212,15 @@ class ModelChoice:
         return self.state(model)
 
     def verify(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Check the checksums of the weights of a model, or of all that are present; return their states.
+        """Check the weights of a model, or of all that are present, and the networks prepared from them.
 
         Raises
         ------
         ModelError
-            ``weights-corrupt``; with `model` also ``weights-missing``.
+            ``weights-corrupt``; ``conversion-failed`` if a prepared network does not answer like the
+            original; with `model` also ``weights-missing``.
+        GalleryError
+            The key that would prove prepared networks cannot be had.
         """
         trained = [self._trained.spec] if self._trained is not None else []
         specs = [*MODELS.values(), *trained] if model is None else [self.spec(model)]
@@ -214,7 +231,61 @@ class ModelChoice:
                 raise ModelError("weights-corrupt", f"{state.model}: {state.problem}", hint=hint)
             if state.status == "absent" and model is not None:
                 raise ModelError("weights-missing", f"the weights of {model} are not on this machine")
-        return tuple(self.state(state.model) for state in checked if state.status == "present")
+        states = [self.state(state.model) for state in checked if state.status == "present"]
+        return tuple(map(self._with_preparation, states))
+
+    def _with_preparation(self, state: ModelState) -> ModelState:
+        found = self.loader.preparation(state.spec)
+        if found == "wrong":
+            raise ModelError(
+                "conversion-failed",
+                f"{state.model}: a prepared network does not answer like the original; "
+                "something other than faceunlock wrote it",
+                hint="Run: faceunlock models prepare --force",
+            )
+        return replace(state, preparation=found)
+
+    def prepare(self, model: str | None = None, *, force: bool = False) -> dict[str, tuple[str, ...]]:
+        """Prepare the networks of a model, or of every model in use, so that no later command has to.
+
+        Parameters
+        ----------
+        model : str, optional
+            Id of the model; all that enrolled people need when omitted, or the model that an enrolment would
+            use if nobody is enrolled.
+        force : bool
+            Also make networks that are prepared already.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            For each model the names of the networks that were made.
+
+        Raises
+        ------
+        GalleryError
+            The key that would prove them cannot be had.
+        ModelError
+            ``weights-missing`` and other faults of weights; ``conversion-failed``; ``weights-unwritable``.
+        """
+        used = sorted({identity.model for identity in self._gallery.models()})
+        if model is not None or self._model != AUTO or not used:
+            used = [model or self._chosen(None)]
+        return {name: self.loader.prepare(self.spec(name), force=force) for name in used}
+
+    @contextlib.contextmanager
+    def key_changing(self) -> Iterator[None]:
+        """Keep the prepared networks proven while the block gives a sealed gallery another key."""
+        from faceunlock.pipeline.runtime.kept import sign_again
+
+        old = self._gallery.derived_key(NETWORKS)
+        yield
+        new = self._gallery.derived_key(NETWORKS)
+        if old is not None and new is not None:
+            try:
+                sign_again(self._cache, old, new)
+            except (OSError, ModelError) as error:
+                _log.warning("The networks have to be prepared anew: %s", error)
 
     def calibration(self, identity: ModelIdentity) -> Calibration:
         """Return the saved calibration of a model, or the shipped one.

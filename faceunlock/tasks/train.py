@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from faceunlock.files.dependencies import before_others_write
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def train(
     start : str, optional
         Folder or id of the model to start from; see `faceunlock.training.first_weights.first_weights`.
     """
+    before_others_write()  # PyTorch does, as soon as its optimisers are imported
     from faceunlock.pipeline.runtime.torch_runtime import resolve_device
     from faceunlock.training.face_set import AlignedCrops
     from faceunlock.training.first_weights import first_weights

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from faceunlock.errors import PhotoError, SettingsError
+from faceunlock.files.dependencies import write_only_below
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
@@ -78,6 +79,7 @@ class Workspace:
         on_download: Callable[[int, int], None] | None = None,
     ) -> None:
         self.locations = locations or locate(home)
+        write_only_below(self.locations.cache)
         self.settings = settings or load_settings(self.locations.config)
         self.gallery = Gallery(
             self.locations.data,

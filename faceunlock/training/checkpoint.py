@@ -20,6 +20,7 @@ from faceunlock.errors import TrainingError
 from faceunlock.files.outputs import note_written
 from faceunlock.files.private import atomic_write
 from faceunlock.files.reading import LARGE, read_file
+from faceunlock.pipeline.weights.pickles import UNREADABLE, load_plain
 from faceunlock.training.validation import Validation
 
 CHECKPOINT = "checkpoint.pt"
@@ -141,18 +142,36 @@ def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[TrainingSt
         raise TrainingError("file-unreadable", f"{path} cannot be read: {error.strerror}") from error
     if hashlib.sha256(data[32:]).digest() != data[:32]:
         raise TrainingError("checkpoint-damaged", f"{path} is not a complete checkpoint")
-    content = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
-    if content["format"] != FORMAT:
-        raise TrainingError("checkpoint-damaged", f"{path} was written by a different version of faceunlock")
-    before, plain = json.loads(content["made_from"]), json.loads(content["progress"])
-    history = [EpochRecord.from_dict(record) for record in plain.pop("history")]
-    progress = TrainingState(**plain, history=history)
-    state: State = content["state"]
+    try:
+        content = load_plain(data[32:])
+        if content["format"] != FORMAT:
+            raise TrainingError(
+                "checkpoint-damaged", f"{path} was written by a different version of faceunlock"
+            )
+        before, progress, state = _parsed(content)
+    except UNREADABLE as error:
+        raise TrainingError("checkpoint-damaged", f"{path} does not hold the state of a training") from error
     now = json.loads(json.dumps(made_from))
     if before != now:
         changed = ", ".join(sorted(_differences(before, now)))
         raise TrainingError("training-mismatch", f"{path} belongs to a training that differs in: {changed}")
     return progress, state
+
+
+def _parsed(content: dict[str, Any]) -> tuple[dict[str, Any], TrainingState, State]:
+    """Return what the training was made from, its position and its state; see `UNREADABLE` for the errors."""
+    before, plain = json.loads(content["made_from"]), json.loads(content["progress"])
+    history = [EpochRecord.from_dict(record) for record in plain.pop("history")]
+    progress = TrainingState(**plain, history=history)
+    counts = (progress.epoch, progress.step, progress.images)
+    numbers = (*counts, progress.loss_sum, progress.seconds)
+    known = all(type(count) is int and count >= 0 for count in counts) and progress.epoch >= 1
+    if not known or not all(isinstance(number, int | float) for number in numbers):
+        raise ValueError("not the position of a training")
+    state: State = content["state"]
+    if not isinstance(before, dict) or not isinstance(state, dict):
+        raise ValueError("not the state of a training")
+    return before, progress, state
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> set[str]:

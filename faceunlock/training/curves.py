@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from faceunlock.files.dependencies import before_others_write
 from faceunlock.matching.rate import Rate
 from faceunlock.training.checkpoint import EpochRecord
 from faceunlock.training.validation import Validation
@@ -24,6 +25,7 @@ def draw_curves(history: Sequence[EpochRecord], title: str) -> bytes:
     title : str
         Title that names the loss and the model.
     """
+    before_others_write()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

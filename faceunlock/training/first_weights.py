@@ -72,4 +72,4 @@ def first_weights(start: str, size: int, cache: Path) -> FirstWeights:
             f"a training starts from the folder of a trained model or from {DLIB}, not {start}",
         )
     model = read_model_folder(Path(start))
-    return FirstWeights(model.architecture, read_weights(model), str(model.spec.sha256))
+    return FirstWeights(model.architecture, read_weights(model.spec), str(model.spec.sha256))

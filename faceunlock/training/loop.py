@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from faceunlock.errors import TrainingError
 from faceunlock.pipeline.samples import Track
+from faceunlock.pipeline.weights.pickles import UNREADABLE
 from faceunlock.training.augmentation import BATCH_LEVEL, AugmentedFaces, exchange_parts, seed_of
 from faceunlock.training.batches import epoch_batches
 from faceunlock.training.checkpoint import (
@@ -105,10 +106,15 @@ class Training:
         if found is None:
             return False
         self.progress, state = found
-        self._learner.load_state_dict(state["learner"])
-        self._average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._best = state["best"]
+        try:
+            self._learner.load_state_dict(state["learner"])
+            self._average.load_state_dict(state["average"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._best = state["best"]
+        except UNREADABLE as error:
+            raise TrainingError(
+                "checkpoint-damaged", f"the checkpoint in {self._folder} does not fit its network"
+            ) from error
         return True
 
     def run(

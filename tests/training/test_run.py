@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import json
 import resource
 import shutil
@@ -187,6 +189,17 @@ def test_it_goes_on_only_with_what_it_began_with(people, tmp_path):
     assert slug_of(run, people, tmp_path / "m", resume=True) == "checkpoint-damaged"
     run(people, tmp_path / "m", overwrite=True, epochs=1)
     assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("state", [{}, {"learner": 3}, {"learner": {"a": 1}, "average": {}, "optimizer": {}}])
+def test_a_checkpoint_whose_state_does_not_fit_the_network(people, tmp_path, state):
+    interrupted(people, tmp_path / "m")
+    path = tmp_path / "m" / CHECKPOINT
+    content = torch.load(io.BytesIO(path.read_bytes()[32:]), weights_only=True)
+    changed = io.BytesIO()
+    torch.save(content | {"state": state}, changed)
+    path.write_bytes(hashlib.sha256(changed.getvalue()).digest() + changed.getvalue())
+    assert slug_of(run, people, tmp_path / "m", resume=True) == "checkpoint-damaged"
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(people, tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceunlock.files.dependencies import before_others_write
 from faceunlock.files.text import Table, printable, table
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def write_plot(path: Path, result: LearnedHead) -> None:
     """
     import io
 
+    before_others_write()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

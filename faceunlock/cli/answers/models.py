@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, threshold
@@ -59,6 +59,7 @@ def model_document(state: ModelState) -> Document:
         "size_bytes": state.weights.size_bytes or spec.size_bytes,
         "sha256": state.weights.sha256,
         "problem": state.weights.problem,
+        "networks": state.preparation,
         "threshold": threshold(calibration),
     }
 
@@ -72,4 +73,28 @@ def verified(states: Sequence[ModelState]) -> str:
     """Return the answer to ``models verify``."""
     if not states:
         return "No weights are on this machine."
-    return "\n".join(f"{state.model}: good, SHA-256 {state.weights.sha256}" for state in states)
+    return "\n".join(
+        f"{state.model}: good, SHA-256 {state.weights.sha256}{_NETWORKS[state.preparation]}"
+        for state in states
+    )
+
+
+_NETWORKS = {
+    "prepared": ", prepared networks good",
+    "not-prepared": ", networks not prepared",
+    "wrong": ", a prepared network answers wrongly",
+    None: "",
+}
+
+
+def prepared(made: Mapping[str, Sequence[str]]) -> str:
+    """Return the answer to ``models prepare``."""
+    return "\n".join(
+        f"{model}: prepared {', '.join(networks) if networks else 'already'}"
+        for model, networks in made.items()
+    )
+
+
+def prepared_document(made: Mapping[str, Sequence[str]]) -> Document:
+    """Return the data of ``models prepare``."""
+    return {"models": [{"id": model, "made": list(networks)} for model, networks in made.items()]}

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     default_command(group)(list_models)
     command(group, "pull")(pull)
     command(group, "verify")(verify)
+    command(group, "prepare")(prepare)
 
 
 def list_models(session: Session) -> None:
@@ -59,9 +60,27 @@ def verify(
         typer.Argument(metavar="ID", help="A model id; if omitted, all models whose weights are here."),
     ] = None,
 ) -> None:
-    """Recompute the checksums of weights and check them."""
+    """Check the weights, and the networks prepared from them."""
     from faceunlock.cli.answers import models as answers
 
     with session.unlock() as unlock:
         states = unlock.verify_models(model_id)
     session.console.answer(answers.verified(states), answers.models_document(states))
+
+
+def prepare(
+    session: Session,
+    model_id: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="A model id; if omitted, the models that enrolled people need."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make the networks anew even if they are prepared.")
+    ] = False,
+) -> None:
+    """Prepare the networks, so that no later command has to: after an update, or before a login by face."""
+    from faceunlock.cli.answers import models as answers
+
+    with session.unlock() as unlock:
+        made = unlock.prepare_models(model_id, force=force)
+    session.console.answer(answers.prepared(made), answers.prepared_document(made))

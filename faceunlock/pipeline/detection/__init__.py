@@ -41,12 +41,12 @@ def load_detector(engine: Engine, *, small_faces: bool = False) -> Detector:
     """
     from faceunlock.pipeline.detection.mtcnn import GROUP_LOOKS, LOOKS, MTCNN
 
-    networks = (engine.network(source) for source in _sources())
+    networks = (engine.network(source) for source in network_sources())
     return MTCNN(*networks, looks=GROUP_LOOKS if small_faces else LOOKS)
 
 
-def _sources() -> list[NetworkSource]:
-    """Return the sources of the proposal, refinement and output networks."""
+def network_sources() -> list[NetworkSource]:
+    """Return the sources of the detector's proposal, refinement and output networks."""
 
     def network_source(
         index: int, name: str, file: str, shape: tuple[int, ...], free_axes: dict[int, str]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.embedding.networks import definition, make_network
-from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.pipeline.models.registry import ModelSpec, Trained, model_spec
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.runtime.network import NetworkSource
@@ -92,80 +91,78 @@ def load_embedder(
     ModelError
         ``unknown-model``, ``weights-missing``, ``weights-corrupt`` or ``device-unavailable``.
     """
-    from faceunlock.pipeline import weights
-
     spec = model if isinstance(model, ModelSpec) else model_spec(model)
     if crop is not None:
         spec = spec.cropped(*crop)
     if isinstance(spec.weights, Trained):
-        return _load_trained(spec.weights.folder, engine)
-    sha256 = weights.trusted_sha256(spec, cache)
+        from faceunlock.pipeline.models.folder import read_model_folder
+
+        spec = read_model_folder(spec.weights.folder).spec
+    source = network_source(spec, cache)
+    network = engine.network(source)
     if spec.architecture is not None:
-        return _aligned(
-            spec, spec.architecture, engine, lambda: sha256, lambda: weights.load(spec, cache).arrays
-        )
-    return _facenet(spec, cache, engine, sha256)
+        from faceunlock.pipeline.embedding.aligned import AlignedEmbedder
 
-
-def _load_trained(folder: Path, engine: Engine) -> Embedder:
-    from faceunlock.pipeline.models.folder import read_model_folder
-    from faceunlock.pipeline.weights import checked_sha256, read_weights
-
-    model = read_model_folder(folder)
-    return _aligned(
-        model.spec,
-        model.architecture,
-        engine,
-        lambda: checked_sha256(model.spec),
-        lambda: read_weights(model),
-    )
-
-
-def _aligned(
-    spec: ModelSpec,
-    architecture: Architecture,
-    engine: Engine,
-    checksum: Callable[[], str],
-    read: Callable[[], Mapping[str, NDArray[np.float32]]],
-) -> Embedder:
-    """Return the embedder of a model with aligned crops; `checksum` and `read` may be called later."""
-    from faceunlock.pipeline.embedding.aligned import AlignedEmbedder
-
-    def build() -> torch.nn.Module:
-        from faceunlock.pipeline.runtime.torch_runtime import build
-
-        return build(lambda: make_network(architecture), read())
-
-    network = NetworkSource(
-        name=spec.id,
-        weights_sha256=checksum,
-        definition=definition(architecture),
-        build=build,
-        example_shape=(2, 3, spec.input_size, spec.input_size),
-        free_axes={0: "n"},
-    )
-    identity = ModelIdentity(spec.id, str(spec.sha256), spec.preprocessing, spec.dimension)
-    return AlignedEmbedder(identity, architecture, engine.network(network))
-
-
-def _facenet(spec: ModelSpec, cache: Path, engine: Engine, sha256: str) -> Embedder:
+        identity = ModelIdentity(spec.id, str(spec.sha256), spec.preprocessing, spec.dimension)
+        return AlignedEmbedder(identity, spec.architecture, network)
+    from faceunlock.pipeline import weights
     from faceunlock.pipeline.embedding.facenet import FaceNetEmbedder
 
+    return FaceNetEmbedder(spec, network, weights.trusted_sha256(spec, cache))
+
+
+def network_source(spec: ModelSpec, cache: Path) -> NetworkSource:
+    """Return the source of a model's network.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model; as `faceunlock.pipeline.models.folder.read_model_folder` returns it if it is in a folder.
+    cache : Path
+        The cache directory that `faceunlock.pipeline.weights.pull.pull` writes to.
+
+    Raises
+    ------
+    ModelError
+        ``weights-missing`` or ``weights-corrupt``; for a model in a folder only when its network is made.
+    """
+    from faceunlock.pipeline import weights
+
+    architecture = spec.architecture
+    if isinstance(spec.weights, Trained):
+
+        def read() -> Mapping[str, NDArray[np.float32]]:
+            return weights.read_weights(spec)
+
+        def checksum() -> str:
+            return weights.checked_sha256(spec)
+    else:
+        sha256 = weights.trusted_sha256(spec, cache)
+
+        def read() -> Mapping[str, NDArray[np.float32]]:
+            return weights.load(spec, cache).arrays
+
+        def checksum() -> str:
+            return sha256
+
     def build() -> torch.nn.Module:
-        from faceunlock.pipeline import weights
-        from faceunlock.pipeline.embedding.facenet_network import make_network
         from faceunlock.pipeline.runtime.torch_runtime import build
 
-        return build(make_network, weights.load(spec, cache).arrays)
+        if architecture is not None:
+            return build(lambda: make_network(architecture), read())
+        from faceunlock.pipeline.embedding.facenet_network import make_network as make_facenet
+
+        return build(make_facenet, read())
 
     # A converted network takes one size of crop only.
-    usual = spec.input_size == model_spec(spec.id).input_size
-    network = NetworkSource(
+    usual = architecture is not None or spec.input_size == model_spec(spec.id).input_size
+    return NetworkSource(
         name=spec.id if usual else f"{spec.id}-{spec.input_size}",
-        weights_sha256=lambda: sha256,
-        definition=Path(__file__).with_name("facenet_network.py"),
+        weights_sha256=checksum,
+        definition=Path(__file__).with_name("facenet_network.py")
+        if architecture is None
+        else definition(architecture),
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},
     )
-    return FaceNetEmbedder(spec, engine.network(network), sha256)

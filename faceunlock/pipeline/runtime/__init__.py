@@ -6,11 +6,12 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from faceunlock.errors import ModelError, SettingsError
+from faceunlock.pipeline.runtime.kept import Keeping
 from faceunlock.pipeline.runtime.network import Network, NetworkSource
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
+
+# ONNX Runtime's Linux wheels otherwise write a device id and a queue of events outside our directories, and
+# send them. Only this variable stops all of it, and only if it is set before the library is loaded; every
+# import of ours comes through this package. It overrides the user's own value: nothing leaves the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -36,12 +42,15 @@ class Engine:
         The cache directory, where converted networks are kept.
     workers : int
         Threads that use the networks at the same time; with more than one, ONNX Runtime adds none of its own.
+    keeping : callable
+        Returns how converted networks are kept; called in the thread that asks for a network.
     """
 
     runtime: Literal["onnx", "torch"]
     device: Literal["cpu", "cuda"]
     cache: Path
     workers: int = 1
+    keeping: Callable[[], Keeping] = field(default=Keeping, compare=False, repr=False)
 
     def network(self, source: NetworkSource) -> Network:
         """Return a network that runs on this engine; ONNX Runtime opens it in the background."""
@@ -50,11 +59,14 @@ class Engine:
 
             return TorchNetwork(source.build(), self.device)
 
+        keeping = self.keeping()
+
         def open_network() -> Network:
             from faceunlock.pipeline.runtime import conversion
 
             try:
-                return conversion.open_converted(source, self.cache, threads=1 if self.workers > 1 else 0)
+                threads = 1 if self.workers > 1 else 0
+                return conversion.open_converted(source, self.cache, threads=threads, keeping=keeping)
             except ModelError as error:
                 if error.slug != "conversion-failed":
                     raise

@@ -1,28 +1,19 @@
-"""Convert networks from PyTorch to ONNX once, and keep them in the cache in their optimised form.
-
-``converted/NAME.json`` is the record of a conversion: the network's files and their checksums, the checksum
-of its weights and that of the converter. The record is written last and names new files, so a reader sees
-either the old files or the new ones. Anything that does not match is converted again. Nothing is trusted
-just because it exists.
-"""
+"""Convert networks from PyTorch to ONNX once; `faceunlock.pipeline.runtime.kept` keeps them."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
+import os
 import threading
 import warnings
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import ModelError
-from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
-from faceunlock.files.trust import refuse_if_others_write
-from faceunlock.pipeline.runtime.machine import CPUINFO
+from faceunlock.files.workplace import workplace
+from faceunlock.pipeline.runtime.kept import FOLDER, Keeping, keep, open_kept
 from faceunlock.pipeline.runtime.network import NetworkSource
 
 if TYPE_CHECKING:
@@ -39,16 +30,19 @@ LOWEST_COSINE = 0.99999
 
 PARITY_INPUTS = 4
 
+TORCH_FOLDER = "TORCHINDUCTOR_CACHE_DIR"
+"""The variable that says where PyTorch keeps working files; it creates the folder during an export."""
+
 _announced = False
 
 _exporting = threading.Lock()
 """Lock for exports: networks open in threads, but PyTorch exports one at a time."""
 
 
-def open_converted(source: NetworkSource, cache: Path, *, threads: int = 0) -> OnnxNetwork:
+def open_converted(
+    source: NetworkSource, cache: Path, *, threads: int = 0, keeping: Keeping | None = None
+) -> OnnxNetwork:
     """Open a network in the form that ONNX Runtime opens fastest; convert it if needed.
-
-    A cached network is opened while its checksums are computed, and discarded if one is wrong.
 
     Parameters
     ----------
@@ -58,45 +52,117 @@ def open_converted(source: NetworkSource, cache: Path, *, threads: int = 0) -> O
         The cache directory. If it cannot be written, the network is converted every time.
     threads : int
         As for `OnnxNetwork`.
+    keeping : Keeping, optional
+        What proves a kept network, and whether a missing one may be made; by default as for an unsealed
+        gallery.
 
     Raises
     ------
     ModelError
         ``conversion-failed`` if the converted network does not give the same output as the original;
-        ``insecure-permissions`` if other users can write to the cache; any error of `source.build`.
+        ``insecure-permissions`` if other users can write to the cache; ``networks-not-prepared`` if it would
+        have to be made and `keeping` forbids that; any error of `source.build`.
     """
-    folder = cache / "converted"
-    network = _open_kept(source, folder, threads)
+    keeping = keeping or Keeping()
+    network = open_kept(source, cache, keeping, threads=threads)
     if network is not None:
         return network
-    from faceunlock.files.temporary import temporary_folder
-    from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
+    if not keeping.prepare:
+        raise ModelError(
+            "networks-not-prepared", f"the network {source.name} is not prepared for this machine yet"
+        )
+    return prepare(source, cache, threads=threads, keeping=keeping, must_keep=False)
 
-    with _exporting, temporary_folder("faceunlock-", cache) as directory:
-        _announce(source)
-        path = _convert(source, directory)
-        network = OnnxNetwork(path, threads=threads)
+
+def prepare(
+    source: NetworkSource, cache: Path, *, threads: int = 0, keeping: Keeping, must_keep: bool = True
+) -> OnnxNetwork:
+    """Convert a network, whether one is kept or not, keep the result if it can be proven, and open it.
+
+    Parameters
+    ----------
+    source, cache, threads, keeping
+        As for `open_converted`.
+    must_keep : bool
+        Whether a cache that cannot be written is an error; otherwise the work is done elsewhere.
+
+    Raises
+    ------
+    ModelError
+        As `open_converted`; ``weights-unwritable``.
+    """
+    with contextlib.ExitStack() as stack:
         try:
-            _keep(source, folder, path)
+            directory = stack.enter_context(workplace(cache / FOLDER))
         except OSError as error:
+            if must_keep:
+                raise _unwritable(source, cache, error) from error
+            from faceunlock.files.temporary import temporary_folder
+
+            directory = stack.enter_context(temporary_folder("faceunlock-", cache))
+        network = _prepare(source, directory, threads)
+        try:
+            if keeping.trusted:
+                keep(source, cache, keeping, next(directory.glob("*.onnx")))
+        except OSError as error:
+            if must_keep:
+                raise _unwritable(source, cache, error) from error
             _log.warning("The prepared network %s cannot be saved: %s", source.name, error)
     return network
 
 
-def _open_kept(source: NetworkSource, folder: Path, threads: int) -> OnnxNetwork | None:
-    """Return the cached network, or None if it is missing, damaged or out of date."""
-    record = _record(source, folder)
-    if record is None:
-        return None
-    with ThreadPoolExecutor(1) as pool:
-        whole = pool.submit(_is_whole, folder, record.files)
-        from faceunlock.pipeline.runtime.onnx_runtime import REFUSALS, OnnxNetwork
+def _unwritable(source: NetworkSource, cache: Path, error: OSError) -> ModelError:
+    return ModelError(
+        "weights-unwritable",
+        f"the prepared network {source.name} cannot be kept in {cache / FOLDER}: {error.strerror or error}",
+        hint="Check free space and permissions.",
+    )
 
-        try:
-            network = OnnxNetwork(folder / next(iter(record.files)), threads=threads)
-        except REFUSALS:
-            return None
-    return network if whole.result() and record.made_from == _made_from(source) else None
+
+def _prepare(source: NetworkSource, directory: Path, threads: int) -> OnnxNetwork:
+    from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
+
+    with _exporting, _torch_writes_to(directory / "torch"):
+        _announce(source)
+        return OnnxNetwork(_convert(source, directory), threads=threads)
+
+
+def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keeping) -> bool | None:
+    """Return whether the kept network answers like the original; None if none is kept that would be used.
+
+    Raises
+    ------
+    ModelError
+        ``insecure-permissions``; any error of `source.build`.
+    """
+    network = open_kept(source, cache, keeping, threads=0)
+    if network is None:
+        return None
+    from faceunlock.pipeline.runtime.onnx_runtime import REFUSALS
+
+    try:
+        _check_parity(source.build(), network, source)
+    except ModelError as error:
+        if error.slug != "conversion-failed":
+            raise
+        return False
+    except REFUSALS:  # other inputs, or other outputs
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _torch_writes_to(directory: Path) -> Iterator[None]:
+    """Make PyTorch put its working files there; it would use a folder in the system's temporary folder."""
+    before = os.environ.get(TORCH_FOLDER)
+    os.environ[TORCH_FOLDER] = str(directory)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(TORCH_FOLDER, None)
+        else:
+            os.environ[TORCH_FOLDER] = before
 
 
 def _announce(source: NetworkSource) -> None:
@@ -108,97 +174,22 @@ def _announce(source: NetworkSource) -> None:
     _log.info("Preparing %s", source.name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """The record of a conversion."""
-
-    files: dict[str, str]
-    """Checksum of each file by its name: the network, and the tensors too large to be in it."""
-
-    made_from: dict[str, str]
-
-
-def _record(source: NetworkSource, folder: Path) -> _Record | None:
-    """Return the record of a conversion, or None if there is no valid one.
-
-    Raises
-    ------
-    ModelError
-        ``insecure-permissions`` if other users can write to its files.
-    """
-    try:
-        record = _Record(**json.loads((folder / f"{source.name}.json").read_bytes()))
-        if not record.files or any(Path(name).name != name for name in record.files):
-            return None
-        for path in (folder, *(folder / name for name in record.files)):
-            refuse_if_others_write(path)
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
-    return record
-
-
-def _is_whole(folder: Path, files: dict[str, str]) -> bool:
-    try:
-        return all(_checksum(folder / name) == checksum for name, checksum in files.items())
-    except OSError:
-        return False
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _keep(source: NetworkSource, folder: Path, network: Path) -> None:
-    make_private_directories(folder)
-    refuse_if_others_write(folder)
-    remove_leftovers(folder)
-    files = {path.name: _checksum(path) for path in _parts(network)}
-    for path in _parts(network):
-        atomic_write(folder / path.name, path.read_bytes())
-    record = _Record(files, _made_from(source))
-    atomic_write(folder / f"{source.name}.json", json.dumps(asdict(record), indent=2).encode())
-    for old in folder.glob(f"{source.name}-{'[0-9a-f]' * 16}.*"):
-        if old.name not in files:
-            # A reader that has just read the old record finds no file, and converts the network itself.
-            with contextlib.suppress(OSError):
-                old.unlink()
-
-
-def _parts(network: Path) -> list[Path]:
-    """Return the file of a network and, if there is one, the file of its large tensors."""
-    return [network, *(path for path in [network.with_suffix(".bin")] if path.exists())]
-
-
-def _made_from(source: NetworkSource) -> dict[str, str]:
-    """Return everything that a conversion depends on: weights, layers, converter, runtime and processor.
-
-    The processor matters because the optimised form lays out weights for its vector units.
-    """
-    import onnxruntime
-
-    flags = ""
-    with contextlib.suppress(OSError), CPUINFO.open(encoding="utf-8", errors="replace") as file:
-        flags = next((line for line in file if line.startswith(("flags", "Features"))), "")
-    layers = [Path(__file__), Path(__file__).with_name("rectifiers.py"), source.definition]
-    converter = hashlib.sha256(b"".join(path.read_bytes() for path in layers) + flags.encode())
-    return {
-        "weights": source.weights_sha256(),
-        "converter": converter.hexdigest(),
-        "onnxruntime": onnxruntime.__version__,
-    }
-
-
 def _convert(source: NetworkSource, directory: Path) -> Path:
     """Export and optimise a network, compare it with the original, and return its file."""
     import secrets
 
-    from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
+    from faceunlock.pipeline.runtime.onnx_runtime import REFUSALS, OnnxNetwork
 
     module = source.build()
     path = directory / f"{source.name}-{secrets.token_hex(8)}.onnx"
-    OnnxNetwork(_export(module, source), optimise_to=path)
-    _check_parity(module, OnnxNetwork(path), source)
+    try:
+        OnnxNetwork(_export(module, source), optimise_to=path)
+        network = OnnxNetwork(path)
+    except REFUSALS as error:  # no space left, for one
+        raise ModelError(
+            "conversion-failed", f"ONNX Runtime cannot convert the network {source.name}: {error}"
+        ) from error
+    _check_parity(module, network, source)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,17 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 BATCH = 8
 """Crops per pass; with more, the data between two layers does not fit into the processor's cache."""
 
-REFUSALS = (
-    onnxruntime_pybind11_state.Fail,
-    onnxruntime_pybind11_state.InvalidArgument,
-    onnxruntime_pybind11_state.InvalidGraph,
-    onnxruntime_pybind11_state.InvalidProtobuf,
-    onnxruntime_pybind11_state.NoSuchFile,
-    onnxruntime_pybind11_state.NotImplemented,
-    onnxruntime_pybind11_state.RuntimeException,
+REFUSALS: tuple[type[Exception], ...] = (
+    *(
+        kind
+        for kind in vars(onnxruntime_pybind11_state).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ),
+    RuntimeError,
+    ValueError,
+    TypeError,
 )
-"""Exceptions that ONNX Runtime raises for a damaged or missing file."""
+"""Exceptions for a damaged, hostile or missing network: all of ONNX Runtime's own, and Python's."""
 
 LARGE = 64 * 1024
 """Size in bytes from which a tensor is kept outside the network's own file."""
@@ -39,12 +41,21 @@ class OnnxNetwork:
         The network, already optimised unless `optimise_to` is given; it is not optimised again.
     threads : int
         Threads of one run; 0 means one per core.
+    tensors : mapping of str to bytes, optional
+        The files of large tensors of a network given as bytes, by name; then nothing is read from the disk.
     optimise_to : Path, optional
         If given, optimise the network and write the result to this path, and large tensors beside it, as
         ``.bin``.
     """
 
-    def __init__(self, model: Path | bytes, *, threads: int = 0, optimise_to: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        *,
+        threads: int = 0,
+        tensors: Mapping[str, bytes] | None = None,
+        optimise_to: Path | None = None,
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -59,6 +70,11 @@ class OnnxNetwork:
             external = "session.optimized_model_external_initializers_"
             options.add_session_config_entry(f"{external}file_name", optimise_to.with_suffix(".bin").name)
             options.add_session_config_entry(f"{external}min_size_in_bytes", str(LARGE))
+        if tensors:
+            lengths = [len(content) for content in tensors.values()]
+            options.add_external_initializers_from_files_in_memory(
+                list(tensors), list(tensors.values()), lengths
+            )
         self._session = onnxruntime.InferenceSession(
             model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
         )

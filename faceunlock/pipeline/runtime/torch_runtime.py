@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceunlock.errors import ModelError
+from faceunlock.files.dependencies import before_others_write
 
 T = TypeVar("T")
 
@@ -78,13 +79,17 @@ def build(factory: Callable[[], torch.nn.Module], arrays: Mapping[str, NDArray[A
     """
     with torch.device("meta"):
         module = factory()
-    state = {name: torch.from_numpy(np.require(array, requirements="W")) for name, array in arrays.items()}
-    for name in module.state_dict():
-        if name.endswith("num_batches_tracked"):
-            state[name] = torch.zeros((), dtype=torch.int64)
     try:
+        if any(array.dtype != np.float32 for array in arrays.values()):
+            raise TypeError("a weight is not of type float32")
+        state = {
+            name: torch.from_numpy(np.require(array, requirements="W")) for name, array in arrays.items()
+        }
+        for name in module.state_dict():
+            if name.endswith("num_batches_tracked"):
+                state[name] = torch.zeros((), dtype=torch.int64)
         module.load_state_dict(state, assign=True)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise ModelError("weights-corrupt", "the weights do not fit their network") from error
     return module.eval()
 
@@ -112,6 +117,7 @@ class TorchNetwork:
     """
 
     def __init__(self, module: torch.nn.Module, device: str) -> None:
+        before_others_write()
         self._device = torch.device(device)
         # Channels last convolves about 1.6 times as fast on a processor.
         self._module = self._on_device(

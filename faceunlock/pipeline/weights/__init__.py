@@ -12,7 +12,7 @@ from faceunlock.errors import ModelError
 from faceunlock.files.packages import find_in_package
 from faceunlock.files.reading import LARGE, read_file
 from faceunlock.files.trust import refuse_if_others_write
-from faceunlock.pipeline.models.folder import TRAIN_AGAIN, ModelFolder, weights_file
+from faceunlock.pipeline.models.folder import TRAIN_AGAIN, weights_file
 from faceunlock.pipeline.models.registry import Bundled, ModelSpec, Trained
 from faceunlock.pipeline.weights.cache import (
     corrupt,
@@ -134,9 +134,9 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
         from faceunlock.pipeline.weights.dlib_format import parse
 
         return Weights(parse(data), sha256)
-    if spec.architecture is not None:
-        from faceunlock.pipeline.weights.storage import read
+    from faceunlock.pipeline.weights.storage import UNREADABLE, read
 
+    if spec.architecture is not None:
         try:
             return Weights(read(data, spec.architecture), sha256)
         except ValueError as error:
@@ -146,7 +146,7 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
 
     try:
         return Weights(parse_safetensors(data), sha256)
-    except SafetensorError as error:
+    except (*UNREADABLE, SafetensorError) as error:
         raise corrupt(spec, str(error)) from error
 
 
@@ -231,8 +231,8 @@ def _read_trusted(spec: ModelSpec, cache: Path, state: WeightsState) -> bytes:
     return data
 
 
-def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
-    """Return the weights of a model folder, in any storage format, after checking them against its record.
+def read_weights(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
+    """Return the weights in a model's folder, in any storage format, after checking them against its record.
 
     Raises
     ------
@@ -241,11 +241,13 @@ def read_weights(model: ModelFolder) -> dict[str, NDArray[np.float32]]:
     """
     from faceunlock.pipeline.weights.storage import read
 
-    data = _trusted_bytes(model.spec)
+    if spec.architecture is None:
+        raise TypeError(f"{spec.id} is not a model in a folder")
+    data = _trusted_bytes(spec)
     try:
-        return read(data, model.architecture)
+        return read(data, spec.architecture)
     except ValueError as error:
-        raise _corrupt(model.spec, "they do not fit the architecture in the record") from error
+        raise _corrupt(spec, "they do not fit the architecture in the record") from error
 
 
 def checked_sha256(spec: ModelSpec) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import pickle
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,18 +9,7 @@ import torch
 from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
 
 from faceunlock.errors import ModelError
-
-UNREADABLE = (
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-)
-"""Exceptions that `torch.load` raises for a damaged, foreign or hostile file."""
+from faceunlock.pipeline.weights.pickles import load_plain
 
 
 def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
@@ -47,10 +33,8 @@ def read_checkpoint(data: bytes) -> dict[str, torch.Tensor]:
         fit the network.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
+        state = load_plain(data)
+    except ValueError as error:
         raise ModelError("weights-corrupt", "the file is not a PyTorch file of plain weights") from error
     return _checked(state)
 
@@ -91,5 +75,6 @@ def _fits(tensor: object, expected: torch.Tensor) -> bool:
         and tensor.shape == expected.shape
         and tensor.dtype == torch.float32
         and tensor.layout == torch.strided
+        and tensor.device.type == "cpu"  # not "meta", which has no values
         and bool(torch.isfinite(tensor).all())
     )

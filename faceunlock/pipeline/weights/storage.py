@@ -26,6 +26,17 @@ FEWEST = 64
 
 _SCALE = ".scale"
 
+UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""Exceptions of parsing a safetensors file that this program did not write, besides `SafetensorError`."""
+
 METADATA = "faceunlock"
 """Key of the architecture and storage in the file's metadata."""
 
@@ -127,5 +138,5 @@ def read(data: bytes, architecture: Architecture) -> dict[str, NDArray[np.float3
         if values.pop("storage", "float32") not in STORAGES or read_architecture(values) != architecture:
             raise ValueError("they are weights of a different architecture")
         return unpack(load(data))
-    except (SafetensorError, KeyError, TypeError, AttributeError) as error:
+    except (*UNREADABLE, SafetensorError) as error:
         raise ValueError(f"not a weights file: {error}") from error

@@ -152,7 +152,7 @@ def test_weights_come_back_as_they_were_stored(tmp_path, storage):
     folder = write_model(tmp_path / "m", storage=storage)
     torch.manual_seed(0)
     original = {name: value.numpy() for name, value in ResidualNetwork(TINY).state_dict().items()}
-    for name, array in read_weights(read_model_folder(folder)).items():
+    for name, array in read_weights(read_model_folder(folder).spec).items():
         steps = np.abs(array.reshape(len(array), -1)).max(axis=1) / 127 if array.ndim > 1 else np.zeros(1)
         wrong = np.abs(array - original[name]).reshape(len(array), -1).max(axis=1)
         assert np.all(wrong <= (0.51 * steps if storage == "int8" else 0)), name
@@ -161,7 +161,7 @@ def test_weights_come_back_as_they_were_stored(tmp_path, storage):
 def test_weights_in_eight_bits_without_their_scale(tmp_path):
     arrays = {"stem.weight": np.zeros((4, 3), dtype=np.int8)}
     folder = write_packed(tmp_path / "m", TINY, arrays, "float32")
-    assert slug_of(read_weights, read_model_folder(folder)) == "weights-corrupt"
+    assert slug_of(read_weights, read_model_folder(folder).spec) == "weights-corrupt"
 
 
 @pytest.mark.parametrize("gray", [False, True])
