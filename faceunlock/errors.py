@@ -307,6 +307,7 @@ class FaceUnlockError(Exception):
         self.hint = hint or known.hint
         self.retryable = known.retryable
         self.seconds_left: float | None = None
+        self.groups: tuple[tuple[str, ...], ...] = ()
         super().__init__(self.message)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.compare import CompareOptions, PairComparison
     from faceunlock.tasks.crop import CropOptions, CropOutcome
     from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, TakeSeveralOptions
+    from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
     from faceunlock.tasks.identify import Identification, IdentifyOptions
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
@@ -63,6 +64,18 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.enroll import enroll
 
         return enroll(self, name, photos, **options)
+
+    def enroll_each(
+        self,
+        folder: PhotoPath,
+        *,
+        tell: Callable[[PersonOutcome], None] = lambda _: None,
+        **options: Unpack[EnrollOptions],
+    ) -> EachOutcome:
+        """Enroll everyone of a folder of people; see `faceunlock.tasks.enroll_each.enroll_each`."""
+        from faceunlock.tasks.enroll_each import enroll_each
+
+        return enroll_each(self, folder, tell=tell, **options)
 
     def verify(self, photo: Probe, name: str | None = None, **options: Unpack[VerifyOptions]) -> Verification:
         """Decide whether a photo shows an enrolled person; see `faceunlock.tasks.verify.verify`."""
@@ -271,12 +284,17 @@ class FaceUnlock(Workspace):
         return export_gallery(self.gallery, Path(file), passphrase, overwrite=overwrite)
 
     def import_from(
-        self, file: PhotoPath, passphrase: str, *, on_conflict: OnConflict = "refuse"
+        self,
+        file: PhotoPath,
+        passphrase: str,
+        *,
+        on_conflict: OnConflict = "refuse",
+        even_so: bool = False,
     ) -> ImportSummary:
-        """Add the people of an encrypted file; see `faceunlock.gallery.export.import_gallery`."""
-        from faceunlock.gallery.export import import_gallery
+        """Add the people of an encrypted file; see `faceunlock.tasks.second_names.import_from`."""
+        from faceunlock.tasks.second_names import import_from
 
-        return import_gallery(self.gallery, Path(file), passphrase, on_conflict=on_conflict)
+        return import_from(self, file, passphrase, on_conflict=on_conflict, even_so=even_so)
 
     # models
 

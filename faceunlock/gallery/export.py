@@ -15,6 +15,7 @@ import json
 import os
 import unicodedata
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -32,9 +33,11 @@ from faceunlock.matching.people import (
     record_to_person,
     template_to_record,
 )
+from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.templates import ModelIdentity
 
 OnConflict = Literal["refuse", "skip", "replace"]
+Inspect = Callable[[tuple[Person, ...], tuple[Person, ...]], tuple[SameFace, ...]]
 
 MAGIC = b"FACEUNLOCK-EXPORT "
 VERSION = 1
@@ -90,6 +93,8 @@ class ImportSummary:
     calibrations_added, calibrations_kept : tuple of ModelIdentity
         Models that had no calibration here and have one now; models that kept their calibration, because
         an import must never lower a threshold that was calibrated here.
+    same_faces : tuple of SameFace
+        People from the file who match somebody here under another name.
     """
 
     added: tuple[str, ...] = ()
@@ -98,6 +103,7 @@ class ImportSummary:
     identical: tuple[str, ...] = ()
     calibrations_added: tuple[ModelIdentity, ...] = ()
     calibrations_kept: tuple[ModelIdentity, ...] = ()
+    same_faces: tuple[SameFace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,12 @@ def export_gallery(
 
 
 def import_gallery(
-    gallery: Gallery, file: Path, passphrase: str, *, on_conflict: OnConflict = "refuse"
+    gallery: Gallery,
+    file: Path,
+    passphrase: str,
+    *,
+    on_conflict: OnConflict = "refuse",
+    inspect: Inspect = lambda arriving, staying: (),
 ) -> ImportSummary:
     """Add the people and calibrations of an export to a gallery, in one transaction.
 
@@ -167,6 +178,9 @@ def import_gallery(
         The passphrase given at the export.
     on_conflict : {"refuse", "skip", "replace"}
         What to do with people who are enrolled here with a different template.
+    inspect : callable
+        Gets the people to be written and the others here whose rows are intact, before anything is written.
+        Returns the matches between the two, or raises to refuse the import.
 
     Raises
     ------
@@ -182,11 +196,13 @@ def import_gallery(
         conflicts = _named(standing, "conflict")
         if conflicts and on_conflict == "refuse":
             raise TransferError("import-conflict", f"Already enrolled here: {', '.join(conflicts)}")
-        for person in content.people:
-            if standing[person.name] == "new" or (
-                standing[person.name] == "conflict" and on_conflict == "replace"
-            ):
-                gallery.restore(person)
+        written = ("new", "conflict") if on_conflict == "replace" else ("new",)
+        arriving = tuple(person for person in content.people if standing[person.name] in written)
+        names = {name_key(person.name) for person in arriving}
+        staying = tuple(person for person in gallery.intact_people() if name_key(person.name) not in names)
+        same_faces = inspect(arriving, staying)
+        for person in arriving:
+            gallery.restore(person)
         here = {identity for identity, _ in content.calibrations if gallery.calibration(identity) is not None}
         for identity, data in content.calibrations:
             if identity not in here:
@@ -199,6 +215,7 @@ def import_gallery(
         identical=_named(standing, "identical"),
         calibrations_added=tuple(identity for identity in identities if identity not in here),
         calibrations_kept=tuple(identity for identity in identities if identity in here),
+        same_faces=same_faces,
     )
 
 

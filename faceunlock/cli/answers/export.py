@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity
+from faceunlock.cli.answers.parts import Document, identity, same_face, warning
 from faceunlock.files.text import printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def imported(summary: ImportSummary) -> str:
     ]
     parts += [f"took the calibration of {identity.model}" for identity in summary.calibrations_added]
     parts += [f"kept your calibration of {identity.model}" for identity in summary.calibrations_kept]
-    return f"Import: {'; '.join(parts) or 'the file holds nothing new'}."
+    done = f"Import: {'; '.join(parts) or 'the file holds nothing new'}."
+    return " ".join([done, *map(warning, summary.same_faces)])
 
 
 def imported_document(summary: ImportSummary) -> Document:
@@ -53,4 +54,5 @@ def imported_document(summary: ImportSummary) -> Document:
         "identical": list(summary.identical),
         "calibrations_added": [identity(made_by) for made_by in summary.calibrations_added],
         "calibrations_kept": [identity(made_by) for made_by in summary.calibrations_kept],
+        "same_faces": [same_face(same) for same in summary.same_faces],
     }

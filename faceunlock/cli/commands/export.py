@@ -57,6 +57,9 @@ def import_file(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace people enrolled here with those in the file.")
     ] = False,
+    even_so: Annotated[
+        bool, typer.Option("--even-so", help="Import people who match somebody here under another name.")
+    ] = False,
 ) -> None:
     """Add the people in an encrypted file to the gallery."""
     from faceunlock.cli.answers import export as answers
@@ -67,7 +70,8 @@ def import_file(
         "skip" if skip_existing else "replace" if replace else "refuse"
     )
     with session.unlock() as unlock:
-        summary = unlock.import_from(file, _passphrase(passphrase_file), on_conflict=on_conflict)
+        passphrase = _passphrase(passphrase_file)
+        summary = unlock.import_from(file, passphrase, on_conflict=on_conflict, even_so=even_so)
     session.console.answer(answers.imported(summary), answers.imported_document(summary))
 
 
