@@ -207,8 +207,8 @@ class TooFewPhotosError(RefusedPhotosError):
         super().__init__("too-few-photos", message, left_out)
 
 
-_LISTED = 10
-"""Most photos of a group that a message names."""
+_LISTED = 3
+"""Most photos of a group that a message names; `SeveralPeopleError.groups` has them all."""
 
 
 def _listed(number: int, group: Sequence[str]) -> str:

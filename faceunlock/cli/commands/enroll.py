@@ -128,6 +128,8 @@ def _everyone(session: Session, folder: Path, options: EnrollOptions) -> None:
         elif isinstance(person.error, RefusedPhotosError):
             _explain(console, person.error)
         console.part(printable(answers.person_text(person)))
+        if person.error is not None and person.error.hint:
+            console.note(f"  {printable(person.error.hint)}")
 
     with console.progress() as progress, session.unlock(progress) as unlock:
         options["track"] = progress.track
