@@ -19,6 +19,12 @@ from faceunlock.pipeline.samples import LeftOut, Sample
 MOST_UNLIKE = 1 / 3
 """Largest share of the usable photos that may be clearly unlike the others."""
 
+UNLIKE_MARGIN = 0.25
+"""How far below the pair threshold a photo is clearly unlike, as a share of 1 - the pair threshold.
+
+Source: ``benchmarks/one_person.py``. Without a margin, more single people would be refused than may be.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Gates:
@@ -46,10 +52,13 @@ class Gates:
 
     @property
     def clearly_unlike(self) -> float:
-        """The similarity to the others below which a photo would not even match one of them."""
+        """The similarity to the others below which a photo speaks for another person.
+
+        It is below both thresholds, since photos of one person in unusual light are just below them.
+        """
         if self.pair_similarity is None:
             return self.min_similarity
-        return min(self.min_similarity, self.pair_similarity)
+        return min(self.min_similarity, self.pair_similarity - UNLIKE_MARGIN * (1.0 - self.pair_similarity))
 
     def fault(self, quality: Quality) -> PhotoError | None:
         """Return what is wrong with the quality of a face, ``too-dark`` or ``too-blurred``, or None."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fakes import direction, embedding
 
@@ -16,6 +16,7 @@ def people(*counts):
     return np.stack([embedding(person, i) for person, count in enumerate(counts) for i in range(count)])
 
 
+@settings(deadline=None)  # the first call imports SciPy
 @given(
     st.lists(st.integers(2, 6), min_size=2, max_size=5),
     st.randoms(use_true_random=False),
