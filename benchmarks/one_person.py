@@ -10,7 +10,7 @@ the ten phone users, and 100 people drawn from those of LFW with at least five p
 `faceunlock.pipeline.enrolment.enroll`, and without the two new refusals, which is what was done before.
 
 For each mixture that is not refused: whether the photos of the second person were left out, and whether a
-photo of that person outside the mixture is accepted by the template.
+photo of that person outside the mixture is accepted by the template, and by one from the first person alone.
 
 Second names: the templates of two halves of one person's photos, and of all pairs of different people.
 """
@@ -140,7 +140,7 @@ def before(photos: Photos, identity: ModelIdentity, gates: Gates) -> Enrolment |
 def judged(mixtures: Iterable[Mixture], identity: ModelIdentity, gates: Gates) -> dict:
     """Return how many mixtures are refused, and what became of the others."""
     row: dict = dict.fromkeys(("mixtures", "refused", "refused_before", "left_out", "taken"), 0)
-    row |= {"opens_for_the_second": 0, "slugs": {}}
+    row |= {"opens_for_the_second": 0, "opens_without_the_second": 0, "slugs": {}}
     for first, second, unseen in mixtures:
         outcome = judge([*first, *second], identity, gates)
         row["mixtures"] += 1
@@ -151,11 +151,17 @@ def judged(mixtures: Iterable[Mixture], identity: ModelIdentity, gates: Gates) -
             continue
         taken = {photo.photo for photo in second} & set(outcome.used)
         row["taken" if taken else "left_out"] += 1
-        row["opens_for_the_second"] += any(
-            photo.embedding @ outcome.template.centroid >= gates.min_similarity for photo in unseen
-        )
+        row["opens_for_the_second"] += opens(outcome, unseen, gates)
+        row["opens_without_the_second"] += opens(judge(first, identity, gates), unseen, gates)
     row["share_refused"] = row["refused"] / row["mixtures"]
     return row
+
+
+def opens(outcome: Enrolment | str, photos: Photos, gates: Gates) -> bool:
+    """Return whether the template accepts any of the photos."""
+    return not isinstance(outcome, str) and any(
+        photo.embedding @ outcome.template.centroid >= gates.min_similarity for photo in photos
+    )
 
 
 def single(people: Iterable[Photos], identity: ModelIdentity, gates: Gates) -> dict:

@@ -22,6 +22,8 @@ MOST_UNLIKE = 1 / 3
 UNLIKE_MARGIN = 0.25
 """How far below the pair threshold a photo is clearly unlike, as a share of 1 - the pair threshold.
 
+Where no pair threshold was measured, the unlock threshold takes its place.
+
 Source: ``benchmarks/one_person.py``. Without a margin, more single people would be refused than may be.
 """
 
@@ -56,9 +58,8 @@ class Gates:
 
         It is below both thresholds, since photos of one person in unusual light are just below them.
         """
-        if self.pair_similarity is None:
-            return self.min_similarity
-        return min(self.min_similarity, self.pair_similarity - UNLIKE_MARGIN * (1.0 - self.pair_similarity))
+        match = self.min_similarity if self.pair_similarity is None else self.pair_similarity
+        return min(self.min_similarity, match - UNLIKE_MARGIN * (1.0 - match))
 
     def fault(self, quality: Quality) -> PhotoError | None:
         """Return what is wrong with the quality of a face, ``too-dark`` or ``too-blurred``, or None."""
