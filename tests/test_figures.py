@@ -219,14 +219,16 @@ def one_person_lines():
         for field in ("left_out", "taken", "opens_for_the_second", "opens_without_the_second")
     )
     yield f"of {single[0]['mixtures']}, the photo was left out in {left} and taken in {taken}"
-    yield f"The templates of {opened} accept another photo of the second person ({anyway} do without that photo)"
+    yield f"The templates of {opened} accept another photo of the second person ({anyway} do without that"
     literal = " and ".join(
         str(measured["alone"]["lfw"]["refused_if_all_below_the_threshold_counted"])
         for measured in (compact, dlib)
     )
-    yield f"If all that are left out as unlike the others counted, {literal} of these 100 people would be refused"
+    yield f"If all that are left out as unlike the others counted, {literal} of these 100 people would be"
     names = [measured["second_names"] for measured in (compact, dlib)]
-    noticed = " and ".join(f"{row['same person']['noticed']} of {row['same person']['pairs']}" for row in names)
+    noticed = " and ".join(
+        f"{row['same person']['noticed']} of {row['same person']['pairs']}" for row in names
+    )
     yield f"noticed for {noticed} people"
     wrong = " and ".join(f"{row['lfw']['noticed']} of {row['lfw']['pairs']:,}" for row in names)
     phones = " and ".join(f"{row['phone10']['noticed']} of {row['phone10']['pairs']}" for row in names)
