@@ -10,8 +10,8 @@ the ten phone users, and 100 people drawn from those of LFW with at least five p
 `faceunlock.pipeline.enrolment.enroll`, and without the refusals of several people and of a third of unlike
 photos, which is what was done before.
 
-The shares in the rule were chosen by these figures, on the same ten phone users and the same LFW people: nothing
-here is held out.
+The shares in the rule were chosen by these figures, on the same ten phone users and the same LFW people:
+nothing here is held out.
 
 For each mixture that is not refused: whether the photos of the second person were left out, and whether a
 photo of that person outside the mixture is accepted by the template, and by one from the first person alone.
