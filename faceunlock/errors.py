@@ -62,6 +62,24 @@ SLUGS: dict[str, Slug] = {
         "Too few usable photos are left to enroll a person.",
         "Add photos; 5 or more with different light and expression work best.",
     ),
+    "several-people": Slug(
+        "The photos show several people, not one.",
+        "Enroll each person from photos of that person alone; with one sub-folder per person: "
+        "faceunlock enroll --each FOLDER",
+    ),
+    "too-many-unlike": Slug(
+        "More than a third of the usable photos are unlike the others.",
+        "Remove the photos of other people, or photos so unusual that they do not look like the person.",
+    ),
+    "sub-folders": Slug(
+        "A person's folder has sub-folders with photos.",
+        "If each sub-folder is one person: faceunlock enroll --each FOLDER — "
+        "if all are the same person, name every folder.",
+    ),
+    "second-name": Slug(
+        "The face is already enrolled under another name.",
+        "Use --add for more photos of a person who is enrolled; use --even-so if these are two people.",
+    ),
     "nobody-enrolled": Slug("Nobody is enrolled yet.", "Run: faceunlock enroll NAME FOLDER"),
     "not-enrolled": Slug("No person of that name is enrolled.", "See: faceunlock people"),
     "already-enrolled": Slug(
@@ -312,6 +330,7 @@ class FaceUnlockError(Exception):
         self.hint = hint or known.hint
         self.retryable = known.retryable
         self.seconds_left: float | None = None
+        self.groups: tuple[tuple[str, ...], ...] = ()
         super().__init__(self.message)
 
 

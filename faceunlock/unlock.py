@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.compare import CompareOptions, PairComparison
     from faceunlock.tasks.crop import CropOptions, CropOutcome
     from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, TakeSeveralOptions
+    from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
     from faceunlock.tasks.models import ModelState
@@ -64,6 +65,18 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.enroll import enroll
 
         return enroll(self, name, photos, **options)
+
+    def enroll_each(
+        self,
+        folder: PhotoPath,
+        *,
+        tell: Callable[[PersonOutcome], None] = lambda _: None,
+        **options: Unpack[EnrollOptions],
+    ) -> EachOutcome:
+        """Enroll everyone of a folder of people; see `faceunlock.tasks.enroll_each.enroll_each`."""
+        from faceunlock.tasks.enroll_each import enroll_each
+
+        return enroll_each(self, folder, tell=tell, **options)
 
     def verify(self, photo: Probe, name: str | None = None, **options: Unpack[VerifyOptions]) -> Verification:
         """Decide whether a photo shows an enrolled person; see `faceunlock.tasks.verify.verify`."""

@@ -159,6 +159,8 @@ class Console:
             }
             if error.seconds_left is not None:
                 details["seconds_left"] = math.ceil(error.seconds_left)
+            if error.groups:
+                details["groups"] = error.groups
             document = {"schema": SCHEMA, "command": self.command, "ok": False, "error": details}
             self.write(_encoded(document))
 

@@ -26,10 +26,12 @@ from faceunlock.files.reading import NotAFileError, open_file
 from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.calibration import Calibration
-from faceunlock.matching.people import Person, template_to_record
+from faceunlock.matching.people import Person, name_key, template_to_record
+from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.templates import ModelIdentity
 
 OnConflict = Literal["refuse", "skip", "replace"]
+Inspect = Callable[[tuple[Person, ...], tuple[Person, ...]], tuple[SameFace, ...]]
 
 MAGIC = b"FACEUNLOCK-EXPORT "
 VERSION = 1
@@ -87,6 +89,9 @@ class ImportSummary:
         asked for.
     thresholds_added : tuple of float
         The threshold of each calibration added.
+        an import must never lower a threshold that was calibrated here.
+    same_faces : tuple of SameFace
+        People from the file who match somebody here under another name.
     """
 
     added: tuple[str, ...] = ()
@@ -97,6 +102,7 @@ class ImportSummary:
     calibrations_kept: tuple[ModelIdentity, ...] = ()
     calibrations_left_out: tuple[ModelIdentity, ...] = ()
     thresholds_added: tuple[float, ...] = ()
+    same_faces: tuple[SameFace, ...] = ()
 
 
 def export_gallery(
@@ -151,6 +157,7 @@ def import_gallery(
     on_conflict: OnConflict = "refuse",
     admit: Callable[[Calibration], None] | None = None,
     dimensions: Mapping[str, int] = MappingProxyType({}),
+    inspect: Inspect = lambda arriving, staying: (),
 ) -> ImportSummary:
     """Add the people of an export to a gallery, and its calibrations if asked to, in one transaction.
 
@@ -174,6 +181,9 @@ def import_gallery(
         Raises the error that keeps a calibration out; without it, none is imported.
     dimensions : mapping of str to int
         The length of the embeddings of each model that is known.
+    inspect : callable
+        Gets the people to be written and the others here whose rows are intact, before anything is written.
+        Returns the matches between the two, or raises to refuse the import.
 
     Raises
     ------
@@ -189,11 +199,13 @@ def import_gallery(
         conflicts = _named(standing, "conflict")
         if conflicts and on_conflict == "refuse":
             raise TransferError("import-conflict", f"Already enrolled here: {', '.join(conflicts)}")
-        for person in content.people:
-            if standing[person.name] == "new" or (
-                standing[person.name] == "conflict" and on_conflict == "replace"
-            ):
-                gallery.restore(person)
+        written = ("new", "conflict") if on_conflict == "replace" else ("new",)
+        arriving = tuple(person for person in content.people if standing[person.name] in written)
+        names = {name_key(person.name) for person in arriving}
+        staying = tuple(person for person in gallery.intact_people() if name_key(person.name) not in names)
+        same_faces = inspect(arriving, staying)
+        for person in arriving:
+            gallery.restore(person)
         here = {identity for identity, _ in content.calibrations if gallery.calibration(identity) is not None}
         new = [(identity, data) for identity, data in content.calibrations if identity not in here]
         taken = (
@@ -215,6 +227,7 @@ def import_gallery(
         calibrations_kept=tuple(identity for identity in identities if identity in here),
         calibrations_left_out=() if admit else tuple(identity for identity, _ in new),
         thresholds_added=tuple(calibration.threshold for _, calibration in taken),
+        same_faces=same_faces,
     )
 
 

@@ -110,6 +110,15 @@ class Gallery:
             found = [self._person(seal, row) for row in rows]
         return tuple(sorted(found, key=lambda person: name_key(person.name)))
 
+    def intact_people(self) -> tuple[Person, ...]:
+        """Return everyone whose row can be trusted; damaged rows are passed over."""
+        found: list[Person] = []
+        with self._guard.reading() as seal:
+            for row in seal.complete(_PEOPLE, self._file.query(_PERSON)):
+                with contextlib.suppress(GalleryError):
+                    found.append(self._person(seal, row))
+        return tuple(found)
+
     def get(self, name: str) -> Person:
         """Return one person.
 

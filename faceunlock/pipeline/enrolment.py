@@ -7,15 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from faceunlock.errors import EnrolmentError, PhotoError
-from faceunlock.matching.similarity import Vector, leave_one_out, similarities
+from faceunlock.matching.similarity import Vector, leave_one_out, similarities, unit
 from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template, photo_hash
 from faceunlock.photos.face import Quality
+from faceunlock.pipeline.groups import several_people
 from faceunlock.pipeline.samples import LeftOut, Sample
 
 ONE_LOOK = 0.99
 """Similarity between two photos above which they are copies of one picture rather than two looks."""
+MOST_UNLIKE = 1 / 3
+"""Largest share of the usable photos that may be clearly unlike the others."""
+
+UNLIKE_MARGIN = 0.25
+"""How far below the pair threshold a photo is clearly unlike, as a share of 1 - the pair threshold.
+
+Where no pair threshold was measured, the unlock threshold takes its place.
+
+Source: ``benchmarks/one_person.py``. Without a margin, more single people would be refused than may be.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +44,24 @@ class Gates:
         Lowest similarity to the centroid of the other photos, in [-1, 1]: the unlock threshold.
     min_photos : int
         Fewest photos that must remain, at least 2: a single photo has no others to compare with.
+    pair_similarity : float or None
+        Lowest similarity at which two single photos match, in [-1, 1]; None if it was not measured.
     """
 
     min_sharpness: float
     min_brightness: float
     min_similarity: float
     min_photos: int
+    pair_similarity: float | None = None
+
+    @property
+    def clearly_unlike(self) -> float:
+        """The similarity to the others below which a photo speaks for another person.
+
+        It is below both thresholds, since photos of one person in unusual light are just below them.
+        """
+        match = self.min_similarity if self.pair_similarity is None else self.pair_similarity
+        return min(self.min_similarity, match - UNLIKE_MARGIN * (1.0 - match))
 
     def fault(self, quality: Quality) -> PhotoError | None:
         """Return what is wrong with the quality of a face, ``too-dark`` or ``too-blurred``, or None."""
@@ -103,20 +127,25 @@ def enroll(
     Raises
     ------
     EnrolmentError
-        ``model-mismatch`` if `known` has a different identity; ``too-few-photos`` if too few
-        pass. The error's ``left_out`` attribute lists every photo left out.
+        ``model-mismatch`` if `known` has a different identity. `SeveralPeopleError`, `TooFewPhotosError` or
+        `TooManyUnlikeError`, which list every photo left out in their attribute ``left_out``.
     """
     if known is not None and known.identity != identity:
         raise EnrolmentError("model-mismatch")
     fresh, repeated = _without_duplicates(samples, known)
     good, poor = _without_poor(fresh, gates)
+    unusable = (*failures, *repeated, *poor)
+    _refuse_several_people(good, gates, unusable)
     alike, unlike = _without_unlike(good, gates.min_similarity, known)
-    left_out = (*failures, *repeated, *poor, *unlike)
+    left_out = (*unusable, *unlike)
     needed = 1 if known is not None else max(2, gates.min_photos)
     if len(alike) < needed:
         raise TooFewPhotosError(len(alike), needed, left_out)
     vectors = np.stack([sample.embedding for sample in alike]).astype(np.float64)
     base = None if known is None else known.vector_sum
+    strangers = _clearly_unlike(good, alike, vectors, base, gates.clearly_unlike)
+    if strangers > MOST_UNLIKE * len(good):
+        raise TooManyUnlikeError(strangers, len(good), left_out)
     scores = leave_one_out(vectors, base)
     mean, lowest = float(scores.mean()), float(scores.min())
     template = (
@@ -128,7 +157,56 @@ def enroll(
     return Enrolment(template, tuple(sample.photo for sample in alike), left_out, mean, lowest, one_look)
 
 
-class TooFewPhotosError(EnrolmentError):
+class RefusedPhotosError(EnrolmentError):
+    """The photos, taken together, do not do for an enrolment.
+
+    Parameters
+    ----------
+    slug, message : str
+        As for `FaceUnlockError`.
+    left_out : tuple of LeftOut
+        Every photo that did not pass a gate.
+    """
+
+    def __init__(self, slug: str, message: str, left_out: tuple[LeftOut, ...]) -> None:
+        super().__init__(slug, message)
+        self.left_out = left_out
+
+
+class SeveralPeopleError(RefusedPhotosError):
+    """The photos show several people.
+
+    Parameters
+    ----------
+    groups : tuple of tuple of str
+        Names of the photos of each person, at least two people.
+    left_out : tuple of LeftOut
+        Photos that could not be compared.
+    """
+
+    def __init__(self, groups: tuple[tuple[str, ...], ...], left_out: tuple[LeftOut, ...]) -> None:
+        each = "; ".join(_listed(number, group) for number, group in enumerate(groups, start=1))
+        super().__init__("several-people", f"the photos show {len(groups)} people: {each}", left_out)
+        self.groups = groups
+
+
+class TooManyUnlikeError(RefusedPhotosError):
+    """Too large a share of the photos is unlike the others.
+
+    Parameters
+    ----------
+    unlike, usable : int
+        How many photos are clearly unlike the others, and how many could be compared.
+    left_out : tuple of LeftOut
+        Every photo that did not pass.
+    """
+
+    def __init__(self, unlike: int, usable: int, left_out: tuple[LeftOut, ...]) -> None:
+        message = f"{unlike} of {usable} usable photos are unlike the others, more than a third"
+        super().__init__("too-many-unlike", message, left_out)
+
+
+class TooFewPhotosError(RefusedPhotosError):
     """Too few photos passed the gates.
 
     Parameters
@@ -141,8 +219,42 @@ class TooFewPhotosError(EnrolmentError):
 
     def __init__(self, usable: int, needed: int, left_out: tuple[LeftOut, ...]) -> None:
         plural = "photo" if needed == 1 else "photos"
-        super().__init__("too-few-photos", f"{usable} usable, but at least {needed} {plural} needed")
-        self.left_out = left_out
+        message = f"{usable} usable, but at least {needed} {plural} needed"
+        super().__init__("too-few-photos", message, left_out)
+
+
+_LISTED = 3
+"""Most photos of a group that a message names; `SeveralPeopleError.groups` has them all."""
+
+
+def _listed(number: int, group: Sequence[str]) -> str:
+    more = f" and {len(group) - _LISTED} more" if len(group) > _LISTED else ""
+    return f"person {number} on {', '.join(group[:_LISTED])}{more}"
+
+
+def _refuse_several_people(samples: Sequence[Sample], gates: Gates, unusable: tuple[LeftOut, ...]) -> None:
+    if not samples:
+        return
+    embeddings = np.stack([sample.embedding for sample in samples])
+    groups = several_people(embeddings, gates.min_similarity, gates.pair_similarity)
+    if groups:
+        names = tuple(tuple(samples[index].photo for index in group) for group in groups)
+        raise SeveralPeopleError(names, unusable)
+
+
+def _clearly_unlike(
+    good: Sequence[Sample], alike: Sequence[Sample], vectors: Vector, base: ArrayLike | None, limit: float
+) -> int:
+    """Return how many of the good samples that were left out are below `limit`, measured at the template.
+
+    A photo between this limit and the unlock threshold is left out, too, but says nothing of a second person.
+    """
+    kept = {id(sample) for sample in alike}
+    others = [sample.embedding for sample in good if id(sample) not in kept]
+    if not others:
+        return 0
+    total = vectors.sum(axis=0) if base is None else vectors.sum(axis=0) + np.asarray(base)
+    return int(np.sum(similarities(np.stack(others), unit(total)[None, :])[:, 0] < limit))
 
 
 def _without_duplicates(

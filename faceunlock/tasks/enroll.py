@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TypedDict
 
 from faceunlock.errors import EnrolmentError, GalleryError, SettingsError
+from faceunlock.files.text import printable
 from faceunlock.matching.people import Person, name_key, normalise_name
+from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.templates import Template
 from faceunlock.photos.photo import PhotoFile, find_photos
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
+from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, examiner, quality_gates
 
 
@@ -24,6 +27,7 @@ class EnrollOptions(TypedDict, total=False):
     replace: bool
     min_photos: int | None
     dry_run: bool
+    even_so: bool
     track: Track
 
 
@@ -50,6 +54,8 @@ class EnrolmentOutcome:
         Number of files that are not photos.
     saved : bool
         False for a dry run.
+    same_faces : tuple of SameFace
+        People enrolled under another name whom the template matches, too; none unless ``even_so``.
     """
 
     name: str
@@ -57,6 +63,7 @@ class EnrolmentOutcome:
     looked_at: int
     skipped: int
     saved: bool
+    same_faces: tuple[SameFace, ...] = ()
 
 
 def enroll(
@@ -68,6 +75,7 @@ def enroll(
     replace: bool = False,
     min_photos: int | None = None,
     dry_run: bool = False,
+    even_so: bool = False,
     track: Track = untracked,
 ) -> EnrolmentOutcome:
     """Enroll a person from photos.
@@ -79,7 +87,7 @@ def enroll(
     name : str
         Up to 64 printable characters.
     photos : path or sequence of paths
-        Photos, and folders that are searched for photos; also the photos that `take_several` yields.
+        Photos, and folders of photos; also the photos that `take_several` yields.
     add : bool
         Add the photos to an existing template.
     replace : bool
@@ -88,13 +96,16 @@ def enroll(
         Minimum number of usable photos, at least 2; the setting ``min_photos`` when omitted.
     dry_run : bool
         Save nothing.
+    even_so : bool
+        Enroll the person even if somebody enrolled under another name has the same face.
     track : callable
         Shows progress: ``track(items, total, label)`` yields the items.
 
     Raises
     ------
     EnrolmentError
-        ``too-few-photos``.
+        ``several-people``, ``too-few-photos``, ``too-many-unlike``; ``sub-folders`` if a folder has
+        sub-folders with photos that are not named themselves; ``second-name`` without `even_so`.
     GalleryError
         ``already-enrolled``, ``not-enrolled`` (with `add`), ``bad-name``; also if the gallery cannot be read
         or written.
@@ -105,6 +116,7 @@ def enroll(
     known = _known(workspace, name, add=add, replace=replace)
     given = as_paths(photos)
     listing = find_photos([photo for photo in given if isinstance(photo, Path)])
+    _refuse_sub_folders([photo for photo in given if isinstance(photo, Path)], listing.photos)
     sources: list[Path | PhotoFile] = [photo for photo in given if isinstance(photo, PhotoFile)]
     sources += listing.photos
     if given and not sources:
@@ -119,21 +131,38 @@ def enroll(
         return learn(samples, identity, gates, known=template, failures=failures)
 
     enrolment = learned(known.template if known else None)
-    if not dry_run:
-        if known is not None:
+    same: tuple[SameFace, ...] = ()
 
-            def merge(stored: Template) -> Template:
-                # The template may have grown since it was read, so judge against the stored one.
-                nonlocal enrolment
-                enrolment = learned(stored)
-                return enrolment.template
+    def checked() -> Template:
+        nonlocal same
+        same = check_second_name(workspace, name, enrolment.template, even_so=even_so)
+        return enrolment.template
 
-            name = workspace.gallery.update(name, merge).name
-        elif replace:
-            workspace.gallery.replace(name, enrolment.template)
-        else:
-            workspace.gallery.add(name, enrolment.template)
-    return EnrolmentOutcome(name, enrolment, len(sources), listing.skipped, not dry_run)
+    def merge(stored: Template) -> Template:
+        # The template may have grown since it was read, so judge against the stored one.
+        nonlocal enrolment
+        enrolment = learned(stored)
+        return checked()
+
+    if dry_run:
+        checked()
+    elif known is not None:
+        name = workspace.gallery.update(name, merge).name
+    else:
+        store = workspace.gallery.replace if replace else workspace.gallery.add
+        with workspace.gallery.transaction():  # nobody else is enrolled between check and change
+            store(name, checked())
+    return EnrolmentOutcome(name, enrolment, len(sources), listing.skipped, not dry_run, same)
+
+
+def _refuse_sub_folders(given: Sequence[Path], photos: Sequence[Path]) -> None:
+    """Refuse photos below a given folder: the folder above several people's looks like one person's."""
+    named = {*given}
+    inside = sorted({photo.parent for photo in photos if photo not in named and photo.parent not in named})
+    if inside:
+        first = ", ".join(printable(str(folder)) for folder in inside[:3])
+        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
+        raise EnrolmentError("sub-folders", f"these sub-folders hold photos, too: {first}{more}")
 
 
 def take_several(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.tasks.calibrate import refuse_lower
+from faceunlock.tasks.second_names import inspector
 from faceunlock.tasks.workspace import PhotoPath, Workspace
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class ImportOptions(TypedDict, total=False):
     on_conflict: OnConflict
     calibrations: bool
     allow_lower: bool
+    even_so: bool
 
 
 def import_from(
@@ -30,6 +32,7 @@ def import_from(
     on_conflict: OnConflict = "refuse",
     calibrations: bool = False,
     allow_lower: bool = False,
+    even_so: bool = False,
 ) -> ImportSummary:
     """Add the people of an encrypted file, all or none; see `faceunlock.gallery.export.import_gallery`.
 
@@ -47,9 +50,14 @@ def import_from(
         Take the calibrations of models that have none here.
     allow_lower : bool
         Take a threshold below the shipped one, too.
+    even_so : bool
+        Import people who match somebody here under another name.
 
     Raises
     ------
+    EnrolmentError
+        ``second-name`` if anyone in the file matches somebody here under another name, without `even_so`;
+        nothing is written then.
     CalibrationError
         ``lower-threshold``.
     ModelError
@@ -75,6 +83,7 @@ def import_from(
         on_conflict=on_conflict,
         admit=admit if calibrations else None,
         dimensions=_dimensions(workspace),
+        inspect=inspector(workspace, even_so=even_so),
     )
 
 

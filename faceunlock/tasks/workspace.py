@@ -210,18 +210,21 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
     workspace : Workspace
         Its settings hold the limits of quality.
     identity : ModelIdentity
-        The model; its threshold is the lowest similarity allowed.
+        The model; its threshold is the lowest similarity allowed, and its threshold for two photos is what
+        tells one person from several.
     min_photos : int, optional
         Minimum number of usable photos; the setting when omitted.
     """
     from faceunlock.pipeline.enrolment import Gates
 
     settings = workspace.settings
+    pairs = workspace.choice.pair_calibration(identity)
     return Gates(
         min_sharpness=settings.min_sharpness,
         min_brightness=settings.min_brightness,
         min_similarity=workspace.choice.calibration(identity).threshold,
         min_photos=min_photos or settings.min_photos,
+        pair_similarity=None if pairs.status == "not-calibrated" else pairs.threshold,
     )
 
 

@@ -128,6 +128,8 @@ def test_json_of_people_and_photos(faceunlock, ada, monkeypatch, tmp_path):
     enrolment = held(faceunlock.data("enroll", "Ada", ada), "faceunlock enroll")
     held(enrolment["left_out"][0], "Part: photo left out")
     held(enrolment["model"], "Part: embedding model")
+    again = faceunlock.data("enroll", "Eve", ada, "--even-so", "--dry-run")
+    held(again["same_faces"][0], "Part: second name")
 
     verification = held(faceunlock.data("verify", ada / "0.png"), "faceunlock verify")
     held(verification["quality"], "Part: quality")
@@ -151,6 +153,18 @@ def test_json_of_people_and_photos(faceunlock, ada, monkeypatch, tmp_path):
     cleared = faceunlock.data("log", "--clear", "--yes")
     assert list(cleared) == sections()["faceunlock log"].first_cells("cleared field")
     held(faceunlock.data("people", "forget", "Ada", "--yes"), "faceunlock people forget")
+
+
+def test_json_of_enroll_each(faceunlock, test_folder):
+    people, _ = test_folder
+    save(people / "loose.png", paint(1))
+    save(people / "Eve" / "0.png", paint(5))
+    code, out, _ = faceunlock("enroll", "--each", people, "--json")
+    data = json.loads(out)["data"]
+    assert code == 2 and list(data) == sections()["faceunlock enroll"].first_cells("field of everyone")
+    enrolled, refused = data["people"][0], data["people"][-1]
+    held(held(enrolled, "Part: sub-folder")["enrolment"], "faceunlock enroll")
+    assert refused["enrolment"] is None and set(refused["error"]) == {"code", "message", "hint", "retryable"}
 
 
 def test_json_of_compare(faceunlock, ada):

@@ -11,7 +11,14 @@ from faceunlock.errors import EnrolmentError
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import photo_hash
 from faceunlock.photos.face import Quality
-from faceunlock.pipeline.enrolment import Gates, TooFewPhotosError, enroll
+from faceunlock.pipeline.enrolment import (
+    Gates,
+    SeveralPeopleError,
+    TooFewPhotosError,
+    TooManyUnlikeError,
+    _without_unlike,
+    enroll,
+)
 from faceunlock.pipeline.samples import LeftOut, Sample
 
 GATES = Gates(min_sharpness=5.0, min_brightness=30.0, min_similarity=0.8, min_photos=3)
@@ -98,7 +105,7 @@ def test_a_stranger_among_the_photos_is_left_out():
 
 def test_several_strangers_are_left_out_though_they_spoil_the_centroid():
     strangers = [sample(7), sample(8), sample(9)]
-    own = of(0, 4)
+    own = of(0, 6)
     enrolment = enroll([*strangers, *own], IDENTITY, GATES)
     assert enrolment.used == tuple(photo.photo for photo in own)
     assert {photo for photo, _ in reasons(enrolment)} == {"7-0.jpg", "8-0.jpg", "9-0.jpg"}
@@ -174,10 +181,13 @@ def test_adding_what_is_in_the_template_adds_nothing(known):
 
 def test_adding_compares_with_the_enrolled_template(known):
     # Three alike strangers would pass if they were compared with each other only.
-    enrolment = enroll([*of(7, 3), *of(0, 1, first=10)], IDENTITY, GATES, known=known)
-    assert [photo.reason for photo in enrolment.left_out] == ["unlike-the-others"] * 3
-    assert all("to the enrolled template" in photo.detail for photo in enrolment.left_out)
-    assert enrolment.used == ("0-10.jpg",)
+    with pytest.raises(TooManyUnlikeError) as caught:
+        enroll([*of(7, 3), *of(0, 1, first=10)], IDENTITY, GATES, known=known)
+    assert {photo.photo for photo in caught.value.left_out} == {"7-0.jpg", "7-1.jpg", "7-2.jpg"}
+    assert [photo.reason for photo in caught.value.left_out] == ["unlike-the-others"] * 3
+    assert all("to the enrolled template" in photo.detail for photo in caught.value.left_out)
+    alone = enroll([sample(7), *of(0, 2, first=10)], IDENTITY, GATES, known=known)
+    assert alone.used == ("0-10.jpg", "0-11.jpg")
 
 
 def test_many_strangers_cannot_outvote_the_template(known):
@@ -210,3 +220,57 @@ def test_copies_of_one_picture_are_one_look():
     known = enroll(near(0.0, 0.1, 0.05), IDENTITY, GATES).template
     one_more = [replace(sample(0, 9), embedding=np.array([1.0, 0.0], dtype=np.float32))]
     assert not enroll(one_more, IDENTITY, GATES, known=known).one_look, "one photo is no copy of itself"
+
+
+@pytest.mark.parametrize("counts", [(5, 5), (6, 2), (4, 3, 2), (3,) * 10])
+@pytest.mark.parametrize("pair_similarity", [None, 0.75])
+def test_photos_of_several_people_are_refused_and_each_photo_has_its_person(counts, pair_similarity):
+    samples = [photo for person, count in enumerate(counts) for photo in of(person, count)]
+    with pytest.raises(SeveralPeopleError) as caught:
+        enroll(samples, IDENTITY, replace(GATES, pair_similarity=pair_similarity))
+    expected = {frozenset(photo.photo for photo in of(person, n)) for person, n in enumerate(counts)}
+    assert {frozenset(group) for group in caught.value.groups} == expected
+    assert caught.value.slug == "several-people"
+    assert all(group[0] in caught.value.message for group in caught.value.groups)
+
+
+def test_several_people_are_refused_though_all_would_be_near_their_centroid():
+    # The gate alone takes them: two people as close as two of ten phone users with `compact`.
+    rng = np.random.default_rng(3)
+    both, apart, noise = (unit(rng.normal(size=(n, 64))) for n in (1, 2, 14))
+    vectors = unit(both + 0.35 * np.repeat(apart, 7, axis=0) + 0.15 * noise)
+    samples = [replace(sample(0, i), embedding=vector) for i, vector in enumerate(vectors)]
+    gates = replace(GATES, min_similarity=0.9, pair_similarity=0.9)
+    assert _without_unlike(samples, gates.min_similarity, None)[1] == []
+    with pytest.raises(SeveralPeopleError) as caught:
+        enroll(samples, IDENTITY, gates)
+    assert [len(group) for group in caught.value.groups] == [7, 7]
+
+
+def test_several_people_are_refused_also_where_photos_are_added(known):
+    with pytest.raises(SeveralPeopleError):
+        enroll([*of(0, 3, first=10), *of(7, 3)], IDENTITY, GATES, known=known)
+
+
+def test_more_than_a_third_unlike_the_others_is_refused():
+    strangers = [sample(person) for person in (7, 8, 9)]
+    assert enroll([*of(0, 6), *strangers], IDENTITY, GATES).template.count == 6  # exactly a third
+    with pytest.raises(TooManyUnlikeError, match="3 of 8 usable photos") as caught:
+        enroll([*of(0, 5), *strangers], IDENTITY, GATES)
+    assert caught.value.slug == "too-many-unlike"
+    assert {photo.photo for photo in caught.value.left_out} == {"7-0.jpg", "8-0.jpg", "9-0.jpg"}
+
+
+def test_a_poor_photo_is_not_usable_and_counts_for_nobody():
+    blurred = [sample(0, number, quality=Quality(80, 1, 120)) for number in range(6, 16)]
+    with pytest.raises(TooManyUnlikeError, match="3 of 8"):
+        enroll([*of(0, 5), *blurred, sample(7), sample(8), sample(9)], IDENTITY, GATES)
+
+
+def test_a_photo_that_would_match_another_photo_is_left_out_but_is_no_other_person():
+    odd = [replace(sample(0, number), embedding=embedding(0, number, 0.8)) for number in (20, 21, 22)]
+    gates = replace(GATES, min_similarity=0.93)
+    with pytest.raises(TooManyUnlikeError):
+        enroll([*of(0, 4), *odd], IDENTITY, gates)
+    enrolment = enroll([*of(0, 4), *odd], IDENTITY, replace(gates, pair_similarity=0.6))
+    assert [photo.reason for photo in enrolment.left_out] == ["unlike-the-others"] * 3

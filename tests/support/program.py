@@ -40,7 +40,7 @@ class Result:
         """The error of the document, held to what stderr says."""
         assert not self.document["ok"], self
         error = self.document["error"]
-        assert set(error) - {"seconds_left"} == {"code", "message", "hint", "retryable"}
+        assert set(error) - {"seconds_left", "groups"} == {"code", "message", "hint", "retryable"}
         assert f"[{error['code']}]" in self.stderr
         return error
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from support.fakes import (
     GREY,
+    GUESS,
     IDENTITY,
     FakeDetector,
     embedding,
@@ -33,7 +34,7 @@ def test_photos_come_as_text_path_or_list(open_home, ada, bob):
     unlock = open_home()
     assert unlock.enroll("a", str(ada)).looked_at == 5
     assert unlock.enroll("b", [bob / "0.png", str(bob / "1.png"), bob / "2.png"]).looked_at == 3
-    assert unlock.enroll("c", [ada, bob / "0.png"], dry_run=True).looked_at == 6
+    assert unlock.enroll("c", [ada, bob / "0.png"], dry_run=True, even_so=True).looked_at == 6
 
 
 def test_every_reason_for_leaving_a_photo_out_is_named(unlock, ada):
@@ -173,3 +174,70 @@ def test_replacing_forgets_what_was_there(unlock, ada, bob):
     assert stored.count == 5 and stored.photo_key == outcome.enrolment.template.photo_key
     assert stored.centroid @ embedding(2, 0) > 0.9 > stored.centroid @ embedding(1, 0)
     assert unlock.enroll("New", ada, replace=True).saved
+
+
+@pytest.mark.parametrize("counts", [(5, 5), (6, 2), (4, 4, 4)])
+def test_several_people_never_become_one(unlock, home, tmp_path, counts):
+    folders = [tmp_path / str(person) for person in range(len(counts))]
+    for person, count in enumerate(counts):
+        save_person(folders[person], person, count)
+    with pytest.raises(EnrolmentError) as caught:
+        unlock.enroll("Ada", folders)
+    assert caught.value.slug == "several-people" and not home.exists()
+    assert [{photo.rsplit("/", 2)[1] for photo in group} for group in caught.value.groups] == [
+        {str(person)} for person in range(len(counts))
+    ]
+    assert [len(group) for group in caught.value.groups] == list(counts)
+
+
+def test_sub_folders_of_a_person_are_refused_before_any_photo_is_read(open_home, home, tmp_path):
+    for person in (1, 2):
+        save_person(tmp_path / "people" / str(person) / "deep", person, 3)
+    detector = FakeDetector()
+    with pytest.raises(EnrolmentError, match=r"people/1/deep, .*people/2/deep") as caught:
+        open_home(detector=detector).enroll("Ada", tmp_path / "people")
+    assert caught.value.slug == "sub-folders" and "--each" in caught.value.hint
+    assert detector.calls == 0 and not home.exists()
+
+
+def test_folders_that_are_named_may_lie_in_each_other(unlock, ada):
+    save_person(ada / "glasses", 1, 3, first=10)
+    (ada / "empty").mkdir()
+    assert slug_of(unlock.enroll, "Ada", ada) == "sub-folders"
+    assert unlock.enroll("Ada", [ada, ada / "glasses"]).looked_at == 8
+
+
+def test_a_second_name_for_a_face_is_refused_unless_it_is_asked_for(unlock, home, ada, tmp_path):
+    unlock.enroll("Ada", ada)
+    save_person(tmp_path / "other", 1, 5, first=20)
+    before = snapshot(home)
+    for options in ({}, {"replace": True}, {"dry_run": True}):
+        with pytest.raises(EnrolmentError, match="Eve matches Ada") as caught:
+            unlock.enroll("Eve", tmp_path / "other", **options)
+        assert caught.value.slug == "second-name"
+    assert snapshot(home) == before
+    (same,) = unlock.enroll("Eve", tmp_path / "other", even_so=True).same_faces
+    assert (same.name, same.enrolled_as, same.threshold) == ("Eve", "Ada", GUESS) and same.similarity > 0.9
+    # More photos under either name are told of again.
+    save_person(tmp_path / "more", 1, 1, first=30)
+    assert slug_of(unlock.enroll, "Ada", tmp_path / "more", add=True) == "second-name"
+    added = unlock.enroll("Ada", tmp_path / "more", add=True, even_so=True)
+    assert [same.enrolled_as for same in added.same_faces] == ["Eve"] and added.enrolment.template.count == 6
+
+
+def test_a_second_name_is_looked_for_under_the_lock(open_home, ada):
+    def meanwhile(items, total, label):
+        open_home().enroll("Ada", ada)
+        return items
+
+    assert slug_of(open_home().enroll, "Eve", ada, track=meanwhile) == "second-name"
+    assert [person.name for person in open_home().people()] == ["Ada"]
+
+
+def test_a_damaged_row_of_somebody_else_does_not_keep_anyone_from_adding(unlock, ada, bob):
+    unlock.enroll("Ada", ada)
+    unlock.enroll("Bob", bob)
+    with unlock.gallery.transaction() as connection:
+        connection.execute("UPDATE people SET template = '' WHERE key = 'bob'")
+    save_person(ada, 1, 2, first=10)
+    assert unlock.enroll("Ada", ada, add=True).enrolment.template.count == 7

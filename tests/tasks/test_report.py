@@ -18,7 +18,7 @@ def test_a_folder_becomes_a_page_and_pictures(unlock, folder, home, tmp_path):
     assert outcome.report.people == 2 and len(outcome.report.study.samples) == 6
     assert "Ada" in page and "no-face" in page and str(tmp_path) not in page.replace(str(folder), "")
     assert outcome.pictures and all(file.read_bytes().startswith(b"\x89PNG") for file in outcome.pictures)
-    assert not home.exists(), "a report changes nothing in the gallery"
+    assert not (home / "gallery.db").exists(), "a report changes nothing in the gallery"
 
 
 def test_nothing_is_written_if_anything_is_in_the_way(unlock, folder, tmp_path):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity, left_out
+from faceunlock.cli.answers.parts import Document, identity, left_out, same_face, warning
+from faceunlock.errors import FaceUnlockError
 
 if TYPE_CHECKING:
     from faceunlock.tasks.enroll import EnrolmentOutcome
-
+    from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
 
 RECOMMENDED_PHOTOS = 5
 
@@ -30,6 +31,7 @@ def text(outcome: EnrolmentOutcome) -> str:
         )
     if result.template.count < RECOMMENDED_PHOTOS:
         parts.append(f"{RECOMMENDED_PHOTOS} or more photos are recommended.")
+    parts += map(warning, outcome.same_faces)
     return " ".join(parts)
 
 
@@ -58,4 +60,42 @@ def document(outcome: EnrolmentOutcome) -> Document:
         "lowest_similarity": result.lowest_similarity,
         "one_look": result.one_look,
         "model": identity(result.template.identity),
+        "same_faces": [same_face(same) for same in outcome.same_faces],
     }
+
+
+def person_text(person: PersonOutcome) -> str:
+    """Return the line about one sub-folder."""
+    if person.outcome is not None:
+        return text(person.outcome)
+    return (
+        f"{person.name} not enrolled: {person.error} [{person.error.slug}]" if person.error else person.name
+    )
+
+
+def each_text(each: EachOutcome) -> str:
+    """Return the last line about a folder of people."""
+    done = [person.outcome for person in each.people if person.outcome is not None]
+    verb = "would be enrolled" if done and not done[0].saved else "enrolled"
+    return f"{len(done)} of {len(each.people)} people {verb}."
+
+
+def each_document(each: EachOutcome) -> Document:
+    """Return the data of ``enroll --each``."""
+    return {
+        "folder": str(each.folder),
+        "enrolled": sum(person.outcome is not None for person in each.people),
+        "people": [
+            {
+                "folder": person.name,
+                "enrolment": None if person.outcome is None else document(person.outcome),
+                "error": None if person.error is None else _error(person.error),
+            }
+            for person in each.people
+        ],
+        "loose": [str(photo) for photo in each.loose],
+    }
+
+
+def _error(error: FaceUnlockError) -> Document:
+    return {"code": error.slug, "message": error.message, "hint": error.hint, "retryable": error.retryable}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity
+from faceunlock.cli.answers.parts import Document, identity, same_face, warning
 from faceunlock.files.text import printable
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def imported(summary: ImportSummary) -> str:
         f"left out the calibration of {identity.model} (use --calibrations to take it)"
         for identity in summary.calibrations_left_out
     ]
-    return f"Import: {'; '.join(parts) or 'the file holds nothing new'}."
+    done = f"Import: {'; '.join(parts) or 'the file holds nothing new'}."
+    return " ".join([done, *map(warning, summary.same_faces)])
 
 
 def imported_document(summary: ImportSummary) -> Document:
@@ -62,4 +63,5 @@ def imported_document(summary: ImportSummary) -> Document:
         "calibrations_kept": [identity(made_by) for made_by in summary.calibrations_kept],
         "calibrations_left_out": [identity(made_by) for made_by in summary.calibrations_left_out],
         "thresholds_added": list(summary.thresholds_added),
+        "same_faces": [same_face(same) for same in summary.same_faces],
     }

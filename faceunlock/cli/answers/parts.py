@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.second_names import SameFace
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.samples import LeftOut
 
@@ -17,6 +18,19 @@ Document = dict[str, Any]
 def left_out(photo: LeftOut) -> Document:
     """Return a photo that was left out, and why."""
     return {"photo": photo.photo, "reason": photo.reason, "detail": photo.detail}
+
+
+def same_face(same: SameFace) -> Document:
+    """Return a template that matches somebody enrolled under another name."""
+    return asdict(same)
+
+
+def warning(same: SameFace) -> str:
+    """Return the sentence that tells of a second name for a face."""
+    return (
+        f"Warning: {same.name} matches {same.enrolled_as} (similarity {same.similarity:.3f}, threshold "
+        f"{same.threshold:.3f}): a photo of one may be a yes for the other."
+    )
 
 
 def identity(made_by: ModelIdentity) -> Document:

@@ -1,4 +1,4 @@
-"""``faceunlock enroll``: enroll a person from photos."""
+"""``faceunlock enroll``: enroll a person from photos, or everyone of a folder."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from faceunlock.cli.exits import EXIT_COULD_NOT
 from faceunlock.cli.options import command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
+    from faceunlock.cli.console import Console
     from faceunlock.photos.photo import PhotoFile
+    from faceunlock.pipeline.enrolment import RefusedPhotosError
+    from faceunlock.tasks.enroll import EnrollOptions
+    from faceunlock.tasks.enroll_each import PersonOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 def enroll(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the person.", show_default=False)],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name of the person.", show_default=False)
+    ] = None,
     photos: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -35,50 +42,112 @@ def enroll(
         bool,
         typer.Option("--camera", help="Use a camera: its number, device or video file, or the default one."),
     ] = False,
+    each: Annotated[
+        Path | None,
+        typer.Option(
+            "--each",
+            metavar="FOLDER",
+            help="Enroll one person from each sub-folder of FOLDER, under its name.",
+            show_default=False,
+        ),
+    ] = None,
     add: Annotated[bool, typer.Option("--add", help="Add photos to an enrolled person.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the earlier enrolment.")] = False,
     min_photos: Annotated[
         int | None,
         typer.Option("--min-photos", min=2, help="Minimum of usable photos; default 3.", show_default=False),
     ] = None,
+    even_so: Annotated[
+        bool, typer.Option("--even-so", help="Enroll even if the face is enrolled under another name.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the photos, but save nothing.")] = False,
 ) -> None:
     """Enroll a person from photos.
 
     At least 3 usable photos are needed; 5 or more, with different light and expression, are better.
     Photos without a clear face, and photos that do not look like the others, are left out and named.
+    Photos of several people are refused. For a folder with one sub-folder per person, use --each FOLDER.
     """
-    from faceunlock.cli.answers import enroll as answers
-    from faceunlock.pipeline.enrolment import TooFewPhotosError
-
     if add and replace:
         raise SettingsError("usage", "--add and --replace cannot be combined")
+    options: EnrollOptions = {
+        "add": add,
+        "replace": replace,
+        "min_photos": min_photos,
+        "even_so": even_so,
+        "dry_run": dry_run,
+    }
+    if each is not None:
+        if name is not None or photos or camera:
+            raise SettingsError("usage", "--each takes one folder, and no NAME, PHOTOS or --camera")
+        _everyone(session, each, options)
+        return
+    if name is None:
+        raise SettingsError("usage", "Missing argument 'NAME' (or --each FOLDER instead)")
     if camera and photos and len(photos) > 1:
         raise SettingsError("usage", "--camera takes one camera and no photos")
     if not camera and not photos:
         raise SettingsError("usage", "Missing argument 'PHOTOS' (or --camera instead)")
+    _one(session, name, photos or [], options, camera=camera)
+
+
+def _one(session: Session, name: str, photos: list[Path], options: EnrollOptions, *, camera: bool) -> None:
+    """Enroll one person."""
+    from faceunlock.cli.answers import enroll as answers
+    from faceunlock.pipeline.enrolment import RefusedPhotosError
+
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock:
-        sources: list[Path | PhotoFile] = list(photos or ())
+        sources: list[Path | PhotoFile] = list(photos)
         if camera:
             console.note("Look at the camera and turn your head a little in all directions.")
             device = str(photos[0]) if photos else None
-            taken = unlock.take_several(name, device, add=add, replace=replace)
+            taken = unlock.take_several(name, device, add=options["add"], replace=options["replace"])
             sources = list(progress.track(taken, session.settings.camera_photos, "frames"))
+        options["track"] = progress.track
         try:
-            outcome = unlock.enroll(
-                name,
-                sources,
-                add=add,
-                replace=replace,
-                min_photos=min_photos,
-                dry_run=dry_run,
-                track=progress.track,
-            )
-        except TooFewPhotosError as error:
-            console.left_out(error.left_out)
+            outcome = unlock.enroll(name, sources, **options)
+        except RefusedPhotosError as error:
+            _explain(console, error)
             raise
     console.left_out(outcome.enrolment.left_out)
     console.answer(answers.text(outcome), answers.document(outcome))
     for note in answers.notes(outcome):
         console.note(note)
+
+
+def _everyone(session: Session, folder: Path, options: EnrollOptions) -> None:
+    """Enroll everyone of a folder of people, with a line per person."""
+    from faceunlock.cli.answers import enroll as answers
+    from faceunlock.files.text import printable
+    from faceunlock.pipeline.enrolment import RefusedPhotosError
+
+    console = session.console
+
+    def tell(person: PersonOutcome) -> None:
+        if person.outcome is not None:
+            console.left_out(person.outcome.enrolment.left_out)
+        elif isinstance(person.error, RefusedPhotosError):
+            _explain(console, person.error)
+        console.part(printable(answers.person_text(person)))
+        if person.error is not None and person.error.hint:
+            console.note(f"  {printable(person.error.hint)}")
+
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        options["track"] = progress.track
+        outcome = unlock.enroll_each(folder, tell=tell, **options)
+    if outcome.loose:
+        console.note(f"Photos in the folder itself, which belong to nobody: {len(outcome.loose)}")
+    console.answer(answers.each_text(outcome), answers.each_document(outcome))
+    if not outcome.complete:
+        raise typer.Exit(EXIT_COULD_NOT)
+
+
+def _explain(console: Console, error: RefusedPhotosError) -> None:
+    """Print why each photo was left out, and each photo's person if there are several."""
+    from faceunlock.files.text import printable
+
+    console.left_out(error.left_out)
+    for number, group in enumerate(error.groups, start=1):
+        for photo in group:
+            console.note(f"{printable(photo)}: several-people: person {number}")

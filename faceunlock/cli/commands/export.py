@@ -67,6 +67,9 @@ def import_file(
     allow_lower: Annotated[
         bool, typer.Option("--allow-lower", help="Take a threshold below the shipped one, too.")
     ] = False,
+    even_so: Annotated[
+        bool, typer.Option("--even-so", help="Import people who match somebody here under another name.")
+    ] = False,
 ) -> None:
     """Add the people in an encrypted file to the gallery."""
     from faceunlock.cli.answers import export as answers
@@ -88,6 +91,7 @@ def import_file(
             on_conflict=on_conflict,
             calibrations=calibrations,
             allow_lower=allow_lower,
+            even_so=even_so,
         )
     session.console.answer(answers.imported(summary), answers.imported_document(summary))
 

@@ -1,0 +1,81 @@
+"""A second name for an enrolled face: refused, unless it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from faceunlock.errors import EnrolmentError
+
+if TYPE_CHECKING:
+    from faceunlock.gallery.export import Inspect
+    from faceunlock.matching.people import Person
+    from faceunlock.matching.second_names import SameFace
+    from faceunlock.matching.templates import ModelIdentity, Template
+    from faceunlock.tasks.workspace import Workspace
+
+
+def check_second_name(
+    workspace: Workspace, name: str, template: Template, *, even_so: bool
+) -> tuple[SameFace, ...]:
+    """Return whom a new template also matches; nobody unless `even_so`.
+
+    People whose row is damaged are passed over, since they cannot match any photo either.
+
+    Raises
+    ------
+    EnrolmentError
+        ``second-name`` if it matches somebody of another name, without `even_so`.
+    """
+    from faceunlock.matching.second_names import same_faces
+
+    threshold = workspace.choice.calibration(template.identity).threshold
+    found = same_faces(name, template, workspace.gallery.intact_people(), threshold)
+    _refuse(found, even_so=even_so)
+    return found
+
+
+def inspector(workspace: Workspace, *, even_so: bool) -> Inspect:
+    """Return what compares the people of an import with everyone else here, before anything is written.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its thresholds decide whether two templates match.
+    even_so : bool
+        Import people who match somebody here under another name.
+
+    Returns
+    -------
+    callable
+        Raises ``second-name`` for a match, without `even_so`; ``unknown-model`` if templates of a trained
+        model must be compared and its folder is not named.
+    """
+    from faceunlock.matching.second_names import same_faces
+
+    def inspect(arriving: tuple[Person, ...], staying: tuple[Person, ...]) -> tuple[SameFace, ...]:
+        found: list[SameFace] = []
+        thresholds: dict[ModelIdentity, float] = {}
+        for person in arriving:
+            identity = person.template.identity
+            comparable = [other for other in staying if other.template.identity == identity]
+            if not comparable:
+                continue
+            if identity not in thresholds:
+                workspace.choice.spec(identity.model)  # its threshold is known only if the model is
+                thresholds[identity] = workspace.choice.calibration(identity).threshold
+            found += same_faces(person.name, person.template, comparable, thresholds[identity])
+        _refuse(found, even_so=even_so)
+        return tuple(found)
+
+    return inspect
+
+
+def _refuse(found: Iterable[SameFace], *, even_so: bool) -> None:
+    matches = [
+        f"{same.name} matches {same.enrolled_as}, who is already enrolled (similarity {same.similarity:.4f}, "
+        f"threshold {same.threshold:.4f})"
+        for same in found
+    ]
+    if matches and not even_so:
+        raise EnrolmentError("second-name", "; ".join(matches))

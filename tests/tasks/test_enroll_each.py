@@ -1,0 +1,78 @@
+"""A folder of people: each becomes a person of the name of the sub-folder, or nothing."""
+
+import pytest
+from support.fakes import FakeDetector, FakeEmbedder, paint, save, save_person, slug_of
+
+from faceunlock.errors import EnrolmentError, ModelError
+
+
+@pytest.fixture
+def people(tmp_path):
+    for person, name in enumerate(("Ada", "Bob", "Cyd"), start=1):
+        save_person(tmp_path / "people" / name, person, 4)
+    return tmp_path / "people"
+
+
+def errors(outcome):
+    return {person.name: person.error and person.error.slug for person in outcome.people}
+
+
+def test_everyone_of_a_folder_is_enrolled(unlock, people):
+    told = []
+    outcome = unlock.enroll_each(people, tell=told.append)
+    assert outcome.complete and outcome.loose == () and told == list(outcome.people)
+    assert [person.name for person in unlock.people()] == ["Ada", "Bob", "Cyd"]
+    assert [person.outcome.enrolment.template.count for person in told] == [4, 4, 4]
+
+
+def test_who_is_refused_leaves_nothing_and_keeps_nobody_else_out(unlock, people):
+    save_person(people / "Few", 9, 2)
+    save_person(people / "Mixed", 5, 4)
+    for number in range(4):
+        save(people / "Mixed" / f"other{number}.png", paint(6, number))
+    save_person(people / "Nested" / "deep", 7, 4)
+    save_person(people / "Twin", 1, 4, first=10)
+    (people / "Void").mkdir()
+    save(people / "loose.png", paint(8))
+    outcome = unlock.enroll_each(people)
+    assert errors(outcome) == {
+        "Ada": None, "Bob": None, "Cyd": None, "Few": "too-few-photos", "Mixed": "several-people",
+        "Nested": "sub-folders", "Twin": "second-name", "Void": "too-few-photos",
+    }  # fmt: skip
+    assert not outcome.complete and [path.name for path in outcome.loose] == ["loose.png"]
+    assert [person.name for person in unlock.people()] == ["Ada", "Bob", "Cyd"]
+
+
+def test_the_options_hold_for_everyone(unlock, people):
+    assert unlock.enroll_each(people, dry_run=True).complete and unlock.people() == ()
+    unlock.enroll_each(people)
+    assert set(errors(unlock.enroll_each(people)).values()) == {"already-enrolled"}
+    save_person(people / "Ada", 1, 2, first=10)
+    added = unlock.enroll_each(people, add=True)
+    assert errors(added) == {"Ada": None, "Bob": "too-few-photos", "Cyd": "too-few-photos"}
+    assert unlock.enroll_each(people, replace=True).complete
+
+
+def test_two_folders_of_one_name_are_not_two_enrolments(unlock, people):
+    save_person(people / "ADA", 1, 4, first=10)
+    outcome = unlock.enroll_each(people, replace=True)
+    assert sorted(filter(None, errors(outcome).values())) == ["already-enrolled"]
+    assert len(unlock.people()) == 3
+
+
+def test_a_folder_without_sub_folders_is_refused(unlock, home, ada):
+    with pytest.raises(EnrolmentError) as caught:
+        unlock.enroll_each(ada)
+    assert caught.value.slug == "bad-folder" and "enroll NAME FOLDER" in caught.value.hint
+    assert slug_of(unlock.enroll_each, ada / "0.png") == "photo-not-found" and not home.exists()
+
+
+def test_a_model_that_cannot_be_used_is_said_once(open_home, people):
+    class Broken(FakeEmbedder):
+        def embed(self, crops):
+            raise ModelError("device-unavailable")
+
+    detector = FakeDetector()
+    told = []
+    each = open_home(detector=detector, embedder=Broken()).enroll_each
+    assert slug_of(each, people, tell=told.append) == "device-unavailable" and told == []
