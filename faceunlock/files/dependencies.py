@@ -12,8 +12,11 @@ from pathlib import Path
 
 from faceunlock.files.private import make_private_directories
 
+MATPLOTLIB = "MPLCONFIGDIR"
+"""The variable of the one package that always creates its folder."""
+
 FOLDERS = {
-    "MPLCONFIGDIR": "matplotlib",
+    MATPLOTLIB: "matplotlib",
     "TORCHINDUCTOR_CACHE_DIR": "torch",
     "TRITON_CACHE_DIR": "triton",
     "NUMBA_CACHE_DIR": "numba",
@@ -38,13 +41,13 @@ def write_only_below(cache: Path) -> None:
 
 
 def before_others_write() -> None:
-    """Create our cache and the missing folders above it privately.
+    """Create our cache, the missing folders above it and the one of matplotlib privately.
 
-    Call it before matplotlib or PyTorch may create their folders in it: they would let others read ours.
+    Call it before matplotlib or PyTorch may create their folders: they would let others read ours.
     """
     for variable, folder in _ours.items():
         if os.environ.get(variable) == folder:
             try:
-                make_private_directories(Path(folder).parent)
+                make_private_directories(Path(folder) if variable == MATPLOTLIB else Path(folder).parent)
             except OSError:
                 return  # they say so themselves, or use a temporary folder that they delete

@@ -181,8 +181,9 @@ def test_more_clients_than_places_do_without(serving, photo, question, exchange,
 def test_told_to_end_it_finishes_what_it_began(serving, question, photo):
     slow = Slow()
     with serving(slow) as (running, path):
-        first, second = (waiting(path, question(photo), photo) for _ in range(2))
+        first = waiting(path, question(photo), photo)
         assert slow.begun.wait(20)
+        second = waiting(path, question(photo), photo)
         with client.connect(str(path)) as connection:
             client.send(connection, ["version=1", "ask=stop", "package=", "prefix=", "home="])
             assert protocol.receive(connection, 100, 20) == [protocol.ANSWERED]

@@ -48,9 +48,9 @@ def test_a_sealed_gallery_answers_like_an_open_one(enrolled, pictures, no_deskto
     secret = {"FACEUNLOCK_PASSPHRASE": "correct horse"}
     assert enrolled("export", tmp_path / "moved", env=secret).code == 0
     assert enrolled("people", "rename", "Eileen", "Collins").code == 0
-    imported = enrolled("import", tmp_path / "moved", "--json", env=secret)
+    imported = enrolled("import", tmp_path / "moved", "--even-so", "--json", env=secret)
     assert imported.data["added"] == ["Eileen"]
-    added = enrolled("enroll", "Eileen", "more", "--add", "--json", cwd=pictures)
+    added = enrolled("enroll", "Eileen", "more", "--add", "--even-so", "--json", cwd=pictures)
     assert added.code == 0 and added.data["template_photos"] == 4
     status = enrolled("status")
     assert "\nprotection  sealed, key in " in status.stdout and status.stdout.endswith("problems    none\n")

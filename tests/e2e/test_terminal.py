@@ -371,7 +371,6 @@ def test_completion(faceunlock):
         ["people"],
         ["people", "show", "Nobody"],
         ["models"],
-        ["status"],
         ["frobnicate"],
         ["verify", "missing.jpg"],
         ["enroll", "New", "missing"],

@@ -78,7 +78,10 @@ def prepare(
         bool, typer.Option("--force", help="Make the networks anew even if they are prepared.")
     ] = False,
 ) -> None:
-    """Prepare the networks, so that no later command has to: after an update, or before a login by face."""
+    """Prepare networks for a fast start.
+
+    Do so after an update and before a login by face: a login never waits for it.
+    """
     from faceunlock.cli.answers import models as answers
 
     with session.unlock() as unlock:
