@@ -89,9 +89,8 @@ class ImportSummary:
         asked for.
     thresholds_added : tuple of float
         The threshold of each calibration added.
-        an import must never lower a threshold that was calibrated here.
     same_faces : tuple of SameFace
-        People from the file who match somebody here under another name.
+        People from the file who match somebody here, or in the file, under another name.
     """
 
     added: tuple[str, ...] = ()
@@ -183,7 +182,7 @@ def import_gallery(
         The length of the embeddings of each model that is known.
     inspect : callable
         Gets the people to be written and the others here whose rows are intact, before anything is written.
-        Returns the matches between the two, or raises to refuse the import.
+        Returns those who match under two names, or raises to refuse the import.
 
     Raises
     ------

@@ -180,7 +180,7 @@ def _person(parts: tuple[str, ...]) -> str:
 
 def _files(folder: Path) -> list[Path]:
     """Return photos and videos below a folder, relative to it and in order."""
-    if folder.is_file():
-        raise PhotoError("photo-not-found", f"{folder}: is a file, not a folder")
+    if folder.exists() and not folder.is_dir():
+        raise PhotoError("photo-not-found", f"{folder}: is not a folder")
     found = find_files([folder], PHOTO_SUFFIXES | VIDEO_SUFFIXES)
     return [path.relative_to(folder) for path in found.photos]

@@ -12,7 +12,7 @@ from faceunlock.files.text import printable
 from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.photos.photo import person_folders
 from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, enroll
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def enroll_each(
     ModelError
         If the first person cannot be looked at because of the model: then nobody can.
     """
-    top = Path(folder)
+    top = as_path(folder)
     found = person_folders(top)
     if not found.people:
         raise EnrolmentError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import EnrolmentError
@@ -36,14 +36,14 @@ def check_second_name(
 
 
 def inspector(workspace: Workspace, *, even_so: bool) -> Inspect:
-    """Return what compares the people of an import with everyone else here, before anything is written.
+    """Return what compares the people of an import with each other and with everyone else here.
 
     Parameters
     ----------
     workspace : Workspace
         Its thresholds decide whether two templates match.
     even_so : bool
-        Import people who match somebody here under another name.
+        Import people who match somebody here, or in the file, under another name.
 
     Returns
     -------
@@ -56,25 +56,27 @@ def inspector(workspace: Workspace, *, even_so: bool) -> Inspect:
     def inspect(arriving: tuple[Person, ...], staying: tuple[Person, ...]) -> tuple[SameFace, ...]:
         found: list[SameFace] = []
         thresholds: dict[ModelIdentity, float] = {}
-        for person in arriving:
+        for index, person in enumerate(arriving):
             identity = person.template.identity
-            comparable = [other for other in staying if other.template.identity == identity]
+            others = (*staying, *arriving[:index])
+            comparable = [other for other in others if other.template.identity == identity]
             if not comparable:
                 continue
             if identity not in thresholds:
                 workspace.choice.spec(identity.model)  # its threshold is known only if the model is
                 thresholds[identity] = workspace.choice.calibration(identity).threshold
             found += same_faces(person.name, person.template, comparable, thresholds[identity])
-        _refuse(found, even_so=even_so)
+        _refuse(found, arriving=[person.name for person in arriving], even_so=even_so)
         return tuple(found)
 
     return inspect
 
 
-def _refuse(found: Iterable[SameFace], *, even_so: bool) -> None:
+def _refuse(found: Iterable[SameFace], *, arriving: Collection[str] = (), even_so: bool) -> None:
     matches = [
-        f"{same.name} matches {same.enrolled_as}, who is already enrolled (similarity {same.similarity:.4f}, "
-        f"threshold {same.threshold:.4f})"
+        f"{same.name} matches {same.enrolled_as}, who is "
+        f"{'in the same file' if same.enrolled_as in arriving else 'already enrolled'} "
+        f"(similarity {same.similarity:.4f}, threshold {same.threshold:.4f})"
         for same in found
     ]
     if matches and not even_so:

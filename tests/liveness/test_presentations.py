@@ -1,5 +1,7 @@
 """Folders of presentations."""
 
+import os
+
 import pytest
 from support.clips import write_clip
 from support.fakes import GREY, paint, save, slug_of
@@ -41,6 +43,8 @@ def test_empty_and_missing_folders(folders, tmp_path):
     assert slug_of(find_sources, tmp_path / "empty", folders[1]) == "bad-folder"
     assert slug_of(find_sources, folders[0], tmp_path / "empty") == "bad-folder"
     assert slug_of(find_sources, folders[0], tmp_path / "nowhere", kind=PhotoError) == "photo-not-found"
+    os.mkfifo(tmp_path / "pipe")
+    assert slug_of(find_sources, folders[0], tmp_path / "pipe", kind=PhotoError) == "photo-not-found"
     assert slug_of(find_sources, folders[0] / "bob.png", folders[1]) == "photo-not-found"
 
 

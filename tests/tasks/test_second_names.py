@@ -44,6 +44,17 @@ def test_an_import_that_replaces_a_person_is_compared_with_the_others(unlock, ad
     assert unlock.import_from(file, PASSPHRASE, on_conflict="skip").same_faces == ()
 
 
+def test_two_names_for_one_face_do_not_come_in_one_file(unlock, tmp_path, ada, file):
+    with FaceUnlock(tmp_path / "other", detector=FakeDetector(), embedder=FakeEmbedder()) as other:
+        other.enroll("Twin", ada, even_so=True)
+        other.export_to(tmp_path / "twins", PASSPHRASE)
+    with pytest.raises(EnrolmentError, match="who is in the same file") as caught:
+        unlock.import_from(tmp_path / "twins", PASSPHRASE)
+    assert caught.value.slug == "second-name" and unlock.people() == ()
+    summary = unlock.import_from(tmp_path / "twins", PASSPHRASE, even_so=True)
+    assert len(summary.added) == 3 and len(summary.same_faces) == 1
+
+
 def test_an_import_without_anybody_known_is_taken(unlock, bob, file):
     unlock.enroll("Bob", bob)
     assert unlock.import_from(file, PASSPHRASE).same_faces == ()
