@@ -55,6 +55,10 @@ Device = Annotated[
     DeviceChoice | None,
     typer.Option("--device", help="Where to run networks; default auto.", show_default=False),
 ]
+Camera = Annotated[
+    bool, typer.Option("--camera", help="Use a camera: its number, device or video file, or the default one.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 OverwriteCopies = Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")]
 
 Model = Annotated[

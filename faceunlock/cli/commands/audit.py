@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import DataFacesChoice, command
+from faceunlock.cli.options import DataFacesChoice, Overwrite, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -49,7 +49,7 @@ def audit(
             "--png", metavar="DIR", help="Write the figures to this folder, as PNG.", show_default=False
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    overwrite: Overwrite = False,
     permutations: Annotated[
         int,
         typer.Option("--permutations", min=99, max=1_000_000, help="Permutations of people for each test."),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import DataFacesChoice, command
+from faceunlock.cli.options import DataFacesChoice, Overwrite, command
 from faceunlock.cli.session import Session
 
 
@@ -32,7 +32,7 @@ def crop(
             "--output", "-o", metavar="FOLDER", help="Folder to write the faces to.", show_default=False
         ),
     ],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    overwrite: Overwrite = False,
     faces: Annotated[
         DataFacesChoice,
         typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from faceunlock.cli.exits import EXIT_COULD_NOT
-from faceunlock.cli.options import command
+from faceunlock.cli.options import Camera, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -38,10 +38,7 @@ def enroll(
             show_default=False,
         ),
     ] = None,
-    camera: Annotated[
-        bool,
-        typer.Option("--camera", help="Use a camera: its number, device or video file, or the default one."),
-    ] = False,
+    camera: Camera = False,
     each: Annotated[
         Path | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import DataFacesChoice, command
+from faceunlock.cli.options import DataFacesChoice, Overwrite, command
 from faceunlock.cli.session import Session
 
 
@@ -57,7 +57,7 @@ def report(
             "--threshold", help="Threshold for comparing two photos, from -1 to 1.", show_default=False
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a page that shows how alike people look.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Faces, FacesChoice, Threshold, command
+from faceunlock.cli.options import Camera, Faces, FacesChoice, Threshold, command
 from faceunlock.cli.plain_verify import run_verify
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
@@ -27,10 +27,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    camera: Annotated[
-        bool,
-        typer.Option("--camera", help="Use a camera: its number, device or video file, or the default one."),
-    ] = False,
+    camera: Camera = False,
     name: Annotated[
         str | None,
         typer.Option(
