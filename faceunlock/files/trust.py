@@ -21,21 +21,6 @@ _USER, _OWNING_GROUP, _GROUP, _MASK, _OTHER = 0x02, 0x04, 0x08, 0x10, 0x20
 _WRITE = 0x02
 
 
-def distrust(path: Path, *, created_later: bool = False) -> str | None:
-    """Return the first reason why a path cannot be trusted, or None; see `distrusted`.
-
-    Examples
-    --------
-    >>> distrust(Path("/"))
-    """
-    return next(distrusted(path, created_later=created_later), None)
-
-
-def distrust_all(directory: Path) -> str | None:
-    """Return the first reason why a directory or anything below it cannot be trusted, or None."""
-    return next(distrusted_all(directory), None)
-
-
 def distrusted(path: Path, *, created_later: bool = False) -> Iterator[str]:
     """Yield every reason why a path cannot be trusted.
 
@@ -55,6 +40,11 @@ def distrusted(path: Path, *, created_later: bool = False) -> Iterator[str]:
     ------
     str
         A sentence.
+
+    Examples
+    --------
+    >>> list(distrusted(Path("/")))
+    []
     """
     if not path.is_absolute():
         yield f"{path} is not an absolute path"

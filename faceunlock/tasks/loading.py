@@ -150,15 +150,15 @@ class NetworkLoader:
                 made.append(source.name)
         return tuple(made)
 
-    def preparation(self, spec: ModelSpec, *, compare: bool = True) -> Preparation | None:
+    def preparation(self, spec: ModelSpec) -> Preparation | None:
         """Return the state of the networks that answer for a model; None if PyTorch runs them.
+
+        Those that nothing proves are run and compared with the originals.
 
         Parameters
         ----------
         spec : ModelSpec
             The model; its weights must be here.
-        compare : bool
-            Whether to run those that nothing proves, and compare them with the originals.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class NetworkLoader:
         if not all(is_kept(source, self._cache, keeping) for source in sources):
             return "not-prepared"
         # What has a MAC was compared before it got it.
-        if compare and keeping.key is None:
+        if keeping.key is None:
             for source in sources:
                 if conversion.answers_like_the_original(source, self._cache, keeping) is False:
                     return "wrong"

@@ -4,12 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from faceunlock.files.trust import distrust, distrust_all, distrusted, distrusted_all
+from faceunlock.files.trust import distrusted, distrusted_all
 
 pytestmark = pytest.mark.skipif(
     os.name != "posix" or os.geteuid() != 0, reason="only root can make files of others"
 )
 NOBODY = 65534
+
+
+def distrust(path, **options):
+    return next(distrusted(path, **options), None)
+
+
+def distrust_all(directory):
+    return next(distrusted_all(directory), None)
 
 
 @pytest.fixture
