@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.embedding.networks import definition, make_network
+from faceunlock.pipeline.models.architecture import RetailArchitecture
 from faceunlock.pipeline.models.registry import ModelSpec, Trained, model_spec
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.runtime.network import NetworkSource
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faceunlock.photos.face import Face, RGBImage
+    from faceunlock.pipeline.runtime.layers import Layer
 
 
 class Embedder(Protocol):
@@ -129,6 +131,8 @@ def network_source(spec: ModelSpec, cache: Path) -> NetworkSource:
     from faceunlock.pipeline import weights
 
     architecture = spec.architecture
+    if isinstance(architecture, RetailArchitecture):
+        return _published_source(spec, cache)
     if isinstance(spec.weights, Trained):
 
         def read() -> Mapping[str, NDArray[np.float32]]:
@@ -165,4 +169,29 @@ def network_source(spec: ModelSpec, cache: Path) -> NetworkSource:
         build=build,
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},
+    )
+
+
+def _published_source(spec: ModelSpec, cache: Path) -> NetworkSource:
+    """Return the source of a network whose published files hold its layers."""
+    from faceunlock.pipeline import weights
+
+    sha256 = weights.trusted_sha256(spec, cache)
+
+    def layers() -> list[Layer]:
+        return weights.load_layers(spec, cache)
+
+    def build() -> torch.nn.Module:
+        from faceunlock.pipeline.runtime.layered_module import LayeredModule
+
+        return LayeredModule(layers()).eval()
+
+    return NetworkSource(
+        name=spec.id,
+        weights_sha256=lambda: sha256,
+        definition=Path(weights.__file__).with_name("openvino_format.py"),
+        build=build,
+        example_shape=(2, 3, spec.input_size, spec.input_size),
+        free_axes={0: "n"},
+        layers=layers,
     )
