@@ -72,6 +72,7 @@ def pull(
     mirror: str | None = None,
     file: Path | None = None,
     progress: Progress | None = None,
+    deadline: float | None = None,
 ) -> Path:
     """Put a model's weights into the cache, unless they are already there, and return their path.
 
@@ -92,6 +93,8 @@ def pull(
         The published file, downloaded some other way, or the folder that holds the published files.
     progress : callable, optional
         Called with the bytes of a download so far and in total.
+    deadline : float, optional
+        When to give up a download, in seconds of `time.monotonic`.
 
     Returns
     -------
@@ -123,7 +126,9 @@ def pull(
         path = locate(spec, cache)
         if path is not None and not force and file is None:
             return path
-        data, origin = _obtain(spec, source, cache, mirror=mirror, file=file, progress=progress)
+        data, origin = _obtain(
+            spec, source, cache, mirror=mirror, file=file, progress=progress, deadline=deadline
+        )
         return _install(spec, cache, data, origin)
 
 
@@ -144,6 +149,7 @@ def _obtain(
     mirror: str | None,
     file: Path | None,
     progress: Progress | None,
+    deadline: float | None,
 ) -> tuple[dict[str, bytes], str]:
     """Return the content of the published files by their names, and the path or URL they came from."""
     if file is not None:
@@ -162,7 +168,7 @@ def _obtain(
         limit = one.size_bytes or 2 * spec.size_bytes
         step = None if progress is None else _shifted(progress, done, spec, alone=len(source.files) == 1)
         with temporary(cache) as output:
-            download.fetch(url, output, limit=limit, progress=step)
+            download.fetch(url, output, limit=limit, progress=step, deadline=deadline)
             output.seek(0)
             contents[one.name] = output.read()
         _check(spec, one, contents[one.name], url)
