@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import FaceUnlockError, ReportError
+from faceunlock.files.marks import Mark, marked
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
 
 if TYPE_CHECKING:
@@ -26,41 +27,6 @@ FORMATS: dict[str, tuple[str, dict[str, int | bool]]] = {
 LOSSY = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", ".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg",
          ".avif": ".jpg"}  # fmt: skip
 """Suffix for copies of photos in other lossy formats; any other format is copied as PNG."""
-
-
-OUTPUT_MARKER = ".faceunlock-output"
-"""A file that says of a folder that faceunlock made it: what is in it is no photo of anybody's."""
-
-_MARKER_TEXT = (
-    b"faceunlock made this folder; it is passed over when a folder above it is searched for photos.\n"
-)
-
-
-def mark_output(folder: Path) -> None:
-    """Create a folder for output if it is missing, and mark it unless it holds files of somebody else.
-
-    Raises
-    ------
-    ReportError
-        ``file-unwritable``.
-    """
-    try:
-        if not folder.exists():
-            make_private_directories(folder)
-        if not any(folder.iterdir()):
-            atomic_write(folder / OUTPUT_MARKER, _MARKER_TEXT, overwrite=True)
-    except OSError as error:
-        raise ReportError(
-            "file-unwritable", f"{folder} cannot be written: {error.strerror or error}"
-        ) from error
-
-
-def is_output(folder: Path) -> bool:
-    """Return whether `mark_output` marked a folder."""
-    try:
-        return (folder / OUTPUT_MARKER).is_file()
-    except OSError:
-        return False
 
 
 def copy_name(photo: Path) -> Path:
@@ -149,9 +115,16 @@ def check_destination(
 
 
 def write_output(
-    file: Path, content: bytes, *, overwrite: bool, kind: type[FaceUnlockError] = ReportError
+    file: Path,
+    content: bytes,
+    *,
+    overwrite: bool,
+    kind: type[FaceUnlockError] = ReportError,
+    mark: Mark = Mark.PICTURE,
 ) -> None:
     """Write a file with mode 0600, all or nothing: data about people is private.
+
+    A picture gets a mark, so that a later search for photos passes it over.
 
     Raises
     ------
@@ -161,7 +134,7 @@ def write_output(
     """
     try:
         remove_leftovers(file.parent)
-        atomic_write(file, content, overwrite=overwrite)
+        atomic_write(file, marked(content, mark), overwrite=overwrite)
         note_written(file)
     except FileExistsError as error:
         raise _exists(file, kind) from error
@@ -285,10 +258,12 @@ def _shortened(name: str, longest: int) -> str:
     return kept.decode(errors="ignore") + suffix
 
 
-def write_picture(file: Path, picture: Image.Image, *, overwrite: bool) -> None:
+def write_picture(
+    file: Path, picture: Image.Image, *, overwrite: bool, mark: Mark = Mark.PICTURE
+) -> None:
     """Write a picture with mode 0600, all or nothing; missing folders are created with mode 0700.
 
-    Only pixels are written: no EXIF data, no thumbnail, no location.
+    Only pixels and the mark are written: no EXIF data, no thumbnail, no location.
 
     Raises
     ------
@@ -304,4 +279,4 @@ def write_picture(file: Path, picture: Image.Image, *, overwrite: bool) -> None:
         raise ReportError(
             "file-unwritable", f"{file} cannot be written: {error.strerror or error}"
         ) from error
-    write_output(file, content.getvalue(), overwrite=overwrite)
+    write_output(file, content.getvalue(), overwrite=overwrite, mark=mark)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from PIL import Image
 
 from faceunlock.errors import PhotoError
-from faceunlock.files.outputs import mark_output, plan_folder, write_picture
+from faceunlock.files.marks import Mark
+from faceunlock.files.outputs import plan_folder, write_picture
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError, Track, untracked
@@ -129,12 +130,7 @@ def crop(
     """
     source, target = as_path(folder), Path(destination)
     found = person_folders(source)
-    inside = target.resolve()
-    photos: list[tuple[Path, str | None]] = [
-        (path, person)
-        for path, person in [*((path, None) for path in found.loose), *found.labelled]
-        if not path.resolve().is_relative_to(inside)
-    ]
+    photos: list[tuple[Path, str | None]] = [*((path, None) for path in found.loose), *found.labelled]
     if not photos:
         raise PhotoError("photo-not-found", f"{source}: no photos found{found.others}")
     names = (Path(person or "") / f"{path.stem}.png" for path, person in photos)
@@ -148,8 +144,7 @@ def crop(
     def written(cut: Crop, owner: tuple[str | None, Path]) -> WrittenCrop:
         nonlocal size
         person, file = owner
-        mark_output(target)
-        write_picture(file, Image.fromarray(cut.pixels), overwrite=overwrite)
+        write_picture(file, Image.fromarray(cut.pixels), overwrite=overwrite, mark=Mark.CROP)
         size = len(cut.pixels)
         shown.add(person, cut)
         return WrittenCrop(cut.photo, person, file)
