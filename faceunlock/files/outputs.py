@@ -258,9 +258,7 @@ def _shortened(name: str, longest: int) -> str:
     return kept.decode(errors="ignore") + suffix
 
 
-def write_picture(
-    file: Path, picture: Image.Image, *, overwrite: bool, mark: Mark = Mark.PICTURE
-) -> None:
+def write_picture(file: Path, picture: Image.Image, *, overwrite: bool, mark: Mark = Mark.PICTURE) -> None:
     """Write a picture with mode 0600, all or nothing; missing folders are created with mode 0700.
 
     Only pixels and the mark are written: no EXIF data, no thumbnail, no location.

@@ -255,9 +255,7 @@ def _walk(
     return PhotoListing(tuple(photos), skipped, kinds)
 
 
-def _without_ours(
-    found: Sequence[PhotoListing], named: frozenset[Path] = frozenset()
-) -> list[PhotoListing]:
+def _without_ours(found: Sequence[PhotoListing], named: frozenset[Path] = frozenset()) -> list[PhotoListing]:
     """Return what was found without pictures that faceunlock wrote; files in `named` always count.
 
     Crops of faces count if there is no other photo: then they are what was meant.

@@ -5,7 +5,6 @@ from support.cli_page import held
 from support.fakes import GREY, save, save_person, snapshot
 
 
-
 @pytest.fixture
 def folder(tmp_path):
     for number, name in enumerate(("Ada", "Bob", "Cyd"), start=1):
