@@ -41,8 +41,6 @@ def copy_name(photo: Path) -> Path:
     return photo if suffix in FORMATS else photo.with_suffix(LOSSY.get(suffix, ".png"))
 
 
-_OVERWRITE = "Choose another name, or use --overwrite."
-
 RUN_AGAIN = "Run it again with --overwrite, or remove what is there first."
 
 
@@ -143,7 +141,7 @@ def write_output(
 
 
 def _exists(file: Path, kind: type[FaceUnlockError]) -> FaceUnlockError:
-    return kind("file-exists", f"{file} already exists", hint=_OVERWRITE)
+    return kind("file-exists", f"{file} already exists")
 
 
 def check_picture(file: Path, *, overwrite: bool, never: Iterable[Path] = ()) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,6 +52,25 @@ def quoted(name: object) -> str:
     'Ada' 'O'"'"'Neil'
     """
     return "'" + str(name).replace("'", "'\"'\"'") + "'"
+
+
+_COMMAND = re.compile(r": faceunlock (?=[a-z])(?!.*--help)")
+
+
+def at_home(text: str, home: object) -> str:
+    """Return a text whose commands of faceunlock name the home directory; with None, it stays as it is.
+
+    A command that somebody copies from a message must work on the gallery that the message is about.
+
+    Examples
+    --------
+    >>> at_home("Run: faceunlock people", "/srv/faces")
+    'Run: faceunlock --home /srv/faces people'
+    """
+    if home is None:
+        return text
+    named = f": faceunlock --home {shlex.quote(str(home))} "
+    return _COMMAND.sub(lambda _: named, text)
 
 
 def _is_shown(text: str, at: int) -> bool:

@@ -423,4 +423,4 @@ def _noting(found: list[str]) -> Iterator[None]:
     try:
         yield
     except GalleryError as error:
-        found.append(f"{error.message}. {error.hint}")
+        found.append(error.explained)

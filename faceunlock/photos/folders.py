@@ -35,6 +35,15 @@ _NOBODY = frozenset({
 
 _MOST_KINDS = 5
 
+_NOT_OPENED = {
+    errno.EACCES: "Check its permissions.",
+    errno.EPERM: "Check its permissions.",
+    errno.ENAMETOOLONG: "Check the path: a name in it, or all of it, is longer than a path can be.",
+    errno.ELOOP: "Its links lead in a circle; name the photo that they should lead to.",
+    errno.EIO: "The disk cannot read it; copy it from another source.",
+}
+"""What helps with a path that the system does not open, by the number of its error."""
+
 OURS = "written by faceunlock"
 """What pictures with a mark are counted as among the files that are not photos."""
 
@@ -186,7 +195,7 @@ def person_folders(folder: Path) -> PersonFolders:
     if not stat.S_ISDIR(status.st_mode):
         raise PhotoError(
             "photo-not-found",
-            f"{printable(str(folder))}: is a file, not a folder",
+            f"{folder}: is a file, not a folder",
             hint="Name a folder with one sub-folder of photos per person.",
         )
     by_name: dict[str, list[Path]] = {}
@@ -241,7 +250,7 @@ def _walk(
         is_folder = status is not None and stat.S_ISDIR(status.st_mode)
         if status is None or not (is_photo or is_folder):
             skipped += 1
-            kinds[printable(path.suffix.lower())] += 1
+            kinds[path.suffix.lower()] += 1
         elif (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
             if not is_folder:
@@ -267,8 +276,8 @@ def _without_ours(found: Sequence[PhotoListing], named: frozenset[Path] = frozen
     if aside:
         first = next(path for path in photos if path in aside)
         pictures = "1 picture" if len(aside) == 1 else f"{len(aside):,} pictures"
-        _log.warning("passed over %s that faceunlock wrote: %s%s", pictures, printable(str(first)),
-                     "" if len(aside) == 1 else " ...")  # fmt: skip
+        more = "" if len(aside) == 1 else " ..."
+        _log.warning("passed over %s that faceunlock wrote: %s%s", pictures, first, more)
     return [_leave_out(listing, aside) for listing in found]
 
 
@@ -334,10 +343,8 @@ def _status_in_folder(path: Path) -> os.stat_result | None:
 
 def cannot_open(path: Path, error: OSError | ValueError) -> PhotoError:
     """Return the error for a path that the system does not open."""
-    name = printable(str(path))
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return PhotoError("photo-not-found", f"{name}: no such file or folder")
+        return PhotoError("photo-not-found", f"{path}: no such file or folder")
     reason = getattr(error, "strerror", None) or error
-    return PhotoError(
-        "unreadable-photo", f"{name}: cannot be opened: {reason}", hint="Check its permissions."
-    )
+    hint = _NOT_OPENED.get(getattr(error, "errno", None) or 0, "Check the path.")
+    return PhotoError("unreadable-photo", f"{path}: cannot be opened: {reason}", hint=hint)

@@ -219,7 +219,7 @@ def classify(
     ReportError
         ``file-exists`` or ``file-unwritable``.
     """
-    kept = read_head(Path(head))
+    kept = read_head(as_path(head))
     sources, folder = as_paths(photos), None if destination is None else Path(destination)
     listing = photos_to_annotate(sources).photos
     copies = plan_copies(listing, sources, folder, overwrite=overwrite)

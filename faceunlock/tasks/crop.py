@@ -11,6 +11,7 @@ from PIL import Image
 from faceunlock.errors import PhotoError
 from faceunlock.files.marks import Mark
 from faceunlock.files.outputs import plan_folder, write_picture
+from faceunlock.matching.wording import counted
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError, Track, untracked
@@ -190,7 +191,9 @@ class _Shown:
             part = f", {len(faces)} shown" if len(faces) < count else ""
             rows.append(SheetRow(f"{person or 'photos in no folder'} ({count:,}{part})", faces))
         part = f", {len(rows)} of them shown" if len(rows) < len(self._counts) else ""
-        title = f"{crops:,} faces of {people:,} people{part}, as {model} sees them"
+        title = (
+            f"{counted(crops, 'face')} of {counted(people, 'person', 'people')}{part}, as {model} sees them"
+        )
         if not people:
-            title = f"{crops:,} faces, as {model} sees them"
+            title = f"{counted(crops, 'face')}, as {model} sees them"
         return contact_sheet(title, rows)

@@ -241,7 +241,7 @@ class ModelChoice:
                 "conversion-failed",
                 f"{state.model}: a prepared network does not answer like the original; "
                 "something other than faceunlock wrote it",
-                hint="Run: faceunlock models prepare --force",
+                hint=f"Run: {prepare_command(state.spec, force=True)}",
             )
         return replace(state, preparation=found)
 
@@ -433,3 +433,9 @@ class ModelChoice:
             RECOMMENDED,
         )
         return EMBEDDED_DEFAULT
+
+
+def prepare_command(spec: ModelSpec, *, force: bool = False) -> str:
+    """Return the command that prepares the networks of a model, or with `force` makes them anew."""
+    folder = [] if spec.id in MODELS else ["--model", str(weights_file(spec).parent)]
+    return shlex.join(["faceunlock", "models", "prepare", *folder, *(["--force"] if force else [])])
