@@ -170,7 +170,7 @@ def _present(
     except (PhotoError, CameraError) as error:
         if error.slug == "camera-support-missing":
             raise
-        return LeftOut(name, error.slug, error.message.removeprefix(f"{name}: "))
+        return LeftOut(name, error.slug, error.message.removeprefix(f"{name}: "), error.hint)
     return Presentation(source.person, source.species, scores(whole.image, face, clip))
 
 

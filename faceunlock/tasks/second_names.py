@@ -79,8 +79,8 @@ def inspector(workspace: Workspace, *, even_so: bool) -> Inspect:
             found,
             arriving=[person.name for person in arriving],
             even_so=even_so,
-            hint="Use --even-so if these are two people; if they are one, forget one of them "
-            "where the file was exported, or take its name in the file here: faceunlock people rename NAME NEW_NAME",
+            hint="Use --even-so if these are two people. If they are one, leave one of them out where the "
+            "file is made, or take its name in the file here: faceunlock people rename NAME NEW_NAME",
         )
         return tuple(found)
 
