@@ -146,7 +146,9 @@ SLUGS: dict[str, Slug] = {
     "not-sealed": Slug("The gallery is not sealed.", "Run: faceunlock protect on"),
     # moving a gallery
     "bad-passphrase": Slug(
-        "The passphrase does not open this file, or the file was changed.", "Try again.", True
+        "The passphrase does not open this file, or the file was changed.",
+        "Try again; if the passphrase is right, copy the file again from its source.",
+        True,
     ),
     "export-damaged": Slug("The file is not a complete faceunlock export.", "Copy it again from the source."),
     "file-exists": Slug("The output file already exists.", "Choose another name, or use --overwrite."),

@@ -103,9 +103,11 @@ def check_destination(
     """
     folder = file.parent
     if not folder.is_dir() and (os.path.lexists(folder) or not in_new_folder):
-        raise kind("file-unwritable", f"{file} cannot be written: {folder} is not a directory")
+        there = "is not a directory" if os.path.lexists(folder) else "does not exist"
+        hint = "Choose another name, or make the folder first."
+        raise kind("file-unwritable", f"{file} cannot be written: {folder} {there}", hint=hint)
     if file.exists() and not file.is_file():
-        raise kind("file-unwritable", f"{file} is not a regular file")
+        raise kind("file-unwritable", f"{file} is not a regular file", hint="Choose another name.")
     if os.path.lexists(file):
         if not overwrite:
             raise _exists(file, kind)

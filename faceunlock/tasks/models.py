@@ -31,6 +31,7 @@ from faceunlock.pipeline.models.registry import (
     model_spec,
 )
 from faceunlock.pipeline.weights import WeightsState
+from faceunlock.pipeline.weights.cache import corrupt, missing
 from faceunlock.pipeline.weights.pull import can_fetch, pull
 from faceunlock.settings import Locations, Settings
 from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
@@ -227,10 +228,11 @@ class ModelChoice:
         checked = [weights.verify(spec, self._cache) for spec in specs]
         for state in checked:
             if state.status == "corrupt":
-                hint = None if state.model in MODELS else TRAIN_AGAIN
+                known = MODELS.get(state.model)
+                hint = TRAIN_AGAIN if known is None else corrupt(known, "").hint
                 raise ModelError("weights-corrupt", f"{state.model}: {state.problem}", hint=hint)
             if state.status == "absent" and model is not None:
-                raise ModelError("weights-missing", f"the weights of {model} are not on this machine")
+                raise missing(self.spec(model))
         states = [self.state(state.model) for state in checked if state.status == "present"]
         return tuple(map(self._with_preparation, states))
 
