@@ -43,6 +43,17 @@ def harmless(text: str) -> str:
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
+def encodable(text: object) -> str:
+    r"""Return a text as it is, but with bytes of a file's name that are no text escaped: any stream takes it.
+
+    Examples
+    --------
+    >>> print(encodable("caf\udce9.jpg"))
+    caf\udce9.jpg
+    """
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
 def quoted(name: object) -> str:
     """Return a name as one word for a shell, always in quotes; unlike `repr`, with its joiners as they are.
 

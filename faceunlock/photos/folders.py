@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faceunlock.errors import PhotoError
 from faceunlock.files.marks import Mark, mark_of
-from faceunlock.files.text import printable
+from faceunlock.files.text import encodable, printable
 
 _log = logging.getLogger(__name__)
 
@@ -343,8 +343,9 @@ def _status_in_folder(path: Path) -> os.stat_result | None:
 
 def cannot_open(path: Path, error: OSError | ValueError) -> PhotoError:
     """Return the error for a path that the system does not open."""
+    name = encodable(path)
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return PhotoError("photo-not-found", f"{path}: no such file or folder")
+        return PhotoError("photo-not-found", f"{name}: no such file or folder")
     reason = getattr(error, "strerror", None) or error
     hint = _NOT_OPENED.get(getattr(error, "errno", None) or 0, "Check the path.")
-    return PhotoError("unreadable-photo", f"{path}: cannot be opened: {reason}", hint=hint)
+    return PhotoError("unreadable-photo", f"{name}: cannot be opened: {reason}", hint=hint)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from faceunlock.errors import PhotoError
 from faceunlock.files.reading import NotAFileError, TooLargeError, given_pipe, open_file, read_stream
+from faceunlock.files.text import encodable
 from faceunlock.photos.decoding import DEFAULT_MAX_PIXELS, decode_view, memory_needed, recognise
 from faceunlock.photos.face import RGBImage
 from faceunlock.photos.folders import (
@@ -145,7 +146,7 @@ def load_photo(
     if isinstance(source, PhotoFile):
         return source
     if isinstance(source, Path):
-        name = name or str(source)
+        name = name or encodable(source)
         data = _read_file(source, name)
     else:
         name = name or _stream_name(source)
@@ -192,7 +193,7 @@ def _read_stream(stream: BinaryIO, name: str) -> bytes:
 def _stream_name(stream: BinaryIO) -> str:
     # The name of a file opened by number is that number, and the name of standard input is in brackets.
     name = getattr(stream, "name", None)
-    return name if isinstance(name, str) and not name.startswith("<") else STANDARD_INPUT
+    return encodable(name) if isinstance(name, str) and not name.startswith("<") else STANDARD_INPUT
 
 
 def _too_many_bytes(name: str) -> PhotoError:
