@@ -133,7 +133,8 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
         if context is not None:
             understood["command"] = command_name(context)
         # "Value error" is a prefix of Pydantic's, which Typer uses.
-        raise SettingsError("usage", error.format_message().replace("Value error, ", "")) from error
+        message = " ".join(error.format_message().split())  # choices come on lines of their own
+        raise SettingsError("usage", message.replace("Value error, ", "")) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except SystemExit as stop:

@@ -208,7 +208,7 @@ class Gallery:
         with self._guard.changing() as change:
             person = self.get(old)
             if self._key(change.seal, new) != self._key(change.seal, person.name):
-                self._refuse_enrolled(change.seal, new)
+                self._refuse_enrolled(change.seal, new, "Choose another name; see: faceunlock people")
             self.forget(person.name)
             person = Person(new, person.template, person.created, now())
             self.restore(person)
@@ -396,9 +396,9 @@ class Gallery:
         there = self._file.query(f"SELECT 1 FROM {table} WHERE {column} IN ({marks})", *keys)  # noqa: S608
         return bool(there) or not seal.keys(table).isdisjoint(keys)
 
-    def _refuse_enrolled(self, seal: Plain, name: str) -> None:
+    def _refuse_enrolled(self, seal: Plain, name: str, hint: str | None = None) -> None:
         if self._row_is_known(seal, _PEOPLE, "key", self._key(seal, name)):
-            raise GalleryError("already-enrolled", f"{quoted(name)} is already enrolled")
+            raise GalleryError("already-enrolled", f"{quoted(name)} is already enrolled", hint=hint)
 
     def _not_enrolled(self, name: str) -> GalleryError:
         names = {name_key(enrolled): enrolled for (enrolled,) in self._file.query("SELECT name FROM people")}
@@ -423,4 +423,4 @@ def _noting(found: list[str]) -> Iterator[None]:
     try:
         yield
     except GalleryError as error:
-        found.append(f"{error.message}. {error.hint}")
+        found.append(error.explained)

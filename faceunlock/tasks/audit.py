@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from faceunlock.errors import AuditError
 from faceunlock.matching.people import now
+from faceunlock.matching.wording import counted
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.studies.audit import (
@@ -88,7 +89,7 @@ def audit(
         slugs = ", ".join(sorted({failure.reason for failure in samples.failures}))
         raise AuditError(
             "insufficient-data",
-            f"{folder}: none of the {count:,} photos in a group is usable ({slugs})",
+            f"{folder}: none of {counted(count, 'photo')} in a group is usable ({slugs})",
             hint="See every reason with --verbose. Use --faces central for photos cropped around one face.",
         )
     calibration = workspace.choice.pair_calibration(identity)

@@ -32,6 +32,7 @@ from faceunlock.pipeline.models.registry import (
 )
 from faceunlock.pipeline.weights import WeightsState
 from faceunlock.pipeline.weights.attempt import try_to_pull
+from faceunlock.pipeline.weights.cache import corrupt, missing
 from faceunlock.pipeline.weights.pull import pull
 from faceunlock.settings import Locations, Settings
 from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
@@ -228,10 +229,11 @@ class ModelChoice:
         checked = [weights.verify(spec, self._cache) for spec in specs]
         for state in checked:
             if state.status == "corrupt":
-                hint = None if state.model in MODELS else TRAIN_AGAIN
+                known = MODELS.get(state.model)
+                hint = TRAIN_AGAIN if known is None else corrupt(known, "").hint
                 raise ModelError("weights-corrupt", f"{state.model}: {state.problem}", hint=hint)
             if state.status == "absent" and model is not None:
-                raise ModelError("weights-missing", f"the weights of {model} are not on this machine")
+                raise missing(self.spec(model))
         states = [self.state(state.model) for state in checked if state.status == "present"]
         return tuple(map(self._with_preparation, states))
 
@@ -242,7 +244,7 @@ class ModelChoice:
                 "conversion-failed",
                 f"{state.model}: a prepared network does not answer like the original; "
                 "something other than faceunlock wrote it",
-                hint="Run: faceunlock models prepare --force",
+                hint=f"Run: {prepare_command(state.spec, force=True)}",
             )
         return replace(state, preparation=found)
 
@@ -435,3 +437,9 @@ class ModelChoice:
             RECOMMENDED,
         )
         return EMBEDDED_DEFAULT
+
+
+def prepare_command(spec: ModelSpec, *, force: bool = False) -> str:
+    """Return the command that prepares the networks of a model, or with `force` makes them anew."""
+    folder = [] if spec.id in MODELS else ["--model", str(weights_file(spec).parent)]
+    return shlex.join(["faceunlock", "models", "prepare", *folder, *(["--force"] if force else [])])

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.files.private import problems
-from faceunlock.pipeline.models.folder import weights_file
-from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.files.text import at_home
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
+from faceunlock.tasks.models import prepare_command
 
 if TYPE_CHECKING:
     from faceunlock.gallery.guard import ProtectionState
@@ -55,20 +54,16 @@ def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
     try:
         state = workspace.choice.loader.preparation(model.spec)
     except (GalleryError, ModelError) as error:
-        return [error.message]
-    home = workspace.locations.home
-    words = ["faceunlock", *([] if home is None else ["--home", str(home)]), "models", "prepare"]
-    if model.model not in MODELS:
-        words += ["--model", str(weights_file(model.spec).parent)]
+        return [error.explained]
     if state == "not-prepared":
         return [
             f"the networks of {model.model} are not prepared, so the next command takes longer and a login "
-            f"cannot be answered; run: {shlex.join(words)}"
+            f"cannot be answered; run: {prepare_command(model.spec)}"
         ]
     if state == "wrong":
         return [
             f"a prepared network of {model.model} does not answer like the original; "
-            f"run: {shlex.join([*words, '--force'])}"
+            f"run: {prepare_command(model.spec, force=True)}"
         ]
     return []
 
@@ -99,7 +94,7 @@ def status(workspace: Workspace) -> Status:
         model=model,
         people=names,
         protection=protection,
-        problems=tuple(dict.fromkeys(found)),
+        problems=tuple(dict.fromkeys(at_home(problem, workspace.locations.home) for problem in found)),
     )
 
 
@@ -109,4 +104,4 @@ def _noting(found: list[str]) -> Iterator[None]:
     try:
         yield
     except (GalleryError, ModelError) as error:
-        found.append(error.message)
+        found.append(error.explained)
