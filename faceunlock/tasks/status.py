@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.files.private import problems
-from faceunlock.pipeline.models.folder import weights_file
-from faceunlock.pipeline.models.registry import MODELS
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
 
 if TYPE_CHECKING:
@@ -52,23 +49,21 @@ class Status:
 
 def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
     """Return what is wrong with the networks that answer for the enrolled people."""
+    from faceunlock.tasks.networks import prepare_command
+
     try:
         state = workspace.choice.loader.preparation(model.spec)
     except (GalleryError, ModelError) as error:
         return [error.message]
-    home = workspace.locations.home
-    words = ["faceunlock", *([] if home is None else ["--home", str(home)]), "models", "prepare"]
-    if model.model not in MODELS:
-        words += ["--model", str(weights_file(model.spec).parent)]
     if state == "not-prepared":
         return [
             f"the networks of {model.model} are not prepared, so the next command takes longer and a login "
-            f"cannot be answered; run: {shlex.join(words)}"
+            f"cannot be answered; run: {prepare_command(workspace)}"
         ]
     if state == "wrong":
         return [
             f"a prepared network of {model.model} does not answer like the original; "
-            f"run: {shlex.join([*words, '--force'])}"
+            f"run: {prepare_command(workspace, '--force')}"
         ]
     return []
 
@@ -88,6 +83,8 @@ def status(workspace: Workspace) -> Status:
     with _noting(found):
         chosen = choice.local()
         model = choice.state(chosen, check=True) if chosen is not None else None
+    if model is not None and model.unread is not None:
+        found.append(model.unread)
     if model is not None and model.weights.status != "present":
         found.append(model.weights.problem or f"the weights of {model.model} are not on this machine")
     elif model is not None and names:
