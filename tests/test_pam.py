@@ -67,6 +67,7 @@ def refused(*arguments, **environment):
 )
 def test_the_question(source, words):
     argv, environment, cwd, *_ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
+    assert environment["FACEUNLOCK_CAMERA_FILMS"] == "never"
     assert environment.get("FACEUNLOCK_CAMERA_SECONDS") == ("8" if "camera" in source else None)
     assert argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--as=ada"] and cwd == "/"
 
@@ -91,6 +92,7 @@ def test_nothing_of_the_environment_is_taken():
         "PATH",
         "HOME",
         "LC_CTYPE",
+        "FACEUNLOCK_CAMERA_FILMS",
         "FACEUNLOCK_CAMERA_SECONDS",
         "FACEUNLOCK_PREPARE_NETWORKS",
     }

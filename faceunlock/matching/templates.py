@@ -84,7 +84,7 @@ KEY_BYTES = 32
 def least_length(count: int, agreement: float) -> float:
     """Return how long the sum of unit vectors must at least be that agree as much as is said.
 
-    For n vectors x with the sum S and the agreements c = cos(x, S - x), S·S is the sum of x·S = 1 + c |S - x|.
+    For n vectors x with the sum S and agreements c = cos(x, S - x), S·S is the sum of x·S = 1 + c |S - x|.
     |S - x| is at least |S| - 1, and at most |S| + 1. With the mean agreement a, that gives |S|² >= n a |S|.
     k vectors that are added later, none of them on the far side of the sum, make |S|² longer by at least
     k a |S|, so |S| by at least k a / 2. Earlier vectors keep the agreement they had.

@@ -330,7 +330,10 @@ def test_a_small_file_takes_little_memory(target, tmp_path, bomb):
 
 
 def test_an_export_that_shrinks_unusually_well_is_still_read(source, target, tmp_path):
-    same = {"identity": replace(MODEL, dimension=60_000), "count": 10**6, "mean_similarity": 1e-4, "lowest_similarity": 0.0}
+    same = {
+        "identity": replace(MODEL, dimension=60_000), "count": 10**6, "mean_similarity": 1e-4,
+        "lowest_similarity": 0.0,
+    }  # fmt: skip
     for number in range(3):
         source.add(f"Person {number}", make_template([0.5] * 60_000, **same))
     export_gallery(source, tmp_path / "file", PASSPHRASE)

@@ -14,9 +14,7 @@ def drawn(random, count, dimension, spread):
     return unit(middle + spread * random.normal(size=(count, dimension)))
 
 
-@given(
-    st.integers(0, 2**32), st.integers(2, 12), st.integers(2, 8), st.floats(0.0, 4.0), st.floats(0.0, 4.0)
-)
+@given(st.integers(0, 2**32), st.integers(2, 12), st.integers(2, 8), st.floats(0.0, 4.0), st.floats(0.0, 4.0))
 @settings(max_examples=200, deadline=None)
 def test_no_enrolment_makes_a_sum_that_is_too_short(seed, count, dimension, spread, spread_later):
     random = np.random.default_rng(seed)

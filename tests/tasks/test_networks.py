@@ -1,4 +1,4 @@
-"""Weights and prepared networks are checked as far as they can be, and a new key leaves none unproven silently."""
+"""Weights and networks are checked as far as they can be, and a new key leaves none unproven silently."""
 
 import keyring
 import pytest
