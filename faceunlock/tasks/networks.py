@@ -106,7 +106,7 @@ def unprepared(workspace: Workspace) -> tuple[str, ...]:
     Models that are not on this machine, or have other faults, are left to `faceunlock.tasks.status`.
     """
     found = []
-    for model in workspace.choice.used():
+    for model in sorted({person.template.identity.model for person in workspace.gallery.intact_people()}):
         try:
             spec = workspace.choice.spec(model)
             here = weights.find(spec, workspace.locations.cache).status == "present"

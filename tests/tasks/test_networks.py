@@ -1,5 +1,8 @@
 """Weights and networks are checked as far as they can be, and a new key leaves none unproven silently."""
 
+import contextlib
+import sqlite3
+
 import keyring
 import pytest
 from keyring.backends.fail import Keyring as NoKeyring
@@ -116,3 +119,17 @@ def test_sealing_says_how_to_prepare_the_networks_that_nothing_proves(
     caplog.clear()
     unlock.rotate()
     assert "models prepare" not in caplog.text
+
+
+def test_a_damaged_row_does_not_keep_a_sealed_gallery_from_saying_that_it_is_sealed(
+    open_home, home, cached, engines, ada, bob
+):
+    unlock = open_home(**NAMED)
+    unlock.enroll("Ada", ada)
+    unlock.enroll("Bob", bob)
+    unlock.protect("file")
+    unlock.close()
+    with contextlib.closing(sqlite3.connect(home / "gallery.db")) as database:
+        database.execute("UPDATE people SET template = 'x' WHERE key = 'ada'")
+        database.commit()
+    assert not open_home(**NAMED).protect("file")
