@@ -140,7 +140,8 @@ SLUGS: dict[str, Slug] = {
     ),
     "keyring-unavailable": Slug(
         "The desktop keyring that holds the key is missing, is locked or does not answer.",
-        "Log in to the desktop and unlock the keyring, or seal with --key file.",
+        "Log in to the desktop and unlock the keyring; if it is lost, run: faceunlock people forget --all — "
+        "and enroll again.",
         True,
     ),
     "not-sealed": Slug("The gallery is not sealed.", "Run: faceunlock protect on"),

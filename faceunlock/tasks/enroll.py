@@ -178,7 +178,8 @@ def take_several(
 
     settings = workspace.settings
     known = _known(workspace, normalise_name(name), add=add, replace=replace)
-    with open_camera(settings.camera if device is None else device) as camera:
+    device = settings.camera if device is None else device
+    with open_camera(device, films=settings.camera_films != "never") as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         look = examiner(acquisition, quality_gates(workspace, identity), settings.max_pixels)
         yield from several_good(camera.frames(settings.camera_seconds), look, settings.camera_photos)
