@@ -46,20 +46,30 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """
     told = dict(os.environ)
     os.environ.clear()
+    from faceunlock.__main__ import main as verify
+    from faceunlock.__main__ import report_bug
+
+    sys.excepthook = report_bug
     try:
         reset_limits()
         options = understand(arguments)
         words = prepare(options, told)
     except CannotAskError as error:
-        from faceunlock.files.text import printable
-
-        print(printable(f"faceunlock: {error}"), file=sys.stderr)
-        os._exit(COULD_NOT)
-    from faceunlock.__main__ import main as verify
+        _refuse(error)
 
     sys.argv = ["faceunlock", *words]
     verify()
     os._exit(COULD_NOT)  # never reached: `verify` exits
+
+
+def _refuse(error: CannotAskError) -> NoReturn:
+    """Say why, and exit with 2 even if nobody can be told: Python would exit with another code."""
+    from faceunlock.files.text import printable
+
+    try:
+        print(printable(f"faceunlock: {error}"), file=sys.stderr, flush=True)
+    finally:
+        os._exit(COULD_NOT)
 
 
 def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:

@@ -147,6 +147,24 @@ def test_the_exit_code_is_that_of_the_answer(code):
     assert ask("--home=/srv/faces", "--camera", code=code, PAM_USER="ada")[0] == code
 
 
+@pytest.mark.parametrize("words", [("--camera", "--unheard-of"), ("--home=/srv", "--photo=/nonexistent")])
+@pytest.mark.parametrize("stream", ["/dev/full", "&-"])
+def test_a_refusal_that_cannot_be_told_is_2(words, stream):
+    """PAM's log may be full, and Python would exit with 1 or 120."""
+    before = ("sh", "-c", f'exec "$@" 2>{stream}', "sh")
+    assert ask(*words, before=before, PAM_USER="ada")[0] == 2
+
+
+def test_a_bug_before_the_question_is_2(monkeypatch):
+    monkeypatch.setitem(
+        globals(),
+        "STUB",
+        STUB.replace("main(sys", "import faceunlock.pam\nfaceunlock.pam.prepare = None\nmain(sys"),
+    )
+    code, out, err = ask("--home=/srv/faces", "--camera", PAM_USER="ada")
+    assert (code, out) == (2, "") and "this is a bug" in err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_root_needs_the_system_gallery():
     assert "--home" in refused("--camera", PAM_USER="root")

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
 from faceunlock.files.private import atomic_write, remove_leftovers
-from faceunlock.files.reading import NotAFileError, open_file
+from faceunlock.files.reading import NotAFileError, open_file, parse_json
 from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.calibration import Calibration
@@ -302,7 +302,7 @@ def _unseal(sealed: bytes, secret: bytes, file: Path) -> bytes:
     try:
         salt, nonce, costs = _parse_header(second, len(ciphertext))
         key = _derive(secret, salt, costs)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise TransferError("export-damaged", f"{file} is damaged: {error}") from error
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, first + second)
@@ -333,7 +333,7 @@ def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
 
 def _parse_header(line: bytes, size: int) -> tuple[bytes, bytes, dict[str, int]]:
     """Return the salt, the nonce and the scrypt costs, or raise an error that says what is wrong."""
-    header = json.loads(line)
+    header = parse_json(line)
     if not isinstance(header, dict) or set(header) != _HEADER_FIELDS:
         raise ValueError("its header does not have the fields of an export")
     if any(header[name] != value for name, value in _ALGORITHMS.items()):

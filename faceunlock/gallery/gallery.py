@@ -11,13 +11,13 @@ person. `faceunlock.gallery.file` keeps the file intact. `faceunlock.gallery.gua
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.reading import parse_json
 from faceunlock.files.text import quoted
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.file import GalleryFile
@@ -356,7 +356,7 @@ class Gallery:
     def _person(self, seal: Plain, row: Row) -> Person:
         try:
             _, name, created, updated, template = seal.read(_PEOPLE, row)
-            fields = {"name": name, "created": created, "updated": updated, "template": json.loads(template)}
+            fields = {"name": name, "created": created, "updated": updated, "template": parse_json(template)}
             return record_to_person(fields)
         except ValueError as error:
             raise GalleryError(
@@ -369,7 +369,7 @@ class Gallery:
     def _calibration(self, seal: Plain, row: Row) -> tuple[ModelIdentity, dict[str, Any]]:
         try:
             key, data = seal.read(_CALIBRATIONS, row)
-            return record_to_identity(json.loads(key)), json.loads(data)
+            return record_to_identity(parse_json(key)), parse_json(data)
         except ValueError as error:
             raise GalleryError(
                 seal.slug,

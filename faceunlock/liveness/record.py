@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.private import (
@@ -16,7 +16,7 @@ from faceunlock.files.private import (
     check_private_file,
     ensure_private_directory,
 )
-from faceunlock.files.reading import SMALL, read_file
+from faceunlock.files.reading import SMALL, parse_json, read_file
 from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
 from faceunlock.matching.rate import Rate
 
@@ -53,7 +53,7 @@ def load(directory: Path) -> PadMeasurement | None:
     if not check_private_directory(directory) or not check_private_file(path):
         return None
     try:
-        data = json.loads(read_file(path, SMALL))
+        data = parse_json(read_file(path, SMALL))
         if data.pop("schema") != SCHEMA:
             raise ValueError("it has a different version")
         return from_dict(data)
@@ -94,7 +94,15 @@ def from_dict(data: Mapping[str, Any]) -> PadMeasurement:
     measurement = PadMeasurement(**{**data, "checks": checks, "together": together})
     if to_dict(measurement) != dict(data):
         raise ValueError("unexpected entries")
+    _refuse_other_types(measurement)
     return measurement
+
+
+def _refuse_other_types(measurement: PadMeasurement) -> None:
+    for one in (measurement, *measurement.checks):
+        for name, kind in get_type_hints(type(one)).items():
+            if kind in (str, int, float) and type(getattr(one, name)) is not kind:
+                raise ValueError(f"{name} is not of type {kind.__name__}")
 
 
 def _rates(rates: CheckRates) -> dict[str, Any]:

@@ -45,6 +45,10 @@ def test_nothing_is_kept_at_first(private, tmp_path):
         lambda data: {key: value for key, value in data.items() if key != "checks"},
         lambda data: data | {"checks": [data["checks"][0] | {"threshold": "low"}]},
         lambda data: data | {"checks": [data["checks"][0] | {"apcer": {}, "extra": 1}]},
+        lambda data: data | {"checks": [data["checks"][0] | {"check": []}]},
+        lambda data: data | {"checks": [data["checks"][0] | {"version": "1"}]},
+        lambda data: data | {"created": ["today"]},
+        lambda data: data | {"target_bpcer": True},
         lambda data: [data],
         lambda data: None,
     ],
@@ -54,8 +58,9 @@ def test_a_damaged_record_is_refused(private, spoil):
     path = private / record.FILE_NAME
     path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
     assert slug_of(record.load, private, kind=GalleryError) == "gallery-damaged"
-    path.write_bytes(b"\xff{")
-    assert slug_of(record.load, private) == "gallery-damaged"
+    for content in (b"\xff{", b"[" * 100_000):
+        path.write_bytes(content)
+        assert slug_of(record.load, private) == "gallery-damaged"
 
 
 def test_what_others_could_change_is_refused(private):
