@@ -201,19 +201,27 @@ def _show(photo: str) -> None:
 def _capture(program: str, limit: float) -> None:
     """Run a program that prints a photo, and make the photo this process's standard input, without a disk."""
     import resource
+    import select
+    import signal
     import subprocess
 
-    memory = os.memfd_create("photo")
     try:
-        subprocess.run(  # noqa: S603
+        memory = os.memfd_create("photo")
+        with subprocess.Popen(  # noqa: S603
             [program],
             stdin=subprocess.DEVNULL,
             stdout=memory,
             stderr=subprocess.DEVNULL,
-            timeout=limit,
-            check=True,
+            start_new_session=True,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_PHOTO_BYTES, MAX_PHOTO_BYTES)),
-        )
+        ) as started:
+            in_time, _, _ = select.select([os.pidfd_open(started.pid)], [], [], limit)
+            # Also what it started itself: that would keep the camera, or go on writing the photo.
+            os.killpg(started.pid, signal.SIGKILL)
+        if not in_time:
+            raise subprocess.TimeoutExpired(program, limit)
+        if started.returncode != 0:
+            raise subprocess.CalledProcessError(started.returncode, program)
     except (OSError, subprocess.SubprocessError) as error:
         raise CannotAskError(f"{program} took no photo: {error}") from error
     os.lseek(memory, 0, os.SEEK_SET)

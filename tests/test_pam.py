@@ -196,6 +196,20 @@ def test_a_program_that_takes_no_photo(tmp_path):
     assert "took no photo" in refused("--home=/srv/faces", "--capture=/nowhere/at/all", PAM_USER="ada")
 
 
+@pytest.mark.parametrize("last", ["printf photo", "sleep 60"], ids=["in time", "too late"])
+def test_nothing_that_the_program_started_goes_on(tmp_path, last):
+    """It would keep the camera busy for the next login, and could go on writing the photo."""
+    capture = program(tmp_path / "capture", f"sleep 60 &\necho $! > {tmp_path / 'pid'}\n{last}\n")
+    ask("--home=/srv/faces", f"--capture={capture}", "--timeout=3", PAM_USER="ada")
+    status = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
+    for _ in range(50):
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it still runs")
+
+
 def test_time_ends_whatever_happens(tmp_path):
     capture = program(tmp_path / "capture", "exec sleep 30\n")
     started = time.monotonic()
@@ -279,6 +293,7 @@ LOW = {
     "RLIMIT_NOFILE": 32,
     "RLIMIT_AS": 1 << 30,
     "RLIMIT_DATA": 1 << 28,
+    "RLIMIT_STACK": 1 << 17,
     "RLIMIT_CPU": 30,
     "RLIMIT_NPROC": 50,
 }
