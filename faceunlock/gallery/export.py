@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
-from faceunlock.files.private import atomic_write, remove_leftovers
+from faceunlock.files.outputs import write_output
 from faceunlock.files.reading import NotAFileError, open_file, parse_json
 from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
@@ -137,13 +137,7 @@ def export_gallery(
     if len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
         raise TransferError("file-unwritable", "The gallery is too large for one export")
     sealed = _seal(packed, secret)
-    try:
-        remove_leftovers(file.parent)
-        atomic_write(file, sealed, overwrite=overwrite)
-    except FileExistsError as error:
-        raise TransferError("file-exists", f"{file} already exists") from error
-    except OSError as error:
-        raise TransferError("file-unwritable", f"{file} cannot be written: {error.strerror}") from error
+    write_output(file, sealed, overwrite=overwrite, kind=TransferError)
     names = tuple(person.name for person in content.people)
     return ExportSummary(file, names, tuple(identity for identity, _ in content.calibrations), len(sealed))
 

@@ -17,10 +17,10 @@ from faceunlock.files.private import (
     ensure_private_directory,
 )
 from faceunlock.files.reading import SMALL, parse_json, read_file
+from faceunlock.liveness import MEASUREMENT
 from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
 from faceunlock.matching.rate import Rate
 
-FILE_NAME = "pad.json"
 SCHEMA = 1
 
 
@@ -35,9 +35,9 @@ def save(directory: Path, measurement: PadMeasurement) -> None:
     ensure_private_directory(directory)
     content = json.dumps({"schema": SCHEMA, **to_dict(measurement)}, indent=1, allow_nan=False)
     try:
-        atomic_write(directory / FILE_NAME, content.encode("ascii"))
+        atomic_write(directory / MEASUREMENT, content.encode("ascii"))
     except OSError as error:
-        raise GalleryError("gallery-unwritable", f"{directory / FILE_NAME}: {error.strerror}") from error
+        raise GalleryError("gallery-unwritable", f"{directory / MEASUREMENT}: {error.strerror}") from error
 
 
 def load(directory: Path) -> PadMeasurement | None:
@@ -49,7 +49,7 @@ def load(directory: Path) -> PadMeasurement | None:
         ``insecure-permissions`` if other users could have changed it; ``gallery-unwritable`` if it cannot be
         read; ``gallery-damaged`` if the file is not a measurement.
     """
-    path = directory / FILE_NAME
+    path = directory / MEASUREMENT
     if not check_private_directory(directory) or not check_private_file(path):
         return None
     try:
