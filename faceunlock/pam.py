@@ -205,6 +205,7 @@ def _capture(program: str, limit: float) -> None:
     import signal
     import subprocess
 
+    largest = (MAX_PHOTO_BYTES, MAX_PHOTO_BYTES)
     try:
         memory = os.memfd_create("photo")
         with subprocess.Popen(  # noqa: S603
@@ -213,7 +214,7 @@ def _capture(program: str, limit: float) -> None:
             stdout=memory,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_PHOTO_BYTES, MAX_PHOTO_BYTES)),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, largest),  # noqa: PLW1509 - one thread
         ) as started:
             in_time, _, _ = select.select([os.pidfd_open(started.pid)], [], [], limit)
             # Also what it started itself: that would keep the camera, or go on writing the photo.
