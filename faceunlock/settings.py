@@ -263,7 +263,7 @@ def _read_toml(config: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise SettingsError("bad-setting", f"{config} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also bytes, numbers and nesting that it cannot read
         raise SettingsError("bad-setting", f"{config} is not a TOML file: {error}") from error
 
 

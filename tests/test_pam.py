@@ -151,6 +151,24 @@ def test_the_exit_code_is_that_of_the_answer(code):
     assert ask("--home=/srv/faces", "--camera", code=code, PAM_USER="ada")[0] == code
 
 
+@pytest.mark.parametrize("words", [("--camera", "--unheard-of"), ("--home=/srv", "--photo=/nonexistent")])
+@pytest.mark.parametrize("stream", ["/dev/full", "&-"])
+def test_a_refusal_that_cannot_be_told_is_2(words, stream):
+    """PAM's log may be full, and Python would exit with 1 or 120."""
+    before = ("sh", "-c", f'exec "$@" 2>{stream}', "sh")
+    assert ask(*words, before=before, PAM_USER="ada")[0] == 2
+
+
+def test_a_bug_before_the_question_is_2(monkeypatch):
+    monkeypatch.setitem(
+        globals(),
+        "STUB",
+        STUB.replace("main(sys", "import faceunlock.pam\nfaceunlock.pam.prepare = None\nmain(sys"),
+    )
+    code, out, err = ask("--home=/srv/faces", "--camera", PAM_USER="ada")
+    assert (code, out) == (2, "") and "this is a bug" in err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_root_needs_the_system_gallery():
     assert "--home" in refused("--camera", PAM_USER="root")
@@ -180,6 +198,20 @@ def test_a_program_that_takes_no_photo(tmp_path):
     capture = program(tmp_path / "capture", "exit 3\n")
     assert "took no photo" in refused("--home=/srv/faces", f"--capture={capture}", PAM_USER="ada")
     assert "took no photo" in refused("--home=/srv/faces", "--capture=/nowhere/at/all", PAM_USER="ada")
+
+
+@pytest.mark.parametrize("last", ["printf photo", "sleep 60"], ids=["in time", "too late"])
+def test_nothing_that_the_program_started_goes_on(tmp_path, last):
+    """It would keep the camera busy for the next login, and could go on writing the photo."""
+    capture = program(tmp_path / "capture", f"sleep 60 &\necho $! > {tmp_path / 'pid'}\n{last}\n")
+    ask("--home=/srv/faces", f"--capture={capture}", "--timeout=3", PAM_USER="ada")
+    status = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
+    for _ in range(50):
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it still runs")
 
 
 def test_time_ends_whatever_happens(tmp_path):
@@ -265,6 +297,7 @@ LOW = {
     "RLIMIT_NOFILE": 32,
     "RLIMIT_AS": 1 << 30,
     "RLIMIT_DATA": 1 << 28,
+    "RLIMIT_STACK": 1 << 17,
     "RLIMIT_CPU": 30,
     "RLIMIT_NPROC": 50,
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.reading import parse_json
 from faceunlock.files.text import quoted
 from faceunlock.gallery.seal import Plain, Row
 from faceunlock.matching.people import Person, record_to_identity, record_to_person
@@ -27,7 +27,7 @@ def person_of(row: Row, seal: Plain, path: Path) -> Person:
     """
     try:
         _, name, created, updated, template = seal.read(PEOPLE, row)
-        fields = {"name": name, "created": created, "updated": updated, "template": json.loads(template)}
+        fields = {"name": name, "created": created, "updated": updated, "template": parse_json(template)}
         return record_to_person(fields)
     except ValueError as error:
         raise GalleryError(
@@ -42,7 +42,7 @@ def calibration_of(row: Row, seal: Plain, path: Path) -> tuple[ModelIdentity, di
     """Return the model and the calibration in a row of the gallery at `path`; raises as `person_of`."""
     try:
         key, data = seal.read(CALIBRATIONS, row)
-        return record_to_identity(json.loads(key)), json.loads(data)
+        return record_to_identity(parse_json(key)), parse_json(data)
     except ValueError as error:
         raise GalleryError(
             seal.slug,
@@ -65,4 +65,4 @@ def noting(found: list[str]) -> Iterator[None]:
     try:
         yield
     except GalleryError as error:
-        found.append(f"{error.message}. {error.hint}")
+        found.append(error.explained)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from faceunlock.errors import TransferError
+from faceunlock.files.reading import parse_json
 from faceunlock.matching.calibration import Calibration, calibration_of
 from faceunlock.matching.people import (
     Person,
@@ -78,7 +79,7 @@ def unpack(packed: bytes, file: Path, dimensions: Mapping[str, int]) -> Content:
             raise ValueError("the content is incomplete or too large")
         if sum(map(text.count, (b",", b"[", b"{"))) > len(text) // BYTES_PER_VALUE + SLACK_VALUES:
             raise ValueError("the content holds too many values")
-        document = json.loads(text)
+        document = parse_json(text)
         people = tuple(record_to_person(record) for record in document["people"])
         if len({name_key(person.name) for person in people}) != len(people):
             raise ValueError("a person occurs twice")

@@ -45,7 +45,7 @@ from faceunlock.files.private import (
     ensure_private_directory,
     remove_leftovers,
 )
-from faceunlock.files.reading import SMALL, read_file
+from faceunlock.files.reading import SMALL, parse_json, read_file
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.seal import KEY_BYTES, Place, Secret, is_key_id, new_key, proof_of_successor
 
@@ -276,12 +276,12 @@ class KeyStore:
         if text is None:
             raise _ContradictionError("key-missing", f"The desktop keyring does not hold the key {key_id}")
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
             key, accepted = bytes.fromhex(fields["key"]), tuple(map(int, fields["accepted"]))
             gallery = fields.get("gallery")  # items of earlier versions do not name it
             if len(key) != KEY_BYTES or not isinstance(gallery, str | None):
                 raise ValueError("wrong length or type")
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise GalleryError(
                 "key-missing", f"The entry {key_id} in the desktop keyring is not a key"
             ) from error
@@ -332,7 +332,7 @@ class KeyStore:
 
     def _read(self, path: Path, key_id: str, stage: Stage) -> KeyFile | None:
         try:
-            fields = json.loads(read_file(path, SMALL))
+            fields = parse_json(read_file(path, SMALL))
             place, gallery, text = fields["place"], fields["gallery"], fields["key"]
             follows, proof = fields.get("follows"), fields.get("proof", "")  # of a key that replaces none
             key = None if text is None else bytes.fromhex(text)
@@ -340,7 +340,7 @@ class KeyStore:
             return None
         except OSError as error:
             raise GalleryError("key-missing", f"{path} cannot be read: {error.strerror}") from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             return None
         if place not in ("keyring", "file") or not isinstance(gallery, str) or not isinstance(proof, str):
             return None

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.dependencies import write_only_below
+from faceunlock.files.outputs import never_replace
 from faceunlock.files.reading import local_path
+from faceunlock.gallery.attempts import FILE_NAME as ATTEMPTS
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
+from faceunlock.liveness import MEASUREMENT
 from faceunlock.settings import Locations, Settings, load_settings, locate
 from faceunlock.tasks.models import ModelChoice
 
@@ -97,6 +100,14 @@ class Workspace:
             ),
             log_entries=self.settings.log_entries,
             busy_timeout=self.settings.busy_seconds,
+        )
+        never_replace(
+            self.gallery.path,
+            self.locations.data / ATTEMPTS,
+            self.locations.data / MEASUREMENT,
+            self.locations.config,
+            self.locations.keys,
+            self.locations.cache,
         )
         self.named = model or self.settings.model
         self.device = device or self.settings.device
