@@ -1,4 +1,7 @@
-"""Convert networks from PyTorch to ONNX once; `faceunlock.pipeline.runtime.kept` keeps them."""
+"""Make the form of a network that ONNX Runtime opens fastest; `faceunlock.pipeline.runtime.kept` keeps it.
+
+It is written from a list of layers where the network has one, and exported by PyTorch otherwise.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import ModelError
 from faceunlock.files.workplace import workplace
 from faceunlock.pipeline.runtime.kept import FOLDER, Keeping, keep, open_kept
-from faceunlock.pipeline.runtime.network import NetworkSource
+from faceunlock.pipeline.runtime.network import Network, NetworkSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,7 +144,7 @@ def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keepi
     from faceunlock.pipeline.runtime.onnx_runtime import REFUSALS
 
     try:
-        _check_parity(source.build(), network, source)
+        _check_parity(_original(source), network, source)
     except ModelError as error:
         if error.slug != "conversion-failed":
             raise
@@ -166,9 +169,9 @@ def _torch_writes_to(directory: Path) -> Iterator[None]:
 
 
 def _announce(source: NetworkSource) -> None:
-    """Log once per process why this run takes longer."""
+    """Log once per process why this run takes longer, if PyTorch's exporter is what it waits for."""
     global _announced  # noqa: PLW0603 - the user needs this message only once for all networks
-    if not _announced:
+    if source.layers is None and not _announced:
         _announced = True
         _log.warning("Preparing the networks for a fast start; this is done once and takes a while")
     _log.info("Preparing %s", source.name)
@@ -180,23 +183,54 @@ def _convert(source: NetworkSource, directory: Path) -> Path:
 
     from faceunlock.pipeline.runtime.onnx_runtime import REFUSALS, OnnxNetwork
 
-    module = source.build()
     path = directory / f"{source.name}-{secrets.token_hex(8)}.onnx"
     try:
-        OnnxNetwork(_export(module, source), optimise_to=path)
+        if source.layers is not None:
+            written = _written(source)
+            reference: Network = OnnxNetwork(written)
+        else:
+            module = source.build()
+            written, reference = _export(module, source), _on_torch(module)
+        OnnxNetwork(written, optimise_to=path)
         network = OnnxNetwork(path)
+        _check_parity(reference, network, source)
     except REFUSALS as error:  # no space left, for one
         raise ModelError(
             "conversion-failed", f"ONNX Runtime cannot convert the network {source.name}: {error}"
         ) from error
-    _check_parity(module, network, source)
     return path
+
+
+def _original(source: NetworkSource) -> Network:
+    """Return what a converted network is compared with: its layers as they are, or the torch module."""
+    if source.layers is None:
+        return _on_torch(source.build())
+    from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
+
+    return OnnxNetwork(_written(source))
+
+
+def _on_torch(module: torch.nn.Module) -> Network:
+    from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
+
+    return TorchNetwork(module, "cpu")
+
+
+def _written(source: NetworkSource) -> bytes:
+    """Return the network that a source's layers describe, not optimised."""
+    from faceunlock.pipeline.runtime.layers import onnx_model
+
+    if source.layers is None:
+        raise TypeError(f"{source.name} has no layers")
+    return onnx_model(
+        source.layers(), name=source.name, input_shape=source.example_shape, free_axes=source.free_axes
+    )
 
 
 def _export(module: torch.nn.Module, source: NetworkSource) -> bytes:
     import torch
 
-    from faceunlock.pipeline.runtime.onnx_runtime import INPUT, OUTPUT
+    from faceunlock.pipeline.runtime.layers import INPUT, OUTPUT
     from faceunlock.pipeline.runtime.rectifiers import rewrite_rectifiers
 
     logger = logging.getLogger("torch.onnx")
@@ -230,8 +264,8 @@ def _export(module: torch.nn.Module, source: NetworkSource) -> bytes:
     return content
 
 
-def _check_parity(module: torch.nn.Module, network: OnnxNetwork, source: NetworkSource) -> None:
-    """Compare both runtimes on several kinds of noise.
+def _check_parity(reference: Network, network: OnnxNetwork, source: NetworkSource) -> None:
+    """Compare a converted network with what it was made from, on several kinds of noise.
 
     Raises
     ------
@@ -240,9 +274,6 @@ def _check_parity(module: torch.nn.Module, network: OnnxNetwork, source: Network
     """
     import numpy as np
 
-    from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
-
-    reference = TorchNetwork(module, "cpu")
     random = np.random.default_rng(0)
     for smooth in range(PARITY_INPUTS):
         noise = random.uniform(-1, 1, source.example_shape)

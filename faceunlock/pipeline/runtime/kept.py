@@ -154,8 +154,9 @@ def made_from(source: NetworkSource) -> dict[str, str]:
     with contextlib.suppress(OSError), CPUINFO.open(encoding="utf-8", errors="replace") as file:
         flags = next((line for line in file if line.startswith(("flags", "Features"))), "")
     here = Path(__file__)
-    layers = [here.with_name("conversion.py"), here.with_name("rectifiers.py"), source.definition]
-    converter = hashlib.sha256(b"".join(path.read_bytes() for path in layers) + flags.encode())
+    code = [here.with_name(name) for name in ("conversion.py", "rectifiers.py", "layers.py")]
+    code.append(source.definition)
+    converter = hashlib.sha256(b"".join(path.read_bytes() for path in code) + flags.encode())
     return {
         "weights": source.weights_sha256(),
         "converter": converter.hexdigest(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+
+    from faceunlock.pipeline.runtime.layers import Layer
 
 
 class Network(Protocol):
@@ -50,6 +52,9 @@ class NetworkSource:
         An example of the input's shape, in which no free axis has length 1.
     free_axes : mapping of int to str
         Axes of the input that may have any length, with their names.
+    layers : callable or None
+        Makes the same network as a list of layers, from which ONNX Runtime's form is written without PyTorch;
+        None if there is no such list, and PyTorch's exporter writes it.
     """
 
     name: str
@@ -58,3 +63,4 @@ class NetworkSource:
     build: Callable[[], torch.nn.Module] = field(repr=False)
     example_shape: tuple[int, ...]
     free_axes: Mapping[int, str]
+    layers: Callable[[], Sequence[Layer]] | None = field(default=None, repr=False)
