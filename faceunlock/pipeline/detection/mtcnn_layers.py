@@ -54,6 +54,10 @@ def output_layers(arrays: Arrays) -> tuple[Layer, ...]:
     return network.joined(*network.answers(x, 6, 256, 2, 4, 10))
 
 
+NETWORKS = {"proposal": proposal_layers, "refinement": refinement_layers, "output": output_layers}
+"""The function of each network."""
+
+
 class _Cascade(Composer):
     """What the three networks have in common."""
 

@@ -63,8 +63,9 @@ class Composer:
         array = self._arrays.pop(name, None)
         if array is None:
             raise _corrupt(f"{name} is missing")
-        if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
-            raise _corrupt(f"{name} is not of {shape} finite numbers in float32")
+        fits = isinstance(array, np.ndarray) and array.shape == shape and array.dtype == np.float32
+        if not fits or not np.isfinite(array).all():
+            raise _corrupt(f"{name} has the wrong shape, type or value")
         return array
 
     def add(

@@ -1,6 +1,6 @@
 """Put a model's weights into the cache, from a download or from a file that the user has.
 
-Published files are pickles. Only torch's restricted loader reads them, once, and they are never kept.
+Published files are pickles. `pickles` reads them once, running nothing, and they are never kept.
 """
 
 from __future__ import annotations
@@ -163,18 +163,18 @@ def _install(spec: ModelSpec, cache: Path, data: bytes, origin: str) -> Path:
     if wanted not in (None, found):
         raise unexpected_source(spec, cache, f"the checksum of {origin} is {found}, not {wanted}")
 
-    from safetensors.torch import save
+    from safetensors.numpy import save
 
     from faceunlock.pipeline.weights.facenet_format import read_checkpoint
 
     try:
-        tensors = read_checkpoint(data)
+        arrays = read_checkpoint(data)
     except ModelError as error:
         raise corrupt(spec, f"{origin}: {error.message}") from error
     # There is only one entry, since safetensors writes several in arbitrary order. So the same source gives
     # the same bytes, and replacing weights with the same ones never leaves a stale manifest.
     metadata = {"faceunlock": json.dumps({"format": FORMAT, "model": spec.id, "source_sha256": found})}
-    content = save(tensors, metadata)
+    content: bytes = save(arrays, metadata)
     return write(spec, cache, content, origin, found)
 
 
