@@ -79,7 +79,9 @@ class _Network(Composer):
             )
         )
 
-    def residual(self, x: str, name: str, branches: Sequence[str], inputs: int, outputs: int, scale: float) -> str:
+    def residual(
+        self, x: str, name: str, branches: Sequence[str], inputs: int, outputs: int, scale: float
+    ) -> str:
         """Add the joint branches of a block to its input; no rectifier."""
         joint = self.add("Concat", *branches, axis=1)
         added = self.convolution(joint, f"{name}.conv2d", (outputs, inputs, 1, 1), scale=scale)

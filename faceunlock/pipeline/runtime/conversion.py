@@ -190,9 +190,7 @@ def _check(network: OnnxNetwork, written: bytes, source: NetworkSource) -> None:
             noise = (noise + np.roll(noise, 1, axis=-1) + np.roll(noise, 1, axis=-2)) / 3
         batch = noise.astype(np.float32)
         if not np.all(_cosines(network(batch), plain(batch)) >= LOWEST_COSINE):
-            raise ModelError(
-                "conversion-failed", f"the optimised network {source.name} answers differently"
-            )
+            raise ModelError("conversion-failed", f"the optimised network {source.name} answers differently")
     expected = golden.answer(source)
     if expected is not None:
         found = golden.sample(network(golden.question(source)))

@@ -142,7 +142,7 @@ def _tensor(
     for side in shape:
         size *= side
     if size == 0:
-        return np.zeros([min(side, len(storage)) for side in shape], dtype=storage.dtype)
+        return np.zeros(shape, dtype=storage.dtype)
     last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
     _require(last < len(storage) and size <= len(storage))
     return np.lib.stride_tricks.as_strided(

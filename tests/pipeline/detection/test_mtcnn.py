@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from facenet_pytorch import MTCNN as Reference
 from PIL import Image
+from support.originals import detector_networks
 
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.detection.mtcnn import MTCNN
-from faceunlock.pipeline.detection.mtcnn_networks import build_networks
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
@@ -21,7 +21,7 @@ def detector():
 
 @pytest.fixture(scope="module")
 def full_scale():
-    networks = (TorchNetwork(network, "cpu") for network in build_networks())
+    networks = (TorchNetwork(network, "cpu") for network in detector_networks())
     return MTCNN(*networks, looks=(100_000,))
 
 
