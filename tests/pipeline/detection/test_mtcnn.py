@@ -68,7 +68,7 @@ def test_a_large_photo_gives_the_same_face_in_its_own_pixels(detector, astronaut
 def test_a_face_too_small_for_the_first_look_is_found_by_the_second(detector, astronaut):
     wide = np.full((600, 2400, 3), 128, dtype=np.uint8)
     wide[100:292, 1000:1192] = np.asarray(Image.fromarray(astronaut).resize((192, 192), Image.LANCZOS))
-    assert not MTCNN(*(TorchNetwork(n, "cpu") for n in build_networks()), looks=(640,)).detect(wide)
+    assert not MTCNN(*(TorchNetwork(n, "cpu") for n in detector_networks()), looks=(640,)).detect(wide)
     (face,) = detector.detect(wide)
     assert 1000 < face.centre[0] < 1192 and 100 < face.centre[1] < 292
 
