@@ -13,10 +13,16 @@ def test_models_are_listed_with_where_each_number_comes_from(faceunlock):
     result = faceunlock("models")
     assert result.code == 0 and result.stderr == ""
     rows = {line.split()[0]: line for line in result.stdout.partition("\n\n")[0].splitlines()}
-    assert "absent" in rows["vggface2"] and "(recommended)" in rows["vggface2"]
-    assert "absent" in rows["casia-webface"] and "present" in rows["compact"] and "present" in rows["dlib"]
+    assert "absent" in rows["retail-0095"] and "(recommended)" in rows["retail-0095"]
+    assert "Apache-2.0" in result.stdout and "Intel" in result.stdout
+    assert (
+        "absent" in rows["vggface2"]
+        and "absent" in rows["casia-webface"]
+        and "present" in rows["compact"]
+        and "present" in rows["dlib"]
+    )
     models = {model["id"]: model for model in faceunlock("models", "--json").data["models"]}
-    assert list(models) == ["vggface2", "casia-webface", "compact", "dlib"]
+    assert list(models) == ["retail-0095", "vggface2", "casia-webface", "compact", "dlib"]
     for model in models.values():
         assert f"{model['threshold']['value']:.4f}" in rows[model["id"]]
         assert f"\n{model['id']}: {model['network']}\n" in result.stdout
@@ -63,7 +69,7 @@ def mirror():
 
 
 def test_a_mirror_with_wrong_weights_gets_one_clear_error(faceunlock, mirror):
-    for model in ("casia-webface", "vggface2"):
+    for model in ("casia-webface", "vggface2", "retail-0095"):
         result = faceunlock("models", "pull", model, "--json", env=mirror)
         assert result.code == 2
         assert result.error["code"] in {"weights-corrupt", "download-failed"}

@@ -72,7 +72,7 @@ class _Cascade(Composer):
         """Add a linear map of a whole map of `shape` (outputs, channels, side), and its rectifier."""
         outputs, channels, side = shape
         matrix = self.take(f"dense{number}.weight", outputs, side * side * channels)
-        # The original has width, height and channels in this order; ONNX's maps have them in the opposite one.
+        # The original has width, height and channels in this order, ONNX's maps in the opposite one.
         matrix = matrix.reshape(outputs, side, side, channels).transpose(0, 3, 2, 1).reshape(outputs, -1)
         x = self.linear(self.add("Flatten", x), matrix, self.take(f"dense{number}.bias", outputs))
         return self.add("PRelu", x, constants=[self.take(f"prelu{number}.weight", outputs)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.embedding.networks import definition, network_layers
+from faceunlock.pipeline.models.architecture import RetailArchitecture
 from faceunlock.pipeline.models.registry import ModelSpec, Trained, model_spec
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.runtime.network import NetworkSource
@@ -128,6 +129,8 @@ def network_source(spec: ModelSpec, cache: Path) -> NetworkSource:
     from faceunlock.pipeline import weights
 
     architecture = spec.architecture
+    if isinstance(architecture, RetailArchitecture):
+        return _published_source(spec, cache)
     if isinstance(spec.weights, Trained):
 
         def read() -> Mapping[str, NDArray[np.float32]]:
@@ -151,6 +154,22 @@ def network_source(spec: ModelSpec, cache: Path) -> NetworkSource:
         weights_sha256=checksum,
         definition=definition(architecture),
         layers=lambda: network_layers(architecture, read()),
+        example_shape=(2, 3, spec.input_size, spec.input_size),
+        free_axes={0: "n"},
+    )
+
+
+def _published_source(spec: ModelSpec, cache: Path) -> NetworkSource:
+    """Return the source of a network whose published files hold its layers."""
+    from faceunlock.pipeline import weights
+
+    sha256 = weights.trusted_sha256(spec, cache)
+
+    return NetworkSource(
+        name=spec.id,
+        weights_sha256=lambda: sha256,
+        definition=Path(weights.__file__).with_name("openvino_format.py"),
+        layers=lambda: weights.load_layers(spec, cache),
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},
     )

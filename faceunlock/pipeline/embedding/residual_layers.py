@@ -1,4 +1,4 @@
-"""The small residual network as layers: `faceunlock.pipeline.embedding.residual_network` with folded norms."""
+"""The small residual network as layers: `residual_network` with batch normalisation folded in."""
 
 from __future__ import annotations
 

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import ModelError
-from faceunlock.pipeline.runtime.layers import INPUT, Attribute, Constant, Layer
+from faceunlock.pipeline.runtime.layers import Attribute, Constant, Layer
+
+Numbers = NDArray[np.float32] | NDArray[np.float64]
 
 Pair = int | tuple[int, int]
 """A number for height and width, or one for each."""
@@ -17,7 +19,7 @@ Pair = int | tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """The batch normalisation after a layer: the start of its arrays' names, and what is added to a variance."""
+    """A batch normalisation: the start of its arrays' names, and what is added to a variance."""
 
     name: str
     epsilon: float
@@ -146,7 +148,7 @@ class Composer:
             "MaxPool", x, kernel_shape=(side, side), strides=(stride, stride), ceil_mode=int(ceil)
         )
 
-    def linear(self, x: str, matrix: NDArray[np.float64], bias: NDArray[np.float64] | None = None) -> str:
+    def linear(self, x: str, matrix: Numbers, bias: Numbers | None = None) -> str:
         """Add a linear map of vectors: a matrix of shape (outputs, inputs), and what is added."""
         constants = [matrix.astype(np.float32), *([] if bias is None else [bias.astype(np.float32)])]
         return self.add("Gemm", x, constants=constants, transB=1)

@@ -49,9 +49,10 @@ def open_converted(
     Raises
     ------
     ModelError
-        ``conversion-failed`` if the optimised network does not give the output of its layers, or not its golden answer;
-        ``insecure-permissions`` if other users can write to the cache; ``networks-not-prepared`` if it would
-        have to be made and `keeping` forbids that; any error of `source.layers`.
+        ``conversion-failed`` if the optimised network does not give the output of its layers, or not the
+        answer on record; ``insecure-permissions`` if other users can write to the cache;
+        ``networks-not-prepared`` if it would have to be made and `keeping` forbids that; any error of
+        `source.layers`.
     """
     keeping = keeping or Keeping()
     network = open_kept(source, cache, keeping, threads=threads)

@@ -1,8 +1,8 @@
 """What PyTorch answered: on record for networks whose weights are known, so a conversion needs no PyTorch.
 
 ``golden.json`` has, by the name of the network, the checksum of the weights and a sample of the answer to a
-fixed question. ``benchmarks/make_golden_networks.py`` writes it, from the networks of facenet-pytorch and from
-our torch modules.
+fixed question. ``benchmarks/make_golden_networks.py`` writes it, from facenet-pytorch's networks and from our
+torch modules.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def question(source: NetworkSource) -> NDArray[np.float32]:
     """
     places = np.indices(source.example_shape, dtype=np.float64)
     steps = np.array([1.9, 1.1, 0.53, 0.67]).reshape(-1, 1, 1, 1, 1)
-    return np.sin((places * steps).sum(axis=0)).astype(np.float32)
+    waves: NDArray[np.float32] = np.sin((places * steps).sum(axis=0)).astype(np.float32)
+    return waves
 
 
 def sample(output: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -150,23 +150,25 @@ def _max_pool(operands: list[Any], attributes: Attributes) -> torch.Tensor:
 def _gemm(operands: list[Any], attributes: Attributes) -> torch.Tensor:
     _only(attributes, alpha=(1.0,), beta=(1.0,), transA=(0,))
     x, matrix, *bias = operands
-    product = x @ (matrix.T if _number(attributes, "transB", 0) else matrix)
+    product: torch.Tensor = x @ (matrix.T if _number(attributes, "transB", 0) else matrix)
     return product + bias[0] if bias else product
 
 
 def _flatten(operands: list[Any], attributes: Attributes) -> torch.Tensor:
     axis = _number(attributes, "axis", 1)
-    x = operands[0]
+    x: torch.Tensor = operands[0]
     return x.reshape(x.shape[:axis].numel(), x.shape[axis:].numel())
 
 
 def _reshape(operands: list[Any], attributes: Attributes) -> torch.Tensor:
     _only(attributes, allowzero=(0,))
+    x: torch.Tensor
     x, shape = operands
     return x.reshape([x.shape[axis] if length == 0 else length for axis, length in enumerate(shape)])
 
 
 def _slice(operands: list[Any], attributes: Attributes) -> torch.Tensor:
+    x: torch.Tensor
     x, starts, ends, axes = operands
     for start, end, axis in zip(starts, ends, axes, strict=True):
         if start < 0 or end < start:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,7 +168,7 @@ def onnx_model(
                 tensors.append(numpy_helper.from_array(np.ascontiguousarray(constant), operand))
             operands.append(operand)
         result = OUTPUT if number == len(layers) - 1 else layer.output
-        attributes = {
+        attributes: dict[str, Any] = {
             key: list(value) if isinstance(value, tuple) else value for key, value in layer.attributes.items()
         }
         nodes.append(helper.make_node(layer.kind, operands, [result], **attributes))

@@ -127,7 +127,7 @@ def _from_stream(data: bytes) -> Any:
 
 
 def _ordered(items: tuple[()] = ()) -> dict[Any, Any]:
-    """An empty table, as which every ``OrderedDict`` of PyTorch begins."""
+    """Return an empty table, as which every ``OrderedDict`` of PyTorch begins."""
     _require(items == ())
     return {}
 
@@ -169,10 +169,6 @@ KNOWN: Mapping[str, Any] = {
 }
 """Everything that a file may name."""
 
-CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-VALUES = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"}
-TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-
 
 def _no_storage(key: str, kind: np.dtype[Any], count: int) -> NDArray[Any]:
     raise ValueError(f"no storage {key} of {count} {kind} is expected here")
@@ -180,64 +176,113 @@ def _no_storage(key: str, kind: np.dtype[Any], count: int) -> NDArray[Any]:
 
 def _run(stream: BinaryIO, store: Store = _no_storage) -> Any:
     """Do the steps of the next pickle in a stream, and return what it describes."""
-    stack: list[Any] = []
-    outer: list[list[Any]] = []
-    memo: dict[int, Any] = {}
+    stack = _Stack(store)
     for step, value, _ in pickletools.genops(stream):
-        name = step.name
-        if name in VALUES:
-            stack.append(value)
-        elif name in CONSTANTS:
-            stack.append(CONSTANTS[name])
-        elif name in ("BINPUT", "LONG_BINPUT"):
-            memo[value] = stack[-1]
-        elif name in ("BINGET", "LONG_BINGET"):
-            stack.append(memo[value])
-        elif name in TUPLES:
-            stack[len(stack) - TUPLES[name] :] = [tuple(_last(stack, TUPLES[name]))]
-        elif name == "MARK":
-            outer.append(stack)
-            stack = []
-        elif name in ("TUPLE", "SETITEMS", "APPENDS"):
-            items, stack = stack, outer.pop()
-            if name == "TUPLE":
-                stack.append(tuple(items))
-            elif name == "APPENDS":
-                _of(list, stack[-1]).extend(items)
-            else:
-                _of(dict, stack[-1]).update(zip(items[::2], items[1::2], strict=True))
-        elif name == "EMPTY_DICT":
-            stack.append({})
-        elif name == "EMPTY_LIST":
-            stack.append([])
-        elif name == "SETITEM":
-            key, item = stack.pop(-2), stack.pop()
-            _of(dict, stack[-1])[key] = item
-        elif name == "APPEND":
-            _of(list, stack[-2]).append(stack.pop())
-        elif name == "GLOBAL":
-            stack.append(KNOWN[value])
-        elif name == "REDUCE":
-            arguments, function = _of(tuple, stack.pop()), stack.pop()
-            _require(any(function is known for known in CALLED.values()))
-            stack.append(function(*arguments))
-        elif name == "BINPERSID":
-            what, kind, key, _, count, *_ = _of(tuple, stack.pop())
-            _require(what == "storage" and type(count) is int)
-            stack.append(store(_of(str, key), _of(np.dtype, kind), count))
-        elif name == "BUILD":
-            stack.pop()  # the versions of a network's modules, which a table carries
-            _of(dict, stack[-1])
-        elif name == "STOP":
-            return stack.pop()
-        else:
-            _require(name == "PROTO")
+        if step.name == "STOP":
+            return stack.values.pop()
+        STEPS[step.name](stack, value)
     raise ValueError("the pickle has no end")
 
 
-def _last(stack: list[Any], count: int) -> list[Any]:
-    _require(len(stack) >= count)
-    return stack[len(stack) - count :]
+class _Stack:
+    """The values of a pickle so far; each method is a step, and takes what is written beside it."""
+
+    def __init__(self, store: Store) -> None:
+        self.values: list[Any] = []
+        self._store = store
+        self._outer: list[list[Any]] = []
+        self._kept: dict[int, Any] = {}
+
+    def push(self, value: Any) -> None:
+        self.values.append(value)
+
+    def keep(self, place: int) -> None:
+        self._kept[place] = self.values[-1]
+
+    def again(self, place: int) -> None:
+        self.values.append(self._kept[place])
+
+    def mark(self, _: None) -> None:
+        self._outer.append(self.values)
+        self.values = []
+
+    def join(self, count: int) -> None:
+        """Make a tuple of the last values."""
+        _require(len(self.values) >= count)
+        start = len(self.values) - count
+        self.values[start:] = [tuple(self.values[start:])]
+
+    def join_marked(self, _: None) -> None:
+        self.push(tuple(self._marked()))
+
+    def append(self, _: None) -> None:
+        item = self.values.pop()
+        _of(list, self.values[-1]).append(item)
+
+    def append_marked(self, _: None) -> None:
+        items = self._marked()
+        _of(list, self.values[-1]).extend(items)
+
+    def assign(self, _: None) -> None:
+        key, value = self.values.pop(-2), self.values.pop()
+        _of(dict, self.values[-1])[key] = value
+
+    def assign_marked(self, _: None) -> None:
+        items = self._marked()
+        _of(dict, self.values[-1]).update(zip(items[::2], items[1::2], strict=True))
+
+    def name(self, name: str) -> None:
+        self.push(KNOWN[name])
+
+    def call(self, _: None) -> None:
+        arguments, function = _of(tuple, self.values.pop()), self.values.pop()
+        _require(any(function is known for known in CALLED.values()))
+        self.push(function(*arguments))
+
+    def storage(self, _: None) -> None:
+        what, kind, key, _place, count, *_ = _of(tuple, self.values.pop())
+        _require(what == "storage" and type(count) is int)
+        self.push(self._store(_of(str, key), _of(np.dtype, kind), count))
+
+    def dress(self, _: None) -> None:
+        """Drop what a table carries beside its entries: the versions of a network's modules."""
+        self.values.pop()
+        _of(dict, self.values[-1])
+
+    def _marked(self) -> list[Any]:
+        """Return the values since the last mark, and go back to those before it."""
+        items, self.values = self.values, self._outer.pop()
+        return items
+
+
+STEPS: Mapping[str, Callable[[_Stack, Any], None]] = {
+    "PROTO": lambda stack, version: None,
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"), _Stack.push),
+    "NONE": lambda stack, _: stack.push(None),
+    "NEWTRUE": lambda stack, _: stack.push(True),
+    "NEWFALSE": lambda stack, _: stack.push(False),
+    "EMPTY_DICT": lambda stack, _: stack.push({}),
+    "EMPTY_LIST": lambda stack, _: stack.push([]),
+    "EMPTY_TUPLE": lambda stack, _: stack.push(()),
+    "TUPLE1": lambda stack, _: stack.join(1),
+    "TUPLE2": lambda stack, _: stack.join(2),
+    "TUPLE3": lambda stack, _: stack.join(3),
+    "TUPLE": _Stack.join_marked,
+    "MARK": _Stack.mark,
+    "BINPUT": _Stack.keep,
+    "LONG_BINPUT": _Stack.keep,
+    "BINGET": _Stack.again,
+    "LONG_BINGET": _Stack.again,
+    "APPEND": _Stack.append,
+    "APPENDS": _Stack.append_marked,
+    "SETITEM": _Stack.assign,
+    "SETITEMS": _Stack.assign_marked,
+    "GLOBAL": _Stack.name,
+    "REDUCE": _Stack.call,
+    "BINPERSID": _Stack.storage,
+    "BUILD": _Stack.dress,
+}
+"""Every step that is done, besides the last; their names are Python's."""
 
 
 def _of(kind: type, value: Any) -> Any:

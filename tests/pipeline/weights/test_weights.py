@@ -119,7 +119,7 @@ def test_from_a_file_and_from_torchs_own_cache_without_any_network(cache, publis
     spec = dataclasses.replace(
         VGGFACE2, sha256=hashlib.sha256(published).hexdigest(), size_bytes=len(published)
     )
-    kept = Path(os.environ["TORCH_HOME"]) / "checkpoints" / VGGFACE2.weights.file
+    kept = Path(os.environ["TORCH_HOME"]) / "checkpoints" / VGGFACE2.weights.files[0].name
     kept.parent.mkdir(parents=True)
     kept.write_bytes(published)
     assert can_fetch(spec, "http://127.0.0.1:1")
