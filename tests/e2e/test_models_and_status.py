@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from support.weights_helpers import answer, serving
 
 
 def test_models_are_listed_with_where_each_number_comes_from(faceunlock):
@@ -91,6 +92,40 @@ def test_a_file_fetched_by_hand_is_checked(faceunlock, tmp_path):
     assert result.code == 2 and result.error["code"] == "weights-corrupt"
     missing = faceunlock("models", "pull", "vggface2", "--from", tmp_path / "missing.pt", "--json")
     assert missing.code == 2 and missing.error["code"] == "weights-missing"
+
+
+@pytest.fixture
+def published(weights_folder):
+    """A server with the published files of `retail-0095`; the list says what was asked for."""
+    requested = []
+
+    def respond(handler):
+        name = handler.path.rpartition("/")[2]
+        requested.append(f"{handler.command} {name}")
+        answer((weights_folder / "retail-0095" / name).read_bytes())(handler)
+
+    with serving(respond) as server:
+        yield {"FACEUNLOCK_WEIGHTS_MIRROR": server.url}, requested
+
+
+def test_an_empty_gallery_gets_the_recommended_model_from_a_mirror(prepared, pictures, published):
+    """Fetched once and checked; without its weights nothing is compared, and nothing is lost."""
+    mirror, requested = published
+    enrolled = prepared("enroll", "Eileen", pictures / "few", env=mirror)
+    assert enrolled.code == 0 and "model retail-0095." in enrolled.stdout
+    assert enrolled.stderr.count("Downloading the weights of retail-0095 (3 MB), only this once") == 1
+    file = "face-reidentification-retail-0095"
+    assert requested == [f"HEAD {file}.xml", f"GET {file}.xml", f"GET {file}.bin"]
+    assert prepared("verify", pictures / "unseen.jpg", "--as", "Eileen").code == 0
+    checked = prepared("models", "verify", "retail-0095")
+    assert checked.stdout.endswith("prepared networks good\n"), checked
+    weights = prepared.home / "cache" / "weights" / "retail-0095.safetensors"
+    weights.unlink()
+    gone = prepared("verify", pictures / "unseen.jpg", "--as", "Eileen", "--json")
+    assert gone.code == 2 and gone.error["code"] == "weights-missing"
+    assert "faceunlock models pull retail-0095" in gone.error["hint"]
+    again = prepared("models", "pull", "retail-0095", env=mirror)
+    assert again.code == 0 and weights.exists()
 
 
 def test_status_of_a_fresh_installation(faceunlock):

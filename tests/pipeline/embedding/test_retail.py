@@ -37,7 +37,7 @@ def publish(files):
 
     def respond(handler):
         name = handler.path.rpartition("/")[2]
-        answer(files[name] if name in files else b"", status=200 if name in files else 404)(handler)
+        answer(files.get(name, b""), status=200 if name in files else 404)(handler)
 
     return respond
 
