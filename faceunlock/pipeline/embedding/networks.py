@@ -57,7 +57,7 @@ def network_layers(
         ``weights-corrupt`` if they are not those of the network.
     """
     if architecture is None:
-        from faceunlock.pipeline.embedding.facenet_layers import facenet_layers
+        from faceunlock.pipeline.weights.facenet_layers import facenet_layers
 
         return facenet_layers(arrays)
     if isinstance(architecture, ResidualArchitecture):
@@ -71,9 +71,8 @@ def network_layers(
 
 def definition(architecture: Architecture | None) -> Path:
     """Return the source file of a network's layers; when it changes, kept conversions are stale."""
+    here = Path(__file__)
     if architecture is None:
-        name = "facenet_layers.py"
-    else:
-        residual = isinstance(architecture, ResidualArchitecture)
-        name = "residual_layers.py" if residual else "dlib_layers.py"
-    return Path(__file__).with_name(name)
+        return here.parents[1] / "weights" / "facenet_layers.py"
+    residual = isinstance(architecture, ResidualArchitecture)
+    return here.with_name("residual_layers.py" if residual else "dlib_layers.py")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import ModelError
-from faceunlock.pipeline.embedding.facenet_layers import facenet_layers
+from faceunlock.pipeline.weights.facenet_layers import facenet_layers
 from faceunlock.pipeline.weights.pickles import load_plain
 
 CLASSIFIER = ("logits.weight", "logits.bias")
