@@ -131,7 +131,7 @@ SETTINGS: dict[str, Setting] = {
         choices=("auto", "onnx", "torch"),
     ),
     "prepare_networks": Setting(
-        "Whether a command may prepare networks, which takes up to a minute; never: it declines.",
+        "Whether a command may prepare networks, which takes a second or two; never: it declines.",
         "auto",
         choices=("auto", "never"),
     ),

@@ -29,7 +29,8 @@ from faceunlock.pipeline.models.registry import (
     model_spec,
 )
 from faceunlock.pipeline.weights import WeightsState
-from faceunlock.pipeline.weights.pull import can_fetch, pull
+from faceunlock.pipeline.weights.attempt import try_to_pull
+from faceunlock.pipeline.weights.pull import pull
 from faceunlock.settings import Locations, Settings
 from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
 
@@ -365,14 +366,15 @@ class ModelChoice:
         return None if self.loader.given is not None else self.spec(model)
 
     def chosen(self, person: Person | None = None) -> str:
-        """Return the model to use; for an empty gallery the recommended one if it can be downloaded."""
+        """Return the model to use; for an empty gallery the recommended one if it can be had in seconds."""
         # A claimed person's own template decides, so damage to others and their models do not matter.
         if person is not None and self.loader.given is None and self._model == AUTO:
             return person.template.identity.model
         local = self.local()
         if local is not None:
             return local
-        if can_fetch(MODELS[RECOMMENDED], self._settings.weights_mirror or None):
+        mirror = self._settings.weights_mirror or None
+        if try_to_pull(MODELS[RECOMMENDED], self._cache, mirror=mirror, progress=self._on_download):
             return RECOMMENDED
         _log.warning(
             "Using the model %s, which needs no download: %s, the recommended one, cannot be downloaded now. "

@@ -1,8 +1,8 @@
 """The state of a training on disk, from which a killed run resumes as if nothing had happened.
 
 It holds no generator state: batches and variations depend only on seed, epoch and position, so the position
-in the run is enough. The file begins with the checksum of the rest. The rest is read by torch's restricted
-loader, which runs no code.
+in the run is enough. The file begins with the checksum of the rest, which is read without running anything
+that it may hold.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from faceunlock.errors import TrainingError
@@ -171,7 +172,18 @@ def _parsed(content: dict[str, Any]) -> tuple[dict[str, Any], TrainingState, Sta
     state: State = content["state"]
     if not isinstance(before, dict) or not isinstance(state, dict):
         raise ValueError("not the state of a training")
-    return before, progress, state
+    return before, progress, _with_tensors(state)
+
+
+def _with_tensors(value: Any) -> Any:
+    """Return plain values as they are, with a tensor in the place of every array."""
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.require(value, requirements="W"))
+    if isinstance(value, dict):
+        return {key: _with_tensors(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_with_tensors, value))
+    return value
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> set[str]:

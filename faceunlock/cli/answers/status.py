@@ -36,8 +36,7 @@ def text(state: Status) -> str:
         lines.append("model       auto: cannot tell which one, see the problems")
     elif state.model is None:
         lines.append(
-            f"model       auto: {RECOMMENDED} if it can be fetched at the first enrolment, "
-            f"otherwise {EMBEDDED_DEFAULT}"
+            f"model       auto: {RECOMMENDED} if it is here or can be fetched, otherwise {EMBEDDED_DEFAULT}"
         )
     else:
         calibration = state.model.calibration

@@ -48,7 +48,7 @@ class Keeping:
         Whether kept networks may be used. If not, because the key cannot be had, each is made anew and not
         kept.
     prepare : bool
-        Whether a network may be made where none is kept, which takes up to a minute.
+        Whether a network may be made where none is kept.
     """
 
     key: bytes | None = field(default=None, repr=False)
@@ -155,8 +155,9 @@ def made_from(source: NetworkSource) -> dict[str, str]:
     with contextlib.suppress(OSError), CPUINFO.open(encoding="utf-8", errors="replace") as file:
         flags = next((line for line in file if line.startswith(("flags", "Features"))), "")
     here = Path(__file__)
-    layers = [here.with_name("conversion.py"), here.with_name("rectifiers.py"), source.definition]
-    converter = hashlib.sha256(b"".join(path.read_bytes() for path in layers) + flags.encode())
+    code = [here.with_name(name) for name in ("conversion.py", "composing.py", "rectifiers.py", "layers.py")]
+    code.append(source.definition)
+    converter = hashlib.sha256(b"".join(path.read_bytes() for path in code) + flags.encode())
     return {
         "weights": source.weights_sha256(),
         "converter": converter.hexdigest(),

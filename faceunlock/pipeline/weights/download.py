@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -50,7 +51,14 @@ def check_url(url: str) -> str:
     )
 
 
-def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
+def fetch(
+    url: str,
+    output: BinaryIO,
+    *,
+    limit: int,
+    progress: Progress | None = None,
+    deadline: float | None = None,
+) -> None:
     """Download a file and write it to `output`.
 
     Parameters
@@ -63,6 +71,8 @@ def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None =
         Largest size to accept, in bytes.
     progress : callable, optional
         Called with the progress of the download.
+    deadline : float, optional
+        When to give up, in seconds of `time.monotonic`.
 
     Raises
     ------
@@ -82,11 +92,12 @@ def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None =
             response.close()
             raise failed(url, f"the server redirects to {target}, which is neither https nor this machine")
 
+    left = READ_TIMEOUT if deadline is None else max(0.001, deadline - time.monotonic())
     try:
         with requests.get(
             check_url(url),
             stream=True,
-            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            timeout=(min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)),
             # A compressed transfer would hide the total number of bytes.
             headers={"Accept-Encoding": "identity"},
             hooks={"response": check_redirect},
@@ -101,6 +112,8 @@ def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None =
                     raise failed(
                         url, f"the file is larger than {limit:,} bytes, so it cannot be the right one"
                     )
+                if deadline is not None and time.monotonic() > deadline:
+                    raise failed(url, "it takes too long")
                 output.write(chunk)
                 if progress is not None:
                     progress(done, total)
