@@ -132,7 +132,9 @@ class FaceUnlock(Workspace):
 
     # thresholds
 
-    def calibrate(self, folder: PhotoPath | None = None, **options: Unpack[CalibrateOptions]) -> CalibrationReport:
+    def calibrate(
+        self, folder: PhotoPath | None = None, **options: Unpack[CalibrateOptions]
+    ) -> CalibrationReport:
         """Find the threshold for a false match rate; see `faceunlock.tasks.calibrate.calibrate`."""
         from faceunlock.tasks.calibrate import calibrate
 
@@ -175,7 +177,7 @@ class FaceUnlock(Workspace):
         return pull(self, name, **options)
 
     def forget_strangers(self, name: str | None = None) -> int:
-        """Forget a source or a person of the banks, or everything; see `faceunlock.tasks.strangers.forget`."""
+        """Forget a source, a stranger or everything; see `faceunlock.tasks.strangers.forget`."""
         from faceunlock.tasks.strangers import forget
 
         return forget(self, name)

@@ -32,6 +32,7 @@ MODULES = {
     "identify": "identify",
     "crop": "crop",
     "calibrate": "calibrate",
+    "strangers": "strangers",
     "pad-test": "pad",
     "report": "report",
     "audit": "audit",

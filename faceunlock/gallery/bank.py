@@ -1,10 +1,10 @@
 """Banks of strangers on disk: one encrypted file per model, and its key in a row of the gallery.
 
 Thousands of embeddings are too many for a row, so they are in a file of their own beside the gallery,
-``strangers-ID.bank``. It is encrypted with AES-256-GCM under a key that is used for this one content. The key
-and the name of the file are in the gallery, in a row as sealed as the others are. So sealing the gallery seals
-the banks, a new key of the gallery needs no new files, and a file that was changed, or is an older one, does
-not open.
+``strangers-ID.bank``. It is encrypted with AES-256-GCM under a key that is used for this one content. The
+key and the name of the file are in the gallery, in a row as sealed as the others are. So sealing the gallery
+seals the banks, a new key of the gallery needs no new files, and a file that was changed, or is an older
+one, does not open.
 
 A change writes a new file first, and then the row that names it: after a crash the gallery names the old file
 or the new one, and the next change removes the other.

@@ -60,9 +60,9 @@ class Archive:
 
 
 ARCHIVES = {
-    # URL, file name and checksum are those of scikit-learn's fetch_lfw_people (funneled=True); a test compares
-    # them. Its own fetcher neither goes on where it stopped nor shows progress. Labeled Faces in the Wild:
-    # G. Huang et al., University of Massachusetts, Amherst, Technical Report 07-49, 2007.
+    # URL, file name and checksum are those of scikit-learn's fetch_lfw_people (funneled=True); a test
+    # compares them. Its own fetcher neither goes on where it stopped nor shows progress. Labeled Faces in
+    # the Wild: G. Huang et al., University of Massachusetts, Amherst, Technical Report 07-49, 2007.
     "lfw": Archive(
         "lfw",
         "https://ndownloader.figshare.com/files",
@@ -89,8 +89,8 @@ def fetched(
 ) -> Iterator[Path]:
     """Yield the path of an archive whose checksum is right.
 
-    A download stays in `folder` if the block, or the download itself, does not end: the next call goes on with
-    it. It is removed at the end of the block. Only one process fetches it at a time; another waits.
+    A download stays in `folder` if the block, or the download itself, does not end: the next call goes on
+    with it. It is removed at the end of the block. Only one process fetches it at a time; another waits.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from faceunlock.pipeline.models.registry import MODELS
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
 
 if TYPE_CHECKING:
+    from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.settings import Locations, Settings
     from faceunlock.tasks.models import ModelState
@@ -35,6 +36,8 @@ class Status:
         The model in use; None if that is unknown without access to the network.
     people : tuple of str
         Names of enrolled people.
+    strangers : tuple of BankState
+        What is in the bank of strangers of each model.
     protection : ProtectionState or None
         Whether the gallery is sealed; None if that is unknown.
     problems : tuple of str
@@ -46,6 +49,7 @@ class Status:
     gpu: bool
     model: ModelState | None
     people: tuple[str, ...]
+    strangers: tuple[BankState, ...]
     protection: ProtectionState | None
     problems: tuple[str, ...]
 
@@ -78,12 +82,16 @@ def status(workspace: Workspace) -> Status:
     gallery, choice = workspace.gallery, workspace.choice
     found = [*problems(workspace.locations.data), *gallery.problems()]
     names: tuple[str, ...] = ()
+    banks: tuple[BankState, ...] = ()
     model = None
     protection = None
     with _noting(found):
         protection = gallery.protection()
     with _noting(found):
         names = tuple(person.name for person in gallery.people())
+    with _noting(found):
+        found += gallery.strangers.problems()
+        banks = gallery.strangers.states()
     found += workspace.attempts.problems(names)
     with _noting(found):
         chosen = choice.local()
@@ -98,6 +106,7 @@ def status(workspace: Workspace) -> Status:
         gpu=NVIDIA_DRIVER.exists(),
         model=model,
         people=names,
+        strangers=banks,
         protection=protection,
         problems=tuple(dict.fromkeys(found)),
     )

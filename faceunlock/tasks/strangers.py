@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from faceunlock.errors import CalibrationError, GalleryError, PhotoError, SettingsError
+from faceunlock.errors import CalibrationError, GalleryError, PhotoError
 from faceunlock.files.text import printable, quoted
 from faceunlock.matching.strangers import StrangerPhoto
 from faceunlock.matching.templates import photo_hash
@@ -17,11 +18,13 @@ from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.gallery.bank import BankState
-    from faceunlock.matching.strangers import Strangers
-    from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.matching.strangers import NearStranger, Strangers
+    from faceunlock.matching.templates import ModelIdentity, Template
     from faceunlock.photos.face import SubjectRule
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.acquisition import Acquisition
+
+_log = logging.getLogger(__name__)
 
 SAVE_EVERY = 500
 """Photos embedded between two writes of the bank: what a killed command loses at most."""
@@ -215,13 +218,30 @@ def needed_bank(workspace: Workspace, identity: ModelIdentity) -> Strangers:
     bank = bank_of(workspace, identity)
     if bank is not None:
         return bank
-    others = sorted({state.identity.model for state in workspace.gallery.strangers.states()} - {identity.model})
+    states = workspace.gallery.strangers.states()
+    others = sorted({state.identity.model for state in states} - {identity.model})
     having = f"; only {', '.join(others)} has one" if others else ""
     raise CalibrationError(
         "no-strangers",
         f"there is no bank of strangers for {identity.model} as it is here{having}",
         hint=f"Run: {PULL} --model {identity.model}",
     )
+
+
+def nearest_stranger(workspace: Workspace, name: str, template: Template) -> NearStranger | None:
+    """Return the stranger most similar to a person; None without a bank, or with one that cannot be read.
+
+    The person may be enrolled already, so a damaged bank is a warning here.
+    """
+    try:
+        bank = bank_of(workspace, template.identity)
+    except GalleryError as error:
+        _log.warning("No stranger was compared: %s. %s", error.message, error.hint)
+        return None
+    if bank is None:
+        return None
+    threshold = workspace.choice.calibration(template.identity).threshold
+    return bank.nearest(template.centroid, threshold, name=name)
 
 
 class _Filling:
@@ -264,9 +284,7 @@ class _Filling:
                     self._save(identity, waiting)
         finally:  # also when it is interrupted
             state = self._save(identity, waiting)
-        return Filled(
-            self._source, self._photos, state.photos - before, self._known, tuple(failures), state
-        )
+        return Filled(self._source, self._photos, state.photos - before, self._known, tuple(failures), state)
 
     def _outcomes(
         self, acquisition: Acquisition, photos: Iterable[tuple[Path | PhotoFile, str]], bank: Strangers | None

@@ -23,7 +23,8 @@ def calibrate(
         Path | None,
         typer.Argument(
             metavar="FOLDER",
-            help="Folder with a sub-folder per person; not with --scores.",
+            help="Folder with a sub-folder per person; if omitted, enrolled people are compared with the "
+            "bank of strangers.",
             show_default=False,
         ),
     ] = None,
@@ -48,6 +49,15 @@ def calibrate(
         Path | None,
         typer.Option(
             "--impostors", metavar="FOLDER", help="Folder of strangers' photos.", show_default=False
+        ),
+    ] = None,
+    strangers: Annotated[
+        bool | None,
+        typer.Option(
+            "--strangers/--no-strangers",
+            help="Use the bank of strangers, or leave it out; used by default if there is one. Without FOLDER, "
+            "--strangers compares the strangers with each other.",
+            show_default=False,
         ),
     ] = None,
     allow_lower: Annotated[
@@ -86,9 +96,9 @@ def calibrate(
 ) -> None:
     """Find the threshold for a false match rate.
 
-    The threshold is measured on test photos of known people. It is saved only if the one-sided 95 %
-    upper bound of its false match rate is at most the target; otherwise the command says what is
-    missing and exits 2.
+    The threshold is measured on test photos of known people and on the bank of strangers, see
+    faceunlock strangers. It is saved only if the one-sided 95 % upper bound of its false match rate is at
+    most the target; otherwise the command says what is missing and exits 2.
     """
     from faceunlock.cli.answers import calibrate as answers
 
@@ -98,6 +108,7 @@ def calibrate(
         "FOLDER": folder,
         "--split": split,
         "--impostors": impostors,
+        "--strangers": strangers,
         "--seed": seed,
         "--faces": faces,
         "--save-scores": save_scores,
@@ -112,20 +123,20 @@ def calibrate(
     with console.progress() as progress, session.unlock(progress) as unlock:
         if scores is not None:
             report = unlock.judge_scores(scores, target_fmr=target_fmr)
-        elif folder is not None:
+        else:
             report = unlock.calibrate(
                 folder,
                 target_fmr=target_fmr,
                 split=split,
                 impostors=impostors,
+                strangers=strangers,
+                tell=lambda needs: console.note(answers.needs(needs)),
                 seed=seed or 0,
                 faces=(faces or DataFacesChoice.dominant).value,
                 save_scores=save_scores,
                 overwrite=overwrite,
                 track=progress.track,
             )
-        else:
-            raise SettingsError("usage", "Missing argument 'FOLDER' (or --scores FILE instead)")
         if save_scores is not None:
             console.note(answers.scores_kept(save_scores))
         console.left_out(report.failures if console.verbose else ())

@@ -58,8 +58,8 @@ def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None =
     url : str
         HTTPS, or HTTP on a loopback address; the same holds for redirects.
     output : binary file
-        Open for writing, at its end. If it is not empty, only the rest is asked for; a server that cannot send
-        a part sends everything, which replaces what is there.
+        Open for writing, at its end. If it is not empty, only the rest is asked for; a server that cannot
+        send a part sends everything, which replaces what is there.
     limit : int
         Largest size to accept, in bytes.
     progress : callable, optional
