@@ -33,7 +33,7 @@ def text(outcome: EnrolmentOutcome) -> str:
     if result.template.count < RECOMMENDED_PHOTOS:
         parts.append(f"{RECOMMENDED_PHOTOS} or more photos are recommended.")
     if outcome.nearest is not None:
-        parts.append(strangers.nearest(outcome.nearest).capitalize())
+        parts.append(strangers.nearest(outcome.nearest))
     parts += map(warning, outcome.same_faces)
     return " ".join(parts)
 

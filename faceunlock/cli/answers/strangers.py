@@ -102,9 +102,8 @@ def forgotten_document(name: str | None, photos: int) -> Document:
 
 def nearest(near: NearStranger) -> str:
     """Return how near the nearest stranger comes to a person, as a sentence."""
-    closest = (
-        f"closest of {counted(near.strangers, 'stranger')} {near.similarity:.2f}, needed {near.threshold:.2f}"
-    )
+    counts = counted(near.strangers, "stranger")
+    closest = f"Closest of {counts} {near.similarity:.2f}, needed {near.threshold:.2f}"
     if not near.match:
         return f"{closest}."
     return (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from faceunlock.cli.options import DataFacesChoice, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import CalibrationError, SettingsError
+
+if TYPE_CHECKING:
+    from faceunlock.tasks.calibrate import Needs
 
 
 def register(app: typer.Typer) -> None:
@@ -55,8 +58,8 @@ def calibrate(
         bool | None,
         typer.Option(
             "--strangers/--no-strangers",
-            help="Use the bank of strangers, or leave it out; used by default if there is one. Without FOLDER, "
-            "--strangers compares the strangers with each other.",
+            help="Use the bank of strangers, or leave it out; by default it is used if there is one. "
+            "Without FOLDER, --strangers compares the strangers with each other.",
             show_default=False,
         ),
     ] = None,
@@ -120,6 +123,11 @@ def calibrate(
         )
 
     console = session.console
+
+    def tell(needs: Needs) -> None:
+        if console.verbose or not needs.enough:
+            console.note(answers.needs(needs))
+
     with console.progress() as progress, session.unlock(progress) as unlock:
         if scores is not None:
             report = unlock.judge_scores(scores, target_fmr=target_fmr)
@@ -130,7 +138,7 @@ def calibrate(
                 split=split,
                 impostors=impostors,
                 strangers=strangers,
-                tell=lambda needs: console.note(answers.needs(needs)),
+                tell=tell,
                 seed=seed or 0,
                 faces=(faces or DataFacesChoice.dominant).value,
                 save_scores=save_scores,
