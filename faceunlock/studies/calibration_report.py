@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import ceil, floor, log10
 
 from faceunlock.errors import CalibrationError
 from faceunlock.matching.calibration import Calibration
@@ -138,9 +139,8 @@ def readable_target(lowest: float) -> float | None:
     >>> readable_target(0.000746823), readable_target(0.25), readable_target(0.999)
     (0.00075, 0.25, None)
     """
-    rounded = float(f"{lowest:.1e}")
-    if rounded < lowest:
-        rounded = float(f"{lowest * 1.05:.1e}")
+    step = 10.0 ** (floor(log10(lowest)) - 1)
+    rounded = float(f"{ceil(lowest / step) * step:.1e}")
     return rounded if lowest <= rounded < 1.0 else None
 
 
