@@ -2,9 +2,9 @@
 
 Run: python benchmarks/at_home.py [--model compact] [--strangers 4281] [--home FOLDER]
 
-The owners are the ten people of phone10, with their own phone photos. The strangers are LFW's people, one photo
-each; nobody is in both by name, and LFW's are public figures. Every step is the real program. With --home, an
-interrupted run goes on where it stopped.
+The owners are the ten people of phone10, with their own phone photos. The strangers are LFW's people, one
+photo each; nobody is in both by name, and LFW's are public figures. Every step is the real program. With
+--home, an interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,8 +82,9 @@ def test_each_model_has_strangers_of_its_own(open_home, stranger_folder, people)
     open_home(embedder=FakeEmbedder(OTHER)).add_strangers(stranger_folder)
     unlock = open_home()
     assert bank(unlock) is None
-    error = pytest.raises(FaceUnlockError, unlock.calibrate, people, strangers=True).value
-    assert error.slug == "no-strangers" and "strangers pull lfw --model dlib" in error.hint
+    with pytest.raises(FaceUnlockError, match="no bank of strangers for dlib") as caught:
+        unlock.calibrate(people, strangers=True)
+    assert caught.value.slug == "no-strangers" and "strangers pull lfw --model dlib" in caught.value.hint
     unlock.add_strangers(stranger_folder)
     assert unlock.forget_strangers("S3") == 2 and [state.people for state in unlock.strangers()] == [29, 29]
     assert slug_of(unlock.forget_strangers, "S3") == "no-strangers"
@@ -282,7 +283,7 @@ with FaceUnlock({home!r}, detector=FakeDetector(), embedder=FakeEmbedder()) as u
 def test_a_killed_command_keeps_what_it_embedded(open_home, home, tmp_path):
     folder = save_strangers(tmp_path / "crowd", 60)
     program = PROGRAM.format(
-        support=os.path.dirname(os.path.dirname(__file__)), home=str(home), folder=str(folder)
+        support=str(Path(__file__).resolve().parents[1]), home=str(home), folder=str(folder)
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
