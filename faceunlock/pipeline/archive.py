@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tarfile
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from faceunlock.photos.folders import PHOTO_SUFFIXES
 from faceunlock.photos.photo import PhotoFile
 from faceunlock.pipeline.weights import download
 from faceunlock.pipeline.weights.download import Progress
+
+_log = logging.getLogger(__name__)
 
 MAX_PHOTO_BYTES = 1 << 24
 """Larger members are no photos of such an archive, 16 MiB."""
@@ -40,8 +43,8 @@ class Archive:
         Its name in a mirror, and here.
     sha256 : str
         Checksum of the archive, 64 hexadecimal digits.
-    size_bytes : int
-        The most bytes that are accepted.
+    megabytes : int
+        About how large it is; one of twice the size is refused.
     people, photos : int
         How many it has.
     rule : {"dominant", "largest", "central"}
@@ -53,7 +56,7 @@ class Archive:
     remote: str
     file: str
     sha256: str
-    size_bytes: int
+    megabytes: int
     people: int
     photos: int
     rule: SubjectRule
@@ -69,7 +72,7 @@ ARCHIVES = {
         "5976015",
         "lfw-funneled.tgz",
         "b47c8422c8cded889dc5a13418c4bc2abbda121092b3533a83306f90d900100a",
-        size_bytes=300_000_000,
+        megabytes=243,
         people=5749,
         photos=13233,
         rule="central",
@@ -155,7 +158,8 @@ def _download(archive: Archive, part: Path, mirror: str | None, progress: Progre
         if not (part.exists() and _sha256(part) == archive.sha256):
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_APPEND, FILE_MODE)
             with os.fdopen(descriptor, "ab") as output:
-                download.fetch(url, output, limit=archive.size_bytes, progress=progress)
+                _log.warning("Downloading %s (about %d MB), only this once", archive.file, archive.megabytes)
+                download.fetch(url, output, limit=2_000_000 * archive.megabytes, progress=progress)
         found = _sha256(part)
         if found != archive.sha256:
             part.unlink()

@@ -37,7 +37,7 @@ CONTENT = tar_of(
         "lfw_funneled/Eve/link.jpg": None,
     }
 )
-ARCHIVE = replace(LFW, sha256=hashlib.sha256(CONTENT).hexdigest(), size_bytes=len(CONTENT) + 100)
+ARCHIVE = replace(LFW, sha256=hashlib.sha256(CONTENT).hexdigest(), megabytes=1)
 
 
 def part_server(content, ranges):
@@ -122,6 +122,11 @@ def test_a_wrong_archive_is_refused_and_not_kept(tmp_path):
         fetch(tmp_path, server)
     assert caught.value.slug == "download-failed" and "--from" in caught.value.hint
     assert left_in(tmp_path) == []
+
+
+def test_an_archive_that_is_far_too_large_is_not_fetched(tmp_path):
+    with serving(answer(b"x" * 100_000, length=3_000_000)) as server, pytest.raises(ModelError, match="larger than"):
+        fetch(tmp_path, server)
 
 
 def test_an_archive_that_is_not_used_up_is_not_fetched_again(tmp_path):
