@@ -125,7 +125,10 @@ def test_a_wrong_archive_is_refused_and_not_kept(tmp_path):
 
 
 def test_an_archive_that_is_far_too_large_is_not_fetched(tmp_path):
-    with serving(answer(b"x" * 100_000, length=3_000_000)) as server, pytest.raises(ModelError, match="larger than"):
+    with (
+        serving(answer(b"x" * 100_000, length=3_000_000)) as server,
+        pytest.raises(ModelError, match="larger than"),
+    ):
         fetch(tmp_path, server)
 
 
