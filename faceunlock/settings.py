@@ -174,7 +174,9 @@ SETTINGS: dict[str, Setting] = {
     "agent_idle_minutes": Setting(
         "How many minutes the resident process stays without a request.", 15, low=1, high=10080
     ),
-    "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
+    "weights_mirror": Setting(
+        "Base URL to download weights and photos of strangers from, instead of the original release.", ""
+    ),
 }
 
 

@@ -34,6 +34,7 @@ MODULES = {
     "identify": "identify",
     "crop": "crop",
     "calibrate": "calibrate",
+    "strangers": "strangers",
     "pad-test": "pad",
     "report": "report",
     "audit": "audit",

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.text import quoted
+from faceunlock.gallery.bank import StrangerBanks
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.entries import CALIBRATIONS, PEOPLE, asked_for, calibration_of, noting, person_of
 from faceunlock.gallery.file import GalleryFile
@@ -66,6 +67,11 @@ class Gallery:
     keyring_timeout : float
         How long to wait for the desktop keyring, in seconds.
 
+    Attributes
+    ----------
+    strangers : StrangerBanks
+        The strangers that enrolled people are compared with.
+
     Examples
     --------
     >>> Gallery(Path("/nonexistent/faceunlock")).people()
@@ -83,6 +89,7 @@ class Gallery:
         self._file = GalleryFile(directory, busy_timeout)
         keyring = DesktopKeyring(keyring_timeout)
         self._guard = Guard(self._file, KeyStore(keys or directory / "keys", self._file.path, keyring))
+        self.strangers = StrangerBanks(self._file, self._guard)
 
     def __enter__(self) -> Self:
         return self
@@ -234,8 +241,8 @@ class Gallery:
         """Delete everyone, including damaged rows, and return how many there were; calibrations stay.
 
         It also works on a sealed gallery that cannot be verified, or whose key or keyring cannot be had: a
-        deletion needs no key. Then the calibrations are deleted as well, and the gallery is no longer
-        sealed. It is empty, so that lets nobody in.
+        deletion needs no key. Then the calibrations and the strangers are deleted as well, and the
+        gallery is no longer sealed. It is empty, so that lets nobody in.
         """
         try:
             with self._guard.reading() as seal:

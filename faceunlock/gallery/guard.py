@@ -31,7 +31,7 @@ from faceunlock.gallery.seal import Cipher, Place, Plain, Row, Sealed, SealRecor
 
 _log = logging.getLogger(__name__)
 
-TABLES = {"people": "key", "calibrations": "identity"}
+TABLES = {"people": "key", "calibrations": "identity", "strangers": "identity"}
 """The tables of a gallery and their primary keys; see `faceunlock.gallery.seal.Row`."""
 
 Claim = tuple[SealRecord, str]
@@ -218,14 +218,15 @@ class Guard:
         with self._file.transaction() as connection:
             count = connection.execute("DELETE FROM people WHERE TRUE").rowcount
             connection.execute("DELETE FROM calibrations")
+            connection.execute("DELETE FROM strangers")
             connection.execute("DELETE FROM seal")
             for table in (*TABLES, "seal"):
                 self._file.expect(f"SELECT 1 FROM {table} LIMIT 1", (), ())  # noqa: S608
             self._keys.retire()
         self._let_keys_follow(None)
         _log.warning(
-            "The sealed gallery could not be verified, so its calibrations were deleted as well, and new "
-            "enrolments are not sealed. To seal the gallery, run: faceunlock protect on"
+            "The sealed gallery could not be verified, so its calibrations and its strangers were deleted as "
+            "well, and new enrolments are not sealed. To seal the gallery, run: faceunlock protect on"
         )
         left = self._keys.left_in_keyring()
         if left:

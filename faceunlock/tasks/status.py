@@ -13,6 +13,7 @@ from faceunlock.files.text import at_home
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
 
 if TYPE_CHECKING:
+    from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.matching.people import Person
     from faceunlock.settings import Locations, Settings
@@ -34,6 +35,8 @@ class Status:
         The model in use; None if that is unknown without access to the network.
     people : tuple of str
         Names of enrolled people.
+    strangers : tuple of BankState
+        What is in the bank of strangers of each model.
     protection : ProtectionState or None
         Whether the gallery is sealed; None if that is unknown.
     problems : tuple of str
@@ -45,6 +48,7 @@ class Status:
     gpu: bool
     model: ModelState | None
     people: tuple[str, ...]
+    strangers: tuple[BankState, ...]
     protection: ProtectionState | None
     problems: tuple[str, ...]
 
@@ -95,11 +99,16 @@ def status(workspace: Workspace) -> Status:
     gallery, choice = workspace.gallery, workspace.choice
     found = [*problems(workspace.locations.data), *gallery.problems()]
     names: tuple[str, ...] = ()
+    banks: tuple[BankState, ...] = ()
     protection = None
     with _noting(found):
         protection = gallery.protection()
     with _noting(found):
         names = tuple(person.name for person in gallery.people())
+    with _noting(found):
+        found += gallery.strangers.problems()
+    with contextlib.suppress(GalleryError):  # noted above
+        banks = gallery.strangers.states()
     found += workspace.attempts.problems(names)
     model = None
     chosen, others = _in_use(workspace, found)
@@ -115,6 +124,7 @@ def status(workspace: Workspace) -> Status:
         gpu=NVIDIA_DRIVER.exists(),
         model=model,
         people=names,
+        strangers=banks,
         protection=protection,
         problems=tuple(dict.fromkeys(at_home(problem, workspace.locations.home) for problem in found)),
     )

@@ -66,6 +66,8 @@ class Workspace:
         The requested model: an id, a folder or ``auto``.
     device : str
         The requested device.
+    on_download : callable or None
+        Called with the bytes done and the bytes in total of a download.
     choice : ModelChoice
         Selects the requested model for the gallery.
     """
@@ -112,7 +114,7 @@ class Workspace:
         self.named = model or self.settings.model
         self.device = device or self.settings.device
         self._given = detector, embedder
-        self._on_download = on_download
+        self.on_download = on_download
         self.choice = self.choose(self.named)
 
     def choose(self, model: str) -> ModelChoice:
@@ -126,7 +128,7 @@ class Workspace:
             device=self.device,
             detector=detector,
             embedder=embedder,
-            on_download=self._on_download,
+            on_download=self.on_download,
         )
 
     def __enter__(self) -> Self:
