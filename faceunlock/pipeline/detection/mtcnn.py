@@ -48,7 +48,7 @@ class MTCNN:
     Parameters
     ----------
     proposal, refinement, output : Network
-        The networks of `faceunlock.pipeline.detection.mtcnn_networks.build_networks` in any runtime.
+        The networks of `faceunlock.pipeline.detection.network_sources` in any runtime.
     smallest_face : int
         Smallest face searched for, in pixels of the searched copy, at least 12.
     looks : tuple of int

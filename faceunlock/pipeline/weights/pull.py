@@ -1,6 +1,6 @@
 """Put a model's weights into the cache, from a download or from files that the user has.
 
-facenet-pytorch's files are pickles. Only torch's restricted loader reads them, once, and they are never kept.
+facenet-pytorch's files are pickles. `pickles` reads them once, running nothing, and they are never kept.
 Intel's are kept as published, in one file of ours.
 """
 
@@ -208,27 +208,26 @@ def _install(spec: ModelSpec, cache: Path, files: Mapping[str, bytes], origin: s
     # There is only one entry, since safetensors writes several in arbitrary order. So the same source gives
     # the same bytes, and replacing weights with the same ones never leaves a stale manifest.
     metadata = {"faceunlock": json.dumps({"format": FORMAT, "model": spec.id, "source_sha256": found})}
+    from safetensors.numpy import save
+
     if isinstance(spec.architecture, RetailArchitecture):
         import numpy as np
-        from safetensors.numpy import save as save_arrays
 
         try:
             published_layers(spec, files)
         except ValueError as error:
             raise corrupt(spec, f"{origin}: {error}") from error
-        arrays = {name: np.frombuffer(data, dtype=np.uint8) for name, data in files.items()}
-        return write(spec, cache, save_arrays(arrays, metadata), origin, found)
-
-    from safetensors.torch import save
+        contents = {name: np.frombuffer(data, dtype=np.uint8) for name, data in files.items()}
+        return write(spec, cache, save(contents, metadata), origin, found)
 
     from faceunlock.pipeline.weights.facenet_format import read_checkpoint
 
     try:
         (data,) = files.values()
-        tensors = read_checkpoint(data)
+        arrays = read_checkpoint(data)
     except ModelError as error:
         raise corrupt(spec, f"{origin}: {error.message}") from error
-    return write(spec, cache, save(tensors, metadata), origin, found)
+    return write(spec, cache, save(arrays, metadata), origin, found)
 
 
 def _expected_source(spec: ModelSpec, cache: Path) -> str | None:

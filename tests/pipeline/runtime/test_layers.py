@@ -41,6 +41,9 @@ STEPS = {
     "Add": [Layer("Add", (INPUT,), "a", (floats(1, 4, 1, 1),))],
     "Add of two": [Layer("Relu", (INPUT,), "r"), Layer("Add", ("r", INPUT), "a")],
     "AveragePool": [Layer("AveragePool", (INPUT,), "a", (), {"kernel_shape": (3, 2), "strides": (2, 2)})],
+    "AveragePool over the edge": [
+        Layer("AveragePool", (INPUT,), "a", (), {"kernel_shape": (2, 2), "strides": (2, 2), "ceil_mode": 1})
+    ],
     "AveragePool padded": [
         Layer("AveragePool", (INPUT,), "a", (), {"kernel_shape": (3, 3), "strides": (2, 2), **SAME})
     ],
@@ -150,7 +153,7 @@ def test_what_is_no_network_is_refused(make):
 @pytest.mark.parametrize(
     ("kind", "constants", "attributes"),
     [
-        ("AveragePool", (), {"kernel_shape": (2, 2), "ceil_mode": 1}),
+        ("AveragePool", (), {"kernel_shape": (2, 2), "ceil_mode": 1, "count_include_pad": 1}),
         ("MaxPool", (), {"kernel_shape": (2, 2), "pads": (0, 1, 0, 0)}),
         ("Conv", (floats(1, 4, 1, 1),), {"auto_pad": "SAME_UPPER"}),
         ("Slice", (whole(-1), whole(3), whole(1)), {}),
@@ -177,10 +180,9 @@ def source(layers=NETWORK):
         "listed",
         lambda: "a" * 64,
         Path(__file__),
-        lambda: LayeredModule(layers),
+        lambda: layers,
         (2, 4, 9, 11),
         {0: "n"},
-        lambda: layers,
     )
 
 
@@ -211,7 +213,7 @@ def test_pytorch_is_not_needed(tmp_path):
         "from faceunlock.pipeline.runtime.network import NetworkSource\n"
         "layers = [Layer('Conv', ('input',), 'c', (np.ones((2, 3, 1, 1), np.float32),))]\n"
         "shape, here = (1, 3, 2, 2), Path(sys.argv[0])\n"
-        "source = NetworkSource('n', lambda: 'a', here, None, shape, {0: 'n'}, lambda: layers)\n"
+        "source = NetworkSource('n', lambda: 'a', here, lambda: layers, shape, {0: 'n'})\n"
         "print(open_converted(source, Path(sys.argv[1]))(np.ones((1, 3, 2, 2), np.float32)).sum())\n"
         "assert 'torch' not in sys.modules\n"
     )
