@@ -175,6 +175,10 @@ SLUGS: dict[str, Slug] = {
         "The weights could not be written to the cache.",
         "Free some disk space or check permissions — or use --model compact, which needs no download.",
     ),
+    "not-measured": Slug(
+        "No threshold was measured for this model, so it has no levels of security.",
+        "Measure it: faceunlock calibrate FOLDER — or use --model compact, or leave out --security.",
+    ),
     "demo-failed": Slug(
         "The demonstration did not give the expected answer.",
         "Reinstall faceunlock; if that does not help, report it with the output of faceunlock status --json.",
