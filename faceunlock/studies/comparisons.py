@@ -24,7 +24,7 @@ from faceunlock.matching.scores import (
     separate,
     split_people,
 )
-from faceunlock.matching.similarity import Vector, similarities, unit
+from faceunlock.matching.similarity import Vector, best_looks, unit
 from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.acquisition import Acquisition
@@ -173,6 +173,7 @@ def compare_photos(
     plan: Plan,
     *,
     enrolled: Mapping[str, Template] | None = None,
+    looks: Mapping[str, Sequence[Template]] | None = None,
     impostors: Path | None = None,
     track: Track = untracked,
 ) -> Comparisons:
@@ -191,6 +192,8 @@ def compare_photos(
         one, the photos are compared with the templates in `enrolled`.
     enrolled : mapping of str to Template
         Names and templates of enrolled people; used only without a `split`.
+    looks : mapping of str to sequence of Template
+        Further templates of people in `enrolled`. A probe is compared with the most similar one.
     impostors : Path, optional
         Photos of strangers: each sub-folder is one person, each loose photo is a different person.
     track : callable
@@ -203,7 +206,10 @@ def compare_photos(
     PhotoError
         ``photo-not-found`` if a folder does not exist.
     """
-    templates = dict(enrolled or {}) if plan.split is None else {}
+    templates = {
+        name: (template, *(looks or {}).get(name, ()))
+        for name, template in (enrolled or {} if plan.split is None else {}).items()
+    }
     seen: set[bytes] = set()
 
     def collected(photos: Sequence[tuple[Path, str]], skipped: int, label: str) -> LabelledSamples:
@@ -211,7 +217,7 @@ def compare_photos(
             photos,
             acquisition,
             plan.rule,
-            templates=list(templates.values()),
+            templates=[template for each in templates.values() for template in each],
             seen=seen,
             skipped=skipped,
             track=track,
@@ -223,7 +229,9 @@ def compare_photos(
     if impostors is not None:
         strangers = collected(*strangers_of(impostors, {*own.everybody, *templates}), impostors.name)
     if plan.split is None:
-        centroids = {name: template.centroid for name, template in templates.items()}
+        centroids = {
+            name: np.stack([template.centroid for template in each]) for name, each in templates.items()
+        }
         own_probes: Sequence[int] = range(len(own))
     else:
         centroids, own_probes = _split(own, plan.split, plan.seed)
@@ -253,7 +261,7 @@ def compare_photos(
             (*own.person, *strangers.person), (*own.failed_person, *strangers.failed_person), seed=plan.seed
         ),
         created=now(),
-        similarity=similarities([embedding for embedding, _, _ in probes], list(centroids.values())),
+        similarity=best_looks([embedding for embedding, _, _ in probes], list(centroids.values())),
         probe_person=probe_person,
         template_person=template_person,
         own_probes=len(own_probes),

@@ -96,11 +96,8 @@ def calibrate(
         check_destination(Path(save_scores), overwrite=overwrite, kind=CalibrationError, never=sources)
     photos = sum(len(paths) for part in found for paths in (*part.people.values(), part.loose))
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=photos)
-    enrolled = {
-        person.name: person.template
-        for person in workspace.gallery.people()
-        if person.template.identity == identity
-    }
+    people = [person for person in workspace.gallery.people() if person.template.identity == identity]
+    enrolled = {person.name: person.template for person in people}
     plan = Plan(split if split or enrolled else DEFAULT_SPLIT, seed, faces)
     comparisons = compare_photos(
         as_path(folder),
@@ -108,6 +105,7 @@ def calibrate(
         identity,
         plan,
         enrolled=enrolled,
+        looks={person.name: [look.template for look in person.looks] for person in people},
         impostors=None if impostors is None else as_path(impostors),
         track=track,
     )

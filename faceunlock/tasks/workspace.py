@@ -188,10 +188,14 @@ def check_threshold(threshold: float | None, security: Security | None = None) -
         raise SettingsError("usage", "threshold and security cannot be combined")
 
 
-def measured_calibration(
-    workspace: Workspace, identity: ModelIdentity, security: Security | None, usual: Security = "normal"
+def deciding_calibration(
+    workspace: Workspace,
+    identity: ModelIdentity,
+    threshold: float | None,
+    security: Security | None,
+    usual: Security = "normal",
 ) -> Calibration:
-    """Return the calibration that decides about photos.
+    """Return the calibration that decides about photos, unless the caller has a threshold.
 
     Parameters
     ----------
@@ -199,6 +203,8 @@ def measured_calibration(
         Its gallery may hold a calibration of its own, which wins over every level.
     identity : ModelIdentity
         What made the embeddings.
+    threshold : float or None
+        The caller's own threshold; then no level is needed.
     security : {"relaxed", "normal", "strict"} or None
         The caller's level.
     usual : {"relaxed", "normal", "strict"}
@@ -212,7 +218,7 @@ def measured_calibration(
     settings = workspace.settings
     found = workspace.choice.calibration(identity, security or settings.level(usual))
     chosen = security or (None if settings.security == "auto" else settings.security)
-    if chosen is not None and found.status == "not-calibrated":
+    if threshold is None and chosen is not None and found.status == "not-calibrated":
         raise ModelError(
             "not-measured", f"no threshold was measured for {identity.model}, so none can be {chosen}"
         )
