@@ -240,7 +240,8 @@ def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Sett
     SettingsError
         ``bad-setting`` for a file that is not TOML, an unknown key, a wrong type or a value out of
         range: a typo must not silently mean the default. Also for an environment variable that would make
-        a limit of attempts, or the level of security, less strict. ``insecure-permissions`` if others could have written the file.
+        a limit of attempts, or the level of security, less strict. ``insecure-permissions`` if others could
+        have written the file.
     """
     values = {key: setting.default for key, setting in SETTINGS.items()}
     for key, value in _read_toml(config).items():

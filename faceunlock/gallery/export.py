@@ -35,7 +35,7 @@ Inspect = Callable[[tuple[Person, ...], tuple[Person, ...]], tuple[SameFace, ...
 
 MAGIC = b"FACEUNLOCK-EXPORT "
 VERSION, WITH_LOOKS = 1, 2
-"""Formats of the file. The second is written only if somebody has looks, which earlier versions do not know."""
+"""Formats of the file. The second is written only if somebody has looks: earlier versions know none."""
 
 MIN_PASSPHRASE_LENGTH = 8
 MAX_FILE_BYTES = 32 * 2**20

@@ -362,7 +362,9 @@ class Gallery:
         try:
             _, name, created, updated, template = seal.read(_PEOPLE, row)
             content = json.loads(template)
-            looks = {"looks": content.pop("looks")} if isinstance(content, dict) and "looks" in content else {}
+            looks = (
+                {"looks": content.pop("looks")} if isinstance(content, dict) and "looks" in content else {}
+            )
             fields = {"name": name, "created": created, "updated": updated, "template": content}
             return record_to_person(fields | looks)
         except ValueError as error:

@@ -13,9 +13,11 @@ from faceunlock.files.private import problems
 from faceunlock.pipeline.models.folder import weights_file
 from faceunlock.pipeline.models.registry import MODELS
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
+from faceunlock.tasks.people import likeness as people_likeness
 
 if TYPE_CHECKING:
     from faceunlock.gallery.guard import ProtectionState
+    from faceunlock.matching.likeness import Likeness
     from faceunlock.settings import Locations, Settings
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.workspace import Workspace
@@ -39,6 +41,10 @@ class Status:
         Whether the gallery is sealed; None if that is unknown.
     problems : tuple of str
         One sentence for each problem.
+    templates : int
+        How many templates the people have: one each, and one for each look.
+    likeness : Likeness or None
+        How alike the people are; None if there are fewer than two, or nothing was measured.
     """
 
     locations: Locations
@@ -48,6 +54,8 @@ class Status:
     people: tuple[str, ...]
     protection: ProtectionState | None
     problems: tuple[str, ...]
+    templates: int = 0
+    likeness: Likeness | None = None
 
 
 def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
@@ -78,16 +86,21 @@ def status(workspace: Workspace) -> Status:
     gallery, choice = workspace.gallery, workspace.choice
     found = [*problems(workspace.locations.data), *gallery.problems()]
     names: tuple[str, ...] = ()
-    model = None
+    templates = 0
+    model = likeness = None
     protection = None
     with _noting(found):
         protection = gallery.protection()
     with _noting(found):
-        names = tuple(person.name for person in gallery.people())
+        people = gallery.people()
+        names = tuple(person.name for person in people)
+        templates = sum(len(person.templates) for person in people)
     found += workspace.attempts.problems(names)
     with _noting(found):
         chosen = choice.local()
         model = choice.state(chosen, check=True) if chosen is not None else None
+        used = [identity for identity in gallery.models() if identity.model == chosen]
+        likeness = people_likeness(workspace, used[0]) if len(used) == 1 else None
     if model is not None and model.weights.status != "present":
         found.append(model.weights.problem or f"the weights of {model.model} are not on this machine")
     elif model is not None and names:
@@ -100,6 +113,8 @@ def status(workspace: Workspace) -> Status:
         people=names,
         protection=protection,
         problems=tuple(dict.fromkeys(found)),
+        templates=templates,
+        likeness=likeness,
     )
 
 

@@ -163,7 +163,9 @@ def verify(
         def answer(admitted: Collection[str]) -> Verification:
             there = [person for person in comparable if person.name in admitted]
             centroids: dict[Label, Vector] = {
-                (person.name, look): template.centroid for person in there for look, template in person.templates
+                (person.name, look): template.centroid
+                for person in there
+                for look, template in person.templates
             }
             point, limit = operating_point(calibration, len(centroids), threshold)
             return Verification(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from faceunlock.cli.answers.models import model_document
 from faceunlock.cli.answers.parts import Document
 from faceunlock.files.text import printable
-from faceunlock.matching.wording import rate, threshold_origin
+from faceunlock.matching.security import chances, level_of
+from faceunlock.matching.wording import likeness_warning, rate, searched, threshold_origin
 
 if TYPE_CHECKING:
     from faceunlock.tasks.status import Status
@@ -43,14 +44,19 @@ def text(state: Status) -> str:
         calibration = state.model.calibration
         lines.append(f"model       {state.model.model} ({state.model.weights.status})")
         lines.append(f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}")
+        level, meaning = level_of(calibration), chances(calibration)
+        if level is not None and meaning is not None:
+            lines.append(f"security    {level}: {meaning}")
         if calibration.fnmr is not None:
             lines.append(f"FNMR there  {rate(calibration.fnmr)}")
-        if len(state.people) > 1:
-            point = calibration.threshold_for(len(state.people))
+        if state.templates > 1:
+            point = calibration.threshold_for(state.templates)
             lines.append(
-                f"            {point.threshold:.4f} when {point.candidates} people are searched"
-                + ("" if point.supported else " (too many for the data)")
+                f"            {point.threshold:.4f} when {searched(state.templates, len(state.people))} are "
+                "searched" + ("" if point.supported else " (too many for the data)")
             )
+        if state.likeness is not None and state.likeness.unexpected:
+            lines.append(f"likeness    {likeness_warning(state.likeness)}")
     lines.append(
         f"people      {len(state.people)}" + (f": {', '.join(state.people)}" if state.people else "")
     )
@@ -76,6 +82,10 @@ def document(state: Status) -> Document:
         "gpu": state.gpu,
         "model": None if state.model is None else model_document(state.model),
         "people": list(state.people),
+        "templates": state.templates,
+        "likeness": None
+        if state.likeness is None
+        else asdict(state.likeness) | {"unexpected": state.likeness.unexpected},
         "protection": None if state.protection is None else protect.document(state.protection),
         "settings": asdict(state.settings),
         "problems": list(state.problems),
