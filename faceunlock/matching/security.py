@@ -57,6 +57,8 @@ def _strangers(fmr: Rate) -> str:
 def _refusals(fnmr: Rate) -> str:
     if not fnmr.errors:
         return f"in none of {fnmr.trials:,} tries"
+    if fnmr.value > 0.1:
+        return f"about {100 * fnmr.value:.0f} times in 100"
     return f"about 1 time in {_whole(fnmr.trials / fnmr.errors)}"
 
 
@@ -65,7 +67,7 @@ def _whole(number: float) -> str:
 
     Examples
     --------
-    >>> _whole(107748.5), _whole(5.99), _whole(1.2)
-    ('110,000', '6', '1')
+    >>> _whole(107748.5), _whole(69.6), _whole(12.2)
+    ('110,000', '70', '12')
     """
     return f"{round(float(f'{number:.2g}')):,}"

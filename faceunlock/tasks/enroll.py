@@ -214,9 +214,7 @@ def enroll(
         store = workspace.gallery.replace if replace else workspace.gallery.add
         with workspace.gallery.transaction():  # nobody else is enrolled between check and change
             store(name, checked())
-    return EnrolmentOutcome(
-        name, enrolment, len(sources), skipped, not dry_run, same, look, resemblance
-    )
+    return EnrolmentOutcome(name, enrolment, len(sources), skipped, not dry_run, same, look, resemblance)
 
 
 def _growing(person: Person, look: str | None) -> Template:

@@ -29,11 +29,14 @@ def test_every_level_is_measured_and_asks_more_than_the_one_before(model):
 def test_a_level_says_what_was_measured_and_which_bound_the_data_support(model, level):
     calibration = shipped_calibration(model, level)
     said = chances(calibration)
-    numbers = [int(number.replace(",", "")) for number in re.findall(r" in ([\d,]+)", said)]
-    strangers, bound, owner = numbers
+    strangers, bound = (
+        int(re.search(f"{before} 1 (?:stranger )?in ([\\d,]+)", said).group(1).replace(",", ""))
+        for before in ("about", "at most")
+    )
     assert strangers == pytest.approx(1 / calibration.fmr.value, rel=0.06)
     assert bound == pytest.approx(1 / calibration.fmr.upper, rel=0.06) and bound < strangers
-    assert owner == pytest.approx(1 / calibration.fnmr.value, rel=0.25)
+    often, of = map(int, re.search(r"about (\d+) times? in (\d+) on", said).groups())
+    assert often / of == pytest.approx(calibration.fnmr.value, rel=0.05)
     assert said.startswith("about 1 stranger in ") and said.endswith("press photos over years")
 
 
@@ -78,7 +81,15 @@ def test_the_answer_names_a_level_other_than_the_usual():
 def test_exceeding_a_rate_is_the_binomial_test(rate, trials):
     from scipy.stats import binom
 
-    for errors in {0, 1, 2, 3, int(trials * rate), int(trials * rate) + 9, min(trials, int(trials * rate * 1.3))}:
+    for errors in {
+        0,
+        1,
+        2,
+        3,
+        int(trials * rate),
+        int(trials * rate) + 9,
+        min(trials, int(trials * rate * 1.3)),
+    }:
         if errors <= trials:
             expected = bool(errors > trials * rate and binom.sf(errors - 1, trials, rate) < 0.05)
             assert exceeds(errors, trials, rate) == expected
@@ -93,7 +104,9 @@ def person(name, *vectors):
 
 def test_people_who_look_alike_are_noticed_and_strangers_are_not():
     calibration = shipped_calibration("compact", "relaxed")
-    ada, bob, eve = (person(*given) for given in (("Ada", (2, 0, 0)), ("Bob", (0, 2, 0)), ("Eve", (1.96, 0.4, 0))))
+    ada, bob, eve = (
+        person(*given) for given in (("Ada", (2, 0, 0)), ("Bob", (0, 2, 0)), ("Eve", (1.96, 0.4, 0)))
+    )
     strangers = likeness_of([ada, bob], calibration)
     assert (strangers.pairs, strangers.alike, strangers.unexpected) == (2, 0, False)
     alike = likeness_of([bob, ada, eve], calibration)

@@ -157,7 +157,7 @@ def test_one_look_can_be_forgotten(unlock, ada, masked, later):
     unlock.enroll("Ada", ada)
     unlock.enroll("Ada", masked, look="mask", accept=yes)
     unlock.enroll("Ada", later, look="hat")
-    with pytest.raises(GalleryError, match="hat.*mask") as caught:
+    with pytest.raises(GalleryError, match=r"hat.*mask") as caught:
         unlock.forget_look("Ada", "beard")
     assert caught.value.slug == "no-such-look"
     assert [look.name for look in unlock.forget_look("ada", "MASK").looks] == ["hat"]
