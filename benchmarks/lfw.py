@@ -3,7 +3,7 @@
 Run: python benchmarks/lfw.py [--model dlib] [--write-shipped]
 
 The threshold of a level of security is the largest of those for its FMR in ten draws of the three photos that
-make a centroid, rounded up to three decimals. Its rates are those of the first draw.
+make a centroid, rounded to three decimals. Its rates are those of the first draw.
 
 Data: the 7,701 images of the 10-fold protocol (6,000 pairs). The subject is the face nearest to the
 middle. A photo without a face matches no one: its genuine comparisons are errors.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 from datetime import UTC, datetime
-from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -215,9 +214,9 @@ def main() -> None:
 
 
 def largest_of(draws: list[dict], target: float) -> float:
-    """Return the largest threshold of all draws for a target, rounded up to three decimals."""
+    """Return the largest threshold of all draws for a target, rounded to three decimals."""
     found = [row["threshold"] for draw in draws for row in draw["fnmr"] if row["target_fmr"] == target]
-    return ceil(1000 * max(found)) / 1000
+    return round(max(found), 3)
 
 
 def calibration(model, threshold, target, embedded, mated, other, person) -> Calibration:

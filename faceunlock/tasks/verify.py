@@ -73,8 +73,8 @@ class Verification:
         People who were not compared because of failed attempts.
     liveness : tuple of PassedCheck, or None
         The checks for presentation attacks that were passed; None if they were not requested.
-    people : int
-        How many people were compared; those with several looks count once.
+    people : int or None
+        How many people were compared, each with all their looks; None: one for each template.
     """
 
     decision: Decision
@@ -85,7 +85,7 @@ class Verification:
     not_compared: tuple[str, ...] = ()
     locked_out: tuple[str, ...] = ()
     liveness: tuple[PassedCheck, ...] | None = None
-    people: int = 1
+    people: int | None = None
 
 
 def verify(
