@@ -182,6 +182,20 @@ def test_the_readme_quotes_the_result_files(line):
     assert " ".join(line.split()) in " ".join(README.split())
 
 
+def test_the_limitations_quote_what_strict_can_claim():
+    text = " ".join(LIMITATIONS.split())
+    for model in ("compact", "dlib"):
+        strict = result(f"lfw-{model}")["levels"]["strict"]
+        assert f"1 in {round(1 / strict['fmr']['upper']):,}" in text
+        assert f"{100 * strict['fnmr']['value']:.1f} %" in text
+
+
+def test_all_phone_owners_are_above_strict_as_the_readme_says():
+    phone, strict = result("phone10-compact"), result("lfw-compact")["levels"]["strict"]
+    assert phone["lowest_genuine"] > strict["threshold"] > phone["highest_impostor"]
+    assert phone["threshold"] == result("lfw-compact")["levels"]["normal"]["threshold"]
+
+
 def test_the_limitations_quote_the_phone_photos():
     phone = result("phone10-compact")
     assert f"reached {phone['highest_impostor']:.3f} at a threshold of {phone['threshold']:.3f}" in " ".join(
