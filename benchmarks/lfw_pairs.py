@@ -24,6 +24,8 @@ from faceunlock.matching.security import TARGETS
 from faceunlock.matching.thresholds import threshold_at
 from faceunlock.pipeline.models.registry import MODELS
 
+TARGET = TARGETS["normal"]
+
 
 def main() -> None:
     """Compare all pairs and write the result file."""
@@ -38,7 +40,7 @@ def main() -> None:
     _, pairs = read_pairs(collection() / "lfw-pairs.txt")
     files, person, embedded = photos(pairs, arguments.model)
     mated, other = all_pairs(embedded, person)
-    plain = threshold_at(other.scores, TARGETS["normal"])
+    plain = threshold_at(other.scores, TARGET)
     threshold = ceil(1000 * plain) / 1000
     tail = np.sort(other.scores[other.scores >= threshold])[::-1].tolist()
     below = float(other.scores[other.scores < threshold].max())
@@ -48,7 +50,7 @@ def main() -> None:
         weights_sha256=spec.sha256,
         preprocessing=spec.preprocessing,
         threshold=threshold,
-        target_fmr=TARGETS["normal"],
+        target_fmr=TARGET,
         status="shipped",
         data="all pairs of LFW",
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -64,7 +66,7 @@ def main() -> None:
     fmr, fnmr = shipped.fmr, shipped.fnmr
     print(f"{len(files):,} photos, {shipped.people:,} people")
     print(f"{len(mated):,} genuine pairs, {len(other):,} impostor pairs")
-    print(f"threshold for an FMR of {TARGETS["normal"]:.0e}: {plain:.6f}, shipped {threshold}")
+    print(f"threshold for an FMR of {TARGET:.0e}: {plain:.6f}, shipped {threshold}")
     print(
         f"FMR {fmr.errors:,} of {fmr.trials:,}, at most {fmr.upper:.2e} ({fmr.method}, {fmr.people:,} people)"
     )
