@@ -82,6 +82,11 @@ SLUGS: dict[str, Slug] = {
     ),
     "nobody-enrolled": Slug("Nobody is enrolled yet.", "Run: faceunlock enroll NAME FOLDER"),
     "not-enrolled": Slug("No person of that name is enrolled.", "See: faceunlock people"),
+    "no-such-look": Slug("The person has no look of that name.", "See: faceunlock people show NAME"),
+    "unlike-the-person": Slug(
+        "The photos of a new look do not resemble the person.",
+        "Check the photos; if you are sure that they show this person, add --accept.",
+    ),
     "already-enrolled": Slug(
         "A person of that name is already enrolled.",
         "Use --add to add photos, or --replace to start again.",
@@ -177,6 +182,10 @@ SLUGS: dict[str, Slug] = {
     "weights-unwritable": Slug(
         "The weights could not be written to the cache.",
         "Free some disk space or check permissions — or use --model compact, which needs no download.",
+    ),
+    "not-measured": Slug(
+        "No threshold was measured for this model, so it has no levels of security.",
+        "Measure it: faceunlock calibrate FOLDER — or use --model compact, or leave out --security.",
     ),
     "demo-failed": Slug(
         "The demonstration did not give the expected answer.",

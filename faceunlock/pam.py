@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from faceunlock.tasks.pam_limits import reset_limits
-from faceunlock.tasks.pam_options import CannotAskError, seconds, understand
+from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, seconds, understand
 
 COULD_NOT = 2
 ANSWER_SECONDS = 2.0
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     arguments : sequence of str
         ``--home=DIRECTORY`` for the system gallery instead of the user's own; one of
         ``--camera[=DEVICE]``, ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE`` (just written);
-        ``--timeout=SECONDS``; ``--require-live``.
+        ``--timeout=SECONDS``; ``--require-live``; ``--security=LEVEL``, ``strict`` when omitted except for a
+        screen locker, which uses the setting.
     """
     told = dict(os.environ)
     os.environ.clear()
@@ -118,7 +119,14 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
         os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{max(1.0, limit - ANSWER_SECONDS):g}"
         words += [*filter(None, [options["camera"]]), "--camera"]
     words += ["--require-live"] if "require-live" in options else []
-    return [*words, f"--as={user}"]
+    return [*words, *_security(options, told.get("PAM_SERVICE", "")), f"--as={user}"]
+
+
+def _security(options: dict[str, str], service: str) -> list[str]:
+    """Return the option that sets the level: a login asks more of a face than a screen locker does."""
+    if "security" in options:
+        return [f"--security={options['security']}"]
+    return [] if service in SCREEN_LOCKERS else ["--security=strict"]
 
 
 def _why_not(user: str) -> str | None:

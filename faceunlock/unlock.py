@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from faceunlock.gallery.seal import Place
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.likeness import Likeness
     from faceunlock.matching.people import Person
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.samples import LeftOut
@@ -266,11 +268,23 @@ class FaceUnlock(Workspace):
 
         return forget(self, name)
 
+    def forget_look(self, name: str, look: str) -> Person:
+        """Delete one look of a person, for good; see `faceunlock.tasks.people.forget_look`."""
+        from faceunlock.tasks.people import forget_look
+
+        return forget_look(self, name, look)
+
     def forget_all(self) -> int:
         """Delete everything stored about everybody; see `faceunlock.tasks.people.forget_all`."""
         from faceunlock.tasks.people import forget_all
 
         return forget_all(self)
+
+    def likeness(self, identity: ModelIdentity) -> Likeness | None:
+        """Return how alike the people enrolled are; see `faceunlock.tasks.people.likeness`."""
+        from faceunlock.tasks.people import likeness
+
+        return likeness(self, identity)
 
     def attempts_log(self, name: str | None = None) -> tuple[LogEntry, ...]:
         """Return the log of attempts, oldest first; see `faceunlock.gallery.attempt_log`."""

@@ -94,7 +94,7 @@ def collection() -> Path:
 def shipped(monkeypatch):
     """A threshold for every model that no measurement of the real ones will change."""
 
-    def guess(model):
+    def guess(model, security="normal"):
         return Calibration(model, "0" * 64, "fake-1", GUESS, None, "not-calibrated", "a guess", "2026-01-31")
 
     monkeypatch.setattr("faceunlock.pipeline.models.shipped.shipped_calibration", guess)

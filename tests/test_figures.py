@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from faceunlock.matching.security import TARGETS
+
 PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = PROJECT / "benchmarks" / "results"
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -65,6 +67,14 @@ def expected_lines():
             f"{shipped['fmr']['people']:,} people, at most {shipped['fmr']['upper']:.1e})"
         )
         yield f"FNMR {percent(shipped['fnmr'])}"
+    for measured in (lfw, dlib):
+        for level, row in measured["levels"].items():
+            fmr = row["fmr"]
+            yield (
+                f"| `{measured['model']}` | `{level}` | {row['threshold']:.3f} | {fmr['errors']} of "
+                f"{fmr['trials']:,} | 1 in {round(1 / fmr['value']):,} | 1 in {round(1 / fmr['upper']):,} | "
+                f"{percent(row['fnmr'])} |"
+            )
     acquired = lfw["photos"] - lfw["failures_to_acquire"]["errors"]
     yield f"a face was found on {acquired:,} of {lfw['photos']:,} photos"
     yield (
@@ -178,6 +188,20 @@ def test_the_readme_quotes_the_result_files(line):
     assert " ".join(line.split()) in " ".join(README.split())
 
 
+def test_the_limitations_quote_what_strict_can_claim():
+    text = " ".join(LIMITATIONS.split())
+    for model in ("compact", "dlib"):
+        strict = result(f"lfw-{model}")["levels"]["strict"]
+        assert f"1 in {round(1 / strict['fmr']['upper']):,}" in text
+        assert f"{100 * strict['fnmr']['value']:.1f} %" in text
+
+
+def test_all_phone_owners_are_above_strict_as_the_readme_says():
+    phone, strict = result("phone10-compact"), result("lfw-compact")["levels"]["strict"]
+    assert phone["lowest_genuine"] > strict["threshold"] > phone["highest_impostor"]
+    assert phone["threshold"] == result("lfw-compact")["levels"]["normal"]["threshold"]
+
+
 def test_the_limitations_quote_the_phone_photos():
     phone = result("phone10-compact")
     assert f"reached {phone['highest_impostor']:.3f} at a threshold of {phone['threshold']:.3f}" in " ".join(
@@ -266,7 +290,18 @@ MEASURED = ("dlib", "compact")
 
 @pytest.mark.parametrize("model", MEASURED)
 def test_the_shipped_threshold_is_the_one_measured(model):
-    assert coming_with(model) == result(f"lfw-{model}")["shipped"]
+    measured = result(f"lfw-{model}")
+    assert coming_with(model) == measured["levels"]
+    assert measured["levels"]["normal"] == measured["shipped"]
+    for level, row in measured["levels"].items():
+        of_draws = [
+            entry["threshold"]
+            for draw in measured["centroids_of_3"]
+            for entry in draw["fnmr"]
+            if entry["target_fmr"] == TARGETS[level]
+        ]
+        assert row["threshold"] == round(max(of_draws), 3) and len(of_draws) == 10
+        assert len(row["tail"]) == row["fmr"]["errors"] + 1
     assert coming_with(f"{model}-pairs") == result(f"lfw-pairs-{model}")["shipped"]
 
 

@@ -71,12 +71,31 @@ def test_the_question(source, words):
     argv, environment, cwd, *_ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
     assert environment["FACEUNLOCK_CAMERA_FILMS"] == "never"
     assert environment.get("FACEUNLOCK_CAMERA_SECONDS") == ("8" if "camera" in source else None)
-    assert argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--as=ada"] and cwd == "/"
+    assert (
+        argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--security=strict", "--as=ada"]
+        and cwd == "/"
+    )
 
 
 def test_liveness_can_be_required():
     argv, *_ = asked("--home=/srv/faces", "--camera", "--require-live", PAM_USER="ada")
-    assert argv[-2:] == ["--require-live", "--as=ada"]
+    assert argv[-3:] == ["--require-live", "--security=strict", "--as=ada"]
+
+
+@pytest.mark.parametrize(
+    ("given", "service", "words"),
+    [
+        ([], "sudo", ["--security=strict"]),
+        ([], None, ["--security=strict"]),
+        ([], "swaylock", []),
+        (["--security=normal"], "sudo", ["--security=normal"]),
+        (["--security=strict"], "swaylock", ["--security=strict"]),
+    ],
+)
+def test_a_login_is_strict_and_a_screen_locker_as_its_user_says(given, service, words):
+    told = {} if service is None else {"PAM_SERVICE": service}
+    argv, *_ = asked("--home=/srv/faces", "--camera", *given, PAM_USER="ada", **told)
+    assert argv == ["--home=/srv/faces", "--quiet", "verify", "--camera", *words, "--as=ada"]
 
 
 def test_nothing_of_the_environment_is_taken():
@@ -191,7 +210,7 @@ def program(path, text):
 def test_a_program_takes_the_photo(tmp_path):
     capture = program(tmp_path / "capture", 'printf "photo %s" "$PAM_USER$FACEUNLOCK_HOME"\n')
     argv, _, _, photo, *_ = asked("--home=/srv/faces", f"--capture={capture}", PAM_USER="ada")
-    assert argv[-2:] == ["-", "--as=ada"] and photo == "photo "
+    assert argv[-3:] == ["-", "--security=strict", "--as=ada"] and photo == "photo "
 
 
 def test_a_program_that_takes_no_photo(tmp_path):
@@ -266,7 +285,10 @@ def photo(tmp_path):
 
 def test_a_photo_of_now_is_handed_on_as_it_was_looked_at(photo):
     argv, _, _, content, *_ = asked("--home=/srv/faces", f"--photo={photo}", PAM_USER="ada")
-    assert argv == ["--home=/srv/faces", "--quiet", "verify", "-", "--as=ada"] and content == "photo of now"
+    assert (
+        argv == ["--home=/srv/faces", "--quiet", "verify", "-", "--security=strict", "--as=ada"]
+        and content == "photo of now"
+    )
 
 
 @pytest.mark.parametrize(

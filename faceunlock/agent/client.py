@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 SWITCHES = {"--json": "json", "--quiet": "quiet", "-q": "quiet"}
 COMMON = ("--home", "--model", "--device")
-OWN = ("--as", "--threshold", "--faces")
-CHOICES = {"--device": ("auto", "cpu"), "--faces": ("dominant", "largest")}
+OWN = ("--as", "--threshold", "--security", "--faces")
+CHOICES = {
+    "--device": ("auto", "cpu"),
+    "--faces": ("dominant", "largest"),
+    "--security": ("relaxed", "normal", "strict"),
+}
 _NUMBER = frozenset("0123456789.")
 CODES = ("0", "1", "2")
 MOST_BYTES = 1 << 30  # as `faceunlock.photos.photo.MAX_BYTES`

@@ -210,6 +210,15 @@ class Progress:
         self._download: TaskID | None = None
         self._finished: list[TaskID] = []
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Clear the bars away while the user is asked something."""
+        if self._display is not None:
+            self._display.stop()
+        yield
+        if self._display is not None:
+            self._display.start()
+
     def track(self, items: Iterable[T], total: int, label: str) -> Iterable[T]:
         """Yield the items while showing how many are done, the rate and the time left."""
         if self._display is None:

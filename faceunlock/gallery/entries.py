@@ -27,7 +27,10 @@ def person_of(row: Row, seal: Plain, path: Path) -> Person:
     """
     try:
         _, name, created, updated, template = seal.read(PEOPLE, row)
-        fields = {"name": name, "created": created, "updated": updated, "template": parse_json(template)}
+        content = parse_json(template)
+        fields = {"name": name, "created": created, "updated": updated, "template": content}
+        if isinstance(content, dict) and "looks" in content:
+            fields["looks"] = content.pop("looks")
         return record_to_person(fields)
     except ValueError as error:
         raise GalleryError(

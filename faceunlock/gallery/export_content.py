@@ -84,7 +84,8 @@ def unpack(packed: bytes, file: Path, dimensions: Mapping[str, int]) -> Content:
         if len({name_key(person.name) for person in people}) != len(people):
             raise ValueError("a person occurs twice")
         for person in people:
-            _check_template(person.template, dimensions)
+            for _, template in person.templates:
+                _check_template(template, dimensions)
         calibrations = tuple(
             (record_to_identity(record["identity"]), _dict(record["data"]))
             for record in document["calibrations"]

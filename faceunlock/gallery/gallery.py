@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -158,7 +159,7 @@ class Gallery:
         """Enroll a person and replace an earlier enrolment under that name, if there is one.
 
         The spelling of the name and the date of the first enrolment are kept, unless the earlier
-        row is damaged.
+        row is damaged. Looks are not kept.
 
         Raises
         ------
@@ -193,10 +194,13 @@ class Gallery:
         GalleryError
             ``not-enrolled``.
         """
+        return self.change(name, lambda person: replace(person, template=merge(person.template)))
+
+    def change(self, name: str, alter: Callable[[Person], Person]) -> Person:
+        """Read and write everything about a person in one transaction; as `update`."""
         self.get(name)  # a name that is not enrolled must not create a gallery
         with self._guard.changing():
-            person = self.get(name)
-            person = Person(person.name, merge(person.template), person.created, now())
+            person = replace(alter(self.get(name)), updated=now())
             self.restore(person)
         return person
 
@@ -215,7 +219,7 @@ class Gallery:
             if self._key(change.seal, new) != self._key(change.seal, person.name):
                 self._refuse_enrolled(change.seal, new, "Choose another name; see: faceunlock people")
             self.forget(person.name)
-            person = Person(new, person.template, person.created, now())
+            person = replace(person, name=new, updated=now())
             self.restore(person)
         return person
 
@@ -270,7 +274,8 @@ class Gallery:
         """
         record = person_to_record(person)
         record_to_person(record)
-        values = person.name, person.created, person.updated, document(record["template"])
+        content = record["template"] | {name: record[name] for name in ("looks",) if name in record}
+        values = person.name, person.created, person.updated, document(content)
         with self._guard.changing() as change:
             change.write(PEOPLE, (self._key(change.seal, person.name), *values))
 

@@ -24,7 +24,7 @@ from faceunlock.matching.scores import (
     separate,
     split_people,
 )
-from faceunlock.matching.similarity import Vector, similarities, unit
+from faceunlock.matching.similarity import Vector, best_looks, unit
 from faceunlock.matching.strangers import Strangers
 from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.matching.wording import counted
@@ -175,6 +175,7 @@ def compare_photos(
     plan: Plan,
     *,
     enrolled: Mapping[str, Template] | None = None,
+    looks: Mapping[str, Sequence[Template]] | None = None,
     impostors: Path | None = None,
     bank: Strangers | None = None,
     track: Track = untracked,
@@ -194,6 +195,8 @@ def compare_photos(
         one, the photos are compared with the templates in `enrolled`.
     enrolled : mapping of str to Template
         Names and templates of enrolled people; used only without a `split`.
+    looks : mapping of str to sequence of Template
+        Further templates of people in `enrolled`. A probe is compared with the most similar one.
     impostors : Path, optional
         Photos of strangers: each sub-folder is one person, each loose photo is a different person.
     bank : Strangers, optional
@@ -209,7 +212,10 @@ def compare_photos(
     PhotoError
         ``photo-not-found`` if a folder does not exist.
     """
-    templates = dict(enrolled or {}) if plan.split is None else {}
+    templates = {
+        name: (template, *(looks or {}).get(name, ()))
+        for name, template in (enrolled or {} if plan.split is None else {}).items()
+    }
     seen: set[bytes] = set()
 
     def collected(photos: Sequence[tuple[Path, str]], skipped: int, label: str) -> LabelledSamples:
@@ -217,7 +223,7 @@ def compare_photos(
             photos,
             acquisition,
             plan.rule,
-            templates=list(templates.values()),
+            templates=[template for each in templates.values() for template in each],
             seen=seen,
             skipped=skipped,
             track=track,
@@ -232,7 +238,7 @@ def compare_photos(
         strangers = collected(*strangers_of(impostors, {*own.everybody, *templates}), impostors.name)
         others = None if others is None else others.without_photos(seen)
     if plan.split is None:
-        centroids = {name: template.centroid for name, template in templates.items()}
+        centroids = _centroids(templates)
         own_probes: Sequence[int] = range(len(own))
     else:
         centroids, own_probes = _split(own, plan.split, plan.seed)
@@ -241,7 +247,7 @@ def compare_photos(
 
 
 def compare_enrolled(
-    templates: Mapping[str, Template], bank: Strangers, identity: ModelIdentity, plan: Plan
+    templates: Mapping[str, Sequence[Template]], bank: Strangers, identity: ModelIdentity, plan: Plan
 ) -> Comparisons:
     """Compare the templates of enrolled people with a bank of strangers.
 
@@ -249,8 +255,8 @@ def compare_enrolled(
 
     Parameters
     ----------
-    templates : mapping of str to Template
-        Enrolled people, at least one.
+    templates : mapping of str to sequence of Template
+        Enrolled people, at least one, each with the templates of their looks.
     bank : Strangers
         Namesakes of enrolled people are left out.
     identity : ModelIdentity
@@ -263,7 +269,7 @@ def compare_enrolled(
     CalibrationError
         ``insufficient-data`` without a stranger.
     """
-    centroids = {name: template.centroid for name, template in templates.items()}
+    centroids = _centroids(templates)
     none = LabelledSamples.none()
     data = f"{len(centroids):,} enrolled"
     return _compared(identity, plan, data, none, (), centroids, none, bank.apart_from(templates))
@@ -334,7 +340,7 @@ def _compared(
             (*own.person, *strangers.person), (*own.failed_person, *strangers.failed_person), seed=plan.seed
         ),
         created=now(),
-        similarity=similarities([embedding for embedding, _, _ in probes], list(centroids.values())),
+        similarity=best_looks([embedding for embedding, _, _ in probes], list(centroids.values())),
         probe_person=probe_person,
         template_person=template_person,
         own_probes=len(own_probes),
@@ -350,6 +356,11 @@ def _labels(bank: Strangers) -> tuple[str, ...]:
 
 def _sources(bank: Strangers) -> str:
     return ", ".join(sorted(set(bank.source))) or "empty"
+
+
+def _centroids(templates: Mapping[str, Sequence[Template]]) -> dict[str, Vector]:
+    """Return the centroids of each person's looks, shape (n_looks, dimension)."""
+    return {name: np.stack([template.centroid for template in each]) for name, each in templates.items()}
 
 
 def _split(own: LabelledSamples, k: int, seed: int) -> tuple[dict[str, Vector], Sequence[int]]:

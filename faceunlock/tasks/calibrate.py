@@ -16,8 +16,9 @@ from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.people import Person
     from faceunlock.matching.strangers import Strangers
-    from faceunlock.matching.templates import ModelIdentity, Template
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import SubjectRule
     from faceunlock.studies.calibration_report import CalibrationReport
     from faceunlock.studies.comparisons import Comparisons, Plan
@@ -192,7 +193,7 @@ def _compare_folder(
     bank = None
     if aim.strangers is not False:
         bank = (needed_bank if aim.strangers else bank_of)(workspace, identity)
-    enrolled = _enrolled(workspace, identity)
+    people = _enrolled(workspace, identity)
     own, *others = found
     strangers = sum(
         len([paths for paths in part.people.values() if paths]) + len(part.loose) for part in others
@@ -202,8 +203,9 @@ def _compare_folder(
         folder,
         acquisition,
         identity,
-        replace(plan, split=plan.split if plan.split or enrolled else DEFAULT_SPLIT),
-        enrolled=enrolled,
+        replace(plan, split=plan.split if plan.split or people else DEFAULT_SPLIT),
+        enrolled={person.name: person.template for person in people},
+        looks={person.name: [look.template for look in person.looks] for person in people},
         impostors=impostors,
         bank=bank,
         track=track,
@@ -222,12 +224,13 @@ def _compare_enrolled(
             hint="Enroll people, name a FOLDER with a sub-folder per person, or use --strangers.",
         )
     _, identity = workspace.choice.acquisition(fetch=True)
-    enrolled = _enrolled(workspace, identity)
-    if not enrolled:
+    people = _enrolled(workspace, identity)
+    if not people:
         raise GalleryError("nobody-enrolled", f"nobody is enrolled with {identity.model} as it is here")
     bank = needed_bank(workspace, identity)
-    _tell(tell, target, len(enrolled), 0, bank)
-    return compare_enrolled(enrolled, bank, identity, plan)
+    _tell(tell, target, len(people), 0, bank)
+    templates = {person.name: [template for _, template in person.templates] for person in people}
+    return compare_enrolled(templates, bank, identity, plan)
 
 
 def _compare_bank(
@@ -242,13 +245,9 @@ def _compare_bank(
     return compare_bank(bank, identity, replace(plan, split=plan.split or DEFAULT_SPLIT))
 
 
-def _enrolled(workspace: Workspace, identity: ModelIdentity) -> dict[str, Template]:
-    """Return the templates of this model, by name."""
-    return {
-        person.name: person.template
-        for person in workspace.gallery.people()
-        if person.template.identity == identity
-    }
+def _enrolled(workspace: Workspace, identity: ModelIdentity) -> list[Person]:
+    """Return the people enrolled with this model as it is here."""
+    return [person for person in workspace.gallery.people() if person.template.identity == identity]
 
 
 def _tell(

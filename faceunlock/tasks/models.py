@@ -31,7 +31,7 @@ from faceunlock.pipeline.models.registry import (
 from faceunlock.pipeline.weights import WeightsState
 from faceunlock.pipeline.weights.attempt import try_to_pull
 from faceunlock.pipeline.weights.pull import pull
-from faceunlock.settings import Locations, Settings
+from faceunlock.settings import Locations, Security, Settings
 from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
 
 if TYPE_CHECKING:
@@ -174,13 +174,13 @@ class ModelChoice:
             )
         return model_spec(model)
 
-    def uncalibrated(self, model: str) -> Calibration:
-        """Return the calibration that came with a model."""
+    def uncalibrated(self, model: str, security: Security | None = None) -> Calibration:
+        """Return the calibration that came with a model, at a level of security; see `calibration`."""
         from faceunlock.pipeline.models.shipped import shipped_calibration
 
         if self._trained is not None and model == self._trained.spec.id:
             return self._trained.calibration
-        return shipped_calibration(model)
+        return shipped_calibration(model, security or self._settings.level())
 
     def is_here(self, identity: ModelIdentity) -> bool:
         """Return whether embeddings made on this machine are comparable with those of `identity`."""
@@ -228,8 +228,16 @@ class ModelChoice:
         )
         return self.state(model)
 
-    def calibration(self, identity: ModelIdentity) -> Calibration:
+    def calibration(self, identity: ModelIdentity, security: Security | None = None) -> Calibration:
         """Return the saved calibration of a model, or the shipped one.
+
+        Parameters
+        ----------
+        identity : ModelIdentity
+            What made the embeddings.
+        security : {"relaxed", "normal", "strict"}, optional
+            Level of security of the shipped one; the setting ``security`` when omitted, or without one
+            ``normal``. A saved calibration has only one threshold, for the target it was made for.
 
         Raises
         ------
@@ -240,7 +248,7 @@ class ModelChoice:
 
         saved = self._gallery.calibration(identity)
         if saved is None:
-            return self.uncalibrated(identity.model)
+            return self.uncalibrated(identity.model, security)
         try:
             return calibration_of(identity, saved)
         except ValueError as error:

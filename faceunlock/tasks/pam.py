@@ -20,22 +20,13 @@ from faceunlock.files.text import fits_a_line
 from faceunlock.files.trust import distrusted, distrusted_all
 from faceunlock.tasks.pam_files import DIRECTORY, MODULE, Line, module_options, quoted, read_lines
 from faceunlock.tasks.pam_installation import few, installation_problems
-from faceunlock.tasks.pam_options import CannotAskError, recognised, understand
+from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, recognised, understand
 from faceunlock.tasks.pam_sources import camera_problems, program_problems
 from faceunlock.tasks.pam_stack import asks, foreign_modules, lets_everybody_in
 
 SYSTEM_HOME = Path("/var/lib/faceunlock")
 HELPER = "faceunlock.pam"
 INTERPRETER_WORDS = ("-I", "-m", HELPER)
-
-SCREEN_LOCKERS = frozenset(
-    (
-        "cinnamon-screensaver", "gtklock", "hyprlock", "i3lock", "i3lock-color", "kde", "kde-fingerprint",
-        "light-locker", "mate-screensaver", "physlock", "slock", "swaylock", "vlock", "waylock",
-        "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
-    )
-)  # fmt: skip
-"""Services that ask on behalf of the user who is already logged in."""
 
 UNSUITABLE = {
     "sshd": "the camera does not see who is at the other end of a connection",

@@ -6,9 +6,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.text import quoted
 
 if TYPE_CHECKING:
+    from faceunlock.matching.likeness import Likeness
     from faceunlock.matching.people import Person
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.tasks.workspace import Workspace
 
 
@@ -50,12 +53,51 @@ def forget(workspace: Workspace, name: str) -> str:
     return stored
 
 
+def forget_look(workspace: Workspace, name: str, look: str) -> Person:
+    """Delete one look of a person, for good, and return the person.
+
+    Raises
+    ------
+    GalleryError
+        ``not-enrolled``; ``no-such-look``; also as `rename`.
+    """
+
+    def alter(person: Person) -> Person:
+        if person.look(look) is None:
+            raise no_such_look(person, look)
+        return person.without_look(look)
+
+    return workspace.gallery.change(name, alter)
+
+
+def no_such_look(person: Person, look: str) -> GalleryError:
+    """Return the error for a look that a person does not have; it names those there are."""
+    names = ", ".join(quoted(one.name) for one in person.looks)
+    return GalleryError(
+        "no-such-look",
+        f"{person.name} has no look {quoted(look)}" + (f", only {names}" if names else "; there are none"),
+        hint=f"See: faceunlock people show {quoted(person.name)}",
+    )
+
+
 def forget_all(workspace: Workspace) -> int:
     """Delete everything stored about everyone and return the number of people; raises as `rename`."""
     workspace.attempts.check()
     count = workspace.gallery.forget_all()
     workspace.attempts.forget_all()
     return count
+
+
+def likeness(workspace: Workspace, identity: ModelIdentity) -> Likeness | None:
+    """Return how alike the people are who were enrolled with a model; see `faceunlock.matching.likeness`.
+
+    They are compared at the level ``relaxed``, which notices most, or at the gallery's own threshold.
+    People whose row is damaged are passed over.
+    """
+    from faceunlock.matching.likeness import likeness_of
+
+    people = [one for one in workspace.gallery.intact_people() if one.template.identity == identity]
+    return likeness_of(people, workspace.choice.calibration(identity, "relaxed"))
 
 
 def unlock_attempts(workspace: Workspace, name: str | None = None) -> int:

@@ -30,7 +30,7 @@ def check_second_name(
     """
     from faceunlock.matching.second_names import same_faces
 
-    threshold = workspace.choice.calibration(template.identity).threshold
+    threshold = workspace.choice.calibration(template.identity, "normal").threshold
     found = same_faces(name, template, workspace.gallery.intact_people(), threshold)
     known = {person.name for person in workspace.gallery.intact_people()}
     hint = None
@@ -73,8 +73,13 @@ def inspector(workspace: Workspace, *, even_so: bool) -> Inspect:
                 continue
             if identity not in thresholds:
                 workspace.choice.spec(identity.model)  # its threshold is known only if the model is
-                thresholds[identity] = workspace.choice.calibration(identity).threshold
-            found += same_faces(person.name, person.template, comparable, thresholds[identity])
+                thresholds[identity] = workspace.choice.calibration(identity, "normal").threshold
+            best: dict[str, SameFace] = {}
+            for _, template in person.templates:
+                for same in same_faces(person.name, template, comparable, thresholds[identity]):
+                    known = best.get(same.enrolled_as)
+                    best[same.enrolled_as] = max(known or same, same, key=lambda one: one.similarity)
+            found += best.values()
         _refuse(
             found,
             arriving=[person.name for person in arriving],

@@ -11,10 +11,12 @@ from faceunlock.errors import GalleryError, ModelError
 from faceunlock.files.private import problems
 from faceunlock.files.text import at_home
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
+from faceunlock.tasks.people import likeness as people_likeness
 
 if TYPE_CHECKING:
     from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.guard import ProtectionState
+    from faceunlock.matching.likeness import Likeness
     from faceunlock.matching.people import Person
     from faceunlock.settings import Locations, Settings
     from faceunlock.tasks.models import ModelState
@@ -41,6 +43,10 @@ class Status:
         Whether the gallery is sealed; None if that is unknown.
     problems : tuple of str
         One sentence for each problem.
+    templates : int
+        How many templates the people have: one each, and one for each look.
+    likeness : Likeness or None
+        How alike the people are; None if there are fewer than two, or nothing was measured.
     """
 
     locations: Locations
@@ -51,6 +57,8 @@ class Status:
     strangers: tuple[BankState, ...]
     protection: ProtectionState | None
     problems: tuple[str, ...]
+    templates: int = 0
+    likeness: Likeness | None = None
 
 
 def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
@@ -99,18 +107,21 @@ def status(workspace: Workspace) -> Status:
     gallery, choice = workspace.gallery, workspace.choice
     found = [*problems(workspace.locations.data), *gallery.problems()]
     names: tuple[str, ...] = ()
+    templates = 0
     banks: tuple[BankState, ...] = ()
     protection = None
     with _noting(found):
         protection = gallery.protection()
     with _noting(found):
-        names = tuple(person.name for person in gallery.people())
+        people = gallery.people()
+        names = tuple(person.name for person in people)
+        templates = sum(len(person.templates) for person in people)
     with _noting(found):
         found += gallery.strangers.problems()
     with contextlib.suppress(GalleryError):  # noted above
         banks = gallery.strangers.states()
     found += workspace.attempts.problems(names)
-    model = None
+    model = likeness = None
     chosen, others = _in_use(workspace, found)
     for name in (chosen, *others):
         with _noting(found):
@@ -118,6 +129,9 @@ def status(workspace: Workspace) -> Status:
             model = state if name == chosen else model
             if state is not None:
                 found += _model_problems(workspace, state, enrolled=bool(names or others))
+    with _noting(found):
+        used = [identity for identity in gallery.models() if identity.model == chosen]
+        likeness = people_likeness(workspace, used[0]) if len(used) == 1 else None
     return Status(
         locations=workspace.locations,
         settings=workspace.settings,
@@ -127,6 +141,8 @@ def status(workspace: Workspace) -> Status:
         strangers=banks,
         protection=protection,
         problems=tuple(dict.fromkeys(at_home(problem, workspace.locations.home) for problem in found)),
+        templates=templates,
+        likeness=likeness,
     )
 
 

@@ -191,7 +191,7 @@ def test_a_changed_header_that_is_plausible_is_noticed_too(file, target):
 
 
 def test_a_newer_format_asks_for_an_update(file, target):
-    file.write_bytes(file.read_bytes().replace(b"EXPORT 1\n", b"EXPORT 2\n", 1))
+    file.write_bytes(file.read_bytes().replace(b"EXPORT 1\n", b"EXPORT 3\n", 1))
     with pytest.raises(FaceUnlockError) as caught:
         import_gallery(target, file, PASSPHRASE)
     assert caught.value.slug == "export-damaged" and "Update" in caught.value.hint

@@ -955,3 +955,27 @@ def test_only_what_the_seal_needs_is_loaded(tmp_path, desktop, place, loaded):
         check=True,
     )
     assert set(done.stdout.split()) == loaded
+
+
+def test_a_sealed_look_is_hidden_and_cannot_be_taken_away(sealed):
+    def with_scarf(person):
+        return person.with_look(
+            "headscarf", make_template([5.0, 6.0, 7.0], identity=person.template.identity)
+        )
+
+    sealed.change("Ada", with_scarf)
+    sealed.close()
+    assert [look.name for look in sealed.get("Ada").looks] == ["headscarf"]
+    assert b"headscarf" not in sealed.path.read_bytes()
+    row = sealed_row(sealed, "ada")
+    sealed.change("Ada", lambda person: person.without_look("headscarf"))
+    sealed.close()
+    assert sealed.get("Ada").looks == ()
+    with contextlib.closing(sqlite3.connect(sealed.path)) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?)", row)
+    assert slug_of(sealed.get, "Ada") == "gallery-tampered"
+
+
+def sealed_row(gallery, key):
+    with contextlib.closing(sqlite3.connect(gallery.path)) as connection:
+        return connection.execute("SELECT * FROM people WHERE key = ?", (key,)).fetchone()

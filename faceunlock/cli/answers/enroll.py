@@ -20,11 +20,17 @@ def text(outcome: EnrolmentOutcome) -> str:
     """Return the summary of an enrolment."""
     result = outcome.enrolment
     verb = "enrolled" if outcome.saved else "would be enrolled"
+    who = outcome.name if outcome.look is None else f"{outcome.name}, look {outcome.look},"
     parts = [
-        f"{outcome.name} {verb}: used {len(result.used)} of {counted(outcome.looked_at, 'photo')}, "
+        f"{who} {verb}: used {len(result.used)} of {counted(outcome.looked_at, 'photo')}, "
         f"similarity to the others mean {result.mean_similarity:.3f}, lowest {result.lowest_similarity:.3f}, "
         f"model {result.template.identity.model}."
     ]
+    if outcome.resemblance is not None:
+        parts.append(
+            f"Similarity to {outcome.name} {outcome.resemblance.similarity:.3f}"
+            + ("." if outcome.resemblance.enough else ", accepted by you.")
+        )
     if result.template.count != len(result.used):
         parts.append(f"The template now holds {counted(result.template.count, 'photo')}.")
     if outcome.skipped:
@@ -54,6 +60,9 @@ def document(outcome: EnrolmentOutcome) -> Document:
     result = outcome.enrolment
     return {
         "name": outcome.name,
+        "look": outcome.look,
+        "similarity_to_person": None if outcome.resemblance is None else outcome.resemblance.similarity,
+        "similarity_expected": None if outcome.resemblance is None else outcome.resemblance.threshold,
         "saved": outcome.saved,
         "photos": outcome.looked_at,
         "skipped": outcome.skipped,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import Table, printable, table
+from faceunlock.matching.security import level_of
 from faceunlock.matching.wording import counted, probability, unmeasured
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def _meaning(found: Identification) -> str:
     if not found.compared:
         return f"{searched}: FMR target {probability(point.fmr)} for each face"
     alone = calibration.threshold
-    uncorrected = probability(min(1.0, found.people * point.fmr))
+    uncorrected = probability(min(1.0, point.candidates * point.fmr))
     correction = (
         f" (at {alone:.4f}, the threshold for one person, it would be up to {uncorrected})"
-        if found.people > 1
+        if point.candidates > 1
         else ""
     )
     strangers = (
@@ -114,6 +115,7 @@ def document(found: Identification) -> Document:
         "people": found.people,
         "threshold": found.threshold,
         "threshold_status": "override" if point is None else calibration.status,
+        "security": None if point is None else level_of(calibration),
         "supported": point is not None and point.supported,
         "target_fmr": None if point is None else point.fmr,
         "false_name_bound": found.false_name_bound,

@@ -34,7 +34,7 @@ class CascadeAlone(MTCNN):
 
 @pytest.fixture(scope="module")
 def cascade_alone():
-    networks = (TorchNetwork(network, "cpu") for network in build_networks())
+    networks = (TorchNetwork(network, "cpu") for network in detector_networks())
     return CascadeAlone(*networks, looks=(100_000,))
 
 
