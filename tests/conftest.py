@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.fakes import GUESS, FakeDetector, FakeEmbedder, save_person
+from support.fakes import GREY, GUESS, FakeDetector, FakeEmbedder, save, save_person, save_strangers
 
 from faceunlock.matching.calibration import Calibration
 from faceunlock.settings import load_settings
@@ -140,3 +140,11 @@ def bob(tmp_path):
     """Five photos of another person."""
     save_person(tmp_path / "bob", 2, 5)
     return tmp_path / "bob"
+
+
+@pytest.fixture
+def stranger_folder(tmp_path):
+    """Thirty strangers, a photo each; on one more photo there is nobody."""
+    folder = save_strangers(tmp_path / "crowd", 30)
+    save(folder / "S0" / "nobody.png", GREY)
+    return folder

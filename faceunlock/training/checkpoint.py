@@ -20,7 +20,7 @@ import torch
 from faceunlock.errors import TrainingError
 from faceunlock.files.outputs import note_written
 from faceunlock.files.private import atomic_write
-from faceunlock.files.reading import LARGE, read_file
+from faceunlock.files.reading import LARGE, parse_json, read_file
 from faceunlock.pipeline.weights.pickles import UNREADABLE, load_plain
 from faceunlock.training.validation import Validation
 
@@ -161,7 +161,7 @@ def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[TrainingSt
 
 def _parsed(content: dict[str, Any]) -> tuple[dict[str, Any], TrainingState, State]:
     """Return what the training was made from, its position and its state; see `UNREADABLE` for the errors."""
-    before, plain = json.loads(content["made_from"]), json.loads(content["progress"])
+    before, plain = parse_json(content["made_from"]), parse_json(content["progress"])
     history = [EpochRecord.from_dict(record) for record in plain.pop("history")]
     progress = TrainingState(**plain, history=history)
     counts = (progress.epoch, progress.step, progress.images)

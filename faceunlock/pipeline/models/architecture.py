@@ -28,8 +28,8 @@ RETAIL_TARGET: Points = tuple(
         (0.6534364583333333, 0.8246919642857142),
     )
 )
-"""Positions of the five landmarks in a 128-pixel crop for ``face-reidentification-retail-0095``, from its model
-card in Intel's Open Model Zoo."""
+"""Positions of the five landmarks in a 128-pixel crop for ``face-reidentification-retail-0095``, from its
+model card in Intel's Open Model Zoo."""
 
 
 class Architecture(Protocol):

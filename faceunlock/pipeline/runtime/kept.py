@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
+from faceunlock.files.reading import parse_json
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.pipeline.runtime.machine import CPUINFO
 from faceunlock.pipeline.runtime.network import NetworkSource
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 FOLDER = "converted"
 
-UNREADABLE = (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
+UNREADABLE = (OSError, ValueError, TypeError, AttributeError, KeyError)
 """Exceptions of reading a record that this program did not write."""
 
 
@@ -201,7 +202,7 @@ def _proven_record(name: str, folder: Path, keeping: Keeping) -> Record | None:
 
 
 def _read(name: str, content: bytes) -> Record:
-    record = Record(**json.loads(content))
+    record = Record(**parse_json(content))
     ours = re.compile(re.escape(name) + r"-[0-9a-f]{16}\.(onnx|bin)")
     names = list(record.files)
     if not names or not names[0].endswith(".onnx") or not all(map(ours.fullmatch, names)):

@@ -59,14 +59,15 @@ def fetch(
     progress: Progress | None = None,
     deadline: float | None = None,
 ) -> None:
-    """Download a file and write it to `output`.
+    """Download a file and write it to `output`, after what it holds already.
 
     Parameters
     ----------
     url : str
         HTTPS, or HTTP on a loopback address; the same holds for redirects.
     output : binary file
-        Open for writing.
+        Open for writing, at its end. If it is not empty, only the rest is asked for; a server that cannot
+        send a part sends everything, which replaces what is there.
     limit : int
         Largest size to accept, in bytes.
     progress : callable, optional
@@ -93,19 +94,25 @@ def fetch(
             raise failed(url, f"the server redirects to {target}, which is neither https nor this machine")
 
     left = READ_TIMEOUT if deadline is None else max(0.001, deadline - time.monotonic())
+    done = output.tell()
+    # A compressed transfer would hide the total number of bytes.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     try:
         with requests.get(
             check_url(url),
             stream=True,
             timeout=(min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)),
-            # A compressed transfer would hide the total number of bytes.
-            headers={"Accept-Encoding": "identity"},
+            headers=headers,
             hooks={"response": check_redirect},
         ) as response:
+            if done and not _continues(response, done):
+                output.seek(done := 0)
+                output.truncate()
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                raise failed(url, "what is here already is not a part of the file")
             response.raise_for_status()
             length = response.headers.get("Content-Length", "")
-            total = int(length) if length.isdecimal() else 0
-            done = 0
+            total = done + int(length) if length.isdecimal() else 0
             for chunk in response.iter_content(CHUNK):
                 done += len(chunk)
                 if max(total, done) > limit:
@@ -119,6 +126,13 @@ def fetch(
                     progress(done, total)
     except requests.RequestException as error:
         raise failed(url, _reason(error)) from error
+
+
+def _continues(response: requests.Response, start: int) -> bool:
+    """Return whether a server sends a file from this byte on, as it was asked to."""
+    return response.status_code == 206 and response.headers.get("Content-Range", "").startswith(
+        f"bytes {start}-"
+    )
 
 
 def answers(url: str, timeout: float) -> bool:

@@ -31,7 +31,7 @@ def test_what_was_not_measured_claims_nothing(model, shipped):
         assert calibration.people > 0 and calibration.photos > 0
 
 
-@pytest.mark.parametrize("model", ["compact", "dlib", "retail-0095"])
+@pytest.mark.parametrize("model", ["compact", "dlib"])
 def test_two_photos_are_less_alike_than_a_photo_and_a_centroid(model):
     assert shipped_pair_calibration(model).status == shipped_calibration(model).status == "shipped"
     assert shipped_pair_calibration(model).threshold < shipped_calibration(model).threshold
