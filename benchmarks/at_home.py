@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ class Program:
     """The program, with a gallery and a model; run where the photos are, so that paths are short."""
 
     def __init__(self, home: Path, model: str, place: Path) -> None:
-        self._common = ["--home", str(home), "--model", model]
+        self._home, self._common = home, ["--home", str(home), "--model", model]
         self._place = place
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -52,12 +53,14 @@ class Program:
     def data(self, *words: str) -> dict[str, Any]:
         """Run a command with --json and return its data, or its error."""
         document = json.loads(self.run(*words, "--json").stdout)
-        return document["data"] if document["ok"] else {"error": document["error"]}
+        return document["data"] if document["ok"] else {"error": {"code": document["error"]["code"]}}
 
     def shown(self, *words: str) -> dict[str, Any]:
         """Run a command and return what a terminal shows, without the pairs, which name people."""
         done = self.run(*words)
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if " against " not in line]
+        # Hints repeat where the gallery is, which differs from run to run.
+        said = (done.stderr + done.stdout).replace(f" --home {shlex.quote(str(self._home))}", "")
+        lines = [line for line in said.splitlines() if " against " not in line]
         return {
             "command": " ".join(("faceunlock", *words)),
             "exit_code": done.returncode,

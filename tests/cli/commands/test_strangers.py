@@ -40,11 +40,12 @@ def test_what_a_target_needs_is_said_first(faceunlock, test_folder, tmp_path):
     code, out, err = faceunlock("calibrate", folder)
     said, *measured = err.splitlines()
     assert (code, out) == (2, "")
-    assert said == (
+    assert said.startswith(
         "For an FMR of 0.1 %, 2,995 people without a single false match are enough. Here are 4 people and "
-        "0 strangers. That is too few to be sure; for thousands of strangers: faceunlock strangers pull lfw"
+        "0 strangers. That is too few to be sure; for thousands of strangers: faceunlock "
     )
-    assert "run faceunlock strangers pull lfw, which brings 5,749 — or use --target-fmr 0.53" in measured[-1]
+    assert said.endswith(" strangers pull lfw")
+    assert " strangers pull lfw, which brings 5,749 — or use --target-fmr 0.53" in measured[-1]
     faceunlock("strangers", "add", save_strangers(tmp_path / "crowd", 60))
     words = ("calibrate", folder, "--target-fmr", "0.05", "--dry-run")
     code, out, err = faceunlock(*words)
