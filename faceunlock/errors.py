@@ -140,7 +140,8 @@ SLUGS: dict[str, Slug] = {
     ),
     "keyring-unavailable": Slug(
         "The desktop keyring that holds the key is missing, is locked or does not answer.",
-        "Log in to the desktop and unlock the keyring, or seal with --key file.",
+        "Log in to the desktop and unlock the keyring; if it is lost, run: faceunlock people forget --all — "
+        "and enroll again.",
         True,
     ),
     "not-sealed": Slug("The gallery is not sealed.", "Run: faceunlock protect on"),
@@ -200,7 +201,11 @@ SLUGS: dict[str, Slug] = {
     # calibration
     "insufficient-data": Slug(
         "There is too little data to support the target error rate.",
-        "Add people or strangers (--impostors), or choose a higher --target-fmr.",
+        "Run: faceunlock strangers pull lfw — or choose a higher --target-fmr.",
+    ),
+    "no-strangers": Slug(
+        "The bank of strangers does not have what was asked for, or there is none for this model.",
+        "Run: faceunlock strangers pull lfw",
     ),
     "lower-threshold": Slug(
         "The measured threshold is below the shipped one.",

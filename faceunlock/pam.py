@@ -46,20 +46,30 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """
     told = dict(os.environ)
     os.environ.clear()
+    from faceunlock.__main__ import main as verify
+    from faceunlock.__main__ import report_bug
+
+    sys.excepthook = report_bug
     try:
         reset_limits()
         options = understand(arguments)
         words = prepare(options, told)
     except CannotAskError as error:
-        from faceunlock.files.text import printable
-
-        print(printable(f"faceunlock: {error}"), file=sys.stderr)
-        os._exit(COULD_NOT)
-    from faceunlock.__main__ import main as verify
+        _refuse(error)
 
     sys.argv = ["faceunlock", *words]
     verify()
     os._exit(COULD_NOT)  # never reached: `verify` exits
+
+
+def _refuse(error: CannotAskError) -> NoReturn:
+    """Say why, and exit with 2 even if nobody can be told: Python would exit with another code."""
+    from faceunlock.files.text import printable
+
+    try:
+        print(printable(f"faceunlock: {error}"), file=sys.stderr, flush=True)
+    finally:
+        os._exit(COULD_NOT)
 
 
 def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
@@ -94,6 +104,8 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     _give_up_after(limit)
     # Preparing networks takes longer than a login may: a killed preparation would only be killed again.
     os.environ["FACEUNLOCK_PREPARE_NETWORKS"] = "never"
+    # A film shows the same face each time, whether this line or the config file names it.
+    os.environ["FACEUNLOCK_CAMERA_FILMS"] = "never"
     words = [f"--home={home}"] if home else []
     words += ["--quiet", "verify"]
     if "photo" in options:
@@ -191,19 +203,28 @@ def _show(photo: str) -> None:
 def _capture(program: str, limit: float) -> None:
     """Run a program that prints a photo, and make the photo this process's standard input, without a disk."""
     import resource
+    import select
+    import signal
     import subprocess
 
-    memory = os.memfd_create("photo")
+    largest = (MAX_PHOTO_BYTES, MAX_PHOTO_BYTES)
     try:
-        subprocess.run(  # noqa: S603
+        memory = os.memfd_create("photo")
+        with subprocess.Popen(  # noqa: S603
             [program],
             stdin=subprocess.DEVNULL,
             stdout=memory,
             stderr=subprocess.DEVNULL,
-            timeout=limit,
-            check=True,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_PHOTO_BYTES, MAX_PHOTO_BYTES)),
-        )
+            start_new_session=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, largest),  # noqa: PLW1509 - one thread
+        ) as started:
+            in_time, _, _ = select.select([os.pidfd_open(started.pid)], [], [], limit)
+            # Also what it started itself: that would keep the camera, or go on writing the photo.
+            os.killpg(started.pid, signal.SIGKILL)
+        if not in_time:
+            raise subprocess.TimeoutExpired(program, limit)
+        if started.returncode != 0:
+            raise subprocess.CalledProcessError(started.returncode, program)
     except (OSError, subprocess.SubprocessError) as error:
         raise CannotAskError(f"{program} took no photo: {error}") from error
     os.lseek(memory, 0, os.SEEK_SET)

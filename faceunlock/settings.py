@@ -131,7 +131,7 @@ SETTINGS: dict[str, Setting] = {
         choices=("auto", "onnx", "torch"),
     ),
     "prepare_networks": Setting(
-        "Whether a command may prepare networks, which takes up to a minute; never: it declines.",
+        "Whether a command may prepare networks, which takes a second or two; never: it declines.",
         "auto",
         choices=("auto", "never"),
     ),
@@ -163,13 +163,20 @@ SETTINGS: dict[str, Setting] = {
         "Attempts of each kind that the log keeps; 0 keeps none.", 1000, low=0, high=100000, stricter="higher"
     ),
     "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
+    "camera_films": Setting(
+        "Whether a video file may take the place of a camera; never: it is refused, as for a login.",
+        "auto",
+        choices=("auto", "never"),
+    ),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
     "keyring_seconds": Setting("How long to wait for the desktop keyring.", 15.0, low=1, high=600),
     "agent_idle_minutes": Setting(
         "How many minutes the resident process stays without a request.", 15, low=1, high=10080
     ),
-    "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
+    "weights_mirror": Setting(
+        "Base URL to download weights and photos of strangers from, instead of the original release.", ""
+    ),
 }
 
 
@@ -193,6 +200,7 @@ class Settings:
     failures_before_lock: int
     log_entries: int
     camera: str
+    camera_films: str
     camera_seconds: float
     camera_photos: int
     keyring_seconds: float
@@ -257,7 +265,7 @@ def _read_toml(config: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise SettingsError("bad-setting", f"{config} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also bytes, numbers and nesting that it cannot read
         raise SettingsError("bad-setting", f"{config} is not a TOML file: {error}") from error
 
 

@@ -10,6 +10,7 @@ from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.gallery.attempt_log import LogEntry
+    from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.gallery.seal import Place
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.pad import PadOptions
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
     from faceunlock.tasks.status import Status
+    from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
     from faceunlock.tasks.train import TrainOptions
     from faceunlock.tasks.verify import Probe, TakeOptions, Verification, VerifyOptions
     from faceunlock.training.recipe import TrainingRecipe
@@ -130,7 +132,9 @@ class FaceUnlock(Workspace):
 
     # thresholds
 
-    def calibrate(self, folder: PhotoPath, **options: Unpack[CalibrateOptions]) -> CalibrationReport:
+    def calibrate(
+        self, folder: PhotoPath | None = None, **options: Unpack[CalibrateOptions]
+    ) -> CalibrationReport:
         """Find the threshold for a false match rate; see `faceunlock.tasks.calibrate.calibrate`."""
         from faceunlock.tasks.calibrate import calibrate
 
@@ -153,6 +157,30 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.pad import measure_pad
 
         return measure_pad(self, live, attack, **options)
+
+    # strangers to compare with
+
+    def strangers(self) -> tuple[BankState, ...]:
+        """Return how many strangers are in the bank of each model."""
+        return self.gallery.strangers.states()
+
+    def add_strangers(self, folder: PhotoPath, **options: Unpack[AddOptions]) -> Filled:
+        """Add the people of a folder to the bank of strangers; see `faceunlock.tasks.strangers.add`."""
+        from faceunlock.tasks.strangers import add
+
+        return add(self, folder, **options)
+
+    def pull_strangers(self, name: str, **options: Unpack[PullOptions]) -> Filled:
+        """Download an archive of strangers; see `faceunlock.tasks.strangers.pull`."""
+        from faceunlock.tasks.strangers import pull
+
+        return pull(self, name, **options)
+
+    def forget_strangers(self, name: str | None = None) -> int:
+        """Forget a source, a stranger or everything; see `faceunlock.tasks.strangers.forget`."""
+        from faceunlock.tasks.strangers import forget
+
+        return forget(self, name)
 
     # training
 
@@ -265,13 +293,16 @@ class FaceUnlock(Workspace):
         return self.gallery.protection()
 
     def protect(self, place: Place | None = None) -> bool:
-        """Encrypt the gallery; see `faceunlock.gallery.guard.Guard.protect`."""
-        return self.gallery.protect(place)
+        """Encrypt the gallery; see `faceunlock.tasks.networks.protect`."""
+        from faceunlock.tasks.networks import protect
+
+        return protect(self, place)
 
     def rotate(self, place: Place | None = None) -> None:
-        """Encrypt the gallery with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
-        with self.choice.key_changing():
-            self.gallery.rotate(place)
+        """Encrypt the gallery with a new key; see `faceunlock.tasks.networks.rotate`."""
+        from faceunlock.tasks.networks import rotate
+
+        rotate(self, place)
 
     rotate_key = rotate  # its former name
 
@@ -304,9 +335,13 @@ class FaceUnlock(Workspace):
         return self.choice.pull(model, file=None if file is None else as_path(file), force=force)
 
     def prepare_models(self, model: str | None = None, *, force: bool = False) -> dict[str, tuple[str, ...]]:
-        """Prepare networks ahead of time; see `faceunlock.tasks.models.ModelChoice.prepare`."""
-        return self.choice.prepare(model, force=force)
+        """Prepare networks ahead of time; see `faceunlock.tasks.networks.prepare_models`."""
+        from faceunlock.tasks.networks import prepare_models
+
+        return prepare_models(self, model, force=force)
 
     def verify_models(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Check weights and prepared networks; see `faceunlock.tasks.models.ModelChoice.verify`."""
-        return self.choice.verify(model)
+        """Check weights and prepared networks; see `faceunlock.tasks.networks.verify_models`."""
+        from faceunlock.tasks.networks import verify_models
+
+        return verify_models(self, model)

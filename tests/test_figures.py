@@ -164,9 +164,15 @@ def parity_lines():
     yield f"lowest cosine between the two over {cosines['crops']} faces: {lowest:.7f}"
 
 
+def first_run_lines():
+    row = result("first-run")["rows"]["compact"]
+    first, second = (row[f"{name}_seconds"]["median"] for name in ("first", "second"))
+    yield f"with `compact` on an empty cache takes {first:.1f} s, the second {second:.1f} s"
+
+
 @pytest.mark.parametrize(
     "line",
-    [*expected_lines(), *speed_lines(), *parity_lines()],
+    [*expected_lines(), *speed_lines(), *parity_lines(), *first_run_lines()],
 )
 def test_the_readme_quotes_the_result_files(line):
     assert " ".join(line.split()) in " ".join(README.split())
@@ -458,3 +464,21 @@ def experiment_lines():
 @pytest.mark.parametrize("line", experiment_lines())
 def test_the_page_on_training_quotes_both_experiments(line):
     assert " ".join(line.split()) in " ".join(TRAINING.split())
+
+
+def test_ten_people_at_home_are_told_what_the_page_shows():
+    page = (PROJECT / "docs" / "at-home.md").read_text(encoding="utf-8")
+    found = result("at-home-compact")
+    for way in ("alone", "with_strangers", "without_photos"):
+        shown = found[way]["shown"]
+        assert "\n".join([f"$ {shown['command']}", *shown["lines"]]) in page
+    near, alone, bank = found["nearest"], found["alone"], found["with_strangers"]
+    assert (
+        f"between {near[0]:.2f} and {near[-1]:.2f}, where {found['shipped_threshold']:.2f} is needed. "
+        f"{found['taken_for_an_owner']} of the ten" in page
+    )
+    assert f"The bank holds {found['strangers']:,} people of LFW" in page and found["strangers"] >= 4000
+    # A threshold is found, with bounds; without the bank there is none.
+    assert bank["supported"] and bank["fmr"]["upper"] <= bank["target_fmr"] == 0.001
+    assert alone["error"]["code"] == "insufficient-data"
+    assert f"reaches {100 * bank['fnmr']['upper']:.1f} %" in page

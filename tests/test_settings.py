@@ -36,6 +36,8 @@ def test_the_environment_wins_over_the_file(tmp_path):
         ("target_fmr = nan", "between"),
         ('device = "tpu"', "one of auto, cpu, cuda"),
         ("device = ", "not a TOML file"),
+        ("min_photos = " + 5000 * "9", "not a TOML file"),
+        ("device = " + 5000 * "[", "not a TOML file"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, text, word):
@@ -46,7 +48,7 @@ def test_a_wrong_file_is_refused(tmp_path, text, word):
     assert caught.value.slug == "bad-setting"
 
 
-@pytest.mark.parametrize("value", ["many", "1e9"])
+@pytest.mark.parametrize("value", ["many", "1e9", 5000 * "9"])
 def test_a_wrong_environment_is_refused(value):
     with pytest.raises(SettingsError, match="FACEUNLOCK_MIN_PHOTOS"):
         load_settings(Path("does-not-exist"), {"FACEUNLOCK_MIN_PHOTOS": value})

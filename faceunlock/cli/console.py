@@ -231,7 +231,7 @@ class Progress:
         if self._display is None:
             return
         if self._download is None:
-            self._download = self._display.add_task("weights", total=total, done="")
+            self._download = self._display.add_task("download", total=total, done="")
         self._display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
 
 

@@ -71,6 +71,30 @@ def note_written(file: Path, go_on: str = RUN_AGAIN) -> None:
     written.count, written.last, written.go_on = written.count + 1, file, go_on
 
 
+_own: set[Path] = set()
+
+
+def never_replace(*places: Path) -> None:
+    """Refuse outputs in these places from now on, even with ``--overwrite``.
+
+    Parameters
+    ----------
+    *places : Path
+        Files that are read, such as this program's own, and folders of such files. They need not exist.
+    """
+    _own.update(Path(os.path.realpath(place)) for place in places)
+
+
+def _refuse_own(file: Path, kind: type[FaceUnlockError]) -> None:
+    there = Path(os.path.realpath(file))
+    if not _own.isdisjoint((there, *there.parents)):
+        raise kind(
+            "file-exists",
+            f"{file} must not be replaced: faceunlock reads it itself",
+            hint="Choose another name or folder.",
+        )
+
+
 def check_destination(
     file: Path,
     *,
@@ -97,10 +121,11 @@ def check_destination(
     Raises
     ------
     FaceUnlockError
-        ``file-exists`` if the path exists, unless `overwrite`, and always if it is one of `never`;
-        ``file-unwritable`` if something other than a
-        regular file is there, or if the file has no directory.
+        ``file-exists`` if the path exists, unless `overwrite`, and always if it is one of `never` or a file
+        of this program's own; ``file-unwritable`` if something other than a regular file is there, or if the
+        file has no directory.
     """
+    _refuse_own(file, kind)
     folder = file.parent
     if not folder.is_dir() and (os.path.lexists(folder) or not in_new_folder):
         there = "is not a directory" if os.path.lexists(folder) else "does not exist"
@@ -129,9 +154,10 @@ def write_output(
     Raises
     ------
     FaceUnlockError
-        `kind` with ``file-exists`` if the file exists, unless `overwrite`; with ``file-unwritable`` if it
-        cannot be written.
+        `kind` with ``file-exists`` if the file exists, unless `overwrite`, or is one of this program's own;
+        with ``file-unwritable`` if it cannot be written.
     """
+    _refuse_own(file, kind)
     try:
         remove_leftovers(file.parent)
         atomic_write(file, marked(content, mark), overwrite=overwrite)

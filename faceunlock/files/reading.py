@@ -8,7 +8,7 @@ import re
 import stat
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from faceunlock.errors import SettingsError
 
@@ -127,6 +127,33 @@ def read_stream(stream: BinaryIO, limit: int, name: Path | str) -> bytes:
         if size > limit:
             raise _too_large(name, limit)
     return b"".join(chunks)
+
+
+def parse_json(text: str | bytes, **options: Any) -> Any:
+    """Return the value of a JSON text from outside.
+
+    Parameters
+    ----------
+    text : str or bytes
+    **options
+        Passed to `json.loads`.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or is nested so deeply that Python's reader gives up.
+
+    Examples
+    --------
+    >>> parse_json('{"a": [1, 2]}')
+    {'a': [1, 2]}
+    """
+    import json
+
+    try:
+        return json.loads(text, **options)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _require_file(status: os.stat_result, path: Path | str) -> None:

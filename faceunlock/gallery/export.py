@@ -21,9 +21,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
-from faceunlock.files.outputs import check_destination
-from faceunlock.files.private import atomic_write, remove_leftovers
-from faceunlock.files.reading import NotAFileError, open_file
+from faceunlock.files.outputs import check_destination, write_output
+from faceunlock.files.reading import NotAFileError, open_file, parse_json
 from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.calibration import Calibration
@@ -137,13 +136,7 @@ def export_gallery(
     if len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
         raise TransferError("file-unwritable", "The gallery is too large for one export")
     sealed = _seal(packed, secret)
-    try:
-        remove_leftovers(file.parent)
-        atomic_write(file, sealed, overwrite=overwrite)
-    except FileExistsError as error:
-        raise TransferError("file-exists", f"{file} already exists") from error
-    except OSError as error:
-        raise TransferError("file-unwritable", f"{file} cannot be written: {error.strerror}") from error
+    write_output(file, sealed, overwrite=overwrite, kind=TransferError)
     names = tuple(person.name for person in content.people)
     return ExportSummary(file, names, tuple(identity for identity, _ in content.calibrations), len(sealed))
 
@@ -302,7 +295,7 @@ def _unseal(sealed: bytes, secret: bytes, file: Path) -> bytes:
     try:
         salt, nonce, costs = _parse_header(second, len(ciphertext))
         key = _derive(secret, salt, costs)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise TransferError("export-damaged", f"{file} is damaged: {error}") from error
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, first + second)
@@ -334,7 +327,7 @@ def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
 
 def _parse_header(line: bytes, size: int) -> tuple[bytes, bytes, dict[str, int]]:
     """Return the salt, the nonce and the scrypt costs, or raise an error that says what is wrong."""
-    header = json.loads(line)
+    header = parse_json(line)
     if not isinstance(header, dict) or set(header) != _HEADER_FIELDS:
         raise ValueError("its header does not have the fields of an export")
     if any(header[name] != value for name, value in _ALGORITHMS.items()):

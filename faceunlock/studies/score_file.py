@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import CalibrationError
 from faceunlock.files.outputs import write_output
-from faceunlock.files.reading import NotAFileError, open_file
+from faceunlock.files.reading import NotAFileError, open_file, parse_json
 from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
 from faceunlock.matching.rate import Rate
 from faceunlock.photos.face import SubjectRule
@@ -220,7 +220,7 @@ def _to_record(comparisons: Comparisons) -> dict[str, Any]:
 
 
 def _json(content: bytes) -> dict[str, Any]:
-    record = json.loads(content, parse_constant=_refuse_constant)
+    record = parse_json(content, parse_constant=_refuse_constant)
     _require(isinstance(record, dict) and record.get("format") == FORMAT, "its record has a different format")
     _require(record.get("version") == VERSION, "its format version is unknown to this version of faceunlock")
     return dict(record)

@@ -82,7 +82,7 @@ def audit(
             f"{folder} has {count:,} photos; at most {MOST_PHOTOS:,} can be audited together",
             hint="Choose fewer photos with a CSV file.",
         )
-    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=count, crop=crop)
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=count, crop=crop, access=False)
     photos = [(photo.path, photo.person) for photo in grouping.photos]
     samples = collect(photos, acquisition, faces, thumbnails=False, track=track)
     if not len(samples):

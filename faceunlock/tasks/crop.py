@@ -138,7 +138,7 @@ def crop(
     sheet, *files = plan_folder(
         target, (Path(SHEET), *names), overwrite=overwrite, never=[path for path, _ in photos]
     )
-    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(photos))
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(photos), access=False)
     shown = _Shown(list(dict.fromkeys(person for _, person in photos)))
     size = 0
 

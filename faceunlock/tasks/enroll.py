@@ -10,12 +10,14 @@ from typing import TypedDict
 from faceunlock.errors import EnrolmentError, GalleryError, SettingsError
 from faceunlock.matching.people import Person, name_key, normalise_name
 from faceunlock.matching.second_names import SameFace
+from faceunlock.matching.strangers import NearStranger
 from faceunlock.matching.templates import Template
 from faceunlock.photos.photo import PhotoFile, find_photos
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 from faceunlock.tasks.second_names import check_second_name
+from faceunlock.tasks.strangers import nearest_stranger
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, examiner, quality_gates
 
 
@@ -55,6 +57,8 @@ class EnrolmentOutcome:
         False for a dry run.
     same_faces : tuple of SameFace
         People enrolled under another name whom the template matches, too; none unless ``even_so``.
+    nearest : NearStranger or None
+        The most similar stranger of the bank; None without a bank.
     """
 
     name: str
@@ -63,6 +67,7 @@ class EnrolmentOutcome:
     skipped: int
     saved: bool
     same_faces: tuple[SameFace, ...] = ()
+    nearest: NearStranger | None = None
 
 
 def enroll(
@@ -151,7 +156,8 @@ def enroll(
         store = workspace.gallery.replace if replace else workspace.gallery.add
         with workspace.gallery.transaction():  # nobody else is enrolled between check and change
             store(name, checked())
-    return EnrolmentOutcome(name, enrolment, len(sources), listing.skipped, not dry_run, same)
+    near = nearest_stranger(workspace, name, enrolment.template)
+    return EnrolmentOutcome(name, enrolment, len(sources), listing.skipped, not dry_run, same, near)
 
 
 def _refuse_sub_folders(given: Sequence[Path], photos: Sequence[Path]) -> None:
@@ -178,7 +184,8 @@ def take_several(
 
     settings = workspace.settings
     known = _known(workspace, normalise_name(name), add=add, replace=replace)
-    with open_camera(settings.camera if device is None else device) as camera:
+    device = settings.camera if device is None else device
+    with open_camera(device, films=settings.camera_films != "never") as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         look = examiner(acquisition, quality_gates(workspace, identity), settings.max_pixels)
         yield from several_good(camera.frames(settings.camera_seconds), look, settings.camera_photos)

@@ -11,10 +11,11 @@ from faceunlock.errors import GalleryError, ModelError
 from faceunlock.files.private import problems
 from faceunlock.files.text import at_home
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
-from faceunlock.tasks.models import prepare_command
 
 if TYPE_CHECKING:
+    from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.guard import ProtectionState
+    from faceunlock.matching.people import Person
     from faceunlock.settings import Locations, Settings
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.workspace import Workspace
@@ -34,6 +35,8 @@ class Status:
         The model in use; None if that is unknown without access to the network.
     people : tuple of str
         Names of enrolled people.
+    strangers : tuple of BankState
+        What is in the bank of strangers of each model.
     protection : ProtectionState or None
         Whether the gallery is sealed; None if that is unknown.
     problems : tuple of str
@@ -45,12 +48,15 @@ class Status:
     gpu: bool
     model: ModelState | None
     people: tuple[str, ...]
+    strangers: tuple[BankState, ...]
     protection: ProtectionState | None
     problems: tuple[str, ...]
 
 
 def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
     """Return what is wrong with the networks that answer for the enrolled people."""
+    from faceunlock.tasks.networks import prepare_command
+
     try:
         state = workspace.choice.loader.preparation(model.spec)
     except (GalleryError, ModelError) as error:
@@ -58,14 +64,34 @@ def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
     if state == "not-prepared":
         return [
             f"the networks of {model.model} are not prepared, so the next command takes longer and a login "
-            f"cannot be answered; run: {prepare_command(model.spec)}"
+            f"cannot be answered; run: {prepare_command(workspace)}"
         ]
     if state == "wrong":
         return [
             f"a prepared network of {model.model} does not answer like the original; "
-            f"run: {prepare_command(model.spec, force=True)}"
+            f"run: {prepare_command(workspace, '--force')}"
         ]
     return []
+
+
+def _in_use(workspace: Workspace, found: list[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the model in use, and those that may be if that cannot be told because something is wrong."""
+    with _noting(found):
+        return workspace.choice.local(), ()
+    people: tuple[Person, ...] = ()
+    with _noting(found):
+        people = workspace.gallery.intact_people()
+    used = {person.template.identity.model for person in people}
+    here = (state.model for state in workspace.choice.states() if state.weights.status != "absent")
+    return None, tuple(sorted(used or here))
+
+
+def _model_problems(workspace: Workspace, model: ModelState, *, enrolled: bool) -> list[str]:
+    """Return what is wrong with a model that may have to answer."""
+    found = [] if model.unread is None else [model.unread]
+    if model.weights.status != "present":
+        return [*found, model.weights.problem or f"the weights of {model.model} are not on this machine"]
+    return found + (_preparation_problems(workspace, model) if enrolled else [])
 
 
 def status(workspace: Workspace) -> Status:
@@ -73,26 +99,32 @@ def status(workspace: Workspace) -> Status:
     gallery, choice = workspace.gallery, workspace.choice
     found = [*problems(workspace.locations.data), *gallery.problems()]
     names: tuple[str, ...] = ()
-    model = None
+    banks: tuple[BankState, ...] = ()
     protection = None
     with _noting(found):
         protection = gallery.protection()
     with _noting(found):
         names = tuple(person.name for person in gallery.people())
-    found += workspace.attempts.problems(names)
     with _noting(found):
-        chosen = choice.local()
-        model = choice.state(chosen, check=True) if chosen is not None else None
-    if model is not None and model.weights.status != "present":
-        found.append(model.weights.problem or f"the weights of {model.model} are not on this machine")
-    elif model is not None and names:
-        found += _preparation_problems(workspace, model)
+        found += gallery.strangers.problems()
+    with contextlib.suppress(GalleryError):  # noted above
+        banks = gallery.strangers.states()
+    found += workspace.attempts.problems(names)
+    model = None
+    chosen, others = _in_use(workspace, found)
+    for name in (chosen, *others):
+        with _noting(found):
+            state = None if name is None else choice.state(name, check=True)
+            model = state if name == chosen else model
+            if state is not None:
+                found += _model_problems(workspace, state, enrolled=bool(names or others))
     return Status(
         locations=workspace.locations,
         settings=workspace.settings,
         gpu=NVIDIA_DRIVER.exists(),
         model=model,
         people=names,
+        strangers=banks,
         protection=protection,
         problems=tuple(dict.fromkeys(at_home(problem, workspace.locations.home) for problem in found)),
     )

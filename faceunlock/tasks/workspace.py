@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.dependencies import write_only_below
+from faceunlock.files.outputs import never_replace
 from faceunlock.files.reading import local_path
+from faceunlock.gallery.attempts import FILE_NAME as ATTEMPTS
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
+from faceunlock.liveness import MEASUREMENT
 from faceunlock.settings import Locations, Settings, load_settings, locate
 from faceunlock.tasks.models import ModelChoice
 
@@ -63,6 +66,8 @@ class Workspace:
         The requested model: an id, a folder or ``auto``.
     device : str
         The requested device.
+    on_download : callable or None
+        Called with the bytes done and the bytes in total of a download.
     choice : ModelChoice
         Selects the requested model for the gallery.
     """
@@ -98,10 +103,18 @@ class Workspace:
             log_entries=self.settings.log_entries,
             busy_timeout=self.settings.busy_seconds,
         )
+        never_replace(
+            self.gallery.path,
+            self.locations.data / ATTEMPTS,
+            self.locations.data / MEASUREMENT,
+            self.locations.config,
+            self.locations.keys,
+            self.locations.cache,
+        )
         self.named = model or self.settings.model
         self.device = device or self.settings.device
         self._given = detector, embedder
-        self._on_download = on_download
+        self.on_download = on_download
         self.choice = self.choose(self.named)
 
     def choose(self, model: str) -> ModelChoice:
@@ -115,7 +128,7 @@ class Workspace:
             device=self.device,
             detector=detector,
             embedder=embedder,
-            on_download=self._on_download,
+            on_download=self.on_download,
         )
 
     def __enter__(self) -> Self:

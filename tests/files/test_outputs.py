@@ -10,7 +10,9 @@ from support.fakes import slug_of
 from faceunlock.files.outputs import (
     check_destination,
     check_picture,
+    never_replace,
     plan_folder,
+    write_output,
     write_picture,
 )
 
@@ -74,6 +76,18 @@ def test_a_source_is_never_replaced_by_whatever_name(tmp_path, link):
     assert slug_of(check_picture, target, **never) == "file-exists"
     assert slug_of(plan_folder, target.parent, [Path(target.name)], **never) == "file-exists"
     check_destination(tmp_path / "new.png", **never)
+
+
+def test_what_is_read_is_never_replaced_by_an_output(tmp_path):
+    own, other = tmp_path / "gallery.db", tmp_path / "cache"
+    other.mkdir()
+    never_replace(own, other)
+    (tmp_path / "link").symlink_to(own)
+    for target in (own, tmp_path / "link", other / "network.onnx", other / ".." / "gallery.db"):
+        assert slug_of(check_destination, target, overwrite=True) == "file-exists"
+        assert slug_of(write_output, target, b"", overwrite=True) == "file-exists"
+    write_output(tmp_path / "report.html", b"", overwrite=False)
+    write_output(tmp_path / "report.html", b"new", overwrite=True)
 
 
 def test_names_that_are_too_long_are_shortened(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from faceunlock.cli.answers import strangers
 from faceunlock.cli.answers.parts import Document, identity, left_out, same_face, warning
 from faceunlock.errors import FaceUnlockError
 from faceunlock.matching.wording import counted
@@ -32,6 +33,8 @@ def text(outcome: EnrolmentOutcome) -> str:
         )
     if result.template.count < RECOMMENDED_PHOTOS:
         parts.append(f"{RECOMMENDED_PHOTOS} or more photos are recommended.")
+    if outcome.nearest is not None:
+        parts.append(strangers.nearest(outcome.nearest))
     parts += map(warning, outcome.same_faces)
     return " ".join(parts)
 
@@ -62,6 +65,7 @@ def document(outcome: EnrolmentOutcome) -> Document:
         "one_look": result.one_look,
         "model": identity(result.template.identity),
         "same_faces": [same_face(same) for same in outcome.same_faces],
+        "nearest_stranger": strangers.nearest_document(outcome.nearest),
     }
 
 

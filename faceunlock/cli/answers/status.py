@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from faceunlock.cli.answers import strangers
 from faceunlock.cli.answers.models import model_document
 from faceunlock.cli.answers.parts import Document
 from faceunlock.files.text import printable
@@ -36,16 +37,18 @@ def text(state: Status) -> str:
         lines.append("model       auto: cannot tell which one, see the problems")
     elif state.model is None:
         lines.append(
-            f"model       auto: {RECOMMENDED} if it can be fetched at the first enrolment, "
-            f"otherwise {EMBEDDED_DEFAULT}"
+            f"model       auto: {RECOMMENDED} if it is here or can be fetched, otherwise {EMBEDDED_DEFAULT}"
         )
     else:
         calibration = state.model.calibration
         lines.append(f"model       {state.model.model} ({state.model.weights.status})")
-        lines.append(f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}")
-        if calibration.fnmr is not None:
+        if calibration is None:
+            lines.append("threshold   unknown, see the problems")
+        else:
+            lines.append(f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}")
+        if calibration is not None and calibration.fnmr is not None:
             lines.append(f"FNMR there  {rate(calibration.fnmr)}")
-        if len(state.people) > 1:
+        if calibration is not None and len(state.people) > 1:
             point = calibration.threshold_for(len(state.people))
             lines.append(
                 f"            {point.threshold:.4f} when {point.candidates} people are searched"
@@ -54,6 +57,7 @@ def text(state: Status) -> str:
     lines.append(
         f"people      {len(state.people)}" + (f": {', '.join(state.people)}" if state.people else "")
     )
+    lines.append(f"strangers   {strangers.summary(state.strangers)}")
     if state.protection is not None:
         lines.append(f"protection  {protect.sentence(state.protection)}")
     if state.problems:
@@ -76,6 +80,7 @@ def document(state: Status) -> Document:
         "gpu": state.gpu,
         "model": None if state.model is None else model_document(state.model),
         "people": list(state.people),
+        "strangers": [strangers.bank_document(bank) for bank in state.strangers],
         "protection": None if state.protection is None else protect.document(state.protection),
         "settings": asdict(state.settings),
         "problems": list(state.problems),

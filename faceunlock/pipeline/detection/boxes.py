@@ -81,6 +81,22 @@ def _best(clashes: NDArray[np.bool_]) -> list[int]:
     return kept
 
 
+def overlap_with(box: NDArray[np.float32], boxes: Boxes) -> NDArray[np.float32]:
+    """Return the intersection of a box with each of several, divided by their union, 0 to 1, shape (n,).
+
+    Examples
+    --------
+    >>> box = np.array([0, 0, 10, 10], dtype=np.float32)
+    >>> overlap_with(box, np.array([[0, 0, 10, 20], [10, 0, 20, 10]], dtype=np.float32)).tolist()
+    [0.5, 0.0]
+    """
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    shared = np.maximum(sides, 0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
+    overlap: NDArray[np.float32] = shared / (areas - shared)
+    return overlap
+
+
 def regress(boxes: Boxes, offsets: NDArray[np.float32], edge: float = 1.0) -> Boxes:
     """Return the boxes with each side moved by an offset in units of the box's width or height.
 

@@ -4,16 +4,23 @@ Thresholds, scale factor, box regression and suppression rules are those of face
 2.5.3, the oracle in the tests. The networks run in the runtime they come from. Photos are searched
 in a copy no larger than needed. Every resampling is the mean over an area, read from one integral
 image: it is exact, and all candidates are cropped at once.
+
+A candidate that reaches beyond the photo is cropped at its edge and stretched to a square, in facenet-pytorch
+as here, and no candidate is larger than the photo. The landmarks of a face that fills the picture are wrong
+for both reasons. Such a face is searched for again in a window that goes on beyond the edge.
 """
 
 from __future__ import annotations
+
+from math import ceil, floor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from faceunlock.photos.face import Face, RGBImage
-from faceunlock.pipeline.detection.boxes import Boxes, regress, squared, suppress
+from faceunlock.pipeline.detection.boxes import Boxes, overlap_with, regress, squared, suppress
 from faceunlock.pipeline.detection.integral import IntegralImage
 from faceunlock.pipeline.runtime.network import Network
 
@@ -41,6 +48,32 @@ a rival of half the area, too, and the landmarks are read from about as many pix
 CLOSER = 0.7
 """The last look multiplies the smallest face by this, so its pyramid falls between the earlier levels."""
 
+WINDOW = 2.0
+"""Side of the window in which a face at the edge is searched for again, in longer sides of its box."""
+
+WINDOW_PIXELS = 320
+"""Largest side of that window in pixels; larger ones are shrunk, so that a large face costs no more."""
+
+WINDOW_DETAIL = 0.5
+"""Smallest face searched for in that window, in longer sides of the box."""
+
+BEYOND = 128
+"""Gray level of the window beyond the edge: the middle of the scale, which the networks see as 0. Black and
+repeated last pixels do as well; mirrored pixels make second faces."""
+
+SAME_FACE = 0.3
+"""Least overlap (intersection over union) of a face with what is found in its window."""
+
+
+class _Found(NamedTuple):
+    """The faces found in one picture, in its pixels."""
+
+    boxes: Boxes
+    scores: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    squares: Boxes
+    """What the output network looked at, shape (n, 4)."""
+
 
 class MTCNN:
     """Multi-task cascaded convolutional networks: three stages from coarse to fine.
@@ -48,7 +81,7 @@ class MTCNN:
     Parameters
     ----------
     proposal, refinement, output : Network
-        The networks of `faceunlock.pipeline.detection.mtcnn_networks.build_networks` in any runtime.
+        The networks of `faceunlock.pipeline.detection.network_sources` in any runtime.
     smallest_face : int
         Smallest face searched for, in pixels of the searched copy, at least 12.
     looks : tuple of int
@@ -96,10 +129,7 @@ class MTCNN:
 
     def _search(self, image: RGBImage, shape: tuple[int, ...], smallest_face: float) -> list[Face]:
         """Return the faces found in a copy, in pixels of the photo that has the given shape."""
-        integral = IntegralImage(image)
-        boxes = self._propose(integral, smallest_face)
-        boxes = self._refine(integral, boxes)
-        boxes, scores, landmarks = self._finish(integral, boxes)
+        boxes, scores, landmarks, _ = self._beyond_the_edge(image, self._cascade(image, smallest_face))
         zoom = shape[1] / image.shape[1], shape[0] / image.shape[0]
         scale = np.array([*zoom, *zoom])
         faces = [
@@ -111,6 +141,41 @@ class MTCNN:
             for box, score, points in zip(boxes, scores, landmarks, strict=True)
         ]
         return sorted(faces, key=lambda face: face.area, reverse=True)
+
+    def _cascade(self, image: RGBImage, smallest_face: float) -> _Found:
+        """Return the faces that the three stages find in a picture."""
+        integral = IntegralImage(image)
+        return self._finish(integral, self._refine(integral, self._propose(integral, smallest_face)))
+
+    def _beyond_the_edge(self, image: RGBImage, found: _Found) -> _Found:
+        """Return the faces, those of which the output network saw only a part searched for again."""
+        cut = _clipped(found.squares, image.shape)
+        if not cut.any():
+            return found
+        for i in np.flatnonzero(cut):
+            again = self._in_window(image, found.boxes[i])
+            if again is not None:
+                found.boxes[i], found.scores[i], found.landmarks[i] = again
+        # Two partial views of a face may now be the same; one that was seen whole stays as it was.
+        kept = suppress(found.boxes, np.where(cut, found.scores, np.float32(2)), 0.7)
+        return _Found(*(part[kept] for part in found))
+
+    def _in_window(
+        self, image: RGBImage, box: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], np.float32, NDArray[np.float32]] | None:
+        """Return box, score and landmarks of a face searched for with room around it; None if not found."""
+        side = float(max(CELL, box[2] - box[0], box[3] - box[1]))
+        scale = min(1.0, WINDOW_PIXELS / (WINDOW * side))
+        copy = image if scale == 1 else _shrunk(image, scale)
+        zoom = np.array([image.shape[1] / copy.shape[1], image.shape[0] / copy.shape[0]], dtype=np.float32)
+        window, corner = _window(copy, box / np.tile(zoom, 2), WINDOW * side * scale)
+        found = self._cascade(window, max(CELL, WINDOW_DETAIL * side * scale))
+        boxes = (found.boxes + np.tile(corner, 2)) * np.tile(zoom, 2)
+        overlaps = overlap_with(box, boxes)
+        if not (overlaps >= SAME_FACE).any():
+            return None
+        best = int(np.argmax(overlaps))
+        return boxes[best], found.scores[best], (found.landmarks[best] + corner) * zoom
 
     def _propose(self, integral: IntegralImage, smallest_face: float) -> Boxes:
         """Stage one: look at every place at every size; return candidate squares."""
@@ -144,22 +209,20 @@ class MTCNN:
         kept = suppress(boxes, result[:, 0], 0.7)
         return squared(regress(boxes[kept], result[kept, 1:5]))
 
-    def _finish(
-        self, integral: IntegralImage, boxes: Boxes
-    ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.float32]]:
-        """Stage three: judge at 48 pixels; return boxes, scores (n,) and landmarks (n, 5, 2)."""
+    def _finish(self, integral: IntegralImage, boxes: Boxes) -> _Found:
+        """Stage three: judge at 48 pixels."""
         boxes, crops = _cut(integral, boxes, 48)
         if not len(boxes):
-            return boxes, np.zeros(0, dtype=np.float32), np.zeros((0, 5, 2), dtype=np.float32)
+            return _Found(boxes, np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32), boxes)
         result = self._output(crops)
         passed = result[:, 0] > OUTPUT_THRESHOLD
-        boxes, result = boxes[passed], result[passed]
-        sides = boxes[:, 2:] - boxes[:, :2] + 1
+        squares, result = boxes[passed], result[passed]
+        sides = squares[:, 2:] - squares[:, :2] + 1
         relative = np.stack([result[:, 5:10], result[:, 10:15]], axis=2)
-        landmarks = relative * sides[:, None, :] + boxes[:, None, :2] - 1
-        boxes = regress(boxes, result[:, 1:5])
+        landmarks = relative * sides[:, None, :] + squares[:, None, :2] - 1
+        boxes = regress(squares, result[:, 1:5])
         kept = suppress(boxes, result[:, 0], 0.7, "smaller")
-        return boxes[kept], result[kept, 0], landmarks[kept]
+        return _Found(boxes[kept], result[kept, 0], landmarks[kept], squares[kept])
 
 
 def _shrunk(image: RGBImage, scale: float) -> RGBImage:
@@ -183,11 +246,35 @@ def _normalised(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     return pixels
 
 
+def _pixels(boxes: Boxes) -> NDArray[np.int64]:
+    """Return the first row and column and the ends, exclusive, of the pixels of each box, shape (n, 4)."""
+    return np.trunc(boxes).astype(np.int64) - [1, 1, 0, 0]
+
+
+def _clipped(boxes: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return whether each box has pixels beyond the edge of a picture of this shape."""
+    pixels = _pixels(boxes)
+    clipped: NDArray[np.bool_] = (pixels[:, :2] < 0).any(axis=1)
+    clipped |= (pixels[:, 2:] > (shape[1], shape[0])).any(axis=1)
+    return clipped
+
+
 def _cut(integral: IntegralImage, boxes: Boxes, size: int) -> tuple[Boxes, NDArray[np.float32]]:
     """Crop the candidates that touch the photo; return their boxes and their network input."""
-    corners = np.trunc(boxes).astype(np.int64)
-    start = np.maximum(corners[:, :2], 1) - 1
-    end = np.minimum(corners[:, 2:], [integral.width, integral.height])
+    pixels = _pixels(boxes)
+    start = np.maximum(pixels[:, :2], 0)
+    end = np.minimum(pixels[:, 2:], [integral.width, integral.height])
     inside = np.all(end > start, axis=1)
     areas = np.concatenate([start, end], axis=1)[inside]
     return boxes[inside], _normalised(integral.means(areas, (size, size)))
+
+
+def _window(image: RGBImage, box: NDArray[np.float32], side: float) -> tuple[RGBImage, NDArray[np.float32]]:
+    """Return a square around the middle of a box, gray beyond the picture, and its left and top."""
+    left, top = (floor((low + high - side) / 2) for low, high in zip(box[:2], box[2:], strict=True))
+    pixels = ceil(side)
+    window = np.full((pixels, pixels, 3), BEYOND, dtype=np.uint8)
+    part = image[max(top, 0) : max(top + pixels, 0), max(left, 0) : max(left + pixels, 0)]
+    row, column = max(-top, 0), max(-left, 0)
+    window[row : row + part.shape[0], column : column + part.shape[1]] = part
+    return window, np.array([left, top], dtype=np.float32)

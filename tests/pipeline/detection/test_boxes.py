@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torchvision.ops import nms
+from torchvision.ops import box_iou, nms
 
-from faceunlock.pipeline.detection.boxes import regress, squared, suppress
+from faceunlock.pipeline.detection.boxes import overlap_with, regress, squared, suppress
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.sampled_from([0.3, 0.5, 0.7]))
@@ -34,3 +34,12 @@ def test_regression_moves_sides_in_units_of_the_box():
 
 def test_a_square_keeps_the_middle_and_the_longer_side():
     np.testing.assert_allclose(squared(np.array([[0, 0, 10, 30]], dtype=np.float32)), [[-10, 0, 20, 30]])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 20))
+def test_overlap_is_that_of_torchvision(seed, count):
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(-20, 40, (count + 1, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(5, 60, (count + 1, 2))], axis=1).astype(np.float32)
+    expected = box_iou(*torch.from_numpy(boxes).split([1, count]))[0].numpy()
+    np.testing.assert_allclose(overlap_with(boxes[0], boxes[1:]), expected, atol=1e-6)
