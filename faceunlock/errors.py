@@ -78,7 +78,7 @@ SLUGS: dict[str, Slug] = {
     ),
     "second-name": Slug(
         "The face is already enrolled under another name.",
-        "Use --add for more photos of a person who is enrolled; use --even-so if these are two people.",
+        "Check that the photos show the person named; use --even-so if these are two people.",
     ),
     "nobody-enrolled": Slug("Nobody is enrolled yet.", "Run: faceunlock enroll NAME FOLDER"),
     "not-enrolled": Slug("No person of that name is enrolled.", "See: faceunlock people"),
@@ -140,16 +140,19 @@ SLUGS: dict[str, Slug] = {
     ),
     "keyring-unavailable": Slug(
         "The desktop keyring that holds the key is missing, is locked or does not answer.",
-        "Log in to the desktop and unlock the keyring, or seal with --key file.",
+        "Log in to the desktop and unlock the keyring; if it is lost, run: faceunlock people forget --all — "
+        "and enroll again.",
         True,
     ),
     "not-sealed": Slug("The gallery is not sealed.", "Run: faceunlock protect on"),
     # moving a gallery
     "bad-passphrase": Slug(
-        "The passphrase does not open this file, or the file was changed.", "Try again.", True
+        "The passphrase does not open this file, or the file was changed.",
+        "Try again; if the passphrase is right, copy the file again from its source.",
+        True,
     ),
     "export-damaged": Slug("The file is not a complete faceunlock export.", "Copy it again from the source."),
-    "file-exists": Slug("The output file already exists.", "Choose another name, or remove it first."),
+    "file-exists": Slug("The output file already exists.", "Choose another name, or use --overwrite."),
     "import-conflict": Slug(
         "The file holds people who are already enrolled here.",
         "Use --skip-existing to keep yours or --replace to take theirs.",
@@ -332,6 +335,11 @@ class FaceUnlockError(Exception):
         self.seconds_left: float | None = None
         self.groups: tuple[tuple[str, ...], ...] = ()
         super().__init__(self.message)
+
+    @property
+    def explained(self) -> str:
+        """The message and the hint, as text for a list of problems."""
+        return f"{self.message}. {self.hint}"
 
 
 class LockoutError(FaceUnlockError):

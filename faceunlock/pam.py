@@ -104,6 +104,8 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     _give_up_after(limit)
     # Preparing networks takes longer than a login may: a killed preparation would only be killed again.
     os.environ["FACEUNLOCK_PREPARE_NETWORKS"] = "never"
+    # A film shows the same face each time, whether this line or the config file names it.
+    os.environ["FACEUNLOCK_CAMERA_FILMS"] = "never"
     words = [f"--home={home}"] if home else []
     words += ["--quiet", "verify"]
     if "photo" in options:

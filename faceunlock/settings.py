@@ -163,6 +163,11 @@ SETTINGS: dict[str, Setting] = {
         "Attempts of each kind that the log keeps; 0 keeps none.", 1000, low=0, high=100000, stricter="higher"
     ),
     "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
+    "camera_films": Setting(
+        "Whether a video file may take the place of a camera; never: it is refused, as for a login.",
+        "auto",
+        choices=("auto", "never"),
+    ),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
     "keyring_seconds": Setting("How long to wait for the desktop keyring.", 15.0, low=1, high=600),
@@ -193,6 +198,7 @@ class Settings:
     failures_before_lock: int
     log_entries: int
     camera: str
+    camera_films: str
     camera_seconds: float
     camera_photos: int
     keyring_seconds: float

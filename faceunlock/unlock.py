@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.gallery.attempt_log import LogEntry
@@ -232,11 +232,11 @@ class FaceUnlock(Workspace):
 
         return rename(self, name, new_name)
 
-    def forget(self, name: str) -> None:
-        """Delete everything stored about a person, for good; see `faceunlock.tasks.people.forget`."""
+    def forget(self, name: str) -> str:
+        """Delete all that is stored about a person, return the name; see `faceunlock.tasks.people.forget`."""
         from faceunlock.tasks.people import forget
 
-        forget(self, name)
+        return forget(self, name)
 
     def forget_all(self) -> int:
         """Delete everything stored about everybody; see `faceunlock.tasks.people.forget_all`."""
@@ -265,13 +265,16 @@ class FaceUnlock(Workspace):
         return self.gallery.protection()
 
     def protect(self, place: Place | None = None) -> bool:
-        """Encrypt the gallery; see `faceunlock.gallery.guard.Guard.protect`."""
-        return self.gallery.protect(place)
+        """Encrypt the gallery; see `faceunlock.tasks.networks.protect`."""
+        from faceunlock.tasks.networks import protect
+
+        return protect(self, place)
 
     def rotate(self, place: Place | None = None) -> None:
-        """Encrypt the gallery with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
-        with self.choice.key_changing():
-            self.gallery.rotate(place)
+        """Encrypt the gallery with a new key; see `faceunlock.tasks.networks.rotate`."""
+        from faceunlock.tasks.networks import rotate
+
+        rotate(self, place)
 
     rotate_key = rotate  # its former name
 
@@ -301,12 +304,16 @@ class FaceUnlock(Workspace):
 
     def pull(self, model: str, *, file: PhotoPath | None = None, force: bool = False) -> ModelState:
         """Fetch the weights of a model; see `faceunlock.pipeline.weights.pull.pull`."""
-        return self.choice.pull(model, file=None if file is None else Path(file), force=force)
+        return self.choice.pull(model, file=None if file is None else as_path(file), force=force)
 
     def prepare_models(self, model: str | None = None, *, force: bool = False) -> dict[str, tuple[str, ...]]:
-        """Prepare networks ahead of time; see `faceunlock.tasks.models.ModelChoice.prepare`."""
-        return self.choice.prepare(model, force=force)
+        """Prepare networks ahead of time; see `faceunlock.tasks.networks.prepare_models`."""
+        from faceunlock.tasks.networks import prepare_models
+
+        return prepare_models(self, model, force=force)
 
     def verify_models(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Check weights and prepared networks; see `faceunlock.tasks.models.ModelChoice.verify`."""
-        return self.choice.verify(model)
+        """Check weights and prepared networks; see `faceunlock.tasks.networks.verify_models`."""
+        from faceunlock.tasks.networks import verify_models
+
+        return verify_models(self, model)

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from support.made_templates import make_template
 
 from faceunlock import pam
 from faceunlock.errors import GalleryError
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.tasks.pam_limits import NEEDED
 
@@ -67,6 +69,7 @@ def refused(*arguments, **environment):
 )
 def test_the_question(source, words):
     argv, environment, cwd, *_ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
+    assert environment["FACEUNLOCK_CAMERA_FILMS"] == "never"
     assert environment.get("FACEUNLOCK_CAMERA_SECONDS") == ("8" if "camera" in source else None)
     assert argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--as=ada"] and cwd == "/"
 
@@ -91,6 +94,7 @@ def test_nothing_of_the_environment_is_taken():
         "PATH",
         "HOME",
         "LC_CTYPE",
+        "FACEUNLOCK_CAMERA_FILMS",
         "FACEUNLOCK_CAMERA_SECONDS",
         "FACEUNLOCK_PREPARE_NETWORKS",
     }
@@ -327,3 +331,23 @@ def test_a_low_limit_is_lifted_first(name):
 def test_a_low_limit_that_stays_is_named(name):
     error = refused("--home=/s", "--camera", PAM_USER="ada", before=limited(name, hard=True))
     assert name in error and str(LOW[name]) in error and str(NEEDED[name][1]) in error
+
+
+@pytest.mark.parametrize("place", ["line", "config"])
+def test_a_film_in_the_place_of_a_camera_is_refused_by_the_login_itself(tmp_path, place):
+    """Whatever checked the line before; the real answer, not the stub."""
+    home, film = tmp_path / "home", tmp_path / "film.avi"
+    film.write_bytes(b"RIFF")
+    with Gallery(home) as gallery:
+        gallery.add("ada", make_template([1.0] * 128))
+    if place == "config":
+        (home / "config.toml").write_text(f'camera = "{film}"\ncamera_films = "auto"\n')
+        (home / "config.toml").chmod(0o600)
+    source = f"--camera={film}" if place == "line" else "--camera"
+    path = f"import sys; sys.path.insert(0, {str(PROJECT)!r})"
+    script = f"{path}; from faceunlock.pam import main; main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script, f"--home={home}", source, "--timeout=60"],
+        env={"PAM_USER": "ada"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and f"{film} is a file, not a camera" in done.stderr

@@ -88,18 +88,22 @@ def understand(words: Sequence[str]) -> dict[str, str] | None:
             known = option in COMMON or (command_seen and option in OWN)
             if not known or option in said or not _plain(option, value):
                 return None
-            if value.startswith("-") and not given:
+            if (value.startswith("-") and not given) or _is_address(value):
                 return None
             said[option] = value
         elif not command_seen:
             if word != "verify":
                 return None
             command_seen = True
-        elif "photo" in said or not word or word.startswith("<"):
+        elif "photo" in said or not word or word.startswith("<") or _is_address(word):
             return None
         else:
             said["photo"] = word
     return said if "photo" in said else None
+
+
+def _is_address(value: str) -> bool:
+    return value.casefold().startswith("file:")
 
 
 def _plain(option: str, value: str) -> bool:

@@ -135,7 +135,8 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
         if context is not None:
             understood["command"] = command_name(context)
         # "Value error" is a prefix of Pydantic's, which Typer uses.
-        raise SettingsError("usage", error.format_message().replace("Value error, ", "")) from error
+        message = " ".join(error.format_message().split())  # choices come on lines of their own
+        raise SettingsError("usage", message.replace("Value error, ", "")) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except (OSError, RuntimeError, UnicodeError) as error:
@@ -153,7 +154,7 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
     return code or EXIT_DONE
 
 
-def _not_installed(error: Exception) -> SettingsError:
+def _not_installed(error: OSError | RuntimeError | UnicodeError) -> SettingsError:
     """Return why Typer could not write into the shell's own files in the user's home directory."""
     if isinstance(error, RuntimeError):
         return SettingsError("no-home", hint="Set HOME.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from faceunlock.agent.client import understand
@@ -74,11 +73,11 @@ def run_verify(
         As for `faceunlock.unlock.FaceUnlock.verify` and ``take``.
     """
     with session.unlock() as unlock:
-        source: Path | BinaryIO | Capture
+        source: str | BinaryIO | Capture
         if camera:
             source = unlock.take(photo, name, faces=faces, require_live=require_live)
         else:
-            source = sys.stdin.buffer if photo == "-" else Path(str(photo))
+            source = sys.stdin.buffer if photo == "-" else str(photo)
         verification = unlock.verify(
             source, name, threshold=threshold, faces=faces, require_live=require_live
         )

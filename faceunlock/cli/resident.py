@@ -31,8 +31,8 @@ KEPT = 4
 class Recorder(Console):
     """A console that records its output, in order, for the client to print."""
 
-    def __init__(self, *, json: bool, quiet: bool, command: str) -> None:
-        super().__init__(json=json, quiet=quiet, command=command)
+    def __init__(self, *, json: bool, quiet: bool, command: str, home: Path | None = None) -> None:
+        super().__init__(json=json, quiet=quiet, command=command, home=home)
         self.parts: list[str] = []
 
     def put(self, text: str) -> None:
@@ -84,7 +84,9 @@ class Answerer:
         """
         settings = self._settings(question)
         options = question.options
-        console = Recorder(json="json" in options, quiet="quiet" in options, command="verify")
+        console = Recorder(
+            json="json" in options, quiet="quiet" in options, command="verify", home=self._locations.home
+        )
         name, origin = "<stdin>", None
         if options["photo"] != "-":
             path = Path(options["photo"])

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
-from faceunlock.files.outputs import write_output
+from faceunlock.files.outputs import check_destination, write_output
 from faceunlock.files.reading import NotAFileError, open_file, parse_json
 from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
@@ -128,8 +128,7 @@ def export_gallery(
         ``nobody-enrolled`` if there is nothing to export; otherwise as `Gallery.people`.
     """
     secret = _secret(passphrase)
-    if not overwrite and os.path.lexists(file):
-        raise TransferError("file-exists", f"{file} already exists")
+    check_destination(file, overwrite=overwrite, kind=TransferError)
     content = Content(gallery.people(), gallery.calibrations())
     if not content.people and not content.calibrations:
         raise GalleryError("nobody-enrolled", f"{gallery.path} holds nothing to export")
@@ -309,7 +308,8 @@ def _unseal(sealed: bytes, secret: bytes, file: Path) -> bytes:
 def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
     """Split a file into its two lines, line ends included, and the ciphertext."""
     if not sealed.startswith(MAGIC):
-        raise TransferError("export-damaged", f"{file} is not a faceunlock export")
+        hint = "Name a file that faceunlock export wrote."
+        raise TransferError("export-damaged", f"{file} is not a faceunlock export", hint=hint)
     first_end = sealed.find(b"\n", 0, MAX_LINE_BYTES) + 1
     second_end = sealed.find(b"\n", first_end, first_end + MAX_LINE_BYTES) + 1
     if not first_end or not second_end:

@@ -22,7 +22,7 @@ from faceunlock.matching.people import (
     record_to_identity,
     record_to_person,
 )
-from faceunlock.matching.templates import ModelIdentity, Template
+from faceunlock.matching.templates import ModelIdentity, Template, least_length
 
 if TYPE_CHECKING:
     from array import array
@@ -107,6 +107,8 @@ def _check_template(template: Template, dimensions: Mapping[str, int]) -> None:
     length = math.sqrt(sum(number * number for number in cast("array[float]", template.vector_sum)))
     if length > template.count * (1 + 1e-6):
         raise ValueError("a sum of unit vectors is longer than their number")
+    if length < least_length(template.count, template.mean_similarity) * (1 - 1e-6):
+        raise ValueError("a sum of unit vectors is too short for what is said of their agreement")
 
 
 def _dict(value: object) -> dict[str, Any]:

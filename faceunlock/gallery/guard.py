@@ -24,6 +24,7 @@ from pathlib import Path
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.database import Signature
+from faceunlock.gallery.desktop_keyring import SERVICE
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.keys import KeyStore
 from faceunlock.gallery.seal import Cipher, Place, Plain, Row, Sealed, SealRecord, Secret
@@ -226,7 +227,25 @@ class Guard:
             "The sealed gallery could not be verified, so its calibrations were deleted as well, and new "
             "enrolments are not sealed. To seal the gallery, run: faceunlock protect on"
         )
+        left = self._keys.left_in_keyring()
+        if left:
+            _log.warning(
+                "The desktop keyring could not be asked to delete the key of the old gallery (service %r, "
+                "name %s). It opens nothing any more, and the first change of the gallery while the keyring "
+                "answers deletes it",
+                SERVICE,
+                ", ".join(left),
+            )
         return count
+
+    def check_next_key(self) -> None:
+        """Raise the error of the next change, if its key cannot be had.
+
+        That can only be so for a new gallery in place of a sealed one; otherwise `reading` has the key.
+        """
+        marker = self._keys.marker()
+        if marker is not None:
+            self._keys.fetch(marker.key_id, marker.place)
 
     # under a lock of the file
 

@@ -105,7 +105,7 @@ def threshold_meaning(calibration: Calibration, point: OperatingPoint | None) ->
     source = "shipped, measured on" if calibration.status == "shipped" else "calibrated on"
     if point.candidates == 1:
         return f"FMR {probability(measured.value)}: {evidence}; {source} {printable(calibration.data)}"
-    among = f"among {point.candidates} people"
+    among = f"among {counted(point.candidates, 'person', 'people')}"
     if not point.supported or point.fmr is None:
         return f"{among}: more than the {measured.trials:,} comparisons behind the threshold can support"
     return f"{among}, FMR target {probability(point.fmr)} per search; one against one: {evidence}"

@@ -26,6 +26,7 @@ from faceunlock.matching.scores import (
 )
 from faceunlock.matching.similarity import Vector, similarities, unit
 from faceunlock.matching.templates import ModelIdentity, Template
+from faceunlock.matching.wording import counted
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import LeftOut, Track, untracked
@@ -233,7 +234,7 @@ def compare_photos(
         raise CalibrationError(
             "insufficient-data",
             f"insufficient data: {folder} gives no impostor comparison "
-            f"({len(centroids)} templates, {len(own)} usable photos)",
+            f"({counted(len(centroids), 'template')}, {counted(len(own), 'usable photo')})",
             hint="One person needs more usable photos than --split takes, and another needs a photo.",
         )
     return Comparisons(

@@ -145,7 +145,7 @@ def judge_scores(
     from faceunlock.studies.score_file import read_scores
 
     target = _target(workspace, target_fmr)
-    comparisons = read_scores(Path(file))
+    comparisons = read_scores(as_path(file))
     made_by = comparisons.identity.model
     if workspace.choice.named not in (AUTO, made_by):
         raise CalibrationError(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypedDict
 
 from faceunlock.errors import EnrolmentError, GalleryError, SettingsError
-from faceunlock.files.text import printable
 from faceunlock.matching.people import Person, name_key, normalise_name
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.templates import Template
@@ -160,7 +159,7 @@ def _refuse_sub_folders(given: Sequence[Path], photos: Sequence[Path]) -> None:
     named = {*given}
     inside = sorted({photo.parent for photo in photos if photo not in named and photo.parent not in named})
     if inside:
-        first = ", ".join(printable(str(folder)) for folder in inside[:3])
+        first = ", ".join(str(folder) for folder in inside[:3])
         more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
         raise EnrolmentError("sub-folders", f"these sub-folders hold photos, too: {first}{more}")
 
@@ -179,7 +178,8 @@ def take_several(
 
     settings = workspace.settings
     known = _known(workspace, normalise_name(name), add=add, replace=replace)
-    with open_camera(settings.camera if device is None else device) as camera:
+    device = settings.camera if device is None else device
+    with open_camera(device, films=settings.camera_films != "never") as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         look = examiner(acquisition, quality_gates(workspace, identity), settings.max_pixels)
         yield from several_good(camera.frames(settings.camera_seconds), look, settings.camera_photos)

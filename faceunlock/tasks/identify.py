@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from faceunlock.errors import GalleryError, PhotoError
-from faceunlock.files.outputs import mark_output
 from faceunlock.matching.similarity import Vector, assign, similarities
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
@@ -157,7 +156,7 @@ def identify(
     if not people:
         raise GalleryError("nobody-enrolled")
     sources, folder = as_paths(photos), None if destination is None else Path(destination)
-    listing = photos_to_annotate(sources, folder)
+    listing = photos_to_annotate(sources)
     copies = plan_copies(listing.photos, sources, folder, overwrite=overwrite)
     acquisition, identity = workspace.choice.acquisition(photos=len(listing.photos), small_faces=True)
     comparable = {
@@ -175,7 +174,6 @@ def identify(
             continue
         photo = IdentifiedPhoto(outcome.photo, named(outcome, comparable, threshold))
         if folder is not None:
-            mark_output(folder)
             copy = copies[outcome.path]
             try:
                 write_copy(

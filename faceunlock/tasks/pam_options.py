@@ -42,6 +42,23 @@ def understand(arguments: Sequence[str]) -> dict[str, str]:
     return options
 
 
+def recognised(arguments: Sequence[str]) -> dict[str, str]:
+    """Return what can be recognised of options that `understand` refuses, to judge those as well.
+
+    Examples
+    --------
+    >>> recognised(["--home=/srv", "--home=relative", "--what", "--camera"])
+    {'home': '/srv', 'camera': ''}
+    """
+    options: dict[str, str] = {}
+    for argument in arguments:
+        name, _, value = argument.removeprefix("--").partition("=")
+        absolute = name not in ("home", "capture", "photo") or value.startswith("/")
+        if argument.startswith("--") and name in OPTIONS and absolute:
+            options.setdefault(name, value)
+    return options
+
+
 def seconds(options: dict[str, str]) -> float:
     """Return the number of seconds after which to give up.
 

@@ -32,8 +32,8 @@ def rename(workspace: Workspace, name: str, new_name: str) -> Person:
     return person
 
 
-def forget(workspace: Workspace, name: str) -> None:
-    """Delete everything stored about a person, for good.
+def forget(workspace: Workspace, name: str) -> str:
+    """Delete everything stored about a person, for good, and return the name as it was stored.
 
     Raises
     ------
@@ -41,12 +41,13 @@ def forget(workspace: Workspace, name: str) -> None:
         ``not-enrolled``; also as `rename`.
     """
     workspace.attempts.check()
-    spellings = {name}
+    stored = name
     with contextlib.suppress(GalleryError):  # a damaged row can be forgotten, too
-        spellings.add(workspace.gallery.get(name).name)
+        stored = workspace.gallery.get(name).name
     workspace.gallery.forget(name)
-    for spelling in spellings:
+    for spelling in {name, stored}:
         workspace.attempts.forget(spelling)
+    return stored
 
 
 def forget_all(workspace: Workspace) -> int:

@@ -208,7 +208,7 @@ def take(
             raise GalleryError("nobody-enrolled")
         # Nobody should sit for the camera if the attempt would be refused.
         attempt.admit([somebody.name for somebody in people], named=person is not None)
-        with open_camera(device) as camera:
+        with open_camera(device, films=settings.camera_films != "never") as camera:
             acquisition, identity = workspace.choice.acquisition(person)
             gates = quality_gates(workspace, identity)
             look = examiner(acquisition, gates, settings.max_pixels, faces)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.dependencies import write_only_below
 from faceunlock.files.outputs import never_replace
+from faceunlock.files.reading import local_path
 from faceunlock.gallery.attempts import FILE_NAME as ATTEMPTS
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
@@ -143,14 +144,14 @@ class Workspace:
 
 
 def as_path(photo: PhotoPath | _Other) -> Path | _Other:
-    """Return a path as a `Path`, and anything else unchanged.
-
-    File managers copy and drop addresses: ``file:///`` and a path with escapes.
+    """Return a path, or the path of a ``file:`` address, as a `Path`, and anything else unchanged.
 
     Raises
     ------
     PhotoError
         ``photo-not-found`` for an empty path, which `Path` would take for the current folder.
+    SettingsError
+        ``usage`` for an address on another machine.
 
     Examples
     --------
@@ -159,14 +160,7 @@ def as_path(photo: PhotoPath | _Other) -> Path | _Other:
     """
     if photo == "":
         raise PhotoError("photo-not-found", "the path is empty")
-    if not isinstance(photo, str | os.PathLike):
-        return photo
-    path = Path(photo)
-    if path.parts[:1] == ("file:",) and not path.exists():
-        from urllib.parse import unquote
-
-        return Path("/", unquote(str(path).removeprefix("file:").lstrip("/")))
-    return path
+    return local_path(photo) if isinstance(photo, str | os.PathLike) else photo
 
 
 def as_paths(photos: PhotoPath | Sequence[PhotoPath | _Other]) -> list[Path | _Other]:

@@ -132,7 +132,8 @@ def read_head(folder: Path) -> KeptHead:
         head = Head(names, arrays["weights"], arrays["offsets"], arrays["centroids"], record["threshold"])
         return KeptHead(head, identity, str(record["model"]) or str(folder), dict(record["held_out"]))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise TrainingError("file-unreadable", f"{folder} holds no classifier") from error
+        hint = "Name a folder that faceunlock classify train wrote."
+        raise TrainingError("file-unreadable", f"{folder} holds no classifier", hint=hint) from error
     except OSError as error:
         raise TrainingError("file-unreadable", f"{folder} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, SafetensorError) as error:

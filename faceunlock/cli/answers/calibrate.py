@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import printable
-from faceunlock.matching.wording import probability, rate
+from faceunlock.matching.wording import counted, probability, rate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def text(report: CalibrationReport, *, saved: bool = False) -> str:
     lines = [
         f"people {report.people:,}, photos {report.photos:,}, templates {report.templates:,}"
         + (
-            f", strangers {report.strangers:,} ({report.stranger_photos:,} photos)"
+            f", strangers {report.strangers:,} ({counted(report.stranger_photos, 'photo')})"
             if report.strangers
             else ""
         ),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out, same_face, warning
 from faceunlock.errors import FaceUnlockError
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.tasks.enroll import EnrolmentOutcome
@@ -19,12 +20,12 @@ def text(outcome: EnrolmentOutcome) -> str:
     result = outcome.enrolment
     verb = "enrolled" if outcome.saved else "would be enrolled"
     parts = [
-        f"{outcome.name} {verb}: used {len(result.used)} of {outcome.looked_at} photos, "
+        f"{outcome.name} {verb}: used {len(result.used)} of {counted(outcome.looked_at, 'photo')}, "
         f"similarity to the others mean {result.mean_similarity:.3f}, lowest {result.lowest_similarity:.3f}, "
         f"model {result.template.identity.model}."
     ]
     if result.template.count != len(result.used):
-        parts.append(f"The template now holds {result.template.count} photos.")
+        parts.append(f"The template now holds {counted(result.template.count, 'photo')}.")
     if outcome.skipped:
         parts.append(
             "1 file is not a photo." if outcome.skipped == 1 else f"{outcome.skipped} files are not photos."
@@ -77,7 +78,7 @@ def each_text(each: EachOutcome) -> str:
     """Return the last line about a folder of people."""
     done = [person.outcome for person in each.people if person.outcome is not None]
     verb = "would be enrolled" if done and not done[0].saved else "enrolled"
-    return f"{len(done)} of {len(each.people)} people {verb}."
+    return f"{len(done)} of {counted(len(each.people), 'person', 'people')} {verb}."
 
 
 def each_document(each: EachOutcome) -> Document:

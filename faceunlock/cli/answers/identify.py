@@ -51,9 +51,11 @@ def _meaning(found: Identification) -> str:
     unknown = unmeasured(calibration, point)
     if unknown is not None or point is None or calibration.fmr is None:
         return f"{searched}: {unknown}"
-    trials = f"{calibration.fmr.trials:,} comparisons"
+    trials = counted(calibration.fmr.trials, "comparison")
     if point.fmr is None or found.false_name_bound is None:
         return f"{searched}: too many people for the {trials} behind the threshold"
+    if not found.compared:
+        return f"{searched}: FMR target {probability(point.fmr)} for each face"
     alone = calibration.threshold
     uncorrected = probability(min(1.0, found.people * point.fmr))
     correction = (
@@ -61,10 +63,16 @@ def _meaning(found: Identification) -> str:
         if found.people > 1
         else ""
     )
+    strangers = (
+        "if it is a stranger's, the chance that it"
+        if found.compared == 1
+        else f"if all were strangers, the chance that any of the {faces}"
+    )
     return (
-        f"{searched}: FMR target {probability(point.fmr)} for each face{correction}; if all were "
-        f"strangers, the chance that any of the {faces} gets a name is at most "
-        f"{probability(found.false_name_bound)}, based on {trials} of {calibration.fmr.people:,} people"
+        f"{searched}: FMR target {probability(point.fmr)} for each face{correction}; "
+        f"{strangers} gets a name is at most "
+        f"{probability(found.false_name_bound)}, based on {trials} of "
+        f"{counted(calibration.fmr.people, 'person', 'people')}"
     )
 
 

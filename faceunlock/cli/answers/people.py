@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity
 from faceunlock.files.text import Table, printable, table
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.matching.people import Person
@@ -81,7 +82,7 @@ def forgotten(name: str | None, count: int) -> str:
     """Return the answer to `people forget`; `name` is None where everybody was forgotten."""
     if name is not None:
         return f"Forgotten: {printable(name)}."
-    return f"Forgotten: {count} people." if count != 1 else "Forgotten: one person."
+    return f"Forgotten: {counted(count, 'person', 'people')}."
 
 
 def forgotten_document(name: str | None, count: int) -> Document:

@@ -42,10 +42,13 @@ def text(state: Status) -> str:
     else:
         calibration = state.model.calibration
         lines.append(f"model       {state.model.model} ({state.model.weights.status})")
-        lines.append(f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}")
-        if calibration.fnmr is not None:
+        if calibration is None:
+            lines.append("threshold   unknown, see the problems")
+        else:
+            lines.append(f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}")
+        if calibration is not None and calibration.fnmr is not None:
             lines.append(f"FNMR there  {rate(calibration.fnmr)}")
-        if len(state.people) > 1:
+        if calibration is not None and len(state.people) > 1:
             point = calibration.threshold_for(len(state.people))
             lines.append(
                 f"            {point.threshold:.4f} when {point.candidates} people are searched"

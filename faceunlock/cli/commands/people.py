@@ -52,8 +52,9 @@ def rename(
     from faceunlock.cli.answers import people as answers
 
     with session.unlock() as unlock:
-        person = unlock.rename(name, new_name)
-    session.console.answer(answers.renamed(name, person), answers.renamed_document(name, person))
+        was = unlock.person(name).name
+        person = unlock.rename(was, new_name)
+    session.console.answer(answers.renamed(was, person), answers.renamed_document(was, person))
 
 
 def forget(
@@ -75,8 +76,7 @@ def forget(
         if name is None:
             count = unlock.forget_all()
         else:
-            unlock.forget(name)
-            count = 1
+            name, count = unlock.forget(name), 1
     session.console.answer(answers.forgotten(name, count), answers.forgotten_document(name, count))
 
 

@@ -30,6 +30,9 @@ LOWEST_COSINE = 0.99999
 
 PARITY_INPUTS = 4
 
+LITTER = r"torch|[a-z0-9-]+-[0-9a-f]{16}\.(onnx|bin)"
+"""Names of what a preparation keeps in its folder, which a killed one leaves behind."""
+
 TORCH_FOLDER = "TORCHINDUCTOR_CACHE_DIR"
 """The variable that says where PyTorch keeps working files; it creates the folder during an export."""
 
@@ -91,14 +94,15 @@ def prepare(
     ModelError
         As `open_converted`; ``weights-unwritable``.
     """
+    from faceunlock.files.temporary import remove_litter, temporary_folder
+
+    remove_litter("faceunlock-", LITTER)
     with contextlib.ExitStack() as stack:
         try:
             directory = stack.enter_context(workplace(cache / FOLDER))
         except OSError as error:
             if must_keep:
                 raise _unwritable(source, cache, error) from error
-            from faceunlock.files.temporary import temporary_folder
-
             directory = stack.enter_context(temporary_folder("faceunlock-", cache))
         network = _prepare(source, directory, threads)
         try:
