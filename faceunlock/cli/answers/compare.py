@@ -39,7 +39,7 @@ def text(comparison: PairComparison) -> list[str | Table]:
     count = len(comparison.others)
     summary = (
         f"{comparison.matches:,} of {counted(count, 'photo')} "
-        f"{'matches' if comparison.matches == 1 else 'match'} {printable(comparison.photo)} "
+        f"{'matches' if count == 1 else 'match'} {printable(comparison.photo)} "
         f"at threshold {comparison.threshold:.4f} ({meaning})"
     )
     lines: list[str | Table] = [table("photo", "similarity", "distance", "match", rows=rows), summary]

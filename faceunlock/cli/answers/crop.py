@@ -22,7 +22,7 @@ def text(outcome: CropOutcome) -> str:
     ]
     left = len(outcome.left_out)
     if left:
-        lines.append(f"{left:,} of {counted(photos, 'photo')} {'was' if left == 1 else 'were'} left out.")
+        lines.append(f"{left:,} of {counted(photos, 'photo')} {'was' if photos == 1 else 'were'} left out.")
     part = (
         ""
         if outcome.faces_shown == faces

@@ -9,7 +9,7 @@ def test_it_says_what_was_cut_out_and_what_not(faceunlock, ada, tmp_path):
     assert (code, err) == (0, f"{ada}/crowd.png: several-faces: 2 faces, and none is clearly the largest\n")
     assert said.splitlines() == [
         f"Cut out 5 faces to {out}: 3 x 3 pixels, as dlib sees them.",
-        "1 of 6 photos was left out.",
+        "1 of 6 photos were left out.",
         f"Contact sheet: {out}/contact-sheet.png",
     ]
     code, said, err = faceunlock("crop", ada, "-o", out)
