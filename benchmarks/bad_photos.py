@@ -82,7 +82,7 @@ def faceunlock(*arguments: str, home: Path) -> dict:
         "--model",
         "dlib",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600, check=False)
     return {"exit_code": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
 

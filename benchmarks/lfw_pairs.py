@@ -16,12 +16,15 @@ from math import ceil
 
 import numpy as np
 from common import HERE, collection, save
-from lfw import SHIPPED_TARGET, all_pairs, photos, read_pairs
+from lfw import all_pairs, photos, read_pairs
 
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.error_rates import equal_error_rate, fmr_at, fnmr_at, rate_over_people
+from faceunlock.matching.security import TARGETS
 from faceunlock.matching.thresholds import threshold_at
 from faceunlock.pipeline.models.registry import MODELS
+
+TARGET = TARGETS["normal"]
 
 
 def main() -> None:
@@ -37,7 +40,7 @@ def main() -> None:
     _, pairs = read_pairs(collection() / "lfw-pairs.txt")
     files, person, embedded = photos(pairs, arguments.model)
     mated, other = all_pairs(embedded, person)
-    plain = threshold_at(other.scores, SHIPPED_TARGET)
+    plain = threshold_at(other.scores, TARGET)
     threshold = ceil(1000 * plain) / 1000
     tail = np.sort(other.scores[other.scores >= threshold])[::-1].tolist()
     below = float(other.scores[other.scores < threshold].max())
@@ -47,7 +50,7 @@ def main() -> None:
         weights_sha256=spec.sha256,
         preprocessing=spec.preprocessing,
         threshold=threshold,
-        target_fmr=SHIPPED_TARGET,
+        target_fmr=TARGET,
         status="shipped",
         data="all pairs of LFW",
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -63,7 +66,7 @@ def main() -> None:
     fmr, fnmr = shipped.fmr, shipped.fnmr
     print(f"{len(files):,} photos, {shipped.people:,} people")
     print(f"{len(mated):,} genuine pairs, {len(other):,} impostor pairs")
-    print(f"threshold for an FMR of {SHIPPED_TARGET:.0e}: {plain:.6f}, shipped {threshold}")
+    print(f"threshold for an FMR of {TARGET:.0e}: {plain:.6f}, shipped {threshold}")
     print(
         f"FMR {fmr.errors:,} of {fmr.trials:,}, at most {fmr.upper:.2e} ({fmr.method}, {fmr.people:,} people)"
     )

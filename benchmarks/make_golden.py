@@ -1,6 +1,8 @@
-"""Make golden crops and embeddings for tests/pipeline/embedding, of the models that need no download.
+"""Make golden crops and embeddings for tests/pipeline/embedding.
 
-    python benchmarks/make_golden.py [dlib] [compact]
+    python benchmarks/make_golden.py [dlib] [compact] [retail-0095]
+
+Without a name, those of the models that need no download.
 
 The portrait is NASA's of Eileen Collins (public domain), from scikit-image. The landmarks are fixed. Run this
 again only when the weights or the preprocessing change on purpose. If the preprocessing changes, its id must
@@ -18,6 +20,7 @@ from PIL import Image
 from faceunlock.photos.face import Face
 from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.runtime import Engine
+from faceunlock.settings import locate
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "pipeline" / "embedding" / "golden"
 LANDMARKS = ((205.0, 101.7), (246.8, 103.7), (224.7, 129.0), (201.7, 139.2), (245.3, 141.9))
@@ -35,9 +38,8 @@ def write(model: str) -> None:
     if package is None or package.origin is None:
         raise SystemExit("scikit-image is not installed")
     photo = np.asarray(Image.open(Path(package.origin).parent / "data" / "astronaut.png").convert("RGB"))
-    embedder = load_embedder(
-        model, cache=Path("/nonexistent"), engine=Engine("torch", "cpu", Path("/nonexistent"))
-    )
+    cache = locate().cache
+    embedder = load_embedder(model, cache=cache, engine=Engine("torch", "cpu", cache))
     crop = embedder.crop(photo, Face((181.05, 62.16, 267.75, 172.05), LANDMARKS, 1.0))
     golden = {
         "weights_sha256": embedder.identity.weights_sha256,

@@ -104,12 +104,11 @@ def embeddings(paths: list[Path]) -> dict:
     import torch
     from facenet_pytorch import InceptionResnetV1
 
-    import faceunlock.pipeline.embedding.facenet_network as definition
     from faceunlock.pipeline.embedding import Embedder, load_embedder
     from faceunlock.pipeline.embedding.facenet import FaceNetEmbedder
+    from faceunlock.pipeline.embedding.networks import definition, network_layers
     from faceunlock.pipeline.models.registry import model_spec
 
-    # One after the other: PyTorch cannot convert a network in one thread while another runs in a second one.
     engines = [Engine(runtime, "cpu", locate().cache) for runtime in ("onnx", "torch")]
     ours, _, _ = detectors()
     faces = [
@@ -125,12 +124,12 @@ def embeddings(paths: list[Path]) -> dict:
         return embeddings_of(load_embedder("dlib", cache=locate().cache, engine=engine))
 
     torch.manual_seed(0)
-    module = InceptionResnetV1(pretrained=None).eval()
+    arrays = {name: value.numpy() for name, value in InceptionResnetV1(pretrained=None).state_dict().items()}
     recipe = NetworkSource(
         "parity-facenet",
         lambda: "0" * 64,
-        Path(definition.__file__),
-        lambda: module,
+        definition(None),
+        lambda: network_layers(None, arrays),
         (2, 3, 160, 160),
         {0: "n"},
     )

@@ -17,7 +17,7 @@ COULD_NOT, INTERRUPTED = 2, 130
 
 def main() -> None:
     """Run the command line and exit with its code: 0 yes or done, 1 no, 2 could not."""
-    sys.excepthook = _report_bug
+    sys.excepthook = report_bug
     if not os.environ.get("HOME", "/"):
         del os.environ["HOME"]  # an empty home would be the root of the file system
     if sys.stdout is not None and sys.stderr is not None:  # None if the caller closed it, as with `>&-`
@@ -127,7 +127,8 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
         os._exit(INTERRUPTED)
 
 
-def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show a traceback and exit with 2; the hook for exceptions that nobody expected."""
     if issubclass(kind, KeyboardInterrupt):  # before our own handler was installed
         os._exit(INTERRUPTED)
     # Python would exit with 1, and 1 means "no": a crash must not look like a decision.

@@ -78,10 +78,15 @@ SLUGS: dict[str, Slug] = {
     ),
     "second-name": Slug(
         "The face is already enrolled under another name.",
-        "Use --add for more photos of a person who is enrolled; use --even-so if these are two people.",
+        "Check that the photos show the person named; use --even-so if these are two people.",
     ),
     "nobody-enrolled": Slug("Nobody is enrolled yet.", "Run: faceunlock enroll NAME FOLDER"),
     "not-enrolled": Slug("No person of that name is enrolled.", "See: faceunlock people"),
+    "no-such-look": Slug("The person has no look of that name.", "See: faceunlock people show NAME"),
+    "unlike-the-person": Slug(
+        "The photos of a new look do not resemble the person.",
+        "Check the photos; if you are sure that they show this person, add --accept.",
+    ),
     "already-enrolled": Slug(
         "A person of that name is already enrolled.",
         "Use --add to add photos, or --replace to start again.",
@@ -140,16 +145,19 @@ SLUGS: dict[str, Slug] = {
     ),
     "keyring-unavailable": Slug(
         "The desktop keyring that holds the key is missing, is locked or does not answer.",
-        "Log in to the desktop and unlock the keyring, or seal with --key file.",
+        "Log in to the desktop and unlock the keyring; if it is lost, run: faceunlock people forget --all — "
+        "and enroll again.",
         True,
     ),
     "not-sealed": Slug("The gallery is not sealed.", "Run: faceunlock protect on"),
     # moving a gallery
     "bad-passphrase": Slug(
-        "The passphrase does not open this file, or the file was changed.", "Try again.", True
+        "The passphrase does not open this file, or the file was changed.",
+        "Try again; if the passphrase is right, copy the file again from its source.",
+        True,
     ),
     "export-damaged": Slug("The file is not a complete faceunlock export.", "Copy it again from the source."),
-    "file-exists": Slug("The output file already exists.", "Choose another name, or remove it first."),
+    "file-exists": Slug("The output file already exists.", "Choose another name, or use --overwrite."),
     "import-conflict": Slug(
         "The file holds people who are already enrolled here.",
         "Use --skip-existing to keep yours or --replace to take theirs.",
@@ -175,6 +183,10 @@ SLUGS: dict[str, Slug] = {
         "The weights could not be written to the cache.",
         "Free some disk space or check permissions — or use --model compact, which needs no download.",
     ),
+    "not-measured": Slug(
+        "No threshold was measured for this model, so it has no levels of security.",
+        "Measure it: faceunlock calibrate FOLDER — or use --model compact, or leave out --security.",
+    ),
     "demo-failed": Slug(
         "The demonstration did not give the expected answer.",
         "Reinstall faceunlock; if that does not help, report it with the output of faceunlock status --json.",
@@ -198,7 +210,11 @@ SLUGS: dict[str, Slug] = {
     # calibration
     "insufficient-data": Slug(
         "There is too little data to support the target error rate.",
-        "Add people or strangers (--impostors), or choose a higher --target-fmr.",
+        "Run: faceunlock strangers pull lfw — or choose a higher --target-fmr.",
+    ),
+    "no-strangers": Slug(
+        "The bank of strangers does not have what was asked for, or there is none for this model.",
+        "Run: faceunlock strangers pull lfw",
     ),
     "lower-threshold": Slug(
         "The measured threshold is below the shipped one.",
@@ -332,6 +348,11 @@ class FaceUnlockError(Exception):
         self.seconds_left: float | None = None
         self.groups: tuple[tuple[str, ...], ...] = ()
         super().__init__(self.message)
+
+    @property
+    def explained(self) -> str:
+        """The message and the hint, as text for a list of problems."""
+        return f"{self.message}. {self.hint}"
 
 
 class LockoutError(FaceUnlockError):

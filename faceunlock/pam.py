@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from faceunlock.tasks.pam_limits import reset_limits
-from faceunlock.tasks.pam_options import CannotAskError, seconds, understand
+from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, seconds, understand
 
 COULD_NOT = 2
 ANSWER_SECONDS = 2.0
@@ -42,24 +42,35 @@ def main(arguments: Sequence[str]) -> NoReturn:
     arguments : sequence of str
         ``--home=DIRECTORY`` for the system gallery instead of the user's own; one of
         ``--camera[=DEVICE]``, ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE`` (just written);
-        ``--timeout=SECONDS``; ``--require-live``.
+        ``--timeout=SECONDS``; ``--require-live``; ``--security=LEVEL``, ``strict`` when omitted except for a
+        screen locker, which uses the setting.
     """
     told = dict(os.environ)
     os.environ.clear()
+    from faceunlock.__main__ import main as verify
+    from faceunlock.__main__ import report_bug
+
+    sys.excepthook = report_bug
     try:
         reset_limits()
         options = understand(arguments)
         words = prepare(options, told)
     except CannotAskError as error:
-        from faceunlock.files.text import printable
-
-        print(printable(f"faceunlock: {error}"), file=sys.stderr)
-        os._exit(COULD_NOT)
-    from faceunlock.__main__ import main as verify
+        _refuse(error)
 
     sys.argv = ["faceunlock", *words]
     verify()
     os._exit(COULD_NOT)  # never reached: `verify` exits
+
+
+def _refuse(error: CannotAskError) -> NoReturn:
+    """Say why, and exit with 2 even if nobody can be told: Python would exit with another code."""
+    from faceunlock.files.text import printable
+
+    try:
+        print(printable(f"faceunlock: {error}"), file=sys.stderr, flush=True)
+    finally:
+        os._exit(COULD_NOT)
 
 
 def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
@@ -94,6 +105,8 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     _give_up_after(limit)
     # Preparing networks takes longer than a login may: a killed preparation would only be killed again.
     os.environ["FACEUNLOCK_PREPARE_NETWORKS"] = "never"
+    # A film shows the same face each time, whether this line or the config file names it.
+    os.environ["FACEUNLOCK_CAMERA_FILMS"] = "never"
     words = [f"--home={home}"] if home else []
     words += ["--quiet", "verify"]
     if "photo" in options:
@@ -106,7 +119,14 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
         os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{max(1.0, limit - ANSWER_SECONDS):g}"
         words += [*filter(None, [options["camera"]]), "--camera"]
     words += ["--require-live"] if "require-live" in options else []
-    return [*words, f"--as={user}"]
+    return [*words, *_security(options, told.get("PAM_SERVICE", "")), f"--as={user}"]
+
+
+def _security(options: dict[str, str], service: str) -> list[str]:
+    """Return the option that sets the level: a login asks more of a face than a screen locker does."""
+    if "security" in options:
+        return [f"--security={options['security']}"]
+    return [] if service in SCREEN_LOCKERS else ["--security=strict"]
 
 
 def _why_not(user: str) -> str | None:
@@ -191,19 +211,28 @@ def _show(photo: str) -> None:
 def _capture(program: str, limit: float) -> None:
     """Run a program that prints a photo, and make the photo this process's standard input, without a disk."""
     import resource
+    import select
+    import signal
     import subprocess
 
-    memory = os.memfd_create("photo")
+    largest = (MAX_PHOTO_BYTES, MAX_PHOTO_BYTES)
     try:
-        subprocess.run(  # noqa: S603
+        memory = os.memfd_create("photo")
+        with subprocess.Popen(  # noqa: S603
             [program],
             stdin=subprocess.DEVNULL,
             stdout=memory,
             stderr=subprocess.DEVNULL,
-            timeout=limit,
-            check=True,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_PHOTO_BYTES, MAX_PHOTO_BYTES)),
-        )
+            start_new_session=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, largest),  # noqa: PLW1509 - one thread
+        ) as started:
+            in_time, _, _ = select.select([os.pidfd_open(started.pid)], [], [], limit)
+            # Also what it started itself: that would keep the camera, or go on writing the photo.
+            os.killpg(started.pid, signal.SIGKILL)
+        if not in_time:
+            raise subprocess.TimeoutExpired(program, limit)
+        if started.returncode != 0:
+            raise subprocess.CalledProcessError(started.returncode, program)
     except (OSError, subprocess.SubprocessError) as error:
         raise CannotAskError(f"{program} took no photo: {error}") from error
     os.lseek(memory, 0, os.SEEK_SET)

@@ -2,8 +2,8 @@
 
 Every setting has a default, a range and an environment variable ``FACEUNLOCK_<KEY>``. The
 environment wins over ``config.toml``, and the command line wins over both. A variable that is empty counts as
-not set. The limits of attempts are an exception: a program that a user starts inherits any environment, so a
-variable can only make them stricter.
+not set. The limits of attempts and the level of security are an exception: a program that a user starts
+inherits any environment, so a variable can only make them stricter.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from faceunlock.errors import SettingsError
 
 APP = "faceunlock"
+
+Security = Literal["relaxed", "normal", "strict"]
+"""A level of security; see `faceunlock.matching.security`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class Setting:
     low, high : float
         The range of a number, inclusive.
     stricter : {"", "lower", "higher"}
-        For a limit of attempts, where stricter values are; an environment variable may only go there.
+        For what keeps strangers out, where stricter values are; an environment variable may only go there.
+        Choices are listed from the least strict to the strictest.
     """
 
     meaning: str
@@ -131,7 +135,7 @@ SETTINGS: dict[str, Setting] = {
         choices=("auto", "onnx", "torch"),
     ),
     "prepare_networks": Setting(
-        "Whether a command may prepare networks, which takes up to a minute; never: it declines.",
+        "Whether a command may prepare networks, which takes a second or two; never: it declines.",
         "auto",
         choices=("auto", "never"),
     ),
@@ -144,6 +148,12 @@ SETTINGS: dict[str, Setting] = {
         "Brightness of a face below which a photo is not enrolled.", 30, low=0, high=255
     ),
     "min_photos": Setting("Fewest usable photos for an enrolment.", 3, low=2, high=100),
+    "security": Setting(
+        "How sure a yes must be; auto: normal, for identify relaxed, and for a login through PAM strict.",
+        "auto",
+        choices=("auto", *get_args(Security)),
+        stricter="higher",
+    ),
     "target_fmr": Setting("False match rate that calibrate aims at.", 1e-3, low=1e-9, high=0.5),
     "busy_seconds": Setting("How long to wait for another command that writes.", 10.0, low=0, high=600),
     "failures_before_wait": Setting(
@@ -163,13 +173,20 @@ SETTINGS: dict[str, Setting] = {
         "Attempts of each kind that the log keeps; 0 keeps none.", 1000, low=0, high=100000, stricter="higher"
     ),
     "camera": Setting("Camera used when --camera names none: a number, a device file or a video file.", "0"),
+    "camera_films": Setting(
+        "Whether a video file may take the place of a camera; never: it is refused, as for a login.",
+        "auto",
+        choices=("auto", "never"),
+    ),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
     "keyring_seconds": Setting("How long to wait for the desktop keyring.", 15.0, low=1, high=600),
     "agent_idle_minutes": Setting(
         "How many minutes the resident process stays without a request.", 15, low=1, high=10080
     ),
-    "weights_mirror": Setting("Base URL to download weights from, instead of the original release.", ""),
+    "weights_mirror": Setting(
+        "Base URL to download weights and photos of strangers from, instead of the original release.", ""
+    ),
 }
 
 
@@ -186,6 +203,7 @@ class Settings:
     min_sharpness: float
     min_brightness: int
     min_photos: int
+    security: str
     target_fmr: float
     busy_seconds: float
     failures_before_wait: int
@@ -193,11 +211,16 @@ class Settings:
     failures_before_lock: int
     log_entries: int
     camera: str
+    camera_films: str
     camera_seconds: float
     camera_photos: int
     keyring_seconds: float
     agent_idle_minutes: int
     weights_mirror: str
+
+    def level(self, usual: Security = "normal") -> Security:
+        """Return the level of security that was chosen, or without a choice the usual one."""
+        return usual if self.security == "auto" else cast("Security", self.security)
 
     @property
     def max_pixels(self) -> int:
@@ -225,7 +248,8 @@ def load_settings(config: Path, environ: Mapping[str, str] = os.environ) -> Sett
     SettingsError
         ``bad-setting`` for a file that is not TOML, an unknown key, a wrong type or a value out of
         range: a typo must not silently mean the default. Also for an environment variable that would make
-        a limit of attempts less strict. ``insecure-permissions`` if others could have written the file.
+        a limit of attempts, or the level of security, less strict. ``insecure-permissions`` if others could
+        have written the file.
     """
     values = {key: setting.default for key, setting in SETTINGS.items()}
     for key, value in _read_toml(config).items():
@@ -257,7 +281,7 @@ def _read_toml(config: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise SettingsError("bad-setting", f"{config} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also bytes, numbers and nesting that it cannot read
         raise SettingsError("bad-setting", f"{config} is not a TOML file: {error}") from error
 
 
@@ -290,17 +314,29 @@ def _refuse_if_others_write(config: Path, info: os.stat_result) -> None:
 def _stricter(
     key: str, value: str | int | float, set_otherwise: str | int | float, variable: str
 ) -> str | int | float:
-    """Return the value of an environment variable, unless it would make a limit of attempts less strict."""
-    direction = SETTINGS[key].stricter
-    if isinstance(value, str) or isinstance(set_otherwise, str) or not direction:
+    """Return the value of an environment variable, unless it would let a stranger in more easily."""
+    setting = SETTINGS[key]
+    if not setting.stricter:
         return value
-    if value > set_otherwise if direction == "lower" else value < set_otherwise:
+    new, old = (_rank(setting, one) for one in (value, set_otherwise))
+    if new > old if setting.stricter == "lower" else new < old:
         raise SettingsError(
             "bad-setting",
-            f"{variable}: the environment can only make {key} stricter; it is {set_otherwise:g}",
+            f"{variable}: the environment can only make {key} stricter; it is {_shown(set_otherwise)}",
             hint="Set it in config.toml.",
         )
     return value
+
+
+def _shown(value: str | int | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _rank(setting: Setting, value: str | int | float) -> float:
+    """Return a number that grows with the value; ``auto`` ranks as the level that `Settings.level` gives."""
+    if not isinstance(value, str):
+        return value
+    return setting.choices.index("normal" if value == "auto" else value)
 
 
 def _parsed(key: str, text: str, source: str) -> str | int | float:

@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.gallery.attempt_log import LogEntry
+    from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.gallery.seal import Place
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.likeness import Likeness
     from faceunlock.matching.people import Person
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.samples import LeftOut
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.pad import PadOptions
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
     from faceunlock.tasks.status import Status
+    from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
     from faceunlock.tasks.train import TrainOptions
     from faceunlock.tasks.verify import Probe, TakeOptions, Verification, VerifyOptions
     from faceunlock.training.recipe import TrainingRecipe
@@ -130,7 +134,9 @@ class FaceUnlock(Workspace):
 
     # thresholds
 
-    def calibrate(self, folder: PhotoPath, **options: Unpack[CalibrateOptions]) -> CalibrationReport:
+    def calibrate(
+        self, folder: PhotoPath | None = None, **options: Unpack[CalibrateOptions]
+    ) -> CalibrationReport:
         """Find the threshold for a false match rate; see `faceunlock.tasks.calibrate.calibrate`."""
         from faceunlock.tasks.calibrate import calibrate
 
@@ -153,6 +159,30 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.pad import measure_pad
 
         return measure_pad(self, live, attack, **options)
+
+    # strangers to compare with
+
+    def strangers(self) -> tuple[BankState, ...]:
+        """Return how many strangers are in the bank of each model."""
+        return self.gallery.strangers.states()
+
+    def add_strangers(self, folder: PhotoPath, **options: Unpack[AddOptions]) -> Filled:
+        """Add the people of a folder to the bank of strangers; see `faceunlock.tasks.strangers.add`."""
+        from faceunlock.tasks.strangers import add
+
+        return add(self, folder, **options)
+
+    def pull_strangers(self, name: str, **options: Unpack[PullOptions]) -> Filled:
+        """Download an archive of strangers; see `faceunlock.tasks.strangers.pull`."""
+        from faceunlock.tasks.strangers import pull
+
+        return pull(self, name, **options)
+
+    def forget_strangers(self, name: str | None = None) -> int:
+        """Forget a source, a stranger or everything; see `faceunlock.tasks.strangers.forget`."""
+        from faceunlock.tasks.strangers import forget
+
+        return forget(self, name)
 
     # training
 
@@ -232,17 +262,29 @@ class FaceUnlock(Workspace):
 
         return rename(self, name, new_name)
 
-    def forget(self, name: str) -> None:
-        """Delete everything stored about a person, for good; see `faceunlock.tasks.people.forget`."""
+    def forget(self, name: str) -> str:
+        """Delete all that is stored about a person, return the name; see `faceunlock.tasks.people.forget`."""
         from faceunlock.tasks.people import forget
 
-        forget(self, name)
+        return forget(self, name)
+
+    def forget_look(self, name: str, look: str) -> Person:
+        """Delete one look of a person, for good; see `faceunlock.tasks.people.forget_look`."""
+        from faceunlock.tasks.people import forget_look
+
+        return forget_look(self, name, look)
 
     def forget_all(self) -> int:
         """Delete everything stored about everybody; see `faceunlock.tasks.people.forget_all`."""
         from faceunlock.tasks.people import forget_all
 
         return forget_all(self)
+
+    def likeness(self, identity: ModelIdentity) -> Likeness | None:
+        """Return how alike the people enrolled are; see `faceunlock.tasks.people.likeness`."""
+        from faceunlock.tasks.people import likeness
+
+        return likeness(self, identity)
 
     def attempts_log(self, name: str | None = None) -> tuple[LogEntry, ...]:
         """Return the log of attempts, oldest first; see `faceunlock.gallery.attempt_log`."""
@@ -265,13 +307,16 @@ class FaceUnlock(Workspace):
         return self.gallery.protection()
 
     def protect(self, place: Place | None = None) -> bool:
-        """Encrypt the gallery; see `faceunlock.gallery.guard.Guard.protect`."""
-        return self.gallery.protect(place)
+        """Encrypt the gallery; see `faceunlock.tasks.networks.protect`."""
+        from faceunlock.tasks.networks import protect
+
+        return protect(self, place)
 
     def rotate(self, place: Place | None = None) -> None:
-        """Encrypt the gallery with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
-        with self.choice.key_changing():
-            self.gallery.rotate(place)
+        """Encrypt the gallery with a new key; see `faceunlock.tasks.networks.rotate`."""
+        from faceunlock.tasks.networks import rotate
+
+        rotate(self, place)
 
     rotate_key = rotate  # its former name
 
@@ -301,12 +346,16 @@ class FaceUnlock(Workspace):
 
     def pull(self, model: str, *, file: PhotoPath | None = None, force: bool = False) -> ModelState:
         """Fetch the weights of a model; see `faceunlock.pipeline.weights.pull.pull`."""
-        return self.choice.pull(model, file=None if file is None else Path(file), force=force)
+        return self.choice.pull(model, file=None if file is None else as_path(file), force=force)
 
     def prepare_models(self, model: str | None = None, *, force: bool = False) -> dict[str, tuple[str, ...]]:
-        """Prepare networks ahead of time; see `faceunlock.tasks.models.ModelChoice.prepare`."""
-        return self.choice.prepare(model, force=force)
+        """Prepare networks ahead of time; see `faceunlock.tasks.networks.prepare_models`."""
+        from faceunlock.tasks.networks import prepare_models
+
+        return prepare_models(self, model, force=force)
 
     def verify_models(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Check weights and prepared networks; see `faceunlock.tasks.models.ModelChoice.verify`."""
-        return self.choice.verify(model)
+        """Check weights and prepared networks; see `faceunlock.tasks.networks.verify_models`."""
+        from faceunlock.tasks.networks import verify_models
+
+        return verify_models(self, model)

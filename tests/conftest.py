@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.fakes import GUESS, FakeDetector, FakeEmbedder, save_person
+from support.fakes import GREY, GUESS, FakeDetector, FakeEmbedder, save, save_person, save_strangers
 
 from faceunlock.matching.calibration import Calibration
 from faceunlock.settings import load_settings
@@ -56,6 +57,30 @@ def hopper(hopper_path: Path) -> np.ndarray:
     return np.asarray(Image.open(hopper_path).convert("RGB"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_network():
+    """No test asks the network for anything, nor waits for it: no name but this machine's is found."""
+    real = socket.getaddrinfo
+
+    def find(host, *args, **options):
+        if host in ("127.0.0.1", "localhost", "::1", None):
+            return real(host, *args, **options)
+        raise socket.gaierror(socket.EAI_NONAME, f"tests do not look for {host}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", find)
+        yield
+
+
+@pytest.fixture(scope="session")
+def weights_folder() -> Path:
+    """The local copies of published weights, which are not part of the project."""
+    folder = Path(os.environ.get("FACEUNLOCK_TEST_WEIGHTS", PROJECT.parent / "shared" / "weights"))
+    if not folder.is_dir():
+        pytest.skip("needs local copies of published weights (FACEUNLOCK_TEST_WEIGHTS)")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def collection() -> Path:
     """The local photo collection, which is not part of the project."""
@@ -69,7 +94,7 @@ def collection() -> Path:
 def shipped(monkeypatch):
     """A threshold for every model that no measurement of the real ones will change."""
 
-    def guess(model):
+    def guess(model, security="normal"):
         return Calibration(model, "0" * 64, "fake-1", GUESS, None, "not-calibrated", "a guess", "2026-01-31")
 
     monkeypatch.setattr("faceunlock.pipeline.models.shipped.shipped_calibration", guess)
@@ -115,3 +140,11 @@ def bob(tmp_path):
     """Five photos of another person."""
     save_person(tmp_path / "bob", 2, 5)
     return tmp_path / "bob"
+
+
+@pytest.fixture
+def stranger_folder(tmp_path):
+    """Thirty strangers, a photo each; on one more photo there is nobody."""
+    folder = save_strangers(tmp_path / "crowd", 30)
+    save(folder / "S0" / "nobody.png", GREY)
+    return folder

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from faceunlock.matching.security import TARGETS
+
 PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = PROJECT / "benchmarks" / "results"
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -65,6 +67,14 @@ def expected_lines():
             f"{shipped['fmr']['people']:,} people, at most {shipped['fmr']['upper']:.1e})"
         )
         yield f"FNMR {percent(shipped['fnmr'])}"
+    for measured in (lfw, dlib):
+        for level, row in measured["levels"].items():
+            fmr = row["fmr"]
+            yield (
+                f"| `{measured['model']}` | `{level}` | {row['threshold']:.3f} | {fmr['errors']} of "
+                f"{fmr['trials']:,} | 1 in {round(1 / fmr['value']):,} | 1 in {round(1 / fmr['upper']):,} | "
+                f"{percent(row['fnmr'])} |"
+            )
     acquired = lfw["photos"] - lfw["failures_to_acquire"]["errors"]
     yield f"a face was found on {acquired:,} of {lfw['photos']:,} photos"
     yield (
@@ -164,12 +174,32 @@ def parity_lines():
     yield f"lowest cosine between the two over {cosines['crops']} faces: {lowest:.7f}"
 
 
+def first_run_lines():
+    row = result("first-run")["rows"]["compact"]
+    first, second = (row[f"{name}_core_seconds"]["median"] for name in ("first", "second"))
+    yield f"with `compact` on an empty cache takes {first:.2f} s of processor time, the second {second:.2f} s"
+
+
 @pytest.mark.parametrize(
     "line",
-    [*expected_lines(), *speed_lines(), *parity_lines()],
+    [*expected_lines(), *speed_lines(), *parity_lines(), *first_run_lines()],
 )
 def test_the_readme_quotes_the_result_files(line):
     assert " ".join(line.split()) in " ".join(README.split())
+
+
+def test_the_limitations_quote_what_strict_can_claim():
+    text = " ".join(LIMITATIONS.split())
+    for model in ("compact", "dlib"):
+        strict = result(f"lfw-{model}")["levels"]["strict"]
+        assert f"1 in {round(1 / strict['fmr']['upper']):,}" in text
+        assert f"{100 * strict['fnmr']['value']:.1f} %" in text
+
+
+def test_all_phone_owners_are_above_strict_as_the_readme_says():
+    phone, strict = result("phone10-compact"), result("lfw-compact")["levels"]["strict"]
+    assert phone["lowest_genuine"] > strict["threshold"] > phone["highest_impostor"]
+    assert phone["threshold"] == result("lfw-compact")["levels"]["normal"]["threshold"]
 
 
 def test_the_limitations_quote_the_phone_photos():
@@ -182,8 +212,8 @@ def test_the_limitations_quote_the_phone_photos():
 def tight_lines():
     for name, row in result("tight-compact")["cuts"].items():
         cells = [
-            f"{1 - row[when]['accuracy']:.1%}".replace("%", " %") + " | "
-            f"{row[when]['fnmr'][0]['value']:.1%}".replace("%", " %")
+            f"{1 - row[when]['accuracy']:.1%}".replace("%", " %")
+            + f" | {row[when]['fnmr'][0]['value']:.1%}".replace("%", " %")
             for when in ("before", "after")
         ]
         yield f"| {name} | {' | '.join(cells)} |"
@@ -275,7 +305,18 @@ MEASURED = ("dlib", "compact")
 
 @pytest.mark.parametrize("model", MEASURED)
 def test_the_shipped_threshold_is_the_one_measured(model):
-    assert coming_with(model) == result(f"lfw-{model}")["shipped"]
+    measured = result(f"lfw-{model}")
+    assert coming_with(model) == measured["levels"]
+    assert measured["levels"]["normal"] == measured["shipped"]
+    for level, row in measured["levels"].items():
+        of_draws = [
+            entry["threshold"]
+            for draw in measured["centroids_of_3"]
+            for entry in draw["fnmr"]
+            if entry["target_fmr"] == TARGETS[level]
+        ]
+        assert row["threshold"] == round(max(of_draws), 3) and len(of_draws) == 10
+        assert len(row["tail"]) == row["fmr"]["errors"] + 1
     assert coming_with(f"{model}-pairs") == result(f"lfw-pairs-{model}")["shipped"]
 
 
@@ -473,3 +514,21 @@ def experiment_lines():
 @pytest.mark.parametrize("line", experiment_lines())
 def test_the_page_on_training_quotes_both_experiments(line):
     assert " ".join(line.split()) in " ".join(TRAINING.split())
+
+
+def test_ten_people_at_home_are_told_what_the_page_shows():
+    page = (PROJECT / "docs" / "at-home.md").read_text(encoding="utf-8")
+    found = result("at-home-compact")
+    for way in ("alone", "with_strangers", "without_photos"):
+        shown = found[way]["shown"]
+        assert "\n".join([f"$ {shown['command']}", *shown["lines"]]) in page
+    near, alone, bank = found["nearest"], found["alone"], found["with_strangers"]
+    assert (
+        f"between {near[0]:.2f} and {near[-1]:.2f}, where {found['shipped_threshold']:.2f} is needed. "
+        f"{found['taken_for_an_owner']} of the ten" in page
+    )
+    assert f"The bank holds {found['strangers']:,} people of LFW" in page and found["strangers"] >= 4000
+    # A threshold is found, with bounds; without the bank there is none.
+    assert bank["supported"] and bank["fmr"]["upper"] <= bank["target_fmr"] == 0.001
+    assert alone["error"]["code"] == "insufficient-data"
+    assert f"reaches {100 * bank['fnmr']['upper']:.1f} %" in page

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from support.made_templates import make_template
 
 from faceunlock import pam
 from faceunlock.errors import GalleryError
+from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.tasks.pam_limits import NEEDED
 
@@ -67,13 +69,33 @@ def refused(*arguments, **environment):
 )
 def test_the_question(source, words):
     argv, environment, cwd, *_ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
+    assert environment["FACEUNLOCK_CAMERA_FILMS"] == "never"
     assert environment.get("FACEUNLOCK_CAMERA_SECONDS") == ("8" if "camera" in source else None)
-    assert argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--as=ada"] and cwd == "/"
+    assert (
+        argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--security=strict", "--as=ada"]
+        and cwd == "/"
+    )
 
 
 def test_liveness_can_be_required():
     argv, *_ = asked("--home=/srv/faces", "--camera", "--require-live", PAM_USER="ada")
-    assert argv[-2:] == ["--require-live", "--as=ada"]
+    assert argv[-3:] == ["--require-live", "--security=strict", "--as=ada"]
+
+
+@pytest.mark.parametrize(
+    ("given", "service", "words"),
+    [
+        ([], "sudo", ["--security=strict"]),
+        ([], None, ["--security=strict"]),
+        ([], "swaylock", []),
+        (["--security=normal"], "sudo", ["--security=normal"]),
+        (["--security=strict"], "swaylock", ["--security=strict"]),
+    ],
+)
+def test_a_login_is_strict_and_a_screen_locker_as_its_user_says(given, service, words):
+    told = {} if service is None else {"PAM_SERVICE": service}
+    argv, *_ = asked("--home=/srv/faces", "--camera", *given, PAM_USER="ada", **told)
+    assert argv == ["--home=/srv/faces", "--quiet", "verify", "--camera", *words, "--as=ada"]
 
 
 def test_nothing_of_the_environment_is_taken():
@@ -91,6 +113,7 @@ def test_nothing_of_the_environment_is_taken():
         "PATH",
         "HOME",
         "LC_CTYPE",
+        "FACEUNLOCK_CAMERA_FILMS",
         "FACEUNLOCK_CAMERA_SECONDS",
         "FACEUNLOCK_PREPARE_NETWORKS",
     }
@@ -147,6 +170,24 @@ def test_the_exit_code_is_that_of_the_answer(code):
     assert ask("--home=/srv/faces", "--camera", code=code, PAM_USER="ada")[0] == code
 
 
+@pytest.mark.parametrize("words", [("--camera", "--unheard-of"), ("--home=/srv", "--photo=/nonexistent")])
+@pytest.mark.parametrize("stream", ["/dev/full", "&-"])
+def test_a_refusal_that_cannot_be_told_is_2(words, stream):
+    """PAM's log may be full, and Python would exit with 1 or 120."""
+    before = ("sh", "-c", f'exec "$@" 2>{stream}', "sh")
+    assert ask(*words, before=before, PAM_USER="ada")[0] == 2
+
+
+def test_a_bug_before_the_question_is_2(monkeypatch):
+    monkeypatch.setitem(
+        globals(),
+        "STUB",
+        STUB.replace("main(sys", "import faceunlock.pam\nfaceunlock.pam.prepare = None\nmain(sys"),
+    )
+    code, out, err = ask("--home=/srv/faces", "--camera", PAM_USER="ada")
+    assert (code, out) == (2, "") and "this is a bug" in err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_root_needs_the_system_gallery():
     assert "--home" in refused("--camera", PAM_USER="root")
@@ -169,13 +210,27 @@ def program(path, text):
 def test_a_program_takes_the_photo(tmp_path):
     capture = program(tmp_path / "capture", 'printf "photo %s" "$PAM_USER$FACEUNLOCK_HOME"\n')
     argv, _, _, photo, *_ = asked("--home=/srv/faces", f"--capture={capture}", PAM_USER="ada")
-    assert argv[-2:] == ["-", "--as=ada"] and photo == "photo "
+    assert argv[-3:] == ["-", "--security=strict", "--as=ada"] and photo == "photo "
 
 
 def test_a_program_that_takes_no_photo(tmp_path):
     capture = program(tmp_path / "capture", "exit 3\n")
     assert "took no photo" in refused("--home=/srv/faces", f"--capture={capture}", PAM_USER="ada")
     assert "took no photo" in refused("--home=/srv/faces", "--capture=/nowhere/at/all", PAM_USER="ada")
+
+
+@pytest.mark.parametrize("last", ["printf photo", "sleep 60"], ids=["in time", "too late"])
+def test_nothing_that_the_program_started_goes_on(tmp_path, last):
+    """It would keep the camera busy for the next login, and could go on writing the photo."""
+    capture = program(tmp_path / "capture", f"sleep 60 &\necho $! > {tmp_path / 'pid'}\n{last}\n")
+    ask("--home=/srv/faces", f"--capture={capture}", "--timeout=3", PAM_USER="ada")
+    status = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
+    for _ in range(50):
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it still runs")
 
 
 def test_time_ends_whatever_happens(tmp_path):
@@ -230,7 +285,10 @@ def photo(tmp_path):
 
 def test_a_photo_of_now_is_handed_on_as_it_was_looked_at(photo):
     argv, _, _, content, *_ = asked("--home=/srv/faces", f"--photo={photo}", PAM_USER="ada")
-    assert argv == ["--home=/srv/faces", "--quiet", "verify", "-", "--as=ada"] and content == "photo of now"
+    assert (
+        argv == ["--home=/srv/faces", "--quiet", "verify", "-", "--security=strict", "--as=ada"]
+        and content == "photo of now"
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,6 +319,7 @@ LOW = {
     "RLIMIT_NOFILE": 32,
     "RLIMIT_AS": 1 << 30,
     "RLIMIT_DATA": 1 << 28,
+    "RLIMIT_STACK": 1 << 17,
     "RLIMIT_CPU": 30,
     "RLIMIT_NPROC": 50,
 }
@@ -294,3 +353,23 @@ def test_a_low_limit_is_lifted_first(name):
 def test_a_low_limit_that_stays_is_named(name):
     error = refused("--home=/s", "--camera", PAM_USER="ada", before=limited(name, hard=True))
     assert name in error and str(LOW[name]) in error and str(NEEDED[name][1]) in error
+
+
+@pytest.mark.parametrize("place", ["line", "config"])
+def test_a_film_in_the_place_of_a_camera_is_refused_by_the_login_itself(tmp_path, place):
+    """Whatever checked the line before; the real answer, not the stub."""
+    home, film = tmp_path / "home", tmp_path / "film.avi"
+    film.write_bytes(b"RIFF")
+    with Gallery(home) as gallery:
+        gallery.add("ada", make_template([1.0] * 128))
+    if place == "config":
+        (home / "config.toml").write_text(f'camera = "{film}"\ncamera_films = "auto"\n')
+        (home / "config.toml").chmod(0o600)
+    source = f"--camera={film}" if place == "line" else "--camera"
+    path = f"import sys; sys.path.insert(0, {str(PROJECT)!r})"
+    script = f"{path}; from faceunlock.pam import main; main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script, f"--home={home}", source, "--timeout=60"],
+        env={"PAM_USER": "ada"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and f"{film} is a file, not a camera" in done.stderr

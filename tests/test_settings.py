@@ -36,6 +36,8 @@ def test_the_environment_wins_over_the_file(tmp_path):
         ("target_fmr = nan", "between"),
         ('device = "tpu"', "one of auto, cpu, cuda"),
         ("device = ", "not a TOML file"),
+        ("min_photos = " + 5000 * "9", "not a TOML file"),
+        ("device = " + 5000 * "[", "not a TOML file"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, text, word):
@@ -46,7 +48,7 @@ def test_a_wrong_file_is_refused(tmp_path, text, word):
     assert caught.value.slug == "bad-setting"
 
 
-@pytest.mark.parametrize("value", ["many", "1e9"])
+@pytest.mark.parametrize("value", ["many", "1e9", 5000 * "9"])
 def test_a_wrong_environment_is_refused(value):
     with pytest.raises(SettingsError, match="FACEUNLOCK_MIN_PHOTOS"):
         load_settings(Path("does-not-exist"), {"FACEUNLOCK_MIN_PHOTOS": value})
@@ -103,10 +105,11 @@ def test_without_a_home_directory_nothing_is_written_here(home, monkeypatch):
     assert locate("/srv/faces", {}).data == Path("/srv/faces")
 
 
-LIMITS = {key: setting for key, setting in SETTINGS.items() if setting.stricter}
+LIMITS = {key: setting for key, setting in SETTINGS.items() if setting.stricter and not setting.choices}
 
 
 def test_the_limits_of_attempts_are_known_as_such():
+    assert {key for key, setting in SETTINGS.items() if setting.stricter} == {*LIMITS, "security"}
     assert set(LIMITS) == {"failures_before_wait", "wait_seconds", "failures_before_lock", "log_entries"}
 
 
@@ -127,6 +130,30 @@ def test_the_environment_only_makes_limits_stricter(tmp_path, key, in_file):
     with pytest.raises(SettingsError, match="only make") as caught:
         load_settings(config, {variable: str(loose)})
     assert caught.value.slug == "bad-setting" and variable in caught.value.message
+
+
+@pytest.mark.parametrize("chosen", [None, "auto", "relaxed", "normal", "strict"])
+def test_the_environment_only_makes_security_stricter(tmp_path, chosen):
+    config = tmp_path / "config.toml"
+    if chosen is not None:
+        config.write_text(f'security = "{chosen}"\n')
+    order = {"relaxed": 0, "auto": 1, "normal": 1, "strict": 2}
+    for value, rank in order.items():
+        if rank >= order[chosen or "auto"]:
+            assert load_settings(config, {"FACEUNLOCK_SECURITY": value}).security == value
+            continue
+        with pytest.raises(SettingsError, match="only make security stricter") as caught:
+            load_settings(config, {"FACEUNLOCK_SECURITY": value})
+        assert caught.value.slug == "bad-setting" and (chosen or "auto") in caught.value.message
+
+
+def test_without_a_choice_each_task_has_its_usual_level(tmp_path):
+    settings = load_settings(tmp_path / "none", {})
+    assert settings.security == "auto"
+    assert (settings.level(), settings.level("relaxed"), settings.level("strict")) == (
+        "normal", "relaxed", "strict"
+    )  # fmt: skip
+    assert load_settings(tmp_path / "none", {"FACEUNLOCK_SECURITY": "strict"}).level("relaxed") == "strict"
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 SWITCHES = {"--json": "json", "--quiet": "quiet", "-q": "quiet"}
 COMMON = ("--home", "--model", "--device")
-OWN = ("--as", "--threshold", "--faces")
-CHOICES = {"--device": ("auto", "cpu"), "--faces": ("dominant", "largest")}
+OWN = ("--as", "--threshold", "--security", "--faces")
+CHOICES = {
+    "--device": ("auto", "cpu"),
+    "--faces": ("dominant", "largest"),
+    "--security": ("relaxed", "normal", "strict"),
+}
 _NUMBER = frozenset("0123456789.")
 CODES = ("0", "1", "2")
 MOST_BYTES = 1 << 30  # as `faceunlock.photos.photo.MAX_BYTES`
@@ -88,18 +92,22 @@ def understand(words: Sequence[str]) -> dict[str, str] | None:
             known = option in COMMON or (command_seen and option in OWN)
             if not known or option in said or not _plain(option, value):
                 return None
-            if value.startswith("-") and not given:
+            if (value.startswith("-") and not given) or _is_address(value):
                 return None
             said[option] = value
         elif not command_seen:
             if word != "verify":
                 return None
             command_seen = True
-        elif "photo" in said or not word or word.startswith("<"):
+        elif "photo" in said or not word or word.startswith("<") or _is_address(word):
             return None
         else:
             said["photo"] = word
     return said if "photo" in said else None
+
+
+def _is_address(value: str) -> bool:
+    return value.casefold().startswith("file:")
 
 
 def _plain(option: str, value: str) -> bool:

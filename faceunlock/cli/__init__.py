@@ -109,11 +109,20 @@ def _help_hint(understood: dict[str, Any]) -> str:
     return f"See: {words} --help"
 
 
+def _home(understood: dict[str, Any]) -> Path | None:
+    from faceunlock.settings import locate
+
+    try:
+        return locate(understood.get("home")).home
+    except FaceUnlockError:
+        return None
+
+
 def _report(error: FaceUnlockError, arguments: list[str], understood: dict[str, Any]) -> int:
     # Even a command line that was not understood may ask for JSON errors.
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     json = bool(understood.get("json")) or "--json" in options
-    console = Console(json=json, command=understood.get("command", ""))
+    console = Console(json=json, command=understood.get("command", ""), home=_home(understood))
     try:
         console.error(error)
     except SettingsError as unwritable:  # the document; the sentence on stderr is all that can be said

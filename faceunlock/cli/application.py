@@ -25,6 +25,8 @@ from faceunlock.cli.options import (
 from faceunlock.cli.quick import quicken
 from faceunlock.errors import SettingsError
 
+INSTALL_COMPLETION = "--install-completion"
+
 MODULES = {
     "enroll": "enroll",
     "verify": "verify",
@@ -32,6 +34,7 @@ MODULES = {
     "identify": "identify",
     "crop": "crop",
     "calibrate": "calibrate",
+    "strangers": "strangers",
     "pad-test": "pad",
     "report": "report",
     "audit": "audit",
@@ -133,9 +136,15 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
         if context is not None:
             understood["command"] = command_name(context)
         # "Value error" is a prefix of Pydantic's, which Typer uses.
-        raise SettingsError("usage", error.format_message().replace("Value error, ", "")) from error
+        message = " ".join(error.format_message().split())  # choices come on lines of their own
+        raise SettingsError("usage", message.replace("Value error, ", "")) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
+    except (OSError, RuntimeError, UnicodeError) as error:
+        about_stream = isinstance(error, OSError) and error.filename is None
+        if about_stream or not any(word.startswith(INSTALL_COMPLETION) for word in arguments):
+            raise
+        raise _not_installed(error) from error
     except SystemExit as stop:
         # Typer exits with 1 on a broken pipe, which would mean "no".
         if isinstance(stop.__context__, BrokenPipeError):
@@ -146,6 +155,15 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
     return code or EXIT_DONE
 
 
+def _not_installed(error: OSError | RuntimeError | UnicodeError) -> SettingsError:
+    """Return why Typer could not write into the shell's own files in the user's home directory."""
+    if isinstance(error, RuntimeError):
+        return SettingsError("no-home", hint="Set HOME.")
+    if isinstance(error, UnicodeError):
+        return SettingsError("file-unreadable", "the shell's own settings are not UTF-8")
+    return SettingsError("file-unwritable", f"{error.filename}: {error.strerror}")
+
+
 def _name_shell(arguments: list[str]) -> None:
     """Let a shell's name follow the options about completion; Typer otherwise takes only the current shell.
 
@@ -154,5 +172,5 @@ def _name_shell(arguments: list[str]) -> None:
     for option, following in zip(arguments, [*arguments, ""][1:], strict=True):
         name, given, _ = option.partition("=")
         named = given or (following and not following.startswith("-"))
-        if name in ("--show-completion", "--install-completion") and named:
+        if name in ("--show-completion", INSTALL_COMPLETION) and named:
             os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"

@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from faceunlock.errors import FaceUnlockError, SettingsError
-from faceunlock.files.text import Table, harmless, printable
+from faceunlock.files.text import Table, at_home, harmless, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -37,7 +39,7 @@ class _Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._console.say(printable(self.format(record)))
+            self._console.say(printable(at_home(self.format(record), self._console.home)))
         except OSError:
             self.handleError(record)
 
@@ -55,12 +57,21 @@ class Console:
         Also print internal details on stderr.
     command : str
         Name of the command, for the JSON document.
+    home : path, optional
+        The home directory, which the commands in hints and notes name.
     """
 
     def __init__(
-        self, *, json: bool = False, quiet: bool = False, verbose: bool = False, command: str = ""
+        self,
+        *,
+        json: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        command: str = "",
+        home: Path | None = None,
     ) -> None:
         self.json, self.quiet, self.verbose, self.command = json, quiet, verbose, command
+        self.home = home
 
     def write(self, text: str) -> None:
         """Write lines to stdout; a terminal shows everything in them and acts on nothing.
@@ -127,7 +138,7 @@ class Console:
     def note(self, text: str) -> None:
         """Print a note on stderr, unless quiet."""
         if not self.quiet:
-            self.say(text)
+            self.say(at_home(text, self.home))
 
     def ask(self, question: str) -> bool:
         """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``."""
@@ -148,13 +159,14 @@ class Console:
     def error(self, error: FaceUnlockError) -> None:
         """Print an error and its hint on stderr; with JSON, also print the error document on stdout."""
         self.say(f"faceunlock: {printable(error.message)} [{error.slug}]")
-        if error.hint:
-            self.say(f"  {printable(error.hint)}")
+        hint = at_home(error.hint, self.home)
+        if hint:
+            self.say(f"  {printable(hint)}")
         if self.json:
             details = {
                 "code": error.slug,
                 "message": error.message,
-                "hint": error.hint,
+                "hint": hint,
                 "retryable": error.retryable,
             }
             if error.seconds_left is not None:
@@ -198,6 +210,15 @@ class Progress:
         self._download: TaskID | None = None
         self._finished: list[TaskID] = []
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Clear the bars away while the user is asked something."""
+        if self._display is not None:
+            self._display.stop()
+        yield
+        if self._display is not None:
+            self._display.start()
+
     def track(self, items: Iterable[T], total: int, label: str) -> Iterable[T]:
         """Yield the items while showing how many are done, the rate and the time left."""
         if self._display is None:
@@ -219,7 +240,7 @@ class Progress:
         if self._display is None:
             return
         if self._download is None:
-            self._download = self._display.add_task("weights", total=total, done="")
+            self._download = self._display.add_task("download", total=total, done="")
         self._display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
 
 

@@ -23,6 +23,14 @@ class DeviceChoice(StrEnum):
     cuda = "cuda"
 
 
+class SecurityChoice(StrEnum):
+    """How sure a yes must be."""
+
+    relaxed = "relaxed"
+    normal = "normal"
+    strict = "strict"
+
+
 class FacesChoice(StrEnum):
     """Which face of a person's photo is used."""
 
@@ -74,6 +82,10 @@ Model = Annotated[
 Threshold = Annotated[
     float | None,
     typer.Option("--threshold", min=-1, max=1, help="Threshold for this call only.", show_default=False),
+]
+Security = Annotated[
+    SecurityChoice | None,
+    typer.Option("--security", help="How sure a yes must be; see docs/cli.md.", show_default=False),
 ]
 Faces = Annotated[
     FacesChoice,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from faceunlock.agent.client import understand
@@ -14,6 +13,7 @@ from faceunlock.cli.session import Session, open_session
 if TYPE_CHECKING:
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.face import SubjectRule
+    from faceunlock.settings import Security
     from faceunlock.tasks.verify import Verification
 
 
@@ -46,6 +46,7 @@ def verify_plainly(arguments: Sequence[str], understood: dict[str, Any]) -> int 
         said["photo"],
         said.get("--as"),
         threshold=threshold,
+        security=cast("Security | None", said.get("--security")),
         faces=cast("SubjectRule", said.get("--faces", "dominant")),
     )
     return EXIT_DONE if matched else EXIT_NO
@@ -58,6 +59,7 @@ def run_verify(
     *,
     camera: bool = False,
     threshold: float | None = None,
+    security: Security | None = None,
     faces: SubjectRule = "dominant",
     require_live: bool = False,
 ) -> bool:
@@ -70,29 +72,47 @@ def run_verify(
         A path, or ``-`` for standard input; with `camera`, the name of the camera.
     name : str or None
         The claimed person.
-    camera, threshold, faces, require_live
+    camera, threshold, security, faces, require_live
         As for `faceunlock.unlock.FaceUnlock.verify` and ``take``.
     """
     with session.unlock() as unlock:
-        source: Path | BinaryIO | Capture
+        source: str | BinaryIO | Capture
         if camera:
             source = unlock.take(photo, name, faces=faces, require_live=require_live)
         else:
-            source = sys.stdin.buffer if photo == "-" else Path(str(photo))
+            source = sys.stdin.buffer if photo == "-" else str(photo)
         verification = unlock.verify(
-            source, name, threshold=threshold, faces=faces, require_live=require_live
+            source, name, threshold=threshold, security=security, faces=faces, require_live=require_live
         )
-    return answer(session, verification)
+        matched = answer(session, verification, chosen=security is not None)
+        if session.console.verbose:
+            from faceunlock.cli.answers import verify as answers
+
+            for note in answers.details(verification, unlock.likeness(verification.identity)):
+                session.console.note(note)
+    return matched
 
 
-def answer(session: Session, verification: Verification) -> bool:
-    """Print the result of a verification and return whether it is a yes."""
+def answer(session: Session, verification: Verification, *, chosen: bool = False) -> bool:
+    """Print the result of a verification and return whether it is a yes.
+
+    Parameters
+    ----------
+    session : Session
+    verification : Verification
+    chosen : bool
+        Whether the command line names a level of security.
+    """
     from faceunlock.cli.answers import verify as answers
 
     session.console.answer(answers.text(verification), answers.document(verification))
     settings = session.settings
     for note in answers.notes(verification, settings.min_sharpness, settings.min_brightness):
         session.console.note(note)
+    if chosen and verification.calibration.status == "calibrated":
+        session.console.note(
+            "--security changes nothing: this gallery has a threshold of its own (calibrate)."
+        )
     if verification.liveness is not None:
         from faceunlock.cli.answers import pad
 

@@ -12,8 +12,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from faceunlock.files.reading import local_path
+
 _NAMES = ("name", "new_name")
 """Arguments that name a person."""
+
+_PATHS = ("photo", "model", "by")
+"""Parameters that take a path, or else the id of a model, a camera, or another text."""
 
 
 def quicken(command: Any) -> None:
@@ -47,8 +52,12 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
     single = not parameter.multiple and parameter.nargs == 1
     optional = single and not parameter.required
 
+    takes_path = parameter.name in _PATHS or annotation in (Path, list[Path])
+
     def process_value(context: Any, value: Any) -> Any:
         _refuse_empty(context, parameter, value)
+        if takes_path:
+            value = _local(context, value)
         if value is None or isinstance(value, bool):
             plain = optional
         elif isinstance(value, str):
@@ -74,6 +83,18 @@ def _refuse_empty(context: Any, parameter: Any, value: Any) -> None:
         from typer import BadParameter
 
         raise BadParameter("it is empty; is a variable not set?", ctx=context, param=parameter)
+
+
+def _local(context: Any, value: Any) -> Any:
+    """Return the paths that the ``file:`` addresses among the values lead to; everything else unchanged."""
+    if isinstance(value, list | tuple):
+        return type(value)(_local(context, one) for one in value)
+    if not isinstance(value, str) or not value.casefold().startswith("file:"):
+        return value
+    from faceunlock.cli.options import command_name
+
+    context.ensure_object(dict)["command"] = command_name(context)  # for the error
+    return str(local_path(value))
 
 
 def _makes(annotation: Any, text: str, parameter: Any) -> bool:

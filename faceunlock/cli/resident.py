@@ -16,9 +16,10 @@ from faceunlock.cli.console import Console
 from faceunlock.cli.plain_verify import answer
 from faceunlock.cli.session import Session
 from faceunlock.errors import FaceUnlockError, ModelError
+from faceunlock.matching.security import LEVELS
 from faceunlock.pipeline.models.folder import names_folder
 from faceunlock.pipeline.models.registry import MODELS
-from faceunlock.settings import Locations, Settings, load_settings, locate
+from faceunlock.settings import Locations, Security, Settings, load_settings, locate
 from faceunlock.tasks.models import AUTO
 from faceunlock.unlock import FaceUnlock
 
@@ -31,8 +32,8 @@ KEPT = 4
 class Recorder(Console):
     """A console that records its output, in order, for the client to print."""
 
-    def __init__(self, *, json: bool, quiet: bool, command: str) -> None:
-        super().__init__(json=json, quiet=quiet, command=command)
+    def __init__(self, *, json: bool, quiet: bool, command: str, home: Path | None = None) -> None:
+        super().__init__(json=json, quiet=quiet, command=command, home=home)
         self.parts: list[str] = []
 
     def put(self, text: str) -> None:
@@ -84,7 +85,9 @@ class Answerer:
         """
         settings = self._settings(question)
         options = question.options
-        console = Recorder(json="json" in options, quiet="quiet" in options, command="verify")
+        console = Recorder(
+            json="json" in options, quiet="quiet" in options, command="verify", home=self._locations.home
+        )
         name, origin = "<stdin>", None
         if options["photo"] != "-":
             path = Path(options["photo"])
@@ -100,10 +103,11 @@ class Answerer:
                     source,
                     options.get("as"),
                     threshold=_threshold(options.get("threshold")),
+                    security=_security(options.get("security")),
                     faces="largest" if options.get("faces") == "largest" else "dominant",
                     source=origin,
                 )
-            code = 0 if answer(session, found) else 1
+            code = 0 if answer(session, found, chosen="security" in options) else 1
         except FaceUnlockError as error:
             if error.slug in ("usage", "bad-setting"):
                 raise Declined(error.message) from error  # its hint depends on the command line
@@ -157,6 +161,12 @@ def _threshold(text: str | None) -> float | None:
         return None if text is None else float(text)
     except ValueError as error:
         raise Declined("not understood") from error
+
+
+def _security(text: str | None) -> Security | None:
+    if text is not None and text not in LEVELS:
+        raise Declined("not understood")
+    return text
 
 
 def _model(model: str, directory: str | None) -> str:

@@ -72,6 +72,7 @@ def open_session(options: Mapping[str, Any]) -> Session:
         quiet=bool(options.get("quiet")),
         verbose=bool(options.get("verbose")),
         command=options["command"],
+        home=locations.home,
     )
     console.listen()
     return Session(console, locations, settings)

@@ -14,6 +14,9 @@ COMMAND_MEMORY, COMMAND_FILES = 256 * MEBIBYTE, 16
 NETWORK_MEMORY, NETWORK_FILES = 1024 * MEBIBYTE, 64
 """What loading networks needs; below about 800 MiB, native code ends the process in ways of its own."""
 
+STACK = 1024 * 1024
+"""Stack that the main thread and each other thread need; 64 KiB are too little to convert a network."""
+
 _TOO_MUCH = {
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files on this machine",
@@ -54,6 +57,9 @@ def require(memory: int = COMMAND_MEMORY, files: int = COMMAND_FILES) -> None:
 
     for limit, needed, unit, said, command in (
         (resource.RLIMIT_AS, memory, MEBIBYTE, "{} MiB of memory", "ulimit -v"),
+        # Most of the address space is code and files, which do not count as data.
+        (resource.RLIMIT_DATA, memory // 4, MEBIBYTE, "{} MiB of data", "ulimit -d"),
+        (resource.RLIMIT_STACK, STACK, MEBIBYTE, "{} MiB of stack", "ulimit -s"),
         (resource.RLIMIT_NOFILE, files, 1, "{} open files", "ulimit -n"),
     ):
         allowed, _ = resource.getrlimit(limit)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import FaceUnlockError, ReportError
+from faceunlock.files.marks import Mark, marked
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
 
 if TYPE_CHECKING:
@@ -28,41 +29,6 @@ LOSSY = {".jpe": ".jpg", ".jfif": ".jpg", ".mpo": ".jpg", ".heic": ".jpg", ".hei
 """Suffix for copies of photos in other lossy formats; any other format is copied as PNG."""
 
 
-OUTPUT_MARKER = ".faceunlock-output"
-"""A file that says of a folder that faceunlock made it: what is in it is no photo of anybody's."""
-
-_MARKER_TEXT = (
-    b"faceunlock made this folder; it is passed over when a folder above it is searched for photos.\n"
-)
-
-
-def mark_output(folder: Path) -> None:
-    """Create a folder for output if it is missing, and mark it unless it holds files of somebody else.
-
-    Raises
-    ------
-    ReportError
-        ``file-unwritable``.
-    """
-    try:
-        if not folder.exists():
-            make_private_directories(folder)
-        if not any(folder.iterdir()):
-            atomic_write(folder / OUTPUT_MARKER, _MARKER_TEXT, overwrite=True)
-    except OSError as error:
-        raise ReportError(
-            "file-unwritable", f"{folder} cannot be written: {error.strerror or error}"
-        ) from error
-
-
-def is_output(folder: Path) -> bool:
-    """Return whether `mark_output` marked a folder."""
-    try:
-        return (folder / OUTPUT_MARKER).is_file()
-    except OSError:
-        return False
-
-
 def copy_name(photo: Path) -> Path:
     """Return the name for a copy of a photo: in the same format if everybody can read it.
 
@@ -74,8 +40,6 @@ def copy_name(photo: Path) -> Path:
     suffix = photo.suffix.lower()
     return photo if suffix in FORMATS else photo.with_suffix(LOSSY.get(suffix, ".png"))
 
-
-_OVERWRITE = "Choose another name, or use --overwrite."
 
 RUN_AGAIN = "Run it again with --overwrite, or remove what is there first."
 
@@ -107,6 +71,30 @@ def note_written(file: Path, go_on: str = RUN_AGAIN) -> None:
     written.count, written.last, written.go_on = written.count + 1, file, go_on
 
 
+_own: set[Path] = set()
+
+
+def never_replace(*places: Path) -> None:
+    """Refuse outputs in these places from now on, even with ``--overwrite``.
+
+    Parameters
+    ----------
+    *places : Path
+        Files that are read, such as this program's own, and folders of such files. They need not exist.
+    """
+    _own.update(Path(os.path.realpath(place)) for place in places)
+
+
+def _refuse_own(file: Path, kind: type[FaceUnlockError]) -> None:
+    there = Path(os.path.realpath(file))
+    if not _own.isdisjoint((there, *there.parents)):
+        raise kind(
+            "file-exists",
+            f"{file} must not be replaced: faceunlock reads it itself",
+            hint="Choose another name or folder.",
+        )
+
+
 def check_destination(
     file: Path,
     *,
@@ -133,15 +121,18 @@ def check_destination(
     Raises
     ------
     FaceUnlockError
-        ``file-exists`` if the path exists, unless `overwrite`, and always if it is one of `never`;
-        ``file-unwritable`` if something other than a
-        regular file is there, or if the file has no directory.
+        ``file-exists`` if the path exists, unless `overwrite`, and always if it is one of `never` or a file
+        of this program's own; ``file-unwritable`` if something other than a regular file is there, or if the
+        file has no directory.
     """
+    _refuse_own(file, kind)
     folder = file.parent
     if not folder.is_dir() and (os.path.lexists(folder) or not in_new_folder):
-        raise kind("file-unwritable", f"{file} cannot be written: {folder} is not a directory")
+        there = "is not a directory" if os.path.lexists(folder) else "does not exist"
+        hint = "Choose another name, or make the folder first."
+        raise kind("file-unwritable", f"{file} cannot be written: {folder} {there}", hint=hint)
     if file.exists() and not file.is_file():
-        raise kind("file-unwritable", f"{file} is not a regular file")
+        raise kind("file-unwritable", f"{file} is not a regular file", hint="Choose another name.")
     if os.path.lexists(file):
         if not overwrite:
             raise _exists(file, kind)
@@ -149,19 +140,27 @@ def check_destination(
 
 
 def write_output(
-    file: Path, content: bytes, *, overwrite: bool, kind: type[FaceUnlockError] = ReportError
+    file: Path,
+    content: bytes,
+    *,
+    overwrite: bool,
+    kind: type[FaceUnlockError] = ReportError,
+    mark: Mark = Mark.PICTURE,
 ) -> None:
     """Write a file with mode 0600, all or nothing: data about people is private.
+
+    A picture gets a mark, so that a later search for photos passes it over.
 
     Raises
     ------
     FaceUnlockError
-        `kind` with ``file-exists`` if the file exists, unless `overwrite`; with ``file-unwritable`` if it
-        cannot be written.
+        `kind` with ``file-exists`` if the file exists, unless `overwrite`, or is one of this program's own;
+        with ``file-unwritable`` if it cannot be written.
     """
+    _refuse_own(file, kind)
     try:
         remove_leftovers(file.parent)
-        atomic_write(file, content, overwrite=overwrite)
+        atomic_write(file, marked(content, mark), overwrite=overwrite)
         note_written(file)
     except FileExistsError as error:
         raise _exists(file, kind) from error
@@ -170,7 +169,7 @@ def write_output(
 
 
 def _exists(file: Path, kind: type[FaceUnlockError]) -> FaceUnlockError:
-    return kind("file-exists", f"{file} already exists", hint=_OVERWRITE)
+    return kind("file-exists", f"{file} already exists")
 
 
 def check_picture(file: Path, *, overwrite: bool, never: Iterable[Path] = ()) -> None:
@@ -285,10 +284,10 @@ def _shortened(name: str, longest: int) -> str:
     return kept.decode(errors="ignore") + suffix
 
 
-def write_picture(file: Path, picture: Image.Image, *, overwrite: bool) -> None:
+def write_picture(file: Path, picture: Image.Image, *, overwrite: bool, mark: Mark = Mark.PICTURE) -> None:
     """Write a picture with mode 0600, all or nothing; missing folders are created with mode 0700.
 
-    Only pixels are written: no EXIF data, no thumbnail, no location.
+    Only pixels and the mark are written: no EXIF data, no thumbnail, no location.
 
     Raises
     ------
@@ -304,4 +303,4 @@ def write_picture(file: Path, picture: Image.Image, *, overwrite: bool) -> None:
         raise ReportError(
             "file-unwritable", f"{file} cannot be written: {error.strerror or error}"
         ) from error
-    write_output(file, content.getvalue(), overwrite=overwrite)
+    write_output(file, content.getvalue(), overwrite=overwrite, mark=mark)

@@ -8,7 +8,9 @@ import re
 import stat
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from faceunlock.errors import SettingsError
 
 _FLAGS = (
     os.O_RDONLY
@@ -34,6 +36,40 @@ class NotAFileError(OSError):
 
 class TooLargeError(OSError):
     """A file is larger than its reader allows."""
+
+
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path that a user gave, or the one that a ``file:`` address leads to.
+
+    File managers copy and drop addresses: ``file:///`` and a path with escapes. A `Path` has already lost the
+    double slash before the name of a machine, so only a text can be refused for it.
+
+    Raises
+    ------
+    SettingsError
+        ``usage`` for an address on another machine.
+
+    Examples
+    --------
+    >>> local_path("a.jpg").name, local_path("file:///photos/me%20at%20home.jpg").name
+    ('a.jpg', 'me at home.jpg')
+    """
+    text = os.fspath(path)
+    if not text.casefold().startswith("file:/") or os.path.lexists(text):
+        return Path(path)
+    import platform
+    from urllib.parse import unquote
+
+    rest = text[len("file:") :]
+    if rest.startswith("//"):
+        machine, _, rest = rest.removeprefix("//").partition("/")
+        if machine.casefold() not in ("", "localhost", platform.node().casefold()):
+            raise SettingsError(
+                "usage",
+                f"{text} is on another machine, {unquote(machine)}",
+                hint="Copy it to this machine, or mount it, and name it by its path.",
+            )
+    return Path("/", unquote(rest.lstrip("/")))
 
 
 def open_file(path: Path | str) -> BufferedReader:
@@ -91,6 +127,33 @@ def read_stream(stream: BinaryIO, limit: int, name: Path | str) -> bytes:
         if size > limit:
             raise _too_large(name, limit)
     return b"".join(chunks)
+
+
+def parse_json(text: str | bytes, **options: Any) -> Any:
+    """Return the value of a JSON text from outside.
+
+    Parameters
+    ----------
+    text : str or bytes
+    **options
+        Passed to `json.loads`.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or is nested so deeply that Python's reader gives up.
+
+    Examples
+    --------
+    >>> parse_json('{"a": [1, 2]}')
+    {'a': [1, 2]}
+    """
+    import json
+
+    try:
+        return json.loads(text, **options)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _require_file(status: os.stat_result, path: Path | str) -> None:

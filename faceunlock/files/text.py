@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,6 +43,17 @@ def harmless(text: str) -> str:
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
+def encodable(text: object) -> str:
+    r"""Return a text as it is, but with bytes of a file's name that are no text escaped: any stream takes it.
+
+    Examples
+    --------
+    >>> print(encodable("caf\udce9.jpg"))
+    caf\udce9.jpg
+    """
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
 def quoted(name: object) -> str:
     """Return a name as one word for a shell, always in quotes; unlike `repr`, with its joiners as they are.
 
@@ -50,6 +63,25 @@ def quoted(name: object) -> str:
     'Ada' 'O'"'"'Neil'
     """
     return "'" + str(name).replace("'", "'\"'\"'") + "'"
+
+
+_COMMAND = re.compile(r": faceunlock (?=[a-z])(?!.*--help)")
+
+
+def at_home(text: str, home: object) -> str:
+    """Return a text whose commands of faceunlock name the home directory; with None, it stays as it is.
+
+    A command that somebody copies from a message must work on the gallery that the message is about.
+
+    Examples
+    --------
+    >>> at_home("Run: faceunlock people", "/srv/faces")
+    'Run: faceunlock --home /srv/faces people'
+    """
+    if home is None:
+        return text
+    named = f": faceunlock --home {shlex.quote(str(home))} "
+    return _COMMAND.sub(lambda _: named, text)
 
 
 def _is_shown(text: str, at: int) -> bool:

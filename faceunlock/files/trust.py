@@ -6,26 +6,22 @@ import contextlib
 import errno
 import os
 import stat
-import struct
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from faceunlock.errors import GalleryError, ModelError
+from faceunlock.files.access_lists import ACCESS, DEFAULT, other_lists, posix_list, posix_writers
 from faceunlock.files.private import OTHERS_ANY, OTHERS_WRITE
 
 MOST_LINKS = 40
-
-_ACCESS, _DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
-_USER, _OWNING_GROUP, _GROUP, _MASK, _OTHER = 0x02, 0x04, 0x08, 0x10, 0x20
-_WRITE = 0x02
 
 
 def distrusted(path: Path, *, created_later: bool = False) -> Iterator[str]:
     """Yield every reason why a path cannot be trusted.
 
     Every directory on the way, every symbolic link and everything they lead to must belong to root, and
-    nobody else may be able to write to it, by its mode or by an access control list. A directory on the way
+    nobody else may be able to write to it, by its mode or by an access control list, of which every kind must
+    be understood. A directory on the way
     may be shared if it has the sticky bit, because nobody can replace root's files there.
 
     Parameters
@@ -143,55 +139,18 @@ def _problems(place: Path, info: os.stat_result, *, last: bool) -> Iterator[str]
     if stat.S_ISLNK(info.st_mode) or stat.S_ISCHR(info.st_mode):
         return  # writing to a device does not change what it is
     if last or not (stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX):
-        listed = _access_list(place, _ACCESS)
+        listed = posix_list(place, ACCESS)
         writable = 0 if listed else info.st_mode & OTHERS_WRITE  # with a list, the group's bits are its mask
         if info.st_gid == 0:
             writable &= ~stat.S_IWGRP
         if writable:
             yield f"users other than root can change {place} (mode {stat.S_IMODE(info.st_mode):04o})"
-        for who in _writers(listed, info):
+        for who in posix_writers(listed, info):
             yield f"users other than root can change {place} (its access control list: {who})"
+        yield from (f"{place} {what}" for what in other_lists(place, info))
     if stat.S_ISDIR(info.st_mode):
-        for who in _writers(_access_list(place, _DEFAULT), info):
+        for who in posix_writers(posix_list(place, DEFAULT), info):
             yield f"users other than root can change new files in {place} (its default access list: {who})"
-
-
-def _access_list(place: Path, kind: str) -> list[tuple[int, int, int]]:
-    """Return the entries (tag, permissions, id) of a POSIX access control list; empty if there is none.
-
-    They are read as ``acl(5)`` and Linux store them: a version, then two 16-bit numbers and a 32-bit id for
-    each entry, little-endian.
-
-    Raises
-    ------
-    OSError
-        If the list is there and cannot be read.
-    """
-    if sys.platform != "linux":
-        return []
-    try:
-        stored = os.getxattr(place, kind, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in (errno.ENODATA, errno.ENOTSUP, errno.ENOSYS):
-            return []
-        raise
-    return list(struct.iter_unpack("<HHI", stored[4:]))
-
-
-def _writers(entries: list[tuple[int, int, int]], info: os.stat_result) -> Iterator[str]:
-    """Yield who apart from root an access control list lets write."""
-    mask = next((allowed for tag, allowed, _ in entries if tag == _MASK), _WRITE)
-    for tag, allowed, number in entries:
-        if not allowed & _WRITE or (tag != _OTHER and not mask & _WRITE):
-            continue
-        if tag == _USER and number != 0:
-            yield f"uid {number}"
-        elif tag == _GROUP and number != 0:
-            yield f"gid {number}"
-        elif tag == _OWNING_GROUP and info.st_gid != 0:
-            yield f"gid {info.st_gid}"
-        elif tag == _OTHER:
-            yield "others"
 
 
 def refuse_if_others_write(path: Path) -> None:

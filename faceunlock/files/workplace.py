@@ -29,16 +29,26 @@ def workplace(parent: Path) -> Iterator[Path]:
     OSError
         If nothing can be written there.
     """
-    import tempfile
-
     make_private_directories(parent)
     remove_abandoned(parent)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    try:
-        with _locked(folder):
+    with contextlib.ExitStack() as stack:
+        folder = _new_folder(parent, stack)
+        try:
             yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(parent: Path, stack: contextlib.ExitStack) -> Path:
+    """Make and lock a folder. One that somebody takes for abandoned before it is locked is made again."""
+    import tempfile
+
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            stack.enter_context(_locked(folder))
+            if folder.exists():
+                return folder
 
 
 def remove_abandoned(parent: Path) -> int:

@@ -319,7 +319,7 @@ class Attempts:
         try:
             return tuple(_sentence(name, found) for name, found in self.locks(names).items())
         except GalleryError as error:
-            return (f"{error.message}. {error.hint}",)
+            return (error.explained,)
 
 
 class Attempt:

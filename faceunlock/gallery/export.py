@@ -21,12 +21,12 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from faceunlock.errors import GalleryError, TransferError
-from faceunlock.files.private import atomic_write, remove_leftovers
-from faceunlock.files.reading import NotAFileError, open_file
+from faceunlock.files.outputs import check_destination, write_output
+from faceunlock.files.reading import NotAFileError, open_file, parse_json
 from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.calibration import Calibration
-from faceunlock.matching.people import Person, name_key, template_to_record
+from faceunlock.matching.people import Person, Record, name_key, template_to_record
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.templates import ModelIdentity
 
@@ -34,7 +34,9 @@ OnConflict = Literal["refuse", "skip", "replace"]
 Inspect = Callable[[tuple[Person, ...], tuple[Person, ...]], tuple[SameFace, ...]]
 
 MAGIC = b"FACEUNLOCK-EXPORT "
-VERSION = 1
+VERSION, WITH_LOOKS = 1, 2
+"""Formats of the file. The second is written only if somebody has looks: earlier versions know none."""
+
 MIN_PASSPHRASE_LENGTH = 8
 MAX_FILE_BYTES = 32 * 2**20
 MAX_LINE_BYTES = 1024
@@ -128,22 +130,16 @@ def export_gallery(
         ``nobody-enrolled`` if there is nothing to export; otherwise as `Gallery.people`.
     """
     secret = _secret(passphrase)
-    if not overwrite and os.path.lexists(file):
-        raise TransferError("file-exists", f"{file} already exists")
+    check_destination(file, overwrite=overwrite, kind=TransferError)
     content = Content(gallery.people(), gallery.calibrations())
     if not content.people and not content.calibrations:
         raise GalleryError("nobody-enrolled", f"{gallery.path} holds nothing to export")
     packed = pack(content)
     if len(packed) > MAX_FILE_BYTES - 2 * MAX_LINE_BYTES:
         raise TransferError("file-unwritable", "The gallery is too large for one export")
-    sealed = _seal(packed, secret)
-    try:
-        remove_leftovers(file.parent)
-        atomic_write(file, sealed, overwrite=overwrite)
-    except FileExistsError as error:
-        raise TransferError("file-exists", f"{file} already exists") from error
-    except OSError as error:
-        raise TransferError("file-unwritable", f"{file} cannot be written: {error.strerror}") from error
+    version = WITH_LOOKS if any(person.looks for person in content.people) else VERSION
+    sealed = _seal(packed, secret, version)
+    write_output(file, sealed, overwrite=overwrite, kind=TransferError)
     names = tuple(person.name for person in content.people)
     return ExportSummary(file, names, tuple(identity for identity, _ in content.calibrations), len(sealed))
 
@@ -251,8 +247,11 @@ def _standing(gallery: Gallery, person: Person) -> Literal["new", "identical", "
         if error.slug == "gallery-damaged":
             return "conflict"
         raise
-    same = template_to_record(enrolled.template) == template_to_record(person.template)
-    return "identical" if same else "conflict"
+    return "identical" if _templates(enrolled) == _templates(person) else "conflict"
+
+
+def _templates(person: Person) -> list[tuple[str | None, Record]]:
+    return [(look, template_to_record(template)) for look, template in person.templates]
 
 
 def _named(standing: dict[str, Any], wanted: str) -> tuple[str, ...]:
@@ -276,7 +275,7 @@ def _secret(passphrase: str) -> bytes:
         ) from error
 
 
-def _seal(content: bytes, secret: bytes) -> bytes:
+def _seal(content: bytes, secret: bytes, version: int = VERSION) -> bytes:
     """Return the complete file for some content."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -288,7 +287,7 @@ def _seal(content: bytes, secret: bytes) -> bytes:
         "nonce": base64.b64encode(nonce).decode("ascii"),
         "size": len(content) + _TAG_BYTES,
     }
-    lines = MAGIC + b"%d\n" % VERSION + json.dumps(header).encode("ascii") + b"\n"
+    lines = MAGIC + b"%d\n" % version + json.dumps(header).encode("ascii") + b"\n"
     key = _derive(secret, salt, SCRYPT)
     return lines + AESGCM(key).encrypt(nonce, content, lines)
 
@@ -302,7 +301,7 @@ def _unseal(sealed: bytes, secret: bytes, file: Path) -> bytes:
     try:
         salt, nonce, costs = _parse_header(second, len(ciphertext))
         key = _derive(secret, salt, costs)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise TransferError("export-damaged", f"{file} is damaged: {error}") from error
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, first + second)
@@ -315,13 +314,14 @@ def _unseal(sealed: bytes, secret: bytes, file: Path) -> bytes:
 def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
     """Split a file into its two lines, line ends included, and the ciphertext."""
     if not sealed.startswith(MAGIC):
-        raise TransferError("export-damaged", f"{file} is not a faceunlock export")
+        hint = "Name a file that faceunlock export wrote."
+        raise TransferError("export-damaged", f"{file} is not a faceunlock export", hint=hint)
     first_end = sealed.find(b"\n", 0, MAX_LINE_BYTES) + 1
     second_end = sealed.find(b"\n", first_end, first_end + MAX_LINE_BYTES) + 1
     if not first_end or not second_end:
         raise TransferError("export-damaged", f"{file} has no complete header")
     first = sealed[:first_end]
-    if first != MAGIC + b"%d\n" % VERSION:
+    if first not in (MAGIC + b"%d\n" % VERSION, MAGIC + b"%d\n" % WITH_LOOKS):
         raise TransferError(
             "export-damaged",
             f"{file} has a format that this version of faceunlock does not know",
@@ -333,7 +333,7 @@ def _lines(sealed: bytes, file: Path) -> tuple[bytes, bytes, bytes]:
 
 def _parse_header(line: bytes, size: int) -> tuple[bytes, bytes, dict[str, int]]:
     """Return the salt, the nonce and the scrypt costs, or raise an error that says what is wrong."""
-    header = json.loads(line)
+    header = parse_json(line)
     if not isinstance(header, dict) or set(header) != _HEADER_FIELDS:
         raise ValueError("its header does not have the fields of an export")
     if any(header[name] != value for name, value in _ALGORITHMS.items()):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from faceunlock.errors import TransferError
+from faceunlock.files.reading import parse_json
 from faceunlock.matching.calibration import Calibration, calibration_of
 from faceunlock.matching.people import (
     Person,
@@ -21,7 +22,7 @@ from faceunlock.matching.people import (
     record_to_identity,
     record_to_person,
 )
-from faceunlock.matching.templates import ModelIdentity, Template
+from faceunlock.matching.templates import ModelIdentity, Template, least_length
 
 if TYPE_CHECKING:
     from array import array
@@ -78,12 +79,13 @@ def unpack(packed: bytes, file: Path, dimensions: Mapping[str, int]) -> Content:
             raise ValueError("the content is incomplete or too large")
         if sum(map(text.count, (b",", b"[", b"{"))) > len(text) // BYTES_PER_VALUE + SLACK_VALUES:
             raise ValueError("the content holds too many values")
-        document = json.loads(text)
+        document = parse_json(text)
         people = tuple(record_to_person(record) for record in document["people"])
         if len({name_key(person.name) for person in people}) != len(people):
             raise ValueError("a person occurs twice")
         for person in people:
-            _check_template(person.template, dimensions)
+            for _, template in person.templates:
+                _check_template(template, dimensions)
         calibrations = tuple(
             (record_to_identity(record["identity"]), _dict(record["data"]))
             for record in document["calibrations"]
@@ -106,6 +108,8 @@ def _check_template(template: Template, dimensions: Mapping[str, int]) -> None:
     length = math.sqrt(sum(number * number for number in cast("array[float]", template.vector_sum)))
     if length > template.count * (1 + 1e-6):
         raise ValueError("a sum of unit vectors is longer than their number")
+    if length < least_length(template.count, template.mean_similarity) * (1 - 1e-6):
+        raise ValueError("a sum of unit vectors is too short for what is said of their agreement")
 
 
 def _dict(value: object) -> dict[str, Any]:

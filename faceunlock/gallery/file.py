@@ -19,6 +19,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), key_id TEXT NOT NULL, "
         "place TEXT NOT NULL, generation INTEGER NOT NULL, manifest TEXT NOT NULL, mac TEXT NOT NULL)",
     ),
+    (
+        "CREATE TABLE strangers (identity TEXT PRIMARY KEY NOT NULL, data TEXT NOT NULL, "
+        "checksum TEXT NOT NULL)",
+    ),
+    # The tables stay, but a person's row may now hold looks. An earlier version would call it damaged.
+    (),
 )
 """Entry i holds the statements that migrate version i to i + 1. Entries are only ever appended."""
 

@@ -11,19 +11,21 @@ person. `faceunlock.gallery.file` keeps the file intact. `faceunlock.gallery.gua
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.text import quoted
+from faceunlock.gallery.bank import StrangerBanks
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
+from faceunlock.gallery.entries import CALIBRATIONS, PEOPLE, asked_for, calibration_of, noting, person_of
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.gallery.seal import Place, Plain, Row, document
+from faceunlock.gallery.seal import Place, Plain, document
 from faceunlock.matching.people import (
     Person,
     identity_to_record,
@@ -33,14 +35,12 @@ from faceunlock.matching.people import (
     normalise_name,
     now,
     person_to_record,
-    record_to_identity,
     record_to_person,
 )
 from faceunlock.matching.templates import ModelIdentity, Template
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
 
-_PEOPLE, _CALIBRATIONS = "people", "calibrations"
 _PERSON = "SELECT key, name, created, updated, template, checksum FROM people"
 _CALIBRATION = "SELECT identity, data, checksum FROM calibrations"
 
@@ -68,6 +68,11 @@ class Gallery:
     keyring_timeout : float
         How long to wait for the desktop keyring, in seconds.
 
+    Attributes
+    ----------
+    strangers : StrangerBanks
+        The strangers that enrolled people are compared with.
+
     Examples
     --------
     >>> Gallery(Path("/nonexistent/faceunlock")).people()
@@ -85,6 +90,7 @@ class Gallery:
         self._file = GalleryFile(directory, busy_timeout)
         keyring = DesktopKeyring(keyring_timeout)
         self._guard = Guard(self._file, KeyStore(keys or directory / "keys", self._file.path, keyring))
+        self.strangers = StrangerBanks(self._file, self._guard)
 
     def __enter__(self) -> Self:
         return self
@@ -106,17 +112,17 @@ class Gallery:
     def people(self) -> tuple[Person, ...]:
         """Return everyone enrolled, sorted by name."""
         with self._guard.reading() as seal:
-            rows = seal.complete(_PEOPLE, self._file.query(_PERSON))
-            found = [self._person(seal, row) for row in rows]
+            rows = seal.complete(PEOPLE, self._file.query(_PERSON))
+            found = [person_of(row, seal, self.path) for row in rows]
         return tuple(sorted(found, key=lambda person: name_key(person.name)))
 
     def intact_people(self) -> tuple[Person, ...]:
         """Return everyone whose row can be trusted; damaged rows are passed over."""
         found: list[Person] = []
         with self._guard.reading() as seal:
-            for row in seal.complete(_PEOPLE, self._file.query(_PERSON)):
+            for row in seal.complete(PEOPLE, self._file.query(_PERSON)):
                 with contextlib.suppress(GalleryError):
-                    found.append(self._person(seal, row))
+                    found.append(person_of(row, seal, self.path))
         return tuple(found)
 
     def get(self, name: str) -> Person:
@@ -130,9 +136,9 @@ class Gallery:
         with self._guard.reading() as seal:
             key = self._key(seal, known_name(name))
             rows = self._file.query(f"{_PERSON} WHERE key = ?", key)
-            if not rows and key not in seal.keys(_PEOPLE):
+            if not rows and key not in seal.keys(PEOPLE):
                 raise self._not_enrolled(name)
-            return self._person(seal, _asked_for(key, rows, seal, self.path))
+            return person_of(asked_for(key, rows, seal, self.path), seal, self.path)
 
     def add(self, name: str, template: Template) -> Person:
         """Enroll a new person.
@@ -153,7 +159,7 @@ class Gallery:
         """Enroll a person and replace an earlier enrolment under that name, if there is one.
 
         The spelling of the name and the date of the first enrolment are kept, unless the earlier
-        row is damaged.
+        row is damaged. Looks are not kept.
 
         Raises
         ------
@@ -167,7 +173,7 @@ class Gallery:
             rows = self._file.query(f"{_PERSON} WHERE key = ?", key)
             if rows:
                 with contextlib.suppress(GalleryError):
-                    earlier = self._person(change.seal, _asked_for(key, rows, change.seal, self.path))
+                    earlier = person_of(asked_for(key, rows, change.seal, self.path), change.seal, self.path)
                     person = Person(earlier.name, template, earlier.created, moment)
             self.restore(person)
         return person
@@ -188,10 +194,13 @@ class Gallery:
         GalleryError
             ``not-enrolled``.
         """
+        return self.change(name, lambda person: replace(person, template=merge(person.template)))
+
+    def change(self, name: str, alter: Callable[[Person], Person]) -> Person:
+        """Read and write everything about a person in one transaction; as `update`."""
         self.get(name)  # a name that is not enrolled must not create a gallery
         with self._guard.changing():
-            person = self.get(name)
-            person = Person(person.name, merge(person.template), person.created, now())
+            person = replace(alter(self.get(name)), updated=now())
             self.restore(person)
         return person
 
@@ -208,9 +217,9 @@ class Gallery:
         with self._guard.changing() as change:
             person = self.get(old)
             if self._key(change.seal, new) != self._key(change.seal, person.name):
-                self._refuse_enrolled(change.seal, new)
+                self._refuse_enrolled(change.seal, new, "Choose another name; see: faceunlock people")
             self.forget(person.name)
-            person = Person(new, person.template, person.created, now())
+            person = replace(person, name=new, updated=now())
             self.restore(person)
         return person
 
@@ -226,28 +235,31 @@ class Gallery:
         """
         with self._guard.reading() as seal:
             key = self._key(seal, known_name(name))
-            if not self._row_is_known(seal, _PEOPLE, "key", key, name):
+            if not self._row_is_known(seal, PEOPLE, "key", key, name):
                 raise self._not_enrolled(name)
         with self._guard.changing() as change:
-            if not change.delete(_PEOPLE, key, name):
+            if not change.delete(PEOPLE, key, name):
                 raise self._not_enrolled(name)
 
     def forget_all(self) -> int:
         """Delete everyone, including damaged rows, and return how many there were; calibrations stay.
 
-        It also works on a sealed gallery that cannot be verified or whose key is missing. Then the
-        calibrations are deleted as well, and the gallery is no longer sealed.
+        It also works on a sealed gallery that cannot be verified, or whose key or keyring cannot be had: a
+        deletion needs no key. Then the calibrations and the strangers are deleted as well, and the
+        gallery is no longer sealed. It is empty, so that lets nobody in.
         """
         try:
             with self._guard.reading() as seal:
-                if not self._file.query("SELECT 1 FROM people LIMIT 1") and not seal.keys(_PEOPLE):
-                    return 0
+                empty = not self._file.query("SELECT 1 FROM people LIMIT 1") and not seal.keys(PEOPLE)
+            if empty:
+                self._guard.check_next_key()
+                return 0
             with self._guard.changing() as change:
                 keys = {key for (key,) in self._file.query("SELECT key FROM people")}
-                change.delete(_PEOPLE, *seal.keys(_PEOPLE) - keys)
-                return change.delete(_PEOPLE, *keys)
+                change.delete(PEOPLE, *seal.keys(PEOPLE) - keys)
+                return change.delete(PEOPLE, *keys)
         except GalleryError as error:
-            if error.slug not in ("gallery-tampered", "key-missing"):
+            if error.slug not in ("gallery-tampered", "key-missing", "keyring-unavailable"):
                 raise
             return self._guard.start_again()
 
@@ -262,9 +274,10 @@ class Gallery:
         """
         record = person_to_record(person)
         record_to_person(record)
-        values = person.name, person.created, person.updated, document(record["template"])
+        content = record["template"] | {name: record[name] for name in ("looks",) if name in record}
+        values = person.name, person.created, person.updated, document(content)
         with self._guard.changing() as change:
-            change.write(_PEOPLE, (self._key(change.seal, person.name), *values))
+            change.write(PEOPLE, (self._key(change.seal, person.name), *values))
 
     def models(self) -> tuple[ModelIdentity, ...]:
         """Return the distinct models that made the templates, sorted by id."""
@@ -278,15 +291,15 @@ class Gallery:
         key = document(identity_to_record(identity))
         with self._guard.reading() as seal:
             rows = self._file.query(f"{_CALIBRATION} WHERE identity = ?", key)
-            if not rows and key not in seal.keys(_CALIBRATIONS):
+            if not rows and key not in seal.keys(CALIBRATIONS):
                 return None
-            return self._calibration(seal, _asked_for(key, rows, seal, self.path))[1]
+            return calibration_of(asked_for(key, rows, seal, self.path), seal, self.path)[1]
 
     def calibrations(self) -> tuple[tuple[ModelIdentity, dict[str, Any]], ...]:
         """Return every saved calibration with its model."""
         with self._guard.reading() as seal:
             rows = self._file.query(f"{_CALIBRATION} ORDER BY identity")
-            return tuple(self._calibration(seal, row) for row in seal.complete(_CALIBRATIONS, rows))
+            return tuple(calibration_of(row, seal, self.path) for row in seal.complete(CALIBRATIONS, rows))
 
     def save_calibration(self, identity: ModelIdentity, data: dict[str, Any]) -> None:
         """Save the calibration of a model, replacing an earlier one.
@@ -305,7 +318,7 @@ class Gallery:
         """
         values = (document(identity_to_record(identity)), document(data))
         with self._guard.changing() as change:
-            change.write(_CALIBRATIONS, values)
+            change.write(CALIBRATIONS, values)
 
     # protection
 
@@ -335,13 +348,13 @@ class Gallery:
     def problems(self) -> tuple[str, ...]:
         """Return one sentence for each thing in the gallery that cannot be trusted, damaged rows first."""
         found: list[str] = []
-        with _noting(found), self._guard.reading() as seal:
-            for row in seal.complete(_PEOPLE, self._file.query(_PERSON)):
-                with _noting(found):
-                    self._person(seal, row)
-            for row in seal.complete(_CALIBRATIONS, self._file.query(_CALIBRATION)):
-                with _noting(found):
-                    self._calibration(seal, row)
+        with noting(found), self._guard.reading() as seal:
+            for row in seal.complete(PEOPLE, self._file.query(_PERSON)):
+                with noting(found):
+                    person_of(row, seal, self.path)
+            for row in seal.complete(CALIBRATIONS, self._file.query(_CALIBRATION)):
+                with noting(found):
+                    calibration_of(row, seal, self.path)
         return tuple(found)
 
     @contextlib.contextmanager
@@ -353,40 +366,16 @@ class Gallery:
         with self._guard.changing() as change:
             yield change.connection
 
-    def _person(self, seal: Plain, row: Row) -> Person:
-        try:
-            _, name, created, updated, template = seal.read(_PEOPLE, row)
-            fields = {"name": name, "created": created, "updated": updated, "template": json.loads(template)}
-            return record_to_person(fields)
-        except ValueError as error:
-            raise GalleryError(
-                seal.slug,
-                f"{self.path}: the entry for {quoted(row[0])} is {seal.verdict}: {error}",
-                hint=f"Run: faceunlock people forget {quoted(row[0])} — then enroll this person again, "
-                "or import an export.",
-            ) from error
-
-    def _calibration(self, seal: Plain, row: Row) -> tuple[ModelIdentity, dict[str, Any]]:
-        try:
-            key, data = seal.read(_CALIBRATIONS, row)
-            return record_to_identity(json.loads(key)), json.loads(data)
-        except ValueError as error:
-            raise GalleryError(
-                seal.slug,
-                f"{self.path}: the calibration for {row[0]!s:.60} is {seal.verdict}: {error}",
-                hint="Run: faceunlock calibrate — again, to replace it.",
-            ) from error
-
     def _key(self, seal: Plain, name: str) -> str:
         """Return the key of a person's row, or the key for a new row if there is none.
 
         Rows of earlier versions keep the key they were given, in which invisible characters count.
         """
         for key in name_keys(name):
-            if self._row_is_known(seal, _PEOPLE, "key", key):
+            if self._row_is_known(seal, PEOPLE, "key", key):
                 return key
         wanted = name_key(name)
-        stored = {key for (key,) in self._file.query("SELECT key FROM people")} | seal.keys(_PEOPLE)
+        stored = {key for (key,) in self._file.query("SELECT key FROM people")} | seal.keys(PEOPLE)
         alike = [key for key in stored if isinstance(key, str) and name_key(key) == wanted]
         return min(alike, default=wanted)
 
@@ -396,9 +385,9 @@ class Gallery:
         there = self._file.query(f"SELECT 1 FROM {table} WHERE {column} IN ({marks})", *keys)  # noqa: S608
         return bool(there) or not seal.keys(table).isdisjoint(keys)
 
-    def _refuse_enrolled(self, seal: Plain, name: str) -> None:
-        if self._row_is_known(seal, _PEOPLE, "key", self._key(seal, name)):
-            raise GalleryError("already-enrolled", f"{quoted(name)} is already enrolled")
+    def _refuse_enrolled(self, seal: Plain, name: str, hint: str | None = None) -> None:
+        if self._row_is_known(seal, PEOPLE, "key", self._key(seal, name)):
+            raise GalleryError("already-enrolled", f"{quoted(name)} is already enrolled", hint=hint)
 
     def _not_enrolled(self, name: str) -> GalleryError:
         names = {name_key(enrolled): enrolled for (enrolled,) in self._file.query("SELECT name FROM people")}
@@ -407,20 +396,3 @@ class Gallery:
         close = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
         hint = f"Did you mean {' or '.join(close)}? See: faceunlock people" if close else None
         return GalleryError("not-enrolled", f"{quoted(name)} is not enrolled", hint=hint)
-
-
-def _asked_for(key: str, rows: Sequence[Row], seal: Plain, path: Path) -> Row:
-    """Return the row of a key, or a row of only the key if it is missing; refuse any other row."""
-    row: Row = rows[0] if rows else (key,)
-    if row[0] != key:
-        raise GalleryError(seal.slug, f"{path}: the entry for {key!s:.60} is {seal.verdict}: it is another's")
-    return row
-
-
-@contextlib.contextmanager
-def _noting(found: list[str]) -> Iterator[None]:
-    """Append an error's message and hint to the list instead of raising it."""
-    try:
-        yield
-    except GalleryError as error:
-        found.append(f"{error.message}. {error.hint}")

@@ -24,13 +24,14 @@ from pathlib import Path
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.database import Signature
+from faceunlock.gallery.desktop_keyring import SERVICE
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.keys import KeyStore
 from faceunlock.gallery.seal import Cipher, Place, Plain, Row, Sealed, SealRecord, Secret
 
 _log = logging.getLogger(__name__)
 
-TABLES = {"people": "key", "calibrations": "identity"}
+TABLES = {"people": "key", "calibrations": "identity", "strangers": "identity"}
 """The tables of a gallery and their primary keys; see `faceunlock.gallery.seal.Row`."""
 
 Claim = tuple[SealRecord, str]
@@ -217,16 +218,35 @@ class Guard:
         with self._file.transaction() as connection:
             count = connection.execute("DELETE FROM people WHERE TRUE").rowcount
             connection.execute("DELETE FROM calibrations")
+            connection.execute("DELETE FROM strangers")
             connection.execute("DELETE FROM seal")
             for table in (*TABLES, "seal"):
                 self._file.expect(f"SELECT 1 FROM {table} LIMIT 1", (), ())  # noqa: S608
             self._keys.retire()
         self._let_keys_follow(None)
         _log.warning(
-            "The sealed gallery could not be verified, so its calibrations were deleted as well, and new "
-            "enrolments are not sealed. To seal the gallery, run: faceunlock protect on"
+            "The sealed gallery could not be verified, so its calibrations and its strangers were deleted as "
+            "well, and new enrolments are not sealed. To seal the gallery, run: faceunlock protect on"
         )
+        left = self._keys.left_in_keyring()
+        if left:
+            _log.warning(
+                "The desktop keyring could not be asked to delete the key of the old gallery (service %r, "
+                "name %s). It opens nothing any more, and the first change of the gallery while the keyring "
+                "answers deletes it",
+                SERVICE,
+                ", ".join(left),
+            )
         return count
+
+    def check_next_key(self) -> None:
+        """Raise the error of the next change, if its key cannot be had.
+
+        That can only be so for a new gallery in place of a sealed one; otherwise `reading` has the key.
+        """
+        marker = self._keys.marker()
+        if marker is not None:
+            self._keys.fetch(marker.key_id, marker.place)
 
     # under a lock of the file
 

@@ -9,10 +9,12 @@ A change of keys is safe to interrupt because every note has a stage in its name
 
 - ``.new``: written before the gallery names it; the gallery may never do so;
 - ``.key``: the gallery names it;
-- ``.old``: the gallery is about to stop naming it, or no longer does.
+- ``.old``: the gallery is about to stop naming it, or no longer does;
+- ``.gone``: no gallery names it, but the keyring could not be asked to delete it. It opens nothing, so that
+  an older copy of the gallery stays closed; it is deleted when the keyring answers.
 
-A key in any stage opens the gallery that names it, as long as no other note says ``.key``. If one does, that
-other key must vouch for this one: a new key carries a proof that was made with the key that it replaces.
+A key in any other stage opens the gallery that names it, as long as no other note says ``.key``. If one does,
+that other key must vouch for this one: a new key carries a proof made with the key that it replaces.
 
 `KeyStore.follow` brings the stages in line with the key that the gallery names in the end. It must be called
 under the lock of the gallery, and so must `KeyStore.create`. Otherwise one command could delete another's new
@@ -43,12 +45,12 @@ from faceunlock.files.private import (
     ensure_private_directory,
     remove_leftovers,
 )
-from faceunlock.files.reading import SMALL, read_file
+from faceunlock.files.reading import SMALL, parse_json, read_file
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.seal import KEY_BYTES, Place, Secret, is_key_id, new_key, proof_of_successor
 
-Stage = Literal["key", "new", "old"]
-STAGES: tuple[Stage, ...] = ("key", "new", "old")
+Stage = Literal["key", "new", "old", "gone"]
+STAGES: tuple[Stage, ...] = ("key", "new", "old", "gone")
 
 RETRY_SECONDS = 0.02
 """Between two looks at the notes, which another command may be renaming."""
@@ -62,7 +64,7 @@ class KeyFile:
     ----------
     path : Path
     key_id : str
-    stage : {"key", "new", "old"}
+    stage : {"key", "new", "old", "gone"}
     place : {"keyring", "file"}
         Where the key itself is.
     gallery : str
@@ -168,7 +170,9 @@ class KeyStore:
         """
         key_id, key = os.urandom(8).hex(), new_key()
         if place == "keyring" and self._keyring.name() is None:
-            raise GalleryError("keyring-unavailable", "There is no desktop keyring here")
+            raise GalleryError(
+                "keyring-unavailable", "There is no desktop keyring here", hint="Seal with --key file."
+            )
         ensure_private_directory(self._directory)
         remove_leftovers(self._directory)
         note = KeyFile(
@@ -194,7 +198,7 @@ class KeyStore:
     def retire(self) -> None:
         """Mark all keys as ``old``, because the gallery is about to be unsealed."""
         for found in self._files():
-            if found.stage != "old":
+            if found.stage not in ("old", "gone"):
                 self._rename(found, "old")
 
     def follow(self, key_id: str, place: Place) -> None:
@@ -213,6 +217,12 @@ class KeyStore:
             if found.stage != "key":
                 self._remove(found)
 
+    def left_in_keyring(self) -> tuple[str, ...]:
+        """Return the names of the keys that are not in use but still have to be deleted from the keyring."""
+        return tuple(
+            found.key_id for found in self._files() if found.place == "keyring" and found.stage != "key"
+        )
+
     def _note(self, key_id: str, place: Place) -> KeyFile:
         """Return the note of the key that the gallery names, if the notes agree with the gallery."""
         notes = list(self._files())
@@ -220,6 +230,8 @@ class KeyStore:
         current = next((found for found in notes if found.key_id == key_id), None)
         if current is None:
             raise self._without_note(key_id, standing)
+        if current.stage == "gone":
+            raise self._tampered("it is a copy from before it was emptied, unsealed or given another key")
         if current.place != place:
             raise self._tampered(f"it says {place} for the place of its key, and {current.path} does not")
         for other in standing:
@@ -264,12 +276,12 @@ class KeyStore:
         if text is None:
             raise _ContradictionError("key-missing", f"The desktop keyring does not hold the key {key_id}")
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
             key, accepted = bytes.fromhex(fields["key"]), tuple(map(int, fields["accepted"]))
             gallery = fields.get("gallery")  # items of earlier versions do not name it
             if len(key) != KEY_BYTES or not isinstance(gallery, str | None):
                 raise ValueError("wrong length or type")
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise GalleryError(
                 "key-missing", f"The entry {key_id} in the desktop keyring is not a key"
             ) from error
@@ -320,7 +332,7 @@ class KeyStore:
 
     def _read(self, path: Path, key_id: str, stage: Stage) -> KeyFile | None:
         try:
-            fields = json.loads(read_file(path, SMALL))
+            fields = parse_json(read_file(path, SMALL))
             place, gallery, text = fields["place"], fields["gallery"], fields["key"]
             follows, proof = fields.get("follows"), fields.get("proof", "")  # of a key that replaces none
             key = None if text is None else bytes.fromhex(text)
@@ -328,7 +340,7 @@ class KeyStore:
             return None
         except OSError as error:
             raise GalleryError("key-missing", f"{path} cannot be read: {error.strerror}") from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             return None
         if place not in ("keyring", "file") or not isinstance(gallery, str) or not isinstance(proof, str):
             return None
@@ -362,13 +374,15 @@ class KeyStore:
         return replace(found, path=path, stage=stage)
 
     def _remove(self, found: KeyFile) -> None:
-        """Delete a key, its note last. Anything that cannot be deleted now is left for the next time."""
+        """Delete a key, its note last. One that cannot be deleted now opens nothing until it is."""
         try:
             if found.place == "keyring":
                 self._in_keyring(found.key_id)
                 self._keyring.remove(found.key_id)
         except GalleryError as error:
             if error.slug not in ("key-missing", "gallery-tampered"):
+                with contextlib.suppress(GalleryError):
+                    self._rename(found, "gone")
                 return  # the other two: there is no such key, or it is another gallery's
         with contextlib.suppress(OSError):
             found.path.unlink()

@@ -22,6 +22,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from faceunlock.files.reading import parse_json
+
 VERSION = 1
 """Version of this scheme; part of all authenticated data."""
 
@@ -117,10 +119,7 @@ class SealRecord:
             raise ValueError("the name of the key is not 16 hexadecimal digits")
         if place not in ("keyring", "file"):
             raise ValueError("the place of the key is unknown")
-        try:
-            entries = json.loads(str(listing))
-        except RecursionError as error:
-            raise ValueError("the manifest is invalid") from error
+        entries = parse_json(str(listing))
         if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
             raise ValueError("the manifest is invalid")
         manifest = {(table, key): digest for table, key, digest in entries}

@@ -3,3 +3,6 @@
 Passive liveness on one RGB photo does not stop a good print. Nothing here promises that it does. A check is
 used only after it has been measured on attacks, and the error rates of that measurement are kept with it.
 """
+
+MEASUREMENT = "pad.json"
+"""Name of the file, beside the gallery, that holds the measurement."""

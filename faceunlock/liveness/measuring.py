@@ -17,6 +17,7 @@ from faceunlock.errors import CalibrationError
 from faceunlock.liveness.checks import CHECKS, CheckScores
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.matching.rate import Rate
+from faceunlock.matching.wording import counted
 
 MAX_APCER = 0.5
 """A check is used if, for at least one species, the upper bound of its APCER is at most this."""
@@ -165,7 +166,8 @@ def measure(
     if len(people) < 2 or not attacks:
         raise CalibrationError(
             "insufficient-data",
-            f"{len(people)} live people and {len(attacks)} attacks with a usable face are too few to measure",
+            f"{counted(len(people), 'live person', 'live people')} and {counted(len(attacks), 'attack')} "
+            "with a usable face are too few to measure",
             hint="Give at least two people as sub-folders of --live, and attacks in sub-folders of --attack.",
         )
     order = np.random.default_rng(seed).permutation(len(people))

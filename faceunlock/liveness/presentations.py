@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceunlock.errors import CalibrationError, CameraError, PhotoError
+from faceunlock.files.text import encodable
 from faceunlock.liveness.checks import scores
 from faceunlock.liveness.measuring import PadMeasurement, Presentation, measure
 from faceunlock.matching.people import now
@@ -158,7 +159,7 @@ def measure_folders(
 def _present(
     source: Source, acquisition: Acquisition, examine: Callable[[], Look], seconds: float, max_pixels: int
 ) -> Presentation | LeftOut:
-    name = str(source.path).encode("utf-8", "backslashreplace").decode("utf-8")
+    name = encodable(source.path)
     try:
         if source.path.suffix.lower() in VIDEO_SUFFIXES:
             with open_camera(str(source.path)) as camera:
@@ -170,7 +171,7 @@ def _present(
     except (PhotoError, CameraError) as error:
         if error.slug == "camera-support-missing":
             raise
-        return LeftOut(name, error.slug, error.message.removeprefix(f"{name}: "))
+        return LeftOut(name, error.slug, error.message.removeprefix(f"{name}: "), error.hint)
     return Presentation(source.person, source.species, scores(whole.image, face, clip))
 
 

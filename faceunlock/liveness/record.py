@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.private import (
@@ -16,11 +16,11 @@ from faceunlock.files.private import (
     check_private_file,
     ensure_private_directory,
 )
-from faceunlock.files.reading import SMALL, read_file
+from faceunlock.files.reading import SMALL, parse_json, read_file
+from faceunlock.liveness import MEASUREMENT
 from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
 from faceunlock.matching.rate import Rate
 
-FILE_NAME = "pad.json"
 SCHEMA = 1
 
 
@@ -35,9 +35,9 @@ def save(directory: Path, measurement: PadMeasurement) -> None:
     ensure_private_directory(directory)
     content = json.dumps({"schema": SCHEMA, **to_dict(measurement)}, indent=1, allow_nan=False)
     try:
-        atomic_write(directory / FILE_NAME, content.encode("ascii"))
+        atomic_write(directory / MEASUREMENT, content.encode("ascii"))
     except OSError as error:
-        raise GalleryError("gallery-unwritable", f"{directory / FILE_NAME}: {error.strerror}") from error
+        raise GalleryError("gallery-unwritable", f"{directory / MEASUREMENT}: {error.strerror}") from error
 
 
 def load(directory: Path) -> PadMeasurement | None:
@@ -49,11 +49,11 @@ def load(directory: Path) -> PadMeasurement | None:
         ``insecure-permissions`` if other users could have changed it; ``gallery-unwritable`` if it cannot be
         read; ``gallery-damaged`` if the file is not a measurement.
     """
-    path = directory / FILE_NAME
+    path = directory / MEASUREMENT
     if not check_private_directory(directory) or not check_private_file(path):
         return None
     try:
-        data = json.loads(read_file(path, SMALL))
+        data = parse_json(read_file(path, SMALL))
         if data.pop("schema") != SCHEMA:
             raise ValueError("it has a different version")
         return from_dict(data)
@@ -94,7 +94,15 @@ def from_dict(data: Mapping[str, Any]) -> PadMeasurement:
     measurement = PadMeasurement(**{**data, "checks": checks, "together": together})
     if to_dict(measurement) != dict(data):
         raise ValueError("unexpected entries")
+    _refuse_other_types(measurement)
     return measurement
+
+
+def _refuse_other_types(measurement: PadMeasurement) -> None:
+    for one in (measurement, *measurement.checks):
+        for name, kind in get_type_hints(type(one)).items():
+            if kind in (str, int, float) and type(getattr(one, name)) is not kind:
+                raise ValueError(f"{name} is not of type {kind.__name__}")
 
 
 def _rates(rates: CheckRates) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import re
 import sys
 import unicodedata
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 _HEX_256 = re.compile("[0-9a-f]{64}")
 _PERSON_FIELDS = {"name", "created", "updated", "template"}
+_LOOK_FIELDS = {"name", "created", "template"}
 _IDENTITY_FIELDS = {"model", "weights_sha256", "preprocessing", "dimension"}
 _TEMPLATE_FIELDS = {
     "identity",
@@ -41,6 +42,25 @@ _TEMPLATE_FIELDS = {
     "photo_key",
     "photo_hashes",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Another look of a person, such as with glasses: a template beside the person's own.
+
+    Attributes
+    ----------
+    name : str
+        Normalised by `normalise_name`.
+    template : Template
+        What is kept of the photos of this look; made by the same model as the person's own.
+    created : str
+        Time in UTC, as in `Person`.
+    """
+
+    name: str
+    template: Template
+    created: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +75,37 @@ class Person:
         What is kept of the person's photos.
     created, updated : str
         Times in UTC, ISO 8601, such as ``2025-01-31T09:30:00Z``.
+    looks : tuple of Look
+        Further looks, sorted by name.
     """
 
     name: str
     template: Template
     created: str
     updated: str
+    looks: tuple[Look, ...] = ()
+
+    @property
+    def templates(self) -> tuple[tuple[str | None, Template], ...]:
+        """Every template with the name of its look; None for the person's own, which comes first."""
+        return ((None, self.template), *((look.name, look.template) for look in self.looks))
+
+    def look(self, name: str) -> Look | None:
+        """Return the look of a name, in any of its spellings; None if there is none."""
+        key = name_key(name)
+        return next((look for look in self.looks if name_key(look.name) == key), None)
+
+    def without_look(self, name: str) -> Person:
+        """Return the person without a look."""
+        key = name_key(name)
+        return replace(self, looks=tuple(look for look in self.looks if name_key(look.name) != key))
+
+    def with_look(self, name: str, template: Template) -> Person:
+        """Return the person with a look; one of that name keeps its spelling and date, not its template."""
+        known = self.look(name)
+        new = Look(name, template, now()) if known is None else replace(known, template=template)
+        looks = (*self.without_look(name).looks, new)
+        return replace(self, looks=tuple(sorted(looks, key=lambda look: name_key(look.name))))
 
 
 def now() -> str:
@@ -167,13 +212,19 @@ def _caseless(name: str) -> str:
 
 
 def person_to_record(person: Person) -> Record:
-    """Return a person as a dict of JSON types."""
-    return {
+    """Return a person as a dict of JSON types; it has an entry ``looks`` only if the person has any."""
+    record: Record = {
         "name": person.name,
         "created": person.created,
         "updated": person.updated,
         "template": template_to_record(person.template),
     }
+    if person.looks:
+        record["looks"] = [
+            {"name": look.name, "created": look.created, "template": template_to_record(look.template)}
+            for look in person.looks
+        ]
+    return record
 
 
 def record_to_person(record: object) -> Person:
@@ -184,17 +235,43 @@ def record_to_person(record: object) -> Person:
     ValueError
         If the record is not exactly what `person_to_record` makes.
     """
-    fields = _fields(record, _PERSON_FIELDS)
-    name = fields["name"]
+    looks = isinstance(record, dict) and "looks" in record
+    fields = _fields(record, _PERSON_FIELDS | {"looks"} if looks else _PERSON_FIELDS)
+    _check_name(fields["name"])
+    for moment in (fields["created"], fields["updated"]):
+        _check_time(moment)
+    template = record_to_template(fields["template"])
+    person = Person(fields["name"], template, fields["created"], fields["updated"])
+    return replace(person, looks=_looks(fields["looks"], template.identity)) if looks else person
+
+
+def _looks(records: object, identity: ModelIdentity) -> tuple[Look, ...]:
+    _require(isinstance(records, list) and records != [], "the looks are not a list, or there is none")
+    looks = []
+    for record in records if isinstance(records, list) else []:
+        fields = _fields(record, _LOOK_FIELDS)
+        _check_name(fields["name"])
+        _check_time(fields["created"])
+        looks.append(Look(fields["name"], record_to_template(fields["template"]), fields["created"]))
+    keys = [name_key(look.name) for look in looks]
+    _require(keys == sorted(set(keys)), "the looks are not sorted, or one occurs twice")
+    _require(
+        all(look.template.identity == identity for look in looks), "a look was made by a different model"
+    )
+    return tuple(looks)
+
+
+def _check_name(name: object) -> None:
     try:
         named = isinstance(name, str) and known_name(name) == name
     except GalleryError as error:
         raise ValueError(error.message) from error
     _require(named, "the name is not normalised")
-    for moment in (fields["created"], fields["updated"]):
-        _require(isinstance(moment, str), "a time is not a text")
-        datetime.strptime(moment, TIME_FORMAT).replace(tzinfo=UTC)
-    return Person(name, record_to_template(fields["template"]), fields["created"], fields["updated"])
+
+
+def _check_time(moment: object) -> None:
+    _require(isinstance(moment, str), "a time is not a text")
+    datetime.strptime(str(moment), TIME_FORMAT).replace(tzinfo=UTC)
 
 
 def identity_to_record(identity: ModelIdentity) -> Record:

@@ -34,7 +34,7 @@ class SameFace:
 def same_faces(
     name: str, template: Template, people: Iterable[Person], threshold: float
 ) -> tuple[SameFace, ...]:
-    """Return every person of another name whose template matches this one, the most similar first.
+    """Return every person of another name who has a template that matches this one, most similar first.
 
     The centroids are compared, not the lengths of the sums: a length is whatever the maker of a file wrote.
 
@@ -53,7 +53,8 @@ def same_faces(
     for person in people:
         if name_key(person.name) == name_key(name) or person.template.identity != template.identity:
             continue
-        similarity = min(1.0, float(template.centroid @ person.template.centroid))
+        centroid = template.centroid
+        similarity = min(1.0, max(float(centroid @ other.centroid) for _, other in person.templates))
         if similarity >= threshold:
             found.append(SameFace(name, person.name, similarity, threshold))
     return tuple(sorted(found, key=lambda same: -same.similarity))

@@ -5,12 +5,16 @@ Similarity is the cosine of two unit vectors, in [-1, 1].
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Vector = NDArray[np.float64]
+
+Label = str | tuple[str, str | None]
+"""Whose template it is: a person's name, or the name and the look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,9 @@ class Decision:
     threshold : float
         Lowest similarity that is a match.
     candidates : int
-        How many people the probe was compared with.
+        How many templates the probe was compared with: one for each person and each further look.
+    look : str or None
+        The person's look that is most similar; None for the person's own template.
     """
 
     match: bool
@@ -36,6 +42,7 @@ class Decision:
     similarity: float
     threshold: float
     candidates: int
+    look: str | None = None
 
 
 def unit(vectors: ArrayLike) -> Vector:
@@ -126,17 +133,43 @@ def leave_one_out(embeddings: ArrayLike, base: ArrayLike | None = None) -> Vecto
     return scores
 
 
-def decide(probe: ArrayLike, centroids: dict[str, Vector], threshold: float) -> Decision:
+def best_looks(probes: ArrayLike, people: Sequence[ArrayLike]) -> Vector:
+    """Return the similarity of every probe to every person, who may have several looks.
+
+    Parameters
+    ----------
+    probes : array_like, shape (n_probes, dimension)
+        Unit vectors.
+    people : sequence of array_like, each of shape (dimension,) or (n_looks, dimension)
+        Unit vectors of each person; at least one person.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_probes, n_people)
+        The similarity to the person's most similar look.
+
+    Examples
+    --------
+    >>> best_looks([[1.0, 0.0]], [[0.6, 0.8], [[0.0, 1.0], [0.8, 0.6]]])
+    array([[0.6, 0.8]])
+    """
+    looks = [np.atleast_2d(np.asarray(person, dtype=np.float64)) for person in people]
+    first = np.cumsum([0, *(len(each) for each in looks[:-1])])
+    best: Vector = np.maximum.reduceat(similarities(probes, np.concatenate(looks)), first, axis=1)
+    return best
+
+
+def decide(probe: ArrayLike, centroids: Mapping[Label, Vector], threshold: float) -> Decision:
     """Compare one probe with one or more people and decide on the most similar of them.
 
     Parameters
     ----------
     probe : array_like, shape (dimension,)
         Unit vector.
-    centroids : dict of str to ndarray of shape (dimension,)
+    centroids : mapping of str, or of str and look, to ndarray of shape (dimension,)
         At least one person; unit vectors.
     threshold : float
-        Lowest similarity that is a match; the caller chooses it for ``len(centroids)`` people.
+        Lowest similarity that is a match; the caller chooses it for ``len(centroids)`` templates.
 
     Raises
     ------
@@ -146,15 +179,17 @@ def decide(probe: ArrayLike, centroids: dict[str, Vector], threshold: float) -> 
     Examples
     --------
     >>> decide([1.0, 0.0], {"ada": np.array([0.8, 0.6]), "bob": np.array([0.0, 1.0])}, 0.75)
-    Decision(match=True, name='ada', similarity=0.8, threshold=0.75, candidates=2)
+    Decision(match=True, name='ada', similarity=0.8, threshold=0.75, candidates=2, look=None)
     """
     if not centroids:
         raise ValueError("nobody to compare with")
-    names = list(centroids)
-    scores = similarities(np.asarray(probe)[None, :], np.stack([centroids[name] for name in names]))[0]
+    labels = list(centroids)
+    scores = similarities(np.asarray(probe)[None, :], np.stack([centroids[label] for label in labels]))[0]
     best = int(np.argmax(scores))
     similarity = float(scores[best])
-    return Decision(similarity >= threshold, names[best], similarity, float(threshold), len(names))
+    label = labels[best]
+    name, look = label if isinstance(label, tuple) else (label, None)
+    return Decision(similarity >= threshold, name, similarity, float(threshold), len(labels), look)
 
 
 def assign(similarity: ArrayLike, threshold: float) -> tuple[int | None, ...]:

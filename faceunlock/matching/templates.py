@@ -81,6 +81,34 @@ class Template:
 KEY_BYTES = 32
 
 
+def least_length(count: int, agreement: float) -> float:
+    """Return how long the sum of unit vectors must at least be that agree as much as is said.
+
+    For n vectors x with the sum S and agreements c = cos(x, S - x), S·S is the sum of x·S = 1 + c |S - x|.
+    |S - x| is at least |S| - 1, and at most |S| + 1. With the mean agreement a, that gives |S|² >= n a |S|.
+    k vectors that are added later, none of them on the far side of the sum, make |S|² longer by at least
+    k a |S|, so |S| by at least k a / 2. Earlier vectors keep the agreement they had.
+
+    Parameters
+    ----------
+    count : int
+        Number of vectors, in one enrolment or several.
+    agreement : float
+        The mean agreement that is stated, in [-1, 1].
+
+    Returns
+    -------
+    float
+        count * agreement / 2, or 0.0 if that is negative.
+
+    Examples
+    --------
+    >>> least_length(10, 0.9), least_length(10, -0.1)
+    (4.5, 0.0)
+    """
+    return max(0.0, count * agreement / 2)
+
+
 def photo_hash(key: bytes, digest: bytes) -> str:
     """Return the keyed hash under which a template remembers a photo.
 

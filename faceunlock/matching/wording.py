@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from faceunlock.files.text import printable
+from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.likeness import Likeness
     from faceunlock.matching.rate import Rate
+
+MORE_ALIKE = (
+    "These people are more alike than the strangers behind the threshold: its false match rate does not hold "
+    "among them"
+)
 
 METHODS = {
     "clopper-pearson": "Clopper-Pearson over comparisons",
@@ -91,8 +98,18 @@ def unmeasured(calibration: Calibration, point: OperatingPoint | None) -> str | 
     return None
 
 
-def threshold_meaning(calibration: Calibration, point: OperatingPoint | None) -> str:
-    """Return what is known about the meaning of a threshold, in a few words."""
+def threshold_meaning(
+    calibration: Calibration, point: OperatingPoint | None, people: int | None = None
+) -> str:
+    """Return what is known about the meaning of a threshold, in a few words.
+
+    Parameters
+    ----------
+    calibration, point
+        As for `unmeasured`.
+    people : int, optional
+        How many people were compared, if some have several looks.
+    """
     unknown = unmeasured(calibration, point)
     measured = calibration.fmr
     if unknown is not None or point is None or measured is None:
@@ -102,13 +119,38 @@ def threshold_meaning(calibration: Calibration, point: OperatingPoint | None) ->
         f"in {measured.trials:,} comparisons, {measured.people:,} people, "
         f"at most {probability(measured.upper)} with {100 * measured.confidence:.0f} % confidence"
     )
-    source = "shipped, measured on" if calibration.status == "shipped" else "calibrated on"
+    level = level_of(calibration)
+    kind = "shipped" if level in (None, "normal") else f"shipped for {level}"
+    source = f"{kind}, measured on" if calibration.status == "shipped" else "calibrated on"
     if point.candidates == 1:
         return f"FMR {probability(measured.value)}: {evidence}; {source} {printable(calibration.data)}"
-    among = f"among {point.candidates} people"
+    among = f"among {searched(point.candidates, people)}"
     if not point.supported or point.fmr is None:
         return f"{among}: more than the {measured.trials:,} comparisons behind the threshold can support"
     return f"{among}, FMR target {probability(point.fmr)} per search; one against one: {evidence}"
+
+
+def searched(templates: int, people: int | None) -> str:
+    """Return how many people were searched, and how many looks they have if some have several.
+
+    Examples
+    --------
+    >>> searched(3, 3), searched(3, 1), searched(3, None)
+    ('3 people', '3 looks of 1 person', '3 people')
+    """
+    if people in (None, templates):
+        return f"{templates} people"
+    return f"{counted(templates, 'look')} of {counted(people or 0, 'person', 'people')}"
+
+
+def likeness_warning(likeness: Likeness) -> str:
+    """Return the sentence about people who are more alike than strangers are."""
+    one, other = map(printable, likeness.closest)
+    return (
+        f"{likeness.alike:,} of {likeness.pairs:,} pairs of the people here are as alike as at most 1 in "
+        f"{round(1 / likeness.fmr):,} pairs of strangers (closest: {one} and {other}, "
+        f"{likeness.similarity:.4f}). The false match rate does not hold among them"
+    )
 
 
 def threshold_origin(calibration: Calibration) -> str:

@@ -158,19 +158,21 @@ class Camera:
             raise CameraError("camera-failed", f"{self.name} stopped after {now:.1f} s")
 
 
-def open_camera(device: str) -> Camera:
+def open_camera(device: str, *, films: bool = True) -> Camera:
     """Return an open camera.
 
     Parameters
     ----------
     device : str
         A number ("0" is the first camera), a device file (/dev/video0) or a video file.
+    films : bool
+        Whether a video file may take the place of a camera.
 
     Raises
     ------
     CameraError
         ``camera-support-missing`` without OpenCV; ``no-camera``, ``camera-denied`` or ``camera-busy`` for a
-        device; ``unreadable-video`` for a file. ``usage`` for a photo.
+        device; ``unreadable-video`` for a file, ``no-camera`` if no film is allowed; ``usage`` for a photo.
     """
     if re.fullmatch("[0-9]{1,3}", device):
         return _open_numbered(int(device))
@@ -182,6 +184,8 @@ def open_camera(device: str) -> Camera:
         raise CameraError("no-camera", f"{device}: {reason}", hint=_present()) from error
     if stat.S_ISCHR(mode):
         return _open_device(path, device)
+    if not films:
+        raise CameraError("no-camera", f"{device} is a file, not a camera, and shows the same face each time")
     if not stat.S_ISREG(mode):
         raise CameraError("no-camera", f"{device} is neither a device nor a video file", hint=_present())
     if path.suffix.lower() in PHOTO_SUFFIXES:
@@ -208,7 +212,12 @@ def _open_numbered(number: int) -> Camera:
 def _open_device(path: Path, name: str) -> Camera:
     try:
         # OpenCV does not say why it cannot open a device; the system does.
-        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            if not stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                raise CameraError("no-camera", f"{name} ({path}) is not a device", hint=_present())
+        finally:
+            os.close(descriptor)
     except OSError as error:
         slug = {errno.EACCES: "camera-denied", errno.EPERM: "camera-denied", errno.EBUSY: "camera-busy"}
         chosen = slug.get(error.errno or 0, "no-camera")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceunlock.errors import PhotoError
-from faceunlock.files.outputs import is_output
-from faceunlock.files.text import printable
+from faceunlock.files.marks import Mark, mark_of
+from faceunlock.files.text import encodable, printable
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,18 @@ _NOBODY = frozenset({
 
 _MOST_KINDS = 5
 
+_NOT_OPENED = {
+    errno.EACCES: "Check its permissions.",
+    errno.EPERM: "Check its permissions.",
+    errno.ENAMETOOLONG: "Check the path: a name in it, or all of it, is longer than a path can be.",
+    errno.ELOOP: "Its links lead in a circle; name the photo that they should lead to.",
+    errno.EIO: "The disk cannot read it; copy it from another source.",
+}
+"""What helps with a path that the system does not open, by the number of its error."""
+
+OURS = "written by faceunlock"
+"""What pictures with a mark are counted as among the files that are not photos."""
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoListing:
@@ -45,10 +57,11 @@ class PhotoListing:
     photos : tuple of Path
         In the order of the walk, each file once.
     skipped : int
-        Number of files that are not photos: another suffix, a dangling link, a pipe or device. Files and
-        folders that cannot be accessed count, too.
+        Number of files that are not photos: another suffix, a dangling link, a pipe or device, a picture
+        that faceunlock wrote. Files and folders that cannot be accessed count, too.
     kinds : mapping of str to int
-        How many of them have which suffix, in lower case; "" is none.
+        How many of them have which suffix, in lower case; "" is none. Pictures that faceunlock wrote count
+        as `OURS`.
     """
 
     photos: tuple[Path, ...]
@@ -125,8 +138,8 @@ def find_photos(sources: Sequence[Path]) -> PhotoListing:
     is reached twice counts at its first place only.
 
     In folders, names that start with a dot are silently ignored. So are folders that no person made, such as
-    ``@eaDir``, and folders that faceunlock wrote, unless they are sources. What cannot be accessed in a
-    folder is left out with a warning.
+    ``@eaDir``, unless they are sources. Pictures that faceunlock wrote are passed over with a warning; crops
+    of faces are only where there are other photos. What cannot be accessed is left out with a warning.
 
     Parameters
     ----------
@@ -149,7 +162,8 @@ def find_photos(sources: Sequence[Path]) -> PhotoListing:
 def find_files(sources: Sequence[Path], suffixes: Collection[str]) -> PhotoListing:
     """Return what `find_photos` does, for files with other suffixes in folders."""
     named = [path for path in sources if not stat.S_ISDIR(status_of(path).st_mode)]
-    return _walk(sources, frozenset(named), suffixes=suffixes, given=frozenset(sources))
+    found = _walk(sources, frozenset(named), suffixes=suffixes, given=frozenset(sources))
+    return _without_ours([found], frozenset(named))[0]
 
 
 def photos_in(*sources: Path) -> Iterator[Path]:
@@ -181,7 +195,7 @@ def person_folders(folder: Path) -> PersonFolders:
     if not stat.S_ISDIR(status.st_mode):
         raise PhotoError(
             "photo-not-found",
-            f"{printable(str(folder))}: is a file, not a folder",
+            f"{folder}: is a file, not a folder",
             hint="Name a folder with one sub-folder of photos per person.",
         )
     by_name: dict[str, list[Path]] = {}
@@ -193,13 +207,16 @@ def person_folders(folder: Path) -> PersonFolders:
         elif not _passed_over(entry):
             name = printable(unicodedata.normalize("NFC", entry.name))
             by_name.setdefault(name, []).append(entry)
-    listings = {name: _walk(folders, top=status) for name, folders in by_name.items()}
-    loose = _walk(files)
+    walked = {name: _walk(folders, top=status) for name, folders in by_name.items()}
+    loose, *rest = _without_ours([_walk(files), *walked.values()])
+    # A folder of nothing but pictures of ours is nobody's.
+    listings = dict(zip(walked, rest, strict=True))
+    mine = {name for name, found in listings.items() if OURS in found.kinds and not found.photos}
     kinds: Counter[str] = Counter()
     for listing in (loose, *listings.values()):
         kinds.update(listing.kinds)
     return PersonFolders(
-        people={name: listing.photos for name, listing in listings.items()},
+        people={name: listing.photos for name, listing in listings.items() if name not in mine},
         loose=loose.photos,
         skipped=loose.skipped + sum(listing.skipped for listing in listings.values()),
         kinds=kinds,
@@ -233,7 +250,7 @@ def _walk(
         is_folder = status is not None and stat.S_ISDIR(status.st_mode)
         if status is None or not (is_photo or is_folder):
             skipped += 1
-            kinds[printable(path.suffix.lower())] += 1
+            kinds[path.suffix.lower()] += 1
         elif (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
             if not is_folder:
@@ -247,9 +264,33 @@ def _walk(
     return PhotoListing(tuple(photos), skipped, kinds)
 
 
+def _without_ours(found: Sequence[PhotoListing], named: frozenset[Path] = frozenset()) -> list[PhotoListing]:
+    """Return what was found without pictures that faceunlock wrote; files in `named` always count.
+
+    Crops of faces count if there is no other photo: then they are what was meant.
+    """
+    photos = [path for listing in found for path in listing.photos]
+    marks = {path: mark for path in photos if path not in named and (mark := mark_of(path)) is not None}
+    only_ours = len(marks) == len(photos)
+    aside = {path for path, mark in marks.items() if not (only_ours and mark is Mark.CROP)}
+    if aside:
+        first = next(path for path in photos if path in aside)
+        pictures = "1 picture" if len(aside) == 1 else f"{len(aside):,} pictures"
+        more = "" if len(aside) == 1 else " ..."
+        _log.warning("passed over %s that faceunlock wrote: %s%s", pictures, first, more)
+    return [_leave_out(listing, aside) for listing in found]
+
+
+def _leave_out(listing: PhotoListing, aside: Collection[Path]) -> PhotoListing:
+    photos = tuple(path for path in listing.photos if path not in aside)
+    left = len(listing.photos) - len(photos)
+    kinds = {**listing.kinds, OURS: left} if left else listing.kinds
+    return PhotoListing(photos, listing.skipped + left, kinds)
+
+
 def _passed_over(folder: Path) -> bool:
-    """Return whether a folder below a named one holds no photos of people: made by a system, or by us."""
-    return folder.name.casefold() in _NOBODY or is_output(folder)
+    """Return whether a folder below a named one holds no photos of people, because a system made it."""
+    return folder.name.casefold() in _NOBODY
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -302,10 +343,9 @@ def _status_in_folder(path: Path) -> os.stat_result | None:
 
 def cannot_open(path: Path, error: OSError | ValueError) -> PhotoError:
     """Return the error for a path that the system does not open."""
-    name = printable(str(path))
+    name = encodable(path)
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return PhotoError("photo-not-found", f"{name}: no such file or folder")
     reason = getattr(error, "strerror", None) or error
-    return PhotoError(
-        "unreadable-photo", f"{name}: cannot be opened: {reason}", hint="Check its permissions."
-    )
+    hint = _NOT_OPENED.get(getattr(error, "errno", None) or 0, "Check the path.")
+    return PhotoError("unreadable-photo", f"{name}: cannot be opened: {reason}", hint=hint)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from faceunlock.errors import PhotoError
 from faceunlock.files.reading import NotAFileError, TooLargeError, given_pipe, open_file, read_stream
-from faceunlock.files.text import printable
+from faceunlock.files.text import encodable
 from faceunlock.photos.decoding import DEFAULT_MAX_PIXELS, decode_view, memory_needed, recognise
 from faceunlock.photos.face import RGBImage
 from faceunlock.photos.folders import (
@@ -117,6 +117,10 @@ class Photo:
         return self.file.digest
 
 
+_EMPTY = ("Copy it from its source again.", "Check the command that writes to it.")
+"""What helps with an empty file, and with an empty standard input."""
+
+
 def load_photo(
     source: Path | BinaryIO | PhotoFile, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> PhotoFile:
@@ -142,7 +146,7 @@ def load_photo(
     if isinstance(source, PhotoFile):
         return source
     if isinstance(source, Path):
-        name = name or printable(str(source))
+        name = name or encodable(source)
         data = _read_file(source, name)
     else:
         name = name or _stream_name(source)
@@ -177,14 +181,19 @@ def _read_stream(stream: BinaryIO, name: str) -> bytes:
     except OSError as error:
         raise PhotoError("unreadable-photo", f"{name}: cannot be read: {error.strerror or error}") from error
     if not data:
-        raise PhotoError("unreadable-photo", f"{name}: is empty")
+        hint = (
+            "Check the command that writes to it."
+            if name == STANDARD_INPUT
+            else "Copy it from its source again."
+        )
+        raise PhotoError("unreadable-photo", f"{name}: is empty", hint=hint)
     return data
 
 
 def _stream_name(stream: BinaryIO) -> str:
     # The name of a file opened by number is that number, and the name of standard input is in brackets.
     name = getattr(stream, "name", None)
-    return printable(name) if isinstance(name, str) and not name.startswith("<") else STANDARD_INPUT
+    return encodable(name) if isinstance(name, str) and not name.startswith("<") else STANDARD_INPUT
 
 
 def _too_many_bytes(name: str) -> PhotoError:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from faceunlock.errors import PhotoError
+from faceunlock.files.text import encodable
 from faceunlock.photos.face import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
 from faceunlock.photos.memory import FILES, PIXELS
 from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, MAX_BYTES, Photo, PhotoFile, load_photo
@@ -216,7 +217,7 @@ class Acquisition:
     def _look_or_reason(self, source: Path | PhotoFile, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
         # Any terminal, document and database can hold this name, even if the path is not valid UTF-8.
         name = source.name if isinstance(source, PhotoFile) else str(source)
-        name = name.encode("utf-8", "backslashreplace").decode("utf-8")
+        name = encodable(name)
         try:
             with FILES.holding(0 if isinstance(source, PhotoFile) else _size(source)):
                 file = load_photo(source, name=name, max_pixels=self._max_pixels)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from faceunlock.errors import EnrolmentError, PhotoError
+from faceunlock.errors import SLUGS, EnrolmentError, PhotoError
 from faceunlock.matching.similarity import Vector, leave_one_out, similarities, unit
 from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template, photo_hash
 from faceunlock.photos.face import Quality
@@ -221,6 +222,8 @@ class TooFewPhotosError(RefusedPhotosError):
         plural = "photo" if needed == 1 else "photos"
         message = f"{usable} usable, but at least {needed} {plural} needed"
         super().__init__("too-few-photos", message, left_out)
+        if left_out and not usable:  # more photos like these would not help
+            self.hint = SLUGS[Counter(photo.reason for photo in left_out).most_common(1)[0][0]].hint
 
 
 _LISTED = 3

@@ -119,11 +119,14 @@ class LeftOut:
         Slug of `faceunlock.errors.SLUGS`.
     detail : str
         A sentence with the numbers behind the reason.
+    hint : str or None
+        What to do, where the reason's own hint does not fit.
     """
 
     photo: str
     reason: str
     detail: str
+    hint: str | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def because(cls, photo: str, error: PhotoError) -> LeftOut:
@@ -134,7 +137,7 @@ class LeftOut:
         >>> LeftOut.because("a.jpg", PhotoError("unreadable-photo", "a.jpg: is empty"))
         LeftOut(photo='a.jpg', reason='unreadable-photo', detail='is empty')
         """
-        return cls(photo, error.slug, error.message.removeprefix(f"{photo}: "))
+        return cls(photo, error.slug, error.message.removeprefix(f"{photo}: "), error.hint)
 
 
 class NoneUsableError(PhotoError):
@@ -156,7 +159,7 @@ class NoneUsableError(PhotoError):
         count = (
             f"none of {len(left_out):,} photos can be used; the first problem: " if len(left_out) > 1 else ""
         )
-        super().__init__(first.reason, f"{count}{first.photo}: {first.detail}")
+        super().__init__(first.reason, f"{count}{first.photo}: {first.detail}", hint=first.hint)
         self.left_out = tuple(left_out)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,8 @@ if TYPE_CHECKING:
     from faceunlock.reports.annotation import Mark
 
 
-def photos_to_annotate(sources: Sequence[Path], destination: Path | None) -> PhotoListing:
-    """Return the photos to annotate, without copies written earlier.
-
-    Parameters
-    ----------
-    sources : sequence of Path
-        Photos, and folders that are searched for photos.
-    destination : Path or None
-        Folder of the copies; photos in it are not listed.
+def photos_to_annotate(sources: Sequence[Path]) -> PhotoListing:
+    """Return the photos to annotate: in some files and folders, without copies written earlier.
 
     Raises
     ------
@@ -32,15 +24,11 @@ def photos_to_annotate(sources: Sequence[Path], destination: Path | None) -> Pho
         ``photo-not-found`` if there are no photos.
     """
     listing = find_photos(sources)
-    photos = listing.photos
-    if destination is not None:
-        inside = destination.resolve()
-        photos = tuple(path for path in photos if not path.resolve().is_relative_to(inside))
-    if not photos:
+    if not listing.photos:
         raise PhotoError(
             "photo-not-found", f"{', '.join(map(str, sources))}: no photos found{listing.others}"
         )
-    return replace(listing, photos=photos)
+    return listing
 
 
 def plan_copies(

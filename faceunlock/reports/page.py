@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import ReportError
-from faceunlock.files.outputs import check_destination, mark_output, write_output
+from faceunlock.files.outputs import check_destination, write_output
+from faceunlock.files.private import make_private_directories
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -73,7 +74,12 @@ def write_pictures(folder: Path, figures: Sequence[Figure], *, overwrite: bool =
     ReportError
         ``file-exists`` unless `overwrite`; ``file-unwritable``.
     """
-    mark_output(folder)
+    try:
+        make_private_directories(folder)
+    except OSError as error:
+        raise ReportError(
+            "file-unwritable", f"{folder} cannot be written: {error.strerror or error}"
+        ) from error
     files = tuple(_picture(folder, figure.name) for figure in figures)
     for file, figure in zip(files, figures, strict=True):
         write_output(file, figure.png, overwrite=overwrite)

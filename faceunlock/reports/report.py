@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.matching.wording import probability, rate, threshold_origin
+from faceunlock.matching.wording import MORE_ALIKE, probability, rate, threshold_origin
 from faceunlock.reports import curves, pictures
 from faceunlock.reports.figures import Figure, render
 from faceunlock.reports.page import render_page
@@ -322,9 +322,10 @@ def _operation_facts(report: Report, against: str) -> tuple[str, list[tuple[str,
     own = against == "photo" and report.own_threshold
     source = "your own" if own else threshold_origin(operation.calibration)
     eer = "cannot tell" if operation.eer is None else f"{probability(operation.eer)} (point estimate)"
+    warning = f". {MORE_ALIKE}" if operation.more_alike else ""
     return f"Photo against {against}", [
         ("Threshold", f"{operation.threshold:.4f}: {source}"),
-        ("False match rate, FMR", rate(operation.fmr)),
+        ("False match rate, FMR", rate(operation.fmr) + warning),
         ("False non-match rate, FNMR", rate(operation.fnmr)),
         ("Equal error rate, EER", eer),
     ]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import ceil, floor, log10
 
 from faceunlock.errors import CalibrationError
 from faceunlock.matching.calibration import Calibration
 from faceunlock.matching.error_rates import equal_error_rate, fnmr_at
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, pool, worst_pairs
-from faceunlock.matching.thresholds import ThresholdChoice, choose_threshold, people_needed
+from faceunlock.matching.thresholds import ThresholdChoice, choose_threshold
 from faceunlock.studies.comparisons import Comparisons, Provenance
 
 WORST = 5
 """Number of pairs named at each end, so that a mislabelled photo is noticed."""
+
+
+PUBLISHED_STRANGERS = 5749
+"""People that ``faceunlock strangers pull lfw`` brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +116,32 @@ class CalibrationReport(Provenance):
             "insufficient-data",
             f"insufficient data: with {self.impostor} impostor comparisons of {fmr.people} people, the FMR "
             f"could be as high as {fmr.upper:.2g} (95 % bound), above the target {choice.target:g}; {lowest}",
-            hint=f"About {people_needed(choice.target)} people without a single false match are needed: add "
-            "people, add strangers with --impostors FOLDER, or choose a higher --target-fmr. "
-            "No threshold was saved.",
+            hint=f"{self._way_out()}. No threshold was saved.",
         )
+
+    def _way_out(self) -> str:
+        """Return what would help: more strangers, if that can be enough, and the target that holds now."""
+        needed, lowest = self.choice.needed_people, readable_target(self.choice.lowest_supported_fmr)
+        ways = []
+        if self.people + self.strangers < needed <= PUBLISHED_STRANGERS:
+            ways.append(f"run faceunlock strangers pull lfw, which brings {PUBLISHED_STRANGERS:,}")
+        if lowest is not None:
+            ways.append(f"use --target-fmr {lowest:g}")
+        ways = ways or ["add people, or strangers with faceunlock strangers add FOLDER"]
+        return f"{needed:,} people without a single false match would do: {' — or '.join(ways)}"
+
+
+def readable_target(lowest: float) -> float | None:
+    """Return a supported target as a number to type, rounded up to two digits; None if there is none.
+
+    Examples
+    --------
+    >>> readable_target(0.000746823), readable_target(0.25), readable_target(0.999)
+    (0.00075, 0.25, None)
+    """
+    step = 10.0 ** (floor(log10(lowest)) - 1)
+    rounded = float(f"{ceil(lowest / step) * step:.1e}")
+    return rounded if lowest <= rounded < 1.0 else None
 
 
 def report_for(comparisons: Comparisons, target: float) -> CalibrationReport:

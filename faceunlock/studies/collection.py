@@ -26,6 +26,9 @@ THUMBNAIL_SIDE = 80
 
 THUMBNAIL_QUALITY = 82
 
+STRANGER = "stranger/"
+"""Begins the names of strangers, so that they differ from the names of the people."""
+
 _Kept = TypeVar("_Kept")
 _Owner = TypeVar("_Owner")
 
@@ -305,8 +308,8 @@ def strangers_of(folder: Path, known: Iterable[str]) -> tuple[list[tuple[Path, s
     found = person_folders(folder)
     taken = {name_key(name) for name in known}
     strange = {person: paths for person, paths in found.people.items() if name_key(person) not in taken}
-    photos = [(path, f"stranger/{person}") for person, paths in strange.items() for path in paths]
-    photos += [(path, f"stranger//{number}") for number, path in enumerate(found.loose)]
+    photos = [(path, STRANGER + person) for person, paths in strange.items() for path in paths]
+    photos += [(path, f"{STRANGER}/{number}") for number, path in enumerate(found.loose)]
     known_photos = sum(len(paths) for person, paths in found.people.items() if person not in strange)
     return photos, found.skipped + known_photos
 

@@ -24,12 +24,14 @@ from faceunlock.matching.scores import (
     separate,
     split_people,
 )
-from faceunlock.matching.similarity import Vector, similarities, unit
+from faceunlock.matching.similarity import Vector, best_looks, unit
+from faceunlock.matching.strangers import Strangers
 from faceunlock.matching.templates import ModelIdentity, Template
+from faceunlock.matching.wording import counted
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import LeftOut, Track, untracked
-from faceunlock.studies.collection import LabelledSamples, collect, own_photos_of, strangers_of
+from faceunlock.studies.collection import STRANGER, LabelledSamples, collect, own_photos_of, strangers_of
 
 DEFAULT_SPLIT = 3
 
@@ -173,7 +175,9 @@ def compare_photos(
     plan: Plan,
     *,
     enrolled: Mapping[str, Template] | None = None,
+    looks: Mapping[str, Sequence[Template]] | None = None,
     impostors: Path | None = None,
+    bank: Strangers | None = None,
     track: Track = untracked,
 ) -> Comparisons:
     """Compare the photos of a folder as `verify` would.
@@ -191,8 +195,13 @@ def compare_photos(
         one, the photos are compared with the templates in `enrolled`.
     enrolled : mapping of str to Template
         Names and templates of enrolled people; used only without a `split`.
+    looks : mapping of str to sequence of Template
+        Further templates of people in `enrolled`. A probe is compared with the most similar one.
     impostors : Path, optional
         Photos of strangers: each sub-folder is one person, each loose photo is a different person.
+    bank : Strangers, optional
+        Strangers whose embeddings are kept. Namesakes of the people, and strangers on one of their photos,
+        are left out.
     track : callable
         Shows progress.
 
@@ -203,7 +212,10 @@ def compare_photos(
     PhotoError
         ``photo-not-found`` if a folder does not exist.
     """
-    templates = dict(enrolled or {}) if plan.split is None else {}
+    templates = {
+        name: (template, *(looks or {}).get(name, ()))
+        for name, template in (enrolled or {} if plan.split is None else {}).items()
+    }
     seen: set[bytes] = set()
 
     def collected(photos: Sequence[tuple[Path, str]], skipped: int, label: str) -> LabelledSamples:
@@ -211,7 +223,7 @@ def compare_photos(
             photos,
             acquisition,
             plan.rule,
-            templates=list(templates.values()),
+            templates=[template for each in templates.values() for template in each],
             seen=seen,
             skipped=skipped,
             track=track,
@@ -219,32 +231,107 @@ def compare_photos(
         )
 
     own = collected(*own_photos_of(folder), folder.name)
-    strangers = LabelledSamples.none()
+    strangers, others = LabelledSamples.none(), bank
+    if others is not None:
+        others = others.apart_from({*own.everybody, *templates}, seen)
     if impostors is not None:
         strangers = collected(*strangers_of(impostors, {*own.everybody, *templates}), impostors.name)
+        others = None if others is None else others.without_photos(seen)
     if plan.split is None:
-        centroids = {name: template.centroid for name, template in templates.items()}
+        centroids = _centroids(templates)
         own_probes: Sequence[int] = range(len(own))
     else:
         centroids, own_probes = _split(own, plan.split, plan.seed)
+    data = str(folder) if impostors is None else f"{folder}, strangers from {impostors}"
+    return _compared(identity, plan, data, own, own_probes, centroids, strangers, others)
+
+
+def compare_enrolled(
+    templates: Mapping[str, Sequence[Template]], bank: Strangers, identity: ModelIdentity, plan: Plan
+) -> Comparisons:
+    """Compare the templates of enrolled people with a bank of strangers.
+
+    There is no genuine comparison, so nothing is said about how often the people are refused.
+
+    Parameters
+    ----------
+    templates : mapping of str to sequence of Template
+        Enrolled people, at least one, each with the templates of their looks.
+    bank : Strangers
+        Namesakes of enrolled people are left out.
+    identity : ModelIdentity
+        Of the templates and of the bank.
+    plan : Plan
+        Only its seed matters.
+
+    Raises
+    ------
+    CalibrationError
+        ``insufficient-data`` without a stranger.
+    """
+    centroids = _centroids(templates)
+    none = LabelledSamples.none()
+    data = f"{len(centroids):,} enrolled"
+    return _compared(identity, plan, data, none, (), centroids, none, bank.apart_from(templates))
+
+
+def compare_bank(bank: Strangers, identity: ModelIdentity, plan: Plan) -> Comparisons:
+    """Compare the people of a bank with each other, to measure a model without photos of your own.
+
+    Parameters
+    ----------
+    bank : Strangers
+        People with more photos than the split play the owners, and everyone is a stranger to everybody else.
+    identity : ModelIdentity
+        Of the bank.
+    plan : Plan
+        With a `split`.
+
+    Raises
+    ------
+    CalibrationError
+        ``insufficient-data`` if nobody has more photos than the split.
+    """
+    own = LabelledSamples(bank.embeddings, _labels(bank), bank.person, photos=len(bank))
+    centroids, own_probes = _split(own, plan.split or DEFAULT_SPLIT, plan.seed)
+    data = f"the bank of strangers ({_sources(bank)})"
+    return _compared(identity, plan, data, own, own_probes, centroids, LabelledSamples.none(), None)
+
+
+def _compared(
+    identity: ModelIdentity,
+    plan: Plan,
+    data: str,
+    own: LabelledSamples,
+    own_probes: Sequence[int],
+    centroids: Mapping[str, Vector],
+    strangers: LabelledSamples,
+    bank: Strangers | None,
+) -> Comparisons:
+    """Return the comparisons of all probes with all centroids: own people, strangers, then the bank's."""
+    banked = [] if bank is None else [STRANGER + person for person in bank.person]
     probes = [*_pick(own, own_probes), *_pick(strangers, range(len(strangers)))]
+    if bank is not None:
+        probes += zip(bank.embeddings, _labels(bank), banked, strict=True)
     template_person, probe_person = _number(centroids, [person for _, _, person in probes])
     if not impostor_comparisons(probe_person, template_person):
         raise CalibrationError(
             "insufficient-data",
-            f"insufficient data: {folder} gives no impostor comparison "
-            f"({len(centroids)} templates, {len(own)} usable photos)",
+            f"insufficient data: {data} gives no impostor comparison "
+            f"({counted(len(centroids), 'template')}, {counted(len(own), 'usable photo')})",
             hint="One person needs more usable photos than --split takes, and another needs a photo.",
         )
+    if bank is not None:
+        data += f", {bank.people:,} strangers of the bank ({_sources(bank)})"
     return Comparisons(
         identity=identity,
         plan=plan,
-        data=str(folder) if impostors is None else f"{folder}, strangers from {impostors}",
-        people=len(own.everybody),
+        data=data,
+        people=len(own.everybody) or len(centroids),
         photos=own.photos,
         templates=len(centroids),
-        strangers=len(strangers.everybody),
-        stranger_photos=strangers.photos,
+        strangers=len({name_key(person) for person in {*strangers.everybody, *banked}}),
+        stranger_photos=strangers.photos + len(banked),
         duplicates=own.duplicates + strangers.duplicates,
         own_photos=own.own_photos + strangers.own_photos,
         skipped=own.skipped + strangers.skipped,
@@ -253,13 +340,27 @@ def compare_photos(
             (*own.person, *strangers.person), (*own.failed_person, *strangers.failed_person), seed=plan.seed
         ),
         created=now(),
-        similarity=similarities([embedding for embedding, _, _ in probes], list(centroids.values())),
+        similarity=best_looks([embedding for embedding, _, _ in probes], list(centroids.values())),
         probe_person=probe_person,
         template_person=template_person,
         own_probes=len(own_probes),
         files=tuple(photo for _, photo, _ in probes),
         names=tuple(centroids),
     )
+
+
+def _labels(bank: Strangers) -> tuple[str, ...]:
+    """Return how reports name the photos of a bank, whose files are not kept."""
+    return tuple(f"{source}/{person}" for source, person in zip(bank.source, bank.person, strict=True))
+
+
+def _sources(bank: Strangers) -> str:
+    return ", ".join(sorted(set(bank.source))) or "empty"
+
+
+def _centroids(templates: Mapping[str, Sequence[Template]]) -> dict[str, Vector]:
+    """Return the centroids of each person's looks, shape (n_looks, dimension)."""
+    return {name: np.stack([template.centroid for template in each]) for name, each in templates.items()}
 
 
 def _split(own: LabelledSamples, k: int, seed: int) -> tuple[dict[str, Vector], Sequence[int]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from faceunlock.errors import AuditError, SettingsError
 from faceunlock.files.reading import SMALL, read_file
 from faceunlock.matching.people import name_key
+from faceunlock.matching.wording import counted
 from faceunlock.photos.photo import PhotoListing, find_photos, person_folders
 
 FOLDERS = "folders"
@@ -101,7 +102,11 @@ def read_grouping(folder: Path, by: str) -> Grouping:
     else:
         grouping = by_csv(folder, Path(by))
     if not grouping.photos:
-        left = f": none of its {len(grouping.ungrouped)} photos has a group" if grouping.ungrouped else ""
+        left = (
+            f": none of its {counted(len(grouping.ungrouped), 'photo')} has a group"
+            if grouping.ungrouped
+            else ""
+        )
         raise AuditError("bad-grouping", f"{folder} has no photo in any group by {grouping.source}{left}")
     _refuse_two_groups(grouping.photos)
     if by == FOLDERS:

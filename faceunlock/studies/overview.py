@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.matching.calibration import Calibration
+from faceunlock.matching.likeness import exceeds
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import BLOCK
 from faceunlock.matching.similarity import leave_one_out, similarities, unit
@@ -43,6 +44,14 @@ class Operation:
     fmr: Rate
     fnmr: Rate
     eer: float | None
+
+    @property
+    def more_alike(self) -> bool | None:
+        """Whether different people match more often than was measured; None if nothing was."""
+        measured = self.calibration.fmr
+        if measured is None or self.threshold != self.calibration.threshold or not self.fmr.trials:
+            return None
+        return exceeds(self.fmr.errors, self.fmr.trials, measured.upper)
 
     @classmethod
     def of(cls, tally: Tally, calibration: Calibration, threshold: float) -> Operation:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import CalibrationError
 from faceunlock.files.outputs import write_output
-from faceunlock.files.reading import NotAFileError, open_file
+from faceunlock.files.reading import NotAFileError, open_file, parse_json
 from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
 from faceunlock.matching.rate import Rate
 from faceunlock.photos.face import SubjectRule
@@ -54,6 +54,7 @@ _COMPRESSION_LEVEL = 1
 _MEMBERS = {RECORD, *(f"{name}.npy" for name in ARRAYS)}
 _ENCRYPTED = 0x1
 _MAX_COUNT = 2**53
+_FAILURE = ("photo", "reason", "detail")
 _COUNTS = (
     "people",
     "photos",
@@ -210,7 +211,7 @@ def _to_record(comparisons: Comparisons) -> dict[str, Any]:
         **values,
         "identity": identity_to_record(comparisons.identity),
         "plan": asdict(comparisons.plan),
-        "failures": [asdict(failure) for failure in comparisons.failures],
+        "failures": [{name: getattr(failure, name) for name in _FAILURE} for failure in comparisons.failures],
         "failures_to_acquire": comparisons.failures_to_acquire.to_dict(),
         "own_probes": comparisons.own_probes,
         "files": list(comparisons.files),
@@ -219,7 +220,7 @@ def _to_record(comparisons: Comparisons) -> dict[str, Any]:
 
 
 def _json(content: bytes) -> dict[str, Any]:
-    record = json.loads(content, parse_constant=_refuse_constant)
+    record = parse_json(content, parse_constant=_refuse_constant)
     _require(isinstance(record, dict) and record.get("format") == FORMAT, "its record has a different format")
     _require(record.get("version") == VERSION, "its format version is unknown to this version of faceunlock")
     return dict(record)
@@ -259,9 +260,8 @@ def _plan(value: dict[str, Any]) -> Plan:
 
 
 def _failure(value: dict[str, Any]) -> LeftOut:
-    failure = LeftOut(**value)
-    _each(_text, [failure.photo, failure.reason, failure.detail])
-    return failure
+    _require(set(value) == set(_FAILURE), "a failure is incomplete")
+    return LeftOut(*(_text(value[name]) for name in _FAILURE))
 
 
 def _each(check: Callable[[Any], T], values: Any) -> tuple[T, ...]:

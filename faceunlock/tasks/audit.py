@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from faceunlock.errors import AuditError
 from faceunlock.matching.people import now
+from faceunlock.matching.wording import counted
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.studies.audit import (
@@ -81,14 +82,14 @@ def audit(
             f"{folder} has {count:,} photos; at most {MOST_PHOTOS:,} can be audited together",
             hint="Choose fewer photos with a CSV file.",
         )
-    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=count, crop=crop)
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=count, crop=crop, access=False)
     photos = [(photo.path, photo.person) for photo in grouping.photos]
     samples = collect(photos, acquisition, faces, thumbnails=False, track=track)
     if not len(samples):
         slugs = ", ".join(sorted({failure.reason for failure in samples.failures}))
         raise AuditError(
             "insufficient-data",
-            f"{folder}: none of the {count:,} photos in a group is usable ({slugs})",
+            f"{folder}: none of {counted(count, 'photo')} in a group is usable ({slugs})",
             hint="See every reason with --verbose. Use --faces central for photos cropped around one face.",
         )
     calibration = workspace.choice.pair_calibration(identity)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from faceunlock.errors import CalibrationError, SettingsError
+from faceunlock.errors import CalibrationError, GalleryError, SettingsError
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.tasks.models import AUTO
+from faceunlock.tasks.strangers import bank_of, needed_bank
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.people import Person
+    from faceunlock.matching.strangers import Strangers
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import SubjectRule
     from faceunlock.studies.calibration_report import CalibrationReport
+    from faceunlock.studies.comparisons import Comparisons, Plan
 
 
 class CalibrateOptions(TypedDict, total=False):
@@ -22,6 +30,8 @@ class CalibrateOptions(TypedDict, total=False):
     target_fmr: float | None
     split: int | None
     impostors: PhotoPath | None
+    strangers: bool | None
+    tell: Callable[[Needs], None]
     seed: int
     faces: SubjectRule
     save_scores: PhotoPath | None
@@ -29,13 +39,42 @@ class CalibrateOptions(TypedDict, total=False):
     track: Track
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a target needs, and what there is, before any photo is read.
+
+    Attributes
+    ----------
+    target : float
+        The false match rate to stay below, in (0, 1).
+    needed : int
+        Number of people who bound it without a single false match; see `people_needed`.
+    people : int
+        Number of people in the folder or enrolled.
+    strangers : int
+        Number of strangers, in the bank and in the folder of impostors.
+    """
+
+    target: float
+    needed: int
+    people: int
+    strangers: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are as many people as needed."""
+        return self.people + self.strangers >= self.needed
+
+
 def calibrate(
     workspace: Workspace,
-    folder: PhotoPath,
+    folder: PhotoPath | None = None,
     *,
     target_fmr: float | None = None,
     split: int | None = None,
     impostors: PhotoPath | None = None,
+    strangers: bool | None = None,
+    tell: Callable[[Needs], None] = lambda _: None,
     seed: int = 0,
     faces: SubjectRule = "dominant",
     save_scores: PhotoPath | None = None,
@@ -47,9 +86,10 @@ def calibrate(
     Parameters
     ----------
     workspace : Workspace
-        Provides the enrolled people and the model.
-    folder : path
-        One sub-folder per person, at least two people.
+        Provides the enrolled people, the model and the bank of strangers.
+    folder : path, optional
+        One sub-folder per person, at least two people. When omitted, the templates of enrolled people are
+        compared with the bank; with `strangers`, people of the bank are compared with each other.
     target_fmr : float, optional
         Target false match rate, in (0, 1); the setting ``target_fmr`` when omitted.
     split : int, optional
@@ -57,6 +97,10 @@ def calibrate(
         their own templates; if nobody is enrolled, 3 photos are used.
     impostors : path, optional
         Photos of strangers.
+    strangers : bool, optional
+        Whether to use the bank of strangers; when omitted, it is used if there is one.
+    tell : callable
+        Told what the target needs before any photo is read.
     seed : int
         Seed for choosing photos and for resampling.
     faces : {"dominant", "largest", "central"}
@@ -71,15 +115,15 @@ def calibrate(
     Raises
     ------
     CalibrationError
-        ``bad-folder`` or ``insufficient-data``; ``file-exists`` or ``file-unwritable`` for `save_scores`.
+        ``bad-folder`` or ``insufficient-data``; ``no-strangers`` if a bank is needed and there is none;
+        ``file-exists`` or ``file-unwritable`` for `save_scores`.
+    GalleryError
+        ``nobody-enrolled`` without a folder and without `strangers`.
     SettingsError
-        ``usage`` for a number out of range.
+        ``usage`` for a number out of range, and for options that need a folder.
     """
-    from faceunlock.files.outputs import check_destination
-    from faceunlock.photos.photo import person_folders
     from faceunlock.studies.calibration_report import report_for
-    from faceunlock.studies.collection import labelled_photos
-    from faceunlock.studies.comparisons import DEFAULT_SPLIT, Plan, compare_photos
+    from faceunlock.studies.comparisons import Plan
     from faceunlock.studies.score_file import write_scores
 
     target = _target(workspace, target_fmr)
@@ -87,33 +131,132 @@ def calibrate(
         raise SettingsError(
             "usage", f"the split must be at least 1 and the seed at least 0, not {split} and {seed}"
         )
-    # Checked before any network is loaded, so that a wrong folder or file fails at once.
-    found = [labelled_photos(as_path(folder))]
-    if impostors is not None:
-        found.append(person_folders(as_path(impostors)))
-    if save_scores is not None:
-        sources = [path for part in found for paths in (*part.people.values(), part.loose) for path in paths]
-        check_destination(Path(save_scores), overwrite=overwrite, kind=CalibrationError, never=sources)
-    photos = sum(len(paths) for part in found for paths in (*part.people.values(), part.loose))
-    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=photos)
-    enrolled = {
-        person.name: person.template
-        for person in workspace.gallery.people()
-        if person.template.identity == identity
-    }
-    plan = Plan(split if split or enrolled else DEFAULT_SPLIT, seed, faces)
-    comparisons = compare_photos(
-        as_path(folder),
-        acquisition,
-        identity,
-        plan,
-        enrolled=enrolled,
-        impostors=None if impostors is None else as_path(impostors),
-        track=track,
-    )
+    plan = Plan(split, seed, faces)
+    if folder is None:
+        if impostors is not None or strangers is False or (split is not None and not strangers):
+            raise SettingsError("usage", "a split, impostors or no strangers need a folder of people")
+        _check_scores_file(save_scores, [], overwrite=overwrite)
+        compare = _compare_bank if strangers else _compare_enrolled
+        comparisons = compare(workspace, plan, target, tell)
+    else:
+        comparisons = _compare_folder(
+            workspace,
+            as_path(folder),
+            None if impostors is None else as_path(impostors),
+            plan,
+            partial(_check_scores_file, save_scores, overwrite=overwrite),
+            _Aim(target, strangers, tell),
+            track,
+        )
     if save_scores is not None:
         write_scores(comparisons, Path(save_scores), overwrite=overwrite)
     return report_for(comparisons, target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """What a folder is compared for: the target, whether the bank is wanted, and who is told the needs."""
+
+    target: float
+    strangers: bool | None
+    tell: Callable[[Needs], None]
+
+
+def _check_scores_file(file: PhotoPath | None, sources: Iterable[Path], *, overwrite: bool) -> None:
+    from faceunlock.files.outputs import check_destination
+
+    if file is not None:
+        check_destination(Path(file), overwrite=overwrite, kind=CalibrationError, never=sources)
+
+
+def _compare_folder(
+    workspace: Workspace,
+    folder: Path,
+    impostors: Path | None,
+    plan: Plan,
+    check_output: Callable[[Iterable[Path]], None],
+    aim: _Aim,
+    track: Track,
+) -> Comparisons:
+    """Compare the photos of a folder with templates, strangers' photos and the bank."""
+    from faceunlock.photos.photo import person_folders
+    from faceunlock.studies.collection import labelled_photos
+    from faceunlock.studies.comparisons import DEFAULT_SPLIT, compare_photos
+
+    # Checked before any network is loaded, so that a wrong folder or file fails at once.
+    found = [labelled_photos(folder)]
+    if impostors is not None:
+        found.append(person_folders(impostors))
+    check_output([path for part in found for paths in (*part.people.values(), part.loose) for path in paths])
+    photos = sum(part.count for part in found)
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=photos)
+    bank = None
+    if aim.strangers is not False:
+        bank = (needed_bank if aim.strangers else bank_of)(workspace, identity)
+    people = _enrolled(workspace, identity)
+    own, *others = found
+    strangers = sum(
+        len([paths for paths in part.people.values() if paths]) + len(part.loose) for part in others
+    )
+    _tell(aim.tell, aim.target, sum(map(bool, own.people.values())), strangers, bank)
+    return compare_photos(
+        folder,
+        acquisition,
+        identity,
+        replace(plan, split=plan.split if plan.split or people else DEFAULT_SPLIT),
+        enrolled={person.name: person.template for person in people},
+        looks={person.name: [look.template for look in person.looks] for person in people},
+        impostors=impostors,
+        bank=bank,
+        track=track,
+    )
+
+
+def _compare_enrolled(
+    workspace: Workspace, plan: Plan, target: float, tell: Callable[[Needs], None]
+) -> Comparisons:
+    """Compare the templates of enrolled people with the bank."""
+    from faceunlock.studies.comparisons import compare_enrolled
+
+    if not workspace.gallery.people():
+        raise GalleryError(
+            "nobody-enrolled",
+            hint="Enroll people, name a FOLDER with a sub-folder per person, or use --strangers.",
+        )
+    _, identity = workspace.choice.acquisition(fetch=True)
+    people = _enrolled(workspace, identity)
+    if not people:
+        raise GalleryError("nobody-enrolled", f"nobody is enrolled with {identity.model} as it is here")
+    bank = needed_bank(workspace, identity)
+    _tell(tell, target, len(people), 0, bank)
+    templates = {person.name: [template for _, template in person.templates] for person in people}
+    return compare_enrolled(templates, bank, identity, plan)
+
+
+def _compare_bank(
+    workspace: Workspace, plan: Plan, target: float, tell: Callable[[Needs], None]
+) -> Comparisons:
+    """Compare the people of the bank with each other."""
+    from faceunlock.studies.comparisons import DEFAULT_SPLIT, compare_bank
+
+    _, identity = workspace.choice.acquisition(fetch=True)
+    bank = needed_bank(workspace, identity)
+    _tell(tell, target, 0, 0, bank)
+    return compare_bank(bank, identity, replace(plan, split=plan.split or DEFAULT_SPLIT))
+
+
+def _enrolled(workspace: Workspace, identity: ModelIdentity) -> list[Person]:
+    """Return the people enrolled with this model as it is here."""
+    return [person for person in workspace.gallery.people() if person.template.identity == identity]
+
+
+def _tell(
+    tell: Callable[[Needs], None], target: float, people: int, strangers: int, bank: Strangers | None
+) -> None:
+    from faceunlock.matching.thresholds import people_needed
+
+    banked = 0 if bank is None else bank.people
+    tell(Needs(target, people_needed(target), people, strangers + banked))
 
 
 def judge_scores(
@@ -145,7 +288,7 @@ def judge_scores(
     from faceunlock.studies.score_file import read_scores
 
     target = _target(workspace, target_fmr)
-    comparisons = read_scores(Path(file))
+    comparisons = read_scores(as_path(file))
     made_by = comparisons.identity.model
     if workspace.choice.named not in (AUTO, made_by):
         raise CalibrationError(

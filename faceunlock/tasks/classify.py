@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 import numpy as np
 
 from faceunlock.errors import CalibrationError, PhotoError
-from faceunlock.files.outputs import mark_output
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.models.folder import names_folder
@@ -220,9 +219,9 @@ def classify(
     ReportError
         ``file-exists`` or ``file-unwritable``.
     """
-    kept = read_head(Path(head))
+    kept = read_head(as_path(head))
     sources, folder = as_paths(photos), None if destination is None else Path(destination)
-    listing = photos_to_annotate(sources, folder).photos
+    listing = photos_to_annotate(sources).photos
     copies = plan_copies(listing, sources, folder, overwrite=overwrite)
     choice = workspace.choose(kept.model) if workspace.named == AUTO else workspace.choice
     acquisition, identity = choice.acquisition(fetch=True, photos=len(listing), small_faces=faces == "all")
@@ -238,9 +237,8 @@ def classify(
 
     def draw(photo: PhotoFaces, named: NamedPhoto) -> NamedPhoto:
         copy = copies.get(photo.path)
-        if copy is None or folder is None:
+        if copy is None:
             return named
-        mark_output(folder)
         max_pixels = workspace.settings.max_pixels
         marks = _marks(photo, named)
         write_copy(photo.path, photo.photo, marks, copy, max_pixels=max_pixels, overwrite=overwrite)

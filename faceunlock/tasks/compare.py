@@ -184,7 +184,9 @@ def compare(
     if not listing.photos:
         raise PhotoError("photo-not-found", f"{beside} contains no photos{listing.others}")
     second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
-    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(listing.photos))
+    acquisition, identity = workspace.choice.acquisition(
+        fetch=True, photos=1 + len(listing.photos), access=False
+    )
     calibration = workspace.choice.pair_calibration(identity)
     point, limit = operating_point(calibration, 1, threshold)
     sample = acquisition.sample(probe, faces, keep_crop=True)

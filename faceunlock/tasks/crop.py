@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from PIL import Image
 
 from faceunlock.errors import PhotoError
-from faceunlock.files.outputs import mark_output, plan_folder, write_picture
+from faceunlock.files.marks import Mark
+from faceunlock.files.outputs import plan_folder, write_picture
+from faceunlock.matching.wording import counted
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError, Track, untracked
@@ -129,27 +131,21 @@ def crop(
     """
     source, target = as_path(folder), Path(destination)
     found = person_folders(source)
-    inside = target.resolve()
-    photos: list[tuple[Path, str | None]] = [
-        (path, person)
-        for path, person in [*((path, None) for path in found.loose), *found.labelled]
-        if not path.resolve().is_relative_to(inside)
-    ]
+    photos: list[tuple[Path, str | None]] = [*((path, None) for path in found.loose), *found.labelled]
     if not photos:
         raise PhotoError("photo-not-found", f"{source}: no photos found{found.others}")
     names = (Path(person or "") / f"{path.stem}.png" for path, person in photos)
     sheet, *files = plan_folder(
         target, (Path(SHEET), *names), overwrite=overwrite, never=[path for path, _ in photos]
     )
-    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(photos))
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(photos), access=False)
     shown = _Shown(list(dict.fromkeys(person for _, person in photos)))
     size = 0
 
     def written(cut: Crop, owner: tuple[str | None, Path]) -> WrittenCrop:
         nonlocal size
         person, file = owner
-        mark_output(target)
-        write_picture(file, Image.fromarray(cut.pixels), overwrite=overwrite)
+        write_picture(file, Image.fromarray(cut.pixels), overwrite=overwrite, mark=Mark.CROP)
         size = len(cut.pixels)
         shown.add(person, cut)
         return WrittenCrop(cut.photo, person, file)
@@ -195,7 +191,9 @@ class _Shown:
             part = f", {len(faces)} shown" if len(faces) < count else ""
             rows.append(SheetRow(f"{person or 'photos in no folder'} ({count:,}{part})", faces))
         part = f", {len(rows)} of them shown" if len(rows) < len(self._counts) else ""
-        title = f"{crops:,} faces of {people:,} people{part}, as {model} sees them"
+        title = (
+            f"{counted(crops, 'face')} of {counted(people, 'person', 'people')}{part}, as {model} sees them"
+        )
         if not people:
-            title = f"{crops:,} faces, as {model} sees them"
+            title = f"{counted(crops, 'face')}, as {model} sees them"
         return contact_sheet(title, rows)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Unpack
 
 from faceunlock.errors import EnrolmentError, FaceUnlockError, GalleryError, ModelError
-from faceunlock.files.text import printable
 from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.photos.photo import person_folders
 from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, enroll
@@ -92,7 +91,7 @@ def enroll_each(
     if not found.people:
         raise EnrolmentError(
             "bad-folder",
-            f"{printable(str(top))} has no sub-folders",
+            f"{top} has no sub-folders",
             hint="Use one sub-folder per person; for the photos of one person: faceunlock enroll NAME FOLDER",
         )
     people: list[PersonOutcome] = []

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.tasks.calibrate import refuse_lower
 from faceunlock.tasks.second_names import inspector
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.gallery.export import ImportSummary, OnConflict
@@ -78,7 +77,7 @@ def import_from(
 
     return import_gallery(
         workspace.gallery,
-        Path(file),
+        as_path(file),
         passphrase,
         on_conflict=on_conflict,
         admit=admit if calibrations else None,

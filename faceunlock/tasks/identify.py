@@ -10,22 +10,30 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from faceunlock.errors import GalleryError, PhotoError
-from faceunlock.files.outputs import mark_output
-from faceunlock.matching.similarity import Vector, assign, similarities
+from faceunlock.matching.similarity import Vector, assign, best_looks
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, check_threshold, operating_point
+from faceunlock.tasks.workspace import (
+    PhotoPath,
+    Workspace,
+    as_paths,
+    check_threshold,
+    deciding_calibration,
+    operating_point,
+)
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.reports.annotation import Mark
+    from faceunlock.settings import Security
 
 
 class IdentifyOptions(TypedDict, total=False):
     """Options of `identify`."""
 
     threshold: float | None
+    security: Security | None
     destination: PhotoPath | None
     overwrite: bool
     track: Track
@@ -117,6 +125,7 @@ def identify(
     photos: PhotoPath | Sequence[PhotoPath],
     *,
     threshold: float | None = None,
+    security: Security | None = None,
     destination: PhotoPath | None = None,
     overwrite: bool = False,
     track: Track = untracked,
@@ -134,6 +143,9 @@ def identify(
         Photos, and folders that are searched for photos.
     threshold : float, optional
         Used instead of the model's, in [-1, 1].
+    security : {"relaxed", "normal", "strict"}, optional
+        Level of the shipped threshold; the setting when omitted, or without one ``relaxed``. A calibration of
+        the gallery's own wins over every level.
     destination : path, optional
         Folder for copies of the photos with names drawn on them; files already in it are not searched.
     overwrite : bool
@@ -150,23 +162,27 @@ def identify(
     ReportError
         ``file-exists`` before any work is done; ``file-unwritable``.
     SettingsError
-        ``usage`` for a threshold out of range.
+        ``usage`` for a threshold out of range, or with a level of security.
+    ModelError
+        ``not-measured`` if a level was chosen and no threshold was measured for the model.
     """
-    check_threshold(threshold)
+    check_threshold(threshold, security)
     people = workspace.gallery.people()
     if not people:
         raise GalleryError("nobody-enrolled")
     sources, folder = as_paths(photos), None if destination is None else Path(destination)
-    listing = photos_to_annotate(sources, folder)
+    listing = photos_to_annotate(sources)
     copies = plan_copies(listing.photos, sources, folder, overwrite=overwrite)
     acquisition, identity = workspace.choice.acquisition(photos=len(listing.photos), small_faces=True)
     comparable = {
-        person.name: person.template.centroid for person in people if person.template.identity == identity
+        person.name: np.stack([template.centroid for _, template in person.templates])
+        for person in people
+        if person.template.identity == identity
     }
     if not comparable:
         raise workspace.choice.mismatch(people[0], identity.model)
-    calibration = workspace.choice.calibration(identity)
-    point, threshold = operating_point(calibration, len(comparable), threshold)
+    calibration = deciding_calibration(workspace, identity, threshold, security, "relaxed")
+    point, threshold = operating_point(calibration, sum(map(len, comparable.values())), threshold)
     identified: list[IdentifiedPhoto] = []
     left_out: list[LeftOut] = []
     for outcome in track(acquisition.faces(listing.photos), len(listing.photos), "photos"):
@@ -175,7 +191,6 @@ def identify(
             continue
         photo = IdentifiedPhoto(outcome.photo, named(outcome, comparable, threshold))
         if folder is not None:
-            mark_output(folder)
             copy = copies[outcome.path]
             try:
                 write_copy(
@@ -212,15 +227,15 @@ def named(photo: PhotoFaces, centroids: dict[str, Vector], threshold: float) -> 
     Parameters
     ----------
     photo : PhotoFaces
-    centroids : dict of str to ndarray of shape (dimension,)
-        At least one person; unit vectors.
+    centroids : dict of str to ndarray of shape (dimension,) or (looks, dimension)
+        At least one person; unit vectors. The most similar look of a person counts.
     threshold : float
         Lowest similarity at which a face may be assigned to a person.
     """
     names = list(centroids)
     embeddings = [face.embedding for face in photo.faces if face.embedding is not None]
     if embeddings:
-        scores = similarities(np.stack(embeddings), np.stack([centroids[name] for name in names]))
+        scores = best_looks(np.stack(embeddings), [centroids[name] for name in names])
     else:
         scores = np.empty((0, len(names)))
     rows = iter(zip(scores, assign(scores, threshold), strict=True))

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.embedding import Embedder
     from faceunlock.pipeline.runtime.network import NetworkSource
 
-Preparation = Literal["prepared", "not-prepared", "wrong"]
-"""Whether the networks of a model are prepared; ``wrong`` if one does not answer like the original."""
+Preparation = Literal["prepared", "not-prepared", "unproven", "wrong"]
+"""Whether the networks of a model are prepared.
+
+``wrong`` if one does not answer like the original; ``unproven`` if all do, and the key that would prove them
+cannot be had.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class NetworkLoader:
         Downloads the weights of the model with this id.
     key : callable
         Returns the key that proves the prepared networks of a sealed gallery; None if it is not sealed.
-        Raises `GalleryError` if it cannot be had; then every network is made anew.
+        Raises `GalleryError` if it cannot be had; then every network that may let somebody in is made anew.
     detector, embedder : optional
         Used instead of those that a model and a device select.
     """
@@ -79,9 +83,10 @@ class NetworkLoader:
         self._key = key
         self._cache, self._settings, self._device, self._pull = cache, settings, device, pull
         self._given_detector, self._given = detector, embedder
-        # Keyed by runtime and device, because networks serve one thread or several.
-        self._detectors: dict[tuple[str, str, bool], Detector] = {}
-        self._embedders: dict[tuple[str, tuple[int, int] | None, str, str], Embedder] = {}
+        # Keyed by runtime and device, because networks serve one thread or several, and by whether they may
+        # be unproven, because such a network must never answer where it could let somebody in.
+        self._detectors: dict[tuple[str, str, bool, bool], Detector] = {}
+        self._embedders: dict[tuple[str, tuple[int, int] | None, str, str, bool], Embedder] = {}
 
     @property
     def given(self) -> Embedder | None:
@@ -96,6 +101,7 @@ class NetworkLoader:
         photos: int = 1,
         small_faces: bool = False,
         crop: tuple[int, int] | None = None,
+        access: bool = True,
     ) -> Networks:
         """Return the networks of a model; they may still be loading.
 
@@ -103,7 +109,7 @@ class NetworkLoader:
         ----------
         spec : ModelSpec or None
             The model; None only if the caller passed in an embedder.
-        fetch, photos, small_faces, crop
+        fetch, photos, small_faces, crop, access
             As for `faceunlock.tasks.models.ModelChoice.acquisition`.
 
         Raises
@@ -113,10 +119,12 @@ class NetworkLoader:
         """
         if self._given is not None and self._given_detector is not None:
             return Networks(self._given_detector, self._given, None)
-        engine = self._engine(photos)
+        unproven = not access and not self._can_prove()
+        engine = self._engine(photos, unproven=unproven)
         # Start the embedder first: it takes longer to open, and the detector is needed before it.
-        embedder = self._embedder(spec, engine, fetch=fetch, crop=crop)
-        return Networks(self._detector(engine, small_faces=small_faces), embedder, engine)
+        embedder = self._embedder(spec, engine, fetch=fetch, crop=crop, unproven=unproven)
+        detector = self._detector(engine, small_faces=small_faces, unproven=unproven)
+        return Networks(detector, embedder, engine)
 
     def embedder(self, spec: ModelSpec | None, *, fetch: bool = False, photos: int = 1) -> Embedder:
         """Return only the embedder of a model, for crops that already exist; otherwise as `networks`."""
@@ -150,20 +158,24 @@ class NetworkLoader:
                 made.append(source.name)
         return tuple(made)
 
-    def preparation(self, spec: ModelSpec) -> Preparation | None:
+    def preparation(
+        self, spec: ModelSpec, *, provable: bool = True, compare: bool = True
+    ) -> Preparation | None:
         """Return the state of the networks that answer for a model; None if PyTorch runs them.
-
-        Those that nothing proves are run and compared with the originals.
 
         Parameters
         ----------
         spec : ModelSpec
             The model; its weights must be here.
+        provable : bool
+            Whether to ask for the key that proves them.
+        compare : bool
+            Whether to run those that nothing proves and compare them with the originals.
 
         Raises
         ------
         GalleryError
-            The key that would prove them cannot be had.
+            The key that would prove them cannot be had; never if not `provable`.
         ModelError
             The weights cannot be used; ``insecure-permissions``.
         """
@@ -172,16 +184,16 @@ class NetworkLoader:
 
         if self._given is not None or self._settings.runtime == "torch" or self._device == "cuda":
             return None
-        keeping = Keeping(self._key())
+        keeping = Keeping(self._key() if provable else None)
         sources = self._sources(spec)
         if not all(is_kept(source, self._cache, keeping) for source in sources):
             return "not-prepared"
         # What has a MAC was compared before it got it.
-        if keeping.key is None:
+        if keeping.key is None and compare:
             for source in sources:
                 if conversion.answers_like_the_original(source, self._cache, keeping) is False:
                     return "wrong"
-        return "prepared"
+        return "prepared" if provable else "unproven"
 
     def _sources(self, spec: ModelSpec) -> list[NetworkSource]:
         from faceunlock.pipeline.detection import network_sources
@@ -206,10 +218,21 @@ class NetworkLoader:
             workers=1 if networks.engine is None else networks.engine.workers,
         )
 
-    def _engine(self, photos: int) -> Engine:
+    def _engine(self, photos: int, *, unproven: bool = False) -> Engine:
         require(NETWORK_MEMORY, NETWORK_FILES)
         engine = choose_engine(self._device, self._cache, runtime=self._settings.runtime, photos=photos)
-        return replace(engine, keeping=self._keeping)
+        return replace(engine, keeping=self._unproven if unproven else self._keeping)
+
+    def _can_prove(self) -> bool:
+        """Return whether the key that proves networks can be had, or none is needed."""
+        try:
+            self._key()
+        except GalleryError:
+            return False
+        return True
+
+    def _unproven(self) -> Keeping:
+        return Keeping(prepare=self._settings.prepare_networks != "never")
 
     def _keeping(self) -> Keeping:
         prepare = self._settings.prepare_networks != "never"
@@ -219,18 +242,24 @@ class NetworkLoader:
             _log.info("No prepared network can be proven, so each is made anew: %s", error.message)
             return Keeping(trusted=False, prepare=prepare)
 
-    def _detector(self, engine: Engine, *, small_faces: bool) -> Detector:
+    def _detector(self, engine: Engine, *, small_faces: bool, unproven: bool = False) -> Detector:
         from faceunlock.pipeline.detection import load_detector
 
         if self._given_detector is not None:
             return self._given_detector
-        key = engine.runtime, engine.device, small_faces
+        key = engine.runtime, engine.device, small_faces, unproven
         if key not in self._detectors:
             self._detectors[key] = load_detector(engine, small_faces=small_faces)
         return self._detectors[key]
 
     def _embedder(
-        self, spec: ModelSpec | None, engine: Engine, *, fetch: bool, crop: tuple[int, int] | None
+        self,
+        spec: ModelSpec | None,
+        engine: Engine,
+        *,
+        fetch: bool,
+        crop: tuple[int, int] | None,
+        unproven: bool = False,
     ) -> Embedder:
         from faceunlock.pipeline.embedding import load_embedder
 
@@ -238,7 +267,7 @@ class NetworkLoader:
             return self._given
         if spec is None:
             raise TypeError("a model is required if no embedder was given")
-        key = spec.id, crop, engine.runtime, engine.device
+        key = spec.id, crop, engine.runtime, engine.device, unproven
         if key not in self._embedders:
             if crop is not None:
                 spec.cropped(*crop)  # an impossible crop is reported before anything is downloaded

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from faceunlock.matching.people import Person
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.folder import (
-    TRAIN_AGAIN,
     ModelFolder,
     names_folder,
     read_model_folder,
@@ -31,8 +29,9 @@ from faceunlock.pipeline.models.registry import (
     model_spec,
 )
 from faceunlock.pipeline.weights import WeightsState
-from faceunlock.pipeline.weights.pull import can_fetch, pull
-from faceunlock.settings import Locations, Settings
+from faceunlock.pipeline.weights.attempt import try_to_pull
+from faceunlock.pipeline.weights.pull import pull
+from faceunlock.settings import Locations, Security, Settings
 from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
 
 if TYPE_CHECKING:
@@ -59,16 +58,19 @@ class ModelState:
         The description of the model.
     weights : WeightsState
         Whether its weights are on this machine.
-    calibration : Calibration
-        The threshold in use.
-    preparation : {"prepared", "not-prepared", "wrong"} or None
+    calibration : Calibration or None
+        The threshold in use; None if the gallery's calibration cannot be read.
+    unread : str or None
+        Why the calibration, or the key that proves networks, cannot be read.
+    preparation : {"prepared", "not-prepared", "unproven", "wrong"} or None
         The state of the networks made from the weights, which give the answers; None if it was not looked at
         or PyTorch runs them.
     """
 
     spec: ModelSpec
     weights: WeightsState
-    calibration: Calibration
+    calibration: Calibration | None
+    unread: str | None = None
     preparation: Preparation | None = None
 
     @property
@@ -145,6 +147,15 @@ class ModelChoice:
         """Id of the requested model, or ``auto``."""
         return self._model
 
+    @property
+    def trained(self) -> ModelSpec | None:
+        """Description of the requested model if it is a trained one, else None."""
+        return None if self._trained is None else self._trained.spec
+
+    def used(self) -> tuple[str, ...]:
+        """Return the ids of the models that made the templates, sorted."""
+        return tuple(sorted({identity.model for identity in self._gallery.models()}))
+
     def spec(self, model: str) -> ModelSpec:
         """Return the description of a model: one from the registry, or the requested trained one.
 
@@ -163,13 +174,13 @@ class ModelChoice:
             )
         return model_spec(model)
 
-    def uncalibrated(self, model: str) -> Calibration:
-        """Return the calibration that came with a model."""
+    def uncalibrated(self, model: str, security: Security | None = None) -> Calibration:
+        """Return the calibration that came with a model, at a level of security; see `calibration`."""
         from faceunlock.pipeline.models.shipped import shipped_calibration
 
         if self._trained is not None and model == self._trained.spec.id:
             return self._trained.calibration
-        return shipped_calibration(model)
+        return shipped_calibration(model, security or self._settings.level())
 
     def is_here(self, identity: ModelIdentity) -> bool:
         """Return whether embeddings made on this machine are comparable with those of `identity`."""
@@ -190,14 +201,20 @@ class ModelChoice:
         return tuple(self.state(model) for model in (*MODELS, *trained))
 
     def state(self, model: str, *, check: bool = False) -> ModelState:
-        """Return the state of one model; reads its weights only with `check`, for their checksum."""
+        """Return the state of one model; reads its weights only with `check`, for their checksum.
+
+        A calibration that cannot be read, for want of a key for one, hides nothing else.
+        """
         spec = self.spec(model)
         state = (weights.verify if check else weights.find)(spec, self._cache)
         sha256 = state.sha256 or spec.sha256
         if sha256 is None:
             return ModelState(spec, state, self.uncalibrated(model))
         identity = ModelIdentity(model, sha256, spec.preprocessing, spec.dimension)
-        return ModelState(spec, state, self.calibration(identity))
+        try:
+            return ModelState(spec, state, self.calibration(identity))
+        except GalleryError as error:
+            return ModelState(spec, state, None, error.message)
 
     def pull(self, model: str, *, file: Path | None = None, force: bool = False) -> ModelState:
         """Fetch the weights of a model; see `faceunlock.pipeline.weights.pull.pull`."""
@@ -211,84 +228,16 @@ class ModelChoice:
         )
         return self.state(model)
 
-    def verify(self, model: str | None = None) -> tuple[ModelState, ...]:
-        """Check the weights of a model, or of all that are present, and the networks prepared from them.
-
-        Raises
-        ------
-        ModelError
-            ``weights-corrupt``; ``conversion-failed`` if a prepared network does not answer like the
-            original; with `model` also ``weights-missing``.
-        GalleryError
-            The key that would prove prepared networks cannot be had.
-        """
-        trained = [self._trained.spec] if self._trained is not None else []
-        specs = [*MODELS.values(), *trained] if model is None else [self.spec(model)]
-        checked = [weights.verify(spec, self._cache) for spec in specs]
-        for state in checked:
-            if state.status == "corrupt":
-                hint = None if state.model in MODELS else TRAIN_AGAIN
-                raise ModelError("weights-corrupt", f"{state.model}: {state.problem}", hint=hint)
-            if state.status == "absent" and model is not None:
-                raise ModelError("weights-missing", f"the weights of {model} are not on this machine")
-        states = [self.state(state.model) for state in checked if state.status == "present"]
-        return tuple(map(self._with_preparation, states))
-
-    def _with_preparation(self, state: ModelState) -> ModelState:
-        found = self.loader.preparation(state.spec)
-        if found == "wrong":
-            raise ModelError(
-                "conversion-failed",
-                f"{state.model}: a prepared network does not answer like the original; "
-                "something other than faceunlock wrote it",
-                hint="Run: faceunlock models prepare --force",
-            )
-        return replace(state, preparation=found)
-
-    def prepare(self, model: str | None = None, *, force: bool = False) -> dict[str, tuple[str, ...]]:
-        """Prepare the networks of a model, or of every model in use, so that no later command has to.
+    def calibration(self, identity: ModelIdentity, security: Security | None = None) -> Calibration:
+        """Return the saved calibration of a model, or the shipped one.
 
         Parameters
         ----------
-        model : str, optional
-            Id of the model; all that enrolled people need when omitted, or the model that an enrolment would
-            use if nobody is enrolled.
-        force : bool
-            Also make networks that are prepared already.
-
-        Returns
-        -------
-        dict of str to tuple of str
-            For each model the names of the networks that were made.
-
-        Raises
-        ------
-        GalleryError
-            The key that would prove them cannot be had.
-        ModelError
-            ``weights-missing`` and other faults of weights; ``conversion-failed``; ``weights-unwritable``.
-        """
-        used = sorted({identity.model for identity in self._gallery.models()})
-        if model is not None or self._model != AUTO or not used:
-            used = [model or self._chosen(None)]
-        return {name: self.loader.prepare(self.spec(name), force=force) for name in used}
-
-    @contextlib.contextmanager
-    def key_changing(self) -> Iterator[None]:
-        """Keep the prepared networks proven while the block gives a sealed gallery another key."""
-        from faceunlock.pipeline.runtime.kept import sign_again
-
-        old = self._gallery.derived_key(NETWORKS)
-        yield
-        new = self._gallery.derived_key(NETWORKS)
-        if old is not None and new is not None:
-            try:
-                sign_again(self._cache, old, new)
-            except (OSError, ModelError) as error:
-                _log.warning("The networks have to be prepared anew: %s", error)
-
-    def calibration(self, identity: ModelIdentity) -> Calibration:
-        """Return the saved calibration of a model, or the shipped one.
+        identity : ModelIdentity
+            What made the embeddings.
+        security : {"relaxed", "normal", "strict"}, optional
+            Level of security of the shipped one; the setting ``security`` when omitted, or without one
+            ``normal``. A saved calibration has only one threshold, for the target it was made for.
 
         Raises
         ------
@@ -299,7 +248,7 @@ class ModelChoice:
 
         saved = self._gallery.calibration(identity)
         if saved is None:
-            return self.uncalibrated(identity.model)
+            return self.uncalibrated(identity.model, security)
         try:
             return calibration_of(identity, saved)
         except ValueError as error:
@@ -343,7 +292,7 @@ class ModelChoice:
             return self.loader.given.identity.model
         if self._model != AUTO:
             return self._model
-        used = sorted({identity.model for identity in self._gallery.models()})
+        used = self.used()
         if len(used) > 1:
             raise ModelError(
                 "model-mismatch",
@@ -362,6 +311,7 @@ class ModelChoice:
         photos: int = 1,
         small_faces: bool = False,
         crop: tuple[int, int] | None = None,
+        access: bool = True,
     ) -> tuple[Acquisition, ModelIdentity]:
         """Return the acquisition that turns photos into samples, and the identity of its embeddings.
 
@@ -378,6 +328,9 @@ class ModelChoice:
             Find every face of a group, not only the subject of a photo.
         crop : tuple of int, optional
             Size and margin of a crop to use instead of the model's own; see `ModelSpec.cropped`.
+        access : bool
+            Whether the answer may let somebody in. If not, and the key of a sealed gallery cannot be had,
+            prepared networks are used as those of an unsealed gallery are.
 
         Raises
         ------
@@ -386,11 +339,16 @@ class ModelChoice:
         ModelError
             The weights or the device cannot be used.
         """
-        model = self._chosen(person)
+        model = self.chosen(person)
         if person is not None and person.template.identity.model != model:
             raise self.mismatch(person, model)
         networks = self.loader.networks(
-            self._loadable(model), fetch=fetch, photos=photos, small_faces=small_faces, crop=crop
+            self._loadable(model),
+            fetch=fetch,
+            photos=photos,
+            small_faces=small_faces,
+            crop=crop,
+            access=access,
         )
         identity = networks.embedder.identity
         if person is not None and person.template.identity != identity:
@@ -405,25 +363,26 @@ class ModelChoice:
         ModelError
             The weights or the device cannot be used.
         """
-        return self.loader.networks(self._loadable(self._chosen(None)), fetch=fetch, photos=photos)
+        return self.loader.networks(self._loadable(self.chosen()), fetch=fetch, photos=photos)
 
     def embedder(self, *, fetch: bool = False, photos: int = 1) -> Embedder:
         """Return only the embedder of the model; parameters and errors as for `networks`."""
-        spec = None if self.loader.given is not None else self.spec(self._chosen(None))
+        spec = None if self.loader.given is not None else self.spec(self.chosen())
         return self.loader.embedder(spec, fetch=fetch, photos=photos)
 
     def _loadable(self, model: str) -> ModelSpec | None:
         return None if self.loader.given is not None else self.spec(model)
 
-    def _chosen(self, person: Person | None) -> str:
-        """Return the model to use; for an empty gallery the recommended one if it can be downloaded."""
+    def chosen(self, person: Person | None = None) -> str:
+        """Return the model to use; for an empty gallery the recommended one if it can be had in seconds."""
         # A claimed person's own template decides, so damage to others and their models do not matter.
         if person is not None and self.loader.given is None and self._model == AUTO:
             return person.template.identity.model
         local = self.local()
         if local is not None:
             return local
-        if can_fetch(MODELS[RECOMMENDED], self._settings.weights_mirror or None):
+        mirror = self._settings.weights_mirror or None
+        if try_to_pull(MODELS[RECOMMENDED], self._cache, mirror=mirror, progress=self._on_download):
             return RECOMMENDED
         _log.warning(
             "Using the model %s, which needs no download: %s, the recommended one, cannot be downloaded now. "

@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faceunlock.errors import FaceUnlockError, PamError, SettingsError
@@ -20,22 +20,13 @@ from faceunlock.files.text import fits_a_line
 from faceunlock.files.trust import distrusted, distrusted_all
 from faceunlock.tasks.pam_files import DIRECTORY, MODULE, Line, module_options, quoted, read_lines
 from faceunlock.tasks.pam_installation import few, installation_problems
-from faceunlock.tasks.pam_options import CannotAskError, understand
+from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, recognised, understand
 from faceunlock.tasks.pam_sources import camera_problems, program_problems
 from faceunlock.tasks.pam_stack import asks, foreign_modules, lets_everybody_in
 
 SYSTEM_HOME = Path("/var/lib/faceunlock")
 HELPER = "faceunlock.pam"
 INTERPRETER_WORDS = ("-I", "-m", HELPER)
-
-SCREEN_LOCKERS = frozenset(
-    (
-        "cinnamon-screensaver", "gtklock", "hyprlock", "i3lock", "i3lock-color", "kde", "kde-fingerprint",
-        "light-locker", "mate-screensaver", "physlock", "slock", "swaylock", "vlock", "waylock",
-        "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
-    )
-)  # fmt: skip
-"""Services that ask on behalf of the user who is already logged in."""
 
 UNSUITABLE = {
     "sshd": "the camera does not see who is at the other end of a connection",
@@ -278,14 +269,15 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
 
 def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
     command = line.words[len(module_options(line)) :]
-    if not command or not command[0].startswith("/"):
+    program = Path(*command[:1])
+    if not program.is_absolute():
         yield "the program needs an absolute path"
-        return
-    program = Path(command[0])
     if command[1:4] != INTERPRETER_WORDS:
         yield f"the program is not called as PYTHON {' '.join(INTERPRETER_WORDS)}"
         return
-    if system:
+    if not program.is_absolute():
+        pass  # said above
+    elif system:
         yield from installation_problems(program)
     elif not program.exists():
         yield f"{program} does not exist"
@@ -293,7 +285,7 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
         options = understand(command[4:])
     except CannotAskError as error:
         yield str(error)
-        return
+        options = recognised(command[4:])  # to find what else is wrong
     if options.get("camera"):
         yield from camera_problems(options["camera"])
     if system and "home" not in options:
@@ -317,6 +309,7 @@ def _home_problems(home: Path) -> Iterator[str]:
 def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]:
     """Yield why a gallery or the camera cannot answer; without a home, checks the current user's gallery."""
     from faceunlock.settings import default_settings, load_settings, locate
+    from faceunlock.tasks.models import AUTO
     from faceunlock.tasks.status import status
     from faceunlock.tasks.workspace import Workspace
 
@@ -330,7 +323,12 @@ def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]
     except FaceUnlockError as error:
         yield error.message
         settings = default_settings()  # to find what else is wrong
-    with Workspace(locations=locations, settings=settings) as workspace:
+    try:
+        opened = Workspace(locations=locations, settings=settings)
+    except FaceUnlockError as error:  # the folder of a trained model, for one
+        yield error.message
+        opened = Workspace(locations=locations, settings=replace(settings, model=AUTO))
+    with opened as workspace:
         found = status(workspace)
     yield from found.problems
     if system and found.protection is not None and found.protection.place == "keyring":

@@ -16,6 +16,7 @@ NEEDED = {
     "RLIMIT_NOFILE": ("open files", 256),
     "RLIMIT_AS": ("address space", 4 << 30),
     "RLIMIT_DATA": ("memory", 2 << 30),
+    "RLIMIT_STACK": ("stack", 1 << 20),
     "RLIMIT_CPU": ("seconds of processor time", 600),
     "RLIMIT_NPROC": ("threads", 128),
 }

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 TIMEOUT_SECONDS = 10.0
 
 
-OPTIONS = ("home", "camera", "capture", "photo", "timeout", "require-live")
+OPTIONS = ("home", "camera", "capture", "photo", "timeout", "security", "require-live")
+SECURITY = ("relaxed", "normal", "strict")
+
+SCREEN_LOCKERS = frozenset(
+    (
+        "cinnamon-screensaver", "gtklock", "hyprlock", "i3lock", "i3lock-color", "kde", "kde-fingerprint",
+        "light-locker", "mate-screensaver", "physlock", "slock", "swaylock", "vlock", "waylock",
+        "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
+    )
+)  # fmt: skip
+"""Services that ask on behalf of the user who is already logged in."""
 
 
 class CannotAskError(Exception):
@@ -35,10 +45,29 @@ def understand(arguments: Sequence[str]) -> dict[str, str]:
             raise CannotAskError(f"{argument} is not understood")
         if name in ("home", "capture", "photo") and not value.startswith("/"):
             raise CannotAskError(f"--{name} needs an absolute path")
+        if name == "security" and value not in SECURITY:
+            raise CannotAskError(f"--security must be one of {', '.join(SECURITY)}")
         options[name] = value
     if sum(name in options for name in ("camera", "capture", "photo")) != 1:
         raise CannotAskError("say where the photo comes from: --camera, --capture=PROGRAM or --photo=FILE")
     seconds(options)
+    return options
+
+
+def recognised(arguments: Sequence[str]) -> dict[str, str]:
+    """Return what can be recognised of options that `understand` refuses, to judge those as well.
+
+    Examples
+    --------
+    >>> recognised(["--home=/srv", "--home=relative", "--what", "--camera"])
+    {'home': '/srv', 'camera': ''}
+    """
+    options: dict[str, str] = {}
+    for argument in arguments:
+        name, _, value = argument.removeprefix("--").partition("=")
+        absolute = name not in ("home", "capture", "photo") or value.startswith("/")
+        if argument.startswith("--") and name in OPTIONS and absolute:
+            options.setdefault(name, value)
     return options
 
 

@@ -6,9 +6,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.text import quoted
 
 if TYPE_CHECKING:
+    from faceunlock.matching.likeness import Likeness
     from faceunlock.matching.people import Person
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.tasks.workspace import Workspace
 
 
@@ -32,8 +35,8 @@ def rename(workspace: Workspace, name: str, new_name: str) -> Person:
     return person
 
 
-def forget(workspace: Workspace, name: str) -> None:
-    """Delete everything stored about a person, for good.
+def forget(workspace: Workspace, name: str) -> str:
+    """Delete everything stored about a person, for good, and return the name as it was stored.
 
     Raises
     ------
@@ -41,12 +44,40 @@ def forget(workspace: Workspace, name: str) -> None:
         ``not-enrolled``; also as `rename`.
     """
     workspace.attempts.check()
-    spellings = {name}
+    stored = name
     with contextlib.suppress(GalleryError):  # a damaged row can be forgotten, too
-        spellings.add(workspace.gallery.get(name).name)
+        stored = workspace.gallery.get(name).name
     workspace.gallery.forget(name)
-    for spelling in spellings:
+    for spelling in {name, stored}:
         workspace.attempts.forget(spelling)
+    return stored
+
+
+def forget_look(workspace: Workspace, name: str, look: str) -> Person:
+    """Delete one look of a person, for good, and return the person.
+
+    Raises
+    ------
+    GalleryError
+        ``not-enrolled``; ``no-such-look``; also as `rename`.
+    """
+
+    def alter(person: Person) -> Person:
+        if person.look(look) is None:
+            raise no_such_look(person, look)
+        return person.without_look(look)
+
+    return workspace.gallery.change(name, alter)
+
+
+def no_such_look(person: Person, look: str) -> GalleryError:
+    """Return the error for a look that a person does not have; it names those there are."""
+    names = ", ".join(quoted(one.name) for one in person.looks)
+    return GalleryError(
+        "no-such-look",
+        f"{person.name} has no look {quoted(look)}" + (f", only {names}" if names else "; there are none"),
+        hint=f"See: faceunlock people show {quoted(person.name)}",
+    )
 
 
 def forget_all(workspace: Workspace) -> int:
@@ -55,6 +86,18 @@ def forget_all(workspace: Workspace) -> int:
     count = workspace.gallery.forget_all()
     workspace.attempts.forget_all()
     return count
+
+
+def likeness(workspace: Workspace, identity: ModelIdentity) -> Likeness | None:
+    """Return how alike the people are who were enrolled with a model; see `faceunlock.matching.likeness`.
+
+    They are compared at the level ``relaxed``, which notices most, or at the gallery's own threshold.
+    People whose row is damaged are passed over.
+    """
+    from faceunlock.matching.likeness import likeness_of
+
+    people = [one for one in workspace.gallery.intact_people() if one.template.identity == identity]
+    return likeness_of(people, workspace.choice.calibration(identity, "relaxed"))
 
 
 def unlock_attempts(workspace: Workspace, name: str | None = None) -> int:

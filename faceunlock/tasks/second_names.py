@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import EnrolmentError
+from faceunlock.files.text import quoted
 
 if TYPE_CHECKING:
     from faceunlock.gallery.export import Inspect
@@ -29,9 +30,17 @@ def check_second_name(
     """
     from faceunlock.matching.second_names import same_faces
 
-    threshold = workspace.choice.calibration(template.identity).threshold
+    threshold = workspace.choice.calibration(template.identity, "normal").threshold
     found = same_faces(name, template, workspace.gallery.intact_people(), threshold)
-    _refuse(found, even_so=even_so)
+    known = {person.name for person in workspace.gallery.intact_people()}
+    hint = None
+    if name not in known and found:
+        other = quoted(found[0].enrolled_as)
+        hint = (
+            "Use --even-so if these are two people; "
+            f"for more photos of {other}: faceunlock enroll {other} FOLDER --add"
+        )
+    _refuse(found, even_so=even_so, hint=hint)
     return found
 
 
@@ -64,15 +73,28 @@ def inspector(workspace: Workspace, *, even_so: bool) -> Inspect:
                 continue
             if identity not in thresholds:
                 workspace.choice.spec(identity.model)  # its threshold is known only if the model is
-                thresholds[identity] = workspace.choice.calibration(identity).threshold
-            found += same_faces(person.name, person.template, comparable, thresholds[identity])
-        _refuse(found, arriving=[person.name for person in arriving], even_so=even_so)
+                thresholds[identity] = workspace.choice.calibration(identity, "normal").threshold
+            best: dict[str, SameFace] = {}
+            for _, template in person.templates:
+                for same in same_faces(person.name, template, comparable, thresholds[identity]):
+                    known = best.get(same.enrolled_as)
+                    best[same.enrolled_as] = max(known or same, same, key=lambda one: one.similarity)
+            found += best.values()
+        _refuse(
+            found,
+            arriving=[person.name for person in arriving],
+            even_so=even_so,
+            hint="Use --even-so if these are two people. If they are one, leave one of them out where the "
+            "file is made, or take its name in the file here: faceunlock people rename NAME NEW_NAME",
+        )
         return tuple(found)
 
     return inspect
 
 
-def _refuse(found: Iterable[SameFace], *, arriving: Collection[str] = (), even_so: bool) -> None:
+def _refuse(
+    found: Sequence[SameFace], *, arriving: Collection[str] = (), even_so: bool, hint: str | None = None
+) -> None:
     matches = [
         f"{same.name} matches {same.enrolled_as}, who is "
         f"{'in the same file' if same.enrolled_as in arriving else 'already enrolled'} "
@@ -80,4 +102,4 @@ def _refuse(found: Iterable[SameFace], *, arriving: Collection[str] = (), even_s
         for same in found
     ]
     if matches and not even_so:
-        raise EnrolmentError("second-name", "; ".join(matches))
+        raise EnrolmentError("second-name", "; ".join(matches), hint=hint)

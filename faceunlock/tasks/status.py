@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.files.private import problems
-from faceunlock.pipeline.models.folder import weights_file
-from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.files.text import at_home
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
+from faceunlock.tasks.people import likeness as people_likeness
 
 if TYPE_CHECKING:
+    from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.guard import ProtectionState
+    from faceunlock.matching.likeness import Likeness
+    from faceunlock.matching.people import Person
     from faceunlock.settings import Locations, Settings
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.workspace import Workspace
@@ -35,10 +37,16 @@ class Status:
         The model in use; None if that is unknown without access to the network.
     people : tuple of str
         Names of enrolled people.
+    strangers : tuple of BankState
+        What is in the bank of strangers of each model.
     protection : ProtectionState or None
         Whether the gallery is sealed; None if that is unknown.
     problems : tuple of str
         One sentence for each problem.
+    templates : int
+        How many templates the people have: one each, and one for each look.
+    likeness : Likeness or None
+        How alike the people are; None if there are fewer than two, or nothing was measured.
     """
 
     locations: Locations
@@ -46,31 +54,52 @@ class Status:
     gpu: bool
     model: ModelState | None
     people: tuple[str, ...]
+    strangers: tuple[BankState, ...]
     protection: ProtectionState | None
     problems: tuple[str, ...]
+    templates: int = 0
+    likeness: Likeness | None = None
 
 
 def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
     """Return what is wrong with the networks that answer for the enrolled people."""
+    from faceunlock.tasks.networks import prepare_command
+
     try:
         state = workspace.choice.loader.preparation(model.spec)
     except (GalleryError, ModelError) as error:
-        return [error.message]
-    home = workspace.locations.home
-    words = ["faceunlock", *([] if home is None else ["--home", str(home)]), "models", "prepare"]
-    if model.model not in MODELS:
-        words += ["--model", str(weights_file(model.spec).parent)]
+        return [error.explained]
     if state == "not-prepared":
         return [
             f"the networks of {model.model} are not prepared, so the next command takes longer and a login "
-            f"cannot be answered; run: {shlex.join(words)}"
+            f"cannot be answered; run: {prepare_command(workspace)}"
         ]
     if state == "wrong":
         return [
             f"a prepared network of {model.model} does not answer like the original; "
-            f"run: {shlex.join([*words, '--force'])}"
+            f"run: {prepare_command(workspace, '--force')}"
         ]
     return []
+
+
+def _in_use(workspace: Workspace, found: list[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the model in use, and those that may be if that cannot be told because something is wrong."""
+    with _noting(found):
+        return workspace.choice.local(), ()
+    people: tuple[Person, ...] = ()
+    with _noting(found):
+        people = workspace.gallery.intact_people()
+    used = {person.template.identity.model for person in people}
+    here = (state.model for state in workspace.choice.states() if state.weights.status != "absent")
+    return None, tuple(sorted(used or here))
+
+
+def _model_problems(workspace: Workspace, model: ModelState, *, enrolled: bool) -> list[str]:
+    """Return what is wrong with a model that may have to answer."""
+    found = [] if model.unread is None else [model.unread]
+    if model.weights.status != "present":
+        return [*found, model.weights.problem or f"the weights of {model.model} are not on this machine"]
+    return found + (_preparation_problems(workspace, model) if enrolled else [])
 
 
 def status(workspace: Workspace) -> Status:
@@ -78,28 +107,42 @@ def status(workspace: Workspace) -> Status:
     gallery, choice = workspace.gallery, workspace.choice
     found = [*problems(workspace.locations.data), *gallery.problems()]
     names: tuple[str, ...] = ()
-    model = None
+    templates = 0
+    banks: tuple[BankState, ...] = ()
     protection = None
     with _noting(found):
         protection = gallery.protection()
     with _noting(found):
-        names = tuple(person.name for person in gallery.people())
-    found += workspace.attempts.problems(names)
+        people = gallery.people()
+        names = tuple(person.name for person in people)
+        templates = sum(len(person.templates) for person in people)
     with _noting(found):
-        chosen = choice.local()
-        model = choice.state(chosen, check=True) if chosen is not None else None
-    if model is not None and model.weights.status != "present":
-        found.append(model.weights.problem or f"the weights of {model.model} are not on this machine")
-    elif model is not None and names:
-        found += _preparation_problems(workspace, model)
+        found += gallery.strangers.problems()
+    with contextlib.suppress(GalleryError):  # noted above
+        banks = gallery.strangers.states()
+    found += workspace.attempts.problems(names)
+    model = likeness = None
+    chosen, others = _in_use(workspace, found)
+    for name in (chosen, *others):
+        with _noting(found):
+            state = None if name is None else choice.state(name, check=True)
+            model = state if name == chosen else model
+            if state is not None:
+                found += _model_problems(workspace, state, enrolled=bool(names or others))
+    with _noting(found):
+        used = [identity for identity in gallery.models() if identity.model == chosen]
+        likeness = people_likeness(workspace, used[0]) if len(used) == 1 else None
     return Status(
         locations=workspace.locations,
         settings=workspace.settings,
         gpu=NVIDIA_DRIVER.exists(),
         model=model,
         people=names,
+        strangers=banks,
         protection=protection,
-        problems=tuple(dict.fromkeys(found)),
+        problems=tuple(dict.fromkeys(at_home(problem, workspace.locations.home) for problem in found)),
+        templates=templates,
+        likeness=likeness,
     )
 
 
@@ -109,4 +152,4 @@ def _noting(found: list[str]) -> Iterator[None]:
     try:
         yield
     except (GalleryError, ModelError) as error:
-        found.append(error.message)
+        found.append(error.explained)

@@ -16,6 +16,7 @@ from faceunlock.tasks.workspace import (
     Workspace,
     as_path,
     check_threshold,
+    deciding_calibration,
     examiner,
     operating_point,
     quality_gates,
@@ -24,9 +25,10 @@ from faceunlock.tasks.workspace import (
 if TYPE_CHECKING:
     from faceunlock.liveness.gate import LivenessGate, PassedCheck
     from faceunlock.matching.calibration import Calibration, OperatingPoint
-    from faceunlock.matching.similarity import Decision
+    from faceunlock.matching.similarity import Decision, Label, Vector
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import Quality, RGBImage, SubjectRule
+    from faceunlock.settings import Security
 
 Probe = PhotoPath | BinaryIO | PhotoFile | Capture
 """The accepted sources of a probe photo."""
@@ -36,6 +38,7 @@ class VerifyOptions(TypedDict, total=False):
     """Options of `verify`."""
 
     threshold: float | None
+    security: Security | None
     faces: SubjectRule
     source: str | None
     require_live: bool
@@ -70,6 +73,8 @@ class Verification:
         People who were not compared because of failed attempts.
     liveness : tuple of PassedCheck, or None
         The checks for presentation attacks that were passed; None if they were not requested.
+    people : int or None
+        How many people were compared, each with all their looks; None: one for each template.
     """
 
     decision: Decision
@@ -80,6 +85,7 @@ class Verification:
     not_compared: tuple[str, ...] = ()
     locked_out: tuple[str, ...] = ()
     liveness: tuple[PassedCheck, ...] | None = None
+    people: int | None = None
 
 
 def verify(
@@ -88,6 +94,7 @@ def verify(
     name: str | None = None,
     *,
     threshold: float | None = None,
+    security: Security | None = None,
     faces: SubjectRule = "dominant",
     source: str | None = None,
     require_live: bool = False,
@@ -101,9 +108,13 @@ def verify(
     photo : path, binary file, or a photo from `take`
     name : str, optional
         The claimed person. Without a name, everyone enrolled is compared and the best match is judged, at
-        the threshold that keeps the target for that number of people.
+        the threshold that keeps the target for that number of templates. Of a person with several looks, the
+        most similar one counts.
     threshold : float, optional
         Used instead of the calibrated threshold, in [-1, 1].
+    security : {"relaxed", "normal", "strict"}, optional
+        Level of the shipped threshold; the setting when omitted, or without one ``normal``. A calibration of
+        the gallery's own wins over every level.
     faces : {"dominant", "largest", "central"}
         Which face in the photo counts as its subject.
     source : str, optional
@@ -120,8 +131,12 @@ def verify(
     GalleryError
         ``pad-not-measured``, ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``; also if the gallery
         cannot be trusted.
+    ModelError
+        ``not-measured`` if a level was chosen and no threshold was measured for the model.
+    SettingsError
+        ``usage`` for a threshold out of range, or with a level of security.
     """
-    check_threshold(threshold)
+    check_threshold(threshold, security)
     taken: Path | BinaryIO | PhotoFile
     clip: tuple[RGBImage, ...] = ()
     if isinstance(photo, Capture):
@@ -143,10 +158,15 @@ def verify(
             raise workspace.choice.mismatch(people[0], identity.model)
         sample = acquisition.sample(probe, faces)
         passed = None if gate is None else gate.admit(acquisition, probe, clip, faces)
-        calibration = workspace.choice.calibration(identity)
+        calibration = deciding_calibration(workspace, identity, threshold, security)
 
         def answer(admitted: Collection[str]) -> Verification:
-            centroids = {p.name: p.template.centroid for p in comparable if p.name in admitted}
+            there = [person for person in comparable if person.name in admitted]
+            centroids: dict[Label, Vector] = {
+                (person.name, look): template.centroid
+                for person in there
+                for look, template in person.templates
+            }
             point, limit = operating_point(calibration, len(centroids), threshold)
             return Verification(
                 decision=decide(sample.embedding, centroids, limit),
@@ -157,6 +177,7 @@ def verify(
                 not_compared=tuple(person.name for person in people if person not in comparable),
                 locked_out=tuple(p.name for p in comparable if p.name not in admitted),
                 liveness=passed,
+                people=len(there),
             )
 
         return attempt.settle([person.name for person in comparable], answer)
@@ -208,7 +229,7 @@ def take(
             raise GalleryError("nobody-enrolled")
         # Nobody should sit for the camera if the attempt would be refused.
         attempt.admit([somebody.name for somebody in people], named=person is not None)
-        with open_camera(device) as camera:
+        with open_camera(device, films=settings.camera_films != "never") as camera:
             acquisition, identity = workspace.choice.acquisition(person)
             gates = quality_gates(workspace, identity)
             look = examiner(acquisition, gates, settings.max_pixels, faces)

@@ -8,12 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from faceunlock.errors import PhotoError, SettingsError
+from faceunlock.errors import ModelError, PhotoError, SettingsError
 from faceunlock.files.dependencies import write_only_below
+from faceunlock.files.outputs import never_replace
+from faceunlock.files.reading import local_path
+from faceunlock.gallery.attempts import FILE_NAME as ATTEMPTS
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
-from faceunlock.settings import Locations, Settings, load_settings, locate
+from faceunlock.liveness import MEASUREMENT
+from faceunlock.matching.security import LEVELS
+from faceunlock.settings import Locations, Security, Settings, load_settings, locate
 from faceunlock.tasks.models import ModelChoice
 
 if TYPE_CHECKING:
@@ -62,6 +67,8 @@ class Workspace:
         The requested model: an id, a folder or ``auto``.
     device : str
         The requested device.
+    on_download : callable or None
+        Called with the bytes done and the bytes in total of a download.
     choice : ModelChoice
         Selects the requested model for the gallery.
     """
@@ -97,10 +104,18 @@ class Workspace:
             log_entries=self.settings.log_entries,
             busy_timeout=self.settings.busy_seconds,
         )
+        never_replace(
+            self.gallery.path,
+            self.locations.data / ATTEMPTS,
+            self.locations.data / MEASUREMENT,
+            self.locations.config,
+            self.locations.keys,
+            self.locations.cache,
+        )
         self.named = model or self.settings.model
         self.device = device or self.settings.device
         self._given = detector, embedder
-        self._on_download = on_download
+        self.on_download = on_download
         self.choice = self.choose(self.named)
 
     def choose(self, model: str) -> ModelChoice:
@@ -114,7 +129,7 @@ class Workspace:
             device=self.device,
             detector=detector,
             embedder=embedder,
-            on_download=self._on_download,
+            on_download=self.on_download,
         )
 
     def __enter__(self) -> Self:
@@ -132,14 +147,14 @@ class Workspace:
 
 
 def as_path(photo: PhotoPath | _Other) -> Path | _Other:
-    """Return a path as a `Path`, and anything else unchanged.
-
-    File managers copy and drop addresses: ``file:///`` and a path with escapes.
+    """Return a path, or the path of a ``file:`` address, as a `Path`, and anything else unchanged.
 
     Raises
     ------
     PhotoError
         ``photo-not-found`` for an empty path, which `Path` would take for the current folder.
+    SettingsError
+        ``usage`` for an address on another machine.
 
     Examples
     --------
@@ -148,14 +163,7 @@ def as_path(photo: PhotoPath | _Other) -> Path | _Other:
     """
     if photo == "":
         raise PhotoError("photo-not-found", "the path is empty")
-    if not isinstance(photo, str | os.PathLike):
-        return photo
-    path = Path(photo)
-    if path.parts[:1] == ("file:",) and not path.exists():
-        from urllib.parse import unquote
-
-        return Path("/", unquote(str(path).removeprefix("file:").lstrip("/")))
-    return path
+    return local_path(photo) if isinstance(photo, str | os.PathLike) else photo
 
 
 def as_paths(photos: PhotoPath | Sequence[PhotoPath | _Other]) -> list[Path | _Other]:
@@ -170,16 +178,58 @@ def as_paths(photos: PhotoPath | Sequence[PhotoPath | _Other]) -> list[Path | _O
     return [as_path(photo) for photo in given]
 
 
-def check_threshold(threshold: float | None) -> None:
-    """Check that a threshold is None or in the range of a cosine.
+def check_threshold(threshold: float | None, security: Security | None = None) -> None:
+    """Check that a threshold is None or in the range of a cosine, and security None or one of the levels.
 
     Raises
     ------
     SettingsError
-        ``usage`` unless the threshold is None or a number from -1 to 1.
+        ``usage`` unless the threshold is None or a number from -1 to 1; also for an unknown level of
+        security, or for both at once.
     """
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise SettingsError("usage", f"the threshold must be a number from -1 to 1, not {threshold}")
+    if security is not None and security not in LEVELS:
+        raise SettingsError("usage", f"security must be one of {', '.join(LEVELS)}, not {security!r}")
+    if threshold is not None and security is not None:
+        raise SettingsError("usage", "threshold and security cannot be combined")
+
+
+def deciding_calibration(
+    workspace: Workspace,
+    identity: ModelIdentity,
+    threshold: float | None,
+    security: Security | None,
+    usual: Security = "normal",
+) -> Calibration:
+    """Return the calibration that decides about photos, unless the caller has a threshold.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its gallery may hold a calibration of its own, which wins over every level.
+    identity : ModelIdentity
+        What made the embeddings.
+    threshold : float or None
+        The caller's own threshold; then no level is needed.
+    security : {"relaxed", "normal", "strict"} or None
+        The caller's level.
+    usual : {"relaxed", "normal", "strict"}
+        The level if neither the caller nor the settings choose one.
+
+    Raises
+    ------
+    ModelError
+        ``not-measured`` if somebody chose a level, and no threshold was measured for the model.
+    """
+    settings = workspace.settings
+    found = workspace.choice.calibration(identity, security or settings.level(usual))
+    chosen = security or (None if settings.security == "auto" else settings.security)
+    if threshold is None and chosen is not None and found.status == "not-calibrated":
+        raise ModelError(
+            "not-measured", f"no threshold was measured for {identity.model}, so none can be {chosen}"
+        )
+    return found
 
 
 def operating_point(
@@ -192,7 +242,7 @@ def operating_point(
     calibration : Calibration
         Calibration of the model in use.
     candidates : int
-        Number of people a face is compared with.
+        Number of templates a face is compared with: those of all people, with their looks.
     threshold : float, optional
         The caller's own threshold. Nothing is known about it, so its point is None.
     """
@@ -210,8 +260,9 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
     workspace : Workspace
         Its settings hold the limits of quality.
     identity : ModelIdentity
-        The model; its threshold is the lowest similarity allowed, and its threshold for two photos is what
-        tells one person from several.
+        The model; its threshold at the level ``normal`` is the lowest similarity allowed, and its threshold
+        for two photos is what tells one person from several. What a template is made of does not depend on
+        how strictly it is used.
     min_photos : int, optional
         Minimum number of usable photos; the setting when omitted.
     """
@@ -222,7 +273,7 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
     return Gates(
         min_sharpness=settings.min_sharpness,
         min_brightness=settings.min_brightness,
-        min_similarity=workspace.choice.calibration(identity).threshold,
+        min_similarity=workspace.choice.calibration(identity, "normal").threshold,
         min_photos=min_photos or settings.min_photos,
         pair_similarity=None if pairs.status == "not-calibrated" else pairs.threshold,
     )

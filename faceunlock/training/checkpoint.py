@@ -1,8 +1,8 @@
 """The state of a training on disk, from which a killed run resumes as if nothing had happened.
 
 It holds no generator state: batches and variations depend only on seed, epoch and position, so the position
-in the run is enough. The file begins with the checksum of the rest. The rest is read by torch's restricted
-loader, which runs no code.
+in the run is enough. The file begins with the checksum of the rest, which is read without running anything
+that it may hold.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from faceunlock.errors import TrainingError
 from faceunlock.files.outputs import note_written
 from faceunlock.files.private import atomic_write
-from faceunlock.files.reading import LARGE, read_file
+from faceunlock.files.reading import LARGE, parse_json, read_file
 from faceunlock.pipeline.weights.pickles import UNREADABLE, load_plain
 from faceunlock.training.validation import Validation
 
@@ -160,7 +161,7 @@ def read_checkpoint(folder: Path, made_from: dict[str, Any]) -> tuple[TrainingSt
 
 def _parsed(content: dict[str, Any]) -> tuple[dict[str, Any], TrainingState, State]:
     """Return what the training was made from, its position and its state; see `UNREADABLE` for the errors."""
-    before, plain = json.loads(content["made_from"]), json.loads(content["progress"])
+    before, plain = parse_json(content["made_from"]), parse_json(content["progress"])
     history = [EpochRecord.from_dict(record) for record in plain.pop("history")]
     progress = TrainingState(**plain, history=history)
     counts = (progress.epoch, progress.step, progress.images)
@@ -171,7 +172,18 @@ def _parsed(content: dict[str, Any]) -> tuple[dict[str, Any], TrainingState, Sta
     state: State = content["state"]
     if not isinstance(before, dict) or not isinstance(state, dict):
         raise ValueError("not the state of a training")
-    return before, progress, state
+    return before, progress, _with_tensors(state)
+
+
+def _with_tensors(value: Any) -> Any:
+    """Return plain values as they are, with a tensor in the place of every array."""
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.require(value, requirements="W"))
+    if isinstance(value, dict):
+        return {key: _with_tensors(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_with_tensors, value))
+    return value
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> set[str]:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.matching.wording import counted
 from faceunlock.photos.face import Face, RGBImage
 from faceunlock.photos.photo import PersonFolders, load_photo, person_folders
 from faceunlock.pipeline.acquisition import Acquisition
@@ -158,7 +159,7 @@ def collect_faces(
         no_face = acquisition is not None and any(photo.reason == "no-face" for photo in kept.failures)
         raise CalibrationError(
             "bad-folder",
-            f"none of the {len(paths)} photos can be used: {counted_reasons(kept.failures)}",
+            f"none of {counted(len(paths), 'photo')} can be used: {counted_reasons(kept.failures)}",
             hint=crops_hint
             if no_face
             else f"The first, {first.photo}: {first.detail.removeprefix(f'{first.photo}: ')}",

@@ -13,7 +13,7 @@ import numpy as np
 from faceunlock.errors import ModelError, TrainingError
 from faceunlock.files.outputs import check_destination, note_written
 from faceunlock.files.private import atomic_write, make_private_directories
-from faceunlock.files.reading import LARGE, SMALL, read_file
+from faceunlock.files.reading import LARGE, SMALL, parse_json, read_file
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.training.head import Head, HeldOut
@@ -119,7 +119,7 @@ def read_head(folder: Path) -> KeptHead:
     try:
         for path in (folder, folder / HEAD, folder / ARRAYS):
             refuse_if_others_write(path)
-        record = json.loads(read_file(folder / HEAD, SMALL))
+        record = parse_json(read_file(folder / HEAD, SMALL))
         content = read_file(folder / ARRAYS, LARGE)
         _require(record["format"] == FORMAT and hashlib.sha256(content).hexdigest() == record["sha256"])
         arrays = load(content)
@@ -132,10 +132,11 @@ def read_head(folder: Path) -> KeptHead:
         head = Head(names, arrays["weights"], arrays["offsets"], arrays["centroids"], record["threshold"])
         return KeptHead(head, identity, str(record["model"]) or str(folder), dict(record["held_out"]))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise TrainingError("file-unreadable", f"{folder} holds no classifier") from error
+        hint = "Name a folder that faceunlock classify train wrote."
+        raise TrainingError("file-unreadable", f"{folder} holds no classifier", hint=hint) from error
     except OSError as error:
         raise TrainingError("file-unreadable", f"{folder} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+    except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise TrainingError("head-damaged", f"{folder} is not a complete classifier") from error
 
 

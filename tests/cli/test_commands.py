@@ -118,8 +118,8 @@ def test_kept_scores_are_judged_again_for_another_target(faceunlock, test_folder
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ((), "FOLDER"),
         (("--scores", "kept.npz", "folder"), "FOLDER"),
+        (("--scores", "kept.npz", "--no-strangers"), "--strangers"),
         (("--scores", "kept.npz", "--split", "2"), "--split"),
         (("--scores", "kept.npz", "--impostors", "others"), "--impostors"),
         (("--scores", "kept.npz", "--seed", "0"), "--seed"),

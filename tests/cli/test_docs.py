@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from support.cli_page import held, sections
+from support.cli_page import fields, held, sections
 from support.fakes import GREY, paint, save
 
 from faceunlock import cli
@@ -200,6 +200,19 @@ def test_json_of_models_and_status(faceunlock, ada):
     status = held(faceunlock.data("status"), "faceunlock status")
     held(status["protection"], "Part: protection")
     assert set(status["settings"]) == set(SETTINGS)
+
+
+def test_json_of_strangers(faceunlock, ada, stranger_folder):
+    filled = held(faceunlock.data("strangers", "add", stranger_folder), "faceunlock strangers add")
+    assert set(filled) == fields("faceunlock strangers pull")
+    held(filled["bank"], "Part: bank")
+    held(filled["failures"][0], "Part: photo left out")
+    for words in ((), ("list",)):
+        listing = held(faceunlock.data("strangers", *words), " ".join(("faceunlock strangers", *words)))
+        assert listing["banks"] == faceunlock.data("status")["strangers"] == [filled["bank"]]
+    near = faceunlock.data("enroll", "Ada", ada)["nearest_stranger"]
+    held(near, "Part: nearest stranger")
+    held(faceunlock.data("strangers", "forget", near["name"]), "faceunlock strangers forget")
 
 
 def test_json_of_protect(faceunlock, ada):

@@ -92,7 +92,7 @@ def test_a_file_that_is_no_photo_is_named_as_the_command_names_it(people, answer
     photo.write_text("no photo")
     code, *parts = answer(f"{tmp_path}/odd/./a\x1b[31m.jpg", "--json")
     assert (int(code), parts[-1], parts[1] + parts[3]) == command(photo, "--json")
-    assert json.loads(parts[-1])["error"]["message"].startswith(f"{tmp_path}/odd/a\\x1b[31m.jpg: ")
+    assert json.loads(parts[-1])["error"]["message"].startswith(f"{tmp_path}/odd/a\x1b[31m.jpg: ")
 
 
 def test_an_empty_gallery(answer, command, tmp_path):

@@ -85,7 +85,10 @@ def test_the_way_out_of_a_mismatch_names_the_folder(faceunlock, model, people, t
     for words in (("verify", photo, "--as", "Ada"), ("verify", photo), ("identify", photo)):
         code, _, err = faceunlock(*words, "--model", model)
         assert code == 2 and "[model-mismatch]" in err
-        assert f"Re-enroll: faceunlock enroll 'Ada' FOLDER --replace --model {model}" in err
+        assert (
+            f"Re-enroll: faceunlock --home {tmp_path / 'home'} enroll 'Ada' FOLDER --replace --model {model}"
+            in err
+        )
 
 
 def test_without_its_folder_the_model_of_a_template_is_asked_for(faceunlock, model, people):

@@ -28,6 +28,11 @@ def test_a_stranger_and_the_person(enrolled, clips):
 def test_the_default_camera_is_a_setting(enrolled, clips):
     done = enrolled("verify", "--camera", env={"FACEUNLOCK_CAMERA": str(clips / "eileen.avi")})
     assert done.code == 0
+    refused = enrolled(
+        "verify", "--camera", "--json",
+        env={"FACEUNLOCK_CAMERA": str(clips / "eileen.avi"), "FACEUNLOCK_CAMERA_FILMS": "never"},
+    )  # fmt: skip
+    assert refused.code == 2 and refused.error["code"] == "no-camera", "as for a login"
     missing = enrolled("verify", "--camera", "977", "--json")
     assert missing.code == 2 and missing.error["code"] == "no-camera"
 

@@ -7,16 +7,23 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from support.weights_helpers import answer, serving
 
 
 def test_models_are_listed_with_where_each_number_comes_from(faceunlock):
     result = faceunlock("models")
     assert result.code == 0 and result.stderr == ""
     rows = {line.split()[0]: line for line in result.stdout.partition("\n\n")[0].splitlines()}
-    assert "absent" in rows["vggface2"] and "(recommended)" in rows["vggface2"]
-    assert "absent" in rows["casia-webface"] and "present" in rows["compact"] and "present" in rows["dlib"]
+    assert "absent" in rows["retail-0095"] and "(recommended)" in rows["retail-0095"]
+    assert "Apache-2.0" in result.stdout and "Intel" in result.stdout
+    assert (
+        "absent" in rows["vggface2"]
+        and "absent" in rows["casia-webface"]
+        and "present" in rows["compact"]
+        and "present" in rows["dlib"]
+    )
     models = {model["id"]: model for model in faceunlock("models", "--json").data["models"]}
-    assert list(models) == ["vggface2", "casia-webface", "compact", "dlib"]
+    assert list(models) == ["retail-0095", "vggface2", "casia-webface", "compact", "dlib"]
     for model in models.values():
         assert f"{model['threshold']['value']:.4f}" in rows[model["id"]]
         assert f"\n{model['id']}: {model['network']}\n" in result.stdout
@@ -63,7 +70,7 @@ def mirror():
 
 
 def test_a_mirror_with_wrong_weights_gets_one_clear_error(faceunlock, mirror):
-    for model in ("casia-webface", "vggface2"):
+    for model in ("casia-webface", "vggface2", "retail-0095"):
         result = faceunlock("models", "pull", model, "--json", env=mirror)
         assert result.code == 2
         assert result.error["code"] in {"weights-corrupt", "download-failed"}
@@ -85,6 +92,40 @@ def test_a_file_fetched_by_hand_is_checked(faceunlock, tmp_path):
     assert result.code == 2 and result.error["code"] == "weights-corrupt"
     missing = faceunlock("models", "pull", "vggface2", "--from", tmp_path / "missing.pt", "--json")
     assert missing.code == 2 and missing.error["code"] == "weights-missing"
+
+
+@pytest.fixture
+def published(weights_folder):
+    """A server with the published files of `retail-0095`; the list says what was asked for."""
+    requested = []
+
+    def respond(handler):
+        name = handler.path.rpartition("/")[2]
+        requested.append(f"{handler.command} {name}")
+        answer((weights_folder / "retail-0095" / name).read_bytes())(handler)
+
+    with serving(respond) as server:
+        yield {"FACEUNLOCK_WEIGHTS_MIRROR": server.url}, requested
+
+
+def test_an_empty_gallery_gets_the_recommended_model_from_a_mirror(prepared, pictures, published):
+    """Fetched once and checked; without its weights nothing is compared, and nothing is lost."""
+    mirror, requested = published
+    enrolled = prepared("enroll", "Eileen", pictures / "few", env=mirror)
+    assert enrolled.code == 0 and "model retail-0095." in enrolled.stdout
+    assert enrolled.stderr.count("Downloading the weights of retail-0095 (3 MB), only this once") == 1
+    file = "face-reidentification-retail-0095"
+    assert requested == [f"HEAD {file}.xml", f"GET {file}.xml", f"GET {file}.bin"]
+    assert prepared("verify", pictures / "unseen.jpg", "--as", "Eileen").code == 0
+    checked = prepared("models", "verify", "retail-0095")
+    assert checked.stdout.endswith("prepared networks good\n"), checked
+    weights = prepared.home / "cache" / "weights" / "retail-0095.safetensors"
+    weights.unlink()
+    gone = prepared("verify", pictures / "unseen.jpg", "--as", "Eileen", "--json")
+    assert gone.code == 2 and gone.error["code"] == "weights-missing"
+    assert "faceunlock models pull retail-0095" in gone.error["hint"]
+    again = prepared("models", "pull", "retail-0095", env=mirror)
+    assert again.code == 0 and weights.exists()
 
 
 def test_status_of_a_fresh_installation(faceunlock):

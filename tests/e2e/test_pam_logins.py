@@ -223,15 +223,20 @@ def test_a_resident_process_may_be_killed_in_the_middle(login, pictures, residen
         assert entered.result() == recognised
 
 
-def test_a_camera(login, astronaut, hopper):
+def test_a_film_in_the_place_of_a_camera_lets_nobody_in(login, astronaut):
+    """Named on the line or by the config file."""
     pytest.importorskip("cv2")
     from support.clips import panned, write_clip
 
-    for picture, recognised in ((astronaut, True), (hopper, False)):
-        clip = write_clip(login.home.parent / "clip.avi", panned(picture, 400, 500, 10))
-        login.serve(propose(SERVICE, f"--camera={clip}", home=login.home, timeout=30).line)
-        assert login.enter(login.enrolled) == recognised
-    assert login.outcomes() == ["yes", "no"]
+    clip = write_clip(login.home.parent / "clip.avi", panned(astronaut, 400, 500, 10))
+    for source, config in (
+        (f"--camera={clip}", ""),
+        ("--camera", f'camera = "{clip}"\ncamera_films = "auto"'),
+    ):
+        (login.home / "config.toml").write_text(config)
+        login.serve(propose(SERVICE, source, home=login.home, timeout=30).line)
+        assert not login.enter(login.enrolled)
+    assert login.outcomes() == ["no-camera", "no-camera"]
 
 
 def test_a_photo_of_three_years_ago_lets_nobody_in(login):

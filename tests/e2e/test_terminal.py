@@ -355,6 +355,9 @@ def test_completion(faceunlock):
     ):
         wrong = faceunlock(*words, "--json")
         assert wrong.code == 2 and wrong.error["code"] == "usage" and "tcsh" in wrong.error["message"]
+    for home, slug in (("/proc", "file-unwritable"), ("/dev/null", "file-unwritable")):
+        refused = faceunlock("--install-completion", "bash", "--json", env={"HOME": home})
+        assert refused.code == 2 and refused.error["code"] == slug
     assert faceunlock(env={"_FACEUNLOCK_COMPLETE": "complete_tcsh"}).code == 2
     assert faceunlock(env={"_FACEUNLOCK_COMPLETE": "nonsense"}).code == 2
     words = {"_FACEUNLOCK_COMPLETE": "complete_bash", "COMP_WORDS": "faceunlock ca", "COMP_CWORD": "1"}

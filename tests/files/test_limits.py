@@ -37,6 +37,24 @@ def test_other_errors_are_not_limits(error):
     assert limits.reached(error) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "allowed", "word"),
+    [
+        ("RLIMIT_AS", limits.NETWORK_MEMORY - 1, "1023 MiB of memory"),
+        ("RLIMIT_DATA", 100 << 20, "100 MiB of data"),
+        ("RLIMIT_STACK", 64 << 10, "0 MiB of stack"),
+        ("RLIMIT_NOFILE", 20, "20 open files"),
+    ],
+)
+def test_each_limit_that_would_end_the_process_is_named_before(monkeypatch, kind, allowed, word):
+    limits.require(limits.NETWORK_MEMORY, limits.NETWORK_FILES)
+    low = getattr(resource, kind)
+    monkeypatch.setattr(resource, "getrlimit", lambda limit: (allowed, -1) if limit == low else (-1, -1))
+    with pytest.raises(SettingsError, match=word) as caught:
+        limits.require(limits.NETWORK_MEMORY, limits.NETWORK_FILES)
+    assert caught.value.slug == "system-limit"
+
+
 def test_what_is_allowed_is_compared_with_what_is_needed(monkeypatch):
     def getrlimit(limit):
         return (100, 100) if limit == resource.RLIMIT_NOFILE else (-1, -1)

@@ -7,13 +7,12 @@ import pytest
 from PIL import Image
 from support.fakes import slug_of
 
-from faceunlock.errors import ReportError
 from faceunlock.files.outputs import (
     check_destination,
     check_picture,
-    is_output,
-    mark_output,
+    never_replace,
     plan_folder,
+    write_output,
     write_picture,
 )
 
@@ -41,6 +40,8 @@ def test_a_picture_is_private_and_carries_nothing_but_pixels(tmp_path, suffix):
     write_picture(file, PICTURE, overwrite=False)
     with Image.open(file) as read:
         assert read.size == (8, 8) and not read.getexif()
+        assert {*read.info} <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "faceunlock", "comment",
+                                "loop", "background", "timestamp", "duration"}  # fmt: skip
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert slug_of(write_picture, file, PICTURE, overwrite=False) == "file-exists"
@@ -53,26 +54,6 @@ def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
     assert slug_of(check_picture, tmp_path / "a.bmp", overwrite=False) == "file-unwritable"
     assert slug_of(check_picture, tmp_path / "no" / "a.png", overwrite=False) == "file-unwritable"
     check_picture(tmp_path / "a.png", overwrite=False)
-
-
-def test_a_folder_for_output_is_marked_unless_it_holds_something_else(tmp_path):
-    new, empty, taken = (tmp_path / name for name in ("new/deep", "empty", "taken"))
-    empty.mkdir()
-    taken.mkdir()
-    (taken / "photo.jpg").touch()
-    for folder in (new, empty, taken):
-        mark_output(folder)
-        mark_output(folder)  # again, for the next file
-    assert [is_output(folder) for folder in (new, empty, taken)] == [True, True, False]
-    assert new.stat().st_mode & 0o777 == 0o700
-    assert not is_output(tmp_path / "missing")
-
-
-def test_a_folder_for_output_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(ReportError) as caught:
-        mark_output(tmp_path / "file" / "folder")
-    assert caught.value.slug == "file-unwritable"
 
 
 @pytest.mark.parametrize("link", ["same", "symbolic", "hard", "folder"])
@@ -95,6 +76,18 @@ def test_a_source_is_never_replaced_by_whatever_name(tmp_path, link):
     assert slug_of(check_picture, target, **never) == "file-exists"
     assert slug_of(plan_folder, target.parent, [Path(target.name)], **never) == "file-exists"
     check_destination(tmp_path / "new.png", **never)
+
+
+def test_what_is_read_is_never_replaced_by_an_output(tmp_path):
+    own, other = tmp_path / "gallery.db", tmp_path / "cache"
+    other.mkdir()
+    never_replace(own, other)
+    (tmp_path / "link").symlink_to(own)
+    for target in (own, tmp_path / "link", other / "network.onnx", other / ".." / "gallery.db"):
+        assert slug_of(check_destination, target, overwrite=True) == "file-exists"
+        assert slug_of(write_output, target, b"", overwrite=True) == "file-exists"
+    write_output(tmp_path / "report.html", b"", overwrite=False)
+    write_output(tmp_path / "report.html", b"new", overwrite=True)
 
 
 def test_names_that_are_too_long_are_shortened(tmp_path):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import faceunlock
 from faceunlock.cli.commands.export import _passphrase
 from faceunlock.errors import FaceUnlockError
-from faceunlock.files.reading import NotAFileError, TooLargeError, open_file, read_file
+from faceunlock.files.reading import NotAFileError, TooLargeError, open_file, parse_json, read_file
 from faceunlock.gallery.export import _read
 from faceunlock.photos.photo import load_photo
 from faceunlock.pipeline.models.folder import read_model_folder
@@ -109,3 +111,21 @@ class TestOpenFile:
     def test_a_file_without_a_size_has_the_limit_too(self) -> None:
         with pytest.raises(TooLargeError):
             read_file("/proc/self/status", 5)  # its size is said to be 0
+
+
+class TestParseJson:
+    @pytest.mark.parametrize("text", ["[" * 100_000, b'{"a":' * 100_000, "9" * 5000, "", b"\xff"])
+    def test_what_python_cannot_read_is_a_value_error(self, text: str | bytes) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            parse_json(text)
+
+    def test_nothing_from_outside_is_read_by_another_parser(self) -> None:
+        """Its error for deep nesting, `RecursionError`, is easily forgotten."""
+        package = Path(faceunlock.__file__).parent
+        others = [
+            path.relative_to(package).as_posix()
+            for path in package.rglob("*.py")
+            if re.search(r"json\.loads?\(", path.read_text(encoding="utf-8"))
+        ]
+        ours = ("files/reading.py", "pipeline/models/shipped/__init__.py", "training/checkpoint.py")
+        assert sorted(others) == sorted(ours)

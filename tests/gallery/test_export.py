@@ -35,7 +35,7 @@ def cheap_key_derivation(monkeypatch):
 @pytest.fixture
 def source(tmp_path):
     with Gallery(tmp_path / "source") as gallery:
-        gallery.add("Ada", make_template([1.0, 1 / 3]))
+        gallery.add("Ada", make_template([3.0, 1 / 3]))
         gallery.add("Bob", make_template([2.0], count=2))
         gallery.save_calibration(MODEL, make_calibration(MODEL, 0.7))
         yield gallery
@@ -191,7 +191,7 @@ def test_a_changed_header_that_is_plausible_is_noticed_too(file, target):
 
 
 def test_a_newer_format_asks_for_an_update(file, target):
-    file.write_bytes(file.read_bytes().replace(b"EXPORT 1\n", b"EXPORT 2\n", 1))
+    file.write_bytes(file.read_bytes().replace(b"EXPORT 1\n", b"EXPORT 3\n", 1))
     with pytest.raises(FaceUnlockError) as caught:
         import_gallery(target, file, PASSPHRASE)
     assert caught.value.slug == "export-damaged" and "Update" in caught.value.hint
@@ -265,6 +265,7 @@ def test_an_authentic_file_is_checked_as_strictly_as_the_gallery(target, tmp_pat
     [
         {"count": 2}, {"count": 10**400}, {"mean_similarity": 0.5, "lowest_similarity": 0.6},
         {"photo_hashes": [f"{number:064x}" for number in range(6)]},
+        {"count": 7}, {"count": 10**6},
     ],
 )  # fmt: skip
 def test_a_template_that_no_photos_could_make_is_refused(target, tmp_path, changes):
@@ -329,7 +330,10 @@ def test_a_small_file_takes_little_memory(target, tmp_path, bomb):
 
 
 def test_an_export_that_shrinks_unusually_well_is_still_read(source, target, tmp_path):
-    same = {"identity": replace(MODEL, dimension=60_000), "count": 10**6}
+    same = {
+        "identity": replace(MODEL, dimension=60_000), "count": 10**6, "mean_similarity": 1e-4,
+        "lowest_similarity": 0.0,
+    }  # fmt: skip
     for number in range(3):
         source.add(f"Person {number}", make_template([0.5] * 60_000, **same))
     export_gallery(source, tmp_path / "file", PASSPHRASE)

@@ -304,3 +304,17 @@ def test_a_truncated_file_is_refused(gallery, keep):
     gallery.close()
     gallery.path.write_bytes(gallery.path.read_bytes()[:keep])
     assert slug_of(gallery.people) == "gallery-damaged"
+
+
+def test_a_gallery_from_before_looks_takes_one_and_is_then_newer(old_gallery, monkeypatch):
+    before = old_gallery.get("Ada")
+    assert before.looks == ()
+    look = make_template([2.0], identity=before.template.identity)
+    old_gallery.change("Ada", lambda person: person.with_look("hat", look))
+    old_gallery.close()
+    after = old_gallery.get("Ada")
+    assert [one.name for one in after.looks] == ["hat"] and after.created == before.created
+    assert template_to_record(after.template) == template_to_record(before.template)
+    old_gallery.close()
+    monkeypatch.setattr(gallery_file, "MIGRATIONS", gallery_file.MIGRATIONS[:2])  # the version before
+    assert slug_of(old_gallery.people) == "gallery-newer"

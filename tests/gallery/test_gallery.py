@@ -298,6 +298,18 @@ def test_a_wrong_template_is_refused_even_under_a_correct_checksum(gallery, chan
     assert slug_of(gallery.get, "Ada") == "gallery-damaged"
 
 
+def test_a_template_that_is_nested_too_deeply_is_refused_like_any_other(gallery, monkeypatch):
+    gallery.add("Ada", make_template())
+    monkeypatch.setattr(
+        json,
+        "dumps",
+        lambda value, dumps=json.dumps, **how: dumps(value, **how).replace("1e+99", 100_000 * "["),
+    )
+    rewrite_template(gallery, "ada", count=1e99)
+    assert slug_of(gallery.get, "Ada") == "gallery-damaged"
+    assert "'ada'" in gallery.problems()[0]
+
+
 def test_a_changed_calibration_is_refused_and_can_be_replaced_or_forgotten(gallery):
     identity = make_template().identity
     gallery.save_calibration(identity, {"threshold": 0.7})

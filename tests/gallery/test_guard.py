@@ -634,6 +634,74 @@ def test_a_lost_key_is_named_and_leaves_a_new_start(sealed, desktop, tmp_path, c
     assert names(sealed) == ["Ada"] and not sealed.protection().sealed
 
 
+@pytest.mark.parametrize("gone", ["locked", "removed"])
+def test_everybody_is_forgotten_without_the_keyring_and_no_copy_comes_back(
+    gallery, desktop, tmp_path, caplog, gone
+):
+    fill(gallery)
+    gallery.protect("keyring")
+    (key_id,) = (path.stem for path in (tmp_path / "keys").iterdir())
+    gallery.close()
+    copy = tmp_path / "copy.db"
+    shutil.copy(gallery.path, copy)
+
+    if gone == "locked":
+        desktop.locked = True
+    else:
+        keyring.set_keyring(NoKeyring())
+    for action in (gallery.people, gallery.unprotect, lambda: gallery.protect("file"), gallery.rotate):
+        assert slug_of(action) == "keyring-unavailable"
+    assert gallery.forget_all() == 2
+    assert gallery.people() == () and not gallery.protection().sealed
+    assert gallery.calibrations() == (), "nothing of an unverified gallery stays"
+    assert key_id in caplog.text and "faceunlock gallery" in caplog.text
+    gallery.add("Cleo", make_template())
+    assert names(gallery) == ["Cleo"]
+    assert gallery.protect("file") and names(gallery) == ["Cleo"]
+    gallery.unprotect()
+    gallery.forget_all()
+    gallery.close()
+
+    # Whoever put the old copy back would have everybody back, once the keyring answers.
+    kept = gallery.path.rename(tmp_path / "kept.db")
+    shutil.copy(copy, gallery.path)
+    desktop.locked = False
+    keyring.set_keyring(desktop)
+    assert slug_of(gallery.people) == slug_of(gallery.rotate) == "gallery-tampered"
+    gallery.close()
+    kept.replace(gallery.path)
+    gallery.add("Dan", make_template())
+    assert desktop.items == {} and list((tmp_path / "keys").iterdir()) == []
+    gallery.close()
+    shutil.copy(copy, gallery.path)
+    assert slug_of(gallery.people) == "key-missing"
+
+
+def test_a_removed_gallery_whose_keyring_is_gone_has_a_way_out(gallery, desktop):
+    gallery.add("Ada", make_template())
+    gallery.protect("keyring")
+    gallery.close()
+    gallery.path.unlink()
+    keyring.set_keyring(NoKeyring())
+    assert slug_of(gallery.add, "Ada", make_template()) == "keyring-unavailable"
+    assert gallery.forget_all() == 0
+    gallery.add("Ada", make_template())
+    assert names(gallery) == ["Ada"]
+
+
+def test_a_deletion_that_fails_without_the_keyring_changes_nothing(gallery, desktop, tmp_path):
+    fill(gallery)
+    gallery.protect("keyring")
+    truth = everything(gallery)
+    gallery.close()
+    desktop.locked = True
+    with contextlib.closing(sqlite3.connect(gallery.path)) as busy:
+        busy.execute("BEGIN IMMEDIATE")
+        assert slug_of(opened(tmp_path).forget_all) == "gallery-busy"
+    desktop.locked = False
+    assert everything(opened(tmp_path)) == truth
+
+
 @pytest.mark.parametrize(
     "content", ["", "{}", "[]", "no", '{"gallery": "x", "place": "file", "key": "00"}', "\0"]
 )
@@ -676,7 +744,7 @@ def test_a_keyring_that_does_not_answer(gallery, desktop, tmp_path):
         with pytest.raises(GalleryError, match="locked") as caught:
             other.people()
         assert caught.value.slug == "keyring-unavailable" and caught.value.retryable
-        assert slug_of(other.forget_all) == "keyring-unavailable", "the key may come back"
+        assert "people forget --all" in caught.value.hint
     desktop.locked, desktop.hangs = False, True
     with opened(tmp_path, keyring_timeout=0.05) as other:
         assert slug_of(other.people) == "keyring-unavailable"
@@ -887,3 +955,27 @@ def test_only_what_the_seal_needs_is_loaded(tmp_path, desktop, place, loaded):
         check=True,
     )
     assert set(done.stdout.split()) == loaded
+
+
+def test_a_sealed_look_is_hidden_and_cannot_be_taken_away(sealed):
+    def with_scarf(person):
+        return person.with_look(
+            "headscarf", make_template([5.0, 6.0, 7.0], identity=person.template.identity)
+        )
+
+    sealed.change("Ada", with_scarf)
+    sealed.close()
+    assert [look.name for look in sealed.get("Ada").looks] == ["headscarf"]
+    assert b"headscarf" not in sealed.path.read_bytes()
+    row = sealed_row(sealed, "ada")
+    sealed.change("Ada", lambda person: person.without_look("headscarf"))
+    sealed.close()
+    assert sealed.get("Ada").looks == ()
+    with contextlib.closing(sqlite3.connect(sealed.path)) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?)", row)
+    assert slug_of(sealed.get, "Ada") == "gallery-tampered"
+
+
+def sealed_row(gallery, key):
+    with contextlib.closing(sqlite3.connect(gallery.path)) as connection:
+        return connection.execute("SELECT * FROM people WHERE key = ?", (key,)).fetchone()

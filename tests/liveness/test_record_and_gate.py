@@ -9,7 +9,7 @@ from support.fakes import FakeDetector, FakeEmbedder, paint, save, slug_of, stre
 from support.made_presentations import judged, made
 
 from faceunlock.errors import GalleryError, PhotoError
-from faceunlock.liveness import record
+from faceunlock.liveness import MEASUREMENT, record
 from faceunlock.liveness.checks import CHECKS
 from faceunlock.liveness.gate import LivenessGate, open_gate
 from faceunlock.liveness.measuring import MeasuredCheck, Presentation
@@ -28,7 +28,7 @@ def test_it_is_kept_as_it_was(private):
     measurement = judged(made())
     record.save(private, measurement)
     assert record.load(private) == measurement
-    assert (private / record.FILE_NAME).stat().st_mode & 0o777 == 0o600
+    assert (private / MEASUREMENT).stat().st_mode & 0o777 == 0o600
     record.save(private, judged(made(gap=0.0)))
     assert record.load(private) != measurement
 
@@ -45,22 +45,27 @@ def test_nothing_is_kept_at_first(private, tmp_path):
         lambda data: {key: value for key, value in data.items() if key != "checks"},
         lambda data: data | {"checks": [data["checks"][0] | {"threshold": "low"}]},
         lambda data: data | {"checks": [data["checks"][0] | {"apcer": {}, "extra": 1}]},
+        lambda data: data | {"checks": [data["checks"][0] | {"check": []}]},
+        lambda data: data | {"checks": [data["checks"][0] | {"version": "1"}]},
+        lambda data: data | {"created": ["today"]},
+        lambda data: data | {"target_bpcer": True},
         lambda data: [data],
         lambda data: None,
     ],
 )
 def test_a_damaged_record_is_refused(private, spoil):
     record.save(private, judged(made()))
-    path = private / record.FILE_NAME
+    path = private / MEASUREMENT
     path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
     assert slug_of(record.load, private, kind=GalleryError) == "gallery-damaged"
-    path.write_bytes(b"\xff{")
-    assert slug_of(record.load, private) == "gallery-damaged"
+    for content in (b"\xff{", b"[" * 100_000):
+        path.write_bytes(content)
+        assert slug_of(record.load, private) == "gallery-damaged"
 
 
 def test_what_others_could_change_is_refused(private):
     record.save(private, judged(made()))
-    (private / record.FILE_NAME).chmod(0o666)
+    (private / MEASUREMENT).chmod(0o666)
     assert slug_of(record.load, private) == "insecure-permissions"
 
 

@@ -209,3 +209,54 @@ def test_a_person_that_is_not_exactly_right_is_refused(field, value):
     assert record_to_person(record).name == "Ada"
     with pytest.raises(ValueError):
         record_to_person(record | {field: value})
+
+
+MOMENT = "2025-01-31T09:30:00Z"
+
+
+def with_looks(*names):
+    person = Person("Ada", make_template(), MOMENT, MOMENT)
+    for number, name in enumerate(names):
+        person = person.with_look(name, make_template((1.0, 0.0, number)))
+    return person
+
+
+@given(st.lists(st.sampled_from(["Glasses", "glasses", "Bart", "Hut", "ＨＵＴ"]), max_size=6))
+def test_a_person_keeps_one_template_for_each_look(names):
+    person = with_looks(*names)
+    keys = [name_key(look.name) for look in person.looks]
+    assert keys == sorted({name_key(name) for name in names})
+    assert [look for look, _ in person.templates] == [None, *(look.name for look in person.looks)]
+    for name in names:
+        last = max(number for number, other in enumerate(names) if name_key(other) == name_key(name))
+        assert person.look(name).template.vector_sum.tolist() == [1.0, 0.0, last]
+        assert person.without_look(name).look(name) is None
+    again = record_to_person(person_to_record(person))
+    assert person_to_record(again) == person_to_record(person)
+    assert ("looks" in person_to_record(person)) == bool(names)
+
+
+def test_a_new_template_of_a_look_keeps_its_spelling_and_its_date():
+    (look,) = with_looks("glasses").looks
+    again = Person("Ada", make_template(), MOMENT, MOMENT, (look,)).with_look("GLASSES", make_template())
+    assert (again.looks[0].name, again.looks[0].created) == ("glasses", look.created)
+
+
+def look_record(**changes):
+    return person_to_record(with_looks("hat"))["looks"][0] | changes
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        [], None, "hat", [None], [look_record(name="a/b")], [look_record(name=" hat")], [look_record(name=5)],
+        [look_record(created="today")], [look_record(created=None)], [look_record(more=1)],
+        [look_record(), look_record()], [look_record(name="Z"), look_record(name="a")],
+        [look_record(template=None)], [look_record(template=template_to_record(make_template((1.0, 2.0))))],
+    ],
+)  # fmt: skip
+def test_looks_that_are_not_exactly_right_are_refused(looks):
+    record = person_to_record(with_looks("hat"))
+    assert record_to_person(record).looks
+    with pytest.raises(ValueError):
+        record_to_person(record | {"looks": looks})

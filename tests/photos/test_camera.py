@@ -48,6 +48,23 @@ def test_a_video_file_is_a_camera(tmp_path, astronaut):
     assert frames[3].image.dtype == np.uint8 and difference.mean() < 4  # right side up, red is red
 
 
+def test_a_film_is_refused_where_only_a_camera_will_do(tmp_path, monkeypatch):
+    film = tmp_path / "film.avi"
+    film.write_bytes(b"RIFF")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(film)
+    monkeypatch.setattr(module, "opencv", lambda: pytest.fail("nothing is opened"))
+    for name in ("film.avi", "link", "pipe", "."):
+        assert slug_of(open_camera, str(tmp_path / name), films=False, kind=CameraError) == "no-camera"
+
+
+def test_a_file_in_the_place_of_a_device_is_refused_once_it_is_open(tmp_path, monkeypatch):
+    film = tmp_path / "video0"
+    film.write_bytes(b"RIFF")
+    monkeypatch.setattr(module, "opencv", lambda: pytest.fail("nothing is opened"))
+    assert slug_of(module._open_device, film, "camera 0", kind=CameraError) == "no-camera"
+
+
 def test_a_film_has_its_own_time(tmp_path, astronaut):
     clip = write_clip(tmp_path / "clip.avi", panned(astronaut, 320, 240, 20), rate=10)
     with open_camera(str(clip)) as camera:

@@ -23,9 +23,11 @@ from PIL import Image
 from support.fakes import read_photo
 
 from faceunlock.errors import PhotoError
-from faceunlock.files.outputs import mark_output
+from faceunlock.files.marks import Mark
+from faceunlock.files.outputs import write_picture
+from faceunlock.files.text import printable
 from faceunlock.photos import photo as photos
-from faceunlock.photos.folders import PHOTO_SUFFIXES, _natural, find_photos, person_folders
+from faceunlock.photos.folders import OURS, PHOTO_SUFFIXES, _natural, find_photos, person_folders
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -127,11 +129,11 @@ class TestReadPhoto:
         with pytest.raises(PhotoError, match="cannot be opened") as caught:
             read_photo(tmp_path / name)
         assert caught.value.slug == "unreadable-photo"
-        assert caught.value.message.isprintable()
+        assert printable(caught.value.message).isprintable()
 
     def test_control_characters_and_undecodable_bytes_are_escaped(self, tmp_path: Path) -> None:
         name = os.fsdecode(b"\x1b[31m\xff.jpg")
-        with pytest.raises(PhotoError, match=r"\\x1b\[31m\\udcff\.jpg: no such") as caught:
+        with pytest.raises(PhotoError, match=r"\x1b\[31m\\udcff\.jpg: no such") as caught:
             read_photo(tmp_path / name)
         caught.value.message.encode()
 
@@ -386,14 +388,35 @@ class TestFindPhotos:
         assert (list(found.people), found.count, found.skipped) == (["ada"], 1, 0)
         assert names(find_photos([tmp_path / name]).photos, tmp_path) == [f"{name}/a.jpg"]  # unless named
 
-    def test_folders_that_we_wrote_are_passed_over_unless_named(self, tmp_path: Path) -> None:
-        touch(tmp_path, "ada/1.jpg", "photos/2.jpg")
-        for folder in ("crops", "ada/crops", "photos"):
-            mark_output(tmp_path / folder)
-        touch(tmp_path, "crops/ada/1.png", "ada/crops/1.png")
-        assert names(find_photos([tmp_path]).photos, tmp_path) == ["ada/1.jpg", "photos/2.jpg"]
-        assert list(person_folders(tmp_path).people) == ["ada", "photos"]  # it held files before we wrote
-        assert list(person_folders(tmp_path / "crops").people) == ["ada"]
+    def test_pictures_that_we_wrote_are_no_photos_wherever_they_lie(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        touch(tmp_path, "ada/1.jpg", "bob/2.jpg")
+        for name in ("ada/heatmap.png", "out/bob/copy.jpg", "ada/sheet.webp"):
+            write_picture(tmp_path / name, Image.new("RGB", (4, 4)), overwrite=False)
+        write_picture(tmp_path / "ada/crops/1.png", Image.new("RGB", (4, 4)), overwrite=False, mark=Mark.CROP)
+        listing = find_photos([tmp_path])
+        assert names(listing.photos, tmp_path) == ["ada/1.jpg", "bob/2.jpg"]
+        assert (listing.skipped, listing.kinds) == (4, {OURS: 4})
+        assert listing.others == " (4 files are not photos: 4 written by faceunlock)"
+        assert "passed over 4 pictures that faceunlock wrote" in caplog.text
+        found = person_folders(tmp_path)
+        assert (list(found.people), found.count, found.skipped) == (["ada", "bob"], 2, 4)  # "out" is nobody
+        file = tmp_path / "ada/heatmap.png"
+        assert find_photos([file]).photos == (file,)  # named itself
+        touch(tmp_path, "out/bob/3.jpg")  # photos that come later to a folder of ours are photos
+        assert [photo.name for photo in person_folders(tmp_path).people["out"]] == ["3.jpg"]
+
+    def test_crops_are_photos_where_there_is_nothing_else(self, tmp_path: Path) -> None:
+        for name in ("ada/1.png", "bob/1.png"):
+            write_picture(tmp_path / name, Image.new("RGB", (4, 4)), overwrite=False, mark=Mark.CROP)
+        write_picture(tmp_path / "contact-sheet.png", Image.new("RGB", (4, 4)), overwrite=False)
+        assert names(find_photos([tmp_path]).photos, tmp_path) == ["ada/1.png", "bob/1.png"]
+        assert {name: len(photos) for name, photos in person_folders(tmp_path).people.items()} == {
+            "ada": 1,
+            "bob": 1,
+        }
+        assert person_folders(tmp_path).loose == ()
 
     def test_the_suffixes_of_what_is_no_photo_are_counted(self, tmp_path: Path) -> None:
         touch(tmp_path, "a.dng", "b.DNG", "c.mov", "d.jxl", "ada/e.dng", "Makefile")

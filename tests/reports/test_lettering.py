@@ -6,11 +6,13 @@ import logging
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTCollection
 from PIL import Image, ImageDraw, ImageFont, features
 
 from faceunlock.reports import lettering, system_fonts
@@ -20,6 +22,7 @@ from faceunlock.reports.lettering import font, shortened, width
 from faceunlock.reports.system_fonts import FontFile, fonts_for, missing
 
 CHINESE, HEBREW, PERSIAN = "李小龍", "אב", "علی\u200cرضا"
+JAPANESE, KOREAN = "山田たろう", "김철수"
 
 needs_raqm = pytest.mark.skipif(not features.check("raqm"), reason="this Pillow has no raqm")
 needs_fontconfig = pytest.mark.skipif(shutil.which("fc-match") is None, reason="needs fontconfig")
@@ -32,15 +35,14 @@ def forgetful():
         cached.cache_clear()
 
 
-@pytest.fixture
-def made_font(tmp_path):
-    """A font in a folder of its own, with a triangle for each of three Chinese letters and for A."""
+def built(letters):
+    """A font with a triangle for each of the letters."""
     pen = TTGlyphPen(None)
     pen.moveTo((0, 0))
     for point in ((500, 0), (250, 700)):
         pen.lineTo(point)
     pen.closePath()
-    names = {ord(char): f"u{ord(char):x}" for char in f"{CHINESE}A"}
+    names = {ord(char): f"u{ord(char):x}" for char in letters}
     builder = FontBuilder(1000, isTTF=True)
     builder.setupGlyphOrder([".notdef", *names.values()])
     builder.setupCharacterMap(names)
@@ -50,19 +52,34 @@ def made_font(tmp_path):
     builder.setupNameTable({"familyName": "Made", "styleName": "Regular"})
     builder.setupOS2()
     builder.setupPost()
+    return builder.font
+
+
+@pytest.fixture
+def made_font(tmp_path):
+    """A font in a folder of its own, with a triangle for each of three Chinese letters and for A."""
     (tmp_path / "fonts").mkdir()
-    builder.save(tmp_path / "fonts" / "made.ttf")
+    built(f"{CHINESE}A").save(tmp_path / "fonts" / "made.ttf")
     return FontFile(tmp_path / "fonts" / "made.ttf", 0)
 
 
 @pytest.fixture
-def fontconfig(tmp_path, monkeypatch, made_font):
+def system(tmp_path, monkeypatch):
+    """Let the system have only the fonts in a folder."""
+
+    def have(folder):
+        (tmp_path / "fonts.conf").write_text(
+            f"<fontconfig><dir>{folder}</dir><cachedir>{tmp_path / 'cache'}</cachedir></fontconfig>"
+        )
+        monkeypatch.setenv("FONTCONFIG_FILE", str(tmp_path / "fonts.conf"))
+
+    return have
+
+
+@pytest.fixture
+def fontconfig(system, made_font):
     """The system has no other font than the made one."""
-    (tmp_path / "fonts.conf").write_text(
-        f"<fontconfig><dir>{made_font.path.parent}</dir>"
-        f"<cachedir>{tmp_path / 'cache'}</cachedir></fontconfig>"
-    )
-    monkeypatch.setenv("FONTCONFIG_FILE", str(tmp_path / "fonts.conf"))
+    system(made_font.path.parent)
     return made_font
 
 
@@ -99,6 +116,43 @@ def test_letters_that_ours_lacks_come_from_a_font_of_the_system(fontconfig, capl
     assert os.fspath(face.path) == os.fspath(fontconfig.path) and not caplog.records
     assert drawn(CHINESE, face).any() and not (drawn(CHINESE, face) == drawn(CHINESE, font(20))).all()
     assert font(20, bold=True, text="Ada").path != face.path
+
+
+@needs_fontconfig
+@pytest.mark.parametrize("text", [CHINESE, JAPANESE, KOREAN], ids=["Chinese", "Japanese", "Korean"])
+def test_of_many_fonts_the_one_with_the_letters_writes_the_name(text, system, tmp_path, caplog):
+    """In a file of several fonts, as those of these scripts come."""
+    folder = tmp_path / "fonts"
+    folder.mkdir()
+    collection = TTCollection()
+    collection.fonts = [built("ABC"), built(f"Ada 0.9{text}")]
+    collection.save(folder / "several.ttc")
+    built("xyz").save(folder / "other.ttf")
+    system(folder)
+    with caplog.at_level(logging.WARNING):
+        face = font(20, text=f"{text} 0.99")
+    assert os.fspath(face.path) == os.fspath(folder / "several.ttc") and face.index == 1
+    assert not caplog.records
+    labelled = annotate(np.zeros((90, 300, 3), np.uint8), [Mark((5, 40, 60, 80), text, True)])
+    boxes = annotate(np.zeros((90, 300, 3), np.uint8), [Mark((5, 40, 60, 80), "\ue000" * len(text), True)])
+    assert not np.array_equal(labelled, boxes)
+
+
+@needs_fontconfig
+@needs_raqm
+@pytest.mark.parametrize("text", [HEBREW, PERSIAN], ids=["Hebrew", "Persian"])
+def test_a_font_of_the_system_also_runs_from_right_to_left(text, system, tmp_path, monkeypatch):
+    usual = font(20, text=text)
+    own = tmp_path / "ours.ttf"
+    built("Ada").save(own)
+    monkeypatch.setattr(lettering, "find_in_package", lambda package, file: own)
+    lettering.font.cache_clear()
+    lettering._font_file.cache_clear()
+    system(Path(usual.path).parent)
+    face = font(20, text=text)
+    assert os.fspath(face.path) != os.fspath(own) and face.layout_engine == ImageFont.Layout.RAQM
+    assert missing(text.replace("\u200c", ""), FontFile(face.path, 0)) == ""
+    assert not np.array_equal(drawn(text, face), drawn(text[::-1], face))
 
 
 def test_without_fontconfig_every_font_of_the_system_is_looked_at(made_font, monkeypatch):

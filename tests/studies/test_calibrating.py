@@ -236,7 +236,7 @@ def test_too_few_people_do_not_support_a_low_target(folder):
     assert error.slug == "insufficient-data"
     for part in ("24 impostor comparisons of 4 people", "0.0001", "lowest FMR these data can support is"):
         assert part in error.message
-    assert "29956 people" in error.hint and "No threshold was saved" in error.hint
+    assert "29,956 people" in error.hint and "No threshold was saved" in error.hint
     with pytest.raises(CalibrationError):
         _ = report.calibration
 

@@ -80,6 +80,13 @@ def save_person(folder: Path, person: int, count: int, first: int = 0) -> list[P
     return [save(folder / f"{number}.png", paint(person, number)) for number in range(first, first + count)]
 
 
+def save_strangers(folder: Path, count: int, photos: int = 1, first: int = 300) -> Path:
+    """Write photos of different people, each in a folder of their own: S0, S1, ..."""
+    for number in range(count):
+        save_person(folder / f"S{number}", first + number, photos)
+    return folder
+
+
 def stream(image: np.ndarray) -> BytesIO:
     """Return a photo as standard input would bring it."""
     buffer = BytesIO()

@@ -95,7 +95,7 @@ def test_a_threshold_below_the_shipped_one_is_refused(unlock, home, folder, stra
 def test_a_threshold_above_the_shipped_one_is_saved(unlock, folder, strangers, monkeypatch):
     report = unlock.calibrate(folder, target_fmr=0.2, impostors=strangers)
     low = Calibration("dlib", "0" * 64, "fake-1", -0.5, None, "not-calibrated", "a guess", "2026-01-31")
-    monkeypatch.setattr("faceunlock.pipeline.models.shipped.shipped_calibration", lambda model: low)
+    monkeypatch.setattr("faceunlock.pipeline.models.shipped.shipped_calibration", lambda model, security: low)
     assert unlock.save_calibration(report).threshold == report.choice.threshold
 
 

@@ -22,7 +22,7 @@ def exported(tmp_path):
         from faceunlock.gallery.export import export_gallery
 
         with Gallery(tmp_path / "made up") as gallery:
-            made = make_template([0.1] * IDENTITY.dimension, identity=IDENTITY)
+            made = make_template([4 / IDENTITY.dimension**0.5] * IDENTITY.dimension, identity=IDENTITY)
             gallery.add("Mallory", template or made)
             for identity, data in calibrations:
                 gallery.save_calibration(identity, data)

@@ -10,7 +10,6 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from support.fakes import GREY, IDENTITY, FakeEmbedder, paint, save, save_person, slug_of
 
-from faceunlock.files.outputs import OUTPUT_MARKER
 from faceunlock.matching.similarity import assign
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.pipeline.samples import NoneUsableError
@@ -138,7 +137,7 @@ def test_copies_lie_as_their_photos_do(known, tmp_path):
     Image.fromarray(paint(3)).save(source / "same.gif")
     out = tmp_path / "out" / "annotated"
     found = known.identify(source, destination=out)
-    copies = {path for path in out.rglob("*.*") if path.name != OUTPUT_MARKER}
+    copies = set(out.rglob("*.*"))
     written = sorted(str(path.relative_to(out)) for path in copies)
     assert written == ["deep/50.png", "same-2.png", "same.png"]
     assert {photo.annotated for photo in found.photos} == copies
@@ -159,7 +158,6 @@ def test_copies_stay_in_their_folder_whatever_leads_to_the_photos(known, tmp_pat
     monkeypatch.chdir(here)
     found = known.identify([".", "../above.png", "../beside"], destination="out")
     assert sorted(path.name for path in (here / "out").iterdir()) == [
-        OUTPUT_MARKER,
         "60.png",
         "61.png",
         "above.png",
@@ -170,7 +168,7 @@ def test_copies_stay_in_their_folder_whatever_leads_to_the_photos(known, tmp_pat
 def test_a_photo_is_never_overwritten_by_its_copy(known, tmp_path):
     photo = save(tmp_path / "a.png", paint(1))
     before = photo.read_bytes()
-    assert slug_of(known.identify, photo, destination=tmp_path, overwrite=True) == "photo-not-found"
+    assert slug_of(known.identify, photo, destination=tmp_path, overwrite=True) == "file-exists"
     save(tmp_path / "b" / "a.png", paint(2))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").hardlink_to(photo)

@@ -16,6 +16,8 @@ from faceunlock.errors import (
 )
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.pipeline.weights import attempt
+from faceunlock.settings import load_settings
 from faceunlock.tasks import models
 
 
@@ -36,22 +38,6 @@ def loaded(monkeypatch):
 
 
 @pytest.fixture
-def network(monkeypatch):
-    """A network that answers or not, and the downloads that were made."""
-    pulled = []
-
-    def set_up(answers):
-        monkeypatch.setattr(models, "can_fetch", lambda spec, mirror=None: answers)
-
-    def pull(spec, cache, **options):
-        pulled.append(spec.id)
-
-    monkeypatch.setattr(models, "pull", pull)
-    set_up.pulled = pulled
-    return set_up
-
-
-@pytest.fixture
 def present(monkeypatch):
     """Make the weights of a model seem to be here."""
 
@@ -68,24 +54,43 @@ def present(monkeypatch):
     return set_up
 
 
+@pytest.fixture
+def network(monkeypatch, present):
+    """A network that answers or not, and the downloads that were made."""
+    pulled = []
+
+    def set_up(answers):
+        def try_to_pull(spec, cache, *, mirror, progress):
+            if answers:
+                pulled.append(spec.id)
+                present(spec.id)
+            return answers
+
+        monkeypatch.setattr(models, "try_to_pull", try_to_pull)
+
+    def pull(spec, cache, **options):
+        pulled.append(spec.id)
+
+    monkeypatch.setattr(models, "pull", pull)
+    set_up.pulled = pulled
+    return set_up
+
+
 AUTO = {"embedder": None, "detector": None, "model": "auto"}
 
 
 def test_auto_takes_the_recommended_model_where_it_is(open_home, ada, loaded, network, present, caplog):
-    present("vggface2")
+    present("retail-0095")
     network(False)
     open_home(**AUTO).enroll("Ada", ada)
-    assert loaded == ["vggface2"] and network.pulled == [] and caplog.records == []
+    assert loaded == ["retail-0095"] and network.pulled == [] and caplog.records == []
 
 
 def test_auto_fetches_the_recommended_model_where_it_can(open_home, ada, loaded, network, caplog):
     network(True)
     with caplog.at_level(logging.WARNING, "faceunlock"):
         open_home(**AUTO).enroll("Ada", ada)
-    assert loaded == network.pulled == ["vggface2"]
-    assert [record.getMessage() for record in caplog.records] == [
-        "Downloading the weights of vggface2 (112 MB), only this once"
-    ]
+    assert loaded == network.pulled == ["retail-0095"] and caplog.records == []
 
 
 def test_auto_takes_the_embedded_model_otherwise_and_says_so_once(open_home, ada, loaded, network, caplog):
@@ -97,7 +102,55 @@ def test_auto_takes_the_embedded_model_otherwise_and_says_so_once(open_home, ada
         unlock.verify(ada / "0.png", "Ada")
     assert loaded == ["compact"] and network.pulled == []
     (record,) = caplog.records
-    assert "faceunlock models pull vggface2" in record.getMessage()
+    assert "faceunlock models pull retail-0095" in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+def test_auto_asks_a_server_that_is_not_there_once_an_hour(
+    open_home, ada, tmp_path, loaded, monkeypatch, caplog
+):
+    """With the real attempt: both runs say in one line what they use, the second without asking."""
+    asked = []
+    monkeypatch.setattr(attempt, "can_fetch", lambda spec, mirror, timeout: asked.append(mirror))
+    settings = replace(load_settings(tmp_path / "none.toml", {}), weights_mirror="http://127.0.0.1:1")
+    with caplog.at_level(logging.WARNING, "faceunlock"):
+        for _ in range(2):
+            open_home(**AUTO, settings=settings).crop(ada, tmp_path / "crops", overwrite=True)
+    assert loaded == ["compact", "compact"] and asked == ["http://127.0.0.1:1"]
+    lines = [record.getMessage() for record in caplog.records if "Using the model" in record.getMessage()]
+    assert len(lines) == 2 and all("faceunlock models pull retail-0095" in line for line in lines)
+
+
+def test_auto_ignores_vggface2_even_where_it_is(open_home, ada, loaded, network, present):
+    """No error rate is known for its threshold, so it has to be named."""
+    present("vggface2")
+    network(False)
+    open_home(**AUTO).enroll("Ada", ada)
+    assert loaded == ["compact"]
+
+
+def test_one_model_is_never_compared_with_the_templates_of_another(open_home, ada, loaded):
+    """In both directions, and before a network is loaded."""
+    for enrolled, asked in (("compact", "retail-0095"), ("retail-0095", "compact")):
+        open_home(embedder=FakeEmbedder(replace(IDENTITY, model=enrolled))).enroll(enrolled, ada)
+        unlock = open_home(**AUTO | {"model": asked})
+        with pytest.raises(GalleryError, match=f"enrolled with the model {enrolled}") as caught:
+            unlock.verify(ada / "0.png", enrolled)
+        assert caught.value.slug == "model-mismatch" and "--replace" in caught.value.hint
+    assert loaded == []
+
+
+def test_a_gallery_whose_downloaded_weights_are_gone_keeps_to_its_model(open_home, ada, network):
+    """It does not fall back to another model; nothing is fetched to verify; the template stays."""
+    open_home(embedder=FakeEmbedder(replace(IDENTITY, model="retail-0095"))).enroll("Ada", ada)
+    network(True)
+    unlock = open_home(**AUTO | {"detector": FakeDetector()})
+    for words in ((ada / "0.png",), (ada / "0.png", "Ada")):
+        with pytest.raises(ModelError, match="the weights of retail-0095 are not on this machine") as caught:
+            unlock.verify(*words)
+        assert caught.value.slug == "weights-missing"
+        assert "faceunlock models pull retail-0095" in caught.value.hint
+    assert network.pulled == [] and [person.name for person in unlock.people()] == ["Ada"]
 
 
 def test_a_gallery_made_with_a_model_whose_package_is_gone_says_both_ways_out(open_home, ada, monkeypatch):

@@ -1,9 +1,12 @@
+import contextlib
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
 from support.fakes import slug_of
+from support.made_templates import make_template
 
 from faceunlock.tasks import pam as pam_service
 from faceunlock.tasks import pam_installation, pam_sources
@@ -235,3 +238,33 @@ def test_a_gallery_that_anybody_could_make_is_named(tmp_path):
     shared.chmod(0o1777)
     for home in (shared / "home", shared / "a" / "b"):
         assert any(f"{shared} (mode 1777)" in problem for problem in propose("sudo", home=home).problems)
+
+
+def test_every_spoilt_thing_is_named_whatever_else_is_wrong(tmp_path, monkeypatch):
+    """A line, a config file, a gallery, a log, weights and a camera, each wrong in its own way."""
+    from faceunlock.gallery.gallery import Gallery
+    from faceunlock.pipeline import weights
+
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    for name in ("Ada", "Bob"):
+        with Gallery(home) as gallery:
+            gallery.add(name, make_template([1.0] * 128))
+    with contextlib.closing(sqlite3.connect(home / "gallery.db")) as database:
+        database.execute("UPDATE people SET template = 'x' WHERE key = 'ada'")
+        database.commit()
+    (home / "attempts.db").write_bytes(b"no database")
+    (home / "attempts.db").chmod(0o600)
+    (home / "config.toml").write_text(f'model = "{home / "no model"}"\ncamera = "{home / "no camera"}"\n')
+    (home / "config.toml").chmod(0o600)
+    corrupt = weights.WeightsState("dlib", "corrupt", problem="the weights have 3 bytes")
+    monkeypatch.setattr(weights, "verify", lambda spec, cache: corrupt)
+    file = tmp_path / "swaylock"
+    file.write_text(f"auth required pam_exec.so python -I -m faceunlock.pam --home={home} --camera --what\n")
+    problems = "\n".join(check("swaylock", file).problems)
+    for thing in (
+        "the control is required", "that could ask for the password", "needs an absolute path",
+        "--what is not understood", "no model", "the entry for 'ada' is damaged", "attempts.db is damaged",
+        "the weights have 3 bytes", f"{home / 'no camera'} is not a camera now",
+    ):  # fmt: skip
+        assert thing in problems, problems

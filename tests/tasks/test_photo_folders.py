@@ -48,8 +48,22 @@ def test_what_a_task_wrote_into_a_photo_folder_is_nobody_there(enrolled, people)
     enrolled.crop(people, people / "crops")
     enrolled.identify(people, destination=people / "named")
     after = enrolled.report(people, people / "after.html").report
-    assert (after.people, after.skipped) == (before.people, before.skipped)
-    assert list(person_folders(people / "crops").people) == ["Ada", "Bob", "Cyd"]  # it was named
+    assert (after.people, before.skipped) == (before.people, 0)
+    assert after.skipped == len(list(people.rglob("*.png"))) - 12
+    assert list(person_folders(people / "crops").people) == ["Ada", "Bob", "Cyd"]  # nothing but crops
+
+
+def test_the_output_folder_may_be_the_photo_folder(enrolled, people):
+    """Nothing is replaced, and the next task finds the photos, and only these."""
+    for photo in people.rglob("*.png"):
+        photo.rename(photo.with_suffix(".jpg"))  # so that crops and copies, which are PNG, lie beside them
+    enrolled.report(people, people / "report.html", png=people / "Ada")
+    for _ in range(2):
+        assert len(enrolled.crop(people, people, overwrite=True).crops) == 12
+        assert len(enrolled.identify(people / "Bob").photos) == 4
+    assert slug_of(enrolled.identify, people, destination=people) == "file-exists"  # the photos themselves
+    report = enrolled.report(people, people / "after.html").report
+    assert (report.people, report.skipped) == (3, 17 + 1)  # and report.html
 
 
 def test_a_folder_without_permission_ends_no_task(enrolled, people, monkeypatch):

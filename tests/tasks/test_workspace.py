@@ -28,6 +28,13 @@ def test_paths_are_paths_and_the_rest_stays_as_it_is():
     assert as_paths(["a.jpg", stream]) == [Path("a.jpg"), stream]
 
 
+def test_an_address_of_another_machine_is_not_a_path_here():
+    for address in ("file://otherhost/p/me.jpg", "FILE://otherhost", "file://127.1.2.3/p/me.jpg"):
+        assert slug_of(as_path, address, kind=SettingsError) == "usage"
+    assert as_path("file://localhost/p/me.jpg") == as_path("file:/p/me.jpg") == Path("/p/me.jpg")
+    assert as_path("files/me.jpg") == Path("files/me.jpg")
+
+
 def test_the_callers_own_threshold_has_no_point(unlock):
     calibration = unlock.choice.uncalibrated("dlib")
     assert operating_point(calibration, 5, 0.25) == (None, 0.25)

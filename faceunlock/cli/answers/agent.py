@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.files.text import printable
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.agent.control import AgentState
@@ -84,8 +85,8 @@ def _shell(word: str) -> str:
 
 def _minutes(seconds: int) -> str:
     minutes = seconds // 60
-    return "1 minute" if minutes == 1 else f"{minutes:,} minutes"
+    return counted(minutes, "minute")
 
 
 def _questions(count: int) -> str:
-    return "1 request" if count == 1 else f"{count:,} requests"
+    return counted(count, "request")

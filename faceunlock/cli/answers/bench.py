@@ -47,7 +47,7 @@ def text(timing: Timing) -> list[str | Table]:
         f"model    {printable(timing.identity.model)}, weights {timing.identity.weights_sha256[:12]}",
         f"photos   {_photos(timing)}; {counted(timing.runs, 'run')} after one to warm up",
         f"one      {_setup(timing.one)}",
-        f"many     {_setup(timing.many)}, {timing.many_photos:,} photos a run",
+        f"many     {_setup(timing.many)}, {counted(timing.many_photos, 'photo')} a run",
         f"machine  {printable(machine.processor)}, {counted(machine.cores, 'core')}, {machine.system}, "
         f"Python {machine.python}, faceunlock {own_version()}",
     ]

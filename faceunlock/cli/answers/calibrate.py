@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import printable
-from faceunlock.matching.wording import probability, rate
+from faceunlock.matching.wording import counted, probability, rate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from faceunlock.studies.calibration_report import CalibrationReport, Pair
+    from faceunlock.tasks.calibrate import Needs
 
 
 def text(report: CalibrationReport, *, saved: bool = False) -> str:
@@ -22,7 +23,7 @@ def text(report: CalibrationReport, *, saved: bool = False) -> str:
     lines = [
         f"people {report.people:,}, photos {report.photos:,}, templates {report.templates:,}"
         + (
-            f", strangers {report.strangers:,} ({report.stranger_photos:,} photos)"
+            f", strangers {report.strangers:,} ({counted(report.stranger_photos, 'photo')})"
             if report.strangers
             else ""
         ),
@@ -58,6 +59,18 @@ def text(report: CalibrationReport, *, saved: bool = False) -> str:
             f"Saved: {report.identity.model} now uses this threshold." if saved else "No threshold was saved."
         )
     return "\n".join(lines)
+
+
+def needs(needed: Needs) -> str:
+    """Return the note that says what a target needs, before any photo is read."""
+    has = f"{counted(needed.people, 'person', 'people')} and {counted(needed.strangers, 'stranger')}"
+    text = (
+        f"For an FMR of {probability(needed.target)}, {needed.needed:,} people without a single false match "
+        f"are enough. Here are {has}."
+    )
+    if needed.enough:
+        return text
+    return f"{text} That is too few to be sure; for thousands of strangers: faceunlock strangers pull lfw"
 
 
 def scores_kept(file: Path) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import Table, printable, table
-from faceunlock.matching.wording import probability, rate, threshold_meaning, unmeasured
+from faceunlock.matching.wording import counted, probability, rate, threshold_meaning, unmeasured
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,8 @@ def text(comparison: PairComparison) -> list[str | Table]:
     ]
     count = len(comparison.others)
     summary = (
-        f"{comparison.matches:,} of {count:,} photos match {printable(comparison.photo)} "
+        f"{comparison.matches:,} of {counted(count, 'photo')} "
+        f"{'matches' if count == 1 else 'match'} {printable(comparison.photo)} "
         f"at threshold {comparison.threshold:.4f} ({meaning})"
     )
     lines: list[str | Table] = [table("photo", "similarity", "distance", "match", rows=rows), summary]

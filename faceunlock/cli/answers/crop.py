@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import printable
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.tasks.crop import CropOutcome
@@ -14,25 +15,22 @@ if TYPE_CHECKING:
 def text(outcome: CropOutcome) -> str:
     """Return how many faces were cut out and where they are."""
     faces, photos = len(outcome.crops), len(outcome.crops) + len(outcome.left_out)
-    whose = "" if not outcome.people else f" of {outcome.people:,} {_people(outcome.people)}"
+    whose = "" if not outcome.people else f" of {counted(outcome.people, 'person', 'people')}"
     lines = [
-        f"Cut out {faces:,} {'face' if faces == 1 else 'faces'}{whose} to {printable(outcome.sheet.parent)}: "
+        f"Cut out {counted(faces, 'face')}{whose} to {printable(outcome.sheet.parent)}: "
         f"{outcome.size} x {outcome.size} pixels, as {outcome.identity.model} sees them."
     ]
-    if outcome.left_out:
-        lines.append(f"{len(outcome.left_out):,} of {photos:,} photos were left out.")
+    left = len(outcome.left_out)
+    if left:
+        lines.append(f"{left:,} of {counted(photos, 'photo')} {'was' if photos == 1 else 'were'} left out.")
     part = (
         ""
         if outcome.faces_shown == faces
         else f" shows {outcome.faces_shown:,} of the faces"
-        + (f", of {outcome.people_shown:,} {_people(outcome.people_shown)}" if outcome.people else "")
+        + (f", of {counted(outcome.people_shown, 'person', 'people')}" if outcome.people else "")
     )
     lines.append(f"Contact sheet{part}: {printable(outcome.sheet)}")
     return "\n".join(lines)
-
-
-def _people(number: int) -> str:
-    return "person" if number == 1 else "people"
 
 
 def document(outcome: CropOutcome) -> Document:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from faceunlock.cli.answers import strangers
 from faceunlock.cli.answers.parts import Document, identity, left_out, same_face, warning
 from faceunlock.errors import FaceUnlockError
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.tasks.enroll import EnrolmentOutcome
@@ -18,19 +20,27 @@ def text(outcome: EnrolmentOutcome) -> str:
     """Return the summary of an enrolment."""
     result = outcome.enrolment
     verb = "enrolled" if outcome.saved else "would be enrolled"
+    who = outcome.name if outcome.look is None else f"{outcome.name}, look {outcome.look},"
     parts = [
-        f"{outcome.name} {verb}: used {len(result.used)} of {outcome.looked_at} photos, "
+        f"{who} {verb}: used {len(result.used)} of {counted(outcome.looked_at, 'photo')}, "
         f"similarity to the others mean {result.mean_similarity:.3f}, lowest {result.lowest_similarity:.3f}, "
         f"model {result.template.identity.model}."
     ]
+    if outcome.resemblance is not None:
+        parts.append(
+            f"Similarity to {outcome.name} {outcome.resemblance.similarity:.3f}"
+            + ("." if outcome.resemblance.enough else ", accepted by you.")
+        )
     if result.template.count != len(result.used):
-        parts.append(f"The template now holds {result.template.count} photos.")
+        parts.append(f"The template now holds {counted(result.template.count, 'photo')}.")
     if outcome.skipped:
         parts.append(
             "1 file is not a photo." if outcome.skipped == 1 else f"{outcome.skipped} files are not photos."
         )
     if result.template.count < RECOMMENDED_PHOTOS:
         parts.append(f"{RECOMMENDED_PHOTOS} or more photos are recommended.")
+    if outcome.nearest is not None:
+        parts.append(strangers.nearest(outcome.nearest))
     parts += map(warning, outcome.same_faces)
     return " ".join(parts)
 
@@ -50,6 +60,9 @@ def document(outcome: EnrolmentOutcome) -> Document:
     result = outcome.enrolment
     return {
         "name": outcome.name,
+        "look": outcome.look,
+        "similarity_to_person": None if outcome.resemblance is None else outcome.resemblance.similarity,
+        "similarity_expected": None if outcome.resemblance is None else outcome.resemblance.threshold,
         "saved": outcome.saved,
         "photos": outcome.looked_at,
         "skipped": outcome.skipped,
@@ -61,6 +74,7 @@ def document(outcome: EnrolmentOutcome) -> Document:
         "one_look": result.one_look,
         "model": identity(result.template.identity),
         "same_faces": [same_face(same) for same in outcome.same_faces],
+        "nearest_stranger": strangers.nearest_document(outcome.nearest),
     }
 
 
@@ -77,7 +91,7 @@ def each_text(each: EachOutcome) -> str:
     """Return the last line about a folder of people."""
     done = [person.outcome for person in each.people if person.outcome is not None]
     verb = "would be enrolled" if done and not done[0].saved else "enrolled"
-    return f"{len(done)} of {len(each.people)} people {verb}."
+    return f"{len(done)} of {counted(len(each.people), 'person', 'people')} {verb}."
 
 
 def each_document(each: EachOutcome) -> Document:

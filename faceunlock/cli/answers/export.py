@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, same_face, warning
 from faceunlock.files.text import printable
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.gallery.export import ExportSummary, ImportSummary
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def exported(summary: ExportSummary) -> str:
     """Return the answer to an export."""
-    who = "1 person" if len(summary.people) == 1 else f"{len(summary.people)} people"
+    who = counted(len(summary.people), "person", "people")
     return f"Exported {who} to {printable(summary.file)} ({summary.size:,} bytes, encrypted)."
 
 

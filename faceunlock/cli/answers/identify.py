@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
 from faceunlock.files.text import Table, printable, table
+from faceunlock.matching.security import level_of
 from faceunlock.matching.wording import counted, probability, unmeasured
 
 if TYPE_CHECKING:
@@ -51,20 +52,28 @@ def _meaning(found: Identification) -> str:
     unknown = unmeasured(calibration, point)
     if unknown is not None or point is None or calibration.fmr is None:
         return f"{searched}: {unknown}"
-    trials = f"{calibration.fmr.trials:,} comparisons"
+    trials = counted(calibration.fmr.trials, "comparison")
     if point.fmr is None or found.false_name_bound is None:
         return f"{searched}: too many people for the {trials} behind the threshold"
+    if not found.compared:
+        return f"{searched}: FMR target {probability(point.fmr)} for each face"
     alone = calibration.threshold
-    uncorrected = probability(min(1.0, found.people * point.fmr))
+    uncorrected = probability(min(1.0, point.candidates * point.fmr))
     correction = (
         f" (at {alone:.4f}, the threshold for one person, it would be up to {uncorrected})"
-        if found.people > 1
+        if point.candidates > 1
         else ""
     )
+    strangers = (
+        "if it is a stranger's, the chance that it"
+        if found.compared == 1
+        else f"if all were strangers, the chance that any of the {faces}"
+    )
     return (
-        f"{searched}: FMR target {probability(point.fmr)} for each face{correction}; if all were "
-        f"strangers, the chance that any of the {faces} gets a name is at most "
-        f"{probability(found.false_name_bound)}, based on {trials} of {calibration.fmr.people:,} people"
+        f"{searched}: FMR target {probability(point.fmr)} for each face{correction}; "
+        f"{strangers} gets a name is at most "
+        f"{probability(found.false_name_bound)}, based on {trials} of "
+        f"{counted(calibration.fmr.people, 'person', 'people')}"
     )
 
 
@@ -106,6 +115,7 @@ def document(found: Identification) -> Document:
         "people": found.people,
         "threshold": found.threshold,
         "threshold_status": "override" if point is None else calibration.status,
+        "security": None if point is None else level_of(calibration),
         "supported": point is not None and point.supported,
         "target_fmr": None if point is None else point.fmr,
         "false_name_bound": found.false_name_bound,

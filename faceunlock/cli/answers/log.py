@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.files.text import Table, printable, table
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.gallery.attempt_log import LogEntry
@@ -37,7 +38,7 @@ def document(log: Sequence[LogEntry]) -> dict[str, Any]:
 
 def cleared(count: int) -> str:
     """Return the answer to ``log --clear``."""
-    return "Deleted: 1 entry." if count == 1 else f"Deleted: {count} entries."
+    return f"Deleted: {counted(count, 'entry', 'entries')}."
 
 
 def cleared_document(name: str | None, count: int) -> dict[str, Any]:

@@ -25,13 +25,13 @@ def models(states: Sequence[ModelState]) -> list[str | Table]:
                 state.weights.status,
                 file_size(state.weights.size_bytes or spec.size_bytes),
                 spec.dimension,
-                f"{state.calibration.threshold:.4f}",
+                "unknown" if state.calibration is None else f"{state.calibration.threshold:.4f}",
             )
         )
         details += [
             "",
             f"{state.model}: {spec.network}",
-            f"  threshold  {threshold_origin(state.calibration)}",
+            f"  threshold  {_origin(state)}",
             f"  licence    {spec.licence}",
             f"  trained on {spec.training_data}",
         ]
@@ -60,8 +60,16 @@ def model_document(state: ModelState) -> Document:
         "sha256": state.weights.sha256,
         "problem": state.weights.problem,
         "networks": state.preparation,
-        "threshold": threshold(calibration),
+        "threshold": None if calibration is None else threshold(calibration),
+        "unread": state.unread,
     }
+
+
+def _origin(state: ModelState) -> str:
+    """Return where the threshold comes from, or why it is not known."""
+    if state.calibration is None:
+        return f"unknown: {printable(state.unread)}"
+    return threshold_origin(state.calibration)
 
 
 def pulled(state: ModelState) -> str:
@@ -75,6 +83,7 @@ def verified(states: Sequence[ModelState]) -> str:
         return "No weights are on this machine."
     return "\n".join(
         f"{state.model}: good, SHA-256 {state.weights.sha256}{_NETWORKS[state.preparation]}"
+        + (f" (not checked: {printable(state.unread)})" if state.unread is not None else "")
         for state in states
     )
 
@@ -82,6 +91,7 @@ def verified(states: Sequence[ModelState]) -> str:
 _NETWORKS = {
     "prepared": ", prepared networks good",
     "not-prepared": ", networks not prepared",
+    "unproven": ", prepared networks answer like the originals, but cannot be proven",
     "wrong": ", a prepared network answers wrongly",
     None: "",
 }

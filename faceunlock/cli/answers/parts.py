@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from faceunlock.matching.security import level_of
+
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
     from faceunlock.matching.second_names import SameFace
@@ -43,6 +45,7 @@ def threshold(calibration: Calibration) -> Document:
     return {
         "value": calibration.threshold,
         "status": calibration.status,
+        "security": level_of(calibration),
         "target_fmr": calibration.target_fmr,
         "data": calibration.data,
         "created": calibration.created,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity
 from faceunlock.files.text import Table, printable, table
+from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
     from faceunlock.matching.people import Person
@@ -49,6 +50,12 @@ def person(enrolled: Person) -> str:
             f"weights        SHA-256 {identity.weights_sha256}",
             f"enrolled       {enrolled.created}",
             f"updated        {enrolled.updated}",
+            *(
+                f"look           {look.name}: {counted(look.template.count, 'photo')}, similarity mean "
+                f"{look.template.mean_similarity:.4f}, lowest {look.template.lowest_similarity:.4f}, "
+                f"enrolled {look.created}"
+                for look in enrolled.looks
+            ),
         )
     )
 
@@ -64,6 +71,16 @@ def person_document(enrolled: Person) -> Document:
         "created": enrolled.created,
         "updated": enrolled.updated,
         "model": identity(template.identity),
+        "looks": [
+            {
+                "name": look.name,
+                "photos": look.template.count,
+                "mean_similarity": look.template.mean_similarity,
+                "lowest_similarity": look.template.lowest_similarity,
+                "created": look.created,
+            }
+            for look in enrolled.looks
+        ],
     }
 
 
@@ -77,13 +94,15 @@ def renamed_document(old: str, person: Person) -> Document:
     return {"name": person.name, "was": old}
 
 
-def forgotten(name: str | None, count: int) -> str:
+def forgotten(name: str | None, count: int, look: str | None = None) -> str:
     """Return the answer to `people forget`; `name` is None where everybody was forgotten."""
+    if look is not None:
+        return f"Forgotten: the look {printable(look)} of {printable(name or '')}."
     if name is not None:
         return f"Forgotten: {printable(name)}."
-    return f"Forgotten: {count} people." if count != 1 else "Forgotten: one person."
+    return f"Forgotten: {counted(count, 'person', 'people')}."
 
 
-def forgotten_document(name: str | None, count: int) -> Document:
+def forgotten_document(name: str | None, count: int, look: str | None = None) -> Document:
     """Return the data of ``people forget``."""
-    return {"name": name, "forgotten": count}
+    return {"name": name, "look": look, "forgotten": count}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceunlock.cli.answers.parts import identity, left_out
 from faceunlock.files.text import printable
-from faceunlock.matching.wording import rate
+from faceunlock.matching.wording import MORE_ALIKE, rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,7 @@ def summary(outcome: ReportOutcome) -> str:
             f"photo against {what}, threshold {operation.threshold:.4f}",
             f"  FMR                {rate(operation.fmr)}",
             f"  FNMR               {rate(operation.fnmr)}",
+            *([f"  {MORE_ALIKE}."] if operation.more_alike else []),
         ]
     if samples.thumbnails:
         lines.append("The page shows faces with names: biometric data. For a copy without faces: --no-faces.")
@@ -78,6 +79,7 @@ def _operation(operation: Operation, *, own: bool) -> dict[str, Any]:
         "impostor_comparisons": operation.tally.impostor_trials,
         "fmr": operation.fmr.to_dict(),
         "fnmr": operation.fnmr.to_dict(),
+        "more_alike": operation.more_alike,
         "eer": operation.eer,
     }
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from faceunlock.cli.answers import strangers
 from faceunlock.cli.answers.models import model_document
 from faceunlock.cli.answers.parts import Document
 from faceunlock.files.text import printable
-from faceunlock.matching.wording import rate, threshold_origin
+from faceunlock.matching.security import chances, level_of
+from faceunlock.matching.wording import likeness_warning, rate, searched, threshold_origin
 
 if TYPE_CHECKING:
+    from faceunlock.matching.calibration import Calibration
     from faceunlock.tasks.status import Status
 
 
@@ -36,24 +39,18 @@ def text(state: Status) -> str:
         lines.append("model       auto: cannot tell which one, see the problems")
     elif state.model is None:
         lines.append(
-            f"model       auto: {RECOMMENDED} if it can be fetched at the first enrolment, "
-            f"otherwise {EMBEDDED_DEFAULT}"
+            f"model       auto: {RECOMMENDED} if it is here or can be fetched, otherwise {EMBEDDED_DEFAULT}"
         )
     else:
         calibration = state.model.calibration
         lines.append(f"model       {state.model.model} ({state.model.weights.status})")
-        lines.append(f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}")
-        if calibration.fnmr is not None:
-            lines.append(f"FNMR there  {rate(calibration.fnmr)}")
-        if len(state.people) > 1:
-            point = calibration.threshold_for(len(state.people))
-            lines.append(
-                f"            {point.threshold:.4f} when {point.candidates} people are searched"
-                + ("" if point.supported else " (too many for the data)")
-            )
+        lines += _threshold_lines(state, calibration)
+        if state.likeness is not None and state.likeness.unexpected:
+            lines.append(f"likeness    {likeness_warning(state.likeness)}")
     lines.append(
         f"people      {len(state.people)}" + (f": {', '.join(state.people)}" if state.people else "")
     )
+    lines.append(f"strangers   {strangers.summary(state.strangers)}")
     if state.protection is not None:
         lines.append(f"protection  {protect.sentence(state.protection)}")
     if state.problems:
@@ -62,6 +59,25 @@ def text(state: Status) -> str:
     else:
         lines.append("problems    none")
     return "\n".join(lines)
+
+
+def _threshold_lines(state: Status, calibration: Calibration | None) -> list[str]:
+    """Return what the threshold is, what it means, and what it is when everybody is searched."""
+    if calibration is None:
+        return ["threshold   unknown, see the problems"]
+    lines = [f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}"]
+    level, meaning = level_of(calibration), chances(calibration)
+    if level is not None and meaning is not None:
+        lines.append(f"security    {level}: {meaning}")
+    if calibration.fnmr is not None:
+        lines.append(f"FNMR there  {rate(calibration.fnmr)}")
+    if state.templates > 1:
+        point = calibration.threshold_for(state.templates)
+        lines.append(
+            f"            {point.threshold:.4f} when {searched(state.templates, len(state.people))} are "
+            "searched" + ("" if point.supported else " (too many for the data)")
+        )
+    return lines
 
 
 def document(state: Status) -> Document:
@@ -76,6 +92,11 @@ def document(state: Status) -> Document:
         "gpu": state.gpu,
         "model": None if state.model is None else model_document(state.model),
         "people": list(state.people),
+        "strangers": [strangers.bank_document(bank) for bank in state.strangers],
+        "templates": state.templates,
+        "likeness": None
+        if state.likeness is None
+        else asdict(state.likeness) | {"unexpected": state.likeness.unexpected},
         "protection": None if state.protection is None else protect.document(state.protection),
         "settings": asdict(state.settings),
         "problems": list(state.problems),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.files.text import printable
-from faceunlock.matching.wording import file_size
+from faceunlock.matching.wording import counted, file_size
 
 if TYPE_CHECKING:
     from faceunlock.matching.rate import Rate
@@ -21,13 +21,16 @@ def beginning(known: Beginning) -> list[str]:
     faces, split = known.faces, known.split
     people = len({*faces.person[split.training].tolist()})
     lines = [
-        f"{len(faces.crops):,} faces of {len(faces.names):,} people ({len(faces.left_out)} photos left out, "
-        f"{faces.duplicates} duplicates); learning from {len(split.training):,} of {people:,} people",
+        f"{counted(len(faces.crops), 'face')} of {counted(len(faces.names), 'person', 'people')} "
+        f"({counted(len(faces.left_out), 'photo')} left out, {counted(faces.duplicates, 'duplicate')}); "
+        f"learning from {len(split.training):,} of {counted(people, 'person', 'people')}",
     ]
     if len(split.validation):
         held_out = len({*faces.person[split.validation].tolist()})
         what = "other photos of the same" if known.recipe.loss == "softmax" else "all photos of"
-        lines.append(f"held out: {len(split.validation):,} photos, {what} {held_out:,} people")
+        who = counted(held_out, "person", "people")
+        who = counted(held_out, "person", "people")
+        lines.append(f"held out: {counted(len(split.validation), 'photo')}, {what} {who}")
     else:
         lines.append("held out: nobody, so the model's accuracy on other people is unknown")
     lines.append(
@@ -109,7 +112,7 @@ def _held_out(found: dict[str, Any] | None) -> dict[str, str]:
     if found is None:
         return {"held out": "nobody, so the model's accuracy on other people is unknown"}
     from faceunlock.matching.rate import Rate
-    from faceunlock.matching.wording import counted, rate
+    from faceunlock.matching.wording import rate
 
     told = {
         "held out": f"{counted(found['people'], 'person', 'people')}, {counted(found['photos'], 'photo')}: "

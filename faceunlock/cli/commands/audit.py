@@ -84,13 +84,15 @@ def audit(
         raise SettingsError("usage", "--overwrite needs --output or --png")
 
     from faceunlock.cli.answers import audit as answers
-    from faceunlock.files.outputs import check_destination
+    from faceunlock.files.outputs import check_destination, never_replace
     from faceunlock.files.packages import own_version
     from faceunlock.photos.photo import find_photos
     from faceunlock.reports.audit_figures import FIGURES, draw_figures
     from faceunlock.reports.audit_words import page
     from faceunlock.reports.page import check_pictures, write_page, write_pictures
 
+    if Path(by).is_file():
+        never_replace(Path(by))
     sources = find_photos([folder]).photos if overwrite else ()
     if output is not None:
         check_destination(output, overwrite=overwrite, never=sources)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from faceunlock.cli.options import DataFacesChoice, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import CalibrationError, SettingsError
+
+if TYPE_CHECKING:
+    from faceunlock.tasks.calibrate import Needs
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +26,8 @@ def calibrate(
         Path | None,
         typer.Argument(
             metavar="FOLDER",
-            help="Folder with a sub-folder per person; not with --scores.",
+            help="Folder with a sub-folder per person; if omitted, enrolled people are compared with the "
+            "bank of strangers.",
             show_default=False,
         ),
     ] = None,
@@ -48,6 +52,15 @@ def calibrate(
         Path | None,
         typer.Option(
             "--impostors", metavar="FOLDER", help="Folder of strangers' photos.", show_default=False
+        ),
+    ] = None,
+    strangers: Annotated[
+        bool | None,
+        typer.Option(
+            "--strangers/--no-strangers",
+            help="Use the bank of strangers, or leave it out; by default it is used if there is one. "
+            "Without FOLDER, --strangers compares the strangers with each other.",
+            show_default=False,
         ),
     ] = None,
     allow_lower: Annotated[
@@ -86,9 +99,9 @@ def calibrate(
 ) -> None:
     """Find the threshold for a false match rate.
 
-    The threshold is measured on test photos of known people. It is saved only if the one-sided 95 %
-    upper bound of its false match rate is at most the target; otherwise the command says what is
-    missing and exits 2.
+    The threshold is measured on test photos of known people and on the bank of strangers, see
+    faceunlock strangers. It is saved only if the one-sided 95 % upper bound of its false match rate is at
+    most the target; otherwise the command says what is missing and exits 2.
     """
     from faceunlock.cli.answers import calibrate as answers
 
@@ -98,6 +111,7 @@ def calibrate(
         "FOLDER": folder,
         "--split": split,
         "--impostors": impostors,
+        "--strangers": strangers,
         "--seed": seed,
         "--faces": faces,
         "--save-scores": save_scores,
@@ -109,23 +123,28 @@ def calibrate(
         )
 
     console = session.console
+
+    def tell(needs: Needs) -> None:
+        if console.verbose or not needs.enough:
+            console.note(answers.needs(needs))
+
     with console.progress() as progress, session.unlock(progress) as unlock:
         if scores is not None:
             report = unlock.judge_scores(scores, target_fmr=target_fmr)
-        elif folder is not None:
+        else:
             report = unlock.calibrate(
                 folder,
                 target_fmr=target_fmr,
                 split=split,
                 impostors=impostors,
+                strangers=strangers,
+                tell=tell,
                 seed=seed or 0,
                 faces=(faces or DataFacesChoice.dominant).value,
                 save_scores=save_scores,
                 overwrite=overwrite,
                 track=progress.track,
             )
-        else:
-            raise SettingsError("usage", "Missing argument 'FOLDER' (or --scores FILE instead)")
         if save_scores is not None:
             console.note(answers.scores_kept(save_scores))
         console.left_out(report.failures if console.verbose else ())

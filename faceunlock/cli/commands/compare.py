@@ -58,7 +58,7 @@ def compare(
         sources = photos_in(Path("/dev/stdin" if photo == "-" else photo), other)
         check_picture(output, overwrite=overwrite, never=sources)
     console = session.console
-    source = sys.stdin.buffer if photo == "-" else Path(photo)
+    source = sys.stdin.buffer if photo == "-" else photo
     with console.progress() as progress, session.unlock(progress) as unlock:
         try:
             comparison = unlock.compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +14,10 @@ from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
-    from faceunlock.cli.console import Console
+    from faceunlock.cli.console import Console, Progress
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.enrolment import RefusedPhotosError
-    from faceunlock.tasks.enroll import EnrollOptions
+    from faceunlock.tasks.enroll import EnrollOptions, Resemblance
     from faceunlock.tasks.enroll_each import PersonOutcome
 
 
@@ -48,6 +49,19 @@ def enroll(
             show_default=False,
         ),
     ] = None,
+    look: Annotated[
+        str | None,
+        typer.Option(
+            "--look",
+            metavar="LOOK",
+            help="Enroll another look of an enrolled person, such as glasses.",
+            show_default=False,
+        ),
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="With --look: ask if the photos do not resemble the person.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --accept: do not ask.")] = False,
     add: Annotated[bool, typer.Option("--add", help="Add photos to an enrolled person.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the earlier enrolment.")] = False,
     min_photos: Annotated[
@@ -67,7 +81,12 @@ def enroll(
     """
     if add and replace:
         raise SettingsError("usage", "--add and --replace cannot be combined")
+    if accept and look is None:
+        raise SettingsError("usage", "--accept needs --look")
+    if yes and not accept:
+        raise SettingsError("usage", "--yes needs --accept")
     options: EnrollOptions = {
+        "look": look,
         "add": add,
         "replace": replace,
         "min_photos": min_photos,
@@ -75,8 +94,9 @@ def enroll(
         "dry_run": dry_run,
     }
     if each is not None:
-        if name is not None or photos or camera:
-            raise SettingsError("usage", "--each takes one folder, and no NAME, PHOTOS or --camera")
+        if name is not None or photos or camera or look is not None:
+            raise SettingsError("usage", "--each takes one folder, and no NAME, PHOTOS, --look or --camera")
+        options.pop("look")
         _everyone(session, each, options)
         return
     if name is None:
@@ -85,11 +105,20 @@ def enroll(
         raise SettingsError("usage", "--camera takes one camera and no photos")
     if not camera and not photos:
         raise SettingsError("usage", "Missing argument 'PHOTOS' (or --camera instead)")
-    _one(session, name, photos or [], options, camera=camera)
+    _one(session, name, photos or [], options, camera=camera, accept=accept, sure=yes)
 
 
-def _one(session: Session, name: str, photos: list[Path], options: EnrollOptions, *, camera: bool) -> None:
-    """Enroll one person."""
+def _one(
+    session: Session,
+    name: str,
+    photos: list[Path],
+    options: EnrollOptions,
+    *,
+    camera: bool,
+    accept: bool,
+    sure: bool,
+) -> None:
+    """Enroll one person, or one look; with `accept`, an unlike look is asked about unless `sure`."""
     from faceunlock.cli.answers import enroll as answers
     from faceunlock.pipeline.enrolment import RefusedPhotosError
 
@@ -99,9 +128,13 @@ def _one(session: Session, name: str, photos: list[Path], options: EnrollOptions
         if camera:
             console.note("Look at the camera and turn your head a little in all directions.")
             device = str(photos[0]) if photos else None
-            taken = unlock.take_several(name, device, add=options["add"], replace=options["replace"])
+            taken = unlock.take_several(
+                name, device, look=options["look"], add=options["add"], replace=options["replace"]
+            )
             sources = list(progress.track(taken, session.settings.camera_photos, "frames"))
         options["track"] = progress.track
+        if accept:
+            options["accept"] = lambda found: sure or _asked(console, progress, name, found)
         try:
             outcome = unlock.enroll(name, sources, **options)
         except RefusedPhotosError as error:
@@ -111,6 +144,19 @@ def _one(session: Session, name: str, photos: list[Path], options: EnrollOptions
     console.answer(answers.text(outcome), answers.document(outcome))
     for note in answers.notes(outcome):
         console.note(note)
+
+
+def _asked(console: Console, progress: Progress, name: str, found: Resemblance) -> bool:
+    """Ask whether photos that do not resemble a person show this person."""
+    what = f"similarity {found.similarity:.4f}, at least {found.threshold:.4f} expected"
+    if not sys.stdin.isatty():
+        raise SettingsError(
+            "aborted", f"the photos do not resemble {name} ({what}), and there is no terminal to ask on"
+        )
+    with progress.paused():
+        if not console.ask(f"The photos do not resemble {name} ({what}). Do they show this person?"):
+            raise SettingsError("aborted", "the look was not enrolled")
+    return True
 
 
 def _everyone(session: Session, folder: Path, options: EnrollOptions) -> None:

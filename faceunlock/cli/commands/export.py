@@ -43,9 +43,12 @@ def export_file(
 ) -> None:
     """Write the whole gallery to one encrypted file."""
     from faceunlock.cli.answers import export as answers
+    from faceunlock.files.outputs import never_replace
 
     with session.unlock() as unlock:
         passphrase = _passphrase(passphrase_file, twice=True)
+        if passphrase_file is not None:
+            never_replace(passphrase_file)
         summary = unlock.export_to(file, passphrase, overwrite=overwrite)
     session.console.answer(answers.exported(summary), answers.exported_document(summary))
 

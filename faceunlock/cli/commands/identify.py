@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import OverwriteCopies, Threshold, command
+from faceunlock.cli.options import OverwriteCopies, Security, Threshold, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -35,6 +35,7 @@ def identify(
     ] = None,
     overwrite: OverwriteCopies = False,
     threshold: Threshold = None,
+    security: Security = None,
 ) -> None:
     """Name the enrolled people in photos.
 
@@ -53,6 +54,7 @@ def identify(
             found = unlock.identify(
                 photos,
                 threshold=threshold,
+                security=None if security is None else security.value,
                 destination=output,
                 overwrite=overwrite,
                 track=progress.track,

@@ -38,7 +38,10 @@ def pull(
     file: Annotated[
         Path | None,
         typer.Option(
-            "--from", metavar="FILE", help="Use a file that you downloaded yourself.", show_default=False
+            "--from",
+            metavar="PATH",
+            help="Use a file that you downloaded yourself, or the folder with the files.",
+            show_default=False,
         ),
     ] = None,
     force: Annotated[

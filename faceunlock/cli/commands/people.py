@@ -52,8 +52,9 @@ def rename(
     from faceunlock.cli.answers import people as answers
 
     with session.unlock() as unlock:
-        person = unlock.rename(name, new_name)
-    session.console.answer(answers.renamed(name, person), answers.renamed_document(name, person))
+        was = unlock.person(name).name
+        person = unlock.rename(was, new_name)
+    session.console.answer(answers.renamed(was, person), answers.renamed_document(was, person))
 
 
 def forget(
@@ -62,22 +63,32 @@ def forget(
         str | None, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)
     ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Forget everybody.")] = False,
+    look: Annotated[
+        str | None,
+        typer.Option("--look", metavar="LOOK", help="Forget only this look of NAME.", show_default=False),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete everything stored about a person, for good."""
+    """Delete everything stored about a person, or one look of a person, for good."""
     from faceunlock.cli.answers import people as answers
 
     if (name is None) == (not everybody):
         raise SettingsError("usage", "give either a NAME or --all")
+    if everybody and look is not None:
+        raise SettingsError("usage", "--look needs a NAME")
     if not yes:
-        _confirm(session.console, name or "everybody")
+        _confirm(session.console, (name or "everybody") if look is None else f"the look {look} of {name}")
     with session.unlock() as unlock:
         if name is None:
             count = unlock.forget_all()
+        elif look is not None:
+            unlock.forget_look(name, look)
+            count = 0
         else:
-            unlock.forget(name)
-            count = 1
-    session.console.answer(answers.forgotten(name, count), answers.forgotten_document(name, count))
+            name, count = unlock.forget(name), 1
+    session.console.answer(
+        answers.forgotten(name, count, look), answers.forgotten_document(name, count, look)
+    )
 
 
 def _confirm(console: Console, who: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Camera, Faces, FacesChoice, Threshold, command
+from faceunlock.cli.options import Camera, Faces, FacesChoice, Security, Threshold, command
 from faceunlock.cli.plain_verify import run_verify
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
@@ -38,6 +38,7 @@ def verify(
         ),
     ] = None,
     threshold: Threshold = None,
+    security: Security = None,
     faces: Faces = FacesChoice.dominant,
     require_live: Annotated[
         bool,
@@ -59,6 +60,7 @@ def verify(
         name,
         camera=camera,
         threshold=threshold,
+        security=None if security is None else security.value,
         faces=faces.value,
         require_live=require_live,
     )

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.pipeline.embedding.networks import definition, make_network
+from faceunlock.pipeline.embedding.networks import definition, network_layers
+from faceunlock.pipeline.models.architecture import RetailArchitecture
 from faceunlock.pipeline.models.registry import ModelSpec, Trained, model_spec
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.runtime.network import NetworkSource
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from faceunlock.photos.face import Face, RGBImage
@@ -129,6 +129,8 @@ def network_source(spec: ModelSpec, cache: Path) -> NetworkSource:
     from faceunlock.pipeline import weights
 
     architecture = spec.architecture
+    if isinstance(architecture, RetailArchitecture):
+        return _published_source(spec, cache)
     if isinstance(spec.weights, Trained):
 
         def read() -> Mapping[str, NDArray[np.float32]]:
@@ -145,24 +147,29 @@ def network_source(spec: ModelSpec, cache: Path) -> NetworkSource:
         def checksum() -> str:
             return sha256
 
-    def build() -> torch.nn.Module:
-        from faceunlock.pipeline.runtime.torch_runtime import build
-
-        if architecture is not None:
-            return build(lambda: make_network(architecture), read())
-        from faceunlock.pipeline.embedding.facenet_network import make_network as make_facenet
-
-        return build(make_facenet, read())
-
     # A converted network takes one size of crop only.
     usual = architecture is not None or spec.input_size == model_spec(spec.id).input_size
     return NetworkSource(
         name=spec.id if usual else f"{spec.id}-{spec.input_size}",
         weights_sha256=checksum,
-        definition=Path(__file__).with_name("facenet_network.py")
-        if architecture is None
-        else definition(architecture),
-        build=build,
+        definition=definition(architecture),
+        layers=lambda: network_layers(architecture, read()),
+        example_shape=(2, 3, spec.input_size, spec.input_size),
+        free_axes={0: "n"},
+    )
+
+
+def _published_source(spec: ModelSpec, cache: Path) -> NetworkSource:
+    """Return the source of a network whose published files hold its layers."""
+    from faceunlock.pipeline import weights
+
+    sha256 = weights.trusted_sha256(spec, cache)
+
+    return NetworkSource(
+        name=spec.id,
+        weights_sha256=lambda: sha256,
+        definition=Path(weights.__file__).with_name("openvino_format.py"),
+        layers=lambda: weights.load_layers(spec, cache),
         example_shape=(2, 3, spec.input_size, spec.input_size),
         free_axes={0: "n"},
     )

@@ -18,6 +18,19 @@ DLIB_TARGET: Points = ((48.21, 46.26), (102.84, 46.50), (75.46, 79.10), (51.35, 
 """Positions of the five landmarks in a 150-pixel crop for dlib's network: medians over 400 LFW photos of
 MTCNN's landmarks in dlib's own crops."""
 
+RETAIL_TARGET: Points = tuple(
+    (128 * x, 128 * y)
+    for x, y in (
+        (0.31556875, 0.4615741071428571),
+        (0.6826229166666667, 0.4615741071428571),
+        (0.5002625, 0.6405053571428571),
+        (0.349471875, 0.8246919642857142),
+        (0.6534364583333333, 0.8246919642857142),
+    )
+)
+"""Positions of the five landmarks in a 128-pixel crop for ``face-reidentification-retail-0095``, from its
+model card in Intel's Open Model Zoo."""
+
 
 class Architecture(Protocol):
     """A description of a network and its input, known before there are weights."""
@@ -220,6 +233,34 @@ class DlibArchitecture:
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as plain JSON values."""
         return {"network": self.network, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class RetailArchitecture:
+    """The input of ``face-reidentification-retail-0095``; its layers are in the published files.
+
+    Nothing of it can be chosen, and no model is trained in its shape.
+
+    Examples
+    --------
+    >>> RetailArchitecture().preprocessing
+    'aligned-128-retail-mirror-1'
+    """
+
+    network: ClassVar[str] = "retail-0095"
+    input_size: ClassVar[int] = 128
+    mirror: ClassVar[bool] = True
+    shift: ClassVar[int] = 0
+    dimension: ClassVar[int] = 256
+    preprocessing: ClassVar[str] = "aligned-128-retail-mirror-1"
+    description: ClassVar[str] = "MobileNetV2 with squeeze-and-excitation (Intel's)"
+    target: ClassVar[Points] = RETAIL_TARGET
+    normalisation: ClassVar[tuple[tuple[float, float, float], float]] = (0.0, 0.0, 0.0), 1.0
+    """None: the network scales its input itself."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its name as a plain JSON value; `read_architecture` refuses it."""
+        return {"network": self.network}
 
 
 def read_architecture(data: Mapping[str, Any]) -> Architecture:

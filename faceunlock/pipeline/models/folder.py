@@ -6,7 +6,6 @@ architecture, so the one checksum that templates store covers both.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -90,7 +89,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         ``weights-missing`` if the folder holds no model, ``weights-corrupt`` if this program did not write
         its record, ``insecure-permissions`` if other users could have changed it.
     """
-    from faceunlock.files.reading import SMALL, read_file
+    from faceunlock.files.reading import SMALL, parse_json, read_file
     from faceunlock.files.trust import refuse_if_others_write
     from faceunlock.matching.calibration import Calibration
 
@@ -99,7 +98,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     try:
         for trusted in (folder, path):
             refuse_if_others_write(trusted)
-        content = json.loads(read_file(path, SMALL))
+        content = parse_json(read_file(path, SMALL))
         _require(set(content) == set(record({}, {}, "", "", 0, "")) and content["format"] == FORMAT)
         architecture = read_architecture(content["architecture"])
         calibration = Calibration.from_dict(content["calibration"])
@@ -128,7 +127,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
         raise ModelError(
             "weights-missing", f"{path} cannot be read: {error.strerror}", hint=TRAIN_AGAIN
         ) from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
             "weights-corrupt", f"{path} is not a valid model record", hint=TRAIN_AGAIN
         ) from error

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faceunlock.errors import ModelError, SettingsError
-from faceunlock.pipeline.models.architecture import Architecture, DlibArchitecture
+from faceunlock.pipeline.models.architecture import Architecture, DlibArchitecture, RetailArchitecture
 
 FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9"
 """URL where facenet-pytorch publishes its weights."""
+
+OPEN_MODEL_ZOO = "https://storage.openvinotoolkit.org/repositories/open_model_zoo/2023.0/models_bin/1"
+"""URL where Intel publishes the networks of its Open Model Zoo, release 2023.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,25 @@ class Bundled:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """A file that is downloaded.
+
+    Attributes
+    ----------
+    name : str
+        File name inside the folder.
+    size_bytes : int or None
+        Its exact size; None for the only file of a model, where the model says it.
+    checksum : str or None
+        SHA-256 or SHA-384 as its publisher gives it, which the length tells; None as for `size_bytes`.
+    """
+
+    name: str
+    size_bytes: int | None = None
+    checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Download:
     """Weights that are downloaded once.
 
@@ -36,12 +58,12 @@ class Download:
     ----------
     base : str
         URL of the folder; a mirror replaces it.
-    file : str
-        File name inside the folder.
+    files : tuple of PublishedFile
+        The files inside the folder.
     """
 
     base: str
-    file: str
+    files: tuple[PublishedFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +105,12 @@ class ModelSpec:
     weights : Bundled, Download or Trained
         Source of the weights.
     size_bytes : int
-        Size of the source file: exact where `sha256` is known, otherwise an estimate.
+        Size of the source files: exact where `sha256` is known, otherwise an estimate.
     sha256 : str or None
-        Checksum of the source file; None if it is recorded at the first download instead.
+        Checksum of the source file, or of several one after the other; None if it is recorded at the first
+        download instead.
     recommended : bool
-        Whether this is the model to choose if its weights are available.
+        Whether this is the model to choose if its weights are available; its threshold must be measured.
     margin : int or None
         Pixels of the crop outside the detector's box, both sides together; None for a model whose crop is
         aligned on landmarks and cannot be changed.
@@ -165,9 +188,43 @@ COMPACT = DlibArchitecture()
 DLIB = DlibArchitecture(input_size=150)
 """The network that dlib publishes."""
 
+RETAIL = RetailArchitecture()
+"""The input of Intel's network."""
+
 MODELS: dict[str, ModelSpec] = {
     spec.id: spec
     for spec in (
+        ModelSpec(
+            id="retail-0095",
+            network=RETAIL.description,
+            dimension=RETAIL.dimension,
+            input_size=RETAIL.input_size,
+            preprocessing=RETAIL.preprocessing,
+            licence="Apache-2.0, Copyright Intel Corporation (Open Model Zoo, "
+            "face-reidentification-retail-0095); https://www.apache.org/licenses/LICENSE-2.0",
+            training_data="not published by Intel",
+            weights=Download(
+                f"{OPEN_MODEL_ZOO}/face-reidentification-retail-0095/FP16",
+                (
+                    PublishedFile(
+                        "face-reidentification-retail-0095.xml",
+                        350_427,
+                        "689fb39e94bbd0d22cfeeb9292d0b91ac753424a7ee2c0555070e4038a00bfca"
+                        "ad473b47303012b9a393027dbad0dbce",
+                    ),
+                    PublishedFile(
+                        "face-reidentification-retail-0095.bin",
+                        2_213_628,
+                        "6d51703e854509dafdab9dfc6b932136d301d95be6d52c9c23b5a4f5de1ffec8"
+                        "0e8d38b87e0e9556ad36f0dded1588ed",
+                    ),
+                ),
+            ),
+            size_bytes=2_564_055,
+            sha256="bbd4137df8f80f754f7a49cd471ffa13ce990fa136b7c13bae4f96a35a3c5c1f",
+            recommended=True,
+            architecture=RETAIL,
+        ),
         ModelSpec(
             id="vggface2",
             network="InceptionResnetV1",
@@ -178,10 +235,9 @@ MODELS: dict[str, ModelSpec] = {
             licence="MIT (facenet-pytorch)",
             training_data="VGGFace2: 3.3 million photos of 9,131 people, collected from the web for "
             "research; check its terms before commercial use",
-            weights=Download(FACENET_RELEASE, "20180402-114759-vggface2.pt"),
+            weights=Download(FACENET_RELEASE, (PublishedFile("20180402-114759-vggface2.pt"),)),
             size_bytes=111_898_327,
             sha256="281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
-            recommended=True,
         ),
         ModelSpec(
             id="casia-webface",
@@ -193,7 +249,7 @@ MODELS: dict[str, ModelSpec] = {
             licence="MIT (facenet-pytorch)",
             training_data="CASIA-WebFace: 0.5 million photos of 10,575 people, collected from the web for "
             "non-commercial research; check its terms before commercial use",
-            weights=Download(FACENET_RELEASE, "20180408-102900-casia-webface.pt"),
+            weights=Download(FACENET_RELEASE, (PublishedFile("20180408-102900-casia-webface.pt"),)),
             # vggface2's size plus 513 float32 for each of the 10,575 - 8,631 additional classes.
             size_bytes=115_887_415,
             sha256=None,

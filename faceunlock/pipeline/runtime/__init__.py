@@ -55,9 +55,7 @@ class Engine:
     def network(self, source: NetworkSource) -> Network:
         """Return a network that runs on this engine; ONNX Runtime opens it in the background."""
         if self.runtime == "torch":
-            from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
-
-            return TorchNetwork(source.build(), self.device)
+            return _on_torch(source, self.device)
 
         keeping = self.keeping()
 
@@ -70,12 +68,17 @@ class Engine:
             except ModelError as error:
                 if error.slug != "conversion-failed":
                     raise
-                from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
-
                 _log.warning("%s; using PyTorch, which answers the same but starts later", error.message)
-                return TorchNetwork(source.build(), self.device)
+                return _on_torch(source, self.device)
 
         return Opening(open_network)
+
+
+def _on_torch(source: NetworkSource, device: str) -> Network:
+    from faceunlock.pipeline.runtime.layered_module import LayeredModule
+    from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
+
+    return TorchNetwork(LayeredModule(source.layers()), device)
 
 
 CUDA_PAYS_FROM = 300

@@ -1,13 +1,12 @@
-"""Convert networks from PyTorch to ONNX once; `faceunlock.pipeline.runtime.kept` keeps them."""
+"""Make the form of a network that ONNX Runtime opens fastest; `faceunlock.pipeline.runtime.kept` keeps it.
+
+It is written from the network's layers, without PyTorch, and optimised by ONNX Runtime for this processor.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import threading
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from faceunlock.pipeline.runtime.network import NetworkSource
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
@@ -26,17 +24,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOWEST_COSINE = 0.99999
-"""Lowest cosine between both runtimes' outputs for the same input; a conversion below that is not used."""
+"""Lowest cosine between the outputs of two forms of a network; a conversion below that is not used."""
 
-PARITY_INPUTS = 4
+SMOOTHINGS = (0, 3)
+"""How often each noise that the forms are compared with is smoothed."""
 
-TORCH_FOLDER = "TORCHINDUCTOR_CACHE_DIR"
-"""The variable that says where PyTorch keeps working files; it creates the folder during an export."""
-
-_announced = False
-
-_exporting = threading.Lock()
-"""Lock for exports: networks open in threads, but PyTorch exports one at a time."""
+LITTER = r"torch|[a-z0-9-]+-[0-9a-f]{16}\.(onnx|bin)"
+"""Names of what a preparation keeps in its folder, which a killed one leaves behind."""
 
 
 def open_converted(
@@ -59,9 +53,10 @@ def open_converted(
     Raises
     ------
     ModelError
-        ``conversion-failed`` if the converted network does not give the same output as the original;
-        ``insecure-permissions`` if other users can write to the cache; ``networks-not-prepared`` if it would
-        have to be made and `keeping` forbids that; any error of `source.build`.
+        ``conversion-failed`` if the optimised network does not give the output of its layers, or not the
+        answer on record; ``insecure-permissions`` if other users can write to the cache;
+        ``networks-not-prepared`` if it would have to be made and `keeping` forbids that; any error of
+        `source.layers`.
     """
     keeping = keeping or Keeping()
     network = open_kept(source, cache, keeping, threads=threads)
@@ -91,14 +86,15 @@ def prepare(
     ModelError
         As `open_converted`; ``weights-unwritable``.
     """
+    from faceunlock.files.temporary import remove_litter, temporary_folder
+
+    remove_litter("faceunlock-", LITTER)
     with contextlib.ExitStack() as stack:
         try:
             directory = stack.enter_context(workplace(cache / FOLDER))
         except OSError as error:
             if must_keep:
                 raise _unwritable(source, cache, error) from error
-            from faceunlock.files.temporary import temporary_folder
-
             directory = stack.enter_context(temporary_folder("faceunlock-", cache))
         network = _prepare(source, directory, threads)
         try:
@@ -122,9 +118,8 @@ def _unwritable(source: NetworkSource, cache: Path, error: OSError) -> ModelErro
 def _prepare(source: NetworkSource, directory: Path, threads: int) -> OnnxNetwork:
     from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
-    with _exporting, _torch_writes_to(directory / "torch"):
-        _announce(source)
-        return OnnxNetwork(_convert(source, directory), threads=threads)
+    _log.info("Preparing %s", source.name)
+    return OnnxNetwork(_convert(source, directory), threads=threads)
 
 
 def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keeping) -> bool | None:
@@ -133,7 +128,7 @@ def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keepi
     Raises
     ------
     ModelError
-        ``insecure-permissions``; any error of `source.build`.
+        ``insecure-permissions``; any error of `source.layers`.
     """
     network = open_kept(source, cache, keeping, threads=0)
     if network is None:
@@ -141,7 +136,7 @@ def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keepi
     from faceunlock.pipeline.runtime.onnx_runtime import REFUSALS
 
     try:
-        _check_parity(source.build(), network, source)
+        _check(network, _written(source), source)
     except ModelError as error:
         if error.slug != "conversion-failed":
             raise
@@ -151,87 +146,37 @@ def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keepi
     return True
 
 
-@contextlib.contextmanager
-def _torch_writes_to(directory: Path) -> Iterator[None]:
-    """Make PyTorch put its working files there; it would use a folder in the system's temporary folder."""
-    before = os.environ.get(TORCH_FOLDER)
-    os.environ[TORCH_FOLDER] = str(directory)
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(TORCH_FOLDER, None)
-        else:
-            os.environ[TORCH_FOLDER] = before
-
-
-def _announce(source: NetworkSource) -> None:
-    """Log once per process why this run takes longer."""
-    global _announced  # noqa: PLW0603 - the user needs this message only once for all networks
-    if not _announced:
-        _announced = True
-        _log.warning("Preparing the networks for a fast start; this is done once and takes a while")
-    _log.info("Preparing %s", source.name)
-
-
 def _convert(source: NetworkSource, directory: Path) -> Path:
-    """Export and optimise a network, compare it with the original, and return its file."""
+    """Write and optimise a network, check its answers, and return its file."""
     import secrets
 
     from faceunlock.pipeline.runtime.onnx_runtime import REFUSALS, OnnxNetwork
 
-    module = source.build()
     path = directory / f"{source.name}-{secrets.token_hex(8)}.onnx"
     try:
-        OnnxNetwork(_export(module, source), optimise_to=path)
-        network = OnnxNetwork(path)
+        written = _written(source)
+        OnnxNetwork(written, optimise_to=path)
+        _check(OnnxNetwork(path), written, source)
     except REFUSALS as error:  # no space left, for one
         raise ModelError(
             "conversion-failed", f"ONNX Runtime cannot convert the network {source.name}: {error}"
         ) from error
-    _check_parity(module, network, source)
     return path
 
 
-def _export(module: torch.nn.Module, source: NetworkSource) -> bytes:
-    import torch
+def _written(source: NetworkSource) -> bytes:
+    """Return the network that a source's layers describe, not optimised."""
+    from faceunlock.pipeline.runtime.layers import onnx_model
 
-    from faceunlock.pipeline.runtime.onnx_runtime import INPUT, OUTPUT
-    from faceunlock.pipeline.runtime.rectifiers import rewrite_rectifiers
-
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            # The exporter warns about itself and about third-party layers; only parity matters.
-            warnings.simplefilter("ignore")
-            axes = {axis: torch.export.Dim(name, min=1) for axis, name in source.free_axes.items()}
-            program = torch.onnx.export(
-                module,
-                (torch.zeros(source.example_shape),),
-                dynamo=True,
-                dynamic_shapes=(axes,),
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                # Constants are folded; ONNX Runtime then fuses batch normalisation into the convolutions.
-                optimize=True,
-                verbose=False,
-            )
-    except torch.onnx.OnnxExporterError as error:
-        raise ModelError("conversion-failed", f"PyTorch cannot export the network {source.name}") from error
-    finally:
-        logger.setLevel(level)
-    if program is None:  # never with dynamo, but the signature allows it
-        raise ModelError("conversion-failed", f"PyTorch exported nothing for the network {source.name}")
-    model = program.model_proto
-    rewrite_rectifiers(model)
-    content: bytes = model.SerializeToString()
-    return content
+    return onnx_model(
+        source.layers(), name=source.name, input_shape=source.example_shape, free_axes=source.free_axes
+    )
 
 
-def _check_parity(module: torch.nn.Module, network: OnnxNetwork, source: NetworkSource) -> None:
-    """Compare both runtimes on several kinds of noise.
+def _check(network: OnnxNetwork, written: bytes, source: NetworkSource) -> None:
+    """Compare a network with its layers as they were written, on rough and smooth noise, and with PyTorch.
+
+    What PyTorch answered is on record for the networks that this program brings along.
 
     Raises
     ------
@@ -240,19 +185,24 @@ def _check_parity(module: torch.nn.Module, network: OnnxNetwork, source: Network
     """
     import numpy as np
 
-    from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
+    from faceunlock.pipeline.runtime import golden
+    from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
-    reference = TorchNetwork(module, "cpu")
+    plain = OnnxNetwork(written)
     random = np.random.default_rng(0)
-    for smooth in range(PARITY_INPUTS):
+    for times in SMOOTHINGS:
         noise = random.uniform(-1, 1, source.example_shape)
-        for _ in range(smooth):
+        for _ in range(times):
             noise = (noise + np.roll(noise, 1, axis=-1) + np.roll(noise, 1, axis=-2)) / 3
         batch = noise.astype(np.float32)
-        ours, theirs = network(batch), reference(batch)
-        if not np.all(_cosines(ours, theirs) >= LOWEST_COSINE):
+        if not np.all(_cosines(network(batch), plain(batch)) >= LOWEST_COSINE):
+            raise ModelError("conversion-failed", f"the optimised network {source.name} answers differently")
+    expected = golden.answer(source)
+    if expected is not None:
+        found = golden.sample(network(golden.question(source)))
+        if not _cosines(found[None], expected[None])[0] >= LOWEST_COSINE:
             raise ModelError(
-                "conversion-failed", f"the converted network {source.name} differs from the original"
+                "conversion-failed", f"the network {source.name} does not answer like the original"
             )
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.files.private import atomic_write, make_private_directories, remove_leftovers
+from faceunlock.files.reading import parse_json
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.pipeline.runtime.machine import CPUINFO
 from faceunlock.pipeline.runtime.network import NetworkSource
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 FOLDER = "converted"
 
-UNREADABLE = (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
+UNREADABLE = (OSError, ValueError, TypeError, AttributeError, KeyError)
 """Exceptions of reading a record that this program did not write."""
 
 
@@ -47,7 +48,7 @@ class Keeping:
         Whether kept networks may be used. If not, because the key cannot be had, each is made anew and not
         kept.
     prepare : bool
-        Whether a network may be made where none is kept, which takes up to a minute.
+        Whether a network may be made where none is kept.
     """
 
     key: bytes | None = field(default=None, repr=False)
@@ -154,8 +155,9 @@ def made_from(source: NetworkSource) -> dict[str, str]:
     with contextlib.suppress(OSError), CPUINFO.open(encoding="utf-8", errors="replace") as file:
         flags = next((line for line in file if line.startswith(("flags", "Features"))), "")
     here = Path(__file__)
-    layers = [here.with_name("conversion.py"), here.with_name("rectifiers.py"), source.definition]
-    converter = hashlib.sha256(b"".join(path.read_bytes() for path in layers) + flags.encode())
+    code = [here.with_name(name) for name in ("conversion.py", "composing.py", "rectifiers.py", "layers.py")]
+    code.append(source.definition)
+    converter = hashlib.sha256(b"".join(path.read_bytes() for path in code) + flags.encode())
     return {
         "weights": source.weights_sha256(),
         "converter": converter.hexdigest(),
@@ -200,7 +202,7 @@ def _proven_record(name: str, folder: Path, keeping: Keeping) -> Record | None:
 
 
 def _read(name: str, content: bytes) -> Record:
-    record = Record(**json.loads(content))
+    record = Record(**parse_json(content))
     ours = re.compile(re.escape(name) + r"-[0-9a-f]{16}\.(onnx|bin)")
     names = list(record.files)
     if not names or not names[0].endswith(".onnx") or not all(map(ours.fullmatch, names)):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
+
+    from faceunlock.pipeline.runtime.layers import Layer
 
 
 class Network(Protocol):
@@ -44,8 +45,8 @@ class NetworkSource:
         Returns the checksum of the weights; called in the thread that opens the network.
     definition : Path
         The source file of the network's layers; when it changes, conversions of it are stale.
-    build : callable
-        Makes the torch module with its weights, in evaluation mode.
+    layers : callable
+        Reads the weights and returns the network as layers, each after those it needs. Raises `ModelError`.
     example_shape : tuple of int
         An example of the input's shape, in which no free axis has length 1.
     free_axes : mapping of int to str
@@ -55,6 +56,6 @@ class NetworkSource:
     name: str
     weights_sha256: Callable[[], str] = field(repr=False)
     definition: Path
-    build: Callable[[], torch.nn.Module] = field(repr=False)
+    layers: Callable[[], Sequence[Layer]] = field(repr=False)
     example_shape: tuple[int, ...]
     free_axes: Mapping[int, str]

@@ -10,6 +10,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state
 
+from faceunlock.pipeline.runtime.layers import INPUT, OUTPUT
+
 BATCH = 8
 """Crops per pass; with more, the data between two layers does not fit into the processor's cache."""
 
@@ -27,9 +29,6 @@ REFUSALS: tuple[type[Exception], ...] = (
 
 LARGE = 64 * 1024
 """Size in bytes from which a tensor is kept outside the network's own file."""
-
-INPUT, OUTPUT = "input", "output"
-"""Names of the only input and the only output of a converted network."""
 
 
 class OnnxNetwork:

@@ -12,8 +12,9 @@ from faceunlock.errors import ModelError
 from faceunlock.files.packages import find_in_package
 from faceunlock.files.reading import LARGE, read_file
 from faceunlock.files.trust import refuse_if_others_write
+from faceunlock.pipeline.models.architecture import RetailArchitecture
 from faceunlock.pipeline.models.folder import TRAIN_AGAIN, weights_file
-from faceunlock.pipeline.models.registry import Bundled, ModelSpec, Trained
+from faceunlock.pipeline.models.registry import Bundled, Download, ModelSpec, Trained
 from faceunlock.pipeline.weights.cache import (
     corrupt,
     missing,
@@ -25,6 +26,8 @@ from faceunlock.pipeline.weights.cache import (
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from faceunlock.pipeline.runtime.layers import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class WeightsState:
     size_bytes : int or None
         Size of the file.
     sha256 : str or None
-        Checksum of the published file, which templates record; None if it is not known yet.
+        Checksum of the published files, which templates record; None if it is not known yet.
     source : str or None
         URL, file or package that the weights came from.
     problem : str or None
@@ -148,6 +151,57 @@ def load(spec: ModelSpec, cache: Path) -> Weights:
         return Weights(parse_safetensors(data), sha256)
     except (*UNREADABLE, SafetensorError) as error:
         raise corrupt(spec, str(error)) from error
+
+
+def load_layers(spec: ModelSpec, cache: Path) -> list[Layer]:
+    """Read a network whose published files hold its layers, and check them.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        A model of `RetailArchitecture`.
+    cache : Path
+        The cache directory.
+
+    Raises
+    ------
+    ModelError
+        As `load`.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as parse_safetensors
+
+    from faceunlock.pipeline.weights.storage import UNREADABLE
+
+    state, _ = _trusted(spec, cache)
+    try:
+        files = parse_safetensors(_read_trusted(spec, cache, state))
+        return published_layers(spec, {name: array.tobytes() for name, array in files.items()})
+    except (*UNREADABLE, SafetensorError) as error:
+        raise corrupt(spec, str(error)) from error
+
+
+def published_layers(spec: ModelSpec, files: Mapping[str, bytes]) -> list[Layer]:
+    """Return the layers in the published files of a model.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        A model of `RetailArchitecture`.
+    files : mapping of str to bytes
+        Content of each file by its name.
+
+    Raises
+    ------
+    ValueError
+        If they do not describe such a network.
+    """
+    from faceunlock.pipeline.weights.openvino_format import read_layers
+
+    if not isinstance(spec.weights, Download) or not isinstance(spec.architecture, RetailArchitecture):
+        raise TypeError(f"the published files of {spec.id} hold no layers")
+    description, numbers = (files[file.name] for file in spec.weights.files)
+    return read_layers(description, numbers, side=spec.input_size, dimension=spec.dimension)
 
 
 def trusted_sha256(spec: ModelSpec, cache: Path) -> str:

@@ -24,7 +24,7 @@ from faceunlock.files.private import (
     atomic_write,
     make_private_directories,
 )
-from faceunlock.files.reading import SMALL, read_file
+from faceunlock.files.reading import SMALL, parse_json, read_file
 from faceunlock.files.trust import refuse_if_others_write
 from faceunlock.matching.people import now
 from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, Bundled, ModelSpec, Trained
@@ -71,11 +71,11 @@ def read_manifest(spec: ModelSpec, cache: Path) -> Manifest | None:
     """
     path = manifest_path(spec, cache)
     try:
-        fields = json.loads(read_file(path, SMALL))
+        fields = parse_json(read_file(path, SMALL))
         manifest = Manifest(**fields)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise unexpected_source(spec, cache, f"{path} is not a valid weights record") from error
     types = get_type_hints(Manifest)
     if manifest.format != FORMAT or any(type(fields[name]) is not kind for name, kind in types.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -50,19 +51,29 @@ def check_url(url: str) -> str:
     )
 
 
-def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None = None) -> None:
-    """Download a file and write it to `output`.
+def fetch(
+    url: str,
+    output: BinaryIO,
+    *,
+    limit: int,
+    progress: Progress | None = None,
+    deadline: float | None = None,
+) -> None:
+    """Download a file and write it to `output`, after what it holds already.
 
     Parameters
     ----------
     url : str
         HTTPS, or HTTP on a loopback address; the same holds for redirects.
     output : binary file
-        Open for writing.
+        Open for writing, at its end. If it is not empty, only the rest is asked for; a server that cannot
+        send a part sends everything, which replaces what is there.
     limit : int
         Largest size to accept, in bytes.
     progress : callable, optional
         Called with the progress of the download.
+    deadline : float, optional
+        When to give up, in seconds of `time.monotonic`.
 
     Raises
     ------
@@ -82,30 +93,46 @@ def fetch(url: str, output: BinaryIO, *, limit: int, progress: Progress | None =
             response.close()
             raise failed(url, f"the server redirects to {target}, which is neither https nor this machine")
 
+    left = READ_TIMEOUT if deadline is None else max(0.001, deadline - time.monotonic())
+    done = output.tell()
+    # A compressed transfer would hide the total number of bytes.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     try:
         with requests.get(
             check_url(url),
             stream=True,
-            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-            # A compressed transfer would hide the total number of bytes.
-            headers={"Accept-Encoding": "identity"},
+            timeout=(min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)),
+            headers=headers,
             hooks={"response": check_redirect},
         ) as response:
+            if done and not _continues(response, done):
+                output.seek(done := 0)
+                output.truncate()
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                raise failed(url, "what is here already is not a part of the file")
             response.raise_for_status()
             length = response.headers.get("Content-Length", "")
-            total = int(length) if length.isdecimal() else 0
-            done = 0
+            total = done + int(length) if length.isdecimal() else 0
             for chunk in response.iter_content(CHUNK):
                 done += len(chunk)
                 if max(total, done) > limit:
                     raise failed(
                         url, f"the file is larger than {limit:,} bytes, so it cannot be the right one"
                     )
+                if deadline is not None and time.monotonic() > deadline:
+                    raise failed(url, "it takes too long")
                 output.write(chunk)
                 if progress is not None:
                     progress(done, total)
     except requests.RequestException as error:
         raise failed(url, _reason(error)) from error
+
+
+def _continues(response: requests.Response, start: int) -> bool:
+    """Return whether a server sends a file from this byte on, as it was asked to."""
+    return response.status_code == 206 and response.headers.get("Content-Range", "").startswith(
+        f"bytes {start}-"
+    )
 
 
 def answers(url: str, timeout: float) -> bool:

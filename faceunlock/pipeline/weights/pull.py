@@ -1,19 +1,23 @@
-"""Put a model's weights into the cache, from a download or from a file that the user has.
+"""Put a model's weights into the cache, from a download or from files that the user has.
 
-Published files are pickles. Only torch's restricted loader reads them, once, and they are never kept.
+facenet-pytorch's files are pickles. `pickles` reads them once, running nothing, and they are never kept.
+Intel's are kept as published, in one file of ours.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from faceunlock.errors import ModelError
 from faceunlock.files.reading import NotAFileError, TooLargeError, read_file
-from faceunlock.pipeline.models.registry import Bundled, Download, ModelSpec, Trained
-from faceunlock.pipeline.weights import download, find, locate
+from faceunlock.pipeline.models.architecture import RetailArchitecture
+from faceunlock.pipeline.models.registry import Bundled, Download, ModelSpec, PublishedFile, Trained
+from faceunlock.pipeline.weights import download, find, locate, published_layers
 from faceunlock.pipeline.weights.cache import (
     FORMAT,
     corrupt,
@@ -52,12 +56,12 @@ def can_fetch(spec: ModelSpec, mirror: str | None = None, timeout: float = 3.0) 
     with suppress(OSError):
         if spec.sha256 and _kept_by_torch(spec.weights).stat().st_size == spec.size_bytes:
             return True
-    return download.answers(source_url(spec.weights, mirror), timeout)
+    return download.answers(source_url(spec.weights, spec.weights.files[0], mirror), timeout)
 
 
-def source_url(source: Download, mirror: str | None = None) -> str:
-    """Return the URL of published weights; `mirror` replaces the folder they are published in."""
-    return f"{(mirror or source.base).rstrip('/')}/{source.file}"
+def source_url(source: Download, file: PublishedFile, mirror: str | None = None) -> str:
+    """Return the URL of a published file; `mirror` replaces the folder it is published in."""
+    return f"{(mirror or source.base).rstrip('/')}/{file.name}"
 
 
 def pull(
@@ -68,6 +72,7 @@ def pull(
     mirror: str | None = None,
     file: Path | None = None,
     progress: Progress | None = None,
+    deadline: float | None = None,
 ) -> Path:
     """Put a model's weights into the cache, unless they are already there, and return their path.
 
@@ -85,9 +90,11 @@ def pull(
     mirror : str, optional
         URL of a folder that offers the same file names; HTTPS, or HTTP on a loopback address.
     file : Path, optional
-        The published ``.pt`` file, downloaded some other way.
+        The published file, downloaded some other way, or the folder that holds the published files.
     progress : callable, optional
         Called with the bytes of a download so far and in total.
+    deadline : float, optional
+        When to give up a download, in seconds of `time.monotonic`.
 
     Returns
     -------
@@ -119,7 +126,9 @@ def pull(
         path = locate(spec, cache)
         if path is not None and not force and file is None:
             return path
-        data, origin = _obtain(spec, source, cache, mirror=mirror, file=file, progress=progress)
+        data, origin = _obtain(
+            spec, source, cache, mirror=mirror, file=file, progress=progress, deadline=deadline
+        )
         return _install(spec, cache, data, origin)
 
 
@@ -140,42 +149,85 @@ def _obtain(
     mirror: str | None,
     file: Path | None,
     progress: Progress | None,
-) -> tuple[bytes, str]:
-    """Return the content of the published file, and the path or URL it came from."""
-    limit = 2 * spec.size_bytes
+    deadline: float | None,
+) -> tuple[dict[str, bytes], str]:
+    """Return the content of the published files by their names, and the path or URL they came from."""
     if file is not None:
-        return _read_given(file, limit), str(file.absolute())
+        return {one.name: _read_given(spec, one, path) for one, path in _given(source, file)}, str(
+            file.absolute()
+        )
     kept = _kept_by_torch(source)
     with suppress(OSError):  # missing or not readable: download it
-        data = read_file(kept, limit)
+        data = read_file(kept, 2 * spec.size_bytes)
         if sha256(data) == _expected_source(spec, cache):
-            return data, str(kept)
-    url = source_url(source, mirror)
-    with temporary(cache) as output:
-        download.fetch(url, output, limit=limit, progress=progress)
-        output.seek(0)
-        return output.read(), url
+            return {source.files[0].name: data}, str(kept)
+    contents: dict[str, bytes] = {}
+    done = 0
+    for one in source.files:
+        url = source_url(source, one, mirror)
+        limit = one.size_bytes or 2 * spec.size_bytes
+        step = None if progress is None else _shifted(progress, done, spec, alone=len(source.files) == 1)
+        with temporary(cache) as output:
+            download.fetch(url, output, limit=limit, progress=step, deadline=deadline)
+            output.seek(0)
+            contents[one.name] = output.read()
+        _check(spec, one, contents[one.name], url)
+        done += len(contents[one.name])
+    return contents, url if len(source.files) == 1 else url.removesuffix(one.name)
 
 
-def _install(spec: ModelSpec, cache: Path, data: bytes, origin: str) -> Path:
-    """Check the published file and write the weights that are needed to the cache; return their path."""
-    found, wanted = sha256(data), _expected_source(spec, cache)
+def _shifted(progress: Progress, before: int, spec: ModelSpec, *, alone: bool) -> Progress:
+    """Return what shows the progress of one file as a part of them all."""
+    if alone:
+        return progress
+    return lambda done, total: progress(before + done, spec.size_bytes)
+
+
+def _check(spec: ModelSpec, file: PublishedFile, data: bytes, origin: str) -> None:
+    """Compare a file with what its publisher says of it."""
+    if file.size_bytes not in (None, len(data)):
+        raise corrupt(spec, f"{origin} has {len(data):,} bytes, not {file.size_bytes:,}")
+    if file.checksum is None:
+        return
+    name = CHECKSUMS[len(file.checksum)]
+    found = hashlib.new(name, data).hexdigest()
+    if found != file.checksum:
+        shown = f"{name[:3].upper()}-{name[3:]}"
+        raise corrupt(spec, f"the {shown} of {origin} is {found}, not {file.checksum}")
+
+
+CHECKSUMS = {64: "sha256", 96: "sha384"}
+"""Kinds of published checksums by their number of hexadecimal digits."""
+
+
+def _install(spec: ModelSpec, cache: Path, files: Mapping[str, bytes], origin: str) -> Path:
+    """Check the published files and write the weights that are needed to the cache; return their path."""
+    found, wanted = sha256(b"".join(files.values())), _expected_source(spec, cache)
     if wanted not in (None, found):
         raise unexpected_source(spec, cache, f"the checksum of {origin} is {found}, not {wanted}")
+    # There is only one entry, since safetensors writes several in arbitrary order. So the same source gives
+    # the same bytes, and replacing weights with the same ones never leaves a stale manifest.
+    metadata = {"faceunlock": json.dumps({"format": FORMAT, "model": spec.id, "source_sha256": found})}
+    from safetensors.numpy import save
 
-    from safetensors.torch import save
+    if isinstance(spec.architecture, RetailArchitecture):
+        import numpy as np
+
+        try:
+            published_layers(spec, files)
+        except ValueError as error:
+            raise corrupt(spec, f"{origin}: {error}") from error
+        contents = {name: np.frombuffer(data, dtype=np.uint8) for name, data in files.items()}
+        return write(spec, cache, save(contents, metadata), origin, found)
 
     from faceunlock.pipeline.weights.facenet_format import read_checkpoint
 
     try:
-        tensors = read_checkpoint(data)
+        (data,) = files.values()
+        arrays = read_checkpoint(data)
     except ModelError as error:
         raise corrupt(spec, f"{origin}: {error.message}") from error
-    # There is only one entry, since safetensors writes several in arbitrary order. So the same source gives
-    # the same bytes, and replacing weights with the same ones never leaves a stale manifest.
-    metadata = {"faceunlock": json.dumps({"format": FORMAT, "model": spec.id, "source_sha256": found})}
-    content = save(tensors, metadata)
-    return write(spec, cache, content, origin, found)
+    return write(spec, cache, save(arrays, metadata), origin, found)
 
 
 def _expected_source(spec: ModelSpec, cache: Path) -> str | None:
@@ -186,10 +238,22 @@ def _expected_source(spec: ModelSpec, cache: Path) -> str | None:
     return manifest.source_sha256 if manifest else None
 
 
-def _read_given(file: Path, limit: int) -> bytes:
-    hint = "Give the unchanged .pt file of the release."
+def _given(source: Download, path: Path) -> list[tuple[PublishedFile, Path]]:
+    """Return where each published file is, for the file or folder that the user names."""
+    if len(source.files) == 1 and not path.is_dir():
+        return [(source.files[0], path)]
+    if len(source.files) > 1 and not path.is_dir():
+        names = " and ".join(file.name for file in source.files)
+        raise ModelError(
+            "weights-missing", f"{path} is not a folder", hint=f"Give the folder that holds {names}."
+        )
+    return [(file, path / file.name) for file in source.files]
+
+
+def _read_given(spec: ModelSpec, published: PublishedFile, file: Path) -> bytes:
+    hint = f"Give the unchanged file {published.name}, as it was published."
     try:
-        return read_file(file, limit)
+        data = read_file(file, 2 * spec.size_bytes)
     except TooLargeError as error:
         too_large = f"{file} is too large to be the published file"
         raise ModelError("weights-corrupt", too_large, hint=hint) from error
@@ -197,10 +261,12 @@ def _read_given(file: Path, limit: int) -> bytes:
         raise ModelError("weights-missing", f"{file} {error.strerror}", hint=hint) from error
     except OSError as error:
         raise ModelError("weights-missing", f"{file} cannot be read: {error.strerror}", hint=hint) from error
+    _check(spec, published, data, str(file))
+    return data
 
 
 def _kept_by_torch(source: Download) -> Path:
     """Return the path where facenet-pytorch itself would have put its download."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = Path(os.path.expanduser(os.environ.get("TORCH_HOME") or Path(base) / "torch"))  # noqa: PTH111
-    return home / "checkpoints" / source.file
+    return home / "checkpoints" / source.files[0].name

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from faceunlock.files.reading import parse_json
 from faceunlock.pipeline.models.architecture import Architecture, read_architecture
 
 Storage = Literal["float32", "int8"]
@@ -31,7 +32,6 @@ UNREADABLE = (
     AttributeError,
     LookupError,
     MemoryError,
-    RecursionError,
     TypeError,
     ValueError,
 )
@@ -133,8 +133,8 @@ def read(data: bytes, architecture: Architecture) -> dict[str, NDArray[np.float3
 
     try:
         length = int.from_bytes(data[:8], "little")
-        described = json.loads(data[8 : 8 + length])["__metadata__"][METADATA]
-        values = json.loads(described)
+        described = parse_json(data[8 : 8 + length])["__metadata__"][METADATA]
+        values = parse_json(described)
         if values.pop("storage", "float32") not in STORAGES or read_architecture(values) != architecture:
             raise ValueError("they are weights of a different architecture")
         return unpack(load(data))

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.fakes import save_person
+from support.fakes import paint, save, save_person
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_each_photo_of_several_people_has_its_person(faceunlock, people):
 
 def test_a_folder_of_people_is_not_one_person(faceunlock, people):
     code, _, err = faceunlock("enroll", "Ada", people)
-    assert code == 2 and "[sub-folders]" in err and "faceunlock enroll --each FOLDER" in err
+    assert code == 2 and "[sub-folders]" in err and " enroll --each FOLDER" in err
 
 
 def test_each_gives_a_line_for_everyone(faceunlock, people):
@@ -74,3 +74,69 @@ def test_a_second_name_is_told(faceunlock, tmp_path, monkeypatch):
     assert code == 2 and "[second-name]" in err
     code, out, _ = faceunlock("import", tmp_path / "moved", "--even-so")
     assert code == 0 and "Warning: Eve matches Ada" in out
+
+
+@pytest.fixture
+def masked(faceunlock, tmp_path):
+    """Ada is enrolled; the photos resemble nobody."""
+    save_person(tmp_path / "ada", 1, 4)
+    faceunlock("enroll", "Ada", tmp_path / "ada")
+    save_person(tmp_path / "masked", 9, 4)
+    return tmp_path / "masked"
+
+
+def test_a_look_that_resembles_nobody_is_asked_about(faceunlock, masked, monkeypatch):
+    words = ("enroll", "ada", masked, "--look", "mask")
+    code, out, err = faceunlock(*words)
+    assert (code, out) == (2, "") and "resemble Ada: similarity " in err and "[unlike-the-person]" in err
+    assert "--accept" in err
+    code, out, err = faceunlock(*words, "--accept")
+    assert (code, out) == (2, "") and "[aborted]" in err and "no terminal" in err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    questions, answers = [], [False, True]
+    monkeypatch.setattr(
+        "faceunlock.cli.console.Console.ask", lambda _, text: questions.append(text) or answers.pop(0)
+    )
+    code, out, err = faceunlock(*words, "--accept")
+    assert (code, out) == (2, "") and "[aborted]" in err
+    code, out, err = faceunlock(*words, "--accept")
+    assert (code, err) == (0, "") and out.startswith("Ada, look mask, enrolled: used 4 of 4 photos, ")
+    assert "accepted by you." in out and len(questions) == 2 and "expected" in questions[0]
+
+
+def test_a_look_is_shown_answers_and_is_forgotten(faceunlock, masked, tmp_path):
+    words = ("enroll", "Ada", masked, "--look", "mask", "--accept", "--yes")
+    data = faceunlock.data(*words)
+    assert (data["look"], data["saved"]) == ("mask", True)
+    assert data["similarity_to_person"] < data["similarity_expected"]
+    probe = save(tmp_path / "probe.png", paint(9, 30))
+    code, out, _ = faceunlock("verify", probe, "--as", "Ada")
+    assert code == 0 and out.startswith("yes: Ada (mask), similarity ") and "among 2 looks of 1 person" in out
+    data = faceunlock.data("verify", probe)
+    assert (data["name"], data["look"], data["candidates"]) == ("Ada", "mask", 2)
+    data = faceunlock.data("people", "show", "Ada")
+    assert [(look["name"], look["photos"]) for look in data["looks"]] == [("mask", 4)]
+    _, out, _ = faceunlock("people", "show", "Ada")
+    assert "\nlook           mask: 4 photos, similarity mean 0." in out
+    _, out, _ = faceunlock("status")
+    assert "when 2 looks of 1 person are searched" in out
+    code, _, err = faceunlock("people", "forget", "Ada", "--look", "mask")
+    assert code == 2 and "forgetting the look mask of Ada needs a yes" in err and "[aborted]" in err
+    code, _, err = faceunlock("people", "forget", "Ada", "--look", "hat", "--yes")
+    assert code == 2 and "[no-such-look]" in err
+    code, out, _ = faceunlock("people", "forget", "Ada", "--look", "mask", "--yes")
+    assert (code, out) == (0, "Forgotten: the look mask of Ada.\n")
+    assert faceunlock.data("people")["people"][0]["looks"] == []
+    assert faceunlock("verify", probe, "--as", "Ada")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("enroll", "--each", ".", "--look", "mask"), ("enroll", "Ada", ".", "--accept"),
+        ("enroll", "Ada", ".", "--look", "mask", "--yes"), ("people", "forget", "--all", "--look", "mask"),
+    ],
+)  # fmt: skip
+def test_options_of_a_look_need_one(faceunlock, words):
+    code, out, err = faceunlock(*words)
+    assert (code, out) == (2, "") and "[usage]" in err

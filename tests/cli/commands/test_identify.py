@@ -5,6 +5,8 @@ import json
 import pytest
 from support.fakes import GREY, paint, save, save_person
 
+from faceunlock.pipeline.models.shipped import shipped_calibration
+
 
 @pytest.fixture
 def known(faceunlock, tmp_path):
@@ -26,11 +28,15 @@ def test_a_line_for_each_face_and_what_the_search_is_worth(known, tmp_path):
     assert lines[3] == f"{grey}\t\tno face\t\t\t"
     assert lines[4] == "1 of 2 faces in 2 photos identified: Bob"
     assert lines[5].startswith("2 faces compared with 2 people at threshold 0.9")
-    assert "FMR target 1.0e-05 for each face (at 0.9600, the threshold for one person, " in lines[5]
-    assert "it would be up to 2.0e-05)" in lines[5]
-    assert (
-        "if all were strangers, the chance that any of the 2 faces gets a name is at most 2.0e-05" in lines[5]
-    )
+    for level, target in (("relaxed", "0e-04"), ("normal", "0e-05")):  # relaxed is usual on pictures
+        _, out, _ = known("identify", both, *(["--security", level] if level != "relaxed" else []))
+        alone, said = shipped_calibration("dlib", level).threshold, out.splitlines()[-1]
+        assert f"FMR target 1.{target} for each face (at {alone:.4f}, the threshold for one person, " in said
+        assert f"it would be up to 2.{target})" in said
+        assert f"strangers, the chance that any of the 2 faces gets a name is at most 2.{target}" in said
+        assert known.data("identify", both, "--security", level)["security"] == level
+    code, _, err = known("identify", both, "--security", "strict", "--threshold", "0.5")
+    assert code == 2 and "cannot be combined [usage]" in err
     _, out, _ = known("identify", both, "--threshold", "0.5")
     assert out.endswith("your own threshold, nothing is known about it\n")
 

@@ -1,4 +1,4 @@
-"""``--overwrite`` in every command that writes: a photo that was read is never replaced."""
+"""``--overwrite`` in every command that writes: nothing that was read is ever replaced."""
 
 import pytest
 from support.fakes import paint, save, save_person
@@ -57,6 +57,37 @@ def test_a_photo_that_was_read_is_never_replaced(faceunlock, people, tmp_path, l
     code, _, err = faceunlock(*words, "--overwrite")
     assert code == 2 and "one of the source photos [file-exists]" in err, err
     assert {file: file.read_bytes() for file in sorted(tmp_path.rglob("*.png"))} == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "export {home}/gallery.db",
+        "export {home}/attempts.db",
+        "export {home}/keys/0123456789abcdef.key",
+        "export {secret} --passphrase-file {secret}",
+        "report {people} -o {home}/gallery.db",
+        "audit {people} -o {home}/config.toml",
+        "audit {people} --by {table} -o {table}",
+        "calibrate {people} --split 2 --save-scores {home}/gallery.db",
+    ],
+)
+def test_neither_the_gallery_nor_a_table_that_was_read_is_replaced(
+    faceunlock, people, home, tmp_path, monkeypatch, line
+):
+    monkeypatch.setenv("FACEUNLOCK_PASSPHRASE", "correct horse battery")
+    faceunlock("enroll", "Ada", people / "Ada")
+    faceunlock("verify", people / "Ada" / "0.png")
+    table, secret = tmp_path / "table.csv", tmp_path / "secret"
+    rows = [f"{file.relative_to(people)},{file.parent.name},a" for file in people.rglob("*.png")]
+    table.write_text("\n".join(["photo,person,group", *rows]))
+    secret.write_text("correct horse battery")
+    secret.chmod(0o600)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    words = [word.format(home=home, people=people, table=table, secret=secret) for word in line.split()]
+    code, _, err = faceunlock(*words, "--overwrite")
+    assert code == 2 and "faceunlock reads it itself [file-exists]" in err, err
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
 def _figures(line):

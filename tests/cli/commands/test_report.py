@@ -4,8 +4,6 @@ import pytest
 from support.cli_page import held
 from support.fakes import GREY, save, save_person, snapshot
 
-from faceunlock.files.outputs import OUTPUT_MARKER
-
 
 @pytest.fixture
 def folder(tmp_path):
@@ -24,7 +22,7 @@ def test_report_writes_a_page_and_pictures_and_tells_the_numbers(faceunlock, fol
     assert data["page"] == str(page) and page.stat().st_mode & 0o777 == 0o600
     assert data["pictures"] == [str(pictures / f"{name}.png") for name in
                                 ("heatmap", "map", "photo-scores", "centroid-scores")]  # fmt: skip
-    assert {file.name for file in pictures.iterdir()} - {OUTPUT_MARKER} == {
+    assert {file.name for file in pictures.iterdir()} == {
         name.rpartition("/")[2] for name in data["pictures"]
     }
     assert (data["photos"], data["usable"], data["duplicates"], data["skipped"]) == (14, 12, 1, 1)

@@ -7,10 +7,10 @@ import pytest
 from facenet_pytorch import MTCNN as Reference
 from PIL import Image
 from support.fakes import cascade_alone
+from support.originals import detector_networks
 
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.detection.mtcnn import MTCNN
-from faceunlock.pipeline.detection.mtcnn_networks import build_networks
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
@@ -22,7 +22,7 @@ def detector():
 
 @pytest.fixture(scope="module")
 def full_scale():
-    networks = (TorchNetwork(network, "cpu") for network in build_networks())
+    networks = (TorchNetwork(network, "cpu") for network in detector_networks())
     return MTCNN(*networks, looks=(100_000,))
 
 
@@ -70,7 +70,7 @@ def test_a_large_photo_gives_the_same_face_in_its_own_pixels(detector, astronaut
 def test_a_face_too_small_for_the_first_look_is_found_by_the_second(detector, astronaut):
     wide = np.full((600, 2400, 3), 128, dtype=np.uint8)
     wide[100:292, 1000:1192] = np.asarray(Image.fromarray(astronaut).resize((192, 192), Image.LANCZOS))
-    assert not MTCNN(*(TorchNetwork(n, "cpu") for n in build_networks()), looks=(640,)).detect(wide)
+    assert not MTCNN(*(TorchNetwork(n, "cpu") for n in detector_networks()), looks=(640,)).detect(wide)
     (face,) = detector.detect(wide)
     assert 1000 < face.centre[0] < 1192 and 100 < face.centre[1] < 292
 

@@ -8,12 +8,12 @@ from facenet_pytorch.models.utils.detect_face import extract_face
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.originals import inception_resnet
 
 from faceunlock.errors import ModelError, PhotoError, SettingsError
 from faceunlock.photos.face import Face
 from faceunlock.pipeline.embedding.crops import normalise
 from faceunlock.pipeline.embedding.facenet import GRAY_LEVELS, FaceNetEmbedder, box_with_margin
-from faceunlock.pipeline.embedding.facenet_network import make_network
 from faceunlock.pipeline.models.registry import model_spec
 from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork, build
 from faceunlock.pipeline.weights.facenet_format import read_checkpoint
@@ -22,7 +22,7 @@ from faceunlock.pipeline.weights.facenet_format import read_checkpoint
 @pytest.fixture(scope="module")
 def module():
     torch.manual_seed(0)
-    return make_network().eval()
+    return inception_resnet().eval()
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_reads_published_files_of_both_formats(module, modern):
     state = {**module.state_dict(), "logits.weight": torch.zeros(3, 512), "logits.bias": torch.zeros(3)}
     read = read_checkpoint(saved(state, _use_new_zipfile_serialization=modern))
     assert not any(name.startswith("logits") for name in read)
-    rebuilt = build(make_network, {name: tensor.numpy() for name, tensor in read.items()})
+    rebuilt = build(inception_resnet, read)
     batch = torch.rand(1, 3, 160, 160)
     with torch.inference_mode():
         torch.testing.assert_close(rebuilt(batch), module(batch))

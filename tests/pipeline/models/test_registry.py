@@ -5,7 +5,15 @@ import pytest
 
 from faceunlock.errors import ModelError
 from faceunlock.pipeline.embedding import load_embedder
-from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT, MODELS, RECOMMENDED, Bundled, model_spec
+from faceunlock.pipeline.models.registry import (
+    EMBEDDED_DEFAULT,
+    MODELS,
+    RECOMMENDED,
+    Bundled,
+    Download,
+    model_spec,
+)
+from faceunlock.pipeline.models.shipped import shipped_calibration
 from faceunlock.pipeline.runtime import Engine
 
 
@@ -18,6 +26,7 @@ def test_every_model_says_what_it_is():
         assert str(spec.input_size) in spec.preprocessing
         assert spec.sha256 is None or len(bytes.fromhex(spec.sha256)) == 32
     assert {name: spec.dimension for name, spec in MODELS.items()} == {
+        "retail-0095": 256,
         "vggface2": 512,
         "casia-webface": 512,
         "compact": 128,
@@ -27,7 +36,22 @@ def test_every_model_says_what_it_is():
 
 def test_the_embedded_default_needs_no_download():
     assert isinstance(model_spec(EMBEDDED_DEFAULT).weights, Bundled)
-    assert RECOMMENDED == "vggface2"
+
+
+def test_a_model_that_is_chosen_by_itself_has_a_measured_threshold():
+    """What is recommended is what was measured; both can be had within seconds."""
+    assert [spec.id for spec in MODELS.values() if spec.recommended] == [RECOMMENDED] == ["retail-0095"]
+    for model in (RECOMMENDED, EMBEDDED_DEFAULT):
+        assert shipped_calibration(model).status == "shipped"
+        assert model_spec(model).size_bytes < 8_000_000
+
+
+def test_files_that_are_published_together_are_each_known():
+    for spec in MODELS.values():
+        if isinstance(spec.weights, Download) and len(spec.weights.files) > 1:
+            assert sum(file.size_bytes for file in spec.weights.files) == spec.size_bytes
+            assert all(len(bytes.fromhex(file.checksum)) in (32, 48) for file in spec.weights.files)
+            assert len({file.name for file in spec.weights.files}) == len(spec.weights.files)
 
 
 def test_unknown_model_lists_the_known(tmp_path):
@@ -35,7 +59,9 @@ def test_unknown_model_lists_the_known(tmp_path):
         lambda: model_spec("arcface"),
         lambda: load_embedder("arcface", cache=tmp_path, engine=Engine("torch", "cpu", tmp_path)),
     ):
-        with pytest.raises(ModelError, match=r"arcface.*vggface2, casia-webface, compact, dlib") as caught:
+        with pytest.raises(
+            ModelError, match=r"arcface.*retail-0095, vggface2, casia-webface, compact, dlib"
+        ) as caught:
             call()
         assert caught.value.slug == "unknown-model"
 
@@ -53,4 +79,4 @@ def test_knowing_and_finding_models_needs_no_engine(tmp_path):
         "print(*states)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "absent absent present present\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "absent absent absent present present\n", "")

@@ -7,23 +7,33 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from faceunlock.errors import ModelError
-from faceunlock.pipeline.runtime import Engine, conversion
+from faceunlock.pipeline.runtime import Engine, conversion, golden, onnx_runtime
 from faceunlock.pipeline.runtime.conversion import open_converted
+from faceunlock.pipeline.runtime.kept import Keeping
+from faceunlock.pipeline.runtime.layered_module import LayeredModule
+from faceunlock.pipeline.runtime.layers import INPUT, Layer
 from faceunlock.pipeline.runtime.network import NetworkSource
-from faceunlock.pipeline.runtime.onnx_runtime import BATCH
+from faceunlock.pipeline.runtime.onnx_runtime import BATCH, OnnxNetwork
 from faceunlock.pipeline.runtime.torch_runtime import TorchNetwork
 
 
-def make_module(seed=0):
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        layers = torch.nn.Sequential(
-            torch.nn.Conv2d(3, 4, 3), torch.nn.PReLU(4), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()
-        )
-    return layers.eval()
+def floats(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def make_layers(seed=0):
+    return [
+        Layer("Conv", (INPUT,), "maps", (floats(4, 3, 3, 3, seed=seed), floats(4, seed=seed))),
+        Layer("PRelu", ("maps",), "rectified", (floats(4, 1, 1, seed=seed),)),
+        Layer("AveragePool", ("rectified",), "pooled", (), {"kernel_shape": (3, 3), "strides": (3, 3)}),
+        Layer("Flatten", ("pooled",), "flat"),
+    ]
+
+
+def on_pytorch(layers, crops):
+    return TorchNetwork(LayeredModule(layers), "cpu")(crops)
 
 
 def converted(recipe, cache):
@@ -35,7 +45,7 @@ def converted(recipe, cache):
 
 @pytest.fixture(scope="module")
 def recipe():
-    return NetworkSource("small", lambda: "a" * 64, Path(__file__), make_module, (2, 3, 8, 8), {0: "n"})
+    return NetworkSource("small", lambda: "a" * 64, Path(__file__), make_layers, (2, 3, 8, 8), {0: "n"})
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +89,7 @@ def batch(count, seed=0):
 @pytest.mark.parametrize("count", [0, 1, 2, BATCH + 3])
 def test_the_same_answers_as_pytorch(recipe, kept, count):
     crops = batch(count)
-    expected = TorchNetwork(make_module(), "cpu")(crops)
+    expected = on_pytorch(make_layers(), crops)
     for threads in (0, 1):
         result = open_converted(recipe, kept, threads=threads)(crops)
         assert result.dtype == np.float32
@@ -107,7 +117,7 @@ def test_a_damaged_file_is_never_the_network_that_answers(recipe, cache, convers
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 0xFF
     path.write_bytes(content)
-    expected = TorchNetwork(make_module(), "cpu")(batch(3))
+    expected = on_pytorch(make_layers(), batch(3))
     for _ in range(2):
         np.testing.assert_allclose(open_converted(recipe, cache)(batch(3)), expected, atol=1e-6)
         assert conversions == ["small"]
@@ -158,47 +168,68 @@ def test_what_others_can_write_is_refused(recipe, cache):
 def test_without_a_place_to_keep_it_the_network_is_returned(recipe, tmp_path, caplog):
     (tmp_path / "converted").write_text("in the way")
     network = open_converted(recipe, tmp_path)
-    np.testing.assert_allclose(network(batch(2)), TorchNetwork(make_module(), "cpu")(batch(2)), atol=1e-6)
+    np.testing.assert_allclose(network(batch(2)), on_pytorch(make_layers(), batch(2)), atol=1e-6)
     assert "cannot be saved" in caplog.text
 
 
-def test_a_conversion_that_answers_differently_is_refused(recipe, tmp_path, monkeypatch):
-    other = conversion._export(make_module(seed=1), recipe)
-    monkeypatch.setattr(conversion, "_export", lambda module, recipe: other)
-    with pytest.raises(ModelError) as caught:
+def test_an_optimisation_that_changes_the_answers_is_refused(recipe, tmp_path, monkeypatch):
+    class Optimised(OnnxNetwork):
+        """ONNX Runtime with a fault: what was optimised answers like another network."""
+
+        def __call__(self, crops):
+            right = super().__call__(crops)
+            return right if isinstance(self.model, bytes) else right[:, ::-1]
+
+        def __init__(self, model, **options):
+            super().__init__(model, **options)
+            self.model = model
+
+    monkeypatch.setattr(onnx_runtime, "OnnxNetwork", Optimised)
+    with pytest.raises(ModelError, match="optimised") as caught:
         converted(recipe, tmp_path)
     assert caught.value.slug == "conversion-failed"
     assert not list(tmp_path.rglob("*.onnx"))
 
 
-def test_a_network_that_cannot_be_exported_runs_on_pytorch(recipe, tmp_path, monkeypatch, caplog):
-    def fail(module, recipe):
-        raise ModelError("conversion-failed", "PyTorch cannot export the network small")
+def test_a_network_that_does_not_answer_like_the_original_is_refused(recipe, tmp_path, monkeypatch):
+    crops = golden.question(recipe)
+    record = {"small": {"weights": "a" * 64}}
+    for seed in (0, 1):
+        record["small"]["answer"] = golden.sample(on_pytorch(make_layers(seed), crops)).tolist()
+        (tmp_path / f"{seed}.json").write_text(json.dumps(record))
+    monkeypatch.setattr(golden, "FILE", tmp_path / "0.json")
+    assert converted(recipe, tmp_path / "cache").is_file()
+    monkeypatch.setattr(golden, "FILE", tmp_path / "1.json")
+    with pytest.raises(ModelError, match="like the original") as caught:
+        conversion.prepare(recipe, tmp_path / "other", keeping=Keeping())
+    assert caught.value.slug == "conversion-failed"
+    assert conversion.answers_like_the_original(recipe, tmp_path / "cache", Keeping()) is False
 
-    monkeypatch.setattr(conversion, "_export", fail)
+
+def test_a_network_that_cannot_be_converted_runs_on_pytorch(recipe, tmp_path, monkeypatch, caplog):
+    def fail(source):
+        raise ModelError("conversion-failed", "ONNX Runtime cannot convert the network small")
+
+    monkeypatch.setattr(conversion, "_written", fail)
     network = Engine("onnx", "cpu", tmp_path).network(recipe)
-    np.testing.assert_allclose(network(batch(2)), TorchNetwork(make_module(), "cpu")(batch(2)), atol=1e-6)
+    np.testing.assert_allclose(network(batch(2)), on_pytorch(make_layers(), batch(2)), atol=1e-6)
     assert "using PyTorch" in caplog.text
 
 
-def test_an_exporter_that_gives_up_is_a_clear_error(recipe, tmp_path):
-    class Undecided(torch.nn.Module):
-        def forward(self, x):
-            return x if x.sum() > 0 else -x
-
+def test_no_output_is_not_like_another(recipe, tmp_path):
+    """Numbers that are none, of weights that are too large, are no answer."""
+    large = [Layer("Mul", (INPUT,), "m", (np.full(1, 3e38, dtype=np.float32),)), *make_layers()]
+    large[1] = replace(large[1], inputs=("m",))
     with pytest.raises(ModelError) as caught:
-        converted(replace(recipe, name="undecided", build=lambda: Undecided().eval()), tmp_path)
+        converted(replace(recipe, name="large", layers=lambda: large), tmp_path)
     assert caught.value.slug == "conversion-failed"
 
 
 def test_large_tensors_are_kept_in_a_file_of_their_own_and_checked_too(tmp_path, conversions):
-    def build():
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 300)).eval()
-
-    wide = NetworkSource("wide", lambda: "a" * 64, Path(__file__), build, (2, 3, 8, 8), {0: "n"})
-    expected = TorchNetwork(build(), "cpu")(batch(3))
+    matrix = floats(192, 300) / 20
+    layers = [Layer("Flatten", (INPUT,), "flat"), Layer("Gemm", ("flat",), "product", (matrix,))]
+    wide = NetworkSource("wide", lambda: "a" * 64, Path(__file__), lambda: layers, (2, 3, 8, 8), {0: "n"})
+    expected = batch(3).reshape(3, -1) @ matrix
     np.testing.assert_allclose(open_converted(wide, tmp_path)(batch(3)), expected, atol=1e-5)
     (large,) = (tmp_path / "converted").glob("wide-*.bin")
     assert large.stat().st_mode & 0o777 == 0o600

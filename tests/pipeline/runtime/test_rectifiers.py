@@ -3,12 +3,12 @@
 import numpy as np
 import onnx
 import pytest
-import torch
 from onnx import helper, numpy_helper
 
 from faceunlock.pipeline.runtime import conversion
+from faceunlock.pipeline.runtime.layers import INPUT, OUTPUT, Layer
 from faceunlock.pipeline.runtime.network import NetworkSource
-from faceunlock.pipeline.runtime.onnx_runtime import INPUT, OUTPUT, OnnxNetwork
+from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 from faceunlock.pipeline.runtime.rectifiers import rewrite_rectifiers
 
 SLOPES = np.array([-1.3, -0.2, 0.0, 0.4, 1.0, 1.3], dtype=np.float32)
@@ -52,19 +52,14 @@ def test_any_other_rectifier_stays(slope_shape, shape):
 
 
 def test_a_conversion_leaves_no_step_between_convolutions(tmp_path):
-    def build():
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            layers = torch.nn.Sequential(
-                torch.nn.Conv2d(3, 16, 3),
-                torch.nn.BatchNorm2d(16),
-                torch.nn.ReLU(),
-                torch.nn.Conv2d(16, 16, 3),
-                torch.nn.PReLU(16, init=-0.3),
-            )
-        layers[1].running_mean.uniform_(-1, 1)
-        return layers.eval()
-
-    recipe = NetworkSource("steps", lambda: "a" * 64, tmp_path, build, (2, 3, 9, 9), {0: "n"})
+    random = np.random.default_rng(0)
+    kernels = [random.normal(size=(16, inputs, 3, 3)).astype(np.float32) for inputs in (3, 16)]
+    layers = [
+        Layer("Conv", (INPUT,), "first", (kernels[0],)),
+        Layer("Relu", ("first",), "positive"),
+        Layer("Conv", ("positive",), "second", (kernels[1],)),
+        Layer("PRelu", ("second",), "rectified", (np.full((16, 1, 1), -0.3, dtype=np.float32),)),
+    ]
+    recipe = NetworkSource("steps", lambda: "a" * 64, tmp_path, lambda: layers, (2, 3, 9, 9), {0: "n"})
     path = conversion._convert(recipe, tmp_path)
     assert not {"BatchNormalization", "PRelu"} & set(kinds(onnx.load(path, load_external_data=False)))

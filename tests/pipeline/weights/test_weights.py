@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import torch
 from support.crippled import failing, without_locks
+from support.originals import inception_resnet
 from support.weights_helpers import answer, left_in, refused, serving
 
 from faceunlock.errors import ModelError
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.embedding import load_embedder
-from faceunlock.pipeline.embedding.facenet_network import make_network
 from faceunlock.pipeline.models.registry import Bundled, model_spec
 from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.weights import cache as weights_cache
@@ -56,7 +56,7 @@ def published():
     """A file like the published ones: the network's weights, here random, and a classifier."""
     torch.manual_seed(0)
     state = {
-        **make_network().state_dict(),
+        **inception_resnet().state_dict(),
         "logits.weight": torch.zeros(5, 512),
         "logits.bias": torch.zeros(5),
     }
@@ -100,7 +100,7 @@ def test_download_convert_load_embed(cache, published):
 
     embedder = load_embedder("casia-webface", cache=cache, engine=Engine("torch", "cpu", cache))
     crops = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
-    reference = make_network().eval()
+    reference = inception_resnet().eval()
     reference.load_state_dict({name: original[name] for name in reference.state_dict()})
     with torch.inference_mode():
         expected = reference((torch.from_numpy(crops).permute(0, 3, 1, 2).float() - 127.5) / 128).numpy()
@@ -119,7 +119,7 @@ def test_from_a_file_and_from_torchs_own_cache_without_any_network(cache, publis
     spec = dataclasses.replace(
         VGGFACE2, sha256=hashlib.sha256(published).hexdigest(), size_bytes=len(published)
     )
-    kept = Path(os.environ["TORCH_HOME"]) / "checkpoints" / VGGFACE2.weights.file
+    kept = Path(os.environ["TORCH_HOME"]) / "checkpoints" / VGGFACE2.weights.files[0].name
     kept.parent.mkdir(parents=True)
     kept.write_bytes(published)
     assert can_fetch(spec, "http://127.0.0.1:1")

@@ -1,8 +1,9 @@
-"""Files that ship with the program: the weights of ``compact``, and a threshold for every model.
+"""Files that ship with the program: the weights of ``compact``, and the thresholds of every model.
 
-Each threshold is a JSON file, as `Calibration.to_dict` writes it. ``benchmarks/lfw.py`` writes ``MODEL.json``
-(a photo against a centroid). ``benchmarks/lfw_pairs.py`` writes ``MODEL-pairs.json`` (a photo against a
-photo). If nothing was measured, the file says so.
+``MODEL.json`` is for a photo against a centroid. ``benchmarks/lfw.py`` writes it: for each level of security
+a threshold with its rates, as `Calibration.to_dict` gives them. If nothing was measured for a model, its file
+holds a single entry that says so. ``benchmarks/lfw_pairs.py`` writes ``MODEL-pairs.json`` (a photo against a
+photo), which has one threshold.
 """
 
 from __future__ import annotations
@@ -11,23 +12,28 @@ import json
 from pathlib import Path
 
 from faceunlock.matching.calibration import Calibration
+from faceunlock.settings import Security
 
 
-def shipped_calibration(model: str) -> Calibration:
+def shipped_calibration(model: str, security: Security = "normal") -> Calibration:
     """Return the shipped calibration of a model.
 
     Parameters
     ----------
     model : str
         Id of the model in the registry.
+    security : {"relaxed", "normal", "strict"}
+        Level of security; it makes no difference for a model without a measured threshold.
 
     Examples
     --------
     >>> shipped_calibration("vggface2").status
     'not-calibrated'
+    >>> shipped_calibration("compact", "strict").target_fmr
+    1e-06
     """
-    text = Path(__file__).with_name(f"{model}.json").read_text(encoding="utf-8")
-    return Calibration.from_dict(json.loads(text))
+    entry = json.loads(Path(__file__).with_name(f"{model}.json").read_text(encoding="utf-8"))
+    return Calibration.from_dict(entry.get(security, entry))
 
 
 def shipped_pair_calibration(model: str) -> Calibration:
