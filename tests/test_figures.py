@@ -209,6 +209,21 @@ def test_the_limitations_quote_the_phone_photos():
     )
 
 
+def tight_lines():
+    for name, row in result("tight-compact")["cuts"].items():
+        cells = [
+            f"{1 - row[when]['accuracy']:.1%}".replace("%", " %")
+            + f" | {row[when]['fnmr'][0]['value']:.1%}".replace("%", " %")
+            for when in ("before", "after")
+        ]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+@pytest.mark.parametrize("line", tight_lines())
+def test_the_limitations_quote_the_tight_crops(line):
+    assert line in LIMITATIONS
+
+
 def test_the_limitations_compare_the_groups():
     worst = [
         max(group["fmr"]["value"] for group in result(f"audit-utk98-{model}")["three"]["groups"].values())

@@ -7,6 +7,7 @@ are PNG, so that nothing is lost on the way.
 
 from __future__ import annotations
 
+from copy import copy
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Face
 from faceunlock.photos.photo import Photo, load_photo
+from faceunlock.pipeline.detection.mtcnn import MTCNN
 
 DIMENSION = 64
 IDENTITY = ModelIdentity("dlib", "f" * 64, "fake-1", DIMENSION)
@@ -173,3 +175,10 @@ def slug_of(call, *args, kind=FaceUnlockError, **options):
 def read_photo(source: Path | BinaryIO, **options: Any) -> Photo:
     """Read one photo as an upright 8-bit sRGB array; options as for `load_photo`."""
     return load_photo(source, **options).view()
+
+
+def cascade_alone(detector: MTCNN) -> MTCNN:
+    """Return the detector without its search beyond the edge, as facenet-pytorch's cascade is."""
+    alone = copy(detector)
+    alone._beyond_the_edge = lambda image, found: found
+    return alone

@@ -168,9 +168,10 @@ class MTCNN:
         scale = min(1.0, WINDOW_PIXELS / (WINDOW * side))
         copy = image if scale == 1 else _shrunk(image, scale)
         zoom = np.array([image.shape[1] / copy.shape[1], image.shape[0] / copy.shape[0]], dtype=np.float32)
-        window, corner = _window(copy, box / np.tile(zoom, 2), WINDOW * side * scale)
+        zooms = np.tile(zoom, 2)
+        window, corner = _window(copy, np.divide(box, zooms, dtype=np.float32), WINDOW * side * scale)
         found = self._cascade(window, max(CELL, WINDOW_DETAIL * side * scale))
-        boxes = (found.boxes + np.tile(corner, 2)) * np.tile(zoom, 2)
+        boxes = (found.boxes + np.tile(corner, 2)) * zooms
         overlaps = overlap_with(box, boxes)
         if not (overlaps >= SAME_FACE).any():
             return None
@@ -248,14 +249,14 @@ def _normalised(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _pixels(boxes: Boxes) -> NDArray[np.int64]:
     """Return the first row and column and the ends, exclusive, of the pixels of each box, shape (n, 4)."""
-    return np.trunc(boxes).astype(np.int64) - [1, 1, 0, 0]
+    return np.trunc(boxes).astype(np.int64) - np.array([1, 1, 0, 0], dtype=np.int64)
 
 
 def _clipped(boxes: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return whether each box has pixels beyond the edge of a picture of this shape."""
     pixels = _pixels(boxes)
-    clipped: NDArray[np.bool_] = (pixels[:, :2] < 0).any(axis=1)
-    clipped |= (pixels[:, 2:] > (shape[1], shape[0])).any(axis=1)
+    before, after = pixels[:, :2] < 0, pixels[:, 2:] > np.array([shape[1], shape[0]])
+    clipped: NDArray[np.bool_] = np.any(before | after, axis=1)
     return clipped
 
 

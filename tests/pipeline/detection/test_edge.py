@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.fakes import cascade_alone
 
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.detection.mtcnn import BEYOND, MTCNN, _clipped, _Found, _window
@@ -19,16 +20,6 @@ LARGEST_ERROR = 0.1
 @pytest.fixture(scope="module")
 def detector():
     return load_detector(Engine("torch", "cpu", Path("unused")))
-
-
-class CascadeAlone(MTCNN):
-    """A detector that does not look beyond the edge, with the networks of another one."""
-
-    def __init__(self, detector):
-        super().__init__(detector._proposal, detector._refinement, detector._output)
-
-    def _beyond_the_edge(self, image, found):
-        return found
 
 
 def part(image, face, margin, across=0.0, down=0.0):
@@ -68,7 +59,7 @@ def test_a_face_that_fills_the_picture_has_its_landmarks_in_place(detector, astr
 def test_the_cascade_alone_misplaces_them(detector, astronaut):
     whole = detector.detect(astronaut)[0]
     tight, corner = part(astronaut, whole, 0.1, 0.0, 0.25)
-    assert error(CascadeAlone(detector).detect(tight), whole, corner) > 2 * LARGEST_ERROR
+    assert error(cascade_alone(detector).detect(tight), whole, corner) > 2 * LARGEST_ERROR
 
 
 @pytest.mark.parametrize("side", [200, 1000, 2500])
@@ -101,7 +92,7 @@ class Counted:
 def test_a_face_away_from_the_edge_is_the_same_to_the_bit_and_costs_nothing(detector, astronaut, hopper):
     for image in (astronaut, hopper):
         networks = [Counted(net) for net in (detector._proposal, detector._refinement, detector._output)]
-        expected = CascadeAlone(MTCNN(*networks)).detect(image)
+        expected = cascade_alone(MTCNN(*networks)).detect(image)
         before = [network.calls for network in networks]
         assert MTCNN(*networks).detect(image) == expected
         assert [network.calls for network in networks] == [2 * calls for calls in before]
@@ -113,7 +104,7 @@ def test_one_face_at_the_edge_leaves_the_others_alone(detector, astronaut):
     canvas = np.full((512, 900, 3), 200, dtype=np.uint8)
     canvas[:, 388:] = astronaut
     canvas[100 : 100 + tight.shape[0], : tight.shape[1]] = tight
-    alone = {face.centre[0] > 450: face for face in CascadeAlone(detector).detect(canvas)}
+    alone = {face.centre[0] > 450: face for face in cascade_alone(detector).detect(canvas)}
     found = {face.centre[0] > 450: face for face in detector.detect(canvas)}
     assert found[True] == alone[True]
     assert found[False] != alone[False]

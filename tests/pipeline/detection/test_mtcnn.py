@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from facenet_pytorch import MTCNN as Reference
 from PIL import Image
+from support.fakes import cascade_alone
 from support.originals import detector_networks
 
 from faceunlock.pipeline.detection import load_detector
@@ -23,19 +24,6 @@ def detector():
 def full_scale():
     networks = (TorchNetwork(network, "cpu") for network in detector_networks())
     return MTCNN(*networks, looks=(100_000,))
-
-
-class CascadeAlone(MTCNN):
-    """The cascade as facenet-pytorch has it: no face at the edge is searched for again."""
-
-    def _beyond_the_edge(self, image, found):
-        return found
-
-
-@pytest.fixture(scope="module")
-def cascade_alone():
-    networks = (TorchNetwork(network, "cpu") for network in detector_networks())
-    return CascadeAlone(*networks, looks=(100_000,))
 
 
 def reference_faces(image):
@@ -66,10 +54,11 @@ def test_the_same_faces_as_the_reference(full_scale, astronaut, hopper):
 
 
 @pytest.mark.oracle
-def test_the_same_faces_in_groups(cascade_alone, collection):
+def test_the_same_faces_in_groups(full_scale, collection):
+    alone = cascade_alone(full_scale)
     for path in sorted((collection / "groups").glob("*.jpg")):
         image = np.asarray(Image.open(path).convert("RGB"))
-        assert_same_faces(cascade_alone.detect(image), reference_faces(image))
+        assert_same_faces(alone.detect(image), reference_faces(image))
 
 
 def test_a_large_photo_gives_the_same_face_in_its_own_pixels(detector, astronaut):
