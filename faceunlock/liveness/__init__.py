@@ -6,3 +6,6 @@ used only after it has been measured on attacks, and the error rates of that mea
 
 MEASUREMENT = "pad.json"
 """Name of the file, beside the gallery, that holds the measurement."""
+
+CAMERAS = "cameras.json"
+"""Name of the file, beside the gallery, that says which cameras show a mirror image."""

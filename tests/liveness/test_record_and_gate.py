@@ -2,10 +2,9 @@
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
-from support.fakes import FakeDetector, FakeEmbedder, paint, save, slug_of, stream
+from support.fakes import FakeDetector, FakeEmbedder, paint, slug_of, stream
 from support.made_presentations import judged, made
 
 from faceunlock.errors import GalleryError, PhotoError
@@ -114,26 +113,3 @@ def test_what_cannot_be_checked_does_not_pass():
     for check in ("moire", "parallax"):  # the face is smaller than a window, and there is no clip
         gate = LivenessGate((MeasuredCheck(check, 1, -math.inf, rates),))
         assert slug_of(gate.admit, acquisition, photo, (), "dominant") == "not-live"
-
-
-def test_verifying_with_it(unlock, ada, home, tmp_path):
-    unlock.enroll("Ada", ada)
-    probe = save(tmp_path / "probe.png", paint(1, 9, side=80))
-    assert slug_of(unlock.verify, probe, "Ada", require_live=True) == "pad-not-measured"
-    for number in range(14):
-        save(tmp_path / "live" / f"p{number}" / "1.png", paint(number, 1, side=80))
-        save(
-            tmp_path / "attack" / "blurred" / f"a{number}" / "1.png", paint(number, 1, side=80, blurred=True)
-        )
-    report = unlock.measure_pad(tmp_path / "live", tmp_path / "attack", dry_run=True)
-    assert not report.saved and record.load(home) is None
-    report = unlock.measure_pad(tmp_path / "live", tmp_path / "attack")
-    assert {one.check for one in report.measurement.checks if one.useful} & {"sharpness"}
-    # Painted faces are all alike, to the third decimal.
-    slack = [replace(one, threshold=one.threshold - 0.1) for one in report.measurement.checks]
-    record.save(home, replace(report.measurement, checks=tuple(slack)))
-    answer = unlock.verify(probe, "Ada", require_live=True)
-    assert answer.decision.match and "sharpness" in {one.check for one in answer.liveness}
-    attack = save(tmp_path / "attack.png", paint(1, 9, side=80, blurred=True))
-    assert slug_of(unlock.verify, attack, "Ada", require_live=True) == "not-live"
-    assert unlock.verify(probe, "Ada").liveness is None

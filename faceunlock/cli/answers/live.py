@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from faceunlock.liveness.dialogue import Word
 
 if TYPE_CHECKING:
-    from faceunlock.cli.session import Session
     from faceunlock.liveness.dialogue import Turned
 
 WORDS = {
@@ -25,21 +23,6 @@ WORDS = {
 """What is said, from the person's own point of view."""
 
 WARNING = "A photo that is held up does not turn; a film of a turning head may."
-
-
-def teller(session: Session) -> Callable[[Word], None]:
-    """Return the function that says words on stderr at once, even if the console is quiet.
-
-    Nobody can follow a dialogue unheard. The bell rings only if the setting ``dialogue_sounds`` says so.
-    """
-    bell = session.settings.dialogue_sounds == "bell"
-
-    def tell(word: Word) -> None:
-        session.console.say(WORDS[word])
-        if bell:
-            session.console.ring()
-
-    return tell
 
 
 def note(found: Turned) -> str:
