@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from faceunlock.matching.scores import GenuineScores, ImpostorScores, separate
 from faceunlock.matching.similarity import similarities
 from faceunlock.photos.face import Face, choose_subject, measure_quality
 from faceunlock.photos.photo import Photo, load_photo
+from faceunlock.pipeline import detection, embedding
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.embedding import load_embedder
 from faceunlock.pipeline.models.registry import MODELS
@@ -88,14 +90,21 @@ class Embedded:
     reasons: list[str]
 
 
+def _detector_digest() -> str:
+    """Return a checksum of everything that decides where faces are found and how they are cut out."""
+    folders = (Path(detection.__file__).parent, Path(embedding.__file__).parent)
+    files = sorted(file for folder in folders for file in folder.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def embed_photos(paths: list[Path], name: str, model: str, rule: str = "central") -> Embedded:
-    """Return embeddings of photos, from a cache if an earlier run had the same photos.
+    """Return embeddings of photos, from a cache if an earlier run had the same photos and detector.
 
     `refused` marks the photos in which the rule of `verify`, a dominant face, finds no subject.
     """
     cached = WORK / f"{name}-{model}.npz"
     weights = MODELS[model].sha256 or ""
-    key = "\n".join(f"{path} {path.stat().st_size}" for path in paths) + rule + weights
+    key = "\n".join(f"{path} {path.stat().st_size}" for path in paths) + rule + weights + _detector_digest()
     if cached.exists():
         with np.load(cached) as stored:
             if str(stored["key"]) == key:
