@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from faceunlock.errors import TrainingError
-from faceunlock.files.outputs import note_written
+from faceunlock.files.outputs import noted
 from faceunlock.files.private import atomic_write
 from faceunlock.files.reading import LARGE, parse_json, read_file
 from faceunlock.pipeline.weights.pickles import UNREADABLE, load_plain
@@ -62,9 +62,17 @@ class EpochRecord:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> EpochRecord:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote; raises one of `UNREADABLE` for anything else."""
         validation = data["validation"]
-        return cls(**{**data, "validation": None if validation is None else Validation.from_dict(validation)})
+        record = cls(
+            **{**data, "validation": None if validation is None else Validation.from_dict(validation)}
+        )
+        whole, numbers = (record.epoch, record.images), (record.loss, record.seconds)
+        if not all(type(number) is int for number in whole) or type(record.best) is not bool:
+            raise ValueError("not the record of an epoch")
+        if not all(type(number) in (int, float) for number in numbers):
+            raise ValueError("not the record of an epoch")
+        return record
 
 
 @dataclass(slots=True)
@@ -201,7 +209,7 @@ def write_file(path: Path, content: bytes) -> None:
         ``file-unwritable``.
     """
     try:
-        atomic_write(path, content)
-        note_written(path, "Continue it with --resume instead of --overwrite.")
+        with noted(path, "Continue it with --resume instead of --overwrite."):
+            atomic_write(path, content)
     except OSError as error:
         raise TrainingError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error
