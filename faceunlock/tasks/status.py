@@ -90,8 +90,12 @@ def _in_use(workspace: Workspace, found: list[str]) -> tuple[str | None, tuple[s
     with _noting(found):
         people = workspace.gallery.intact_people()
     used = {person.template.identity.model for person in people}
-    here = (state.model for state in workspace.choice.states() if state.weights.status != "absent")
+    here = (state.model for state in workspace.choice.states() if _can_answer(state))
     return None, tuple(sorted(used or here))
+
+
+def _can_answer(state: ModelState) -> bool:
+    return state.spec.purpose == "recognition" and state.weights.status != "absent"
 
 
 def _model_problems(workspace: Workspace, model: ModelState, *, enrolled: bool) -> list[str]:
