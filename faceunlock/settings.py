@@ -180,6 +180,12 @@ SETTINGS: dict[str, Setting] = {
     ),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
+    "texture": Setting(
+        "Whether MiniFASNet may refuse a face with --require-live, where its weights are.",
+        "on",
+        choices=("off", "on"),
+        stricter="higher",
+    ),
     "keyring_seconds": Setting("How long to wait for the desktop keyring.", 15.0, low=1, high=600),
     "agent_idle_minutes": Setting(
         "How many minutes the resident process stays without a request.", 15, low=1, high=10080
@@ -214,6 +220,7 @@ class Settings:
     camera_films: str
     camera_seconds: float
     camera_photos: int
+    texture: str
     keyring_seconds: float
     agent_idle_minutes: int
     weights_mirror: str

@@ -155,7 +155,7 @@ class FaceUnlock(Workspace):
         return save_calibration(self, report, allow_lower=allow_lower)
 
     def measure_pad(self, live: PhotoPath, attack: PhotoPath, **options: Unpack[PadOptions]) -> PadReport:
-        """Measure the checks for presentation attacks; see `faceunlock.tasks.pad.measure_pad`."""
+        """Measure what --require-live stops; see `faceunlock.tasks.pad.measure_pad`."""
         from faceunlock.tasks.pad import measure_pad
 
         return measure_pad(self, live, attack, **options)
