@@ -13,7 +13,6 @@ or the new one, and the next change removes the other.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.private import atomic_write, check_private_file
-from faceunlock.files.reading import read_file
+from faceunlock.files.reading import parse_json, read_file
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.guard import Guard
 from faceunlock.gallery.seal import NONCE_BYTES, Plain, Row, document, is_key_id, new_key
@@ -105,17 +104,17 @@ class _Entry:
     def read(cls, identity: str, data: str) -> _Entry:
         """Return the entry of a row; raise ValueError for anything that `data` does not write."""
         try:
-            fields: dict[str, Any] = json.loads(data)
+            fields: dict[str, Any] = parse_json(data)
             sources = tuple(SourceCount(**source) for source in fields["sources"])
             state = BankState(
-                record_to_identity(json.loads(identity)),
+                record_to_identity(parse_json(identity)),
                 int(fields["people"]),
                 int(fields["photos"]),
                 sources,
                 str(fields["updated"]),
             )
             entry = cls(state, str(fields["file"]), bytes.fromhex(fields["key"]))
-        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("it is not the record of a bank") from error
         if not is_key_id(entry.file) or entry.data() != data:
             raise ValueError("it is not the record of a bank")
@@ -305,12 +304,12 @@ def _unpack(content: bytes, identity: ModelIdentity) -> Strangers:
 
     end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
     try:
-        names = json.loads(content[_LENGTH_BYTES:end])
+        names = parse_json(content[_LENGTH_BYTES:end])
         if names["format"] != FORMAT:
             raise ValueError("its format is unknown")
         texts = [tuple(map(str, names[field])) for field in ("person", "source", "hashes")]
         numbers = np.frombuffer(content, dtype="<f4", offset=end)
         vectors = numbers.reshape(-1, identity.dimension).astype(np.float32)
         return Strangers(identity, bytes.fromhex(names["photo_key"]), vectors, *texts)
-    except (TypeError, KeyError, RecursionError) as error:
+    except (TypeError, KeyError) as error:
         raise ValueError("it is not a bank") from error

@@ -99,8 +99,9 @@ class Gallery:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
+        """Close the file and forget the key; the next use opens it again."""
         self._file.close()
+        self._guard.forget_key()
 
     @property
     def path(self) -> Path:

@@ -168,6 +168,10 @@ class Guard:
         if change.before is not change.seal or (record is not None and record.place == "keyring"):
             self._let_keys_follow(record)
 
+    def forget_key(self) -> None:
+        """Keep no key in memory, until the next use fetches it again."""
+        self._known = None
+
     def state(self) -> ProtectionState:
         """Return whether the gallery claims to be sealed; uses no key and verifies nothing."""
         record = self._record()

@@ -218,7 +218,7 @@ class ModelChoice:
         try:
             return ModelState(spec, state, self.calibration(identity))
         except GalleryError as error:
-            return ModelState(spec, state, None, error.message)
+            return ModelState(spec, state, None, error.explained)
 
     def pull(self, model: str, *, file: Path | None = None, force: bool = False) -> ModelState:
         """Fetch the weights of a model; see `faceunlock.pipeline.weights.pull.pull`."""

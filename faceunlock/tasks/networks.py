@@ -66,7 +66,7 @@ def _preparation(workspace: Workspace, state: ModelState) -> tuple[Preparation |
     try:
         return loader.preparation(state.spec), None
     except GalleryError as error:
-        return loader.preparation(state.spec, provable=False), error.message
+        return loader.preparation(state.spec, provable=False), error.explained
 
 
 def prepare_models(

@@ -22,7 +22,7 @@ from faceunlock.tasks.pam_files import DIRECTORY, MODULE, Line, module_options, 
 from faceunlock.tasks.pam_installation import few, installation_problems
 from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, recognised, understand
 from faceunlock.tasks.pam_sources import camera_problems, program_problems
-from faceunlock.tasks.pam_stack import asks, foreign_modules, lets_everybody_in
+from faceunlock.tasks.pam_stack import asks, deciding_programs, foreign_modules, lets_everybody_in
 
 SYSTEM_HOME = Path("/var/lib/faceunlock")
 HELPER = "faceunlock.pam"
@@ -236,6 +236,7 @@ def check(service: str, file: Path | None = None) -> ServiceCheck:
     for where in dict.fromkeys(line.file for line in lines):
         problems += distrusted(where.absolute())
     problems += foreign_modules(lines)
+    problems += deciding_programs(lines)
     if ours:
         yes = lets_everybody_in(lines)
         if yes is not None:

@@ -79,6 +79,20 @@ def lets_everybody_in(lines: Sequence[Line]) -> Line | None:
     return None if refused else yes
 
 
+def deciding_programs(lines: Sequence[Line]) -> Iterator[str]:
+    """Yield the programs besides ours whose yes ends the questions, so that neither face nor password counts.
+
+    What such a program asks of whom cannot be told from the file.
+    """
+    for line in lines:
+        if line.kind == "auth" and not line.is_ours and _name(line) == Path(MODULE).stem:
+            actions = _actions(line.control)
+            met = actions.get("success", actions.get("default", "bad"))
+            if met == "done" or met.isdigit():
+                program = next((word for word in line.words if word.startswith("/")), "a program")
+                yield f"{line.file}:{line.number}: {program} can let somebody in without face and password"
+
+
 def foreign_modules(lines: Sequence[Line]) -> Iterator[str]:
     """Yield why somebody other than root could choose what a module of a service does."""
     for line in lines:

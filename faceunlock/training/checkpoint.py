@@ -62,9 +62,17 @@ class EpochRecord:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> EpochRecord:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote; raises one of `UNREADABLE` for anything else."""
         validation = data["validation"]
-        return cls(**{**data, "validation": None if validation is None else Validation.from_dict(validation)})
+        record = cls(
+            **{**data, "validation": None if validation is None else Validation.from_dict(validation)}
+        )
+        whole, numbers = (record.epoch, record.images), (record.loss, record.seconds)
+        if not all(type(number) is int for number in whole) or type(record.best) is not bool:
+            raise ValueError("not the record of an epoch")
+        if not all(type(number) in (int, float) for number in numbers):
+            raise ValueError("not the record of an epoch")
+        return record
 
 
 @dataclass(slots=True)

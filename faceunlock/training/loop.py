@@ -110,7 +110,10 @@ class Training:
             self._learner.load_state_dict(state["learner"])
             self._average.load_state_dict(state["average"])
             self._optimizer.load_state_dict(state["optimizer"])
+            _check_moments(self._optimizer)
             self._best = state["best"]
+            if self._best is not None:
+                _check_alike(self._best, self._average.module.state_dict())
         except UNREADABLE as error:
             raise TrainingError(
                 "checkpoint-damaged", f"the checkpoint in {self._folder} does not fit its network"
@@ -340,3 +343,30 @@ def schedule(step: int, total: int) -> float:
     if step < rising:
         return (step + 1) / rising
     return 0.5 * (1.0 + math.cos(math.pi * (step + 1 - rising) / (total + 1 - rising)))
+
+
+def _check_alike(weights: State, expected: State) -> None:
+    """Refuse weights that are not those of the same network; loading them later would be too late.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is missing, unknown, or has another shape or type.
+    """
+    shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()}
+    if {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()} != shapes:
+        raise ValueError("not the weights of this network")
+
+
+def _check_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse an optimizer's state that does not fit its parameters, which PyTorch finds out only in a step.
+
+    Raises
+    ------
+    ValueError
+        If what it remembers of a parameter is neither one number nor of the parameter's shape.
+    """
+    for parameter, remembered in optimizer.state.items():
+        for value in remembered.values():
+            if torch.is_tensor(value) and value.dim() and value.shape != parameter.shape:
+                raise ValueError("not the state of this optimizer")

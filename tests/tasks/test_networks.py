@@ -111,7 +111,7 @@ def test_sealing_says_how_to_prepare_the_networks_that_nothing_proves(
     unlock.enroll("Ada", ada)
     cached["proven"] = False
     assert unlock.protect("file")
-    assert f"faceunlock --home {home} models prepare" in caplog.text
+    assert "run: faceunlock models prepare" in caplog.text
     caplog.clear()
     assert not unlock.protect("file")
     assert "models prepare" in caplog.text, "it is still to be done"

@@ -1,7 +1,7 @@
 import pytest
 
 from faceunlock.tasks.pam_files import read_lines
-from faceunlock.tasks.pam_stack import foreign_modules, lets_everybody_in
+from faceunlock.tasks.pam_stack import deciding_programs, foreign_modules, lets_everybody_in
 
 OURS = "auth sufficient pam_exec.so quiet /opt/python -I -m faceunlock.pam --camera"
 DEBIAN = (
@@ -89,6 +89,19 @@ def test_a_stack_in_which_nobody_needs_the_password(lines, rest):
 def test_a_module_before_the_face_may_let_everybody_in_too(lines):
     found = lets_everybody_in(lines("auth sufficient pam_permit.so", OURS, *DEBIAN))
     assert (found.number, found.module) == (1, "pam_permit.so")
+
+
+@pytest.mark.parametrize(
+    "control", ["sufficient", "[success=done default=ignore]", "[success=2 default=ignore]"]
+)
+def test_another_program_whose_yes_is_enough(lines, control):
+    (problem,) = deciding_programs(lines(f"auth {control} pam_exec.so quiet /usr/bin/other", OURS, *DEBIAN))
+    assert "service:1: /usr/bin/other" in problem
+
+
+def test_programs_that_decide_nothing_alone(lines):
+    other = ("auth required pam_exec.so /bin/log", "session optional pam_exec.so /bin/log")
+    assert list(deciding_programs(lines(*other, OURS, *DEBIAN))) == []
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,33 @@ def test_it_goes_on_only_with_what_it_began_with(people, tmp_path):
     assert not checkpoint.exists()
 
 
+def misshapen_best(content):
+    content["state"]["best"] = {"layer": torch.zeros(1)}
+
+
+def misshapen_moments(content):
+    for remembered in content["state"]["optimizer"]["state"].values():
+        remembered["exp_avg"] = torch.zeros(3, 1)
+
+
+def untyped_history(content):
+    progress = json.loads(content["progress"])
+    progress["history"][0]["loss"] = "low"
+    content["progress"] = json.dumps(progress)
+
+
+@pytest.mark.parametrize("spoil", [misshapen_best, misshapen_moments, untyped_history])
+def test_a_checkpoint_that_would_fail_later_is_refused_at_once(people, tmp_path, spoil):
+    interrupted(people, tmp_path / "m")
+    checkpoint = tmp_path / "m" / CHECKPOINT
+    content = torch.load(io.BytesIO(checkpoint.read_bytes()[32:]), weights_only=True)
+    spoil(content)
+    written = io.BytesIO()
+    torch.save(content, written)
+    checkpoint.write_bytes(hashlib.sha256(written.getvalue()).digest() + written.getvalue())
+    assert slug_of(run, people, tmp_path / "m", resume=True) == "checkpoint-damaged"
+
+
 @pytest.mark.parametrize("state", [{}, {"learner": 3}, {"learner": {"a": 1}, "average": {}, "optimizer": {}}])
 def test_a_checkpoint_whose_state_does_not_fit_the_network(people, tmp_path, state):
     interrupted(people, tmp_path / "m")
@@ -280,7 +307,7 @@ def test_what_is_said_of_such_folders(tmp_path):
     (one / "p0" / "broken.jpg").write_bytes(b"no photo")
     for folder, sentence, hint in (
         (flat, "no photos in sub-folders, one per person: 3 lie in the folder itself", "sub-folder"),
-        (tmp_path / "broken", "none of the 1 photos can be used: 1 unreadable-photo", "broken.jpg"),
+        (tmp_path / "broken", "none of 1 photo can be used: 1 unreadable-photo", "broken.jpg"),
         (one, "3 usable photos of one person (1 left out: 1 unreadable-photo)", "sub-folder"),
     ):
         with pytest.raises(CalibrationError) as caught:
