@@ -1,17 +1,19 @@
-"""The text and JSON of ``pad-test``."""
+"""The text and JSON of ``pad-test`` and ``pad-test record``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.cli.answers.parts import left_out
 from faceunlock.files.text import printable
-from faceunlock.matching.wording import rate
+from faceunlock.matching.wording import counted, rate
 
 if TYPE_CHECKING:
     from faceunlock.liveness.measuring import StageRates
     from faceunlock.liveness.presentations import PadReport
+    from faceunlock.liveness.recording import Recording
     from faceunlock.matching.rate import Rate
 
 WARNING = (
@@ -89,4 +91,27 @@ def document(result: PadReport) -> dict[str, Any]:
         "saved": result.saved,
         "pictures": [str(picture) for picture in result.pictures],
         "left_out": [left_out(photo) for photo in result.left_out],
+    }
+
+
+def question(recording: Recording, kind: str, name: str) -> str:
+    """Return the question whether a recording is kept."""
+    frames = counted(len(recording.frames), "frame")
+    return f"Keep {frames} of {recording.seconds:.1f} s, labelled {kind} {name}?"
+
+
+def recorded(recording: Recording, kept: Path | None) -> str:
+    """Return the answer to ``pad-test record``."""
+    if kept is None:
+        return "Nothing was kept."
+    return f"Kept {counted(len(recording.frames), 'frame')} in {printable(kept)}"
+
+
+def recorded_document(recording: Recording, kept: Path | None) -> dict[str, Any]:
+    """Return the data of ``pad-test record``."""
+    return {
+        "folder": None if kept is None else str(kept),
+        "frames": len(recording.frames),
+        "seconds": recording.seconds,
+        "turns": list(recording.turns),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,19 @@ from faceunlock.cli.session import Session
 HELP = "Measure what --require-live stops."
 
 
+class KindChoice(StrEnum):
+    """What is before the camera."""
+
+    live = "live"
+    attack = "attack"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer()
     app.add_typer(group, name="pad-test", help=HELP)
     default_command(group)(pad_test)
+    command(group, "record")(record)
 
 
 def pad_test(
@@ -67,3 +76,47 @@ def pad_test(
         )
     console.left_out(report.left_out)
     console.answer(answers.report(report), answers.document(report))
+
+
+def record(
+    session: Session,
+    kind: Annotated[
+        KindChoice, typer.Argument(metavar="KIND", help="live: a person; attack: anything else.", show_default=False)
+    ],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The person, or the attack's species, such as print.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where recordings are kept.", show_default=False),
+    ],
+    shows: Annotated[
+        str, typer.Option("--shows", metavar="PERSON", help="Whom an attack shows.")
+    ] = "somebody",
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            "--camera",
+            metavar="DEVICE",
+            help="The camera: its number, device or video file; the setting camera if omitted.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Keep the frames without asking.")] = False,
+) -> None:
+    """Record turns of the head, or an attack, for pad-test.
+
+    Asks for the turns that --require-live asks for, then whether to keep the frames. Nothing leaves this
+    machine, and without a yes nothing is written.
+    """
+    from faceunlock.cli.answers import pad as answers
+    from faceunlock.cli.answers.live import teller
+    from faceunlock.liveness.recording import place
+
+    console = session.console
+    place(output, kind.value, name, shows)  # a bad name is said before anybody sits for the camera
+    with session.unlock() as unlock:
+        recording = unlock.record(camera, tell=teller(session))
+        agreed = yes or console.ask(answers.question(recording, kind.value, name))
+        kept = unlock.keep_recording(recording, output, kind.value, name, shows=shows) if agreed else None
+    console.answer(answers.recorded(recording, kept), answers.recorded_document(recording, kept))

@@ -1,9 +1,12 @@
 """``pad-test`` with painted photos."""
 
+import io
 import json
 
+import numpy as np
 import pytest
 from support import made_presentations
+from support.clips import write_clip
 from support.fakes import FakeEmbedder
 from support.made_presentations import TurningDetector
 
@@ -74,3 +77,31 @@ def test_a_damaged_record_is_named_by_status(faceunlock, folders, tmp_path):
     problems = faceunlock.data("status")["problems"]
     assert any("pad.json" in problem and "pad-test" in problem for problem in problems)
     assert json.loads(faceunlock("status", "--json")[1])["data"]["liveness"] is None
+
+
+@pytest.fixture
+def film(tmp_path):
+    frames = (np.full((48, 64, 3), number, np.uint8) for number in range(100))
+    return write_clip(tmp_path / "camera.avi", frames, rate=5.0)
+
+
+@pytest.mark.parametrize("answer, kept", [("y\n", True), ("n\n", False), ("", False)])
+def test_a_recording_is_kept_only_after_a_yes(faceunlock, film, tmp_path, monkeypatch, answer, kept):
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    words = ("pad-test", "record", "attack", "print", "--shows", "Ada", "-o", tmp_path / "own")
+    code, out, err = faceunlock(*words, "--camera", film)
+    assert code == 0 and "Turn your head to your" in err and "labelled attack print? [y/N]" in err
+    frames = list((tmp_path / "own").rglob("*.png"))
+    assert len(frames) == (83 if kept else 0) and (out.startswith("Kept 83 frames in ") or not kept)
+    assert kept or out == "Nothing was kept.\n"
+
+
+def test_a_recording_without_questions(faceunlock, film, tmp_path):
+    data = faceunlock.data("pad-test", "record", "live", "Ada", "-y", "-o", tmp_path / "own", "--camera", film)
+    assert data["folder"] == str(tmp_path / "own" / "live" / "Ada" / "turn-1")
+    assert data["frames"] == 83 and len(data["turns"]) == 3
+
+
+def test_a_bad_name_opens_no_camera(faceunlock, tmp_path):
+    code, out, err = faceunlock("pad-test", "record", "live", "a/b", "-o", tmp_path, "--camera", "977")
+    assert (code, out) == (2, "") and "[bad-folder]" in err
