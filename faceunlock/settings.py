@@ -179,6 +179,16 @@ SETTINGS: dict[str, Setting] = {
         choices=("auto", "never"),
     ),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
+    "camera_mirrored": Setting(
+        "Whether the camera shows a mirror image; auto: as enroll --camera learnt it, or else no.",
+        "auto",
+        choices=("auto", "no", "yes"),
+    ),
+    "dialogue_sounds": Setting(
+        "Whether each word of the dialogue of --require-live rings the terminal's bell.",
+        "off",
+        choices=("off", "bell"),
+    ),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
     "texture": Setting(
         "Whether MiniFASNet may refuse a face with --require-live, where its weights are.",
@@ -219,6 +229,8 @@ class Settings:
     camera: str
     camera_films: str
     camera_seconds: float
+    camera_mirrored: str
+    dialogue_sounds: str
     camera_photos: int
     texture: str
     keyring_seconds: float

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
+    from faceunlock.tasks.live import LiveOptions
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
@@ -103,6 +104,14 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.verify import take
 
         return take(self, device, name, **options)
+
+    def verify_live(
+        self, device: str | None = None, name: str | None = None, **options: Unpack[LiveOptions]
+    ) -> Verification:
+        """Decide whether somebody enrolled is there and turns; see `faceunlock.tasks.live.verify_live`."""
+        from faceunlock.tasks.live import verify_live
+
+        return verify_live(self, device, name, **options)
 
     def take_several(
         self, name: str, device: str | None = None, **options: Unpack[TakeSeveralOptions]

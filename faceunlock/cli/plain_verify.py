@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from faceunlock.agent.client import understand
 from faceunlock.cli.exits import EXIT_DONE, EXIT_NO
 from faceunlock.cli.session import Session, open_session
+from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
     from faceunlock.photos.capture import Capture
@@ -73,17 +74,27 @@ def run_verify(
     name : str or None
         The claimed person.
     camera, threshold, security, faces, require_live
-        As for `faceunlock.unlock.FaceUnlock.verify` and ``take``.
+        As for `faceunlock.unlock.FaceUnlock.verify` and ``take``; with `camera` and `require_live`, as for
+        ``verify_live``.
     """
+    if camera and require_live and faces != "dominant":
+        raise SettingsError("usage", "--require-live follows one person alone; leave out --faces")
     with session.unlock() as unlock:
         source: str | BinaryIO | Capture
-        if camera:
-            source = unlock.take(photo, name, faces=faces, require_live=require_live)
+        if camera and require_live:
+            from faceunlock.cli.answers.live import teller
+
+            verification = unlock.verify_live(
+                photo, name, threshold=threshold, security=security, tell=teller(session)
+            )
         else:
-            source = sys.stdin.buffer if photo == "-" else str(photo)
-        verification = unlock.verify(
-            source, name, threshold=threshold, security=security, faces=faces, require_live=require_live
-        )
+            if camera:
+                source = unlock.take(photo, name, faces=faces)
+            else:
+                source = sys.stdin.buffer if photo == "-" else str(photo)
+            verification = unlock.verify(
+                source, name, threshold=threshold, security=security, faces=faces, require_live=require_live
+            )
         matched = answer(session, verification, chosen=security is not None)
         if session.console.verbose:
             from faceunlock.cli.answers import verify as answers
@@ -114,7 +125,7 @@ def answer(session: Session, verification: Verification, *, chosen: bool = False
             "--security changes nothing: this gallery has a threshold of its own (calibrate)."
         )
     if verification.liveness is not None:
-        from faceunlock.cli.answers import pad
+        from faceunlock.cli.answers import live
 
-        session.console.note(pad.passed(verification.liveness))
+        session.console.note(live.note(verification.liveness))
     return verification.decision.match

@@ -30,6 +30,9 @@ TURNS = 3
 FRONTAL_FRAMES = 5
 """Frames in a row that must look ahead before the first turn."""
 
+LAST_FRAMES = 3
+"""Frames that must look ahead after the last turn."""
+
 TURN_SECONDS = 4.0
 """Time for each turn, and for coming back."""
 
@@ -115,7 +118,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """What a finished dialogue saw.
+    """What a finished dialogue saw: the evidence that a head was there.
 
     Attributes
     ----------
@@ -176,6 +179,7 @@ class Dialogue:
         self._state: Literal["ahead", "ready", "turning", "done"] = "ahead"
         self._middle = 0.0
         self._number, self._back, self._asked, self._started = 0, False, 0.0, 0.0
+        self._final = 0
         self._furthest: dict[Side, float] = {"left": 0.0, "right": 0.0}
         self._now = 0.0
         self._ever: float | None = None
@@ -184,6 +188,11 @@ class Dialogue:
     def begun(self) -> bool:
         """Whether a turn was asked for: from then on the order is known, and every end counts."""
         return self._state in ("turning", "done")
+
+    @property
+    def made(self) -> int | None:
+        """Number of turns made; None before the first was asked for."""
+        return (self._number + (self._state == "done")) if self.begun else None
 
     def see(
         self, seconds: float, faces: Sequence[Face], *, dark: bool = False, fault: Fault = lambda _: None
@@ -344,6 +353,9 @@ class Dialogue:
             return use, [*words, self._ask()]
         if off > FRONTAL:  # the median looks ahead already, this frame not yet
             return use, words
+        self._final += 1
+        if self._final < LAST_FRAMES:
+            return "last", words
         self._state = "done"
         return "last", [*words, Word.DONE]
 

@@ -69,6 +69,16 @@ class Acquisition:
         self._min_face_pixels = min_face_pixels
         self._workers = workers
 
+    @property
+    def detector(self) -> Detector:
+        """What finds faces."""
+        return self._detector
+
+    @property
+    def embedder(self) -> Embedder:
+        """What turns faces into vectors."""
+        return self._embedder
+
     def sample(self, file: PhotoFile, rule: SubjectRule = "dominant", *, keep_crop: bool = False) -> Sample:
         """Return the sample of one photo, with its crop if `keep_crop`.
 

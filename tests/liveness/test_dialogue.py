@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,7 +151,7 @@ def test_before_the_first_turn_a_break_only_begins_again() -> None:
 
     found, _, steps = talk(Dialogue(TURN), Obedient(HEAD, 1), change=late)
     assert found.turns == TURN
-    assert [step.frontal for step in steps[:20]] == [1, 2, 3, 3, 3, 3, 3, 0, 0, 0, 1, 2, 3, 4, 5] + [5] * 5
+    assert [step.frontal for step in steps[:20]] == [1, 2, 3, 3, 3, 3, 3, 3, 0, 0, 1, 2, 3, 4, 5] + [5] * 5
 
 
 def test_three_frames_a_second_are_too_few() -> None:

@@ -20,7 +20,7 @@ def square(x: float, side: float = 100.0) -> Face:
 def test_the_same_place_is_half_a_face_and_half_a_size(shift: float, scale: float) -> None:
     after = square(shift * 100 + 50 - 50 * scale, 100 * scale)
     after = replace(after, box=(after.box[0], 50 - 50 * scale, after.box[2], 50 + 50 * scale))
-    if 0.02 < abs(abs(shift) - 0.5) and 0.02 < abs(scale - 1.5) and 0.02 < abs(scale - 1 / 1.5):
+    if abs(abs(shift) - 0.5) > 0.02 and abs(scale - 1.5) > 0.02 and abs(scale - 1 / 1.5) > 0.02:
         assert same_place(square(0), after) == (abs(shift) < 0.5 and 1 / 1.5 < scale < 1.5)
 
 

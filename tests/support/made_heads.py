@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,8 @@ class Obedient:
         How far it turns, in degrees; 32 to 42 when omitted.
     speed : float, optional
         Degrees a second; 50 to 90 when omitted.
+    view : View, optional
+        Where it sits, and how large it is.
     """
 
     def __init__(
@@ -79,7 +82,9 @@ class Obedient:
         mirrored: bool = False,
         angle: float | None = None,
         speed: float | None = None,
+        view: View | None = None,
     ) -> None:
+        self._view = view or View()
         self._rng = np.random.default_rng(seed)
         self._points, self._mirrored = points, mirrored
         self._angle = self._rng.uniform(32, 42) if angle is None else angle
@@ -104,6 +109,86 @@ class Obedient:
         self._yaw += float(np.clip(self._wanted - self._yaw, -reach, reach))
         self._now = now
         sway = self._sway * np.sin(now)
-        centre = (320 + float(sway[0]), 200 + float(sway[1]))
-        view = View(np.radians(self._yaw), np.radians(sway[2]), np.radians(sway[1]), centre)
+        x, y = self._view.centre
+        view = replace(
+            self._view,
+            yaw=np.radians(self._yaw),
+            pitch=np.radians(sway[2]),
+            roll=np.radians(sway[1]),
+            centre=(x + float(sway[0]), y + float(sway[1])),
+        )
         return face(self._points, view, 0.01, self._rng)
+
+
+MARK = np.array((9, 8, 7), dtype=np.uint8)
+"""Colour that marks a face in a painted frame; the next pixels hold the person and the face's numbers."""
+
+
+def paint_heads(faces: list[tuple[int, Face]], size: tuple[int, int] = (300, 400)) -> NDArray[np.uint8]:
+    """Paint a frame that carries its own answers: persons and their faces, for `HeadDetector`."""
+    image = np.full((*size, 3), 128, dtype=np.uint8)
+    for person, one in faces:
+        left, top, right, bottom = (round(edge) for edge in one.box)
+        texture = np.random.default_rng(1).integers(40, 200, (bottom - top, right - left, 1), dtype=np.uint8)
+        image[top:bottom, left:right] = texture
+        numbers = np.array([*one.box, *np.ravel(one.landmarks)], dtype="<f4") - np.tile((left, top), 7)
+        coded = np.array([*numbers, one.confidence], dtype="<f4").tobytes()
+        image[top, left], image[top, left + 1] = MARK, (person // 256, person % 256, 0)
+        image[top, left + 2 : left + 2 + len(coded) // 3] = np.frombuffer(coded, np.uint8).reshape(-1, 3)
+    return image
+
+
+class HeadDetector:
+    """Finds the faces that `paint_heads` painted."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Face]:
+        """Return them, the largest first."""
+        self.shapes.append(image.shape)
+        found = []
+        for top, left in np.argwhere((image == MARK).all(axis=2)):
+            coded = image[top, left + 2 : left + 22].tobytes()
+            if len(coded) < 60:
+                continue
+            numbers = np.frombuffer(coded, "<f4").astype(float)
+            where = (numbers[:14] + np.tile((left, top), 7)).tolist()
+            points = tuple(zip(where[4::2], where[5::2], strict=True))
+            found.append(Face((where[0], where[1], where[2], where[3]), points, float(numbers[14])))
+        return sorted(found, key=lambda one: one.area, reverse=True)
+
+
+class Stage:
+    """What stands before a fake camera: a capture as OpenCV's, with a script for each frame.
+
+    Parameters
+    ----------
+    frame : callable
+        Takes the time in seconds and returns an RGB frame, or None where the frames end.
+    rate : float
+        Frames a second.
+    """
+
+    def __init__(self, frame: Callable[[float], NDArray[np.uint8] | None], rate: float = 10.0) -> None:
+        self._frame, self.rate, self._number = frame, rate, 0
+        self.released = False
+
+    @property
+    def now(self) -> float:
+        """The time of the last frame."""
+        return max(0, self._number - 1) / self.rate
+
+    def get(self, _: int) -> float:
+        """Return the rate, the only property that is asked for."""
+        return self.rate
+
+    def read(self) -> tuple[bool, NDArray[np.uint8]]:
+        """Return the next frame, in OpenCV's order of colours."""
+        self._number += 1
+        image = self._frame(self.now)
+        return (False, np.empty(0, np.uint8)) if image is None else (True, image[:, :, ::-1])
+
+    def release(self) -> None:
+        """Note that the camera was let go."""
+        self.released = True
