@@ -16,10 +16,11 @@ from pathlib import Path
 from common import collection, save
 from PIL import Image, ImageSequence
 
+from faceunlock.liveness.dialogue import FRONTAL_FRAMES as FRAMES
 from faceunlock.liveness.measuring import Presentation, measure
 from faceunlock.liveness.presentations import Source, present
 from faceunlock.liveness.record import to_dict
-from faceunlock.liveness.texture import FRAMES, Texture, load_texture
+from faceunlock.liveness.texture import Texture, load_texture
 from faceunlock.liveness.turning import TURNED
 from faceunlock.photos.photo import load_photo
 from faceunlock.pipeline.acquisition import Acquisition

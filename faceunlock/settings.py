@@ -2,7 +2,7 @@
 
 Every setting has a default, a range and an environment variable ``FACEUNLOCK_<KEY>``. The
 environment wins over ``config.toml``, and the command line wins over both. A variable that is empty counts as
-not set. The limits of attempts and the level of security are an exception: a program that a user starts
+not set. The limits of attempts, the level of security and ``texture`` are exceptions: a program that a user starts
 inherits any environment, so a variable can only make them stricter.
 """
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from faceunlock.errors import CalibrationError
-from faceunlock.liveness.texture import REFUSED_BELOW
+from faceunlock.liveness.dialogue import DENIED
 from faceunlock.liveness.turning import TURNED, Excursions
 from faceunlock.matching.error_rates import rate_over_people
 from faceunlock.matching.rate import Rate
@@ -28,7 +28,7 @@ LIVE, LIVE_TURNING = "live", "live, asked to turn"
 
 StageName = Literal["turn", "texture"]
 
-THRESHOLDS: dict[StageName, float] = {"turn": TURNED, "texture": REFUSED_BELOW}
+THRESHOLDS: dict[StageName, float] = {"turn": TURNED, "texture": DENIED}
 """The stages; a presentation passes with this score or a higher one."""
 
 

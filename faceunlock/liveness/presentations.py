@@ -8,8 +8,9 @@ from pathlib import Path
 
 from faceunlock.errors import CalibrationError, CameraError, PhotoError
 from faceunlock.files.text import encodable
+from faceunlock.liveness.dialogue import FRONTAL_FRAMES
 from faceunlock.liveness.measuring import PadMeasurement, Presentation, measure
-from faceunlock.liveness.texture import FRAMES, Texture
+from faceunlock.liveness.texture import Texture
 from faceunlock.liveness.turning import FRONTAL, excursions, offset_of
 from faceunlock.matching.people import now
 from faceunlock.photos.camera import VIDEO_SUFFIXES, open_camera
@@ -267,7 +268,7 @@ def present(
         offset = offset_of(face)
         offsets.append(offset)
         frontal = offset is not None and abs(offset) <= FRONTAL
-        if texture is not None and len(scores) < FRAMES and (frontal or not source.clip):
+        if texture is not None and len(scores) < FRONTAL_FRAMES and (frontal or not source.clip):
             scores.append(texture.score(photo.image, face))
     if not offsets:
         raise reason

@@ -21,12 +21,6 @@ from faceunlock.pipeline.runtime import Engine
 from faceunlock.pipeline.runtime.network import Network, NetworkSource
 from faceunlock.pipeline.weights.minifasnet_format import LIVE, NETWORKS, SIDE, minifasnet_layers
 
-REFUSED_BELOW = 0.30
-"""A face whose frames score less on average is refused."""
-
-FRAMES = 5
-"""Frontal frames whose scores are averaged."""
-
 ENLARGED = {"v2": 2.7, "v1se": 4.0}
 """How many times as large as the face's box each network's crop is."""
 

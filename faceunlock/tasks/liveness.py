@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -10,8 +11,13 @@ from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.registry import MINIFASNET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from faceunlock.photos.face import Face, RGBImage
     from faceunlock.liveness.texture import Texture
     from faceunlock.tasks.workspace import Workspace
+
+_log = logging.getLogger(__name__)
 
 TextureState = Literal["on", "off", "absent", "corrupt"]
 
@@ -81,3 +87,11 @@ def texture(workspace: Workspace, *, switched_off: bool = False) -> Texture | No
     if workspace.settings.texture == "off" and not switched_off:
         return None
     return workspace.choice.loader.texture()
+
+
+def denial(workspace: Workspace) -> Callable[[Sequence[tuple[RGBImage, Face]]], float] | None:
+    """Return what may refuse the frontal frames of a dialogue; None and errors as for `texture`."""
+    found = texture(workspace)
+    if found is None and workspace.settings.texture == "on":
+        _log.info("MiniFASNet's weights are not here, so nothing looks at how the picture looks")
+    return None if found is None else found.mean

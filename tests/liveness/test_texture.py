@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceunlock.liveness.texture import ENLARGED, REFUSED_BELOW, Texture, crop_box, load_texture
+from faceunlock.liveness.dialogue import DENIED
+from faceunlock.liveness.texture import ENLARGED, Texture, crop_box, load_texture
 from faceunlock.photos.face import Face
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.models.registry import MINIFASNET
@@ -89,7 +90,7 @@ def test_golden_scores_of_a_portrait(texture, engine, astronaut):
     assert wrong.score(astronaut, face) == pytest.approx(GOLDEN_WRONG, abs=0.002)
     nothing = np.full_like(astronaut, 128)
     assert wrong.score(nothing, face) == pytest.approx(GOLDEN_WRONG, abs=0.006)
-    assert wrong.score(astronaut, face) < REFUSED_BELOW
+    assert wrong.score(astronaut, face) < DENIED
     assert abs(texture.score(nothing, face) - score) > 0.1
 
 
