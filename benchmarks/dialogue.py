@@ -25,7 +25,7 @@ from common import collection, save
 from PIL import Image, ImageSequence
 
 from faceunlock.errors import PhotoError
-from faceunlock.liveness.dialogue import Dialogue, random_turns
+from faceunlock.liveness.dialogue import PAUSES, Dialogue, random_pauses, random_turns
 from faceunlock.liveness.turning import TURNED, excursions, offset_of
 from faceunlock.matching.error_rates import clopper_pearson_upper
 from faceunlock.photos.face import Face
@@ -65,7 +65,7 @@ def blind(track: Track, random: Random) -> Iterator[list[Face]]:
     start, speed, still = _ahead(track), random.uniform(0.5, 1.2), random.uniform(1.0, 3.0)
     order = [*range(start, len(track)), *range(len(track) - 2, 0, -1), *range(start)]
     if random.random() < 0.5:
-        order = order[::-1]
+        order = [start, *order[:0:-1]]
     for number in range(int(LONGEST * RATE)):
         passed = max(0.0, number / RATE - still) * speed * _rate(track)
         yield track[order[int(passed) % len(order)]][1]
@@ -83,7 +83,7 @@ def cut(track: Track, random: Random) -> Iterator[list[Face]]:
     sides["right"] = [*range(start, first, -1), *range(first, start)]
     order = [start] * int(RATE * 1.5)
     for side in random_turns(random):
-        order += sides[side] + [start] * int(RATE * 0.8)
+        order += sides[side] + [start] * int(RATE * (PAUSES[1] + 0.5))
     for number in range(int(LONGEST * RATE)):
         yield track[order[min(number, len(order) - 1)]][1]
 
@@ -99,7 +99,7 @@ def _rate(track: Track) -> float:
 
 def answers(film: Iterator[list[Face]], random: Random) -> tuple[str, int | None]:
     """Return how a dialogue with a film ends, and how many turns it answered; None before the first."""
-    dialogue = Dialogue(random_turns(random))
+    dialogue = Dialogue(random_turns(random), random_pauses(random))
     for number, faces in enumerate(film):
         try:
             step = dialogue.see(number / RATE, faces)

@@ -279,6 +279,11 @@ SLUGS: dict[str, Slug] = {
         "enroll --camera find out.",
         True,
     ),
+    "turn-too-soon": Slug(
+        "The head turned again before it was asked to.",
+        "Look straight at the camera after each turn, and wait for the next word.",
+        True,
+    ),
     "turn-too-fast": Slug(
         "The picture changed faster than a head turns.", "Turn more slowly, in even light.", True
     ),

@@ -21,8 +21,8 @@ CREATE = (
 YES, NO = "yes", "no"
 COUNTED = frozenset(
     (
-        "not-live", "turn-too-slow", "turn-wrong-way", "turn-too-fast", "face-lost", "face-jumped",
-        "second-face", "face-changed", "frames-stopped", "too-few-frames",
+        "not-live", "turn-too-slow", "turn-wrong-way", "turn-too-soon", "turn-too-fast", "face-lost",
+        "face-jumped", "second-face", "face-changed", "frames-stopped", "too-few-frames",
     )
 )  # fmt: skip
 """Errors that also count as failed attempts, so that spoofing is rate-limited."""

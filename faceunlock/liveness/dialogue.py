@@ -36,7 +36,13 @@ LAST_FRAMES = 3
 TURN_SECONDS = 4.0
 """Time for each turn, and for coming back."""
 
-LONGEST = 2 * TURNS * TURN_SECONDS
+PAUSES = (0.5, 1.5)
+"""Shortest and longest time for which a head that came back must wait for the next word, in seconds.
+
+A film of a head that goes to and fro does not wait.
+"""
+
+LONGEST = 2 * TURNS * TURN_SECONDS + (TURNS - 1) * PAUSES[1]
 """How long the turns can take in all, in seconds."""
 
 WRONG_WAY = 0.15
@@ -152,6 +158,17 @@ def random_turns(random: Random) -> tuple[Side, ...]:
     return random.choice(orders)
 
 
+def random_pauses(random: Random) -> tuple[float, ...]:
+    """Return the pauses between turns, in seconds.
+
+    Examples
+    --------
+    >>> len(random_pauses(Random(1)))
+    2
+    """
+    return tuple(random.uniform(*PAUSES) for _ in range(TURNS - 1))
+
+
 class Dialogue:
     """One dialogue: show it every frame, then call `begin` when it is ready.
 
@@ -159,13 +176,23 @@ class Dialogue:
     ----------
     turns : sequence of {"left", "right"}
         As `random_turns` returns them.
+    pauses : sequence of float
+        As `random_pauses` returns them; no pauses when omitted.
     mirrored : bool
         Whether the camera shows a mirror image. Otherwise the picture's right is the person's left.
     patience : float
         Seconds to wait until the person looks ahead.
     """
 
-    def __init__(self, turns: Sequence[Side], *, mirrored: bool = False, patience: float = 20.0) -> None:
+    def __init__(
+        self,
+        turns: Sequence[Side],
+        pauses: Sequence[float] = (),
+        *,
+        mirrored: bool = False,
+        patience: float = 20.0,
+    ) -> None:
+        self._pauses = tuple(pauses) or (0.0,) * (len(turns) - 1)
         self._turns, self._mirrored, self._patience = tuple(turns), mirrored, patience
         self._following = Following()
         self._frontal: list[float] = []
@@ -180,6 +207,7 @@ class Dialogue:
         self._middle = 0.0
         self._number, self._back, self._asked, self._started = 0, False, 0.0, 0.0
         self._final = 0
+        self._due: float | None = None
         self._furthest: dict[Side, float] = {"left": 0.0, "right": 0.0}
         self._now = 0.0
         self._ever: float | None = None
@@ -214,8 +242,8 @@ class Dialogue:
         ------
         PhotoError
             Before the first turn: ``too-few-frames``; if the time is up, why there was no good frontal
-            frame. From then on: ``turn-too-slow``, ``turn-wrong-way``, ``turn-too-fast``, ``face-lost``,
-            ``face-jumped``, ``second-face``, ``frames-stopped`` or ``too-few-frames``.
+            frame. From then on: ``turn-too-slow``, ``turn-wrong-way``, ``turn-too-soon``, ``turn-too-fast``,
+            ``face-lost``, ``face-jumped``, ``second-face``, ``frames-stopped`` or ``too-few-frames``.
         """
         first, self._now = self._ever is None, seconds
         self._ever = seconds if self._ever is None else self._ever
@@ -331,6 +359,8 @@ class Dialogue:
         low, high = HALF_TURNED
         use: Use | None = side if same_side and low <= abs(raw) <= high else None
         if self._back:
+            if self._due is not None and abs(turned) >= WRONG_WAY:
+                raise PhotoError("turn-too-soon")
             if abs(turned) <= FRONTAL:
                 return self._came_back(seconds, abs(raw), words, use)
             return use, words
@@ -349,6 +379,10 @@ class Dialogue:
     ) -> tuple[Use | None, list[Word]]:
         """Ask for the next turn, or end with a frame that looks ahead."""
         if self._number + 1 < len(self._turns):
+            self._due = seconds + self._pauses[self._number] if self._due is None else self._due
+            if seconds < self._due:
+                return use, words
+            self._due = None
             self._number, self._back, self._asked = self._number + 1, False, seconds
             return use, [*words, self._ask()]
         if off > FRONTAL:  # the median looks ahead already, this frame not yet

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from faceunlock.errors import CameraError, PhotoError
-from faceunlock.liveness.dialogue import DENIED, LONGEST, Dialogue, Step, Word, random_turns
+from faceunlock.liveness.dialogue import DENIED, LONGEST, Dialogue, Step, Word, random_pauses, random_turns
 from faceunlock.photos.face import RGBImage, measure_quality
 from faceunlock.tasks.liveness import denial
 from faceunlock.tasks.mirrors import is_mirrored
@@ -105,8 +105,10 @@ def verify_live(
             acquisition = people.load(threshold, security)
             deny = deny or denial(workspace)
             session = _Session(people, acquisition, _requirement(workspace, people), deny)
+            random = SystemRandom()
             dialogue = Dialogue(
-                random_turns(SystemRandom()),
+                random_turns(random),
+                random_pauses(random),
                 mirrored=is_mirrored(workspace, device),
                 patience=settings.camera_seconds,
             )

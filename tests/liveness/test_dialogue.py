@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from faceunlock.liveness.dialogue import (
     Step,
     Turned,
     Word,
+    random_pauses,
     random_turns,
 )
 from faceunlock.photos.face import Face
@@ -64,7 +66,8 @@ def slug(dialogue: Dialogue, person: Obedient, **options: object) -> str:
 def test_a_person_who_turns_as_asked_gets_a_yes(seed: int, rate: float, mirrored: bool) -> None:
     turns = random_turns(Random(seed))
     person = Obedient(HEAD, seed, mirrored=mirrored)
-    found, words, steps = talk(Dialogue(turns, mirrored=mirrored), person, rate=rate)
+    pauses = random_pauses(Random(seed))
+    found, words, steps = talk(Dialogue(turns, pauses, mirrored=mirrored), person, rate=rate)
     assert found.turns == turns
     assert min(found.left, found.right) >= 0.25
     assert [word for word in words if word in (Word.LEFT, Word.RIGHT)] == list(turns)
@@ -108,6 +111,20 @@ def test_a_head_that_never_comes_back_is_too_slow() -> None:
     hear = person.hear
     person.hear = lambda word, now: None if word == Word.BACK else hear(word, now)  # type: ignore[method-assign]
     assert slug(Dialogue(TURN), person) == "turn-too-slow"
+
+
+def test_a_head_that_goes_to_and_fro_does_not_wait_for_the_next_turn() -> None:
+    dialogue, ends = Dialogue(TURN, (1.0, 1.0)), []
+    with pytest.raises(PhotoError) as caught:
+        for number in range(200):
+            now = number / 12
+            yaw = 0.0 if now < 0.6 else 0.65 * np.sin(2 * np.pi * (now - 0.6) / 2.5)
+            step = dialogue.see(now, [face(HEAD, View(yaw))])
+            ends.append(dialogue.made)
+            if step.state == "ready":
+                dialogue.begin(now)
+    assert caught.value.slug == "turn-too-soon"
+    assert ends[-1] == 0
 
 
 def test_the_wrong_order_ends_it_at_the_first_turn() -> None:
