@@ -82,10 +82,8 @@ def run_verify(
     with session.unlock() as unlock:
         source: str | BinaryIO | Capture
         if camera and require_live:
-            from faceunlock.cli.answers.live import teller
-
             verification = unlock.verify_live(
-                photo, name, threshold=threshold, security=security, tell=teller(session)
+                photo, name, threshold=threshold, security=security, tell=session.teller()
             )
         else:
             if camera:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from faceunlock.liveness.dialogue import Word
 
 if TYPE_CHECKING:
-    from faceunlock.cli.session import Session
     from faceunlock.liveness.dialogue import Turned
 
 WORDS = {
@@ -27,17 +26,23 @@ WORDS = {
 WARNING = "A photo that is held up does not turn; a film of a turning head may."
 
 
-def teller(session: Session) -> Callable[[Word], None]:
-    """Return the function that says words on stderr at once, even if the console is quiet.
+def teller(say: Callable[[str], None], ring: Callable[[], None] | None) -> Callable[[Word], None]:
+    """Return the function that says words at once, even if the console is quiet.
 
-    Nobody can follow a dialogue unheard. The bell rings only if the setting ``dialogue_sounds`` says so.
+    Nobody can follow a dialogue unheard.
+
+    Parameters
+    ----------
+    say : callable
+        Writes a line to stderr.
+    ring : callable or None
+        Rings the bell; None if the setting ``dialogue_sounds`` is off.
     """
-    bell = session.settings.dialogue_sounds == "bell"
 
     def tell(word: Word) -> None:
-        session.console.say(WORDS[word])
-        if bell:
-            session.console.ring()
+        say(WORDS[word])
+        if ring is not None:
+            ring()
 
     return tell
 
