@@ -2,8 +2,8 @@
 
 Every setting has a default, a range and an environment variable ``FACEUNLOCK_<KEY>``. The
 environment wins over ``config.toml``, and the command line wins over both. A variable that is empty counts as
-not set. The limits of attempts, the level of security and ``texture`` are exceptions: a program that a user starts
-inherits any environment, so a variable can only make them stricter.
+not set. The limits of attempts, the level of security and ``texture`` are exceptions: a program that a user
+starts inherits any environment, so a variable can only make them stricter.
 """
 
 from __future__ import annotations

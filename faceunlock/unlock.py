@@ -171,7 +171,9 @@ class FaceUnlock(Workspace):
 
         return measure_pad(self, live, attack, **options)
 
-    def record(self, device: str | None = None, *, tell: Callable[[Word], None] = lambda _: None) -> Recording:
+    def record(
+        self, device: str | None = None, *, tell: Callable[[Word], None] = lambda _: None
+    ) -> Recording:
         """Record three turns with a camera; see `faceunlock.tasks.recording.record`."""
         from faceunlock.tasks.recording import record
 

@@ -14,9 +14,9 @@ from faceunlock.liveness.texture import Texture
 from faceunlock.liveness.turning import FRONTAL, excursions, offset_of
 from faceunlock.matching.people import now
 from faceunlock.photos.camera import VIDEO_SUFFIXES, open_camera
-from faceunlock.photos.face import Face, RGBImage
+from faceunlock.photos.face import Face, SubjectRule
 from faceunlock.photos.folders import PHOTO_SUFFIXES, find_files, status_of
-from faceunlock.photos.photo import PhotoFile, load_photo
+from faceunlock.photos.photo import Photo, PhotoFile, load_photo
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.samples import LeftOut, Track
 
@@ -134,9 +134,7 @@ def _sources(folder: Path, files: Sequence[Path], species: str | None) -> Iterat
         sequence = len(parent.parts) > 1
         if sequence and frames:
             name = folder / parent
-            yield Source(
-                tuple(folder / file for file in frames), parent.parts[0], species, name, clip=True
-            )
+            yield Source(tuple(folder / file for file in frames), parent.parts[0], species, name, clip=True)
         for file in known:
             film = file not in frames
             if film or not sequence:
@@ -234,7 +232,7 @@ def _outcome(
 
 def present(
     source: Source,
-    subject: Callable[..., tuple[object, Face]],
+    subject: Callable[[PhotoFile, SubjectRule], tuple[Photo, Face]],
     texture: Texture | None,
     pictures: Iterable[PhotoFile],
 ) -> Presentation:

@@ -1,8 +1,8 @@
 """How the picture of a face looks: MiniFASNet, which may refuse a face and never admits one.
 
-Two networks of minivision-ai/Silent-Face-Anti-Spoofing look at the face with much of its surroundings. Mostly they
-see the edge of a sheet or of a device, and a screen that fills the picture passes. What data they were trained on is
-not published.
+Two networks of minivision-ai/Silent-Face-Anti-Spoofing look at the face with much of its surroundings. Mostly
+they see the edge of a sheet or of a device, and a screen that fills the picture passes. What data they were
+trained on is not published.
 """
 
 from __future__ import annotations
@@ -127,9 +127,9 @@ def network_sources(cache: Path) -> list[NetworkSource]:
 
 
 def _seen(picture: Image.Image, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """Return a part of a photo as a network takes it: BGR, channels first, 0 to 255, shape (1, 3, side, side).
+    """Return a part of a photo as a network takes it: BGR, channels first, 0 to 255.
 
-    It is sampled without smoothing, as OpenCV's bilinear resizing does, which the networks were trained with.
+    The shape is (1, 3, `SIDE`, `SIDE`). It is sampled without smoothing, as OpenCV's bilinear resizing does, which the networks were trained with.
     """
     crop = picture.crop(box)
     sampled = crop.transform(

@@ -50,7 +50,7 @@ def _draw(scheme: Scheme, score: str, kinds: dict[str, list[float]]) -> Drawing:
 
     drawing = Canvas(figsize=(7.0, 1.1 + 0.55 * len(kinds)), layout="constrained")
     axes = drawing.subplots()
-    for row, (kind, values) in enumerate(kinds.items()):
+    for row, values in enumerate(kinds.values()):
         # A little up and down, always the same, so that equal scores are seen.
         height = row + 0.28 * np.sin(np.arange(len(values)) * 2.4)
         axes.plot(values, height, "o", color=OKABE_ITO[row % len(OKABE_ITO)], alpha=0.6, markersize=5)

@@ -13,8 +13,8 @@ from faceunlock.pipeline.models.registry import MINIFASNET
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from faceunlock.photos.face import Face, RGBImage
     from faceunlock.liveness.texture import Texture
+    from faceunlock.photos.face import Face, RGBImage
     from faceunlock.tasks.workspace import Workspace
 
 _log = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """Rates from made scores."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,9 @@ def test_who_was_not_asked_to_turn_is_refused_by_nothing_but_texture():
 
 
 def test_photos_cannot_turn():
-    photos = [Presentation(f"{n}", "print" if n % 2 else None, texture=0.1 + 0.8 * (n % 2 == 0)) for n in range(20)]
+    photos = [
+        Presentation(f"{n}", "print" if n % 2 else None, texture=0.1 + 0.8 * (n % 2 == 0)) for n in range(20)
+    ]
     (only,) = judged(photos).stages
     assert only.stage == "texture" and only.apcer["print"].by_clip.trials == 10
     mixed = stages([*made(), *photos])
@@ -87,7 +90,7 @@ def test_what_passes_all_stages_passes_each(turn, texture):
 def test_a_spread_is_in_order(values):
     found = spread(values)
     order = [found.lowest, found.low, found.middle, found.high, found.highest]
-    assert all(left <= right + 1e-12 for left, right in zip(order, order[1:], strict=False))
+    assert all(left <= right + 1e-12 for left, right in pairwise(order))
     assert found.count == len(values)
 
 

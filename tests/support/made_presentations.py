@@ -24,16 +24,17 @@ class TurningDetector(FakeDetector):
     """Finds painted faces, with the landmarks of a head turned by their variation."""
 
     def detect(self, image):
-        return [self._landmarks(image, one) for one in super().detect(image)]
+        return [_turned(image, one) for one in super().detect(image)]
 
-    def _landmarks(self, image, found):
-        left, top, right, _ = found.box
-        _, person, variation = image[int(top), int(left) + 1]
-        yaw = (int(variation) - AHEAD) / 100
-        centre = ((left + right) / 2, top + 0.3 * (right - left))
-        view = View(yaw=yaw, centre=centre, eyes=0.4 * (right - left))
-        points = face(PICTURE if person >= FLAT else HEAD, view).landmarks
-        return Face(found.box, points, found.confidence)
+
+def _turned(image, found):
+    left, top, right, _ = found.box
+    _, person, variation = image[int(top), int(left) + 1]
+    yaw = (int(variation) - AHEAD) / 100
+    centre = ((left + right) / 2, top + 0.3 * (right - left))
+    view = View(yaw=yaw, centre=centre, eyes=0.4 * (right - left))
+    points = face(PICTURE if person >= FLAT else HEAD, view).landmarks
+    return Face(found.box, points, found.confidence)
 
 
 class FakeTexture:

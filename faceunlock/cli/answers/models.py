@@ -27,7 +27,9 @@ def models(states: Sequence[ModelState]) -> list[str | Table]:
                 spec.dimension if spec.purpose == "recognition" else "-",
                 "-"
                 if spec.purpose == "liveness"
-                else "unknown" if state.calibration is None else f"{state.calibration.threshold:.4f}",
+                else "unknown"
+                if state.calibration is None
+                else f"{state.calibration.threshold:.4f}",
             )
         )
         details += [

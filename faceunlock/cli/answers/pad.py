@@ -40,7 +40,9 @@ def report(result: PadReport) -> str:
         lines.append(f"{one.stage}  ({meaning})")
         lines += _rates(one)
     if not any(one.stage == "texture" for one in found.stages):
-        lines.append("texture  not measured: MiniFASNet is not here; to get it: faceunlock models pull minifasnet")
+        lines.append(
+            "texture  not measured: MiniFASNet is not here; to get it: faceunlock models pull minifasnet"
+        )
     for score, kinds in found.spreads.items():
         lines.append(f"{score}  lowest, 5 %, median, 95 %, highest")
         lines += [

@@ -81,14 +81,17 @@ def pad_test(
 def record(
     session: Session,
     kind: Annotated[
-        KindChoice, typer.Argument(metavar="KIND", help="live: a person; attack: anything else.", show_default=False)
+        KindChoice,
+        typer.Argument(metavar="KIND", help="live: a person; attack: anything else.", show_default=False),
     ],
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="The person, or the attack's species, such as print.")
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where recordings are kept.", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where recordings are kept.", show_default=False
+        ),
     ],
     shows: Annotated[
         str, typer.Option("--shows", metavar="PERSON", help="Whom an attack shows.")

@@ -168,7 +168,7 @@ class _Composer(Composer):
         return self.block(x, f"{name}.project", inner, outputs, rectified=False)
 
     def weighed(self, x: str, name: str, channels: int) -> str:
-        """Add a factor for each channel, which follows from the means of them all (squeeze-and-excitation)."""
+        """Add a factor for each channel from the means of all channels (squeeze-and-excitation)."""
         mean = self.add("GlobalAveragePool", x)
         few = channels // 4
         for part, shape in (("1", (few, channels, 1, 1)), ("2", (channels, few, 1, 1))):

@@ -1,7 +1,7 @@
 """Put a model's weights into the cache, from a download or from files that the user has.
 
-The files of facenet-pytorch and of MiniFASNet are pickles. `pickles` reads them once, running nothing, and they
-are never kept. Intel's are kept as published, in one file of ours.
+The files of facenet-pytorch and of MiniFASNet are pickles. `pickles` reads them once, running nothing, and
+they are never kept. Intel's are kept as published, in one file of ours.
 """
 
 from __future__ import annotations

@@ -7,24 +7,10 @@ import numpy as np
 import pytest
 from support import made_presentations
 from support.clips import write_clip
-from support.fakes import FakeEmbedder
-from support.made_presentations import TurningDetector
+from support.fakes import paint, save
+from support.made_presentations import AHEAD
 
-from faceunlock.cli.session import Session
-from faceunlock.unlock import FaceUnlock
-
-
-@pytest.fixture(autouse=True)
-def heads_that_turn(faceunlock, monkeypatch):
-    def unlock(session, progress=None):
-        return FaceUnlock(
-            locations=session.locations,
-            settings=session.settings,
-            detector=TurningDetector(),
-            embedder=FakeEmbedder(),
-        )
-
-    monkeypatch.setattr(Session, "unlock", unlock)
+pytestmark = pytest.mark.usefixtures("heads_that_turn")
 
 
 @pytest.fixture
@@ -58,6 +44,15 @@ def test_the_json_document(faceunlock, folders, tmp_path):
     assert turn["apcer"]["print"]["by_clip"]["trials"] == 3
     assert data["spreads"]["E2"]["print"]["highest"] < 0.15
     assert [path.rpartition("/")[2] for path in data["pictures"]] == ["E1.png", "E2.png"]
+
+
+def test_photos_without_minifasnet_measure_nothing_and_nothing_is_said_to_work(faceunlock, tmp_path):
+    for number in range(3):
+        save(tmp_path / "live" / f"{number}.png", paint(number, AHEAD))
+        save(tmp_path / "attack" / "print" / f"{number}.png", paint(number, AHEAD))
+    code, out, err = faceunlock("pad-test", "--live", tmp_path / "live", "--attack", tmp_path / "attack")
+    assert (code, err) == (0, "") and "APCER" not in out
+    assert "verify --camera --require-live uses no stage that was measured here" in out
 
 
 def test_the_same_folder_is_refused(faceunlock, folders):
@@ -97,7 +92,9 @@ def test_a_recording_is_kept_only_after_a_yes(faceunlock, film, tmp_path, monkey
 
 
 def test_a_recording_without_questions(faceunlock, film, tmp_path):
-    data = faceunlock.data("pad-test", "record", "live", "Ada", "-y", "-o", tmp_path / "own", "--camera", film)
+    data = faceunlock.data(
+        "pad-test", "record", "live", "Ada", "-y", "-o", tmp_path / "own", "--camera", film
+    )
     assert data["folder"] == str(tmp_path / "own" / "live" / "Ada" / "turn-1")
     assert data["frames"] == 83 and len(data["turns"]) == 3
 
