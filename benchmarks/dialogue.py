@@ -6,13 +6,16 @@ Two films of heads (CC BY 4.0, intel-iot-devkit/sample-videos) are followed as a
 landmarks of the one that turns to both sides are then played to 10,000 dialogues, as a film of the right
 person that knows nothing of the words: still for a moment, then to and fro. Another 10,000 see a film
 cut for the dialogue: it turns three times, in an order drawn without knowing the one asked for. Whether the
-face is the right one is not asked; a film shows it. The cost is the processor time of one core.
+face is the right one is not asked; a film shows it. Printed photos moved by hand are played the same way, and
+one photo of each of ten people is turned as asked, on a flat sheet.
+The cost is the processor time of one core.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,11 +24,11 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from common import collection, save
+from common import HERE, collection, read_photo, save
 from PIL import Image, ImageSequence
 
 from faceunlock.errors import PhotoError
-from faceunlock.liveness.dialogue import PAUSES, Dialogue, random_pauses, random_turns
+from faceunlock.liveness.dialogue import PAUSES, Dialogue, Word, random_pauses, random_turns
 from faceunlock.liveness.turning import TURNED, excursions, offset_of
 from faceunlock.matching.error_rates import clopper_pearson_upper
 from faceunlock.photos.face import Face
@@ -34,9 +37,18 @@ from faceunlock.pipeline.detection.following import FollowingDetector
 from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
 
+sys.path.insert(0, str(HERE.parent / "tests"))
+from support.made_prints import held_up
+
 TRIALS = 10_000
 LONGEST = 50.0
 """Seconds after which a dialogue with a film is given up."""
+
+DIALOGUES = 50
+"""Dialogues with each print and each photo."""
+
+STEP = 4
+"""Degrees from one view of a photo to the next."""
 
 RATE = 12.0
 """Frames a second of the camera that sees the film, about those of the films."""
@@ -129,6 +141,73 @@ def played(track: Track, play: Callable[[Track, Random], Iterator[list[Face]]]) 
     }
 
 
+def obeying(track: dict[int, list[Face]], steepest: int, random: Random) -> str:
+    """Return how a dialogue ends with a photo that is turned by hand as asked, `steepest` degrees far."""
+    dialogue = Dialogue(random_turns(random), random_pauses(random), patience=5)
+    angle, wanted = 0.0, 0.0
+    sides = {Word.LEFT: steepest, Word.RIGHT: -steepest, Word.BACK: 0}
+    for number in range(int(LONGEST * RATE)):
+        angle += max(-90 / RATE, min(90 / RATE, wanted - angle))
+        try:
+            step = dialogue.see(number / RATE, track[STEP * round(angle / STEP)])
+        except PhotoError as error:
+            return error.slug
+        words = list(step.words)
+        if step.state == "ready":
+            words.append(dialogue.begin(number / RATE))
+        if step.state == "done":
+            return "yes"
+        for word in words:
+            wanted = sides.get(word, wanted)
+    return dialogue.ended().slug
+
+
+def photos_turned_by_hand(detector: Any) -> dict[str, Any]:
+    """Return how dialogues end with photos on flat sheets that are turned as asked, to 40 and 60 degrees."""
+    random, found = Random(20261128), {}
+    paths = sorted((collection() / "phone10" / "enroll").glob("*/*"))
+    chosen = [
+        next(path for path in paths if path.parent.name == name)
+        for name in sorted({path.parent.name for path in paths})
+    ]
+    tracks = []
+    for path in chosen:
+        photo = read_photo(path).image
+        tracks.append({angle: detector.detect(held_up(photo, angle)) for angle in range(-60, 61, STEP)})
+    for steepest in (40, 60):
+        ends = Counter(obeying(track, steepest, random) for track in tracks for _ in range(DIALOGUES))
+        found[f"to_{steepest}_degrees"] = _ended(ends, people=len(tracks))
+    return found
+
+
+def prints_moved(detector: Any) -> dict[str, Any]:
+    """Return how dialogues end with printed photos rotated and bent by hand, played to and fro."""
+    random, ends = Random(20261128), Counter[str]()
+    folders = sorted((collection() / "turns" / "print").iterdir())
+    for folder in folders:
+        film = [
+            (number / RATE, read_photo(path).image) for number, path in enumerate(sorted(folder.iterdir()))
+        ]
+        track = follow(detector, film)
+        order = [*range(len(track)), *range(len(track) - 2, 0, -1)]
+        for _ in range(DIALOGUES):
+            start = random.randrange(len(order))
+            shown = (track[order[(start + n) % len(order)]][1] for n in range(int(LONGEST * RATE)))
+            ends[answers(shown, random)[0]] += 1
+    return _ended(ends, people=len({folder.name[:4] for folder in folders})) | {"sequences": len(folders)}
+
+
+def _ended(ends: Counter[str], people: int) -> dict[str, Any]:
+    """Return the ends; the bound counts people, because one person's dialogues succeed together."""
+    return {
+        "dialogues": ends.total(),
+        "people": people,
+        "outcomes": dict(sorted(ends.items())),
+        "yes": ends["yes"],
+        "people_upper_95": clopper_pearson_upper(0, people) if not ends["yes"] else None,
+    }
+
+
 def cost(detector: Any, film: list[tuple[float, np.ndarray]], size: tuple[int, int]) -> dict[str, float]:
     """Return the processor time of a frame in milliseconds, on pictures of this size."""
     shown = [(s, np.asarray(Image.fromarray(image).resize(size))) for s, image in film]
@@ -179,13 +258,21 @@ def main() -> None:
         for name, track in turning.items()
     }
     print(films_played)
+    prints, photos = prints_moved(detector), photos_turned_by_hand(detector)
+    print(prints, photos)
     sizes = {
         f"{w}x{h}": cost(detector, films["head-pose-male"], (w, h)) for w, h in ((640, 480), (1280, 720))
     }
     print(sizes)
     save(
         "dialogue",
-        {"excursions": turned, "films": films_played, "milliseconds_a_frame_on_one_core": sizes},
+        {
+            "excursions": turned,
+            "films": films_played,
+            "prints_moved_by_hand": prints,
+            "photos_turned_as_asked": photos,
+            "milliseconds_a_frame_on_one_core": sizes,
+        },
     )
 
 

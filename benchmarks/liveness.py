@@ -4,7 +4,8 @@ Run: python benchmarks/liveness.py [FOLDER-WITH-MINIFASNET]
 
 The photo collection has, before one webcam of 2010 (NUAA): 12 sequences of printed photos of six people that
 are held still, rotated and bent by hand, 72 photos of the same people and 72 of their prints. Two more
-sequences show a head that turns to both sides and one that looks ahead (intel-iot-devkit/sample-videos, CC BY 4.0).
+sequences show a head that turns to both sides and one that looks ahead (intel-iot-devkit/sample-videos,
+CC BY 4.0).
 Without the folder, MiniFASNet must have been pulled.
 """
 

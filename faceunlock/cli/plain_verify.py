@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from faceunlock.agent.client import understand
@@ -12,6 +12,7 @@ from faceunlock.cli.session import Session, open_session
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
+    from faceunlock.liveness.dialogue import Word
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.face import SubjectRule
     from faceunlock.settings import Security
@@ -83,7 +84,7 @@ def run_verify(
         source: str | BinaryIO | Capture
         if camera and require_live:
             verification = unlock.verify_live(
-                photo, name, threshold=threshold, security=security, tell=session.teller()
+                photo, name, threshold=threshold, security=security, tell=teller(session)
             )
         else:
             if camera:
@@ -100,6 +101,23 @@ def run_verify(
             for note in answers.details(verification, unlock.likeness(verification.identity)):
                 session.console.note(note)
     return matched
+
+
+def teller(session: Session) -> Callable[[Word], None]:
+    """Return the function that says words on stderr at once, even if the console is quiet.
+
+    Nobody can follow a dialogue unheard. The bell rings only if the setting ``dialogue_sounds`` says so.
+    """
+    from faceunlock.cli.answers.live import WORDS
+
+    bell = session.settings.dialogue_sounds == "bell"
+
+    def tell(word: Word) -> None:
+        session.console.say(WORDS[word])
+        if bell:
+            session.console.ring()
+
+    return tell
 
 
 def answer(session: Session, verification: Verification, *, chosen: bool = False) -> bool:

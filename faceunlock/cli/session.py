@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from faceunlock.settings import Locations, Settings, load_settings, locate
 
 if TYPE_CHECKING:
     from faceunlock.cli.console import Progress
-    from faceunlock.liveness.dialogue import Word
     from faceunlock.unlock import FaceUnlock
 
 
@@ -44,13 +43,6 @@ class Session:
             settings=self.settings,
             on_download=progress.download if progress is not None else None,
         )
-
-    def teller(self) -> Callable[[Word], None]:
-        """Return what says the words of a dialogue, with the bell if the setting wants it."""
-        from faceunlock.cli.answers.live import teller
-
-        sounds = self.settings.dialogue_sounds == "bell"
-        return teller(self.console.say, self.console.ring if sounds else None)
 
 
 def open_session(options: Mapping[str, Any]) -> Session:

@@ -6,3 +6,6 @@ may refuse what looks like a picture. Neither stops everything, and a film of a 
 
 MEASUREMENT = "pad.json"
 """Name of the file, beside the gallery, that holds the measurement."""
+
+CAMERAS = "cameras.json"
+"""Name of the file, beside the gallery, that says which cameras show a mirror image."""

@@ -1,8 +1,8 @@
 """Error rates of the stages of ``verify --require-live``, from presentations of people and of attacks.
 
 The terms are those of ISO/IEC 30107-3. APCER is the share of attack presentations that a stage lets pass, for
-each kind of attack (PAI species) separately. BPCER is the share of bona fide presentations that it refuses. The
-thresholds are those that the stages have; nothing is chosen here, so nothing is judged on what chose it.
+each kind of attack (PAI species) separately. BPCER is the share of bona fide presentations that it refuses.
+The thresholds are those that the stages have; nothing is chosen here, so nothing is judged on what chose it.
 """
 
 from __future__ import annotations

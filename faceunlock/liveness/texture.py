@@ -129,7 +129,8 @@ def network_sources(cache: Path) -> list[NetworkSource]:
 def _seen(picture: Image.Image, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
     """Return a part of a photo as a network takes it: BGR, channels first, 0 to 255.
 
-    The shape is (1, 3, `SIDE`, `SIDE`). It is sampled without smoothing, as OpenCV's bilinear resizing does, which the networks were trained with.
+    The shape is (1, 3, `SIDE`, `SIDE`). It is sampled without smoothing, as by OpenCV's bilinear resizing,
+    which the networks were trained with.
     """
     crop = picture.crop(box)
     sampled = crop.transform(

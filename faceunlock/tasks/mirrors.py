@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from faceunlock.files.private import (
     ensure_private_directory,
 )
 from faceunlock.files.reading import SMALL, parse_json, read_file
+from faceunlock.liveness import CAMERAS
 from faceunlock.liveness.turning import FRONTAL, TURNED, offset_of
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from faceunlock.photos.camera import Frame
     from faceunlock.pipeline.detection import Detector
     from faceunlock.tasks.workspace import Workspace
-
-FILE = "cameras.json"
-"""Name of the file, beside the gallery, that holds what was learnt."""
 
 LEARNING_SECONDS = 6.0
 """How long to wait for one turn at the end of an enrolment."""
@@ -40,7 +37,12 @@ def is_mirrored(workspace: Workspace, device: str) -> bool:
         ``insecure-permissions`` if others could have changed what was learnt; ``gallery-damaged``.
     """
     setting = workspace.settings.camera_mirrored
-    return _learnt(workspace).get(device, False) if setting == "auto" else setting == "yes"
+    return _learnt(workspace).get(_key(device), False) if setting == "auto" else setting == "yes"
+
+
+def is_known(workspace: Workspace, device: str) -> bool:
+    """Return whether a setting says, or an enrolment learnt, if a camera shows a mirror image."""
+    return workspace.settings.camera_mirrored != "auto" or _key(device) in _learnt(workspace)
 
 
 def learn(workspace: Workspace, device: str, mirrored: bool) -> None:
@@ -51,8 +53,8 @@ def learn(workspace: Workspace, device: str, mirrored: bool) -> None:
     GalleryError
         ``gallery-unwritable``, or as `is_mirrored`.
     """
-    known = _learnt(workspace) | {device: mirrored}
-    path = workspace.locations.data / FILE
+    known = _learnt(workspace) | {_key(device): mirrored}
+    path = workspace.locations.data / CAMERAS
     ensure_private_directory(workspace.locations.data)
     try:
         atomic_write(path, json.dumps(known, indent=1).encode("ascii"))
@@ -60,9 +62,7 @@ def learn(workspace: Workspace, device: str, mirrored: bool) -> None:
         raise GalleryError("gallery-unwritable", f"{path}: {error.strerror}") from error
 
 
-def first_turn(
-    frames: Iterable[Frame], detector: Detector, tell: Callable[[], None] = lambda: None
-) -> bool | None:
+def first_turn(frames: Iterable[Frame], detector: Detector) -> bool | None:
     """Return whether the first turn of a person who was asked to turn left goes to the picture's left.
 
     Parameters
@@ -70,8 +70,6 @@ def first_turn(
     frames : iterable of Frame
         Of somebody who looks ahead before turning.
     detector : Detector
-    tell : callable
-        Called when the turn was seen.
 
     Returns
     -------
@@ -95,14 +93,18 @@ def first_turn(
         last = [*last[1:], offset]
         turned = median(last) - middle
         if abs(turned) >= TURNED:
-            tell()
             return turned < 0
     return None
 
 
+def _key(device: str) -> str:
+    """Return one name for a camera that can be named by its number or its device file."""
+    return f"/dev/video{int(device)}" if device.isdecimal() else device
+
+
 def _learnt(workspace: Workspace) -> dict[str, bool]:
     directory = workspace.locations.data
-    path = directory / FILE
+    path = directory / CAMERAS
     if not check_private_directory(directory) or not check_private_file(path):
         return {}
     try:

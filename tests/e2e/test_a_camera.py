@@ -11,6 +11,7 @@ def clips(tmp_path_factory, astronaut, hopper):
     black, dark = np.zeros((360, 360, 3), np.uint8), np.full((360, 360, 3), 20, np.uint8)
     portrait = panned(astronaut, 360, 360, 36, step=4)
     write_clip(folder / "eileen.avi", [black] * 3 + portrait)
+    write_clip(folder / "still.avi", [astronaut[:360, 40:400]] * 56)
     write_clip(folder / "grace.avi", panned(hopper, 400, 500, 6, step=4))
     write_clip(folder / "black.avi", [black] * 5)
     write_clip(folder / "dark.avi", [dark] * 5)
@@ -77,7 +78,16 @@ def test_a_photo_is_no_camera(enrolled, pictures):
     assert done.code == 2 and "is a photo, not a camera" in done.stderr
 
 
-def test_a_photo_cannot_show_that_somebody_is_there(enrolled, pictures):
-    done = enrolled("verify", "--require-live", pictures / "unseen.jpg", "--json")
-    assert done.code == 2 and done.error["code"] == "no-living-person"
-    assert "--camera" in done.error["hint"]
+def test_a_photo_cannot_turn_and_a_film_does_not_listen(enrolled, clips, pictures):
+    photo = enrolled("verify", "--require-live", pictures / "unseen.jpg", "--json")
+    assert photo.code == 2 and photo.error["code"] == "no-living-person"
+    assert "--camera --require-live" in photo.error["hint"]
+    film = enrolled("verify", "--require-live", "--quiet", "--camera", clips / "still.avi", "--as", "Eileen")
+    assert film.code == 2 and film.stdout == ""
+    said = film.stderr.splitlines()
+    assert said[0] == "Look straight at the camera."
+    assert said[1] in ("Turn your head to your left.", "Turn your head to your right.")
+    assert "[turn-too-slow]" in film.stderr or "[frames-stopped]" in film.stderr
+    several = enrolled("verify", "--require-live", "--camera", "977", "--faces", "largest")
+    assert several.code == 2 and "[usage]" in several.stderr
+    assert enrolled("log", "--json").data["entries"][-1]["outcome"] in ("turn-too-slow", "frames-stopped")

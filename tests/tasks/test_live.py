@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from support.made_heads import HEAD, MARK, PICTURE, HeadDetector, Obedient, Stag
 
 from faceunlock.errors import LockoutError, PhotoError
 from faceunlock.liveness.dialogue import Word
-from faceunlock.photos.camera import Camera
+from faceunlock.photos.camera import Camera, Frame
 from faceunlock.photos.face import Face
 
 SEAT = View(centre=(200.0, 150.0), eyes=22.0)
@@ -105,8 +106,6 @@ def test_a_stranger_gets_a_no_before_any_turn(live, before):
 
 
 def test_a_mirror_image_can_be_set(open_home, live, before):
-    from dataclasses import replace
-
     assert slug_of(_run, live, before(mirrored=True)) == "turn-wrong-way"
     settings = replace(live.settings, camera_mirrored="yes")
     other = open_home(detector=HeadDetector(), embedder=HeadEmbedder(), settings=settings)
@@ -204,8 +203,6 @@ def test_the_last_free_try_still_counts_as_a_yes(live, before):
 
 
 def test_nobody_and_darkness(live, before):
-    from dataclasses import replace
-
     live.settings = replace(live.settings, camera_seconds=1.0)
     empty = before()
     empty.change = lambda there: []
@@ -216,3 +213,38 @@ def test_nobody_and_darkness(live, before):
     assert slug_of(_run, live, dark) == "camera-dark"
     assert Word.DARK in dark.words
     assert failures(live) == 0, "nobody was asked for anything"
+
+
+def test_an_enrolment_learns_whether_a_camera_mirrors(live, before, monkeypatch):
+    from faceunlock.tasks.mirrors import is_mirrored
+
+    there = before(person=5, mirrored=True)
+    live.settings = replace(live.settings, camera_photos=3)
+    monkeypatch.setattr(
+        "faceunlock.photos.camera.open_camera", lambda device, films: Live(there.stage, device, live=True)
+    )
+    heard: list[str] = []
+
+    def mirror(found: str) -> None:
+        heard.append(found)
+        there.head.hear("left", there.stage.now + 0.5)
+
+    monkeypatch.setattr("faceunlock.photos.capture.DIFFERENT", 0.0)
+    photos = list(live.take_several("Eve", mirror=mirror))
+    assert len(photos) == 3 and heard == ["turn", "mirrored"]
+    assert is_mirrored(live, "0")
+    heard.clear()
+    assert list(live.take_several("Eve", mirror=mirror)) and heard == []
+
+
+class Live(Camera):
+    """A device whose time is that of its frames, so that no test waits."""
+
+    def frames(self, seconds: float) -> Any:
+        start = None
+        while True:
+            _, pixels = self._capture.read()
+            start = self._capture.now if start is None else start
+            if self._capture.now - start > seconds:
+                return
+            yield Frame(self.name, self._capture.now - start, np.ascontiguousarray(pixels[:, :, ::-1]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from faceunlock.liveness.dialogue import Word
@@ -24,27 +23,6 @@ WORDS = {
 """What is said, from the person's own point of view."""
 
 WARNING = "A photo that is held up does not turn; a film of a turning head may."
-
-
-def teller(say: Callable[[str], None], ring: Callable[[], None] | None) -> Callable[[Word], None]:
-    """Return the function that says words at once, even if the console is quiet.
-
-    Nobody can follow a dialogue unheard.
-
-    Parameters
-    ----------
-    say : callable
-        Writes a line to stderr.
-    ring : callable or None
-        Rings the bell; None if the setting ``dialogue_sounds`` is off.
-    """
-
-    def tell(word: Word) -> None:
-        say(WORDS[word])
-        if ring is not None:
-            ring()
-
-    return tell
 
 
 def note(found: Turned) -> str:

@@ -113,12 +113,13 @@ def record(
     machine, and without a yes nothing is written.
     """
     from faceunlock.cli.answers import pad as answers
+    from faceunlock.cli.plain_verify import teller
     from faceunlock.liveness.recording import place
 
     console = session.console
     place(output, kind.value, name, shows)  # a bad name is said before anybody sits for the camera
     with session.unlock() as unlock:
-        recording = unlock.record(camera, tell=session.teller())
+        recording = unlock.record(camera, tell=teller(session))
         agreed = yes or console.ask(answers.question(recording, kind.value, name))
         kept = unlock.keep_recording(recording, output, kind.value, name, shows=shows) if agreed else None
     console.answer(answers.recorded(recording, kept), answers.recorded_document(recording, kept))
