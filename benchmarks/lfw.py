@@ -22,11 +22,11 @@ import numpy as np
 from common import HERE, Embedded, collection, embed_photos, save, score_comparisons
 
 from faceunlock.matching.calibration import Calibration
-from faceunlock.matching.error_rates import fmr_at, rate_over_people
+from faceunlock.matching.error_rates import FalseMatches, equal_error_rate, fmr_at, fnmr_at, rate_over_people
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, split_people
 from faceunlock.matching.security import LEVELS, TARGETS, chances
 from faceunlock.matching.similarity import unit
-from faceunlock.matching.thresholds import choose_threshold, fnmr_at_fmr, threshold_at
+from faceunlock.matching.thresholds import bounded_threshold, threshold_at
 from faceunlock.pipeline.models.registry import MODELS
 
 NEVER = -1.0
@@ -91,7 +91,7 @@ def on_pairs(embedded: Embedded, index: dict[str, int], folds: int, pairs: list)
         "accuracy": float(accuracy.mean()),
         "standard_deviation": float(accuracy.std(ddof=1)),
         "standard_error": float(accuracy.std(ddof=1) / np.sqrt(folds)),
-        "fnmr": table(mated, other, (1e-2, 1e-3)),
+        "fnmr": table(mated, FalseMatches(other), (1e-2, 1e-3)),
     }
 
 
@@ -103,13 +103,12 @@ def hash_id(path: str) -> int:
     return _IDS.setdefault(path.split("/", 1)[0], len(_IDS))
 
 
-def table(mated: GenuineScores, other: ImpostorScores, targets: tuple[float, ...]) -> list[dict]:
+def table(mated: GenuineScores, other: FalseMatches, targets: tuple[float, ...]) -> list[dict]:
     """Return and print the FNMR at each target FMR, with threshold, trials and bounds."""
     rows = []
     for target in targets:
         threshold = threshold_at(other.scores, target)
-        fnmr = fnmr_at_fmr(mated, other, target)
-        fmr = fmr_at(other, threshold)
+        fnmr, fmr = fnmr_at(mated, threshold), other.at(threshold)
         rows.append(
             {"target_fmr": target, "threshold": threshold, "fnmr": fnmr.to_dict(), "fmr": fmr.to_dict()}
         )
@@ -141,7 +140,7 @@ def on_all_pairs(embedded: Embedded, person: np.ndarray) -> dict:
     return {
         "genuine": len(mated),
         "impostor": len(other),
-        "fnmr": table(mated, other, (1e-2, 1e-3, 1e-4, 1e-5)),
+        "fnmr": table(mated, FalseMatches(other), (1e-2, 1e-3, 1e-4, 1e-5)),
     }
 
 
@@ -187,8 +186,9 @@ def main() -> None:
     for seed in SEEDS:
         mated, other = against_centroids(embedded, names, person, seed)
         print(f"   seed {seed}: {len(mated):,} genuine, {len(other):,} impostor")
-        chosen = {level: level_threshold(other, TARGETS[level]) for level in LEVELS}
-        rates = table(mated, other, (1e-2, 1e-3, 1e-4, 1e-5, 1e-6))
+        matches = FalseMatches(other)
+        chosen = {level: level_threshold(matches, TARGETS[level]) for level in LEVELS}
+        rates = table(mated, matches, (1e-2, 1e-3, 1e-4, 1e-5, 1e-6))
         draws.append({"seed": seed, "fnmr": rates, "levels": chosen})
     mated, other = against_centroids(embedded, names, person, SEEDS[0])
     levels = {}
@@ -217,16 +217,15 @@ def main() -> None:
         path.write_text(json.dumps(levels, indent=1) + "\n", encoding="utf-8")
 
 
-def level_threshold(other: ImpostorScores, target: float) -> float:
+def level_threshold(other: FalseMatches, target: float) -> float:
     """Return the lowest threshold whose FMR, bound included, is at most the target, or the plain one."""
-    chosen = choose_threshold(other, None, target)
-    return chosen.threshold if chosen.supported else threshold_at(other.scores, target)
+    plain = threshold_at(other.scores, target)
+    threshold, rate = bounded_threshold(other, plain, target)
+    return threshold if rate.upper <= target else plain
 
 
 def calibration(model, threshold, target, embedded, mated, other, person) -> Calibration:
     """Return the threshold of a level with its measured error rates."""
-    from faceunlock.matching.error_rates import equal_error_rate, fnmr_at
-
     spec = MODELS[model]
     order = np.sort(other.scores)[::-1]
     reached = int(np.sum(order >= threshold))

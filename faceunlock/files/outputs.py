@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -66,9 +67,21 @@ class Written:
 written = Written()
 
 
-def note_written(file: Path, go_on: str = RUN_AGAIN) -> None:
-    """Note that a file is there now, and that a second run needs to be told what to do with it."""
+@contextlib.contextmanager
+def noted(file: Path, go_on: str = RUN_AGAIN) -> Iterator[None]:
+    """Note a file that the block writes: a second run needs to be told what to do with it.
+
+    It is noted beforehand, because Ctrl-C may come between the moment when it is there and the end of the
+    block. If the block ends without it, it is noted no longer.
+    """
+    before = written.count, written.last, written.go_on
     written.count, written.last, written.go_on = written.count + 1, file, go_on
+    try:
+        yield
+    except BaseException:
+        if not file.exists():
+            written.count, written.last, written.go_on = before
+        raise
 
 
 _own: set[Path] = set()
@@ -160,8 +173,8 @@ def write_output(
     _refuse_own(file, kind)
     try:
         remove_leftovers(file.parent)
-        atomic_write(file, marked(content, mark), overwrite=overwrite)
-        note_written(file)
+        with noted(file):
+            atomic_write(file, marked(content, mark), overwrite=overwrite)
     except FileExistsError as error:
         raise _exists(file, kind) from error
     except OSError as error:

@@ -93,9 +93,15 @@ def likeness(workspace: Workspace, identity: ModelIdentity) -> Likeness | None:
 
     They are compared at the level ``relaxed``, which notices most, or at the gallery's own threshold.
     People whose row is damaged are passed over.
+
+    Raises
+    ------
+    ModelError
+        ``unknown-model`` if a trained model made the templates and its folder is not named.
     """
     from faceunlock.matching.likeness import likeness_of
 
+    workspace.choice.spec(identity.model)  # its threshold is known only if the model is
     people = [one for one in workspace.gallery.intact_people() if one.template.identity == identity]
     return likeness_of(people, workspace.choice.calibration(identity, "relaxed"))
 

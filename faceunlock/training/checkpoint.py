@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from faceunlock.errors import TrainingError
-from faceunlock.files.outputs import note_written
+from faceunlock.files.outputs import noted
 from faceunlock.files.private import atomic_write
 from faceunlock.files.reading import LARGE, parse_json, read_file
 from faceunlock.pipeline.weights.pickles import UNREADABLE, load_plain
@@ -209,7 +209,7 @@ def write_file(path: Path, content: bytes) -> None:
         ``file-unwritable``.
     """
     try:
-        atomic_write(path, content)
-        note_written(path, "Continue it with --resume instead of --overwrite.")
+        with noted(path, "Continue it with --resume instead of --overwrite."):
+            atomic_write(path, content)
     except OSError as error:
         raise TrainingError("file-unwritable", f"{path} cannot be written: {error.strerror}") from error

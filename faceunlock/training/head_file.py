@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from faceunlock.errors import ModelError, TrainingError
-from faceunlock.files.outputs import check_destination, note_written
+from faceunlock.files.outputs import check_destination, noted
 from faceunlock.files.private import atomic_write, make_private_directories
 from faceunlock.files.reading import LARGE, SMALL, parse_json, read_file
 from faceunlock.files.trust import refuse_if_others_write
@@ -85,8 +85,8 @@ def write_head(
         check_head(folder, overwrite=overwrite)
         atomic_write(folder / ARRAYS, content)
         # Written last: it holds the checksum of the arrays.
-        atomic_write(folder / HEAD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
-        note_written(folder / HEAD)
+        with noted(folder / HEAD):
+            atomic_write(folder / HEAD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise TrainingError("file-unwritable", f"{folder} cannot be written: {error.strerror}") from error
 

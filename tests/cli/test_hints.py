@@ -110,7 +110,7 @@ def test_one_is_singular(faceunlock, ada, tmp_path):
 
 @pytest.mark.parametrize(("faces", "said"), [(0, None), (1, "a stranger's"), (2, "any of the 2 faces")])
 def test_a_search_of_no_one_or_many_faces(faces, said):
-    fmr = SimpleNamespace(fmr=1e-5, threshold=0.9, supported=True)
+    fmr = SimpleNamespace(fmr=1e-5, threshold=0.9, supported=True, candidates=1)
     measured = SimpleNamespace(trials=1, people=1)
     calibration = SimpleNamespace(threshold=0.9, fmr=measured, status="shipped", data="LFW")
     found = SimpleNamespace(

@@ -126,7 +126,7 @@ def test_an_empty_gallery_gets_the_recommended_model_from_a_mirror(prepared, pic
     weights.unlink()
     gone = prepared("verify", pictures / "unseen.jpg", "--as", "Eileen", "--json")
     assert gone.code == 2 and gone.error["code"] == "weights-missing"
-    assert "faceunlock models pull retail-0095" in gone.error["hint"]
+    assert f"faceunlock --home {prepared.home} models pull retail-0095" in gone.error["hint"]
     again = prepared("models", "pull", "retail-0095", env=mirror)
     assert again.code == 0 and weights.exists()
 
@@ -135,7 +135,8 @@ def test_status_of_a_fresh_installation(faceunlock):
     result = faceunlock("status")
     assert result.code == 0 and result.stderr == ""
     assert result.stdout.startswith(f"data        {faceunlock.home}\n")
-    assert "\npeople      0\nprotection  not sealed" in result.stdout
+    assert "\npeople      0\nstrangers   none" in result.stdout
+    assert "\nprotection  not sealed" in result.stdout
     assert result.stdout.endswith("\nproblems    none\n")
     data = faceunlock("status", "--json").data
     assert data["data"] == str(faceunlock.home) and data["people"] == [] and data["problems"] == []

@@ -112,7 +112,7 @@ def test_forgetting_one_and_all(enrolled):
     result = enrolled("people", "forget", "eileen", "--yes", "--json")
     assert (result.code, result.data["forgotten"]) == (0, 1)
     empty = enrolled("people", "forget", "--all", "-y", "--json")
-    assert (empty.code, empty.data) == (0, {"name": None, "forgotten": 0})
+    assert (empty.code, empty.data) == (0, {"name": None, "look": None, "forgotten": 0})
 
 
 def test_forgetting_wants_a_name_or_all(enrolled):

@@ -103,7 +103,7 @@ def test_a_lost_key_leaves_a_new_start(enrolled, pictures, no_desktop):
     lost = enrolled("verify", pictures / "unseen.jpg", "--json")
     assert lost.code == 2 and lost.error["code"] == "key-missing"
     gone = enrolled("people", "forget", "--all", "--yes")
-    assert gone.code == 0 and gone.stdout == "Forgotten: one person.\n" and "protect on" in gone.stderr
+    assert gone.code == 0 and gone.stdout == "Forgotten: 1 person.\n" and "protect on" in gone.stderr
     assert enrolled("status").stdout.endswith("problems    none\n")
 
 

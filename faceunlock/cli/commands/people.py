@@ -69,7 +69,7 @@ def forget(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete everything stored about a person, or one look of a person, for good."""
+    """Delete what is stored about a person, or one look, for good."""
     from faceunlock.cli.answers import people as answers
 
     if (name is None) == (not everybody):
