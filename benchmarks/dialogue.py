@@ -30,7 +30,7 @@ from PIL import Image, ImageSequence
 from faceunlock.errors import PhotoError
 from faceunlock.liveness.dialogue import PAUSES, Dialogue, Word, random_pauses, random_turns
 from faceunlock.liveness.turning import TURNED, excursions, offset_of
-from faceunlock.matching.error_rates import clopper_pearson_upper
+from faceunlock.matching.error_rates import clopper_pearson_interval
 from faceunlock.photos.face import Face
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.detection.following import FollowingDetector
@@ -137,7 +137,7 @@ def played(track: Track, play: Callable[[Track, Random], Iterator[list[Face]]]) 
         "outcomes": dict(sorted(outcomes.items())),
         "yes": outcomes["yes"],
         "rate": outcomes["yes"] / TRIALS,
-        "upper_95": clopper_pearson_upper(outcomes["yes"], TRIALS),
+        "upper_95": clopper_pearson_interval(outcomes["yes"], TRIALS)[1],
     }
 
 
@@ -204,7 +204,7 @@ def _ended(ends: Counter[str], people: int) -> dict[str, Any]:
         "people": people,
         "outcomes": dict(sorted(ends.items())),
         "yes": ends["yes"],
-        "people_upper_95": clopper_pearson_upper(0, people) if not ends["yes"] else None,
+        "people_upper_95": clopper_pearson_interval(0, people)[1] if not ends["yes"] else None,
     }
 
 

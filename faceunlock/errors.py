@@ -255,8 +255,8 @@ SLUGS: dict[str, Slug] = {
     ),
     # presentation attacks
     "not-live": Slug(
-        "A check measured on presentation attacks took this for an attack, or could not be run.",
-        "Move your head a little, in even light; measure again if it refuses you often.",
+        "The frames look like a picture of a face to MiniFASNet, which may refuse and never admits.",
+        "Try again in even light, with nothing around the face; to do without it, set texture = off.",
         True,
     ),
     "no-living-person": Slug(
@@ -308,10 +308,6 @@ SLUGS: dict[str, Slug] = {
         "The camera or this machine is too slow to see a head turn.",
         "Put more light on the face, close other programs, or use a smaller picture.",
         True,
-    ),
-    "pad-not-measured": Slug(
-        "No check for presentation attacks has been measured on attack data, or none stopped enough attacks.",
-        "Run: faceunlock pad-test --live FOLDER --attack FOLDER",
     ),
     # the resident process
     "agent-running": Slug("A resident process already serves this gallery.", "See: faceunlock agent status"),

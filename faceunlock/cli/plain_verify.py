@@ -84,7 +84,7 @@ def run_verify(
         source: str | BinaryIO | Capture
         if camera and require_live:
             verification = unlock.verify_live(
-                photo, name, threshold=threshold, security=security, tell=_teller(session)
+                photo, name, threshold=threshold, security=security, tell=teller(session)
             )
         else:
             if camera:
@@ -103,7 +103,7 @@ def run_verify(
     return matched
 
 
-def _teller(session: Session) -> Callable[[Word], None]:
+def teller(session: Session) -> Callable[[Word], None]:
     """Return the function that says words on stderr at once, even if the console is quiet.
 
     Nobody can follow a dialogue unheard. The bell rings only if the setting ``dialogue_sounds`` says so.

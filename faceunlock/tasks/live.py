@@ -13,6 +13,7 @@ import numpy as np
 from faceunlock.errors import CameraError, PhotoError
 from faceunlock.liveness.dialogue import DENIED, LONGEST, Dialogue, Step, Word, random_pauses, random_turns
 from faceunlock.photos.face import RGBImage, measure_quality
+from faceunlock.tasks.liveness import denial
 from faceunlock.tasks.mirrors import is_mirrored
 from faceunlock.tasks.verify import Candidates, Verification, candidates
 from faceunlock.tasks.workspace import Workspace, check_threshold, quality_gates
@@ -79,7 +80,8 @@ def verify_live(
     tell : callable
         Says each word as soon as it is due.
     deny : callable, optional
-        Scores the frontal frames; below `DENIED` they are taken for a picture. It can only refuse.
+        Scores the frontal frames; below `DENIED` they are taken for a picture. It can only refuse. When
+        omitted: MiniFASNet, where its weights are and the setting ``texture`` is on.
 
     Raises
     ------
@@ -101,6 +103,7 @@ def verify_live(
         people = candidates(workspace, attempt, name)
         with open_camera(device, films=settings.camera_films != "never") as camera:
             acquisition = people.load(threshold, security)
+            deny = deny or denial(workspace)
             session = _Session(people, acquisition, _requirement(workspace, people), deny)
             random = SystemRandom()
             dialogue = Dialogue(
