@@ -50,6 +50,9 @@ DIALOGUES = 50
 STEP = 4
 """Degrees from one view of a photo to the next."""
 
+PRINT_RATE = 20.0
+"""Frames a second of the printed photos, of which about every sixth is kept."""
+
 RATE = 12.0
 """Frames a second of the camera that sees the film, about those of the films."""
 
@@ -185,16 +188,28 @@ def prints_moved(detector: Any) -> dict[str, Any]:
     random, ends = Random(20261128), Counter[str]()
     folders = sorted((collection() / "turns" / "print").iterdir())
     for folder in folders:
-        film = [
-            (number / RATE, read_photo(path).image) for number, path in enumerate(sorted(folder.iterdir()))
-        ]
-        track = follow(detector, film)
+        paths = sorted(folder.iterdir())
+        film = [(int(path.stem) / PRINT_RATE, read_photo(path).image) for path in paths]
+        track = between([(seconds, detector.detect(image)) for seconds, image in film])
         order = [*range(len(track)), *range(len(track) - 2, 0, -1)]
         for _ in range(DIALOGUES):
             start = random.randrange(len(order))
-            shown = (track[order[(start + n) % len(order)]][1] for n in range(int(LONGEST * RATE)))
+            shown = (track[order[(start + n) % len(order)]] for n in range(int(LONGEST * RATE)))
             ends[answers(shown, random)[0]] += 1
     return _ended(ends, people=len({folder.name[:4] for folder in folders})) | {"sequences": len(folders)}
+
+
+def between(track: Track) -> list[list[Face]]:
+    """Return the faces at `RATE` frames a second; between two pictures, their numbers go straight."""
+    seen = [(seconds, faces[0]) for seconds, faces in track if faces]
+    times = np.array([seconds for seconds, _ in seen])
+    numbers = np.array([[*one.box, *np.ravel(one.landmarks), one.confidence] for _, one in seen])
+    found = []
+    for moment in np.arange(times[0], times[-1], 1 / RATE):
+        there = [float(np.interp(moment, times, column)) for column in numbers.T]
+        points = tuple(zip(there[4:14:2], there[5:14:2], strict=True))
+        found.append([Face((there[0], there[1], there[2], there[3]), points, there[14])])
+    return found
 
 
 def _ended(ends: Counter[str], people: int) -> dict[str, Any]:
