@@ -206,7 +206,7 @@ class Dialogue:
         self._state: Literal["ahead", "ready", "turning", "done"] = "ahead"
         self._middle = 0.0
         self._number, self._back, self._asked, self._started = 0, False, 0.0, 0.0
-        self._final = 0
+        self._final, self._fresh = 0, False
         self._due: float | None = None
         self._furthest: dict[Side, float] = {"left": 0.0, "right": 0.0}
         self._now = 0.0
@@ -267,10 +267,13 @@ class Dialogue:
         return Step(followed.face, (*words, *said), use, len(self._frontal), self._state)
 
     def begin(self, seconds: float) -> Word:
-        """Return the word for the first turn, once the state is ``ready``; time counts from here."""
-        self._state = "turning"
+        """Return the word for the first turn, once the state is ``ready``; time counts from the next frame.
+
+        Whoever holds the camera compares the frontal frames before, and nobody shall lose time by that.
+        """
+        self._state, self._fresh = "turning", True
         self._asked = self._started = seconds
-        self._following.pause(seconds)
+        self._following.pause()
         self._recent.clear()
         return self._ask()
 
@@ -341,6 +344,9 @@ class Dialogue:
     # turns
 
     def _turning(self, seconds: float, offset: float | None) -> tuple[Use | None, list[Word]]:
+        if self._fresh:
+            self._asked = self._started = seconds
+            self._fresh = False
         if seconds - self._asked > TURN_SECONDS:
             raise PhotoError("turn-too-slow")
         if offset is None:

@@ -67,6 +67,7 @@ class Following:
     def __init__(self) -> None:
         self._last: Face | None = None
         self._seen = 0.0
+        self._paused = False
         self._times: deque[float] = deque(maxlen=RATE_FRAMES)
 
     @property
@@ -88,6 +89,7 @@ class Following:
         """
         late = bool(self._times) and seconds - self._times[-1] >= GAP_SECONDS
         self._times.append(seconds)
+        self._seen, self._paused = (seconds, False) if self._paused else (self._seen, False)
         by_area = sorted(faces, key=lambda face: face.area, reverse=True)
         last = self._last
         if last is None:
@@ -109,11 +111,10 @@ class Following:
             self._last, self._seen = face, seconds
         return Followed(face)
 
-    def pause(self, seconds: float) -> None:
-        """Begin to count time anew: the program itself was busy until now."""
+    def pause(self) -> None:
+        """Count time from the next frame on: the program itself is busy until then."""
         self._times.clear()
-        self._times.append(seconds)
-        self._seen = seconds
+        self._paused = True
 
     def _begin(self, seconds: float, by_area: Sequence[Face]) -> Followed:
         if len(by_area) > 1 and by_area[0].area < DOMINANCE * by_area[1].area:

@@ -74,6 +74,8 @@ def test_two_faces_of_similar_size_begin_nothing() -> None:
 def test_a_pause_of_the_program_is_not_one_of_the_camera() -> None:
     following = Following()
     following.see(0.0, [square(0)])
-    following.pause(3.0)
+    following.pause()
     assert following.see(3.1, [square(10)]).broken is None
     assert following.rate is None
+    following.pause()
+    assert following.see(9.0, [square(300)]).broken == "face-jumped", "the place still counts"

@@ -6,7 +6,7 @@ from math import radians, tan
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from faceunlock.liveness.turning import (
@@ -52,6 +52,7 @@ def test_no_affinity_moves_the_nose(
     assert offset(points @ affinity + (shift, -shift)) == pytest.approx(offset(points), abs=1e-6)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.floats(-60, 60), st.floats(-60, 60), st.floats(-180, 180), st.floats(7, 40))
 def test_a_flat_picture_hardly_moves_the_nose_however_it_is_held(
     yaw: float, pitch: float, roll: float, distance: float
@@ -108,6 +109,7 @@ def test_without_a_frontal_frame_or_with_two_frames_there_is_no_answer() -> None
     assert smooth([1.0, 2.0]) == []
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32 - 1))
 def test_noise_of_a_twentieth_makes_no_turning_head_of_a_moved_print(seed: int) -> None:
     rng = np.random.default_rng(seed)
