@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from faceunlock.matching.security import TARGETS
+
 PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = PROJECT / "benchmarks" / "results"
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -315,8 +317,18 @@ def test_the_shipped_threshold_is_the_one_measured(model):
     assert coming_with(model) == measured["levels"]
     assert measured["levels"]["normal"] == measured["shipped"]
     for level, row in measured["levels"].items():
-        of_draws = [draw["levels"][level] for draw in measured["centroids_of_3"]]
-        assert row["threshold"] == ceil(1000 * max(of_draws)) / 1000 and len(of_draws) == 10
+        of_draws = [
+            entry["threshold"]
+            for draw in measured["centroids_of_3"]
+            for entry in draw["fnmr"]
+            if entry["target_fmr"] == TARGETS[level]
+        ]
+        assert len(of_draws) == 10
+        # Two of the ten people with phone photos look alike, which LFW cannot tell.
+        raised = (model, level) == ("retail-0095", "normal")
+        phone = result(f"phone10-{model}")["highest_impostor"] if raised else 0.0
+        lowest = ceil(100 * phone) / 100
+        assert row["threshold"] == max(round(max(of_draws), 3), lowest)
         assert len(row["tail"]) == row["fmr"]["errors"] + 1
     assert coming_with(f"{model}-pairs") == result(f"lfw-pairs-{model}")["shipped"]
 
