@@ -255,13 +255,59 @@ SLUGS: dict[str, Slug] = {
     ),
     # presentation attacks
     "not-live": Slug(
-        "A check measured on presentation attacks took this for an attack, or could not be run.",
-        "Move your head a little, in even light; measure again if it refuses you often.",
+        "The frames look like a picture of a face to MiniFASNet, which may refuse and never admits.",
+        "Try again in even light, with nothing around the face; to do without it, set texture = off.",
         True,
     ),
-    "pad-not-measured": Slug(
-        "No check for presentation attacks has been measured on attack data, or none stopped enough attacks.",
-        "Run: faceunlock pad-test --live FOLDER --attack FOLDER",
+    "no-living-person": Slug(
+        "A photo cannot show that a living person is there.",
+        "Use a camera: faceunlock verify --camera --require-live",
+    ),
+    "not-frontal": Slug(
+        "The face did not look straight at the camera.",
+        "Look straight at the camera, a little from afar.",
+        True,
+    ),
+    "turn-too-slow": Slug(
+        "The head did not turn as asked in time, or did not turn at all.",
+        "Turn your head to the side you are asked for, about a third of the way to your shoulder.",
+        True,
+    ),
+    "turn-wrong-way": Slug(
+        "The head turned to the other side.",
+        'If you turned as asked, the camera mirrors its picture: set camera_mirrored = "yes", or let '
+        "enroll --camera find out.",
+        True,
+    ),
+    "turn-too-soon": Slug(
+        "The head turned again before it was asked to.",
+        "Look straight at the camera after each turn, and wait for the next word.",
+        True,
+    ),
+    "turn-too-fast": Slug(
+        "The picture changed faster than a head turns.", "Turn more slowly, in even light.", True
+    ),
+    "face-lost": Slug(
+        "The face was not seen for half a second.", "Stay in the picture, and turn less far.", True
+    ),
+    "face-jumped": Slug(
+        "The face moved or grew too much from one frame to the next.",
+        "Stay where you are while you turn.",
+        True,
+    ),
+    "second-face": Slug("A second face came into the picture.", "Be alone before the camera.", True),
+    "face-changed": Slug(
+        "The face of a turn, or the face at the end, is not that of the beginning.",
+        "Turn slowly, in even light; enroll photos that show you a little from the side.",
+        True,
+    ),
+    "frames-stopped": Slug(
+        "The pictures of the camera stopped before the last turn.", "Check the camera and try again.", True
+    ),
+    "too-few-frames": Slug(
+        "The camera or this machine is too slow to see a head turn.",
+        "Put more light on the face, close other programs, or use a smaller picture.",
+        True,
     ),
     # the resident process
     "agent-running": Slug("A resident process already serves this gallery.", "See: faceunlock agent status"),

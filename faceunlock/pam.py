@@ -17,7 +17,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from faceunlock.tasks.pam_limits import reset_limits
-from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, seconds, understand
+from faceunlock.tasks.pam_options import (
+    SCREEN_LOCKERS,
+    TURNS_SECONDS,
+    CannotAskError,
+    seconds,
+    understand,
+)
 
 COULD_NOT = 2
 ANSWER_SECONDS = 2.0
@@ -42,8 +48,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     arguments : sequence of str
         ``--home=DIRECTORY`` for the system gallery instead of the user's own; one of
         ``--camera[=DEVICE]``, ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE`` (just written);
-        ``--timeout=SECONDS``; ``--require-live``; ``--security=LEVEL``, ``strict`` when omitted except for a
-        screen locker, which uses the setting.
+        ``--timeout=SECONDS``; ``--require-live``, for which ``pam_exec`` needs its option ``stdout``;
+        ``--security=LEVEL``, ``strict`` when omitted except for a screen locker, which uses the setting.
     """
     told = dict(os.environ)
     os.environ.clear()
@@ -116,10 +122,35 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
         _capture(options["capture"], max(0.5, limit - ANSWER_SECONDS))
         words.append("-")
     else:
-        os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{max(1.0, limit - ANSWER_SECONDS):g}"
+        live = "require-live" in options
+        if live:
+            _show_words()
+        looking = limit - ANSWER_SECONDS - (TURNS_SECONDS if live else 0.0)
+        os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{max(1.0, looking):g}"
         words += [*filter(None, [options["camera"]]), "--camera"]
     words += ["--require-live"] if "require-live" in options else []
     return [*words, *_security(options, told.get("PAM_SERVICE", "")), f"--as={user}"]
+
+
+def _show_words() -> None:
+    """Let the user read the words of the dialogue, and nothing of the answer.
+
+    With the option ``stdout``, ``pam_exec`` reads both streams from a pipe and shows each line through PAM's
+    conversation. Otherwise they end in the null device or in a log. How similar a face was is not for
+    everybody to read.
+    """
+    import stat
+
+    try:
+        shown = stat.S_ISFIFO(os.fstat(2).st_mode)
+    except OSError:
+        shown = False
+    if not shown:
+        raise CannotAskError(
+            "--require-live says what to do, and this login cannot show it; put stdout before seteuid or "
+            "type=auth in the line, or remove --require-live"
+        )
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _security(options: dict[str, str], service: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 Every setting has a default, a range and an environment variable ``FACEUNLOCK_<KEY>``. The
 environment wins over ``config.toml``, and the command line wins over both. A variable that is empty counts as
-not set. The limits of attempts and the level of security are an exception: a program that a user starts
-inherits any environment, so a variable can only make them stricter.
+not set. The limits of attempts, the level of security and ``texture`` are exceptions: a program that a user
+starts inherits any environment, so a variable can only make them stricter.
 """
 
 from __future__ import annotations
@@ -179,7 +179,23 @@ SETTINGS: dict[str, Setting] = {
         choices=("auto", "never"),
     ),
     "camera_seconds": Setting("How long to look for a good face in a camera.", 20.0, low=1, high=300),
+    "camera_mirrored": Setting(
+        "Whether the camera shows a mirror image; auto: as enroll --camera learnt it, or else no.",
+        "auto",
+        choices=("auto", "no", "yes"),
+    ),
+    "dialogue_sounds": Setting(
+        "Whether each word of the dialogue of --require-live rings the terminal's bell.",
+        "off",
+        choices=("off", "bell"),
+    ),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
+    "texture": Setting(
+        "Whether MiniFASNet may refuse a face with --require-live, where its weights are.",
+        "on",
+        choices=("off", "on"),
+        stricter="higher",
+    ),
     "keyring_seconds": Setting("How long to wait for the desktop keyring.", 15.0, low=1, high=600),
     "agent_idle_minutes": Setting(
         "How many minutes the resident process stays without a request.", 15, low=1, high=10080
@@ -213,7 +229,10 @@ class Settings:
     camera: str
     camera_films: str
     camera_seconds: float
+    camera_mirrored: str
+    dialogue_sounds: str
     camera_photos: int
+    texture: str
     keyring_seconds: float
     agent_idle_minutes: int
     weights_mirror: str

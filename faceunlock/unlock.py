@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.gallery.seal import Place
+    from faceunlock.liveness.dialogue import Word
     from faceunlock.liveness.presentations import PadReport
+    from faceunlock.liveness.recording import Kind, Recording
     from faceunlock.matching.calibration import Calibration
     from faceunlock.matching.likeness import Likeness
     from faceunlock.matching.people import Person
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
+    from faceunlock.tasks.live import LiveOptions
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
@@ -102,6 +105,14 @@ class FaceUnlock(Workspace):
 
         return take(self, device, name, **options)
 
+    def verify_live(
+        self, device: str | None = None, name: str | None = None, **options: Unpack[LiveOptions]
+    ) -> Verification:
+        """Decide whether somebody enrolled is there and turns; see `faceunlock.tasks.live.verify_live`."""
+        from faceunlock.tasks.live import verify_live
+
+        return verify_live(self, device, name, **options)
+
     def take_several(
         self, name: str, device: str | None = None, **options: Unpack[TakeSeveralOptions]
     ) -> Iterator[PhotoFile]:
@@ -155,10 +166,26 @@ class FaceUnlock(Workspace):
         return save_calibration(self, report, allow_lower=allow_lower)
 
     def measure_pad(self, live: PhotoPath, attack: PhotoPath, **options: Unpack[PadOptions]) -> PadReport:
-        """Measure the checks for presentation attacks; see `faceunlock.tasks.pad.measure_pad`."""
+        """Measure what --require-live stops; see `faceunlock.tasks.pad.measure_pad`."""
         from faceunlock.tasks.pad import measure_pad
 
         return measure_pad(self, live, attack, **options)
+
+    def record(
+        self, device: str | None = None, *, tell: Callable[[Word], None] = lambda _: None
+    ) -> Recording:
+        """Record three turns with a camera; see `faceunlock.tasks.recording.record`."""
+        from faceunlock.tasks.recording import record
+
+        return record(self, device, tell=tell)
+
+    def keep_recording(
+        self, recording: Recording, folder: PhotoPath, kind: Kind, name: str, *, shows: str = "somebody"
+    ) -> Path:
+        """Write a recording's frames for `measure_pad`; see `faceunlock.tasks.recording.keep_recording`."""
+        from faceunlock.tasks.recording import keep_recording
+
+        return keep_recording(recording, folder, kind, name, shows=shows)
 
     # strangers to compare with
 

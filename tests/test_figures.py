@@ -545,3 +545,33 @@ def test_ten_people_at_home_are_told_what_the_page_shows():
     assert bank["supported"] and bank["fmr"]["upper"] <= bank["target_fmr"] == 0.001
     assert alone["error"]["code"] == "insufficient-data"
     assert f"reaches {100 * bank['fnmr']['upper']:.1f} %" in page
+
+
+def expected_of_the_dialogue():
+    measured = result("dialogue")
+    film = measured["films"]["head-pose-female"]
+    blind, cut = film["blindly"], film["cut_for_the_dialogue"]
+    prints, photos = measured["prints_moved_by_hand"], measured["photos_turned_as_asked"]
+    steep = [photos["to_40_degrees"], photos["to_60_degrees"]]
+    cost = measured["milliseconds_a_frame_on_one_core"]["640x480"]
+    total = prints["dialogues"] + sum(one["dialogues"] for one in steep)
+    yes = prints["yes"] + sum(one["yes"] for one in steep)
+    upper = [100 * one["people_upper_95"] for one in (prints, steep[0])]
+    yield f"answered {blind['yes']} of {blind['trials']:,} whole dialogues"
+    yield f"(at most {100 * blind['upper_95']:.2f} %)"
+    yield f"it answered {cut['yes']:,} of {cut['trials']:,} (at most {100 * cut['upper_95']:.1f} %)"
+    yield f"moved by hand ({prints['people']} people, {prints['dialogues']} dialogues)"
+    yield f"up to 40 and 60 degrees ({steep[0]['dialogues']} dialogues each)"
+    yield f"{yes} of {total:,} were answered (at most {upper[0]:.1f} % and {upper[1]:.1f} % of people"
+    yield f"costs {cost['mean']:.0f} ms a frame of 640x480 on one core"
+    yield f"(95 % of frames at most {cost['p95']:.0f} ms)"
+
+
+@pytest.mark.parametrize("line", expected_of_the_dialogue())
+def test_the_limitations_quote_the_dialogue(line):
+    assert line in LIMITATIONS
+
+
+def test_following_a_face_takes_at_most_40_ms_a_frame():
+    costs = result("dialogue")["milliseconds_a_frame_on_one_core"].values()
+    assert all(cost["p95"] <= 40 and cost["frames"] >= 100 for cost in costs)

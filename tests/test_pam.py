@@ -13,8 +13,11 @@ from support.made_templates import make_template
 from faceunlock import pam
 from faceunlock.errors import GalleryError
 from faceunlock.gallery.gallery import Gallery
+from faceunlock.liveness.dialogue import LONGEST
 from faceunlock.matching.people import name_key, normalise_name
+from faceunlock.pam import ANSWER_SECONDS
 from faceunlock.tasks.pam_limits import NEEDED
+from faceunlock.tasks.pam_options import LIVE_TIMEOUT_SECONDS, TURNS_SECONDS
 
 PROJECT = Path(pam.__file__).resolve().parents[1]
 STUB = """
@@ -27,8 +30,8 @@ def show():
     limits = {{name: resource.getrlimit(getattr(resource, name))[0] for name in {limits!r}}}
     ignored = signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
     what = sys.argv[1:], dict(os.environ), os.getcwd(), os.read(0, 100).decode(), limits, ignored
-    print(json.dumps(what))
-    sys.stdout.flush()
+    print(json.dumps(what), flush=True, file=sys.stderr if "--require-live" in sys.argv else sys.stdout)
+    print("the answer, for nobody to read", flush=True) if "--require-live" in sys.argv else None
     os._exit({code})
 faceunlock.__main__.main = show
 from faceunlock.pam import main
@@ -51,7 +54,8 @@ def asked(*arguments, **environment):
 
     code, out, err = ask(*arguments, **environment)
     assert code == 0, err
-    return json.loads(out)
+    assert not out or "--require-live" not in arguments, "the answer is not for everybody to read"
+    return json.loads(out or err)
 
 
 def refused(*arguments, **environment):
@@ -80,6 +84,22 @@ def test_the_question(source, words):
 def test_liveness_can_be_required():
     argv, *_ = asked("--home=/srv/faces", "--camera", "--require-live", PAM_USER="ada")
     assert argv[-3:] == ["--require-live", "--security=strict", "--as=ada"]
+    assert LONGEST + 2.0 == TURNS_SECONDS, "as `verify_live` waits for frames"
+
+
+def test_what_cannot_be_shown_is_not_asked():
+    """Without the option stdout, pam_exec gives the null device or a log."""
+    words = ("--home=/srv/faces", "--camera", "--require-live")
+    for stream in ("/dev/null", "&-", "log.txt"):
+        before = ("sh", "-c", f'cd /tmp; exec "$@" 2>{stream}', "sh")
+        assert ask(*words, before=before, PAM_USER="ada")[0] == 2
+        assert ask(*words[:2], before=before, PAM_USER="ada")[0] == 0
+
+
+def test_the_time_for_turns_is_not_spent_looking():
+    _, environment, *_ = asked("--home=/srv/faces", "--camera", "--require-live", PAM_USER="ada")
+    left = LIVE_TIMEOUT_SECONDS - TURNS_SECONDS - ANSWER_SECONDS
+    assert float(environment["FACEUNLOCK_CAMERA_SECONDS"]) == left
 
 
 @pytest.mark.parametrize(
@@ -153,6 +173,8 @@ def test_what_a_face_cannot_answer(environment, words):
         ["--camera=--threshold=-1"],
         ["--threshold=-1", "--camera"],
         ["--camera", "--require-live=no"],
+        ["--photo=/srv/a.jpg", "--require-live"],
+        ["--camera", "--require-live", "--timeout=35"],
         ["camera"],
     ],
 )

@@ -87,6 +87,11 @@ class Console:
         """Write lines to stderr; a terminal shows everything in them and acts on nothing."""
         self.put_beside(harmless(text))
 
+    def ring(self) -> None:
+        """Ring the terminal's bell, if stderr is a terminal."""
+        if sys.stderr.isatty():
+            print("\a", end="", file=sys.stderr, flush=True)
+
     def put(self, text: str) -> None:
         """Write lines as they are to stdout and flush at once, so that a failed write is noticed in time.
 

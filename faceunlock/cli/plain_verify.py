@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from faceunlock.agent.client import understand
 from faceunlock.cli.exits import EXIT_DONE, EXIT_NO
 from faceunlock.cli.session import Session, open_session
+from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
+    from faceunlock.liveness.dialogue import Word
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.face import SubjectRule
     from faceunlock.settings import Security
@@ -73,17 +75,25 @@ def run_verify(
     name : str or None
         The claimed person.
     camera, threshold, security, faces, require_live
-        As for `faceunlock.unlock.FaceUnlock.verify` and ``take``.
+        As for `faceunlock.unlock.FaceUnlock.verify` and ``take``; with `camera` and `require_live`, as for
+        ``verify_live``.
     """
+    if camera and require_live and faces != "dominant":
+        raise SettingsError("usage", "--require-live follows one person alone; leave out --faces")
     with session.unlock() as unlock:
         source: str | BinaryIO | Capture
-        if camera:
-            source = unlock.take(photo, name, faces=faces, require_live=require_live)
+        if camera and require_live:
+            verification = unlock.verify_live(
+                photo, name, threshold=threshold, security=security, tell=teller(session)
+            )
         else:
-            source = sys.stdin.buffer if photo == "-" else str(photo)
-        verification = unlock.verify(
-            source, name, threshold=threshold, security=security, faces=faces, require_live=require_live
-        )
+            if camera:
+                source = unlock.take(photo, name, faces=faces)
+            else:
+                source = sys.stdin.buffer if photo == "-" else str(photo)
+            verification = unlock.verify(
+                source, name, threshold=threshold, security=security, faces=faces, require_live=require_live
+            )
         matched = answer(session, verification, chosen=security is not None)
         if session.console.verbose:
             from faceunlock.cli.answers import verify as answers
@@ -91,6 +101,23 @@ def run_verify(
             for note in answers.details(verification, unlock.likeness(verification.identity)):
                 session.console.note(note)
     return matched
+
+
+def teller(session: Session) -> Callable[[Word], None]:
+    """Return the function that says words on stderr at once, even if the console is quiet.
+
+    Nobody can follow a dialogue unheard. The bell rings only if the setting ``dialogue_sounds`` says so.
+    """
+    from faceunlock.cli.answers.live import WORDS
+
+    bell = session.settings.dialogue_sounds == "bell"
+
+    def tell(word: Word) -> None:
+        session.console.say(WORDS[word])
+        if bell:
+            session.console.ring()
+
+    return tell
 
 
 def answer(session: Session, verification: Verification, *, chosen: bool = False) -> bool:
@@ -114,7 +141,7 @@ def answer(session: Session, verification: Verification, *, chosen: bool = False
             "--security changes nothing: this gallery has a threshold of its own (calibrate)."
         )
     if verification.liveness is not None:
-        from faceunlock.cli.answers import pad
+        from faceunlock.cli.answers import live
 
-        session.console.note(pad.passed(verification.liveness))
+        session.console.note(live.note(verification.liveness))
     return verification.decision.match

@@ -19,7 +19,12 @@ CREATE = (
     "outcome TEXT NOT NULL, similarity REAL, model TEXT, source TEXT NOT NULL)"
 )
 YES, NO = "yes", "no"
-COUNTED = frozenset(("not-live",))
+COUNTED = frozenset(
+    (
+        "not-live", "turn-too-slow", "turn-wrong-way", "turn-too-soon", "turn-too-fast", "face-lost",
+        "face-jumped", "second-face", "face-changed", "frames-stopped", "too-few-frames",
+    )
+)  # fmt: skip
 """Errors that also count as failed attempts, so that spoofing is rate-limited."""
 
 _COLUMNS = "time, person, outcome, similarity, model, source"

@@ -153,6 +153,7 @@ class Attempts:
             if (self._file.directory / GALLERY_NAME).exists():
                 if error.slug in COUNTED:
                     with self._counting(attempt) as connection:
+                        attempt.uncharge(connection)
                         self._fail(connection, attempt.counts_for)
                         self._log(connection, attempt, error.slug)
                 else:
@@ -175,6 +176,7 @@ class Attempts:
         self, attempt: Attempt, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]
     ) -> AnyAnswer:
         with self._counting(attempt) as connection:
+            attempt.uncharge(connection)
             admitted = attempt.admit(names, named=attempt.named)
             self._fail(connection, attempt.counts_for)
             answer = decide(admitted)
@@ -222,6 +224,26 @@ class Attempts:
     def _fail(self, connection: sqlite3.Connection, key: str) -> None:
         known = self._failures(key)
         self._store(connection, key, Failures(1 + sum(f.count for f in known), self._clock()))
+
+    def _charge(self, key: str) -> tuple[list[Failures], list[Failures]]:
+        """Count a failure now, and return the records before and after."""
+        with self._file.transaction() as connection:
+            before = self._failures(key)
+            self._fail(connection, key)
+            return before, self._failures(key)
+
+    def _uncharge(
+        self, connection: sqlite3.Connection, key: str, before: list[Failures], after: list[Failures]
+    ) -> None:
+        """Take back what `_charge` counted, and nothing that was counted since."""
+        present = self._failures(key)
+        if present != after:  # others failed meanwhile, or somebody's yes began the count again
+            less = [Failures(one.count - 1, one.last) for one in present]
+            before = [one for one in less if one.count > 0]
+        if before:
+            self._store(connection, key, before[0])
+        else:
+            self._begin_again(connection, key)
 
     def _store(self, connection: sqlite3.Connection, key: str, failures: Failures) -> None:
         values = (key, failures.count, failures.last.boot, float(failures.last.seconds))
@@ -340,6 +362,7 @@ class Attempt:
         self.source = os.fsencode(source).decode("utf-8", "backslashreplace")[:MAX_SOURCE_LENGTH]
         self.named = False
         self.person: str | None = None
+        self._charged: tuple[list[Failures], list[Failures]] | None = None
 
     @property
     def counts_for(self) -> str:
@@ -367,6 +390,19 @@ class Attempt:
             return tuple(name for name in names if name not in locks)
         first = min(locks.values(), key=lambda found: _unending(found.seconds_left))
         raise LockoutError("locked-out", _sentence(self.person, first), seconds_left=first.seconds_left)
+
+    def charge(self) -> None:
+        """Count a failure in advance, because this process may be killed before it has an answer.
+
+        `settle`, or the error that ends the attempt, counts in its place.
+        """
+        if self._charged is None:
+            self._charged = self._attempts._charge(self.counts_for)
+
+    def uncharge(self, connection: sqlite3.Connection) -> None:
+        """Take back what `charge` counted, as part of a transaction that counts the outcome."""
+        if self._charged is not None:
+            self._attempts._uncharge(connection, self.counts_for, *self._charged)
 
     def settle(self, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]) -> AnyAnswer:
         """Decide, count and log in one transaction, then return the answer.

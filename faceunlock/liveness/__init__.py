@@ -1,8 +1,11 @@
-"""Checks for presentation attacks: how they are measured, and when they are used.
+"""Presentation attacks: the stages that stop some of them, and how often they do.
 
-Passive liveness on one RGB photo does not stop a good print. Nothing here promises that it does. A check is
-used only after it has been measured on attacks, and the error rates of that measurement are kept with it.
+``verify --camera --require-live`` asks for turns of the head, which a flat picture cannot do, and MiniFASNet
+may refuse what looks like a picture. Neither stops everything, and a film of a turning head passes the turns.
 """
 
 MEASUREMENT = "pad.json"
 """Name of the file, beside the gallery, that holds the measurement."""
+
+CAMERAS = "cameras.json"
+"""Name of the file, beside the gallery, that says which cameras show a mirror image."""

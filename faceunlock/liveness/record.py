@@ -1,11 +1,11 @@
-"""The measurement of the checks on a gallery's machine, kept in a private file beside the gallery."""
+"""The measurement of the stages on a gallery's machine, kept in a private file beside the gallery."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -18,10 +18,29 @@ from faceunlock.files.private import (
 )
 from faceunlock.files.reading import SMALL, parse_json, read_file
 from faceunlock.liveness import MEASUREMENT
-from faceunlock.liveness.measuring import CheckRates, MeasuredCheck, PadMeasurement
+from faceunlock.liveness.measuring import PadMeasurement, SpeciesRates, Spread, StageRates
 from faceunlock.matching.rate import Rate
 
-SCHEMA = 1
+SCHEMA = 2
+
+OBSOLETE = 1
+"""The version of records of checks that are gone: moire, highlights, sharpness and parallax."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObsoleteMeasurement:
+    """A record of checks that no longer exist.
+
+    Attributes
+    ----------
+    created : str
+        Time of the measurement, ISO 8601 in UTC.
+    checks : tuple of str
+        Names of the checks.
+    """
+
+    created: str
+    checks: tuple[str, ...]
 
 
 def save(directory: Path, measurement: PadMeasurement) -> None:
@@ -40,7 +59,7 @@ def save(directory: Path, measurement: PadMeasurement) -> None:
         raise GalleryError("gallery-unwritable", f"{directory / MEASUREMENT}: {error.strerror}") from error
 
 
-def load(directory: Path) -> PadMeasurement | None:
+def load(directory: Path) -> PadMeasurement | ObsoleteMeasurement | None:
     """Return the saved measurement, or None if there is none.
 
     Raises
@@ -54,7 +73,10 @@ def load(directory: Path) -> PadMeasurement | None:
         return None
     try:
         data = parse_json(read_file(path, SMALL))
-        if data.pop("schema") != SCHEMA:
+        schema = data.pop("schema")
+        if schema == OBSOLETE:
+            return _obsolete(data)
+        if schema != SCHEMA:
             raise ValueError("it has a different version")
         return from_dict(data)
     except OSError as error:
@@ -62,19 +84,38 @@ def load(directory: Path) -> PadMeasurement | None:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise GalleryError(
             "gallery-damaged",
-            f"{path} is not a valid measurement of the checks: {error}",
+            f"{path} is not a valid measurement of the liveness stages: {error}",
             hint="Measure again: faceunlock pad-test --live FOLDER --attack FOLDER",
         ) from error
+
+
+def _obsolete(data: Mapping[str, Any]) -> ObsoleteMeasurement:
+    created, checks = data["created"], tuple(one["check"] for one in data["checks"])
+    if not all(isinstance(word, str) for word in (created, *checks)):
+        raise TypeError("unexpected entries")
+    return ObsoleteMeasurement(created, checks)
 
 
 def to_dict(measurement: PadMeasurement) -> dict[str, Any]:
     """Return a measurement as plain JSON values."""
     plain = asdict(measurement)
-    plain["checks"] = [
-        {"check": one.check, "version": one.version, "threshold": one.threshold, **_rates(one.rates)}
-        for one in measurement.checks
+    plain["stages"] = [
+        {
+            "stage": one.stage,
+            "threshold": one.threshold,
+            "bpcer": one.bpcer.to_dict(),
+            "apcer": {
+                species: {
+                    "by_clip": found.by_clip.to_dict(),
+                    "by_person": found.by_person.to_dict(),
+                    "no_answer": found.no_answer,
+                }
+                for species, found in one.apcer.items()
+            },
+            "unasked": None if one.unasked is None else one.unasked.to_dict(),
+        }
+        for one in measurement.stages
     ]
-    plain["together"] = None if measurement.together is None else _rates(measurement.together)
     return plain
 
 
@@ -86,38 +127,37 @@ def from_dict(data: Mapping[str, Any]) -> PadMeasurement:
     ValueError, TypeError, KeyError, AttributeError
         If the data is anything else.
     """
-    checks = tuple(
-        MeasuredCheck(one["check"], one["version"], _finite(one["threshold"]), _read_rates(one))
-        for one in data["checks"]
-    )
-    together = None if data["together"] is None else _read_rates(data["together"])
-    measurement = PadMeasurement(**{**data, "checks": checks, "together": together})
+    spreads = {
+        str(score): {str(kind): Spread(**one) for kind, one in kinds.items()}
+        for score, kinds in data["spreads"].items()
+    }
+    stages = tuple(_read_stage(one) for one in data["stages"])
+    measurement = PadMeasurement(**{**data, "stages": stages, "spreads": spreads})
     if to_dict(measurement) != dict(data):
         raise ValueError("unexpected entries")
     _refuse_other_types(measurement)
     return measurement
 
 
+def _read_stage(data: Mapping[str, Any]) -> StageRates:
+    apcer = {
+        str(species): SpeciesRates(
+            Rate.from_dict(one["by_clip"]), Rate.from_dict(one["by_person"]), one["no_answer"]
+        )
+        for species, one in data["apcer"].items()
+    }
+    unasked = None if data["unasked"] is None else Rate.from_dict(data["unasked"])
+    threshold = data["threshold"]
+    if threshold is not None and (type(threshold) is not float or not math.isfinite(threshold)):
+        raise ValueError(f"not a threshold: {threshold!r}")
+    return StageRates(data["stage"], threshold, Rate.from_dict(data["bpcer"]), apcer, unasked)
+
+
 def _refuse_other_types(measurement: PadMeasurement) -> None:
-    for one in (measurement, *measurement.checks):
+    parts = [measurement, *measurement.stages]
+    parts += [found for one in measurement.stages for found in one.apcer.values()]
+    parts += [one for kinds in measurement.spreads.values() for one in kinds.values()]
+    for one in parts:
         for name, kind in get_type_hints(type(one)).items():
             if kind in (str, int, float) and type(getattr(one, name)) is not kind:
                 raise ValueError(f"{name} is not of type {kind.__name__}")
-
-
-def _rates(rates: CheckRates) -> dict[str, Any]:
-    return {
-        "bpcer": rates.bpcer.to_dict(),
-        "apcer": {species: rate.to_dict() for species, rate in rates.apcer.items()},
-    }
-
-
-def _read_rates(data: Mapping[str, Any]) -> CheckRates:
-    apcer = {str(species): Rate.from_dict(rate) for species, rate in data["apcer"].items()}
-    return CheckRates(Rate.from_dict(data["bpcer"]), apcer)
-
-
-def _finite(value: object) -> float:
-    if not isinstance(value, float) or not math.isfinite(value):
-        raise ValueError(f"not a threshold: {value!r}")
-    return value

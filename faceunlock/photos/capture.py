@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,6 @@ from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, PhotoFile
 Examine = Callable[[PhotoFile], object]
 """Looks at a photo and raises `PhotoError` if its face is not good enough."""
 
-CLIP_SECONDS = 2.0
-CLIP_INTERVAL = 0.1
-CLIP_SIDE = 640
-"""Longer side of the frames of a clip, in pixels: enough to see motion."""
-
 APART_SECONDS = 0.4
 """Least time in seconds between frames to enroll: frames of one moment add nothing new."""
 
@@ -32,21 +27,17 @@ DIFFERENT = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capture:
-    """A photo taken by a camera, and the clip that begins with it.
+    """A photo taken by a camera.
 
     Attributes
     ----------
     photo : PhotoFile
         The first frame with a good face.
-    clip : tuple of ndarray of uint8, shape (height, width, 3)
-        That frame and those of the next `CLIP_SECONDS`, at least `CLIP_INTERVAL` seconds apart, shrunk to
-        a longer side of `CLIP_SIDE`; empty if no clip was requested.
     camera : str
         Name of the camera.
     """
 
     photo: PhotoFile
-    clip: tuple[RGBImage, ...] = field(repr=False)
     camera: str
 
 
@@ -98,8 +89,8 @@ class Look:
         )
 
 
-def one_good(frames: Iterable[Frame], look: Look, *, clip: bool = False) -> Capture:
-    """Return the first frame with a good face and, if `clip` is true, the clip that begins with it.
+def one_good(frames: Iterable[Frame], look: Look) -> Capture:
+    """Return the first frame with a good face.
 
     Raises
     ------
@@ -107,12 +98,10 @@ def one_good(frames: Iterable[Frame], look: Look, *, clip: bool = False) -> Capt
         If the frames end before one is good. The slug is the most frequent reason, such as ``camera-black``,
         ``camera-dark`` or ``no-face``.
     """
-    remaining = iter(frames)
-    for frame in remaining:
+    for frame in frames:
         photo = look(frame)
         if photo is not None:
-            followed = tuple(_clip(frame, remaining)) if clip else ()
-            return Capture(photo, followed, frame.camera)
+            return Capture(photo, frame.camera)
     raise look.failure()
 
 
@@ -141,23 +130,6 @@ def several_good(frames: Iterable[Frame], look: Look, count: int) -> Iterator[Ph
             yield photo
     if not taken:
         raise look.failure()
-
-
-def _clip(first: Frame, following: Iterator[Frame]) -> Iterator[RGBImage]:
-    yield _shrunk(first.image)
-    due = first.seconds + CLIP_INTERVAL
-    for frame in following:
-        if frame.seconds > first.seconds + CLIP_SECONDS + 1e-6:
-            return
-        if frame.seconds >= due - 1e-6 and frame.image.shape == first.image.shape:
-            yield _shrunk(frame.image)
-            due = frame.seconds + CLIP_INTERVAL
-
-
-def _shrunk(image: RGBImage) -> RGBImage:
-    picture = Image.fromarray(image)
-    picture.thumbnail((CLIP_SIDE, CLIP_SIDE), Image.Resampling.BOX)
-    return np.array(picture)
 
 
 def _small(image: RGBImage) -> NDArray[np.float32]:

@@ -69,6 +69,16 @@ class Acquisition:
         self._min_face_pixels = min_face_pixels
         self._workers = workers
 
+    @property
+    def detector(self) -> Detector:
+        """What finds faces."""
+        return self._detector
+
+    @property
+    def embedder(self) -> Embedder:
+        """What turns faces into vectors."""
+        return self._embedder
+
     def sample(self, file: PhotoFile, rule: SubjectRule = "dominant", *, keep_crop: bool = False) -> Sample:
         """Return the sample of one photo, with its crop if `keep_crop`.
 
@@ -86,14 +96,6 @@ class Acquisition:
     def look(self, file: PhotoFile, rule: SubjectRule = "dominant") -> Quality:
         """Return the quality of one photo's subject, without embedding it; raises as `sample` does."""
         return self._crop(file, rule).quality
-
-    def subject(self, file: PhotoFile, rule: SubjectRule = "dominant") -> tuple[Photo, Face]:
-        """Return one photo in full and its subject.
-
-        Raises as `sample` does, except that a face of any size is accepted.
-        """
-        photo, face = self._subject(file.view(FIRST_LOOK), rule)
-        return (photo, face) if photo.scale == 1 else (file.view(), face.scaled(photo.scale))
 
     def samples(
         self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant", *, keep_crops: bool = False

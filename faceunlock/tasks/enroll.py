@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from faceunlock.errors import EnrolmentError, GalleryError, SettingsError
 from faceunlock.files.text import quoted
@@ -62,8 +62,14 @@ class EnrollOptions(TypedDict, total=False):
     track: Track
 
 
+Mirror = Literal["turn", "mirrored", "not-mirrored", "unknown"]
+"""What happens when a camera's mirroring is learnt: the person is to turn left, and what was found."""
+
+
 class TakeSeveralOptions(TypedDict, total=False):
     """Options of `take_several`."""
+
+    mirror: Callable[[Mirror], None] | None
 
     look: str | None
     add: bool
@@ -279,15 +285,18 @@ def take_several(
     look: str | None = None,
     add: bool = False,
     replace: bool = False,
+    mirror: Callable[[Mirror], None] | None = None,
 ) -> Iterator[PhotoFile]:
     """Yield different photos of good faces from a camera, to enroll a person.
 
-    It stops after ``camera_photos`` photos (a setting) or when the time is up. Parameters and errors are as
-    for `enroll` and `faceunlock.tasks.verify.take`, so nobody sits for the camera if the enrolment would be
-    refused.
+    It stops after ``camera_photos`` photos (a setting) or when the time is up. With `mirror`, one turn to the
+    left then says whether the camera shows a mirror image, unless that is known. Other parameters and errors
+    are as for `enroll` and `faceunlock.tasks.verify.take`, so nobody sits for the camera if the enrolment
+    would be refused.
     """
     from faceunlock.photos.camera import open_camera
     from faceunlock.photos.capture import several_good
+    from faceunlock.tasks import mirrors
 
     settings = workspace.settings
     look = None if look is None else normalise_name(look)
@@ -297,6 +306,12 @@ def take_several(
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         good = examiner(acquisition, quality_gates(workspace, identity), settings.max_pixels)
         yield from several_good(camera.frames(settings.camera_seconds), good, settings.camera_photos)
+        if mirror is not None and camera.live and not mirrors.is_known(workspace, device):
+            mirror("turn")
+            found = mirrors.first_turn(camera.frames(mirrors.LEARNING_SECONDS), acquisition.detector)
+            if found is not None:
+                mirrors.learn(workspace, device, found)
+            mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
 
 
 def _known(workspace: Workspace, name: str, look: str | None, *, add: bool, replace: bool) -> Person | None:

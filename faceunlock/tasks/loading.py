@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from faceunlock.errors import GalleryError
 from faceunlock.files.limits import NETWORK_FILES, NETWORK_MEMORY, require
 from faceunlock.pipeline import weights
-from faceunlock.pipeline.models.registry import MODELS, Download, ModelSpec
+from faceunlock.pipeline.models.registry import MINIFASNET, MODELS, Download, ModelSpec
 from faceunlock.pipeline.runtime import Engine, choose_engine
 from faceunlock.pipeline.runtime.kept import Keeping
 from faceunlock.settings import Settings
 
 if TYPE_CHECKING:
+    from faceunlock.liveness.texture import Texture
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.detection import Detector
     from faceunlock.pipeline.embedding import Embedder
@@ -83,6 +84,7 @@ class NetworkLoader:
         self._key = key
         self._cache, self._settings, self._device, self._pull = cache, settings, device, pull
         self._given_detector, self._given = detector, embedder
+        self._texture: Texture | None = None
         # Keyed by runtime and device, because networks serve one thread or several, and by whether they may
         # be unproven, because such a network must never answer where it could let somebody in.
         self._detectors: dict[tuple[str, str, bool, bool], Detector] = {}
@@ -131,7 +133,7 @@ class NetworkLoader:
         return self._given or self._embedder(spec, self._engine(photos), fetch=fetch, crop=None)
 
     def prepare(self, spec: ModelSpec, *, force: bool = False) -> tuple[str, ...]:
-        """Prepare the detector's networks and the model's, and return the names of those that were made.
+        """Prepare a model's networks, and the detector's if it recognises; return the names of those made.
 
         Parameters
         ----------
@@ -199,6 +201,10 @@ class NetworkLoader:
         from faceunlock.pipeline.detection import network_sources
         from faceunlock.pipeline.embedding import network_source
 
+        if spec.purpose == "liveness":
+            from faceunlock.liveness.texture import network_sources as texture_sources
+
+            return texture_sources(self._cache)
         return [*network_sources(), network_source(spec, self._cache)]
 
     def cropping(self, cropper: Embedder, *, photos: int) -> Acquisition:
@@ -217,6 +223,20 @@ class NetworkLoader:
             min_face_pixels=self._settings.min_face_pixels,
             workers=1 if networks.engine is None else networks.engine.workers,
         )
+
+    def texture(self) -> Texture | None:
+        """Return what judges how a face's picture looks; None if its weights are not on this machine.
+
+        Raises
+        ------
+        ModelError
+            The weights that are there cannot be used.
+        """
+        from faceunlock.liveness.texture import load_texture
+
+        if self._texture is None and weights.find(MINIFASNET, self._cache).status != "absent":
+            self._texture = load_texture(self._engine(1), self._cache)
+        return self._texture
 
     def _engine(self, photos: int, *, unproven: bool = False) -> Engine:
         require(NETWORK_MEMORY, NETWORK_FILES)

@@ -25,6 +25,7 @@ from faceunlock.pipeline.models.registry import (
     EMBEDDED_DEFAULT,
     MODELS,
     RECOMMENDED,
+    WITH_WEIGHTS,
     ModelSpec,
     model_spec,
 )
@@ -59,7 +60,7 @@ class ModelState:
     weights : WeightsState
         Whether its weights are on this machine.
     calibration : Calibration or None
-        The threshold in use; None if the gallery's calibration cannot be read.
+        The threshold in use; None if the gallery's calibration cannot be read, or it recognises nobody.
     unread : str or None
         Why the calibration, or the key that proves networks, cannot be read.
     preparation : {"prepared", "not-prepared", "unproven", "wrong"} or None
@@ -157,7 +158,7 @@ class ModelChoice:
         return tuple(sorted({identity.model for identity in self._gallery.models()}))
 
     def spec(self, model: str) -> ModelSpec:
-        """Return the description of a model: one from the registry, or the requested trained one.
+        """Return the description of a model: one from the registry, MiniFASNet, or the requested trained one.
 
         Raises
         ------
@@ -166,13 +167,13 @@ class ModelChoice:
         """
         if self._trained is not None and model == self._trained.spec.id:
             return self._trained.spec
-        if model not in MODELS and any(identity.model == model for identity in self._gallery.models()):
+        if model not in WITH_WEIGHTS and any(identity.model == model for identity in self._gallery.models()):
             raise ModelError(
                 "unknown-model",
                 f"people were enrolled with {model}, a trained model; its folder must be named",
                 hint="Use --model FOLDER, or set model in the config file to that folder.",
             )
-        return model_spec(model)
+        return WITH_WEIGHTS[model] if model in WITH_WEIGHTS else model_spec(model)
 
     def uncalibrated(self, model: str, security: Security | None = None) -> Calibration:
         """Return the calibration that came with a model, at a level of security; see `calibration`."""
@@ -196,9 +197,10 @@ class ModelChoice:
         )
 
     def states(self) -> tuple[ModelState, ...]:
-        """Return the state of every model; reads no weights."""
+        """Return the state of every model, those that judge liveness last; reads no weights."""
         trained = [self._trained.spec.id] if self._trained is not None else []
-        return tuple(self.state(model) for model in (*MODELS, *trained))
+        others = (model for model in WITH_WEIGHTS if model not in MODELS)
+        return tuple(self.state(model) for model in (*MODELS, *trained, *others))
 
     def state(self, model: str, *, check: bool = False) -> ModelState:
         """Return the state of one model; reads its weights only with `check`, for their checksum.
@@ -208,6 +210,8 @@ class ModelChoice:
         spec = self.spec(model)
         state = (weights.verify if check else weights.find)(spec, self._cache)
         sha256 = state.sha256 or spec.sha256
+        if spec.purpose == "liveness":
+            return ModelState(spec, state, None)
         if sha256 is None:
             return ModelState(spec, state, self.uncalibrated(model))
         identity = ModelIdentity(model, sha256, spec.preprocessing, spec.dimension)

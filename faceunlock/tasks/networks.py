@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.folder import TRAIN_AGAIN, weights_file
-from faceunlock.pipeline.models.registry import MODELS
+from faceunlock.pipeline.models.registry import MINIFASNET, WITH_WEIGHTS
 from faceunlock.pipeline.weights.cache import corrupt, missing
 from faceunlock.tasks.loading import Preparation
 from faceunlock.tasks.models import AUTO, NETWORKS, ModelState
@@ -35,11 +35,11 @@ def verify_models(workspace: Workspace, model: str | None = None) -> tuple[Model
     """
     choice, cache = workspace.choice, workspace.locations.cache
     trained = [] if choice.trained is None else [choice.trained]
-    specs = [*MODELS.values(), *trained] if model is None else [choice.spec(model)]
+    specs = [*WITH_WEIGHTS.values(), *trained] if model is None else [choice.spec(model)]
     checked = [weights.verify(spec, cache) for spec in specs]
     for state in checked:
         if state.status == "corrupt":
-            known = MODELS.get(state.model)
+            known = WITH_WEIGHTS.get(state.model)
             hint = TRAIN_AGAIN if known is None else corrupt(known, "").hint
             raise ModelError("weights-corrupt", f"{state.model}: {state.problem}", hint=hint)
         if state.status == "absent" and model is not None:
@@ -78,8 +78,8 @@ def prepare_models(
     ----------
     workspace : Workspace
     model : str, optional
-        Id of the model; all that enrolled people need when omitted, or the model that an enrolment would
-        use if nobody is enrolled.
+        Id of the model. When omitted: all that enrolled people need, or the model that an enrolment would
+        use if nobody is enrolled; also MiniFASNet, if its weights are here.
     force : bool
         Also make networks that are prepared already.
 
@@ -99,6 +99,8 @@ def prepare_models(
     used = choice.used()
     if model is not None or choice.named != AUTO or not used:
         used = (model or choice.chosen(),)
+    if model is None and weights.find(MINIFASNET, workspace.locations.cache).status == "present":
+        used += (MINIFASNET.id,)
     return {name: choice.loader.prepare(choice.spec(name), force=force) for name in used}
 
 
@@ -108,7 +110,8 @@ def unprepared(workspace: Workspace) -> tuple[str, ...]:
     Models that are not on this machine, or have other faults, are left to `faceunlock.tasks.status`.
     """
     found = []
-    for model in sorted({person.template.identity.model for person in workspace.gallery.intact_people()}):
+    used = {person.template.identity.model for person in workspace.gallery.intact_people()}
+    for model in sorted(used | {MINIFASNET.id} if used else used):
         try:
             spec = workspace.choice.spec(model)
             here = weights.find(spec, workspace.locations.cache).status == "present"

@@ -1,12 +1,14 @@
-"""Measure the checks for presentation attacks on photos of people and of attacks."""
+"""Measure the stages of ``verify --require-live`` on photos and films of people and of attacks."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from faceunlock.errors import SettingsError
+from faceunlock.files.outputs import plan_folder, write_output
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, examiner, quality_gates
+from faceunlock.tasks.liveness import stages, texture
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
     from faceunlock.liveness.presentations import PadReport
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 class PadOptions(TypedDict, total=False):
     """Options of `measure_pad`."""
 
-    target_bpcer: float
-    seed: int
+    pictures: PhotoPath | None
+    overwrite: bool
     dry_run: bool
     track: Track
 
@@ -26,54 +28,71 @@ def measure_pad(
     live: PhotoPath,
     attack: PhotoPath,
     *,
-    target_bpcer: float = 0.1,
-    seed: int = 0,
+    pictures: PhotoPath | None = None,
+    overwrite: bool = False,
     dry_run: bool = False,
     track: Track = untracked,
 ) -> PadReport:
-    """Measure the checks for presentation attacks; see `faceunlock.liveness.presentations`.
+    """Measure the stages of ``verify --require-live``; see `faceunlock.liveness.presentations`.
 
     Parameters
     ----------
     workspace : Workspace
-        Stores the thresholds of the checks; its model finds the faces.
+        Keeps the measurement; its model finds the faces.
     live, attack : path
-        Folders with photos and films of people, and of attacks.
-    target_bpcer : float
-        Share of genuine photos that all checks together may refuse, in (0, 1).
-    seed : int
-        Seed of the split.
+        Folders with photos, sequences and films of people, and of attacks.
+    pictures : path, optional
+        Folder for pictures of the scores.
+    overwrite : bool
+        Whether pictures that exist may be replaced.
     dry_run : bool
-        Measure without saving the thresholds.
+        Measure without keeping the measurement.
     track : callable
         Shows progress.
 
     Raises
     ------
-    SettingsError
-        ``usage`` for a target out of range.
-    PhotoError, ModelError
+    PhotoError, CalibrationError, ModelError
         A folder, the weights or the device cannot be used.
+    ReportError
+        ``file-exists`` or ``file-unwritable`` for the pictures.
     """
+    from faceunlock.liveness.measuring import SCORES
     from faceunlock.liveness.presentations import PadReport, measure_folders
     from faceunlock.liveness.record import save
 
-    if not 0.0 < target_bpcer < 1.0:
-        raise SettingsError("usage", f"the target must be a number between 0 and 1, not {target_bpcer}")
+    planned: tuple[Path, ...] = ()
+    if pictures is not None:
+        names = [Path(f"{score}.png") for score in SCORES]
+        planned = plan_folder(as_path(pictures), names, overwrite=overwrite)
     settings = workspace.settings
-    acquisition, identity = workspace.choice.acquisition()
-    gates = quality_gates(workspace, identity)
-    measurement, left_out = measure_folders(
+    acquisition, _ = workspace.choice.acquisition()
+    measurement, left_out, presentations = measure_folders(
         acquisition,
-        lambda: examiner(acquisition, gates, settings.max_pixels),
+        texture(workspace, switched_off=True),
         as_path(live),
         as_path(attack),
-        target_bpcer=target_bpcer,
-        seed=seed,
         seconds=settings.camera_seconds,
         max_pixels=settings.max_pixels,
         track=track,
     )
     if not dry_run:
         save(workspace.locations.data, measurement)
-    return PadReport(measurement, left_out, saved=not dry_run)
+    written: list[Path] = []
+    if planned:
+        from faceunlock.files.private import make_private_directories
+        from faceunlock.reports.pad_figures import draw_scores
+
+        make_private_directories(planned[0].parent)
+        for score, file in zip(SCORES, planned, strict=True):
+            if score in measurement.spreads:
+                write_output(file, draw_scores(presentations, score).png, overwrite=overwrite)
+                written.append(file)
+    active = stages(workspace).active
+    return PadReport(
+        measurement,
+        left_out,
+        saved=not dry_run,
+        used=tuple(one.stage for one in measurement.stages if one.stage in active),
+        pictures=tuple(written),
+    )

@@ -44,6 +44,9 @@ _UNSUITABLE_BEGINNINGS = {
     "postlogin": "every other service includes it, sshd too",
 }
 
+SHOWS_WORDS = frozenset(("login", "su", "su-l", "sudo", "sudo-i"))
+"""Services on a terminal, which show what a module says while it runs."""
+
 _GOOD_CONTROLS = re.compile(r"sufficient|\[success=(?:done|\d+)\s+default=ignore\]", re.IGNORECASE)
 
 
@@ -66,6 +69,8 @@ class Proposal:
         The line.
     problems : tuple of str
         What makes the line unsafe on this machine now.
+    require_live : bool
+        Whether the line asks for turns of the head.
     """
 
     service: str
@@ -75,6 +80,7 @@ class Proposal:
     program: Path
     line: str
     problems: tuple[str, ...]
+    require_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ def propose(
     *,
     home: Path | None = None,
     timeout: float | None = None,
-    require_live: bool = False,
+    require_live: bool | None = None,
 ) -> Proposal:
     """Return the line for a service.
 
@@ -151,8 +157,9 @@ def propose(
         user's own for others.
     timeout : float, optional
         Seconds after which to give up.
-    require_live : bool
-        Refuse photos that the measured checks take for an attack; see `faceunlock.liveness`.
+    require_live : bool, optional
+        Ask for turns of the head; see `faceunlock.tasks.live`. When omitted, with a camera in front of the
+        services that show what a module says (`SHOWS_WORDS`).
 
     Raises
     ------
@@ -167,6 +174,8 @@ def propose(
     program = Path(sys.executable)
     options = [f"--home={home}"] if home is not None else []
     options.append(source)
+    if require_live is None:
+        require_live = service in SHOWS_WORDS and source.partition("=")[0] == "--camera"
     if timeout is not None:
         options.append(f"--timeout={timeout:g}")
     if require_live:
@@ -182,14 +191,15 @@ def propose(
                 f"{word!r} has a line break, a # or another character that a PAM line cannot hold",
                 hint="Choose a path without it.",
             )
-    words = ["quiet", *(["seteuid"] if system else []), "type=auth"]
+    words = ["quiet", *(["stdout"] if require_live else []), *(["seteuid"] if system else []), "type=auth"]
     line = " ".join(
         ["auth sufficient", MODULE, *words, *map(quoted, [str(program), *INTERPRETER_WORDS, *options])]
     )
     problems = list(installation_problems(program)) if system else []
     if system and home is not None:
         problems += _home_problems(home)
-    return Proposal(service, DIRECTORY / service, system, home, program, line, tuple(problems))
+    file = DIRECTORY / service
+    return Proposal(service, file, system, home, program, line, tuple(problems), require_live)
 
 
 def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
@@ -264,6 +274,8 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
     options = module_options(line)
     if "expose_authtok" in options:
         yield "expose_authtok would give the program the password, which it does not need"
+    if "--require-live" in line.words and "stdout" not in options:
+        yield "stdout is missing; nobody would see what --require-live asks for"
     if system and "seteuid" not in options:
         yield "seteuid is missing; only root can read the system gallery"
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 TIMEOUT_SECONDS = 10.0
+LIVE_TIMEOUT_SECONDS = 50.0
+"""The same with ``--require-live``: somebody has to turn three times."""
 
+TURNS_SECONDS = 29.0
+"""What the turns can take of it: `faceunlock.liveness.dialogue.LONGEST`, and 2 seconds to compare."""
+
+LEAST_LIVE_SECONDS = 36.0
 
 OPTIONS = ("home", "camera", "capture", "photo", "timeout", "security", "require-live")
 SECURITY = ("relaxed", "normal", "strict")
@@ -50,6 +56,8 @@ def understand(arguments: Sequence[str]) -> dict[str, str]:
         options[name] = value
     if sum(name in options for name in ("camera", "capture", "photo")) != 1:
         raise CannotAskError("say where the photo comes from: --camera, --capture=PROGRAM or --photo=FILE")
+    if "require-live" in options and "camera" not in options:
+        raise CannotAskError("--require-live needs --camera: a photo cannot turn its head")
     seconds(options)
     return options
 
@@ -77,12 +85,19 @@ def seconds(options: dict[str, str]) -> float:
     Raises
     ------
     CannotAskError
-        Unless the timeout is a number from 1 to 60.
+        Unless the timeout is a number from 1 to 60, or with ``--require-live`` at least
+        `LEAST_LIVE_SECONDS`.
     """
+    live = "require-live" in options
     try:
-        value = float(options.get("timeout", TIMEOUT_SECONDS))
+        value = float(options.get("timeout", LIVE_TIMEOUT_SECONDS if live else TIMEOUT_SECONDS))
     except ValueError:
         value = 0.0
     if not 1 <= value <= 60:
         raise CannotAskError("--timeout must be a number of seconds from 1 to 60")
+    if live and value < LEAST_LIVE_SECONDS:
+        raise CannotAskError(
+            f"--timeout must be at least {LEAST_LIVE_SECONDS:.0f} seconds with --require-live: "
+            "turning the head takes time"
+        )
     return value

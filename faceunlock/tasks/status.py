@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import GalleryError, ModelError
 from faceunlock.files.private import problems
 from faceunlock.files.text import at_home
+from faceunlock.liveness import MEASUREMENT
+from faceunlock.pipeline.models.registry import MINIFASNET
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
+from faceunlock.tasks.liveness import Stages, stages
 from faceunlock.tasks.people import likeness as people_likeness
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ class Status:
         How many templates the people have: one each, and one for each look.
     likeness : Likeness or None
         How alike the people are; None if there are fewer than two, or nothing was measured.
+    liveness : Stages or None
+        Which stages ``verify --camera --require-live`` has; None if their measurement cannot be read.
     """
 
     locations: Locations
@@ -59,6 +64,7 @@ class Status:
     problems: tuple[str, ...]
     templates: int = 0
     likeness: Likeness | None = None
+    liveness: Stages | None = None
 
 
 def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
@@ -90,8 +96,27 @@ def _in_use(workspace: Workspace, found: list[str]) -> tuple[str | None, tuple[s
     with _noting(found):
         people = workspace.gallery.intact_people()
     used = {person.template.identity.model for person in people}
-    here = (state.model for state in workspace.choice.states() if state.weights.status != "absent")
+    here = (state.model for state in workspace.choice.states() if _can_answer(state))
     return None, tuple(sorted(used or here))
+
+
+def _liveness_problems(workspace: Workspace, liveness: Stages, *, enrolled: bool) -> list[str]:
+    """Return what is wrong with MiniFASNet and with the kept measurement."""
+    found = []
+    if liveness.obsolete:
+        found.append(
+            f"{workspace.locations.data / MEASUREMENT} measured checks that are gone "
+            f"({', '.join(liveness.obsolete)}) and is not used; measure again: "
+            "faceunlock pad-test --live FOLDER --attack FOLDER"
+        )
+    if liveness.texture in ("on", "corrupt"):
+        state = workspace.choice.state(MINIFASNET.id, check=True)
+        found += _model_problems(workspace, state, enrolled=enrolled)
+    return found
+
+
+def _can_answer(state: ModelState) -> bool:
+    return state.spec.purpose == "recognition" and state.weights.status != "absent"
 
 
 def _model_problems(workspace: Workspace, model: ModelState, *, enrolled: bool) -> list[str]:
@@ -132,6 +157,12 @@ def status(workspace: Workspace) -> Status:
     with _noting(found):
         used = [identity for identity in gallery.models() if identity.model == chosen]
         likeness = people_likeness(workspace, used[0]) if len(used) == 1 else None
+    liveness = None
+    if not problems(workspace.locations.data):  # noted above, and the record is not read then
+        with _noting(found):
+            liveness = stages(workspace)
+    if liveness is not None:
+        found += _liveness_problems(workspace, liveness, enrolled=bool(names))
     return Status(
         locations=workspace.locations,
         settings=workspace.settings,
@@ -143,6 +174,7 @@ def status(workspace: Workspace) -> Status:
         problems=tuple(dict.fromkeys(at_home(problem, workspace.locations.home) for problem in found)),
         templates=templates,
         likeness=likeness,
+        liveness=liveness,
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
-from faceunlock.errors import GalleryError
+from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.similarity import decide
 from faceunlock.photos.capture import Capture
 from faceunlock.photos.photo import PhotoFile, load_photo
@@ -23,11 +23,16 @@ from faceunlock.tasks.workspace import (
 )
 
 if TYPE_CHECKING:
-    from faceunlock.liveness.gate import LivenessGate, PassedCheck
+    from numpy.typing import ArrayLike
+
+    from faceunlock.gallery.attempts import Attempt
+    from faceunlock.liveness.dialogue import Turned
     from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.people import Person
     from faceunlock.matching.similarity import Decision, Label, Vector
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.photos.face import Quality, RGBImage, SubjectRule
+    from faceunlock.photos.face import Quality, SubjectRule
+    from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.settings import Security
 
 Probe = PhotoPath | BinaryIO | PhotoFile | Capture
@@ -48,7 +53,6 @@ class TakeOptions(TypedDict, total=False):
     """Options of `take`."""
 
     faces: SubjectRule
-    require_live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,8 @@ class Verification:
         People whose templates were made by a different model.
     locked_out : tuple of str
         People who were not compared because of failed attempts.
-    liveness : tuple of PassedCheck, or None
-        The checks for presentation attacks that were passed; None if they were not requested.
+    liveness : Turned or None
+        How the head turned; None if nobody was asked to turn it.
     people : int or None
         How many people were compared, each with all their looks; None: one for each template.
     """
@@ -84,7 +88,7 @@ class Verification:
     quality: Quality
     not_compared: tuple[str, ...] = ()
     locked_out: tuple[str, ...] = ()
-    liveness: tuple[PassedCheck, ...] | None = None
+    liveness: Turned | None = None
     people: int | None = None
 
 
@@ -120,16 +124,16 @@ def verify(
     source : str, optional
         Where the photo comes from, for the log; its name, ``stdin`` or ``stream`` when omitted.
     require_live : bool
-        Refuse photos that the measured checks take for an attack; see `faceunlock.liveness`.
+        Refuse: a photo cannot show that somebody is there. `faceunlock.tasks.live.verify_live` can.
 
     Raises
     ------
     LockoutError
         ``locked-out`` after too many failures in a row; see `faceunlock.gallery.attempts`.
     PhotoError
-        The photo cannot be read or has no clear subject, or is ``not-live``.
+        The photo cannot be read or has no clear subject; ``no-living-person``.
     GalleryError
-        ``pad-not-measured``, ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``; also if the gallery
+        ``nobody-enrolled``, ``not-enrolled``, ``model-mismatch``; also if the gallery
         cannot be trusted.
     ModelError
         ``not-measured`` if a level was chosen and no threshold was measured for the model.
@@ -137,50 +141,118 @@ def verify(
         ``usage`` for a threshold out of range, or with a level of security.
     """
     check_threshold(threshold, security)
-    taken: Path | BinaryIO | PhotoFile
-    clip: tuple[RGBImage, ...] = ()
-    if isinstance(photo, Capture):
-        taken, clip = photo.photo, photo.clip
-    else:
-        taken = as_path(photo)
-    gate = _gate(workspace, camera=bool(clip)) if require_live else None
+    if require_live:
+        raise PhotoError("no-living-person")
+    taken: Path | BinaryIO | PhotoFile = photo.photo if isinstance(photo, Capture) else as_path(photo)
     with workspace.attempts.attempt(source or _source(taken)) as attempt:
-        people = [workspace.gallery.get(name)] if name is not None else list(workspace.gallery.people())
-        if not people:
-            raise GalleryError("nobody-enrolled")
         # First of all: someone who is locked out must learn nothing about a photo.
-        attempt.admit([person.name for person in people], named=name is not None)
+        people = candidates(workspace, attempt, name)
         # Read before any network is loaded, so that a missing photo fails at once.
         probe = load_photo(taken, max_pixels=workspace.settings.max_pixels)
-        acquisition, identity = workspace.choice.acquisition(people[0] if name is not None else None)
-        comparable = [person for person in people if person.template.identity == identity]
-        if not comparable:
-            raise workspace.choice.mismatch(people[0], identity.model)
-        sample = acquisition.sample(probe, faces)
-        passed = None if gate is None else gate.admit(acquisition, probe, clip, faces)
-        calibration = deciding_calibration(workspace, identity, threshold, security)
+        sample = people.load(threshold, security).sample(probe, faces)
+        return attempt.settle(people.names, people.answering(sample.embedding, sample.quality))
+
+
+def candidates(workspace: Workspace, attempt: Attempt, name: str | None) -> Candidates:
+    """Return the people that an attempt may find.
+
+    Raises
+    ------
+    LockoutError
+        If all of them are locked out.
+    GalleryError
+        ``nobody-enrolled``, ``not-enrolled``; also if the gallery cannot be trusted.
+    """
+    people = [workspace.gallery.get(name)] if name is not None else list(workspace.gallery.people())
+    if not people:
+        raise GalleryError("nobody-enrolled")
+    attempt.admit([person.name for person in people], named=name is not None)
+    return Candidates(workspace, people, named=name is not None)
+
+
+class Candidates:
+    """The people that an attempt may find, and how it decides.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    people : list of Person
+        The claimed person, or everybody.
+    named : bool
+        Whether a person was claimed.
+
+    Attributes
+    ----------
+    identity : ModelIdentity
+        The model that makes the embeddings, once `load` was called.
+    """
+
+    identity: ModelIdentity
+
+    def __init__(self, workspace: Workspace, people: list[Person], *, named: bool) -> None:
+        self._workspace, self._people, self._named = workspace, people, named
+        self._comparable: list[Person] = []
+        self._threshold: float | None = None
+
+    def load(self, threshold: float | None, security: Security | None) -> Acquisition:
+        """Return what turns photos into embeddings, and find the threshold; parameters as for `verify`.
+
+        Raises
+        ------
+        GalleryError
+            ``model-mismatch``.
+        ModelError
+            The weights or the device cannot be used; ``not-measured``.
+        """
+        choice = self._workspace.choice
+        acquisition, self.identity = choice.acquisition(self._people[0] if self._named else None)
+        self._comparable = [one for one in self._people if one.template.identity == self.identity]
+        if not self._comparable:
+            raise choice.mismatch(self._people[0], self.identity.model)
+        self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
+        self._threshold = threshold
+        return acquisition
+
+    @property
+    def names(self) -> list[str]:
+        """The people who can be compared."""
+        return [person.name for person in self._comparable]
+
+    def decision(self, embedding: ArrayLike, *, only: str | None = None) -> Decision:
+        """Return what an embedding says; with `only`, of that person at the threshold for all of them."""
+        everybody = self._centroids(self._comparable)
+        _, limit = operating_point(self._calibration, len(everybody), self._threshold)
+        compared = {label: one for label, one in everybody.items() if only is None or label[0] == only}
+        return decide(embedding, compared, limit)
+
+    def answering(
+        self, embedding: ArrayLike, quality: Quality, turned: Turned | None = None
+    ) -> Callable[[Collection[str]], Verification]:
+        """Return the function that decides among the people who are not locked out."""
 
         def answer(admitted: Collection[str]) -> Verification:
-            there = [person for person in comparable if person.name in admitted]
-            centroids: dict[Label, Vector] = {
-                (person.name, look): template.centroid
-                for person in there
-                for look, template in person.templates
-            }
-            point, limit = operating_point(calibration, len(centroids), threshold)
+            there = [person for person in self._comparable if person.name in admitted]
+            centroids = self._centroids(there)
+            point, limit = operating_point(self._calibration, len(centroids), self._threshold)
             return Verification(
-                decision=decide(sample.embedding, centroids, limit),
-                identity=identity,
-                calibration=calibration,
+                decision=decide(embedding, centroids, limit),
+                identity=self.identity,
+                calibration=self._calibration,
                 point=point,
-                quality=sample.quality,
-                not_compared=tuple(person.name for person in people if person not in comparable),
-                locked_out=tuple(p.name for p in comparable if p.name not in admitted),
-                liveness=passed,
+                quality=quality,
+                not_compared=tuple(one.name for one in self._people if one not in self._comparable),
+                locked_out=tuple(one.name for one in self._comparable if one.name not in admitted),
+                liveness=turned,
                 people=len(there),
             )
 
-        return attempt.settle([person.name for person in comparable], answer)
+        return answer
+
+    @staticmethod
+    def _centroids(people: list[Person]) -> dict[Label, Vector]:
+        return {
+            (person.name, look): template.centroid for person in people for look, template in person.templates
+        }
 
 
 def take(
@@ -189,7 +261,6 @@ def take(
     name: str | None = None,
     *,
     faces: SubjectRule = "dominant",
-    require_live: bool = False,
 ) -> Capture:
     """Take a photo of a good face with a camera, to verify it.
 
@@ -203,8 +274,6 @@ def take(
         The claimed person; the camera is opened only if that person is enrolled.
     faces : {"dominant", "largest", "central"}
         Which face in a frame counts as its subject.
-    require_live : bool
-        Also take the frames of the next seconds, for the checks of `verify`.
 
     Raises
     ------
@@ -220,8 +289,6 @@ def take(
 
     settings = workspace.settings
     device = settings.camera if device is None else device
-    if require_live:
-        _gate(workspace, camera=True)
     with workspace.attempts.attempt(f"camera {device}") as attempt:
         person = None if name is None else workspace.gallery.get(name)
         people = workspace.gallery.people() if person is None else (person,)
@@ -233,19 +300,13 @@ def take(
             acquisition, identity = workspace.choice.acquisition(person)
             gates = quality_gates(workspace, identity)
             look = examiner(acquisition, gates, settings.max_pixels, faces)
-            return one_good(camera.frames(settings.camera_seconds), look, clip=require_live)
+            return one_good(camera.frames(settings.camera_seconds), look)
 
 
 def prepare(workspace: Workspace) -> None:
     """Load the networks that `verify` will need, so that its first answer is faster."""
     if workspace.gallery.people():
         workspace.choice.acquisition()
-
-
-def _gate(workspace: Workspace, *, camera: bool) -> LivenessGate:
-    from faceunlock.liveness.gate import open_gate
-
-    return open_gate(workspace.locations.data, camera=camera)
 
 
 def _source(photo: Path | BinaryIO | PhotoFile) -> str:

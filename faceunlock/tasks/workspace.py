@@ -16,7 +16,7 @@ from faceunlock.gallery.attempts import FILE_NAME as ATTEMPTS
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
-from faceunlock.liveness import MEASUREMENT
+from faceunlock.liveness import CAMERAS, MEASUREMENT
 from faceunlock.matching.security import LEVELS
 from faceunlock.settings import Locations, Security, Settings, load_settings, locate
 from faceunlock.tasks.models import ModelChoice
@@ -108,6 +108,7 @@ class Workspace:
             self.gallery.path,
             self.locations.data / ATTEMPTS,
             self.locations.data / MEASUREMENT,
+            self.locations.data / CAMERAS,
             self.locations.config,
             self.locations.keys,
             self.locations.cache,

@@ -55,6 +55,8 @@ def test_a_plain_line():
         "verify a.jpg --help",
         "verify -qv a.jpg",
         "verify a.jpg --camera",
+        "verify --camera --require-live --as Ada",
+        "verify a.jpg --require-live",
     ],
 )
 def test_every_other_line_is_left_to_the_command_line(line):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from support.fakes import GREY, FakeDetector, FakeEmbedder, paint, save, save_person
+from support.made_presentations import TurningDetector
 
 from faceunlock.cli import run
 from faceunlock.cli.session import Session
@@ -54,6 +55,21 @@ def faceunlock(monkeypatch, capfd, tmp_path):
     monkeypatch.setattr(Session, "unlock", unlock)
     monkeypatch.setattr(demonstration, "make_pictures", make_pictures)
     return InProcess(capfd, tmp_path / "home")
+
+
+@pytest.fixture
+def heads_that_turn(faceunlock, monkeypatch):
+    """The painted faces have landmarks, of heads or of flat pictures."""
+
+    def unlock(session, progress=None):
+        return FaceUnlock(
+            locations=session.locations,
+            settings=session.settings,
+            detector=TurningDetector(),
+            embedder=FakeEmbedder(),
+        )
+
+    monkeypatch.setattr(Session, "unlock", unlock)
 
 
 @pytest.fixture

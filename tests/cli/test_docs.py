@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import typer
+from support import made_presentations
 from support.cli_page import fields, held, sections
+from support.clips import write_clip
 from support.fakes import GREY, paint, save
 
 from faceunlock import cli
@@ -233,18 +235,25 @@ def test_json_of_calibrate(faceunlock, test_folder):
         held(data[kind][0], "Part: pair")
 
 
-def test_json_of_pad_test(faceunlock, tmp_path):
-    for number in range(8):
-        save(tmp_path / "live" / f"{number}" / "a.png", paint(number, side=80))
-        save(tmp_path / "attack" / "print" / f"a{number}" / "a.png", paint(number, side=80, blurred=True))
-    save(tmp_path / "attack" / "print" / "grey.png", GREY)
-    words = ("pad-test", "--live", tmp_path / "live", "--attack", tmp_path / "attack")
-    data = held(faceunlock.data(*words), "faceunlock pad-test")
-    check = held(data["checks"][0], "Part: presentation attack check")
-    held(check["bpcer"], "Part: rate")
-    held(check["apcer"]["print"], "Part: rate")
+def test_json_of_pad_test(faceunlock, heads_that_turn, tmp_path):
+    live, attack = made_presentations.folders(tmp_path)
+    save(attack / "print" / "grey.png", GREY)
+    data = held(faceunlock.data("pad-test", "--live", live, "--attack", attack), "faceunlock pad-test")
+    stage = held(data["stages"][0], "Part: liveness stage")
+    held(stage["bpcer"], "Part: rate")
+    held(stage["unasked"], "Part: rate")
+    assert set(stage["apcer"]["print"]) == {"by_clip", "by_person", "no_answer"}
+    held(stage["apcer"]["print"]["by_clip"], "Part: rate")
     held(data["left_out"][0], "Part: photo left out")
-    assert data["saved"] is True and set(data["together"]) == {"bpcer", "apcer"}
+    (row,) = (cells[1] for cells in sections()["faceunlock pad-test"].rows("field") if "spreads" in cells[0])
+    assert set(re.findall("`([a-z]+)`", row)) - {"texture"} == set(data["spreads"]["E1"]["print"])
+    assert data["saved"] is True and [one["stage"] for one in data["stages"]] == ["turn"]
+
+
+def test_json_of_a_recording(faceunlock, tmp_path):
+    film = write_clip(tmp_path / "camera.avi", [GREY] * 4)
+    words = ("pad-test", "record", "live", "Ada", "-y", "-o", tmp_path / "own", "--camera", film)
+    held(faceunlock.data(*words), "faceunlock pad-test record")
 
 
 def test_json_of_audit(faceunlock, test_folder):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 from support.clips import panned, write_clip
 
 
@@ -12,6 +11,7 @@ def clips(tmp_path_factory, astronaut, hopper):
     black, dark = np.zeros((360, 360, 3), np.uint8), np.full((360, 360, 3), 20, np.uint8)
     portrait = panned(astronaut, 360, 360, 36, step=4)
     write_clip(folder / "eileen.avi", [black] * 3 + portrait)
+    write_clip(folder / "still.avi", [astronaut[:360, 40:400]] * 56)
     write_clip(folder / "grace.avi", panned(hopper, 400, 500, 6, step=4))
     write_clip(folder / "black.avi", [black] * 5)
     write_clip(folder / "dark.avi", [dark] * 5)
@@ -78,53 +78,16 @@ def test_a_photo_is_no_camera(enrolled, pictures):
     assert done.code == 2 and "is a photo, not a camera" in done.stderr
 
 
-def test_liveness_is_refused_until_it_was_measured(enrolled, clips, pictures):
-    for words in ((pictures / "unseen.jpg",), ("--camera", clips / "eileen.avi"), ("--camera", "977")):
-        done = enrolled("verify", "--require-live", *words, "--json")
-        assert done.code == 2 and done.error["code"] == "pad-not-measured"
-        assert "pad-test" in done.error["hint"]
-
-
-@pytest.fixture(scope="session")
-def presentations(tmp_path_factory, astronaut):
-    """Heads that move within a picture, and pictures that move as a whole; all begin alike."""
-    folder = tmp_path_factory.mktemp("presentations")
-
-    def head(number, width):
-        frame = astronaut.copy()
-        area = (slice(60, 220), slice(160, 290))
-        frame[area] = np.roll(astronaut, round(width * np.sin(number / 3)), axis=1)[area]
-        return frame
-
-    def picture(number, width):
-        plane = (1, 0, width * np.sin(number / 3), 0, 1, width * np.sin(number / 4))
-        moved = Image.fromarray(astronaut).transform(
-            (512, 512), Image.Transform.AFFINE, plane, Image.Resampling.BICUBIC
-        )
-        return np.asarray(moved)
-
-    for kind, render, widths in (("live", head, range(4, 8)), ("attack/print", picture, range(4, 11))):
-        (folder / kind).mkdir(parents=True)
-        for width in widths:
-            name = f"{kind[0]}{width}.avi"
-            write_clip(folder / kind / name, [render(number, width) for number in range(21)])
-    return folder
-
-
-def test_moving_heads_and_moving_pictures(enrolled, presentations):
-    measured = enrolled(
-        "pad-test", "--live", presentations / "live", "--attack", presentations / "attack", "--json"
-    )
-    assert measured.code == 0 and measured.data["left_out"] == [], measured
-    parallax = next(check for check in measured.data["checks"] if check["check"] == "parallax")
-    assert parallax["used"] and parallax["apcer"]["print"]["trials"] == 7
-    words = ("verify", "--as", "Eileen", "--require-live", "--camera")
-    live = enrolled(*words, presentations / "live" / "l7.avi", "--json")
-    assert live.code == 0 and "parallax" in [check["check"] for check in live.data["liveness"]]
-    assert "Nothing is promised" in live.stderr
-    attack = enrolled(*words, presentations / "attack" / "print" / "a9.avi", "--json")
-    assert attack.code == 2 and attack.error["code"] == "not-live"
-    assert (
-        enrolled("verify", "--as", "Eileen", "--camera", presentations / "attack" / "print" / "a9.avi").code
-        == 0
-    )
+def test_a_photo_cannot_turn_and_a_film_does_not_listen(enrolled, clips, pictures):
+    photo = enrolled("verify", "--require-live", pictures / "unseen.jpg", "--json")
+    assert photo.code == 2 and photo.error["code"] == "no-living-person"
+    assert "--camera --require-live" in photo.error["hint"]
+    film = enrolled("verify", "--require-live", "--quiet", "--camera", clips / "still.avi", "--as", "Eileen")
+    assert film.code == 2 and film.stdout == ""
+    said = film.stderr.splitlines()
+    assert said[0] == "Look straight at the camera."
+    assert said[1] in ("Turn your head to your left.", "Turn your head to your right.")
+    assert "[turn-too-slow]" in film.stderr or "[frames-stopped]" in film.stderr
+    several = enrolled("verify", "--require-live", "--camera", "977", "--faces", "largest")
+    assert several.code == 2 and "[usage]" in several.stderr
+    assert enrolled("log", "--json").data["entries"][-1]["outcome"] in ("turn-too-slow", "frames-stopped")

@@ -23,6 +23,9 @@ def test_models_are_listed_with_where_each_number_comes_from(faceunlock):
         and "present" in rows["dlib"]
     )
     models = {model["id"]: model for model in faceunlock("models", "--json").data["models"]}
+    texture = models.pop("minifasnet")
+    assert (texture["purpose"], texture["threshold"], texture["dimension"]) == ("liveness", None, None)
+    assert "absent" in rows["minifasnet"] and "it may refuse a face with --require-live" in result.stdout
     assert list(models) == ["retail-0095", "vggface2", "casia-webface", "compact", "dlib"]
     for model in models.values():
         assert f"{model['threshold']['value']:.4f}" in rows[model["id"]]

@@ -19,6 +19,8 @@ from support.fakes import GREY, FakeDetector, paint, save, slug_of, stream
 from faceunlock.errors import GalleryError, LockoutError, PhotoError
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.lockout import Limits, Moment
+from faceunlock.photos.photo import load_photo
+from faceunlock.tasks.verify import Candidates
 
 
 class Clock:
@@ -599,3 +601,59 @@ def test_asking_for_the_log_creates_nothing(people, home):
     people.rename("Ada", "Eve")
     people.forget("Eve")
     assert sorted(home.iterdir()) == before
+
+
+def begun(unlock, name="Ada"):
+    """Begin an attempt that is charged in advance, as a dialogue is; `finish` it later."""
+    attempt = unlock.attempts.attempt("camera 0")
+    inside = attempt.__enter__()
+    inside.admit([name], named=True)
+    inside.charge()
+    inside.charge()  # no more than once
+    return attempt
+
+
+def finish(attempt, slug="turn-too-slow"):
+    error = PhotoError(slug)
+    assert not attempt.__exit__(PhotoError, error, None), "the error goes on"
+
+
+def test_an_attempt_charged_in_advance_counts_once_however_it_ends(people, photos):
+    begun(people)  # killed
+    assert people.unlock_attempts("Ada") == 1
+    finish(begun(people))
+    assert people.unlock_attempts("Ada") == 1
+    finish(begun(people), "no-face")  # not counted by itself, but a turn was asked for
+    assert people.unlock_attempts("Ada") == 1
+
+
+def test_what_others_count_meanwhile_stays(people, photos):
+    attempt = begun(people)
+    fail(people, photos, 2)
+    finish(attempt)
+    assert people.unlock_attempts("Ada") == 3
+    attempt = begun(people)
+    assert people.verify(photos["Ada"], "Ada").decision.match
+    finish(attempt)
+    assert people.unlock_attempts("Ada") == 1
+
+
+def test_attempts_charged_at_once_get_no_more_than_five(people, photos):
+    running = [begun(people) for _ in range(5)]
+    refused(people, photos["Ada"], "Ada")
+    for attempt in running:
+        finish(attempt)
+    refused(people, photos["Ada"], "Ada")
+
+
+def test_a_charge_that_is_taken_back_leaves_the_moment_of_the_last_failure(people, photos, clock):
+    fail(people, photos, 5)
+    clock.seconds += 30
+    with people.attempts.attempt("camera 0") as attempt:
+        attempt.admit(["Ada"], named=True)
+        attempt.charge()
+        clock.seconds += 20
+        ada = Candidates(people, [people.gallery.get("Ada")], named=True)
+        sample = ada.load(None, None).sample(load_photo(photos["Ada"]))
+        assert attempt.settle(["Ada"], ada.answering(sample.embedding, sample.quality)).decision.match
+    assert people.unlock_attempts("Ada") == 0

@@ -1,9 +1,8 @@
-"""Thresholds and rates from made scores."""
+"""Rates from made scores."""
 
-import math
 from dataclasses import replace
+from itertools import pairwise
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,113 +10,98 @@ from support.fakes import slug_of
 from support.made_presentations import judged, made
 
 from faceunlock.errors import CalibrationError
-from faceunlock.liveness.measuring import threshold_for_bpcer
+from faceunlock.liveness.measuring import LIVE, LIVE_TURNING, Presentation, by_kind, spread
+from faceunlock.liveness.turning import Excursions
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.floats(0, 0.99))
-def test_a_threshold_refuses_at_most_the_target_and_is_the_highest_that_does(live, target):
-    threshold = threshold_for_bpcer(live, target)
-    assert sum(score < threshold for score in live) <= target * len(live)
-    higher = np.nextafter(threshold, math.inf)
-    assert sum(score < higher for score in live) > target * len(live) or math.floor(
-        target * len(live)
-    ) >= sum(score < higher for score in live)
+def stages(presentations):
+    return {one.stage: one for one in judged(presentations).stages}
 
 
-def test_what_could_not_be_made_is_refused():
-    assert threshold_for_bpcer([math.nan, 1.0, 2.0], 0.0) == -math.inf
-    assert threshold_for_bpcer([math.nan, 1.0, 2.0], 0.34) == 1.0
-    assert threshold_for_bpcer([], 0.1) == -math.inf
+def test_prints_that_are_moved_are_stopped_and_people_who_turn_are_not():
+    found = stages(made())
+    assert list(found) == ["turn", "texture", "together"]
+    for one in found.values():
+        rates = one.apcer["print"]
+        assert (rates.by_clip.errors, rates.by_clip.trials, rates.by_clip.people) == (0, 16, 8)
+        assert (rates.by_person.errors, rates.by_person.trials) == (0, 8)
+        assert (one.bpcer.errors, one.bpcer.trials, one.bpcer.people) == (0, 16, 8)
+        assert one.stops == ("print",)
+    assert (found["turn"].threshold, found["texture"].threshold) == (0.25, 0.30)
 
 
-def test_well_separated_attacks_are_stopped():
-    (check,) = judged(made()).checks
-    assert check.useful and check.rates.apcer["print"].errors == 0
-    assert check.rates.apcer["print"].people == 12 and check.rates.bpcer.people == 6
-    assert check.rates.worst == 0.0
-
-
-def test_attacks_like_live_people_pass_and_the_check_is_not_used():
-    measurement = judged(made(gap=0.0))
-    (check,) = measurement.checks
-    assert not check.useful and check.rates.worst > 0.5 and measurement.together is None
-
-
-def test_what_refuses_nearly_everybody_is_not_used():
-    (check,) = judged(made(gap=50.0)).checks
-    assert check.useful
-    everybody = replace(check.rates, bpcer=judged(made(gap=-50.0)).checks[0].rates.apcer["print"])
-    assert everybody.bpcer.value == 1.0 and not replace(check, rates=everybody).useful
-
-
-def test_few_people_are_too_few_to_use_a_check():
-    (check,) = judged(made(attacks=4)).checks
-    assert check.rates.apcer["print"].errors == 0 and not check.useful
-
-
-def test_the_threshold_is_judged_on_other_people_than_it_was_chosen_on():
+def test_one_clip_that_passes_is_a_person_who_passes():
     presentations = made()
-    everyone = {one.person for one in presentations if one.species is None}
-    (check,) = judged(presentations).checks
-    # Whoever was judged may change without the threshold, whoever chose it may not.
-    moved = 0
-    for person in everyone:
-        changed = [
-            replace(one, scores={"moire": -50.0}) if one.person == person else one for one in presentations
-        ]
-        (other,) = judged(changed).checks
-        if other.threshold == check.threshold:
-            assert other.rates.bpcer.errors > check.rates.bpcer.errors
-        else:
-            moved += 1
-            assert other.rates.bpcer.errors <= check.rates.bpcer.errors
-    assert moved == 6
+    (first, *_) = [number for number, one in enumerate(presentations) if one.species]
+    presentations[first] = replace(presentations[first], turned=Excursions(0.0, 0.4, 0.26))
+    rates = stages(presentations)["turn"].apcer["print"]
+    assert (rates.by_clip.errors, rates.by_clip.trials) == (1, 16)
+    assert (rates.by_person.errors, rates.by_person.trials) == (1, 8)
+    # MiniFASNet still refuses it.
+    assert stages(presentations)["together"].apcer["print"].by_clip.errors == 0
 
 
-def test_attacks_choose_nothing_and_those_of_the_chosen_half_are_left_out():
-    near, far = judged(made(gap=1.0)).checks[0], judged(made(gap=50.0)).checks[0]
-    assert near.threshold == far.threshold
-    same = [replace(one, person=one.person.replace("a", "p")) for one in made()]
-    assert judged(same).checks[0].rates.apcer["print"].people == 6
+def test_a_film_of_a_turning_head_is_said_to_pass():
+    found = stages([*made(), *(one for one in made(attack=0.6, species="film") if one.species)])
+    assert found["turn"].apcer["film"].by_clip.value == 1.0
+    assert found["turn"].stops == ("print",)
 
 
-def test_each_species_has_its_own_rate_and_the_worst_sums_up():
-    both = [*made(), *(one for one in made(gap=0.0, species="mask", seed=3) if one.species)]
-    (check,) = judged(both).checks
-    assert set(check.rates.apcer) == {"print", "mask"}
-    assert check.rates.worst == check.rates.apcer["mask"].value > check.rates.apcer["print"].value
-    assert check.useful
+def test_who_was_not_asked_to_turn_is_refused_by_nothing_but_texture():
+    found = stages(made(asked=False, live=0.05, texture=(0.1, 0.1)))
+    assert found["turn"].bpcer.trials == 0 and found["turn"].stops == ()
+    assert (found["turn"].unasked.errors, found["turn"].unasked.trials) == (0, 16)
+    assert found["texture"].bpcer.value == 1.0 and found["texture"].stops == (), "it refuses everybody"
 
 
-def test_checks_share_the_target_and_all_must_be_passed():
-    presentations = [
-        replace(one, scores=one.scores | {"sharpness": one.scores["moire"] - 3}) for one in made()
+def test_photos_cannot_turn():
+    photos = [
+        Presentation(f"{n}", "print" if n % 2 else None, texture=0.1 + 0.8 * (n % 2 == 0)) for n in range(20)
     ]
-    measurement = judged(presentations)
-    assert [one.check for one in measurement.checks] == ["moire", "sharpness"]
-    together = measurement.together
-    assert together.bpcer.errors >= max(one.rates.bpcer.errors for one in measurement.checks)
-    assert together.apcer["print"].errors <= min(
-        one.rates.apcer["print"].errors for one in measurement.checks
-    )
+    (only,) = judged(photos).stages
+    assert only.stage == "texture" and only.apcer["print"].by_clip.trials == 10
+    mixed = stages([*made(), *photos])
+    assert mixed["turn"].apcer["print"].by_clip.trials == 16
+    assert mixed["turn"].apcer["print"].no_answer == 0
+    assert mixed["texture"].apcer["print"].by_clip.trials == 26
 
 
-def test_a_check_of_clips_is_measured_on_clips_alone():
-    clips = [
-        replace(one, scores=one.scores | {"parallax": 3.0 if one.species is None else 0.1})
-        if number % 3 == 0
-        else one
-        for number, one in enumerate(made())
-    ]
-    check = judged(clips).checks[1]
-    assert (check.check, check.rates.bpcer.trials, check.rates.apcer["print"].trials) == ("parallax", 6, 12)
+def test_an_attack_without_a_score_is_in_no_rate_and_a_person_without_one_is_refused():
+    blind = [replace(one, turned=None) if one.person in ("a0", "p0") else one for one in made(texture=None)]
+    (turn,) = judged(blind).stages
+    assert turn.apcer["print"].no_answer == 2 and turn.apcer["print"].by_clip.trials == 14
+    assert (turn.bpcer.errors, turn.bpcer.trials) == (2, 16)
 
 
-def test_a_check_that_could_rarely_be_made_is_not_measured():
-    presentations = [replace(one, scores={"moire": math.nan}) for one in made()]
-    assert judged(presentations).checks == ()
+def test_few_people_are_too_few_to_claim_anything():
+    found = stages(made(attacks=3))["turn"]
+    assert found.apcer["print"].by_clip.errors == 0 and found.stops == ()
 
 
-@pytest.mark.parametrize("presentations", [[], made(attacks=0), made(live=1), made(live=0)])
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_what_passes_all_stages_passes_each(turn, texture):
+    found = stages(made(attack=turn, texture=(0.9, texture)))
+    together = found["together"].apcer["print"].by_clip.errors
+    assert together == (16 if turn + 0.008 >= 0.25 and texture >= 0.3 else together)
+    assert together <= min(found[name].apcer["print"].by_clip.errors for name in ("turn", "texture"))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1))
+def test_a_spread_is_in_order(values):
+    found = spread(values)
+    order = [found.lowest, found.low, found.middle, found.high, found.highest]
+    assert all(left <= right + 1e-12 for left, right in pairwise(order))
+    assert found.count == len(values)
+
+
+def test_scores_by_kind():
+    mixed = [*made(people=1, attacks=1), *made(people=1, attacks=0, asked=False)]
+    assert list(by_kind(mixed, "E1")) == [LIVE, LIVE_TURNING, "print"]
+    assert by_kind(mixed, "E2")["print"] == [0.03, 0.03]
+    assert by_kind(made(texture=None), "texture") == {}
+    assert set(judged(mixed).spreads) == {"E1", "E2", "texture"}
+
+
+@pytest.mark.parametrize("presentations", [[], made(attacks=0), made(people=0)])
 def test_too_little_to_measure(presentations):
     assert slug_of(judged, presentations, kind=CalibrationError) == "insufficient-data"

@@ -6,7 +6,7 @@ from support.fakes import GREY, paint, slug_of
 
 from faceunlock.errors import PhotoError
 from faceunlock.photos.camera import Frame
-from faceunlock.photos.capture import CLIP_SIDE, Look, one_good, several_good
+from faceunlock.photos.capture import Look, one_good, several_good
 
 BLACK = np.zeros((80, 80, 3), np.uint8)
 DARK = np.full((80, 80, 3), 20, np.uint8)
@@ -28,7 +28,7 @@ def look():
 
 def test_the_first_good_frame_is_taken():
     capture = one_good(film(BLACK, GREY, paint(1, 1), paint(1, 2)), look())
-    assert capture.photo.name == "clip.avi at 0.20 s" and capture.clip == ()
+    assert capture.photo.name == "clip.avi at 0.20 s"
     assert np.array_equal(capture.photo.view().image, paint(1, 1))
 
 
@@ -62,19 +62,6 @@ def test_a_dark_frame_with_a_face_is_good_if_the_face_is():
     image = paint(1, 1)
     image[(image == 128).all(axis=2)] = 10
     assert one_good(film(image), look()).photo.name == "clip.avi at 0.00 s"
-
-
-def test_a_clip_begins_with_the_photo_and_lasts_two_seconds():
-    large = np.kron(paint(1, 1), np.ones((8, 8, 1), np.uint8))
-    images = [GREY, *[large] * 100]
-    capture = one_good(film(*images, apart=0.05), look(), clip=True)
-    assert len(capture.clip) == 21
-    assert all(max(frame.shape) == CLIP_SIDE for frame in capture.clip)
-
-
-def test_a_clip_keeps_frames_of_one_size_only():
-    capture = one_good(film(paint(1, 1), GREY, paint(1, 2)), look(), clip=True)
-    assert len(capture.clip) == 2
 
 
 def test_frames_to_enroll_are_apart_and_differ():

@@ -212,7 +212,8 @@ def test_an_unknown_model_is_refused_at_once(open_home):
 
 def test_models_lists_every_model_with_its_threshold(unlock):
     states = {state.model: state for state in unlock.models()}
-    assert list(states) == list(MODELS)
+    assert list(states) == [*MODELS, "minifasnet"]
+    assert states.pop("minifasnet").calibration is None, "it recognises nobody"
     assert states["dlib"].weights.status == "present" and states["vggface2"].weights.status == "absent"
     assert {state.calibration.threshold for state in states.values()} == {GUESS}
 

@@ -55,13 +55,29 @@ def test_services_for_which_a_face_proves_nothing(service):
 @pytest.mark.parametrize("service", ["sudo", "swaylock"])
 @pytest.mark.parametrize("source", ["--camera", "--camera=/dev/null", "--photo=/srv/a [b] c.jpg"])
 def test_the_line_that_is_proposed_is_good(problems, service, source):
-    offer = propose(service, source, timeout=5, require_live=True)
+    live = source.startswith("--camera")
+    offer = propose(service, source, timeout=40, require_live=live)
+    assert ("quiet stdout" in offer.line) == ("--require-live" in offer.line) == live
     assert offer.line.split()[:3] == ["auth", "sufficient", "pam_exec.so"]
     assert ("seteuid" in offer.line) == ("--home=" in offer.line) == offer.system == (service == "sudo")
     assert problems("#%PAM-1.0", offer.line, UNIX, service=service) == ""
 
 
+@pytest.mark.parametrize(
+    ("service", "source", "asks"),
+    [
+        ("sudo", "--camera", True), ("su", "--camera=/dev/video2", True), ("login", "--camera", True),
+        ("sudo", "--photo=/srv/a.jpg", False), ("gdm-password", "--camera", False),
+        ("swaylock", "--camera", False),
+    ],
+)  # fmt: skip
+def test_turns_are_asked_for_where_words_are_shown(service, source, asks):
+    assert propose(service, source).require_live == asks
+    assert not propose(service, source, require_live=False).require_live
+
+
 def test_options_that_the_helper_would_refuse_are_not_proposed():
+    assert slug_of(propose, "sudo", "--photo=/srv/a.jpg", require_live=True) == "pam-unsuitable"
     assert slug_of(propose, "sudo", "--photo=relative.jpg") == "pam-unsuitable"
 
 
@@ -104,6 +120,7 @@ GOOD = f"{LINE} --home=/var/lib/faceunlock --camera"
         ([GOOD.replace("--camera", ""), UNIX], "where the photo comes from"),
         ([GOOD.replace("--camera", "--camera=/srv/film.mp4"), UNIX], "not a camera"),
         ([GOOD.replace("--home=/var/lib/faceunlock", ""), UNIX], "system gallery"),
+        ([f"{GOOD} --require-live", UNIX], "stdout is missing"),
         ([GOOD.replace(sys.executable, "/usr/bin/true"), UNIX], "another installation"),
         (["auth sufficient pam_exec.so /usr/local/bin/faceunlock verify /tmp/a.jpg", UNIX], "not called as"),
     ],

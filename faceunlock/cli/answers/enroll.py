@@ -10,10 +10,18 @@ from faceunlock.errors import FaceUnlockError
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
-    from faceunlock.tasks.enroll import EnrolmentOutcome
+    from faceunlock.tasks.enroll import EnrolmentOutcome, Mirror
     from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
 
 RECOMMENDED_PHOTOS = 5
+
+MIRROR: dict[Mirror, str] = {
+    "turn": "Now turn your head to your left, and keep it there for a moment.",
+    "mirrored": "The camera shows a mirror image; verify --require-live will know.",
+    "not-mirrored": "The camera shows no mirror image; verify --require-live will know.",
+    "unknown": "No turn was seen. If verify --require-live mixes up your sides, set camera_mirrored.",
+}
+"""What is said while a camera's mirroring is learnt."""
 
 
 def text(outcome: EnrolmentOutcome) -> str:

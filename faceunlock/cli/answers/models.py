@@ -24,14 +24,20 @@ def models(states: Sequence[ModelState]) -> list[str | Table]:
                 state.model + (" (recommended)" if spec.recommended else ""),
                 state.weights.status,
                 file_size(state.weights.size_bytes or spec.size_bytes),
-                spec.dimension,
-                "unknown" if state.calibration is None else f"{state.calibration.threshold:.4f}",
+                spec.dimension if spec.purpose == "recognition" else "-",
+                "-"
+                if spec.purpose == "liveness"
+                else "unknown"
+                if state.calibration is None
+                else f"{state.calibration.threshold:.4f}",
             )
         )
         details += [
             "",
             f"{state.model}: {spec.network}",
-            f"  threshold  {_origin(state)}",
+            f"  threshold  {_origin(state)}"
+            if spec.purpose == "recognition"
+            else "  purpose    liveness: it may refuse a face with --require-live, and admits none",
             f"  licence    {spec.licence}",
             f"  trained on {spec.training_data}",
         ]
@@ -50,7 +56,8 @@ def model_document(state: ModelState) -> Document:
     return {
         "id": state.model,
         "network": spec.network,
-        "dimension": spec.dimension,
+        "purpose": spec.purpose,
+        "dimension": spec.dimension if spec.purpose == "recognition" else None,
         "recommended": spec.recommended,
         "licence": spec.licence,
         "training_data": spec.training_data,

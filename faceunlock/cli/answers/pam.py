@@ -15,6 +15,10 @@ WARNING = (
     "A printed photo of you may open this, and so may a picture on a screen: nothing checks that a living",
     "person is in front of the camera. Where that matters, do not use a face at all.",
 )
+LIVE_WARNING = (
+    "It asks for three turns of the head. A photo that is only held up and moved did not open it in our",
+    "tests; a film of you on a phone may. Where that matters, do not use a face at all.",
+)
 
 
 def services(names: Sequence[str]) -> str:
@@ -25,7 +29,7 @@ def services(names: Sequence[str]) -> str:
 def proposal(offer: Proposal) -> str:
     """Return the PAM line with explanations as comments, so that all of it can be pasted."""
     comments = [
-        *WARNING,
+        *(LIVE_WARNING if offer.require_live else WARNING),
         "",
         f"Put the last line above the first auth line of {offer.file}; faceunlock does not edit it.",
         "A recognised face is enough. After anything else (no match, nobody enrolled, no camera,",
@@ -61,7 +65,8 @@ def proposal_document(offer: Proposal) -> dict[str, Any]:
         "system_gallery": offer.system,
         "home": None if offer.home is None else str(offer.home),
         "problems": list(offer.problems),
-        "warning": " ".join(WARNING),
+        "require_live": offer.require_live,
+        "warning": " ".join(LIVE_WARNING if offer.require_live else WARNING),
     }
 
 
@@ -69,7 +74,9 @@ def report(found: ServiceCheck) -> str:
     """Return the answer to ``pam check``."""
     where = [f"{printable(line.file)}:{line.number}: calls faceunlock" for line in found.lines]
     if found.good:
-        return "\n".join([*where, f"{found.service}: good. Remember that a printed photo may open it."])
+        asks = all("--require-live" in line.words for line in found.lines)
+        what = "a film of you may open it" if asks else "a printed photo may open it"
+        return "\n".join([*where, f"{found.service}: good. Remember that {what}."])
     problems = [f"  {printable(problem)}" for problem in found.problems]
     return "\n".join([*where, f"{found.service}: not safe, or not set up", *problems])
 

@@ -14,6 +14,7 @@ from faceunlock.matching.wording import likeness_warning, rate, searched, thresh
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.tasks.liveness import Stages
     from faceunlock.tasks.status import Status
 
 
@@ -51,6 +52,8 @@ def text(state: Status) -> str:
         f"people      {len(state.people)}" + (f": {', '.join(state.people)}" if state.people else "")
     )
     lines.append(f"strangers   {strangers.summary(state.strangers)}")
+    if state.liveness is not None:
+        lines.append(f"liveness    {_liveness(state.liveness)}")
     if state.protection is not None:
         lines.append(f"protection  {protect.sentence(state.protection)}")
     if state.problems:
@@ -59,6 +62,21 @@ def text(state: Status) -> str:
     else:
         lines.append("problems    none")
     return "\n".join(lines)
+
+
+def _liveness(stages: Stages) -> str:
+    """Return which stages ``verify --camera --require-live`` has."""
+    measured = "" if stages.measured is None else f"; measured here {stages.measured}"
+    return f"with --require-live: turns of the head, {TEXTURE[stages.texture]}{measured}"
+
+
+TEXTURE = {
+    "on": "and MiniFASNet may refuse",
+    "off": "without MiniFASNet (texture = off)",
+    "absent": "without MiniFASNet, which is not here; to get it: faceunlock models pull minifasnet",
+    "corrupt": "and nobody passes, because the weights of MiniFASNet are damaged",
+}
+"""What is said of MiniFASNet."""
 
 
 def _threshold_lines(state: Status, calibration: Calibration | None) -> list[str]:
@@ -97,6 +115,7 @@ def document(state: Status) -> Document:
         "likeness": None
         if state.likeness is None
         else asdict(state.likeness) | {"unexpected": state.likeness.unexpected},
+        "liveness": None if state.liveness is None else asdict(state.liveness),
         "protection": None if state.protection is None else protect.document(state.protection),
         "settings": asdict(state.settings),
         "problems": list(state.problems),

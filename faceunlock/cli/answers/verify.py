@@ -75,6 +75,6 @@ def document(answer: Verification) -> Document:
         "quality": asdict(answer.quality),
         "not_compared": list(answer.not_compared),
         "locked_out": list(answer.locked_out),
-        "liveness": None if answer.liveness is None else [asdict(check) for check in answer.liveness],
+        "liveness": None if answer.liveness is None else asdict(answer.liveness),
         "model": identity(answer.identity),
     }

@@ -129,7 +129,12 @@ def _one(
             console.note("Look at the camera and turn your head a little in all directions.")
             device = str(photos[0]) if photos else None
             taken = unlock.take_several(
-                name, device, look=options["look"], add=options["add"], replace=options["replace"]
+                name,
+                device,
+                look=options["look"],
+                add=options["add"],
+                replace=options["replace"],
+                mirror=lambda found: console.note(answers.MIRROR[found]),
             )
             sources = list(progress.track(taken, session.settings.camera_photos, "frames"))
         options["track"] = progress.track

@@ -67,9 +67,13 @@ def print_line(
         typer.Option("--timeout", min=1, max=60, help="Give up after this many seconds.", show_default=False),
     ] = None,
     require_live: Annotated[
-        bool,
-        typer.Option("--require-live", help="Refuse anything that the measured checks take for an attack."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--require-live/--no-require-live",
+            help="Ask for turns of the head; with a camera, the default for login, su and sudo.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Print the PAM line for a service.
 

@@ -42,9 +42,7 @@ def verify(
     faces: Faces = FacesChoice.dominant,
     require_live: Annotated[
         bool,
-        typer.Option(
-            "--require-live", help="Refuse anything that the checks measured by pad-test take for an attack."
-        ),
+        typer.Option("--require-live", help="With --camera: ask for three turns of the head, too."),
     ] = False,
 ) -> None:
     """Answer whether a photo shows an enrolled person.

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from faceunlock.errors import ModelError, SettingsError
 from faceunlock.pipeline.models.architecture import Architecture, DlibArchitecture, RetailArchitecture
 
 FACENET_RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9"
 """URL where facenet-pytorch publishes its weights."""
+
+SILENT_FACE = (
+    "https://raw.githubusercontent.com/minivision-ai/Silent-Face-Anti-Spoofing/"
+    "b6d5f04ad78778917853b25c778acef6d5626d15/resources/anti_spoof_models"
+)
+"""URL where Minivision publishes MiniFASNet, at the commit whose files were measured."""
 
 OPEN_MODEL_ZOO = "https://storage.openvinotoolkit.org/repositories/open_model_zoo/2023.0/models_bin/1"
 """URL where Intel publishes the networks of its Open Model Zoo, release 2023.0."""
@@ -93,7 +100,7 @@ class ModelSpec:
     network : str
         Name or short description of the architecture.
     dimension : int
-        Length of the embedding.
+        Length of the embedding; of a network that judges liveness, its number of classes.
     input_size : int
         Side of the square crop, in pixels.
     preprocessing : str
@@ -116,6 +123,8 @@ class ModelSpec:
         aligned on landmarks and cannot be changed.
     architecture : Architecture or None
         Architecture of a model whose crop is aligned on landmarks; None for InceptionResnetV1.
+    purpose : {"recognition", "liveness"}
+        What it answers: who somebody is, or whether a picture of a face looks like an attack.
     """
 
     id: str
@@ -131,6 +140,7 @@ class ModelSpec:
     recommended: bool = False
     margin: int | None = None
     architecture: Architecture | None = None
+    purpose: Literal["recognition", "liveness"] = "recognition"
 
     def cropped(self, size: int, margin: int) -> ModelSpec:
         """Return the same model with a different crop, and therefore a different preprocessing.
@@ -284,6 +294,39 @@ MODELS: dict[str, ModelSpec] = {
     )
 }
 """Every model by its id, the recommended one first."""
+
+MINIFASNET = ModelSpec(
+    id="minifasnet",
+    network="MiniFASNetV2 and MiniFASNetV1SE",
+    dimension=3,
+    input_size=80,
+    preprocessing="boxes-80-bgr-1",
+    licence="Apache-2.0 (minivision-ai/Silent-Face-Anti-Spoofing); "
+    "https://www.apache.org/licenses/LICENSE-2.0",
+    training_data="not published by Minivision",
+    weights=Download(
+        SILENT_FACE,
+        (
+            PublishedFile(
+                "2.7_80x80_MiniFASNetV2.pth",
+                1_849_453,
+                "a5eb02e1843f19b5386b953cc4c9f011c3f985d0ee2bb9819eea9a142099bec0",
+            ),
+            PublishedFile(
+                "4_0_0_80x80_MiniFASNetV1SE.pth",
+                1_856_130,
+                "84ee1d37d96894d5e82de5a57df044ef80a58be2b218b5ed7cdfd875ec2f5990",
+            ),
+        ),
+    ),
+    size_bytes=3_705_583,
+    sha256="ac48052180cc593acecdd83684f774d581487203582215d1412dc102a775d6b3",
+    purpose="liveness",
+)
+"""Two networks that judge whether a picture of a face looks like an attack; no model of `MODELS`."""
+
+WITH_WEIGHTS = MODELS | {MINIFASNET.id: MINIFASNET}
+"""Everything whose weights this program can fetch, check and prepare, by its id."""
 
 RECOMMENDED = next(spec.id for spec in MODELS.values() if spec.recommended)
 """The model to choose if its weights are available."""

@@ -162,10 +162,7 @@ def corrupt(spec: ModelSpec, detail: str) -> ModelError:
     if isinstance(spec.weights, Bundled):
         hint = how_to_install(spec.weights.package, again=True)
     else:
-        hint = (
-            f"Run: faceunlock models pull {spec.id} --force "
-            f"— or use --model {EMBEDDED_DEFAULT}, which needs no download."
-        )
+        hint = f"Run: faceunlock models pull {spec.id} --force{_instead(spec)}"
     return ModelError("weights-corrupt", f"the weights of {spec.id} cannot be trusted: {detail}", hint=hint)
 
 
@@ -174,8 +171,7 @@ def unexpected_source(spec: ModelSpec, cache: Path, detail: str) -> ModelError:
     error = corrupt(spec, detail)
     if spec.sha256 is None:
         error.hint = (
-            f"If you trust the new file, remove {manifest_path(spec, cache)} and pull again "
-            f"— or use --model {EMBEDDED_DEFAULT}, which needs no download."
+            f"If you trust the new file, remove {manifest_path(spec, cache)} and pull again{_instead(spec)}"
         )
     return error
 
@@ -193,7 +189,12 @@ def missing(spec: ModelSpec) -> ModelError:
     if isinstance(spec.weights, Trained):
         message = f"the weights of {spec.id} are not in {spec.weights.folder}"
         return ModelError("weights-missing", message, hint="Train it again: faceunlock train FOLDER -o MODEL")
-    hint = (
-        f"Run: faceunlock models pull {spec.id} — or use --model {EMBEDDED_DEFAULT}, which needs no download."
-    )
+    hint = f"Run: faceunlock models pull {spec.id}{_instead(spec)}"
     return ModelError("weights-missing", f"the weights of {spec.id} are not on this machine", hint=hint)
+
+
+def _instead(spec: ModelSpec) -> str:
+    """Return the end of a hint: what does without a download, if anything does."""
+    if spec.purpose == "liveness":
+        return ""
+    return f" — or use --model {EMBEDDED_DEFAULT}, which needs no download."

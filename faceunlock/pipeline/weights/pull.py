@@ -1,7 +1,7 @@
 """Put a model's weights into the cache, from a download or from files that the user has.
 
-facenet-pytorch's files are pickles. `pickles` reads them once, running nothing, and they are never kept.
-Intel's are kept as published, in one file of ours.
+The files of facenet-pytorch and of MiniFASNet are pickles. `pickles` reads them once, running nothing, and
+they are never kept. Intel's are kept as published, in one file of ours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faceunlock.errors import ModelError
 from faceunlock.files.reading import NotAFileError, TooLargeError, read_file
@@ -30,6 +31,10 @@ from faceunlock.pipeline.weights.cache import (
     writing,
 )
 from faceunlock.pipeline.weights.download import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def can_fetch(spec: ModelSpec, mirror: str | None = None, timeout: float = 3.0) -> bool:
@@ -220,14 +225,23 @@ def _install(spec: ModelSpec, cache: Path, files: Mapping[str, bytes], origin: s
         contents = {name: np.frombuffer(data, dtype=np.uint8) for name, data in files.items()}
         return write(spec, cache, save(contents, metadata), origin, found)
 
-    from faceunlock.pipeline.weights.facenet_format import read_checkpoint
-
     try:
-        (data,) = files.values()
-        arrays = read_checkpoint(data)
+        arrays = _arrays(spec, files)
     except ModelError as error:
         raise corrupt(spec, f"{origin}: {error.message}") from error
     return write(spec, cache, save(arrays, metadata), origin, found)
+
+
+def _arrays(spec: ModelSpec, files: Mapping[str, bytes]) -> dict[str, NDArray[np.float32]]:
+    """Return the weights in published files that are pickles."""
+    if spec.purpose == "liveness":
+        from faceunlock.pipeline.weights.minifasnet_format import read_checkpoints
+
+        return read_checkpoints(files)
+    from faceunlock.pipeline.weights.facenet_format import read_checkpoint
+
+    (data,) = files.values()
+    return read_checkpoint(data)
 
 
 def _expected_source(spec: ModelSpec, cache: Path) -> str | None:
