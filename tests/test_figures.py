@@ -2,6 +2,7 @@
 
 import json
 import re
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -31,56 +32,63 @@ def coming_with(name):
     )
 
 
-def rows(table):
-    return {row["target_fmr"]: row for row in table}
+MEASURED = ("retail-0095", "compact", "dlib")
 
 
-def expected_lines():
-    lfw, dlib, phone = result("lfw-compact"), result("lfw-dlib"), result("phone10-compact")
-    protocol, everything, draw = lfw["protocol"], lfw["all_pairs"], lfw["centroids_of_3"][0]
-    yield f"{phone['genuine_accepted']} of {phone['genuine']} owners accepted"
-    yield f"{phone['impostor_accepted']} of {phone['impostor']} impostors accepted"
-    yield f"lowest genuine {phone['lowest_genuine']:.3f}, highest impostor {phone['highest_impostor']:.3f}"
-    searches = phone["searches"]
-    yield f"{searches['named']} of {searches['probes']} named, {searches['misnamed']} misnamed"
-    yield f"| 128 numbers | {lfw['shipped']['threshold']:.3f}, measured on LFW for an FMR of 1e-5 |"
-    for model, figures in (("compact", protocol), ("dlib", dlib["protocol"])):
-        yield f"`{model}`: accuracy {figures['accuracy']:.4f} ± {figures['standard_error']:.4f}"
-    pairs = everything["genuine"] + everything["impostor"]
-    for kind, part, other in (
-        ("6,000 pairs", protocol, dlib["protocol"]),
-        (f"all {pairs:,} pairs", everything, dlib["all_pairs"]),
-        ("centroids of 3 photos", draw, dlib["centroids_of_3"][0]),
-    ):
-        beside = rows(other["fnmr"])
-        for target, row in rows(part["fnmr"]).items():
-            yield (
-                f"| {kind} | {target:.0e} | {row['threshold']:.3f} | {percent(row['fnmr'])} | "
-                f"{percent(beside[target]['fnmr'])} |"
-            )
-    pair = result("lfw-pairs-compact")["shipped"]
-    yield f"a threshold of its own, {pair['threshold']:.3f}"
-    for shipped in (lfw["shipped"], pair):
+def phone_lines():
+    for model in MEASURED:
+        phone = result(f"phone10-{model}")
+        searches = phone["searches"]
         yield (
-            f"FMR {shipped['fmr']['value']:.1e} "
-            f"({shipped['fmr']['errors']} of {shipped['fmr']['trials']:,} comparisons of "
-            f"{shipped['fmr']['people']:,} people, at most {shipped['fmr']['upper']:.1e})"
+            f"| `{model}` | {phone['genuine_accepted']} of {phone['genuine']} accepted | "
+            f"{phone['impostor_accepted']} of {phone['impostor']} accepted | {phone['lowest_genuine']:.3f} | "
+            f"{phone['highest_impostor']:.3f} | {searches['named']} of {searches['probes']} named, "
+            f"{searches['misnamed']} misnamed |"
         )
-        yield f"FNMR {percent(shipped['fnmr'])}"
-    for measured in (lfw, dlib):
-        for level, row in measured["levels"].items():
+
+
+def lfw_lines():
+    measured = {model: result(f"lfw-{model}") for model in MEASURED}
+    for model, lfw in measured.items():
+        protocol = lfw["protocol"]
+        yield f"`{model}` {protocol['accuracy']:.4f} ± {protocol['standard_error']:.4f}"
+        size = 256 if model == "retail-0095" else 128
+        yield f"| {size} numbers | {lfw['shipped']['threshold']:.3f}, measured on LFW for an FMR of 1e-5 |"
+        for level, row in lfw["levels"].items():
             fmr = row["fmr"]
             yield (
-                f"| `{measured['model']}` | `{level}` | {row['threshold']:.3f} | {fmr['errors']} of "
-                f"{fmr['trials']:,} | 1 in {round(1 / fmr['value']):,} | 1 in {round(1 / fmr['upper']):,} | "
+                f"| `{model}` | `{level}` | {row['threshold']:.3f} | {fmr['errors']} of {fmr['trials']:,} | "
+                f"1 in {round(fmr['trials'] / fmr['errors']):,} | 1 in {round(1 / fmr['upper']):,} | "
                 f"{percent(row['fnmr'])} |"
             )
+        pair = result(f"lfw-pairs-{model}")["shipped"]
+        fmr = pair["fmr"]
+        yield (
+            f"| `{model}` | {pair['threshold']:.3f} | {fmr['value']:.1e} ({fmr['errors']} of "
+            f"{fmr['trials']:,} comparisons of {fmr['people']:,} people, at most {fmr['upper']:.1e}) | "
+            f"{percent(pair['fnmr'])} |"
+        )
+    lfw = measured["compact"]
+    pairs = lfw["all_pairs"]["genuine"] + lfw["all_pairs"]["impostor"]
+    for kind, tables in (
+        ("6,000 pairs", [one["protocol"] for one in measured.values()]),
+        (f"all {pairs:,} pairs", [one["all_pairs"] for one in measured.values()]),
+        ("centroids of 3 photos", [one["centroids_of_3"][0] for one in measured.values()]),
+    ):
+        for cells in zip(*(table["fnmr"] for table in tables), strict=True):
+            row = " | ".join(percent(cell["fnmr"]) for cell in cells)
+            yield f"| {kind} | {cells[0]['target_fmr']:.0e} | {row} |"
     acquired = lfw["photos"] - lfw["failures_to_acquire"]["errors"]
     yield f"a face was found on {acquired:,} of {lfw['photos']:,} photos"
     yield (
         f"{lfw['refused_by_verify']:,} show several people, with no face that dominates; "
         "`verify` would refuse those"
     )
+
+
+def expected_lines():
+    yield from phone_lines()
+    yield from lfw_lines()
     groups = result("groups-compact")
     yield (
         f"{groups['faces_found']} of the {groups['faces_by_eye']} faces visible in "
@@ -196,10 +204,11 @@ def test_the_limitations_quote_what_strict_can_claim():
         assert f"{100 * strict['fnmr']['value']:.1f} %" in text
 
 
-def test_all_phone_owners_are_above_strict_as_the_readme_says():
-    phone, strict = result("phone10-compact"), result("lfw-compact")["levels"]["strict"]
-    assert phone["lowest_genuine"] > strict["threshold"] > phone["highest_impostor"]
-    assert phone["threshold"] == result("lfw-compact")["levels"]["normal"]["threshold"]
+@pytest.mark.parametrize("model", MEASURED)
+def test_all_phone_owners_are_above_strict_as_the_readme_says(model):
+    phone, levels = result(f"phone10-{model}"), result(f"lfw-{model}")["levels"]
+    assert phone["lowest_genuine"] > levels["strict"]["threshold"] > phone["highest_impostor"]
+    assert phone["threshold"] == levels["normal"]["threshold"] > phone["highest_impostor"]
 
 
 def test_the_limitations_quote_the_phone_photos():
@@ -302,9 +311,6 @@ def test_single_people_are_hardly_refused_more_often_than_without_the_test_for_o
     }
 
 
-MEASURED = ("dlib", "compact")
-
-
 @pytest.mark.parametrize("model", MEASURED)
 def test_the_shipped_threshold_is_the_one_measured(model):
     measured = result(f"lfw-{model}")
@@ -317,7 +323,12 @@ def test_the_shipped_threshold_is_the_one_measured(model):
             for entry in draw["fnmr"]
             if entry["target_fmr"] == TARGETS[level]
         ]
-        assert row["threshold"] == round(max(of_draws), 3) and len(of_draws) == 10
+        assert len(of_draws) == 10
+        # Two of the ten people with phone photos look alike, which LFW cannot tell.
+        raised = (model, level) == ("retail-0095", "normal")
+        phone = result(f"phone10-{model}")["highest_impostor"] if raised else 0.0
+        lowest = ceil(100 * phone) / 100
+        assert row["threshold"] == max(round(max(of_draws), 3), lowest)
         assert len(row["tail"]) == row["fmr"]["errors"] + 1
     assert coming_with(f"{model}-pairs") == result(f"lfw-pairs-{model}")["shipped"]
 

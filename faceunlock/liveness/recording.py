@@ -21,6 +21,9 @@ AHEAD_SECONDS = 3.0
 SIDE_SECONDS, BACK_SECONDS = 2.5, 2.0
 """How long a turn and the way back may take; nobody judges them, so they are the same for everyone."""
 
+FRAME_SECONDS = INTERVAL
+"""Seconds between frames that are kept: those that `pad-test` would look at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cue:
@@ -130,7 +133,3 @@ def place(folder: Path, kind: Kind, name: str, shows: str) -> Path:
     while (parent / f"{ASKED}-{number}").exists():
         number += 1
     return parent / f"{ASKED}-{number}"
-
-
-FRAME_SECONDS = INTERVAL
-"""Seconds between frames that are kept: those that `pad-test` would look at."""

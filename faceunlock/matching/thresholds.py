@@ -173,7 +173,7 @@ def choose_threshold(
         raise ValueError("a threshold needs impostor scores")
     matches = FalseMatches(own if strangers is None else pool(own, strangers), seed=seed)
     separate = max(threshold_at(part.scores, target) for part in sets)
-    threshold, fmr = bounded_threshold(matches, separate, target)
+    threshold, fmr = _bounded(matches, separate, target)
     supported = fmr.upper <= target and threshold <= 1.0
     if not supported:
         threshold = max(separate, threshold_at(matches.scores, target))
@@ -188,19 +188,8 @@ def choose_threshold(
     return ThresholdChoice(threshold, supported, target, fmr, own_fmr, strangers_fmr, tail, needed, lowest)
 
 
-def bounded_threshold(matches: FalseMatches, at_least: float, target: float) -> tuple[float, Rate]:
-    """Return the lowest threshold, `at_least` or above, that can keep a bound, and the rate there.
-
-    Parameters
-    ----------
-    matches : FalseMatches
-        The impostor comparisons; one object serves any number of targets.
-    at_least : float
-        Lowest threshold to return.
-    target : float
-        FMR that the upper bound may reach, in (0, 1). Where the comparisons cannot show so little, the bound
-        of the rate that is returned is above it.
-    """
+def _bounded(matches: FalseMatches, at_least: float, target: float) -> tuple[float, Rate]:
+    """Return the lowest threshold, `at_least` or above, that can keep the bound, and the rate there."""
     scores, trials = matches.scores, len(matches.scores)
     # The bound on comparisons is cheap, and never above the bound that decides.
     counts = range(1, allowed_false_matches(trials, target) + 1)

@@ -97,6 +97,14 @@ class Acquisition:
         """Return the quality of one photo's subject, without embedding it; raises as `sample` does."""
         return self._crop(file, rule).quality
 
+    def subject(self, file: PhotoFile, rule: SubjectRule = "dominant") -> tuple[Photo, Face]:
+        """Return one photo in full and its subject.
+
+        Raises as `sample` does, except that a face of any size is accepted.
+        """
+        photo, face = self._subject(file.view(FIRST_LOOK), rule)
+        return (photo, face) if photo.scale == 1 else (file.view(), face.scaled(photo.scale))
+
     def samples(
         self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant", *, keep_crops: bool = False
     ) -> Iterator[Sample | LeftOut]:
