@@ -12,17 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceunlock.errors import PhotoError
-from faceunlock.liveness.dialogue import (
-    FRONTAL_FRAMES,
-    TURNS,
-    Dialogue,
-    Side,
-    Step,
-    Turned,
-    Word,
-    random_pauses,
-    random_turns,
-)
+from faceunlock.liveness.asking import LONGEST, TURNS, Side, Word, random_pauses, random_turns
+from faceunlock.liveness.dialogue import FRONTAL_FRAMES, Dialogue, Step, Turned
 from faceunlock.photos.face import Face
 from tests.support.made_heads import HEAD, PICTURE, Obedient, View, face
 
@@ -113,6 +104,14 @@ def test_a_head_that_never_comes_back_is_too_slow() -> None:
     hear = person.hear
     person.hear = lambda word, now: None if word == Word.BACK else hear(word, now)  # type: ignore[method-assign]
     assert slug(Dialogue(TURN), person) == "turn-too-slow"
+
+
+def test_a_pause_takes_no_time_from_a_head_that_comes_back_late() -> None:
+    person = Obedient(HEAD, 1, speed=90)
+    hear = person.hear
+    person.hear = lambda word, now: hear(word, now + 2.2 * (word == Word.BACK))  # type: ignore[method-assign]
+    found, _, _ = talk(Dialogue(TURN, (1.5, 1.5)), person)
+    assert found.seconds <= LONGEST
 
 
 def test_a_head_that_goes_to_and_fro_does_not_wait_for_the_next_turn() -> None:
