@@ -106,6 +106,18 @@ def test_a_head_that_never_comes_back_is_too_slow() -> None:
     assert slug(Dialogue(TURN), person) == "turn-too-slow"
 
 
+@pytest.mark.parametrize(("angle", "end"), [(29, "yes"), (38, "turn-too-fast")])
+def test_photos_of_turned_heads_exchanged_as_asked_pass_unless_they_are_turned_far(
+    angle: float, end: str
+) -> None:
+    """What docs/limitations.md says of several photos."""
+    exchanged = Obedient(HEAD, 1, angle=angle, speed=1e6)
+    if end == "yes":
+        assert talk(Dialogue(TURN, (1.0, 1.0)), exchanged)[0].turns == TURN
+    else:
+        assert slug(Dialogue(TURN, (1.0, 1.0)), exchanged) == end
+
+
 def test_a_pause_takes_no_time_from_a_head_that_comes_back_late() -> None:
     person = Obedient(HEAD, 1, speed=90)
     hear = person.hear
