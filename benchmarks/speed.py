@@ -62,7 +62,7 @@ PACKAGES = (
 IDLE = 0.5
 """Load of an idle machine, in processes that run or wait to run."""
 
-MODELS = ("casia-webface", "dlib", "compact")
+MODELS = ("casia-webface", "dlib", "compact", "retail-0095")
 KNOWN = "known"
 DECIDED = (0, 1)
 DONE_OR_INSUFFICIENT = (0, 2)
@@ -111,6 +111,7 @@ ANYBODY = "--threshold=-1"
 """Option for a constant yes, which costs as much as a no: after five times no, verify would be locked out."""
 
 FACENET, DLIB = "faceunlock casia-webface", "faceunlock dlib"
+RETAIL, COMPACT = "faceunlock retail-0095", "faceunlock compact"
 GOALS = (
     Goal("verify-1mp", FACENET, STRAIGHTFORWARD, 10),
     Goal("verify-1mp", DLIB, DLIB_COMMAND, 4),
@@ -119,6 +120,8 @@ GOALS = (
     Goal("verify-14mp", FACENET, STRAIGHTFORWARD, 3, memory=True),
     Goal("enroll", FACENET, STRAIGHTFORWARD, 8),
     Goal("calibrate", FACENET, STRAIGHTFORWARD, 8),
+    Goal("defaults", RETAIL, COMPACT, 1 / 1.15),
+    Goal("calibrate-default", RETAIL, STRAIGHTFORWARD, 5),
     Goal("start", "faceunlock --help", "import typer", 0.5),
     Goal("start", "faceunlock people", "import typer", 0.5),
 )
@@ -131,6 +134,8 @@ def main() -> None:
         "verify-14mp": lambda photos, _: verify(photos / "timing" / "14mp.jpg", photos),
         "enroll": lambda photos, _: enroll(photos / "phone10" / "enroll"),
         "calibrate": lambda photos, count: calibrate(lfw_subset(photos / "lfw", count)),
+        "defaults": lambda photos, _: defaults(photos / "timing" / "1mp.jpg"),
+        "calibrate-default": lambda photos, count: calibrate_default(lfw_subset(photos / "lfw", count)),
         "start": lambda _photos, _count: start(),
     }
     parser = argparse.ArgumentParser(
@@ -156,9 +161,9 @@ def main() -> None:
             result[section] = parts(photos / "timing", arguments.runs)
             continue
         measured = side_by_side(sections[section](photos, arguments.photos), arguments.runs)
-        count = {"enroll": count_files(photos / "phone10" / "enroll"), "calibrate": arguments.photos}.get(
-            section, 1
-        )
+        counts = {"enroll": count_files(photos / "phone10" / "enroll")}
+        counts |= dict.fromkeys(("calibrate", "calibrate-default"), arguments.photos)
+        count = counts.get(section, 1)
         result[section] = report(section, measured, count)
     if arguments.runs < 7:
         print("\nnot written: a result needs at least 7 runs")
@@ -180,6 +185,8 @@ def prepare(photos: Path) -> None:
         with FaceUnlock(home(model), model=model) as unlock:
             if model == "casia-webface":
                 unlock.pull(model, file=random_weights())
+            if model == "retail-0095":
+                unlock.pull(model, file=photos.parent / "weights" / model)
             unlock.enroll(KNOWN, person, replace=True)
     stored_vector()
     if not (FACE_RECOGNITION / "bin" / "face_recognition").exists():
@@ -272,7 +279,7 @@ def verify(photo: Path, photos: Path) -> list[Process]:
     return [
         *(
             process
-            for model in MODELS
+            for model in ("casia-webface", "dlib", "compact")
             for process in ours(model, ["verify", str(photo), "--as", KNOWN, ANYBODY], DECIDED)
             if model != "compact" or "PyTorch" not in process.name
         ),
@@ -303,19 +310,27 @@ def enroll(folder: Path) -> list[Process]:
     ]
 
 
+def calibration(folder: Path) -> list[str]:
+    """Return the words of the calibration with the photos of a folder."""
+    options = ["--split", "3", "--faces", "central", "--dry-run", "--target-fmr", "0.01"]
+    return ["calibrate", str(folder), *options]
+
+
+def defaults(photo: Path) -> list[Process]:
+    """Return the two models that are chosen by themselves, verifying one photo."""
+    words = ["verify", str(photo), "--as", KNOWN, ANYBODY]
+    return [ours(model, words, DECIDED)[0] for model in ("retail-0095", "compact")]
+
+
+def calibrate_default(folder: Path) -> list[Process]:
+    """Return the recommended model and the script, comparing all photos of a folder."""
+    ours_ = ours("retail-0095", calibration(folder), DONE_OR_INSUFFICIENT)[0]
+    return [ours_, straightforward("calibrate", str(folder))]
+
+
 def calibrate(folder: Path) -> list[Process]:
     """Return the contestants that compare all photos of a folder."""
-    options = [
-        "calibrate",
-        str(folder),
-        "--split",
-        "3",
-        "--faces",
-        "central",
-        "--dry-run",
-        "--target-fmr",
-        "0.01",
-    ]
+    options = calibration(folder)
     return [
         *ours("casia-webface", options, DONE_OR_INSUFFICIENT),
         ours("dlib", options, DONE_OR_INSUFFICIENT)[0],

@@ -38,7 +38,7 @@ MAX_FILE_BYTES = (1 << 30) + (1 << 28)
 
 _ROW = "SELECT identity, data, checksum FROM strangers"
 _LENGTH_BYTES = 8
-_HINT = "Run: faceunlock strangers forget --all — then faceunlock strangers pull lfw"
+_HINT = "Run: faceunlock strangers forget --all — and add the strangers again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,7 @@ class StrangerBanks:
         with self._guard.reading() as seal:
             for row in seal.complete(TABLE, self._file.query(_ROW)):
                 try:
-                    entry = self._entry(seal, row)
-                    if not check_private_file(self._path(entry)):
-                        raise self._damaged(seal, f"{self._path(entry)} is missing")
+                    self._open(seal, self._entry(seal, row))
                 except GalleryError as error:
                     found.append(f"{error.message}. {error.hint}")
         return tuple(found)

@@ -114,7 +114,7 @@ class CalibrationReport(Provenance):
         )
         return CalibrationError(
             "insufficient-data",
-            f"insufficient data: with {self.impostor} impostor comparisons of {fmr.people} people, the FMR "
+            f"insufficient data: with {self.impostor:,} impostor comparisons of {fmr.people} people, the FMR "
             f"could be as high as {fmr.upper:.2g} (95 % bound), above the target {choice.target:g}; {lowest}",
             hint=f"{self._way_out()}. No threshold was saved.",
         )
@@ -124,11 +124,12 @@ class CalibrationReport(Provenance):
         needed, lowest = self.choice.needed_people, readable_target(self.choice.lowest_supported_fmr)
         ways = []
         if self.people + self.strangers < needed <= PUBLISHED_STRANGERS:
-            ways.append(f"run faceunlock strangers pull lfw, which brings {PUBLISHED_STRANGERS:,}")
+            pull = f"faceunlock strangers pull lfw --model {self.identity.model}"
+            ways.append(f"run: {pull}, which brings {PUBLISHED_STRANGERS:,}")
         if lowest is not None:
             ways.append(f"use --target-fmr {lowest:g}")
         ways = ways or ["add people, or strangers with faceunlock strangers add FOLDER"]
-        return f"{needed:,} people without a single false match would do: {' — or '.join(ways)}"
+        return f"{needed:,} people without a single false match would do; {' — or '.join(ways)}"
 
 
 def readable_target(lowest: float) -> float | None:

@@ -53,12 +53,15 @@ class Needs:
         Number of people in the folder or enrolled.
     strangers : int
         Number of strangers, in the bank and in the folder of impostors.
+    model : str
+        The model whose bank would help.
     """
 
     target: float
     needed: int
     people: int
     strangers: int
+    model: str
 
     @property
     def enough(self) -> bool:
@@ -134,7 +137,7 @@ def calibrate(
     plan = Plan(split, seed, faces)
     if folder is None:
         if impostors is not None or strangers is False or (split is not None and not strangers):
-            raise SettingsError("usage", "a split, impostors or no strangers need a folder of people")
+            raise SettingsError("usage", "split, impostors and no-strangers need a FOLDER")
         _check_scores_file(save_scores, [], overwrite=overwrite)
         compare = _compare_bank if strangers else _compare_enrolled
         comparisons = compare(workspace, plan, target, tell)
@@ -198,7 +201,8 @@ def _compare_folder(
     strangers = sum(
         len([paths for paths in part.people.values() if paths]) + len(part.loose) for part in others
     )
-    _tell(aim.tell, aim.target, sum(map(bool, own.people.values())), strangers, bank)
+    banked = strangers + (bank.people if bank is not None else 0)
+    aim.tell(_needs(aim.target, sum(map(bool, own.people.values())), banked, identity))
     return compare_photos(
         folder,
         acquisition,
@@ -228,7 +232,7 @@ def _compare_enrolled(
     if not people:
         raise GalleryError("nobody-enrolled", f"nobody is enrolled with {identity.model} as it is here")
     bank = needed_bank(workspace, identity)
-    _tell(tell, target, len(people), 0, bank)
+    tell(_needs(target, len(people), bank.people, identity))
     templates = {person.name: [template for _, template in person.templates] for person in people}
     return compare_enrolled(templates, bank, identity, plan)
 
@@ -241,7 +245,7 @@ def _compare_bank(
 
     _, identity = workspace.choice.acquisition(fetch=True)
     bank = needed_bank(workspace, identity)
-    _tell(tell, target, 0, 0, bank)
+    tell(_needs(target, 0, bank.people, identity))
     return compare_bank(bank, identity, replace(plan, split=plan.split or DEFAULT_SPLIT))
 
 
@@ -250,13 +254,10 @@ def _enrolled(workspace: Workspace, identity: ModelIdentity) -> list[Person]:
     return [person for person in workspace.gallery.people() if person.template.identity == identity]
 
 
-def _tell(
-    tell: Callable[[Needs], None], target: float, people: int, strangers: int, bank: Strangers | None
-) -> None:
+def _needs(target: float, people: int, strangers: int, identity: ModelIdentity) -> Needs:
     from faceunlock.matching.thresholds import people_needed
 
-    banked = 0 if bank is None else bank.people
-    tell(Needs(target, people_needed(target), people, strangers + banked))
+    return Needs(target, people_needed(target), people, strangers, identity.model)
 
 
 def judge_scores(

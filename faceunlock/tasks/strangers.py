@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from faceunlock.errors import CalibrationError, GalleryError, PhotoError
 from faceunlock.files.text import printable, quoted
 from faceunlock.matching.strangers import StrangerPhoto
 from faceunlock.matching.templates import photo_hash
+from faceunlock.matching.wording import counted
 from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
@@ -284,6 +286,11 @@ class _Filling:
                     self._save(identity, waiting)
         finally:  # also when it is interrupted
             state = self._save(identity, waiting)
+            if isinstance(sys.exception(), KeyboardInterrupt) and state.photos > before:
+                _log.warning(
+                    "%s added so far are kept; the same command goes on from there.",
+                    counted(state.photos - before, "photo"),
+                )
         return Filled(self._source, self._photos, state.photos - before, self._known, tuple(failures), state)
 
     def _outcomes(

@@ -103,6 +103,7 @@ def test_a_changed_or_older_or_missing_file_does_not_open(gallery, tmp_path, sea
             gallery.strangers.read(IDENTITY)
         assert caught.value.slug == slug and "strangers forget --all" in caught.value.hint
         assert slug_of(fill, gallery, 3) == slug  # nothing is written over it
+        assert "is not the bank that faceunlock last wrote" in gallery.strangers.problems()[0]
     file.unlink()
     assert slug_of(gallery.strangers.read, IDENTITY) == slug
     assert len(gallery.strangers.problems()) == 1

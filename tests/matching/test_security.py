@@ -111,7 +111,7 @@ def test_people_who_look_alike_are_noticed_and_strangers_are_not():
     alike = likeness_of([bob, ada, eve], calibration)
     assert (alike.pairs, alike.alike, alike.unexpected) == (6, 2, True)
     assert set(alike.closest) == {"Ada", "Eve"} and 0.95 < alike.similarity <= 1.0
-    assert "2 of 6 pairs" in likeness_warning(alike) and "Eve" in likeness_warning(alike)
+    assert "2 of 6 comparisons" in likeness_warning(alike) and "Eve" in likeness_warning(alike)
     twin = likeness_of([ada, person("Bob", (0, 2, 0), (2, 0, 0))], calibration)
     assert twin.alike == 2 and twin.similarity == pytest.approx(1.0)
 

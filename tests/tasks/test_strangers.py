@@ -53,7 +53,7 @@ def test_a_second_time_only_what_is_new_is_embedded(open_home, stranger_folder):
     assert (done.added, done.known, done.bank.people, sum(embedder.batches)) == (1, 30, 31, 1)
 
 
-def test_what_was_embedded_before_an_interruption_is_kept(open_home, tmp_path, monkeypatch):
+def test_what_was_embedded_before_an_interruption_is_kept(open_home, tmp_path, monkeypatch, caplog):
     folder = save_strangers(tmp_path / "crowd", 60)
     monkeypatch.setattr(task, "SAVE_EVERY", 5)
 
@@ -67,7 +67,7 @@ def test_what_was_embedded_before_an_interruption_is_kept(open_home, tmp_path, m
     with pytest.raises(KeyboardInterrupt):
         unlock.add_strangers(folder, track=interrupted)
     kept = len(bank(unlock))
-    assert 0 < kept < 60
+    assert 0 < kept < 60 and f"{kept} photos added so far are kept" in caplog.text
     done = unlock.add_strangers(folder)
     assert (done.known, done.bank.photos) == (kept, 60)
 

@@ -70,7 +70,8 @@ def needs(needed: Needs) -> str:
     )
     if needed.enough:
         return text
-    return f"{text} That is too few to be sure; for thousands of strangers: faceunlock strangers pull lfw"
+    pull = f"faceunlock strangers pull lfw --model {printable(needed.model)}"
+    return f"{text} That is too few to be sure; for thousands of strangers: {pull}"
 
 
 def scores_kept(file: Path) -> str:

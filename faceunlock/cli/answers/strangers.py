@@ -108,7 +108,8 @@ def nearest(near: NearStranger) -> str:
         return f"{closest}."
     return (
         f"{closest}: {printable(near.name)} would be taken for this person. "
-        "To raise the threshold: faceunlock calibrate"
+        "If it is the same person, use strangers forget; if not, use security = strict, or calibrate for a "
+        "lower FMR."
     )
 
 

@@ -32,10 +32,11 @@ def test_a_stranger_who_would_be_taken_for_the_person_is_named(faceunlock, stran
     save_person(stranger_folder / "Twin", 1, 1, first=9)
     faceunlock("strangers", "add", stranger_folder)
     _, out, _ = faceunlock("enroll", "Ada", ada)
-    assert "Twin would be taken for this person. To raise the threshold: faceunlock calibrate" in out
+    assert "Twin would be taken for this person. If it is the same person, use strangers forget; " in out
+    assert out.endswith(" or calibrate for a lower FMR.\n")
 
 
-def test_what_a_target_needs_is_said_first(faceunlock, test_folder, tmp_path):
+def test_what_a_target_needs_is_said_first(faceunlock, home, test_folder, tmp_path):
     folder, _ = test_folder
     code, out, err = faceunlock("calibrate", folder)
     said, *measured = err.splitlines()
@@ -44,8 +45,9 @@ def test_what_a_target_needs_is_said_first(faceunlock, test_folder, tmp_path):
         "For an FMR of 0.1 %, 2,995 people without a single false match are enough. Here are 4 people and "
         "0 strangers. That is too few to be sure; for thousands of strangers: faceunlock "
     )
-    assert said.endswith(" strangers pull lfw")
-    assert " strangers pull lfw, which brings 5,749 — or use --target-fmr 0.53" in measured[-1]
+    assert said.endswith(" strangers pull lfw --model dlib")
+    pull = f"run: faceunlock --home {home} strangers pull lfw --model dlib"
+    assert f"{pull}, which brings 5,749 — or use --target-fmr 0.53" in measured[-1]
     faceunlock("strangers", "add", save_strangers(tmp_path / "crowd", 60))
     words = ("calibrate", folder, "--target-fmr", "0.05", "--dry-run")
     code, out, err = faceunlock(*words)
