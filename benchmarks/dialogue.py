@@ -28,7 +28,8 @@ from common import HERE, collection, read_photo, save
 from PIL import Image, ImageSequence
 
 from faceunlock.errors import PhotoError
-from faceunlock.liveness.dialogue import PAUSES, Dialogue, Word, random_pauses, random_turns
+from faceunlock.liveness.asking import PAUSES, Word, random_pauses, random_turns
+from faceunlock.liveness.dialogue import Dialogue
 from faceunlock.liveness.turning import TURNED, excursions, offset_of
 from faceunlock.matching.error_rates import clopper_pearson_interval
 from faceunlock.photos.face import Face

@@ -94,7 +94,9 @@ class Home:
         with FaceUnlock(self.path, model="dlib") as unlock:
             found = {person.name: person_to_record(person) for person in unlock.people()}
             status = unlock.status()
-            assert not status.problems, status.problems
+            # Under another key, networks have to be prepared again; that is said, and no fault.
+            problems = [problem for problem in status.problems if "are not prepared" not in problem]
+            assert not problems, problems
         stages = sorted(path.suffix for path in (self.path / "keys").glob("*.*") if path.suffix != ".tmp")
         sealed = status.protection is not None and status.protection.sealed
         self.seen[f"{'sealed' if sealed else 'not sealed'}, keys {' '.join(stages) or 'none'}"] += 1
@@ -129,7 +131,8 @@ def toggle(home: Home, kills: int) -> None:
 
 def enroll(home: Home, kills: int) -> None:
     """Kill enrolments: no one is lost, everyone reported as enrolled is there, and no one else is new."""
-    words = ("enroll", str(home.photos), "--model", "dlib")
+    # Everybody has the same photos, which is refused otherwise.
+    words = ("enroll", str(home.photos), "--model", "dlib", "--even-so")
     duration = home.finish(words[0], "second", *words[1:])
     before = home.people()
     for number in range(kills):

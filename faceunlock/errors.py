@@ -256,7 +256,7 @@ SLUGS: dict[str, Slug] = {
     # presentation attacks
     "not-live": Slug(
         "The frames look like a picture of a face to MiniFASNet, which may refuse and never admits.",
-        "Try again in even light, with nothing around the face; to do without it, set texture = off.",
+        'Try again in even light, with nothing around the face; to do without it, set texture = "off".',
         True,
     ),
     "no-living-person": Slug(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.gallery.seal import Place
-    from faceunlock.liveness.dialogue import Word
+    from faceunlock.liveness.asking import Word
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.liveness.recording import Kind, Recording
     from faceunlock.matching.calibration import Calibration

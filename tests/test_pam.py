@@ -13,7 +13,7 @@ from support.made_templates import make_template
 from faceunlock import pam
 from faceunlock.errors import GalleryError
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.liveness.dialogue import LONGEST
+from faceunlock.liveness.asking import LONGEST
 from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.pam import ANSWER_SECONDS
 from faceunlock.tasks.pam_limits import NEEDED

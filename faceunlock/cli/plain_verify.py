@@ -12,7 +12,7 @@ from faceunlock.cli.session import Session, open_session
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
-    from faceunlock.liveness.dialogue import Word
+    from faceunlock.liveness.asking import Word
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.face import SubjectRule
     from faceunlock.settings import Security

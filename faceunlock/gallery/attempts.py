@@ -20,20 +20,20 @@ Anyone who can write the file can reset the counts. They only stop people who ca
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import math
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
 from faceunlock.files.database import PrivateDatabase, Slugs
 from faceunlock.files.text import quoted
 from faceunlock.gallery.attempt_log import COUNTED, NO, AttemptLog, LogEntry
 from faceunlock.gallery.attempt_log import CREATE as CREATE_LOG
+from faceunlock.gallery.failure_counts import CREATE as CREATE_FAILURES
+from faceunlock.gallery.failure_counts import EVERYBODY, FailureCounts
 from faceunlock.gallery.file import FILE_NAME as GALLERY_NAME
 from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, moment
 from faceunlock.matching.people import known_name, name_key, name_keys, now
@@ -46,21 +46,10 @@ FILE_NAME = "attempts.db"
 APPLICATION_ID = 0x46554C41
 """``FULA`` in the file's header."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE failures (key TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL, boot TEXT NOT NULL, "
-        "seconds REAL NOT NULL, checksum TEXT NOT NULL)",
-        CREATE_LOG,
-    ),
-)
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((CREATE_FAILURES, CREATE_LOG),)
 """Entry i holds the statements that migrate version i to i + 1. Entries are only ever appended."""
 
-EVERYBODY = ""
-"""The key of attempts without a name; no person's key is empty."""
-
 MAX_SOURCE_LENGTH = 1000
-
-_FAILURES = "SELECT key, count, boot, seconds, checksum FROM failures WHERE key = ?"
 
 
 class Answer(Protocol):
@@ -125,6 +114,7 @@ class Attempts:
     ) -> None:
         self._file = AttemptFile(directory, busy_timeout)
         self._limits, self._clock = limits, clock
+        self._counts = FailureCounts(self._file, clock)
         self.log = AttemptLog(self._file, log_entries)
 
     def close(self) -> None:
@@ -144,7 +134,7 @@ class Attempts:
         source : str
             Where the photo comes from, for the log.
         """
-        attempt = Attempt(self, source)
+        attempt = Attempt(self, self._counts, source)
         try:
             yield attempt
         except FaceUnlockError as error:
@@ -154,7 +144,7 @@ class Attempts:
                 if error.slug in COUNTED:
                     with self._counting(attempt) as connection:
                         attempt.uncharge(connection)
-                        self._fail(connection, attempt.counts_for)
+                        self._counts.add(connection, attempt.counts_for)
                         self._log(connection, attempt, error.slug)
                 else:
                     with contextlib.suppress(GalleryError), self._file.transaction() as connection:
@@ -164,10 +154,10 @@ class Attempts:
     def locks(self, names: Collection[str]) -> dict[str, Lock]:
         """Return the lock of each of these people who is locked out now."""
         present = self._clock()
-        everybody = self._failures(EVERYBODY)
+        everybody = self._counts.under(EVERYBODY)
         locks = {}
         for name in names:
-            found = lock([*everybody, *self._failures_of(name)], self._limits, present)
+            found = lock([*everybody, *self._counts.of(name)], self._limits, present)
             if found is not None:
                 locks[name] = found
         return locks
@@ -178,7 +168,7 @@ class Attempts:
         with self._counting(attempt) as connection:
             attempt.uncharge(connection)
             admitted = attempt.admit(names, named=attempt.named)
-            self._fail(connection, attempt.counts_for)
+            self._counts.add(connection, attempt.counts_for)
             answer = decide(admitted)
             decision = answer.decision
             number = self._log(
@@ -186,7 +176,7 @@ class Attempts:
             )
             if decision.match:
                 for key in {attempt.counts_for, *name_keys(decision.name)}:
-                    self._begin_again(connection, key)
+                    self._counts.begin_again(connection, key)
                 attempt.person = decision.name
                 self.log.turn_into_yes(connection, number, decision.name)
         return answer
@@ -200,60 +190,10 @@ class Attempts:
         except GalleryError as error:
             if error.slug == self._file.slugs.unwritable:
                 with contextlib.suppress(GalleryError), self._file.transaction() as connection:
-                    self._fail(connection, attempt.counts_for)
+                    self._counts.add(connection, attempt.counts_for)
             raise
 
-    # counting
-
-    def _failures_of(self, name: str) -> list[Failures]:
-        """Return the failures recorded for a person, the latest record last."""
-        return [record for key in name_keys(name) for record in self._failures(key)]
-
-    def _failures(self, key: str) -> list[Failures]:
-        """Return the failures recorded for a key: at most one record."""
-        return [self._checked(key, row) for row in self._file.query(_FAILURES, key)]
-
-    def _checked(self, asked: str, row: tuple[Any, ...]) -> Failures:
-        key, count, boot, seconds, checksum = row
-        types = (count, int), (boot, str), (seconds, float)
-        typed = key == asked and all(isinstance(value, kind) for value, kind in types)
-        if not typed or checksum != _checksum(*row[:-1]):
-            raise GalleryError("attempts-damaged", f"{self._file.path}: a count of attempts is damaged")
-        return Failures(count, Moment(boot, seconds))
-
-    def _fail(self, connection: sqlite3.Connection, key: str) -> None:
-        known = self._failures(key)
-        self._store(connection, key, Failures(1 + sum(f.count for f in known), self._clock()))
-
-    def _charge(self, key: str) -> tuple[list[Failures], list[Failures]]:
-        """Count a failure now, and return the records before and after."""
-        with self._file.transaction() as connection:
-            before = self._failures(key)
-            self._fail(connection, key)
-            return before, self._failures(key)
-
-    def _uncharge(
-        self, connection: sqlite3.Connection, key: str, before: list[Failures], after: list[Failures]
-    ) -> None:
-        """Take back what `_charge` counted, and nothing that was counted since."""
-        present = self._failures(key)
-        if present != after:  # others failed meanwhile, or somebody's yes began the count again
-            less = [Failures(one.count - 1, one.last) for one in present]
-            before = [one for one in less if one.count > 0]
-        if before:
-            self._store(connection, key, before[0])
-        else:
-            self._begin_again(connection, key)
-
-    def _store(self, connection: sqlite3.Connection, key: str, failures: Failures) -> None:
-        values = (key, failures.count, failures.last.boot, float(failures.last.seconds))
-        row = (*values, _checksum(*values))
-        connection.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?)", row)
-        self._file.expect(_FAILURES, (key,), (row,))
-
-    def _begin_again(self, connection: sqlite3.Connection, key: str) -> None:
-        connection.execute("DELETE FROM failures WHERE key = ?", (key,))
-        self._file.expect(_FAILURES, (key,), ())
+    # ending lockouts
 
     def release(self, name: str | None) -> int:
         """Let a person, or everybody, try again at once.
@@ -272,7 +212,7 @@ class Attempts:
             rows = connection.execute("SELECT key, count FROM failures").fetchall()
             released = [(key, count) for key, count in rows if keys is None or key in keys]
             for key, _ in released:
-                self._begin_again(connection, key)
+                self._counts.begin_again(connection, key)
         return sum(count for _, count in released if isinstance(count, int))
 
     # people come and go
@@ -283,13 +223,13 @@ class Attempts:
 
     def copy(self, old: str, new: str) -> None:
         """Copy a person's failures to another name."""
-        if name_keys(old) == (name_key(new),) or not self._failures_of(old):
+        if name_keys(old) == (name_key(new),) or not self._counts.of(old):
             return
         with self._file.transaction() as connection:
-            records = self._failures_of(old)
+            records = self._counts.of(old)
             if records:
                 failures = Failures(sum(record.count for record in records), records[-1].last)
-                self._store(connection, name_key(new), failures)
+                self._counts.store(connection, name_key(new), failures)
 
     def renamed(self, old: str, new: str) -> None:
         """Replace a person's old name in the log, and delete the old name's count."""
@@ -297,22 +237,21 @@ class Attempts:
             return
         with self._file.transaction() as connection:
             for key in {*name_keys(old)} - {name_key(new)}:
-                self._begin_again(connection, key)
+                self._counts.begin_again(connection, key)
             self.log.rename(connection, old, new)
 
     def forget(self, name: str) -> None:
         """Delete a person's count and log entries, and overwrite them in the file."""
         for key in filter(self._knows, name_keys(known_name(name))):
             with self._file.transaction() as connection:
-                self._begin_again(connection, key)
+                self._counts.begin_again(connection, key)
                 self.log.drop(connection, name)
 
     def forget_all(self) -> None:
         """Delete all counts and the whole log."""
         if self._knows():
             with self._file.transaction() as connection:
-                connection.execute("DELETE FROM failures")
-                self._file.expect("SELECT 1 FROM failures LIMIT 1", (), ())
+                self._counts.drop(connection)
                 self.log.drop(connection)
 
     def _knows(self, *key: str) -> bool:
@@ -357,8 +296,8 @@ class Attempt:
         The claimed person. Without a claim, the person who was recognised, if any.
     """
 
-    def __init__(self, attempts: Attempts, source: str) -> None:
-        self._attempts = attempts
+    def __init__(self, attempts: Attempts, counts: FailureCounts, source: str) -> None:
+        self._attempts, self._counts = attempts, counts
         self.source = os.fsencode(source).decode("utf-8", "backslashreplace")[:MAX_SOURCE_LENGTH]
         self.named = False
         self.person: str | None = None
@@ -397,12 +336,12 @@ class Attempt:
         `settle`, or the error that ends the attempt, counts in its place.
         """
         if self._charged is None:
-            self._charged = self._attempts._charge(self.counts_for)
+            self._charged = self._counts.charge(self.counts_for)
 
     def uncharge(self, connection: sqlite3.Connection) -> None:
         """Take back what `charge` counted, as part of a transaction that counts the outcome."""
         if self._charged is not None:
-            self._attempts._uncharge(connection, self.counts_for, *self._charged)
+            self._counts.uncharge(connection, self.counts_for, *self._charged)
 
     def settle(self, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]) -> AnyAnswer:
         """Decide, count and log in one transaction, then return the answer.
@@ -436,7 +375,3 @@ def _sentence(person: str | None, found: Lock) -> str:
         else f"try again in {math.ceil(found.seconds_left)} s"
     )
     return f"{who} is locked out after {found.failures} failed attempts in a row; {left}"
-
-
-def _checksum(*values: str | float) -> str:
-    return hashlib.sha256(json.dumps(values).encode("ascii")).hexdigest()

@@ -10,40 +10,20 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from itertools import product
-from random import Random
 from statistics import median
 from typing import Literal
 
 from faceunlock.errors import PhotoError
+from faceunlock.liveness.asking import TURN_SECONDS, Side, Word
 from faceunlock.liveness.following import LEAST_RATE, Following
 from faceunlock.liveness.turning import FRONTAL, TURNED, offset_of
 from faceunlock.photos.face import Face
-
-Side = Literal["left", "right"]
-"""A side of the person who turns."""
-
-TURNS = 3
-"""Turns that are asked for. A film played blindly answers one in 30 %, three in about 0.5 %."""
 
 FRONTAL_FRAMES = 5
 """Frames in a row that must look ahead before the first turn."""
 
 LAST_FRAMES = 3
 """Frames that must look ahead after the last turn."""
-
-TURN_SECONDS = 4.0
-"""Time for each turn, and for coming back."""
-
-PAUSES = (0.5, 1.5)
-"""Shortest and longest time for which a head that came back must wait for the next word, in seconds.
-
-A film of a head that goes to and fro does not wait.
-"""
-
-LONGEST = 2 * TURNS * TURN_SECONDS + (TURNS - 1) * PAUSES[1]
-"""How long the turns can take in all, in seconds."""
 
 WRONG_WAY = 0.15
 """A head that goes this far to the other side first has not done what it was asked."""
@@ -74,20 +54,6 @@ BEGUN = 0.06
 
 DENIED = 0.30
 """Live score below which the frontal frames are taken for a picture."""
-
-
-class Word(StrEnum):
-    """Something to tell the person."""
-
-    LOOK = "look"
-    LEFT = "left"
-    RIGHT = "right"
-    FURTHER_LEFT = "further-left"
-    FURTHER_RIGHT = "further-right"
-    BACK = "back"
-    SLOWER = "slower"
-    DARK = "dark"
-    DONE = "done"
 
 
 Use = Literal["frontal", "left", "right", "last"]
@@ -143,30 +109,6 @@ class Turned:
     left: float
     right: float
     seconds: float
-
-
-def random_turns(random: Random) -> tuple[Side, ...]:
-    """Return `TURNS` turns in random order, both sides among them; every such order is equally likely.
-
-    Examples
-    --------
-    >>> sorted(set(random_turns(Random(1))))
-    ['left', 'right']
-    """
-    sides: tuple[Side, ...] = ("left", "right")
-    orders = [order for order in product(sides, repeat=TURNS) if set(order) == set(sides)]
-    return random.choice(orders)
-
-
-def random_pauses(random: Random) -> tuple[float, ...]:
-    """Return the pauses between turns, in seconds.
-
-    Examples
-    --------
-    >>> len(random_pauses(Random(1)))
-    2
-    """
-    return tuple(random.uniform(*PAUSES) for _ in range(TURNS - 1))
 
 
 class Dialogue:
@@ -385,7 +327,10 @@ class Dialogue:
     ) -> tuple[Use | None, list[Word]]:
         """Ask for the next turn, or end with a frame that looks ahead."""
         if self._number + 1 < len(self._turns):
-            self._due = seconds + self._pauses[self._number] if self._due is None else self._due
+            if self._due is None:
+                pause = self._pauses[self._number]
+                # The pause is ours: it takes no time from somebody who came back late.
+                self._due, self._asked = seconds + pause, self._asked + pause
             if seconds < self._due:
                 return use, words
             self._due = None

@@ -72,10 +72,11 @@ class Following:
 
     @property
     def rate(self) -> float | None:
-        """Frames a second over the last `RATE_FRAMES` frames; None if there were fewer."""
+        """Frames a second over the last `RATE_FRAMES` frames, to a tenth; None if there were fewer."""
         if len(self._times) < RATE_FRAMES:
             return None
-        return (RATE_FRAMES - 1) / max(self._times[-1] - self._times[0], 1e-9)
+        # Times of frames are not exact, and nobody shall read that 6.0 is less than 6.
+        return round((RATE_FRAMES - 1) / max(self._times[-1] - self._times[0], 1e-9), 1)
 
     def see(self, seconds: float, faces: Sequence[Face]) -> Followed:
         """Return the face of a frame.

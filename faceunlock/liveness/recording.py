@@ -9,7 +9,7 @@ from random import Random
 from typing import Literal
 
 from faceunlock.errors import CalibrationError
-from faceunlock.liveness.dialogue import Word, random_turns
+from faceunlock.liveness.asking import Word, random_turns
 from faceunlock.liveness.presentations import ASKED, INTERVAL
 from faceunlock.photos.face import RGBImage
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from faceunlock.errors import CameraError, PhotoError
-from faceunlock.liveness.dialogue import DENIED, LONGEST, Dialogue, Step, Word, random_pauses, random_turns
+from faceunlock.liveness.asking import LONGEST, Word, random_pauses, random_turns
+from faceunlock.liveness.dialogue import DENIED, Dialogue, Step
 from faceunlock.photos.face import RGBImage, measure_quality
 from faceunlock.tasks.liveness import denial
 from faceunlock.tasks.mirrors import is_mirrored

@@ -9,7 +9,7 @@ LIVE_TIMEOUT_SECONDS = 50.0
 """The same with ``--require-live``: somebody has to turn three times."""
 
 TURNS_SECONDS = 29.0
-"""What the turns can take of it: `faceunlock.liveness.dialogue.LONGEST`, and 2 seconds to compare."""
+"""What the turns can take of it: `faceunlock.liveness.asking.LONGEST`, and 2 seconds to compare."""
 
 LEAST_LIVE_SECONDS = 36.0
 

@@ -11,7 +11,7 @@ from faceunlock.errors import CameraError, ReportError
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
-    from faceunlock.liveness.dialogue import Word
+    from faceunlock.liveness.asking import Word
     from faceunlock.liveness.recording import Kind, Recording
 
 

@@ -97,8 +97,8 @@ def test_they_are_verified_and_their_failures_go_with_them(unlock, ada, bob):
     fail(unlock, bob / "0.png", DOUBLE)
     # What an earlier version counted is under its key.
     with unlock.attempts._file.transaction() as connection:
-        for failures in unlock.attempts._failures(name_key(DOUBLE)):
-            unlock.attempts._store(connection, as_before(DOUBLE), failures)
+        for failures in unlock.attempts._counts.under(name_key(DOUBLE)):
+            unlock.attempts._counts.store(connection, as_before(DOUBLE), failures)
         connection.execute("UPDATE log SET key = ? WHERE key = ?", (as_before(DOUBLE), name_key(DOUBLE)))
     assert len(unlock.attempts_log(DOUBLE)) == 2
     unlock.rename("ada", "Ada")

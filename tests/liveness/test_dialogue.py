@@ -12,17 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceunlock.errors import PhotoError
-from faceunlock.liveness.dialogue import (
-    FRONTAL_FRAMES,
-    TURNS,
-    Dialogue,
-    Side,
-    Step,
-    Turned,
-    Word,
-    random_pauses,
-    random_turns,
-)
+from faceunlock.liveness.asking import LONGEST, TURNS, Side, Word, random_pauses, random_turns
+from faceunlock.liveness.dialogue import FRONTAL_FRAMES, Dialogue, Step, Turned
 from faceunlock.photos.face import Face
 from tests.support.made_heads import HEAD, PICTURE, Obedient, View, face
 
@@ -113,6 +104,26 @@ def test_a_head_that_never_comes_back_is_too_slow() -> None:
     hear = person.hear
     person.hear = lambda word, now: None if word == Word.BACK else hear(word, now)  # type: ignore[method-assign]
     assert slug(Dialogue(TURN), person) == "turn-too-slow"
+
+
+@pytest.mark.parametrize(("angle", "end"), [(29, "yes"), (38, "turn-too-fast")])
+def test_photos_of_turned_heads_exchanged_as_asked_pass_unless_they_are_turned_far(
+    angle: float, end: str
+) -> None:
+    """What docs/limitations.md says of several photos."""
+    exchanged = Obedient(HEAD, 1, angle=angle, speed=1e6)
+    if end == "yes":
+        assert talk(Dialogue(TURN, (1.0, 1.0)), exchanged)[0].turns == TURN
+    else:
+        assert slug(Dialogue(TURN, (1.0, 1.0)), exchanged) == end
+
+
+def test_a_pause_takes_no_time_from_a_head_that_comes_back_late() -> None:
+    person = Obedient(HEAD, 1, speed=90)
+    hear = person.hear
+    person.hear = lambda word, now: hear(word, now + 2.2 * (word == Word.BACK))  # type: ignore[method-assign]
+    found, _, _ = talk(Dialogue(TURN, (1.5, 1.5)), person)
+    assert found.seconds <= LONGEST
 
 
 def test_a_head_that_goes_to_and_fro_does_not_wait_for_the_next_turn() -> None:

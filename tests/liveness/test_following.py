@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceunlock.liveness.following import Following, same_place
+from faceunlock.liveness.following import LEAST_RATE, Following, same_place
 from faceunlock.photos.face import Face
 
 
@@ -79,3 +79,10 @@ def test_a_pause_of_the_program_is_not_one_of_the_camera() -> None:
     assert following.rate is None
     following.pause()
     assert following.see(9.0, [square(300)]).broken == "face-jumped", "the place still counts"
+
+
+def test_six_frames_a_second_are_not_fewer_than_six() -> None:
+    following = Following()
+    for number in range(200):
+        following.see(number / 6, [square(0)])
+        assert following.rate is None or following.rate >= LEAST_RATE

@@ -16,7 +16,7 @@ from support.fakes import FakeEmbedder, read_photo
 from support.made_prints import held_up
 
 from faceunlock.errors import PhotoError
-from faceunlock.liveness.dialogue import Word
+from faceunlock.liveness.asking import Word
 from faceunlock.photos.camera import Camera
 from faceunlock.pipeline.detection import load_detector
 from faceunlock.pipeline.runtime import choose_engine

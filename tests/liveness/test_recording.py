@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.fakes import slug_of
 
 from faceunlock.errors import CalibrationError
-from faceunlock.liveness.dialogue import Word
+from faceunlock.liveness.asking import Word
 from faceunlock.liveness.presentations import find_sources
 from faceunlock.liveness.recording import due, place, script
 

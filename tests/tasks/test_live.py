@@ -12,7 +12,7 @@ from support.fakes import FakeEmbedder, embedding, paint, save, slug_of
 from support.made_heads import HEAD, MARK, PICTURE, HeadDetector, Obedient, Stage, View, face, paint_heads
 
 from faceunlock.errors import LockoutError, PhotoError
-from faceunlock.liveness.dialogue import Word
+from faceunlock.liveness.asking import Word
 from faceunlock.photos.camera import Camera, Frame
 from faceunlock.photos.face import Face
 

@@ -71,12 +71,12 @@ def test_the_line_that_is_proposed_is_good(problems, service, source):
         ("swaylock", "--camera", False),
     ],
 )  # fmt: skip
-def test_turns_are_asked_for_where_words_are_shown(service, source, asks):
+def test_turns_are_asked_for_where_words_are_shown(trusting, service, source, asks):
     assert propose(service, source).require_live == asks
     assert not propose(service, source, require_live=False).require_live
 
 
-def test_options_that_the_helper_would_refuse_are_not_proposed():
+def test_options_that_the_helper_would_refuse_are_not_proposed(trusting):
     assert slug_of(propose, "sudo", "--photo=/srv/a.jpg", require_live=True) == "pam-unsuitable"
     assert slug_of(propose, "sudo", "--photo=relative.jpg") == "pam-unsuitable"
 
@@ -174,6 +174,8 @@ def test_an_installation_of_somebody_else_is_refused(tmp_path, monkeypatch):
     program = tmp_path / "python"
     program.symlink_to(sys.executable)
     os.chown(program, 65534, 0, follow_symlinks=False)
+    # To look at every file of every package takes seconds; the program is what matters here.
+    monkeypatch.setattr(pam_installation, "distrusted_all", lambda place: iter(()))
     offer = propose("sudo")
     monkeypatch.setattr(sys, "executable", str(program))
     (problem,) = propose("sudo").problems
@@ -249,7 +251,8 @@ def test_a_foreign_module_is_named(problems):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder that belongs to root")
-def test_a_gallery_that_anybody_could_make_is_named(tmp_path):
+def test_a_gallery_that_anybody_could_make_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pam_service, "installation_problems", lambda program: ())
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)

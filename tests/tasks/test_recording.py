@@ -7,7 +7,7 @@ from support.clips import write_clip
 from support.fakes import slug_of
 
 from faceunlock.errors import CameraError, ReportError
-from faceunlock.liveness.dialogue import Word
+from faceunlock.liveness.asking import Word
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ def test_a_folder_of_people_becomes_a_model_that_can_be_named(open_home, people,
     outcome = open_home().train(people, tmp_path / "mine", ONE_EPOCH, observer())
     assert outcome.folder == tmp_path / "mine" and (outcome.folder / "model.json").is_file()
     states = open_home(embedder=None, model=str(outcome.folder)).models()
-    assert states[-1].weights.status == "present" and states[-1].calibration.status == "not-calibrated"
+    (mine,) = (state for state in states if state.model.startswith("mine-"))
+    assert mine.weights.status == "present" and mine.calibration.status == "not-calibrated"
 
 
 def test_a_model_that_is_there_is_not_replaced_unasked(open_home, people, tmp_path):

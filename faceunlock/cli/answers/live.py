@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faceunlock.liveness.dialogue import Word
+from faceunlock.liveness.asking import Word
 
 if TYPE_CHECKING:
     from faceunlock.liveness.dialogue import Turned

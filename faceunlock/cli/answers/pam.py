@@ -30,6 +30,7 @@ def proposal(offer: Proposal) -> str:
     """Return the PAM line with explanations as comments, so that all of it can be pasted."""
     comments = [
         *(LIVE_WARNING if offer.require_live else WARNING),
+        *_turns_offered(offer),
         "",
         f"Put the last line above the first auth line of {offer.file}; faceunlock does not edit it.",
         "A recognised face is enough. After anything else (no match, nobody enrolled, no camera,",
@@ -49,6 +50,16 @@ def proposal(offer: Proposal) -> str:
             "gallery that is copied without it.",
         ]
     return "\n".join([*(f"# {printable(comment)}".rstrip() for comment in comments), offer.line])
+
+
+def _turns_offered(offer: Proposal) -> list[str]:
+    """Say how to ask for turns of the head, where a camera could and the line does not."""
+    if offer.require_live or not any(word.startswith("--camera") for word in offer.line.split()):
+        return []
+    return [
+        "If it shows text while it asks, it can ask for turns of the head, which a photo cannot do:",
+        f"  {offer.program} -I -m faceunlock pam print {offer.service} --require-live",
+    ]
 
 
 def _check_command(offer: Proposal) -> str:

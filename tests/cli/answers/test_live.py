@@ -9,7 +9,8 @@ import pytest
 from faceunlock.cli.answers.live import WORDS, note
 from faceunlock.cli.plain_verify import teller
 from faceunlock.cli.session import open_session
-from faceunlock.liveness.dialogue import Turned, Word
+from faceunlock.liveness.asking import Word
+from faceunlock.liveness.dialogue import Turned
 
 
 def test_every_word_has_its_sentence():
