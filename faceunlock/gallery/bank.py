@@ -260,6 +260,10 @@ class StrangerBanks:
     def _removing_others(self) -> Iterator[None]:
         """Remove the files that are no longer named, after the change is committed."""
         yield
+        self.remove_unnamed()
+
+    def remove_unnamed(self) -> None:
+        """Remove the files that no record names."""
         with self._guard.changing() as change:
             self._remove_unnamed(change.seal)
 

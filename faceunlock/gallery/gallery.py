@@ -262,7 +262,9 @@ class Gallery:
         except GalleryError as error:
             if error.slug not in ("gallery-tampered", "key-missing", "keyring-unavailable"):
                 raise
-            return self._guard.start_again()
+            forgotten = self._guard.start_again()
+            self.strangers.remove_unnamed()
+            return forgotten
 
     def restore(self, person: Person) -> None:
         """Store a person with the given dates, replacing anyone of the same name.

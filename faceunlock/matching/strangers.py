@@ -165,11 +165,13 @@ class Strangers:
         )
 
     def without(self, name: str) -> Strangers:
-        """Return a bank without the source or the person of a name."""
+        """Return a bank without the source or the person of a name, or a person of a source ("lfw/Ada")."""
         key = name_key(name)
+        origin, _, of_origin = name.partition("/")  # no folder has a slash in its name
+        member = name_key(of_origin) if of_origin else None
         return self._only(
             [
-                source != name and name_key(person) != key
+                source != name and name_key(person) != key and (source, name_key(person)) != (origin, member)
                 for source, person in zip(self.source, self.person, strict=True)
             ]
         )

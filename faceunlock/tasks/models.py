@@ -390,7 +390,7 @@ class ModelChoice:
             return RECOMMENDED
         _log.warning(
             "Using the model %s, which needs no download: %s, the recommended one, cannot be downloaded now. "
-            "To get it: faceunlock models pull %s",
+            "To use it, get it before you enroll anybody: faceunlock models pull %s",
             EMBEDDED_DEFAULT,
             RECOMMENDED,
             RECOMMENDED,

@@ -34,7 +34,8 @@ def test_a_source_or_a_person_can_be_taken_out():
     full = bank(photo(1), photo(2), photo(2, 1, source="work"))
     assert full.without("lfw").person == ("P2",)
     assert full.without("p2").person == ("P1",)
-    assert full.without("nobody") is full
+    assert full.without("work/P2").source == ("lfw", "lfw")  # as reports name them
+    assert full.without("nobody") is full.without("lfw/nobody") is full.without("lfw/") is full
 
 
 def test_the_people_themselves_are_no_strangers_by_name_or_by_the_same_photo():

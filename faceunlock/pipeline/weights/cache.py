@@ -197,4 +197,7 @@ def _instead(spec: ModelSpec) -> str:
     """Return the end of a hint: what does without a download, if anything does."""
     if spec.purpose == "liveness":
         return ""
-    return f" — or use --model {EMBEDDED_DEFAULT}, which needs no download."
+    return (
+        f" — or use --model {EMBEDDED_DEFAULT}, which needs no download; who is enrolled with {spec.id} must "
+        "then be enrolled again."
+    )

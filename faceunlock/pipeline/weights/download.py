@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -113,19 +114,47 @@ def fetch(
             response.raise_for_status()
             length = response.headers.get("Content-Length", "")
             total = done + int(length) if length.isdecimal() else 0
-            for chunk in response.iter_content(CHUNK):
-                done += len(chunk)
-                if max(total, done) > limit:
-                    raise failed(
-                        url, f"the file is larger than {limit:,} bytes, so it cannot be the right one"
-                    )
-                if deadline is not None and time.monotonic() > deadline:
-                    raise failed(url, "it takes too long")
-                output.write(chunk)
-                if progress is not None:
-                    progress(done, total)
+            with _ending(response, deadline):
+                for chunk in response.iter_content(CHUNK):
+                    done += len(chunk)
+                    if max(total, done) > limit:
+                        raise failed(
+                            url, f"the file is larger than {limit:,} bytes, so it cannot be the right one"
+                        )
+                    if _late(deadline):
+                        raise failed(url, "it takes too long")
+                    output.write(chunk)
+                    if progress is not None:
+                        progress(done, total)
+            if _late(deadline):  # what was broken off may look like the end
+                raise failed(url, "it takes too long")
     except requests.RequestException as error:
         raise failed(url, _reason(error)) from error
+
+
+def _late(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() > deadline
+
+
+@contextmanager
+def _ending(response: requests.Response, deadline: float | None) -> Iterator[None]:
+    """Break a download off at the deadline, also while a server sends a byte now and then."""
+
+    def stop() -> None:
+        # It may have ended by itself; and urllib3 before 2.3 cannot break off.
+        with suppress(AttributeError, OSError, RuntimeError, ValueError):
+            response.raw.shutdown()
+
+    if deadline is None:
+        yield
+        return
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _continues(response: requests.Response, start: int) -> bool:

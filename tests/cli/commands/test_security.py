@@ -88,7 +88,9 @@ def test_people_who_look_alike_are_told_of(faceunlock, ada, tmp_path):
     assert "likeness" not in faceunlock("status")[1]
     assert faceunlock("enroll", "Twin", tmp_path / "twin", "--even-so")[0] == 0
     _, out, _ = faceunlock("status")
-    assert "\nlikeness    2 of 2 comparisons of people here with each other are as alike as at most 1 in " in out
+    assert (
+        "\nlikeness    2 of 2 comparisons of people here with each other are as alike as at most 1 in " in out
+    )
     likeness = faceunlock.data("status")["likeness"]
     assert likeness["unexpected"] and likeness["alike"] == 2 and set(likeness["closest"]) == {"Ada", "Twin"}
     said = "The false match rate does not hold among them"

@@ -113,3 +113,23 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
 def test_nothing_is_fetched_for_a_model_in_a_package(cache):
     assert try_to_pull(model_spec("compact"), cache)
     assert not cache.exists()
+
+
+@pytest.mark.parametrize("length", [None, 100_000])
+def test_a_download_of_drops_is_given_up(cache, monkeypatch, length):
+    monkeypatch.setattr(attempt, "FETCH_SECONDS", 0.2)
+
+    def drip(handler):
+        handler.send_response(200)
+        if length is not None:
+            handler.send_header("Content-Length", str(length))
+        handler.end_headers()
+        for _ in range(60 if handler.command == "GET" else 0):
+            handler.wfile.write(b"x")
+            time.sleep(0.05)
+
+    with serving(drip) as server:
+        started = time.monotonic()
+        assert not try_to_pull(SMALL, cache, mirror=server.url)
+        assert time.monotonic() - started < 2
+    assert left_in(cache) == [REMEMBERED]
