@@ -147,9 +147,9 @@ def likeness_warning(likeness: Likeness) -> str:
     """Return the sentence about people who are more alike than strangers are."""
     one, other = map(printable, likeness.closest)
     return (
-        f"{likeness.alike:,} of {likeness.pairs:,} comparisons of people here with each other are as alike as "
-        f"at most 1 in {round(1 / likeness.fmr):,} comparisons with strangers (closest: {one} and {other}, "
-        f"{likeness.similarity:.4f}). The false match rate does not hold among them"
+        f"{likeness.alike:,} of {likeness.pairs:,} comparisons of people here with each other are as alike "
+        f"as at most 1 in {round(1 / likeness.fmr):,} comparisons with strangers "
+        f"(closest: {one} and {other}, {likeness.similarity:.4f}). The false match rate does not hold among them"
     )
 
 

@@ -17,7 +17,6 @@ from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
     from faceunlock.matching.people import Person
-    from faceunlock.matching.strangers import Strangers
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import SubjectRule
     from faceunlock.studies.calibration_report import CalibrationReport
