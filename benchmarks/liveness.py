@@ -37,7 +37,7 @@ TURNS = "head-pose-female"
 
 
 ELSEWHERE = {
-    "what": "measured by the owner in the same way, on pictures kept back; nothing here repeats it",
+    "what": "measured separately in the same way, on pictures kept back; nothing here repeats it",
     "turn": {
         "prints": {"passed": 0, "clips": 222, "people": 15, "upper_people": 0.218},
         "phones_with_photos": {"passed": 0, "clips": 19},

@@ -218,7 +218,7 @@ SLUGS: dict[str, Slug] = {
     ),
     "lower-threshold": Slug(
         "The measured threshold is below the shipped one.",
-        "Use --allow-lower if you are sure that the folder shows your real conditions.",
+        "Use --allow-lower if you are sure that the photos compared show your real conditions.",
     ),
     "scores-damaged": Slug(
         "The file does not hold the scores of a calibration, or is damaged.",

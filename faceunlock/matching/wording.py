@@ -149,7 +149,8 @@ def likeness_warning(likeness: Likeness) -> str:
     return (
         f"{likeness.alike:,} of {likeness.pairs:,} comparisons of people here with each other are as alike "
         f"as at most 1 in {round(1 / likeness.fmr):,} comparisons with strangers "
-        f"(closest: {one} and {other}, {likeness.similarity:.4f}). The false match rate does not hold among them"
+        f"(closest: {one} and {other}, {likeness.similarity:.4f}). "
+        "The false match rate does not hold among them"
     )
 
 
