@@ -114,7 +114,7 @@ def measure(arguments: argparse.Namespace, home: Path, links: Path) -> dict[str,
 def main() -> None:
     """Measure, print and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="compact")
+    parser.add_argument("--model", default="retail-0095")
     parser.add_argument("--strangers", type=int, default=4281)
     parser.add_argument("--home", type=Path, help="gallery to use and keep")
     arguments = parser.parse_args()

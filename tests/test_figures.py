@@ -537,7 +537,7 @@ def test_the_page_on_training_quotes_both_experiments(line):
 
 def test_ten_people_at_home_are_told_what_the_page_shows():
     page = (PROJECT / "docs" / "at-home.md").read_text(encoding="utf-8")
-    found = result("at-home-compact")
+    found = result("at-home-retail-0095")
     for way in ("alone", "with_strangers", "without_photos"):
         shown = found[way]["shown"]
         assert "\n".join([f"$ {shown['command']}", *shown["lines"]]) in page
