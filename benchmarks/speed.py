@@ -181,10 +181,11 @@ def prepare(photos: Path) -> None:
     """Prepare the contestants: galleries, converted networks, a vector, a virtual environment."""
     WORK.mkdir(exist_ok=True)
     person = sorted((photos / "phone10" / "enroll").iterdir())[0]
+    random = random_weights()  # before a gallery is opened: it would have PyTorch make its folder there
     for model in MODELS:
         with FaceUnlock(home(model), model=model) as unlock:
             if model == "casia-webface":
-                unlock.pull(model, file=random_weights())
+                unlock.pull(model, file=random)
             if model == "retail-0095":
                 unlock.pull(model, file=photos.parent / "weights" / model)
             unlock.enroll(KNOWN, person, replace=True)
