@@ -95,7 +95,7 @@ def test_nobody_has_the_visible_name_of_somebody_else(name, invisible, at):
     assert all(name_key(stored) == key for stored in name_keys(other))
     if name.isalpha() and not any(map(is_invisible, name)):
         # What is blank and has a width parts two words.
-        seen = f"{name[:at]} {name[at:]}" if invisible == BLANK else name
+        seen = f"{name[:at]} {name[at:]}".strip() if invisible == BLANK else name
         assert key == name_key(seen)
 
 
