@@ -11,10 +11,10 @@ What is not here keeps its record. Run it again when one of these networks gets 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import torch
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.detection import network_sources
@@ -27,26 +27,15 @@ from faceunlock.pipeline.runtime.network import NetworkSource
 from faceunlock.pipeline.runtime.torch_runtime import build
 from faceunlock.settings import locate
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from support.originals import detector_networks
+
 NOWHERE = Path("/nonexistent")
-
-
-class Joined(torch.nn.Module):
-    """A network of the detector, with its outputs in one tensor, the probability of a face first."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """Return the outputs in one tensor."""
-        *measures, probabilities = self.network(batch)
-        return torch.cat([probabilities[:, 1:2], *measures], dim=1)
 
 
 def originals() -> list[tuple[NetworkSource, torch.nn.Module]]:
     """Return each network's source, and the torch module that it stands for."""
-    detector = [Joined(kind().eval()) for kind in (PNet, RNet, ONet)]
-    found = list(zip(network_sources(), detector, strict=True))
+    found = list(zip(network_sources(), detector_networks(), strict=True))
     for model in ("compact", "dlib"):
         spec = MODELS[model]
         arrays = weights.load(spec, NOWHERE).arrays

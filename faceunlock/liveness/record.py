@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.private import (
@@ -18,8 +18,11 @@ from faceunlock.files.private import (
 )
 from faceunlock.files.reading import SMALL, parse_json, read_file
 from faceunlock.liveness import MEASUREMENT
-from faceunlock.liveness.measuring import PadMeasurement, SpeciesRates, Spread, StageRates
 from faceunlock.matching.rate import Rate
+
+if TYPE_CHECKING:
+    # Late, because `status` looks for a record, and there is none on most machines.
+    from faceunlock.liveness.measuring import PadMeasurement, StageRates
 
 SCHEMA = 2
 
@@ -127,6 +130,8 @@ def from_dict(data: Mapping[str, Any]) -> PadMeasurement:
     ValueError, TypeError, KeyError, AttributeError
         If the data is anything else.
     """
+    from faceunlock.liveness.measuring import PadMeasurement, Spread
+
     spreads = {
         str(score): {str(kind): Spread(**one) for kind, one in kinds.items()}
         for score, kinds in data["spreads"].items()
@@ -140,6 +145,8 @@ def from_dict(data: Mapping[str, Any]) -> PadMeasurement:
 
 
 def _read_stage(data: Mapping[str, Any]) -> StageRates:
+    from faceunlock.liveness.measuring import SpeciesRates, StageRates
+
     apcer = {
         str(species): SpeciesRates(
             Rate.from_dict(one["by_clip"]), Rate.from_dict(one["by_person"]), one["no_answer"]

@@ -21,7 +21,7 @@ from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 from faceunlock.tasks.people import no_such_look
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, examiner, quality_gates
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, examiner, open_camera, quality_gates
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +294,6 @@ def take_several(
     are as for `enroll` and `faceunlock.tasks.verify.take`, so nobody sits for the camera if the enrolment
     would be refused.
     """
-    from faceunlock.photos.camera import open_camera
     from faceunlock.photos.capture import several_good
     from faceunlock.tasks import mirrors
 
@@ -302,7 +301,7 @@ def take_several(
     look = None if look is None else normalise_name(look)
     known = _known(workspace, normalise_name(name), look, add=add, replace=replace)
     device = settings.camera if device is None else device
-    with open_camera(device, films=settings.camera_films != "never") as camera:
+    with open_camera(workspace, device) as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         good = examiner(acquisition, quality_gates(workspace, identity), settings.max_pixels)
         yield from several_good(camera.frames(settings.camera_seconds), good, settings.camera_photos)

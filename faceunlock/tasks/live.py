@@ -17,7 +17,7 @@ from faceunlock.photos.face import RGBImage, measure_quality
 from faceunlock.tasks.liveness import denial
 from faceunlock.tasks.mirrors import is_mirrored
 from faceunlock.tasks.verify import Candidates, Verification, candidates
-from faceunlock.tasks.workspace import Workspace, check_threshold, quality_gates
+from faceunlock.tasks.workspace import Workspace, check_threshold, open_camera, quality_gates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,14 +95,12 @@ def verify_live(
     GalleryError, ModelError, SettingsError
         As for `faceunlock.tasks.verify.verify`.
     """
-    from faceunlock.photos.camera import open_camera
-
     check_threshold(threshold, security)
     settings = workspace.settings
     device = settings.camera if device is None else device
     with workspace.attempts.attempt(f"camera {device}") as attempt:
         people = candidates(workspace, attempt, name)
-        with open_camera(device, films=settings.camera_films != "never") as camera:
+        with open_camera(workspace, device) as camera:
             acquisition = people.load(threshold, security)
             deny = deny or denial(workspace)
             session = _Session(people, acquisition, _requirement(workspace, people), deny)

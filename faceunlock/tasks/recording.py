@@ -8,7 +8,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import CameraError, ReportError
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, open_camera
 
 if TYPE_CHECKING:
     from faceunlock.liveness.asking import Word
@@ -35,14 +35,13 @@ def record(
         The camera cannot be used.
     """
     from faceunlock.liveness.recording import FRAME_SECONDS, Recording, due, encoded, script
-    from faceunlock.photos.camera import open_camera
 
     settings = workspace.settings
     turns, cues = script(SystemRandom())
     frames: list[bytes] = []
     said, seconds = 0, 0.0
     device = settings.camera if device is None else device
-    with open_camera(device, films=settings.camera_films != "never") as camera:
+    with open_camera(workspace, device) as camera:
         for frame in camera.frames(cues[-1].seconds):
             for cue in due(cues, said, frame.seconds):
                 tell(cue.word)

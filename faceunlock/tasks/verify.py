@@ -18,6 +18,7 @@ from faceunlock.tasks.workspace import (
     check_threshold,
     deciding_calibration,
     examiner,
+    open_camera,
     operating_point,
     quality_gates,
 )
@@ -284,7 +285,6 @@ def take(
     PhotoError
         No good face within ``camera_seconds`` (a setting); the slug is the most frequent reason.
     """
-    from faceunlock.photos.camera import open_camera
     from faceunlock.photos.capture import one_good
 
     settings = workspace.settings
@@ -296,7 +296,7 @@ def take(
             raise GalleryError("nobody-enrolled")
         # Nobody should sit for the camera if the attempt would be refused.
         attempt.admit([somebody.name for somebody in people], named=person is not None)
-        with open_camera(device, films=settings.camera_films != "never") as camera:
+        with open_camera(workspace, device) as camera:
             acquisition, identity = workspace.choice.acquisition(person)
             gates = quality_gates(workspace, identity)
             look = examiner(acquisition, gates, settings.max_pixels, faces)

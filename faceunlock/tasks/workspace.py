@@ -24,6 +24,7 @@ from faceunlock.tasks.models import ModelChoice
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.photos.camera import Camera
     from faceunlock.photos.capture import Look
     from faceunlock.photos.face import SubjectRule
     from faceunlock.photos.photo import PhotoFile
@@ -278,6 +279,21 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
         min_photos=min_photos or settings.min_photos,
         pair_similarity=None if pairs.status == "not-calibrated" else pairs.threshold,
     )
+
+
+def open_camera(workspace: Workspace, device: str) -> Camera:
+    """Open a camera, or a film where the setting ``camera_films`` allows films.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its settings decide about films.
+    device : str
+        As for `faceunlock.photos.camera.open_camera`, which also raises.
+    """
+    from faceunlock.photos.camera import open_camera
+
+    return open_camera(device, films=workspace.settings.camera_films != "never")
 
 
 def examiner(acquisition: Acquisition, gates: Gates, max_pixels: int, rule: SubjectRule = "dominant") -> Look:

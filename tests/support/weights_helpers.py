@@ -51,6 +51,16 @@ def answer(data, *, status=200, length=None):
     return respond
 
 
+def publish(files):
+    """Answer with the file that was asked for, by its name."""
+
+    def respond(handler):
+        name = handler.path.rpartition("/")[2]
+        answer(files.get(name, b""), status=200 if name in files else 404)(handler)
+
+    return respond
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

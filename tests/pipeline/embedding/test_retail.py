@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.made_ir import expected, small_model
-from support.weights_helpers import answer, free_port, left_in, refused, serving
+from support.weights_helpers import free_port, left_in, publish, refused, serving
 
 from faceunlock.errors import ModelError
 from faceunlock.pipeline import weights
@@ -30,16 +30,6 @@ GOLDEN = Path(__file__).parent / "golden"
 REAL = model_spec("retail-0095")
 SMALL, FILES = small_model()
 NAMES = [file.name for file in SMALL.weights.files]
-
-
-def publish(files):
-    """Answer with the file that was asked for."""
-
-    def respond(handler):
-        name = handler.path.rpartition("/")[2]
-        answer(files.get(name, b""), status=200 if name in files else 404)(handler)
-
-    return respond
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from support.made_minifasnet import FILES, described, made_networks, published
-from support.weights_helpers import answer, left_in, refused, serving
+from support.weights_helpers import left_in, publish, refused, serving
 
 from faceunlock.errors import ModelError
 from faceunlock.pipeline import weights
@@ -46,14 +46,6 @@ def folder(tmp_path):
     for name, content in PUBLISHED.items():
         (place / name).write_bytes(content)
     return place
-
-
-def publish(files):
-    def respond(handler):
-        name = handler.path.rpartition("/")[2]
-        answer(files.get(name, b""), status=200 if name in files else 404)(handler)
-
-    return respond
 
 
 @pytest.mark.parametrize("name", NETWORKS)
