@@ -207,12 +207,15 @@ class Candidates:
         """
         choice = self._workspace.choice
         acquisition, self.identity = choice.acquisition(self._people[0] if self._named else None)
-        self._comparable = [one for one in self._people if one.template.identity == self.identity]
+        self._comparable = [one for one in self._people if self._is_comparable(one)]
         if not self._comparable:
             raise choice.mismatch(self._people[0], self.identity.model)
         self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
         self._threshold = threshold
         return acquisition
+
+    def _is_comparable(self, person: Person) -> bool:
+        return person.template.identity == self.identity
 
     @property
     def names(self) -> list[str]:
@@ -241,7 +244,7 @@ class Candidates:
                 calibration=self._calibration,
                 point=point,
                 quality=quality,
-                not_compared=tuple(one.name for one in self._people if one not in self._comparable),
+                not_compared=tuple(one.name for one in self._people if not self._is_comparable(one)),
                 locked_out=tuple(one.name for one in self._comparable if one.name not in admitted),
                 liveness=turned,
                 people=len(there),
