@@ -196,7 +196,7 @@ SLUGS: dict[str, Slug] = {
         'Set runtime = "torch" in the config file, or FACEUNLOCK_RUNTIME=torch.',
     ),
     "networks-not-prepared": Slug(
-        "The networks are not prepared for this machine yet, and there is no time for it now.",
+        "The networks are not prepared for this machine yet, and this command may not prepare them.",
         "Run once: faceunlock models prepare",
     ),
     "device-unavailable": Slug(
@@ -213,7 +213,7 @@ SLUGS: dict[str, Slug] = {
         "Run: faceunlock strangers pull lfw — or choose a higher --target-fmr.",
     ),
     "no-strangers": Slug(
-        "The bank of strangers does not have what was asked for, or there is none for this model.",
+        "There is no bank of strangers for this model, or it does not hold what was asked for.",
         "Run: faceunlock strangers pull lfw",
     ),
     "lower-threshold": Slug(
@@ -255,7 +255,7 @@ SLUGS: dict[str, Slug] = {
     ),
     # presentation attacks
     "not-live": Slug(
-        "The frames look like a picture of a face to MiniFASNet, which may refuse and never admits.",
+        "MiniFASNet, which can only refuse, takes these frames for a picture of a face.",
         'Try again in even light, with nothing around the face; to do without it, set texture = "off".',
         True,
     ),
@@ -274,7 +274,7 @@ SLUGS: dict[str, Slug] = {
         True,
     ),
     "turn-wrong-way": Slug(
-        "The head turned to the other side.",
+        "The head turned to the wrong side.",
         'If you turned as asked, the camera mirrors its picture: set camera_mirrored = "yes", or let '
         "enroll --camera find out.",
         True,
@@ -297,12 +297,12 @@ SLUGS: dict[str, Slug] = {
     ),
     "second-face": Slug("A second face came into the picture.", "Be alone before the camera.", True),
     "face-changed": Slug(
-        "The face of a turn, or the face at the end, is not that of the beginning.",
+        "The face during a turn, or at the end, is not the face seen at the beginning.",
         "Turn slowly, in even light; enroll photos that show you a little from the side.",
         True,
     ),
     "frames-stopped": Slug(
-        "The pictures of the camera stopped before the last turn.", "Check the camera and try again.", True
+        "The camera stopped sending pictures before the last turn.", "Check the camera and try again.", True
     ),
     "too-few-frames": Slug(
         "The camera or this machine is too slow to see a head turn.",
@@ -346,8 +346,8 @@ SLUGS: dict[str, Slug] = {
         "Use --home DIRECTORY, or set FACEUNLOCK_HOME or HOME.",
     ),
     "no-temporary-directory": Slug(
-        "There is no directory for temporary files that can be written.",
-        "Set TMPDIR to a directory that you can write.",
+        "There is no writable directory for temporary files.",
+        "Set TMPDIR to a directory that you can write to.",
     ),
     "system-limit": Slug(
         "A limit of the system on memory, open files, threads or file sizes is too low.",

@@ -135,7 +135,8 @@ SETTINGS: dict[str, Setting] = {
         choices=("auto", "onnx", "torch"),
     ),
     "prepare_networks": Setting(
-        "Whether a command may prepare networks, which takes a second or two; never: it declines.",
+        "Whether a command may prepare networks, which takes a second or two; never: it refuses with "
+        "networks-not-prepared.",
         "auto",
         choices=("auto", "never"),
     ),

@@ -372,8 +372,10 @@ class FaceUnlock(Workspace):
         return self.choice.states()
 
     def pull(self, model: str, *, file: PhotoPath | None = None, force: bool = False) -> ModelState:
-        """Fetch the weights of a model; see `faceunlock.pipeline.weights.pull.pull`."""
-        return self.choice.pull(model, file=None if file is None else as_path(file), force=force)
+        """Fetch the weights of a model; see `faceunlock.tasks.networks.pull_model`."""
+        from faceunlock.tasks.networks import pull_model
+
+        return pull_model(self, model, file=None if file is None else as_path(file), force=force)
 
     def prepare_models(self, model: str | None = None, *, force: bool = False) -> dict[str, tuple[str, ...]]:
         """Prepare networks ahead of time; see `faceunlock.tasks.networks.prepare_models`."""

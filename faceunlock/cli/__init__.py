@@ -78,14 +78,14 @@ def report_interrupt(arguments: Sequence[str]) -> None:
 def _interruption() -> FaceUnlockError:
     """Return what to say after Ctrl-C: what is there already, and how to go on."""
     outputs = sys.modules.get("faceunlock.files.outputs")  # nothing was written if it was never imported
-    done = outputs.written if outputs is not None else None
-    if done is None or not done.count:
+    done = outputs.written.there() if outputs is not None else ()
+    if outputs is None or not done:
         return SettingsError("interrupted")
-    files = "one file is" if done.count == 1 else f"{done.count:,} files are"
+    files = "one file is" if len(done) == 1 else f"{len(done):,} files are"
     return SettingsError(
         "interrupted",
-        f"The command was interrupted; {files} written already, the last is {done.last}",
-        hint=done.go_on,
+        f"The command was interrupted; {files} written already, the last is {done[-1]}",
+        hint=outputs.written.go_on,
     )
 
 

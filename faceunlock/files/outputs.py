@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,17 +51,19 @@ class Written:
 
     Attributes
     ----------
-    count : int
-        Number of files.
-    last : Path or None
-        The last one.
+    files : list of Path
+        The files, of which the last may be being written.
     go_on : str
         How to go on from there.
     """
 
-    count: int = 0
-    last: Path | None = None
+    files: list[Path] = field(default_factory=list)
     go_on: str = ""
+
+    def there(self) -> tuple[Path, ...]:
+        """Return the files that are there, each once."""
+        files = self.files if not self.files or self.files[-1].exists() else self.files[:-1]
+        return tuple(dict.fromkeys(files))
 
 
 written = Written()
@@ -72,15 +74,15 @@ def noted(file: Path, go_on: str = RUN_AGAIN) -> Iterator[None]:
     """Note a file that the block writes: a second run needs to be told what to do with it.
 
     It is noted beforehand, because Ctrl-C may come between the moment when it is there and the end of the
-    block. If the block ends without it, it is noted no longer.
+    block; `Written.there` knows whether it is. If the block ends without it, it is noted no longer.
     """
-    before = written.count, written.last, written.go_on
-    written.count, written.last, written.go_on = written.count + 1, file, go_on
+    written.files.append(file)
+    written.go_on = go_on
     try:
         yield
     except BaseException:
         if not file.exists():
-            written.count, written.last, written.go_on = before
+            written.files.pop()
         raise
 
 

@@ -99,11 +99,13 @@ def enroll_each(
     for name, photos in found.people.items():
         # The folders, not the photos, so that their own sub-folders are refused as for one person.
         folders = list(dict.fromkeys(top / photo.relative_to(top).parts[0] for photo in photos))
+        # As it is on the disk: what is shown has its unprintable characters escaped, and looks like a path.
+        given = folders[0].name if folders else name
         outcome: EnrolmentOutcome | None = None
         error: FaceUnlockError | None = None
         try:
-            _refuse_repeated(name, names)
-            outcome = enroll(workspace, name, folders, **options)
+            _refuse_repeated(given, names)
+            outcome = enroll(workspace, given, folders, **options)
         except FaceUnlockError as refusal:
             if isinstance(refusal, ModelError) and not any(person.outcome for person in people):
                 raise

@@ -16,6 +16,8 @@ from faceunlock.tasks.loading import Preparation
 from faceunlock.tasks.models import AUTO, NETWORKS, ModelState
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from faceunlock.gallery.seal import Place
     from faceunlock.tasks.workspace import Workspace
 
@@ -67,6 +69,25 @@ def _preparation(workspace: Workspace, state: ModelState) -> tuple[Preparation |
         return loader.preparation(state.spec), None
     except GalleryError as error:
         return loader.preparation(state.spec, provable=False), error.explained
+
+
+def pull_model(
+    workspace: Workspace, model: str, *, file: Path | None = None, force: bool = False
+) -> ModelState:
+    """Fetch the weights of a model; prepare its networks at once where a login by face would need them.
+
+    A login never prepares any, so without this, MiniFASNet's arrival would end every ``--require-live``.
+    Parameters and errors are those of `faceunlock.pipeline.weights.pull.pull`.
+    """
+    state = workspace.choice.pull(model, file=file, force=force)
+    try:
+        if model in unprepared(workspace):
+            prepare_models(workspace, model)
+    except (GalleryError, ModelError) as error:
+        _log.warning(
+            "%s. Before the next login by face, run: %s", error.message, prepare_command(workspace, model)
+        )
+    return state
 
 
 def prepare_models(

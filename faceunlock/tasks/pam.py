@@ -198,6 +198,9 @@ def propose(
     problems = list(installation_problems(program)) if system else []
     if system and home is not None:
         problems += _home_problems(home)
+    kind, _, device = source.partition("=")
+    if kind == "--camera" and device:
+        problems += camera_problems(device)
     file = DIRECTORY / service
     return Proposal(service, file, system, home, program, line, tuple(problems), require_live)
 
@@ -236,9 +239,9 @@ def check(service: str, file: Path | None = None) -> ServiceCheck:
     """
     system = needs_system_gallery(service)
     file = DIRECTORY / service if file is None else file
-    lines = list(read_lines(file))
-    ours = [line for line in lines if line.is_ours]
     problems: list[str] = []
+    lines = list(read_lines(file, problems))
+    ours = [line for line in lines if line.is_ours]
     if not ours:
         problems.append(f"{file} does not ask faceunlock")
     elif len(ours) > 1:

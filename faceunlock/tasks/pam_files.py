@@ -69,24 +69,41 @@ def module_options(line: Line) -> tuple[str, ...]:
     return tuple(takewhile(lambda word: word.partition("=")[0] in MODULE_OPTIONS, line.words))
 
 
-def read_lines(file: Path, depth: int = 0) -> Iterator[Line]:
-    """Yield the lines of a service file and of the files it includes, in the order PAM applies them."""
+def read_lines(file: Path, unreadable: list[str] | None = None, depth: int = 0) -> Iterator[Line]:
+    """Yield the lines of a service file and of the files it includes, in the order PAM applies them.
+
+    Parameters
+    ----------
+    file : Path
+    unreadable : list of str, optional
+        Gets a sentence for each included file that cannot be read; without it, that is an error.
+    depth : int
+        How many files include this one.
+
+    Raises
+    ------
+    PamError
+        ``file-unreadable``; ``pam-unsuitable`` if a file includes itself.
+    """
     if depth > _MOST_INCLUDES:
         raise PamError("pam-unsuitable", f"{file} includes itself")
     try:
         text = file.read_text(encoding="utf-8", errors="backslashreplace")
     except OSError as error:
+        if depth and unreadable is not None:
+            unreadable.append(f"{file}, which is included, cannot be read: {error.strerror}")
+            return
         raise PamError("file-unreadable", f"{file}: {error.strerror}") from error
     for number, content in _joined(text):
         included = _INCLUDE.match(content)
         if included is not None:
-            yield from read_lines(_beside(file, included[1]), depth + 1)
+            yield from read_lines(_beside(file, included[1]), unreadable, depth + 1)
             continue
         found = _LINE.match(content)
         if found is None:
             continue
         if found["control"] in ("include", "substack"):
-            inside = read_lines(_beside(file, found["module"]), depth + 1)
+            inside = read_lines(_beside(file, found["module"]), unreadable, depth + 1)
             yield from (line for line in inside if line.kind == found["type"].lower())
             continue
         yield Line(

@@ -76,9 +76,10 @@ def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
     except (GalleryError, ModelError) as error:
         return [error.explained]
     if state == "not-prepared":
+        which = "a login with --require-live" if model.spec.purpose == "liveness" else "a login"
         return [
-            f"the networks of {model.model} are not prepared, so the next command takes longer and a login "
-            f"cannot be answered; run: {prepare_command(workspace)}"
+            f"the networks of {model.model} are not prepared, so the next command that needs them takes "
+            f"longer and {which} cannot be answered; run: {prepare_command(workspace)}"
         ]
     if state == "wrong":
         return [

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from support.fakes import slug_of
 
+from faceunlock.files import outputs
 from faceunlock.files.outputs import (
     check_destination,
     check_picture,
@@ -17,6 +18,25 @@ from faceunlock.files.outputs import (
 )
 
 PICTURE = Image.new("RGB", (8, 8), "red")
+
+
+def test_a_file_counts_as_written_from_the_moment_when_it_is_there(tmp_path, monkeypatch):
+    """Ctrl-C may come right before and right after, wherever the writing stands."""
+    written = outputs.Written()
+    monkeypatch.setattr(outputs, "written", written)
+    first, second = tmp_path / "first", tmp_path / "second"
+    with outputs.noted(first):
+        assert written.there() == ()
+        first.write_bytes(b"x")
+        assert written.there() == (first,)
+    with pytest.raises(KeyboardInterrupt), outputs.noted(second):
+        raise KeyboardInterrupt
+    assert written.there() == (first,)
+    with pytest.raises(FileNotFoundError), outputs.noted(second):
+        raise FileNotFoundError
+    with outputs.noted(first):
+        pass
+    assert written.there() == (first,) and second not in written.files
 
 
 def test_each_name_gets_a_file_of_its_own(tmp_path):

@@ -1,5 +1,8 @@
 """A folder of people: each becomes a person of the name of the sub-folder, or nothing."""
 
+import os
+from pathlib import Path
+
 import pytest
 from support.fakes import FakeDetector, FakeEmbedder, paint, save, save_person, slug_of
 
@@ -76,3 +79,11 @@ def test_a_model_that_cannot_be_used_is_said_once(open_home, people):
     told = []
     each = open_home(detector=detector, embedder=Broken()).enroll_each
     assert slug_of(each, people, tell=told.append) == "device-unavailable" and told == []
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"Bo\x1bb"])
+def test_a_folder_whose_name_is_no_text_is_refused_for_that(unlock, people, name):
+    folder = Path(os.fsdecode(os.fsencode(people) + b"/" + name))
+    save_person(folder, 8, 4)
+    (refusal,) = (person.error for person in unlock.enroll_each(people).people if person.error)
+    assert refusal.slug == "bad-name" and "unprintable" in refusal.message

@@ -10,9 +10,10 @@ from support.fake_keyring import FakeKeyring
 from support.fakes import FakeDetector, FakeEmbedder, slug_of
 
 from faceunlock.cli.answers import models as answers
-from faceunlock.errors import ModelError
+from faceunlock.errors import GalleryError, ModelError
 from faceunlock.pipeline.runtime import conversion, kept
 from faceunlock.pipeline.runtime.kept import Keeping
+from faceunlock.tasks import networks
 
 NAMED = {"model": "dlib", "detector": None, "embedder": None}
 
@@ -133,3 +134,20 @@ def test_a_damaged_row_does_not_keep_a_sealed_gallery_from_saying_that_it_is_sea
         database.execute("UPDATE people SET template = 'x' WHERE key = 'ada'")
         database.commit()
     assert not open_home(**NAMED).protect("file")
+
+
+def test_weights_that_a_login_would_need_are_prepared_as_they_arrive(open_home, monkeypatch, caplog):
+    """A login prepares no networks, so weights that only arrived would end it."""
+    unlock, made = open_home(), []
+    monkeypatch.setattr(networks, "unprepared", lambda workspace: ("minifasnet",))
+    monkeypatch.setattr(unlock.choice, "pull", lambda model, **options: model)
+    monkeypatch.setattr(networks, "prepare_models", lambda workspace, model: made.append(model))
+    assert unlock.pull("dlib") == "dlib" and made == []
+    assert unlock.pull("minifasnet") == "minifasnet" and made == ["minifasnet"]
+
+    def no_key(workspace, model):
+        raise GalleryError("key-missing")
+
+    monkeypatch.setattr(networks, "prepare_models", no_key)
+    assert unlock.pull("minifasnet") == "minifasnet", "the weights are here all the same"
+    assert "run: faceunlock models prepare minifasnet" in caplog.text

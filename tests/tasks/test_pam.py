@@ -288,3 +288,17 @@ def test_every_spoilt_thing_is_named_whatever_else_is_wrong(tmp_path, monkeypatc
         "the weights have 3 bytes", f"{home / 'no camera'} is not a camera now",
     ):  # fmt: skip
         assert thing in problems, problems
+
+
+def test_an_included_file_that_cannot_be_read_hides_nothing_else(problems):
+    said = problems(GOOD, "auth include nowhere-to-be-found", "auth required pam_permit.so")
+    assert (
+        "nowhere-to-be-found, which is included, cannot be read" in said and "pam_permit.so says yes" in said
+    )
+
+
+def test_a_film_is_named_before_its_line_is_used(tmp_path):
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"film")
+    said = propose("swaylock", f"--camera={film}").problems
+    assert any(f"{film} is a file, not a camera" in problem for problem in said)

@@ -51,7 +51,7 @@ def report(result: PadReport) -> str:
             for kind, one in kinds.items()
         ]
     lines += [f"picture  {printable(picture)}" for picture in result.pictures]
-    lines.append("saved: faceunlock status names it" if result.saved else "nothing saved")
+    lines.append("saved: faceunlock status shows when" if result.saved else "nothing saved")
     lines.append(_in_use(result))
     return "\n".join([*lines, WARNING])
 
@@ -73,7 +73,7 @@ def _rates(one: StageRates) -> Iterator[str]:
         yield f"  APCER  {name}, by clip: {_rate(found.by_clip)}"
         yield f"  APCER  {name}, by person: {_rate(found.by_person)}"
         if found.no_answer:
-            yield f"  no answer  {name}: {found.no_answer:,}, in no rate"
+            yield f"  no score  {name}: {found.no_answer:,}, not counted in any rate"
     stopped = ", ".join(map(printable, one.stops))
     yield f"  stops  {stopped or 'nothing that this can show'}"
 

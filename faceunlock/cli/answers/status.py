@@ -73,7 +73,7 @@ def _liveness(stages: Stages) -> str:
 TEXTURE = {
     "on": "and MiniFASNet may refuse",
     "off": "without MiniFASNet (texture = off)",
-    "absent": "without MiniFASNet, which is not here; to get it: faceunlock models pull minifasnet",
+    "absent": "without MiniFASNet, whose weights are missing; to get them: faceunlock models pull minifasnet",
     "corrupt": "and nobody passes, because the weights of MiniFASNet are damaged",
 }
 """What is said of MiniFASNet."""
