@@ -43,7 +43,15 @@ if TYPE_CHECKING:
     from faceunlock.tasks.status import Status
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
     from faceunlock.tasks.train import TrainOptions
-    from faceunlock.tasks.verify import Probe, TakeOptions, Verification, VerifyOptions
+    from faceunlock.tasks.verify import (
+        EachOptions,
+        Probe,
+        TakeOptions,
+        Verification,
+        VerifiedPhoto,
+        VerifiedPhotos,
+        VerifyOptions,
+    )
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
 
@@ -90,6 +98,19 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.verify import verify
 
         return verify(self, photo, name, **options)
+
+    def verify_each(
+        self,
+        photos: PhotoPath | Sequence[PhotoPath],
+        name: str | None = None,
+        *,
+        tell: Callable[[VerifiedPhoto], None] = lambda _: None,
+        **options: Unpack[EachOptions],
+    ) -> VerifiedPhotos:
+        """Decide about each of several photos; see `faceunlock.tasks.verify.verify_each`."""
+        from faceunlock.tasks.verify import verify_each
+
+        return verify_each(self, photos, name, tell=tell, **options)
 
     def prepare(self) -> None:
         """Load what `verify` needs; see `faceunlock.tasks.verify.prepare`."""

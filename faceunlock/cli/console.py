@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from faceunlock.agent.client import wants_colour
 from faceunlock.errors import FaceUnlockError, SettingsError
-from faceunlock.files.text import Table, at_home, harmless, printable
+from faceunlock.files.text import Table, Verdict, at_home, harmless, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of the JSON documents; field names never change within a version."""
+
+Part = str | Table | Verdict
+"""What an answer consists of."""
+
+_COLOURS = {True: "\x1b[1;32m{}\x1b[0m", False: "\x1b[1;31m{}\x1b[0m", None: "\x1b[1;33m{}\x1b[0m"}
+"""Bold green, red and yellow; the words say the same without them."""
 
 T = TypeVar("T")
 
@@ -59,6 +66,8 @@ class Console:
         Name of the command, for the JSON document.
     home : path, optional
         The home directory, which the commands in hints and notes name.
+    colour : bool, optional
+        Show the first word of an answer in colour; when omitted, what stdout of this process wants.
     """
 
     def __init__(
@@ -69,9 +78,11 @@ class Console:
         verbose: bool = False,
         command: str = "",
         home: Path | None = None,
+        colour: bool | None = None,
     ) -> None:
         self.json, self.quiet, self.verbose, self.command = json, quiet, verbose, command
         self.home = home
+        self.colour = wants_colour() if colour is None else colour
 
     def write(self, text: str) -> None:
         """Write lines to stdout; a terminal shows everything in them and acts on nothing.
@@ -123,22 +134,26 @@ class Console:
         logger.handlers = [_Notices(self)]
         logger.setLevel(logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.WARNING)
 
-    def answer(self, text: str | Table | Sequence[str | Table], data: dict[str, Any]) -> None:
-        """Print the command's answer: text and tables, or the data as JSON."""
+    def answer(self, text: Part | Sequence[Part], data: dict[str, Any]) -> None:
+        """Print the command's answer: verdicts, text and tables, or the data as JSON."""
         if self.json:
             document = {"schema": SCHEMA, "command": self.command, "ok": True, "data": data}
             self.write(_encoded(document))
             return
         for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
-            if isinstance(part, str):
-                self.write(part)
-            else:
-                self.write(_drawn(part))
+            self._show(part)
 
-    def part(self, text: str) -> None:
+    def part(self, text: Part) -> None:
         """Print one part of a long answer as soon as it is known; with JSON, print nothing."""
         if not self.json:
-            self.write(text)
+            self._show(text)
+
+    def _show(self, part: Part) -> None:
+        if isinstance(part, Verdict):
+            word = _COLOURS[part.match].format(part.word) if self.colour else part.word
+            self.put(f"{word}  {harmless(part.words)}")
+        else:
+            self.write(part if isinstance(part, str) else _drawn(part))
 
     def note(self, text: str) -> None:
         """Print a note on stderr, unless quiet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, TypedDict
 
@@ -14,6 +15,7 @@ from faceunlock.errors import CameraError, PhotoError
 from faceunlock.liveness.asking import LONGEST, Word, random_pauses, random_turns
 from faceunlock.liveness.dialogue import DENIED, Dialogue, Step
 from faceunlock.photos.face import RGBImage, measure_quality
+from faceunlock.photos.folders import PHOTO_SUFFIXES
 from faceunlock.tasks.liveness import denial
 from faceunlock.tasks.mirrors import is_mirrored
 from faceunlock.tasks.verify import Candidates, Verification, candidates
@@ -50,6 +52,7 @@ class LiveOptions(TypedDict, total=False):
     security: Security | None
     tell: Tell
     deny: Deny | None
+    count: bool
 
 
 def verify_live(
@@ -61,6 +64,7 @@ def verify_live(
     security: Security | None = None,
     tell: Tell = lambda _: None,
     deny: Deny | None = None,
+    count: bool = True,
 ) -> Verification:
     """Decide whether an enrolled person sits before a camera and turns the head as asked.
 
@@ -83,6 +87,8 @@ def verify_live(
     deny : callable, optional
         Scores the frontal frames; below `DENIED` they are taken for a picture. It can only refuse. When
         omitted: MiniFASNet, where its weights are and the setting ``texture`` is on.
+    count : bool
+        As for `faceunlock.tasks.verify.verify`.
 
     Raises
     ------
@@ -98,7 +104,9 @@ def verify_live(
     check_threshold(threshold, security)
     settings = workspace.settings
     device = settings.camera if device is None else device
-    with workspace.attempts.attempt(f"camera {device}") as attempt:
+    if Path(device).suffix.lower() in PHOTO_SUFFIXES:
+        raise PhotoError("no-living-person", f"{device} is a photo, which cannot show that somebody is there")
+    with workspace.attempts.attempt(f"camera {device}", count=count) as attempt:
         people = candidates(workspace, attempt, name)
         with open_camera(workspace, device) as camera:
             acquisition = people.load(threshold, security)
@@ -188,7 +196,9 @@ class _Session:
         """Decide, count and log, as for a photo."""
         if self._embedding is None or self._quality is None:
             raise TypeError("nothing was seen")
-        answer = self._people.answering(self._embedding, self._quality, turned)
+        answer = self._people.answering(
+            self._embedding, self._quality, turned, counted=attempt.counted
+        )
 
         def checked(admitted: Collection[str]) -> Verification:
             found = answer(admitted)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, TypedDict, Unpack
 
-from faceunlock.errors import GalleryError, PhotoError
+from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError, PhotoError
 from faceunlock.matching.similarity import decide
 from faceunlock.photos.capture import Capture
-from faceunlock.photos.photo import PhotoFile, load_photo
+from faceunlock.photos.photo import PhotoFile, find_photos, load_photo
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
     as_path,
+    as_paths,
     check_threshold,
     deciding_calibration,
     examiner,
@@ -48,12 +49,23 @@ class VerifyOptions(TypedDict, total=False):
     faces: SubjectRule
     source: str | None
     require_live: bool
+    count: bool
+
+
+class EachOptions(TypedDict, total=False):
+    """Options of `verify_each`."""
+
+    threshold: float | None
+    security: Security | None
+    faces: SubjectRule
+    count: bool
 
 
 class TakeOptions(TypedDict, total=False):
     """Options of `take`."""
 
     faces: SubjectRule
+    count: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,12 @@ class Verification:
         How the head turned; None if nobody was asked to turn it.
     people : int or None
         How many people were compared, each with all their looks; None: one for each template.
+    named : bool
+        Whether a person was claimed.
+    near_miss : bool
+        Whether a no is so close that two single photos this similar would match.
+    counted : bool
+        Whether the attempt was counted and logged.
     """
 
     decision: Decision
@@ -91,6 +109,63 @@ class Verification:
     locked_out: tuple[str, ...] = ()
     liveness: Turned | None = None
     people: int | None = None
+    named: bool = False
+    near_miss: bool = False
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPhoto:
+    """One of several photos, and its answer.
+
+    Attributes
+    ----------
+    photo : Path
+    verification : Verification or None
+        None if it could not be decided.
+    error : FaceUnlockError or None
+        Why not.
+    """
+
+    photo: Path
+    verification: Verification | None = None
+    error: FaceUnlockError | None = None
+
+    @property
+    def match(self) -> bool | None:
+        """Yes or no; None if it could not be decided."""
+        return None if self.verification is None else self.verification.decision.match
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPhotos:
+    """Several photos and their answers.
+
+    Attributes
+    ----------
+    answers : tuple of VerifiedPhoto
+        One for each photo that was looked at; the last may be a lockout.
+    photos : int
+        Number of photos given.
+    skipped : int
+        Files that are not photos.
+    """
+
+    answers: tuple[VerifiedPhoto, ...]
+    photos: int
+    skipped: int
+
+    @property
+    def matches(self) -> int:
+        """Number of photos that are a yes."""
+        return sum(bool(one.match) for one in self.answers)
+
+    @property
+    def match(self) -> bool | None:
+        """Whether all are a yes; None if any could not be decided."""
+        if self.photos > len(self.answers) or any(one.match is None for one in self.answers):
+            return None
+        return self.matches == self.photos
 
 
 def verify(
@@ -103,6 +178,7 @@ def verify(
     faces: SubjectRule = "dominant",
     source: str | None = None,
     require_live: bool = False,
+    count: bool = True,
 ) -> Verification:
     """Decide whether a photo shows an enrolled person; counts and logs the attempt.
 
@@ -126,6 +202,9 @@ def verify(
         Where the photo comes from, for the log; its name, ``stdin`` or ``stream`` when omitted.
     require_live : bool
         Refuse: a photo cannot show that somebody is there. `faceunlock.tasks.live.verify_live` can.
+    count : bool
+        False to try something out on a gallery of one's own: see `faceunlock.gallery.attempts`. Never do so
+        to let anybody in.
 
     Raises
     ------
@@ -139,19 +218,69 @@ def verify(
     ModelError
         ``not-measured`` if a level was chosen and no threshold was measured for the model.
     SettingsError
-        ``usage`` for a threshold out of range, or with a level of security.
+        ``usage`` for a threshold out of range, or with a level of security; without `count`, if the gallery
+        belongs to another user.
     """
     check_threshold(threshold, security)
     if require_live:
         raise PhotoError("no-living-person")
     taken: Path | BinaryIO | PhotoFile = photo.photo if isinstance(photo, Capture) else as_path(photo)
-    with workspace.attempts.attempt(source or _source(taken)) as attempt:
+    with workspace.attempts.attempt(source or _source(taken), count=count) as attempt:
         # First of all: someone who is locked out must learn nothing about a photo.
         people = candidates(workspace, attempt, name)
         # Read before any network is loaded, so that a missing photo fails at once.
         probe = load_photo(taken, max_pixels=workspace.settings.max_pixels)
         sample = people.load(threshold, security).sample(probe, faces)
-        return attempt.settle(people.names, people.answering(sample.embedding, sample.quality))
+        answer = people.answering(sample.embedding, sample.quality, counted=attempt.counted)
+        return attempt.settle(people.names, answer)
+
+
+def verify_each(
+    workspace: Workspace,
+    photos: PhotoPath | Sequence[PhotoPath],
+    name: str | None = None,
+    *,
+    tell: Callable[[VerifiedPhoto], None] = lambda _: None,
+    **options: Unpack[EachOptions],
+) -> VerifiedPhotos:
+    """Decide about each of several photos; every one is an attempt of its own.
+
+    At a lockout it stops: no photo after that is looked at.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    photos : path or sequence of paths
+        Photos, and folders that are searched for photos.
+    name : str, optional
+        The claimed person.
+    tell : callable
+        Gets each answer as soon as it is known.
+    **options
+        ``threshold``, ``security``, ``faces`` and ``count``, as for `verify`.
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found``, also for a folder without photos; what is wrong with a single photo is no error.
+    GalleryError, ModelError, SettingsError
+        As for `verify`.
+    """
+    listing = find_photos(as_paths(photos))
+    if not listing.photos:
+        raise PhotoError("photo-not-found", f"no photos found{listing.others}")
+    answers: list[VerifiedPhoto] = []
+    for photo in listing.photos:
+        error: FaceUnlockError | None = None
+        try:
+            found = VerifiedPhoto(photo, verify(workspace, photo, name, **options))
+        except (PhotoError, LockoutError) as reason:
+            error, found = reason, VerifiedPhoto(photo, error=reason)
+        answers.append(found)
+        tell(found)
+        if isinstance(error, LockoutError):
+            break
+    return VerifiedPhotos(tuple(answers), len(listing.photos), listing.skipped)
 
 
 def candidates(workspace: Workspace, attempt: Attempt, name: str | None) -> Candidates:
@@ -211,6 +340,8 @@ class Candidates:
         if not self._comparable:
             raise choice.mismatch(self._people[0], self.identity.model)
         self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
+        pairs = choice.pair_calibration(self.identity)
+        self._near = None if pairs.status == "not-calibrated" else pairs.threshold
         self._threshold = threshold
         return acquisition
 
@@ -230,7 +361,12 @@ class Candidates:
         return decide(embedding, compared, limit)
 
     def answering(
-        self, embedding: ArrayLike, quality: Quality, turned: Turned | None = None
+        self,
+        embedding: ArrayLike,
+        quality: Quality,
+        turned: Turned | None = None,
+        *,
+        counted: bool = True,
     ) -> Callable[[Collection[str]], Verification]:
         """Return the function that decides among the people who are not locked out."""
 
@@ -238,8 +374,10 @@ class Candidates:
             there = [person for person in self._comparable if person.name in admitted]
             centroids = self._centroids(there)
             point, limit = operating_point(self._calibration, len(centroids), self._threshold)
+            decision = decide(embedding, centroids, limit)
+            near = self._near is not None and decision.similarity >= self._near
             return Verification(
-                decision=decide(embedding, centroids, limit),
+                decision=decision,
                 identity=self.identity,
                 calibration=self._calibration,
                 point=point,
@@ -248,6 +386,9 @@ class Candidates:
                 locked_out=tuple(one.name for one in self._comparable if one.name not in admitted),
                 liveness=turned,
                 people=len(there),
+                named=self._named,
+                near_miss=near and not decision.match,
+                counted=counted,
             )
 
         return answer
@@ -265,6 +406,7 @@ def take(
     name: str | None = None,
     *,
     faces: SubjectRule = "dominant",
+    count: bool = True,
 ) -> Capture:
     """Take a photo of a good face with a camera, to verify it.
 
@@ -278,6 +420,8 @@ def take(
         The claimed person; the camera is opened only if that person is enrolled.
     faces : {"dominant", "largest", "central"}
         Which face in a frame counts as its subject.
+    count : bool
+        As for `verify`.
 
     Raises
     ------
@@ -292,7 +436,7 @@ def take(
 
     settings = workspace.settings
     device = settings.camera if device is None else device
-    with workspace.attempts.attempt(f"camera {device}") as attempt:
+    with workspace.attempts.attempt(f"camera {device}", count=count) as attempt:
         person = None if name is None else workspace.gallery.get(name)
         people = workspace.gallery.people() if person is None else (person,)
         if not people:

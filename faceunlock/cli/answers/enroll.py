@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers import strangers
-from faceunlock.cli.answers.parts import Document, identity, left_out, same_face, warning
-from faceunlock.errors import FaceUnlockError
+from faceunlock.cli.answers.parts import Document, error, identity, left_out, same_face, warning
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
@@ -111,13 +110,9 @@ def each_document(each: EachOutcome) -> Document:
             {
                 "folder": person.name,
                 "enrolment": None if person.outcome is None else document(person.outcome),
-                "error": None if person.error is None else _error(person.error),
+                "error": None if person.error is None else error(person.error),
             }
             for person in each.people
         ],
         "loose": [str(photo) for photo in each.loose],
     }
-
-
-def _error(error: FaceUnlockError) -> Document:
-    return {"code": error.slug, "message": error.message, "hint": error.hint, "retryable": error.retryable}

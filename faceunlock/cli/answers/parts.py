@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
+    from faceunlock.errors import FaceUnlockError
     from faceunlock.matching.calibration import Calibration
     from faceunlock.matching.second_names import SameFace
     from faceunlock.matching.templates import ModelIdentity
@@ -33,6 +34,11 @@ def warning(same: SameFace) -> str:
         f"Warning: {same.name} matches {same.enrolled_as} (similarity {same.similarity:.3f}, threshold "
         f"{same.threshold:.3f}): a photo of one may be a yes for the other."
     )
+
+
+def error(found: FaceUnlockError) -> Document:
+    """Return an error as an error document has it."""
+    return {"code": found.slug, "message": found.message, "hint": found.hint, "retryable": found.retryable}
 
 
 def identity(made_by: ModelIdentity) -> Document:

@@ -44,7 +44,7 @@ def compare(
     """Answer whether two photos show the same person.
 
     Nobody needs to be enrolled. Exits 0 if they do (for a folder: if any of its photos does), 1 if
-    not, 2 if it cannot be decided.
+    not, 2 if it cannot be decided. Shows the evidence with --verbose.
     """
     from faceunlock.cli.answers import compare as answers
     from faceunlock.pipeline.samples import NoneUsableError
@@ -74,6 +74,9 @@ def compare(
 
         write_picture(output, pair_picture(comparison), overwrite=overwrite)
     console.answer(answers.text(comparison), answers.document(comparison, output))
+    if console.verbose:
+        for note in answers.details(comparison):
+            console.note(note)
     for note in answers.notes(comparison, output):
         console.note(note)
     if not comparison.matches:
