@@ -36,7 +36,7 @@ from faceunlock.pipeline.models.shipped import shipped_calibration
 from faceunlock.pipeline.runtime import choose_engine
 from faceunlock.settings import locate
 
-TURNS = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 90)
+TURNS = (0, 10, 20, 30, 40, 90)
 CUTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1.0)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 EDGES = ("left", "right", "top", "bottom")
@@ -96,6 +96,7 @@ def main() -> None:
         "people": len(lfw),
         "turns": binned(turns[:, 0], turns[:, 1], threshold, TURNS),
         "cuts": binned(cuts[:, 0], cuts[:, 2], threshold, CUTS),
+        "cut_photos": len(cuts) + lost,
         "cut_photos_lost": lost,
         "lfw": beyond(turns, threshold),
         "phone10": beyond(phones, threshold),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.crop import CropOptions, CropOutcome
     from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, TakeSeveralOptions
     from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
+    from faceunlock.tasks.explain import ExplainOptions, Explanation
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
     from faceunlock.tasks.live import LiveOptions
@@ -149,6 +150,14 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.identify import identify
 
         return identify(self, photos, **options)
+
+    def explain(
+        self, photo: PhotoPath, name: str | None = None, **options: Unpack[ExplainOptions]
+    ) -> Explanation:
+        """Explain what is seen on a photo and whom it resembles; see `faceunlock.tasks.explain.explain`."""
+        from faceunlock.tasks.explain import explain
+
+        return explain(self, photo, name, **options)
 
     def compare(
         self, photo: PhotoPath | BinaryIO, other: PhotoPath, **options: Unpack[CompareOptions]

@@ -32,6 +32,7 @@ MODULES = {
     "verify": "verify",
     "compare": "compare",
     "identify": "identify",
+    "explain": "explain",
     "crop": "crop",
     "calibrate": "calibrate",
     "strangers": "strangers",

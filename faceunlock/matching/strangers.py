@@ -203,8 +203,8 @@ class Strangers:
         hashes = {photo_hash(self.photo_key, digest) for digest in digests} if len(self) else set()
         return self._only([hashed not in hashes for hashed in self.hashes])
 
-    def nearest(self, centroid: Vector, threshold: float, *, name: str) -> NearStranger | None:
-        """Return the stranger most similar to a person's centroid; None without any stranger.
+    def nearest(self, centroid: Vector, threshold: float, *, name: str | None) -> NearStranger | None:
+        """Return the stranger most similar to a person's centroid, or to a photo; None without any stranger.
 
         Parameters
         ----------
@@ -212,10 +212,10 @@ class Strangers:
             Unit vector.
         threshold : float
             Lowest similarity that is a match, in [-1, 1].
-        name : str
+        name : str or None
             The person, who is no stranger.
         """
-        others = self.apart_from([name])
+        others = self if name is None else self.apart_from([name])
         if not len(others):
             return None
         scores = others.embeddings @ centroid.astype(np.float32)

@@ -12,6 +12,10 @@ Fault = Literal["face-too-small", "face-cut-off", "face-turned", "too-dark", "to
 """The slug of what is wrong with a face."""
 
 
+AT_LEAST: frozenset[Fault] = frozenset({"face-too-small", "too-dark", "too-blurred"})
+"""Faults of a measure below its limit; the others are above it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a face in a good photo meets, as the settings have it.
@@ -77,8 +81,6 @@ def measures(quality: Quality, limits: Limits) -> tuple[Measure, ...]:
         Measure(
             "face-turned", "turned to the side", turn, MOST_TURN, "degrees", turn is None or turn <= MOST_TURN
         ),
-        Measure(
-            "too-dark", "brightness", quality.brightness, light, "of 255", quality.brightness >= light
-        ),
+        Measure("too-dark", "brightness", quality.brightness, light, "of 255", quality.brightness >= light),
         Measure("too-blurred", "sharpness", quality.sharpness, sharp, "%", quality.sharpness >= sharp),
     )

@@ -24,7 +24,7 @@ EYE_DISTANCE = 35.24
 TANGENT = 0.5
 """Offset of a head, divided by the tangent of its angle: .46 to .51 in 565 frames of heads."""
 
-MOST_TURN = 30.0
+MOST_TURN = 40.0
 """Degrees to the side beyond which a face is called turned. Source: ``benchmarks/pose.py``."""
 
 MOST_CUT_OFF = 0.2

@@ -13,9 +13,9 @@ from faceunlock.files.text import quoted
 from faceunlock.matching.people import Person, name_key, normalise_name
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.strangers import NearStranger
-from faceunlock.matching.templates import Template
+from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.photos.photo import PhotoFile, find_photos
-from faceunlock.pipeline.enrolment import Enrolment
+from faceunlock.pipeline.enrolment import Enrolment, Gates
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 from faceunlock.tasks.people import no_such_look
@@ -26,18 +26,22 @@ from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, examiner,
 
 @dataclass(frozen=True, slots=True)
 class Resemblance:
-    """How much the photos of a look resemble the person.
+    """How much photos resemble the person.
 
     Attributes
     ----------
     similarity : float
-        Cosine of the look's centroid and the person's, in [-1, 1].
+        Cosine with the person's centroid, in [-1, 1]: of the look's centroid, or of the least similar photo.
     threshold : float
-        Lowest similarity that is enough by itself: the model's threshold for two photos.
+        Lowest similarity that is enough by itself: for a look the model's threshold for two photos, for
+        photos to add its unlock threshold.
+    photos : tuple of str
+        The photos to add that are asked about; empty for a look.
     """
 
     similarity: float
     threshold: float
+    photos: tuple[str, ...] = ()
 
     @property
     def enough(self) -> bool:
@@ -46,7 +50,7 @@ class Resemblance:
 
 
 Accept = Callable[[Resemblance], bool]
-"""Asks whether photos that resemble a person too little show this person."""
+"""Asks whether photos that resemble a person too little by themselves show this person."""
 
 
 class EnrollOptions(TypedDict, total=False):
@@ -100,6 +104,8 @@ class EnrolmentOutcome:
         The look that was enrolled, as it is stored; None for the person's own template.
     resemblance : Resemblance or None
         How much the look resembles the person; None without a look.
+    accepted : tuple of str
+        Photos below the unlock threshold that were added because somebody said whom they show.
     """
 
     name: str
@@ -111,6 +117,7 @@ class EnrolmentOutcome:
     nearest: NearStranger | None = None
     look: str | None = None
     resemblance: Resemblance | None = None
+    accepted: tuple[str, ...] = ()
 
 
 def enroll(
@@ -141,7 +148,8 @@ def enroll(
         Enroll another look of an enrolled person, such as ``glasses``: a template beside the person's own.
     accept : callable, optional
         Asked about a look that resembles the person too little; without it, or if it says no, the look is
-        refused.
+        refused. With `add`, asked about photos below the unlock threshold but at or above the threshold for
+        two photos; if it says no, they are left out like all that are further away.
     add : bool
         Add the photos to an existing template.
     replace : bool
@@ -174,13 +182,10 @@ def enroll(
     acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(sources))
     gates = quality_gates(workspace, identity, min_photos)
     outcomes = list(track(acquisition.samples(sources), len(sources), "photos"))
-    samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
-    failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
-
-    def learned(template: Template | None) -> Enrolment:
-        return learn(samples, identity, gates, known=template, failures=failures)
-
-    enrolment = learned(_growing(known, look) if known and add else None)
+    learning = _Learning(outcomes, identity, gates, look, add=add)
+    if known is not None and add and accept is not None:
+        learning.ask(_growing(known, look), accept)
+    enrolment = learning.learned(known)
     same: tuple[SameFace, ...] = ()
     resemblance: Resemblance | None = None
     accepted = False
@@ -203,7 +208,7 @@ def enroll(
             raise workspace.choice.mismatch(stored, identity.model)
         _known(workspace, name, look, add=add, replace=replace)
         if add:
-            enrolment = learned(_growing(stored, look))
+            enrolment = learning.learned(stored)
         if look is None:
             return dataclasses.replace(stored, template=checked())
         resembling(stored)
@@ -226,9 +231,88 @@ def enroll(
         with workspace.gallery.transaction():  # nobody else is enrolled between check and change
             store(name, checked())
     near = nearest_stranger(workspace, name, enrolment.template)
+    taken = tuple(photo for photo in learning.accepted if photo in enrolment.used)
     return EnrolmentOutcome(
-        name, enrolment, len(sources), skipped, not dry_run, same, near, look, resemblance
+        name, enrolment, len(sources), skipped, not dry_run, same, near, look, resemblance, taken
     )
+
+
+class _Learning:
+    """What was seen on the photos of one enrolment, and what it makes of a person's template.
+
+    Parameters
+    ----------
+    outcomes : list of Sample or LeftOut
+    identity : ModelIdentity
+    gates : Gates
+    look : str or None
+        The look that is enrolled; None for the person's own template.
+    add : bool
+        Whether the photos are added to the template there is.
+
+    Attributes
+    ----------
+    accepted : tuple of str
+        Photos that somebody vouched for.
+    """
+
+    def __init__(
+        self,
+        outcomes: list[Sample | LeftOut],
+        identity: ModelIdentity,
+        gates: Gates,
+        look: str | None,
+        *,
+        add: bool,
+    ) -> None:
+        self._samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
+        self._failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
+        self._identity, self._gates, self._look, self._add = identity, gates, look, add
+        self.accepted: tuple[str, ...] = ()
+
+    def ask(self, template: Template, accept: Accept) -> None:
+        """Ask about photos that are a little too unlike a template; after a yes they pass the gate.
+
+        A yes goes only as far as two photos of one person may differ, so that a stranger's photo stays out.
+        """
+        lowest, needed = self._gates.pair_similarity, self._gates.min_similarity
+        if lowest is None:
+            return
+        scores = {
+            sample.photo: float(sample.embedding @ template.centroid)
+            for sample in self._samples
+            if self._gates.fault(sample.quality) is None
+        }
+        near = {photo: score for photo, score in scores.items() if lowest <= score < needed}
+        if near and accept(Resemblance(min(near.values()), needed, tuple(near))):
+            self._gates = dataclasses.replace(self._gates, min_similarity=lowest)
+            self.accepted = tuple(near)
+
+    def learned(self, person: Person | None) -> Enrolment:
+        """Return the enrolment; what it adds to and what it must not repeat are of this person."""
+        growing = _growing(person, self._look) if person is not None and self._add else None
+        elsewhere = _elsewhere(person, self._look, add=self._add)
+        return learn(
+            self._samples,
+            self._identity,
+            self._gates,
+            known=growing,
+            failures=self._failures,
+            elsewhere=elsewhere,
+        )
+
+
+def _elsewhere(person: Person | None, look: str | None, *, add: bool) -> dict[str, Template]:
+    """Return the person's templates that stay as they are, by their description."""
+    if person is None or (look is None and not add):
+        return {}
+    kept = None if look is None else person.look(look)
+    changed = None if look is None else "" if kept is None else kept.name
+    return {
+        "the person's own template" if label is None else f"the look {quoted(label)}": template
+        for label, template in person.templates
+        if label != changed
+    }
 
 
 def _growing(person: Person, look: str | None) -> Template:

@@ -196,9 +196,7 @@ class _Session:
         """Decide, count and log, as for a photo."""
         if self._embedding is None or self._quality is None:
             raise TypeError("nothing was seen")
-        answer = self._people.answering(
-            self._embedding, self._quality, turned, counted=attempt.counted
-        )
+        answer = self._people.answering(self._embedding, self._quality, turned, counted=attempt.counted)
 
         def checked(admitted: Collection[str]) -> Verification:
             found = answer(admitted)

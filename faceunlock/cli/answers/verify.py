@@ -62,8 +62,7 @@ def notes(
         if photo is not None:
             words = f"{_word(answer.decision.name)} {_word(photo)}{look}"
             notes.append(
-                f"If this is {answer.decision.name}, add the photo: "
-                f"faceunlock enroll {words} --add --accept"
+                f"If this is {answer.decision.name}, add the photo: faceunlock enroll {words} --add --accept"
             )
     if photo is not None:
         notes.append(_to_see_why(answer, photo))
