@@ -223,9 +223,8 @@ def enroll(
         checked()
     elif known is not None:
         person = workspace.gallery.change(name, merge)
-        name = person.name
         kept = None if look is None else person.look(look)
-        look = None if kept is None else kept.name
+        name, look = person.name, None if kept is None else kept.name
     else:
         store = workspace.gallery.replace if replace else workspace.gallery.add
         with workspace.gallery.transaction():  # nobody else is enrolled between check and change

@@ -28,7 +28,7 @@ def test_two_photos(prepared, pictures, tmp_path):
     same = prepared(
         "--model", "dlib", "compare", photos / "original.jpg", photos / "darker.jpg", "-o", picture
     )
-    assert same.code == 0 and same.stdout.startswith("yes: the same person, similarity 0.9")
+    assert same.code == 0 and same.stdout.startswith("yes  the same person  0.9")
     with Image.open(picture) as drawn:
         left, right = (np.asarray(drawn)[32:432, x : x + 400].astype(float) for x in (32, 456))
     assert left.std() > 20 and left.mean() > 1.3 * right.mean(), "the second photo is the darker one"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity, left_out
+from faceunlock.cli.answers.parts import Document, identity, left_out, unproven
 from faceunlock.files.text import Table, Verdict, printable, table
 from faceunlock.matching.wording import counted, needed, probability, rate, threshold_meaning, unmeasured
 
@@ -59,7 +59,7 @@ def details(comparison: PairComparison) -> list[str]:
 
 def notes(comparison: PairComparison, output: Path | None) -> list[str]:
     """Return the notes below the answer."""
-    found = []
+    found = unproven(comparison.calibration, comparison.point)
     if comparison.identical:
         found.append("Both files have the same content, so this comparison says nothing.")
     if comparison.undecided:

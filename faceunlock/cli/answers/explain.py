@@ -49,12 +49,17 @@ def rows(found: Explanation) -> list[tuple[str, str, str, str]]:
     return [
         (
             one.name,
-            "cannot tell" if one.value is None else f"{_number(one, one.value)} {one.unit}",
-            f"at {'least' if one.fault in AT_LEAST else 'most'} {_number(one, one.limit)} {one.unit}",
+            "cannot tell" if one.value is None else _with_unit(one, one.value),
+            f"at {'least' if one.fault in AT_LEAST else 'most'} {_with_unit(one, one.limit)}",
             "good" if one.good else one.fault,
         )
         for one in found.measures
     ]
+
+
+def _with_unit(one: Measure, value: float) -> str:
+    number = _number(one, value)
+    return f"{number} {one.unit.removesuffix('s') if number == '1' else one.unit}"
 
 
 def _number(one: Measure, value: float) -> str:
@@ -90,8 +95,8 @@ def advice(found: Explanation) -> list[str]:
         said.append(NEAR_MISS)
     elif not said:
         said.append(
-            f"The photo is good, so it is not {resembled.name}, or {resembled.name} looks different now. "
-            "If it is, enroll newer photos, or another look (--look)."
+            f"The photo is good. Either it is not {resembled.name}, or {resembled.name} looks different now: "
+            "then enroll newer photos, or another look (--look)."
         )
     return said
 

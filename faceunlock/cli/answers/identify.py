@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity, left_out
+from faceunlock.cli.answers.parts import Document, identity, left_out, unproven
 from faceunlock.files.text import Table, Verdict, printable, table
 from faceunlock.matching.security import level_of
 from faceunlock.matching.wording import counted, probability, unmeasured
@@ -87,6 +87,7 @@ def notes(found: Identification, output: Path | None) -> list[str]:
             "Not compared, because enrolled with a different model, weights or preprocessing than "
             f"{model}: {names}"
         )
+    said += unproven(found.calibration, found.point)
     doubtful = found.doubtful
     if doubtful and found.sure_threshold is not None:
         names = ", ".join(dict.fromkeys(printable(face.name) for face in doubtful))

@@ -9,7 +9,7 @@ from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
     from faceunlock.errors import FaceUnlockError
-    from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.second_names import SameFace
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.samples import LeftOut
@@ -39,6 +39,16 @@ def warning(same: SameFace) -> str:
 def error(found: FaceUnlockError) -> Document:
     """Return an error as an error document has it."""
     return {"code": found.slug, "message": found.message, "hint": found.hint, "retryable": found.retryable}
+
+
+def unproven(calibration: Calibration, point: OperatingPoint | None) -> list[str]:
+    """Return the warning about a threshold that nobody measured; nothing for one of the user's own."""
+    if point is None or calibration.status != "not-calibrated":
+        return []
+    return [
+        "This threshold is not calibrated: nobody knows how many strangers reach it. "
+        "To measure it: faceunlock calibrate FOLDER"
+    ]
 
 
 def identity(made_by: ModelIdentity) -> Document:

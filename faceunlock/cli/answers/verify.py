@@ -6,7 +6,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, error, fmr, identity
+from faceunlock.cli.answers.parts import Document, error, fmr, identity, unproven
 from faceunlock.files.text import Verdict, printable
 from faceunlock.matching.security import chances, level_of
 from faceunlock.matching.wording import counted, likeness_warning, needed, threshold_meaning
@@ -24,6 +24,12 @@ FAULTS: dict[Fault, str] = {
     "too-blurred": "The face is blurred; a sharper photo may help.",
 }
 """What may have kept a face from matching, and what to do."""
+
+
+NEAR_MISS = (
+    "A near miss: two photos this alike are usually of one person. "
+    "Try again: look at the camera, with light on your face."
+)
 
 
 def text(answer: Verification) -> Verdict:
@@ -48,25 +54,24 @@ def notes(
     photo : str, optional
         The file, as the user named it.
     """
-    notes = left_aside(answer)
+    notes = left_aside(answer) + unproven(answer.calibration, answer.point)
     if answer.decision.match:
         return notes
     limits = Limits(0, min_sharpness, min_brightness)
     notes += [FAULTS[one.fault] for one in measures(answer.quality, limits) if not one.good]
     if answer.near_miss:
-        notes.append(
-            "A near miss: two photos this alike are usually of one person. "
-            "Try again: look at the camera, with light on your face."
-        )
-        look = "" if answer.decision.look is None else f" --look {shlex.quote(answer.decision.look)}"
+        notes.append(NEAR_MISS)
         if photo is not None:
-            words = f"{_word(answer.decision.name)} {_word(photo)}{look}"
-            notes.append(
-                f"If this is {answer.decision.name}, add the photo: faceunlock enroll {words} --add --accept"
-            )
+            notes.append(add_it(answer.decision.name, photo, answer.decision.look))
     if photo is not None:
         notes.append(_to_see_why(answer, photo))
     return notes
+
+
+def add_it(name: str, photo: str, look: str | None) -> str:
+    """Return how an owner adds a photo that was a near miss."""
+    words = f"{_word(name)} {_word(photo)}" + ("" if look is None else f" --look {_word(look)}")
+    return f"If this is {name}, add the photo: faceunlock enroll {words} --add --accept"
 
 
 def _to_see_why(answer: Verification, photo: str) -> str:

@@ -110,8 +110,8 @@ def test_a_look_is_shown_answers_and_is_forgotten(faceunlock, masked, tmp_path):
     assert (data["look"], data["saved"]) == ("mask", True)
     assert data["similarity_to_person"] < data["similarity_expected"]
     probe = save(tmp_path / "probe.png", paint(9, 30))
-    code, out, _ = faceunlock("verify", probe, "--as", "Ada")
-    assert code == 0 and out.startswith("yes: Ada (mask), similarity ") and "among 2 looks of 1 person" in out
+    code, out, err = faceunlock("verify", probe, "--as", "Ada", "-v")
+    assert code == 0 and out.startswith("yes  Ada (mask)  0.") and "among 2 looks of 1 person" in err
     data = faceunlock.data("verify", probe)
     assert (data["name"], data["look"], data["candidates"]) == ("Ada", "mask", 2)
     data = faceunlock.data("people", "show", "Ada")
