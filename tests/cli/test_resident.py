@@ -70,8 +70,8 @@ PHOTOS = {
     "crowd": paint(1, faces=2),
     "small": paint(1, side=12),
 }
-LINES = ["", "--json", "--as ada", "--as ada --json -q", "--as Zoe", "--as Zoe --json", "--quiet",
-         "--threshold 0.999", "--threshold 0.1", "--faces largest", "--as ada/bob", "--model dlib --device cpu"]  # fmt: skip
+LINES = ["", "--json", "--as ada", "--as ada --json -q", "--as Zoe", "--as Zoe --json", "--quiet", "--threshold 0.999",
+         "--threshold 0.1", "--faces largest", "--as ada/bob", "--model dlib --device cpu"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PHOTOS)
