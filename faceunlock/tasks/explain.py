@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import GalleryError, PhotoError
-from faceunlock.matching.similarity import similarities, unit
+from faceunlock.matching.similarity import similarities
 from faceunlock.photos.face import Face, Quality
 from faceunlock.photos.measures import Limits, Measure, measures
 from faceunlock.photos.photo import load_photo
@@ -154,7 +154,7 @@ def explain(
     file = load_photo(as_path(photo), max_pixels=settings.max_pixels)
     acquisition, identity = workspace.choice.acquisition(person, fetch=True, access=False)
     crop, face, several = _subject(acquisition, file)
-    embedding = unit(acquisition.embedder.embed(crop.pixels[None])[0])
+    embedding = acquisition.embedder.embed(crop.pixels[None])[0]
     limits = Limits(settings.min_face_pixels, settings.min_sharpness, settings.min_brightness)
     return Explanation(
         photo=file.name,
@@ -182,7 +182,7 @@ def _subject(acquisition: Acquisition, file: PhotoFile) -> tuple[Crop, Face, boo
 def _resembled(
     workspace: Workspace,
     identity: ModelIdentity,
-    embedding: NDArray[np.float64],
+    embedding: NDArray[np.float32],
     claimed: Person | None,
     security: Security | None,
 ) -> Resembled | None:
@@ -210,7 +210,7 @@ def _resembled(
     )
 
 
-def _looks(person: Person, embedding: NDArray[np.float64]) -> tuple[LookScore, ...]:
+def _looks(person: Person, embedding: NDArray[np.float32]) -> tuple[LookScore, ...]:
     found = [
         LookScore(
             look,

@@ -19,8 +19,9 @@ from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from faceunlock.gallery.bank import BankState
-    from faceunlock.matching.similarity import Vector
     from faceunlock.matching.strangers import NearStranger, Strangers
     from faceunlock.matching.templates import ModelIdentity, Template
     from faceunlock.photos.face import SubjectRule
@@ -240,7 +241,7 @@ def nearest_stranger(workspace: Workspace, name: str, template: Template) -> Nea
 
 
 def nearest_to(
-    workspace: Workspace, identity: ModelIdentity, vector: Vector, *, name: str | None
+    workspace: Workspace, identity: ModelIdentity, vector: ArrayLike, *, name: str | None
 ) -> NearStranger | None:
     """Return the stranger most similar to a unit vector of a model; otherwise as `nearest_stranger`."""
     try:

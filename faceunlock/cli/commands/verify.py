@@ -15,6 +15,7 @@ from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
+    from faceunlock.settings import Security as Level
     from faceunlock.tasks.verify import EachOptions, VerifiedPhoto
 
 _LOGIN = ("PAM_SERVICE", "PAM_TYPE", "PAM_USER")
@@ -71,7 +72,7 @@ def verify(
         raise SettingsError("usage", "--camera takes one camera and no photos")
     if no_count and any(name in os.environ for name in _LOGIN):
         raise SettingsError("usage", "--no-count is not for logins: every attempt counts there")
-    level = None if security is None else security.value
+    level: Level | None = None if security is None else security.value
     if camera or (len(given) == 1 and not Path(given[0]).is_dir()):
         matched = run_verify(
             session,
