@@ -63,7 +63,7 @@ def test_a_name_that_is_not_enrolled_opens_no_camera(enrolled):
 @pytest.mark.parametrize(
     "words, sentence",
     [
-        (("verify",), "Missing argument 'PHOTO' (or --camera instead)"),
+        (("verify",), "Missing argument 'PHOTOS' (or --camera instead)"),
         (("enroll", "Ada"), "Missing argument 'PHOTOS' (or --camera instead)"),
         (("enroll", "Ada", "--camera", "0", "1"), "--camera takes one camera"),
     ],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.explain import Explanation
 
 SHOWN = 320
-"""Side of the face on the page, in pixels of a screen with two of them to a point."""
+"""Side of the face on the page, in pixels."""
 
 
 def text(found: Explanation) -> list[Verdict | Table | str]:
