@@ -42,9 +42,9 @@ def explain(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace an existing file.")] = False,
     security: Security = None,
 ) -> None:
-    """Explain why a photo is a yes or a no, and what to do better.
+    """Explain why a photo is a yes or a no.
 
-    Shows what is measured of the face beside the limits of a good photo, the similarity to each look of the
+    Shows what to do better, what is measured of the face beside the limits of a good photo, the similarity to each look of the
     person, and the nearest stranger. Counts no attempt and lets nobody in. Exits 0 if there is a face.
     """
     from faceunlock.cli.answers import explain as answers
