@@ -45,14 +45,12 @@ if TYPE_CHECKING:
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
     from faceunlock.tasks.train import TrainOptions
     from faceunlock.tasks.verify import (
-        EachOptions,
         Probe,
         TakeOptions,
         Verification,
-        VerifiedPhoto,
-        VerifiedPhotos,
         VerifyOptions,
     )
+    from faceunlock.tasks.verify_each import EachOptions, VerifiedPhoto, VerifiedPhotos
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
 
@@ -108,8 +106,8 @@ class FaceUnlock(Workspace):
         tell: Callable[[VerifiedPhoto], None] = lambda _: None,
         **options: Unpack[EachOptions],
     ) -> VerifiedPhotos:
-        """Decide about each of several photos; see `faceunlock.tasks.verify.verify_each`."""
-        from faceunlock.tasks.verify import verify_each
+        """Decide about each of several photos; see `faceunlock.tasks.verify_each.verify_each`."""
+        from faceunlock.tasks.verify_each import verify_each
 
         return verify_each(self, photos, name, tell=tell, **options)
 

@@ -14,7 +14,8 @@ from faceunlock.photos.measures import Fault, Limits, measures
 
 if TYPE_CHECKING:
     from faceunlock.matching.likeness import Likeness
-    from faceunlock.tasks.verify import Verification, VerifiedPhoto, VerifiedPhotos
+    from faceunlock.tasks.verify import Verification
+    from faceunlock.tasks.verify_each import VerifiedPhoto, VerifiedPhotos
 
 FAULTS: dict[Fault, str] = {
     "face-too-small": "The face is small; come closer.",

@@ -44,8 +44,9 @@ def explain(
 ) -> None:
     """Explain why a photo is a yes or a no.
 
-    Shows what to do better, what is measured of the face beside the limits of a good photo, the similarity to each look of the
-    person, and the nearest stranger. Counts no attempt and lets nobody in. Exits 0 if there is a face.
+    Shows what to do better, what is measured of the face beside the limits of a good photo, the similarity to
+    each look of the person, and the nearest stranger. Counts no attempt and lets nobody in. Exits 0 if there
+    is a face.
     """
     from faceunlock.cli.answers import explain as answers
 

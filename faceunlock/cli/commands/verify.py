@@ -16,7 +16,7 @@ from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
     from faceunlock.settings import Security as Level
-    from faceunlock.tasks.verify import EachOptions, VerifiedPhoto
+    from faceunlock.tasks.verify_each import EachOptions, VerifiedPhoto
 
 _LOGIN = ("PAM_SERVICE", "PAM_TYPE", "PAM_USER")
 """Variables of a login, where every attempt is counted."""
