@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from faceunlock.errors import EnrolmentError, GalleryError, SettingsError
 from faceunlock.files.text import quoted
@@ -22,6 +22,10 @@ from faceunlock.tasks.people import no_such_look
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, examiner, open_camera, quality_gates
+
+if TYPE_CHECKING:
+    from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.pipeline.enrolment import Gates
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,68 +171,153 @@ def enroll(
     """
     if add and replace:
         raise SettingsError("usage", "add and replace exclude each other")
-    name = normalise_name(name)
     look = None if look is None else normalise_name(look)
-    known = _known(workspace, name, look, add=add, replace=replace)
+    wanted = _Wanted(normalise_name(name), look, add=add, replace=replace, even_so=even_so)
+    known = wanted.known(workspace)
     sources, skipped = _sources(photos)
     acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(sources))
     gates = quality_gates(workspace, identity, min_photos)
     outcomes = list(track(acquisition.samples(sources), len(sources), "photos"))
-    samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
-    failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
-
-    def learned(template: Template | None) -> Enrolment:
-        return learn(samples, identity, gates, known=template, failures=failures)
-
-    enrolment = learned(_growing(known, look) if known and add else None)
-    same: tuple[SameFace, ...] = ()
-    resemblance: Resemblance | None = None
-    accepted = False
-
-    def checked() -> Template:
-        nonlocal same
-        same = check_second_name(workspace, name, enrolment.template, even_so=even_so)
-        return enrolment.template
-
-    def resembling(person: Person) -> None:
-        nonlocal resemblance
-        resemblance = _resemblance(workspace, person, enrolment.template)
-        if not (resemblance.enough or accepted):
-            raise _unlike(person, resemblance)
-
-    def merge(stored: Person) -> Person:
-        # The template may have grown since it was read, so judge against the stored one.
-        nonlocal enrolment
-        if stored.template.identity != identity:
-            raise workspace.choice.mismatch(stored, identity.model)
-        _known(workspace, name, look, add=add, replace=replace)
-        if add:
-            enrolment = learned(_growing(stored, look))
-        if look is None:
-            return dataclasses.replace(stored, template=checked())
-        resembling(stored)
-        return stored.with_look(look, checked())
-
-    if known is not None and look is not None:
-        # Asked before anything is locked; `merge` looks again, but does not ask again.
-        found = _resemblance(workspace, known, enrolment.template)
-        accepted = not found.enough and accept is not None and accept(found)
-        resembling(known)
-    if dry_run:
-        checked()
-    elif known is not None:
-        person = workspace.gallery.change(name, merge)
-        name = person.name
-        kept = None if look is None else person.look(look)
-        look = None if kept is None else kept.name
-    else:
-        store = workspace.gallery.replace if replace else workspace.gallery.add
-        with workspace.gallery.transaction():  # nobody else is enrolled between check and change
-            store(name, checked())
-    near = nearest_stranger(workspace, name, enrolment.template)
+    enrolling = _Enrolling(workspace, wanted, outcomes, identity, gates)
+    draft = enrolling.tried(known, accept) if dry_run else enrolling.saved(known, accept)
+    template = draft.enrolment.template
     return EnrolmentOutcome(
-        name, enrolment, len(sources), skipped, not dry_run, same, near, look, resemblance
+        draft.name,
+        draft.enrolment,
+        len(sources),
+        skipped,
+        not dry_run,
+        draft.same,
+        nearest_stranger(workspace, draft.name, template),
+        draft.look,
+        draft.resemblance,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Who is to be enrolled, and how; as for `enroll`, with names as they are stored."""
+
+    name: str
+    look: str | None
+    add: bool
+    replace: bool
+    even_so: bool = False
+
+    def known(self, workspace: Workspace) -> Person | None:
+        """Return the person to add to, or None; raises early rather than after minutes of work."""
+        gallery = workspace.gallery
+        if self.look is not None:
+            person = gallery.get(self.name)
+            there = person.look(self.look)
+            if self.add and there is None:
+                raise no_such_look(person, self.look)
+            if there is not None and not (self.add or self.replace):
+                raise GalleryError(
+                    "already-enrolled", f"{person.name} already has the look {quoted(self.look)}"
+                )
+            return person
+        if self.add:
+            return gallery.get(self.name)
+        people = gallery.people()
+        if not self.replace and any(name_key(self.name) == name_key(person.name) for person in people):
+            raise GalleryError("already-enrolled", f"{self.name} is already enrolled")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An enrolment that was judged against everybody who is stored."""
+
+    name: str
+    look: str | None
+    enrolment: Enrolment
+    resemblance: Resemblance | None
+    same: tuple[SameFace, ...]
+
+    def joined(self, stored: Person) -> Person:
+        """Return the stored person with the new template, or the new look."""
+        template = self.enrolment.template
+        if self.look is None:
+            return dataclasses.replace(stored, template=template)
+        return stored.with_look(self.look, template)
+
+
+class _Enrolling:
+    """The photos of one enrolment, judged against what is stored.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    wanted : _Wanted
+    outcomes : sequence of Sample or LeftOut
+        One for each photo.
+    identity : ModelIdentity
+        What made the embeddings.
+    gates : Gates
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        wanted: _Wanted,
+        outcomes: Sequence[Sample | LeftOut],
+        identity: ModelIdentity,
+        gates: Gates,
+    ) -> None:
+        self._workspace, self._wanted, self._identity, self._gates = workspace, wanted, identity, gates
+        self._samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
+        self._failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
+
+    def tried(self, known: Person | None, accept: Accept | None) -> _Draft:
+        """Return what would be stored, and store nothing."""
+        enrolment = self._learned(known)
+        return self._judged(enrolment, known, accepted=self._accepted(enrolment, known, accept))
+
+    def saved(self, known: Person | None, accept: Accept | None) -> _Draft:
+        """Store the person, or the look; an unlike look is asked about before anything is locked."""
+        enrolment, gallery, wanted = self._learned(known), self._workspace.gallery, self._wanted
+        accepted = self._accepted(enrolment, known, accept)
+        with gallery.transaction():  # nobody else is enrolled between check and change
+            if known is None:
+                draft = self._judged(enrolment, None)
+                store = gallery.replace if wanted.replace else gallery.add
+                store(draft.name, draft.enrolment.template)
+                return draft
+            # The template may have grown since it was read, so judge against the stored one.
+            stored = gallery.get(wanted.name)
+            if stored.template.identity != self._identity:
+                raise self._workspace.choice.mismatch(stored, self._identity.model)
+            wanted.known(self._workspace)
+            if wanted.add:
+                enrolment = self._learned(stored)
+            draft = self._judged(enrolment, stored, accepted=accepted)
+            person = gallery.change(stored.name, draft.joined)
+        kept = None if wanted.look is None else person.look(wanted.look)
+        return dataclasses.replace(draft, look=None if kept is None else kept.name)
+
+    def _learned(self, person: Person | None) -> Enrolment:
+        grown = _growing(person, self._wanted.look) if person is not None and self._wanted.add else None
+        return learn(self._samples, self._identity, self._gates, known=grown, failures=self._failures)
+
+    def _accepted(self, enrolment: Enrolment, person: Person | None, accept: Accept | None) -> bool:
+        """Return whether photos that resemble the person too little were accepted; ask if need be."""
+        if person is None or self._wanted.look is None or accept is None:
+            return False
+        found = _resemblance(self._workspace, person, enrolment.template)
+        return not found.enough and accept(found)
+
+    def _judged(self, enrolment: Enrolment, person: Person | None, *, accepted: bool = False) -> _Draft:
+        """Return what can be stored; refuse what is too unlike the person, or is somebody else."""
+        wanted, template = self._wanted, enrolment.template
+        resemblance = None
+        if person is not None and wanted.look is not None:
+            resemblance = _resemblance(self._workspace, person, template)
+            if not (resemblance.enough or accepted):
+                raise _unlike(person, resemblance)
+        same = check_second_name(self._workspace, wanted.name, template, even_so=wanted.even_so)
+        name = wanted.name if person is None else person.name
+        return _Draft(name, wanted.look, enrolment, resemblance, same)
 
 
 def _growing(person: Person, look: str | None) -> Template:
@@ -299,7 +388,7 @@ def take_several(
 
     settings = workspace.settings
     look = None if look is None else normalise_name(look)
-    known = _known(workspace, normalise_name(name), look, add=add, replace=replace)
+    known = _Wanted(normalise_name(name), look, add=add, replace=replace).known(workspace)
     device = settings.camera if device is None else device
     with open_camera(workspace, device) as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
@@ -311,20 +400,3 @@ def take_several(
             if found is not None:
                 mirrors.learn(workspace, device, found)
             mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
-
-
-def _known(workspace: Workspace, name: str, look: str | None, *, add: bool, replace: bool) -> Person | None:
-    """Return the person to add to, or None; raises early rather than after minutes of work."""
-    if look is not None:
-        person = workspace.gallery.get(name)
-        if add and person.look(look) is None:
-            raise no_such_look(person, look)
-        if not add and not replace and person.look(look) is not None:
-            raise GalleryError("already-enrolled", f"{person.name} already has the look {quoted(look)}")
-        return person
-    if add:
-        return workspace.gallery.get(name)
-    people = workspace.gallery.people()
-    if not replace and any(name_key(name) == name_key(person.name) for person in people):
-        raise GalleryError("already-enrolled", f"{name} is already enrolled")
-    return None
