@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.compare import CompareOptions, PairComparison
     from faceunlock.tasks.crop import CropOptions, CropOutcome
     from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, TakeSeveralOptions
-    from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
+    from faceunlock.tasks.enroll_each import EachOptions, EachOutcome, PersonOutcome
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
     from faceunlock.tasks.live import LiveOptions
@@ -78,7 +78,7 @@ class FaceUnlock(Workspace):
         folder: PhotoPath,
         *,
         tell: Callable[[PersonOutcome], None] = lambda _: None,
-        **options: Unpack[EnrollOptions],
+        **options: Unpack[EachOptions],
     ) -> EachOutcome:
         """Enroll everyone of a folder of people; see `faceunlock.tasks.enroll_each.enroll_each`."""
         from faceunlock.tasks.enroll_each import enroll_each

@@ -56,7 +56,8 @@ def check_private_directory(path: Path, *, holds: Collection[str] = ()) -> bool:
 
     A directory that others can read but not write is set to 0700 if it belongs to the current user
     and is evidently ours: it is empty, holds one of the files named in `holds`, or holds nothing but
-    a cache, which a package like matplotlib may have made first. Any other is refused rather than changed, because somebody may rely on reading its other content. The
+    a cache, which a package like matplotlib may have made first. Any other is refused rather than
+    changed, because somebody may rely on reading its other content. The
     home directory and the directories above it are never changed.
 
     Parameters

@@ -256,7 +256,7 @@ def _refuse_several_people(samples: Sequence[Sample], gates: Gates, unusable: tu
 
 
 def _without_others(group: Sequence[Sample], gates: Gates) -> tuple[list[Sample], list[LeftOut]]:
-    """Drop the photos that do not belong to a group: a single photo of a third person joins the nearest one."""
+    """Drop what does not belong to a group: a single photo of a third person joined the nearest one."""
     kept, left_out = _without_unlike(group, gates.clearly_unlike, None)
     return (kept, left_out) if len(kept) >= SMALLEST_GROUP else (list(group), [])
 
