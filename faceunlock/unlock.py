@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.enroll_each import EachOptions, EachOutcome, PersonOutcome
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
+    from faceunlock.tasks.init import FirstEnrolment, InitOptions
     from faceunlock.tasks.live import LiveOptions
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
@@ -72,6 +73,14 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.enroll import enroll
 
         return enroll(self, name, photos, **options)
+
+    def init(
+        self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[InitOptions]
+    ) -> FirstEnrolment:
+        """Enroll a person from all photos but one, to verify that one; see `faceunlock.tasks.init.init`."""
+        from faceunlock.tasks.init import init
+
+        return init(self, name, photos, **options)
 
     def enroll_each(
         self,

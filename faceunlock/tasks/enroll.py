@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, TypedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from faceunlock.errors import SettingsError
 from faceunlock.matching.people import normalise_name
@@ -19,6 +19,11 @@ from faceunlock.tasks.enrolling import (
     photos_of,
 )
 from faceunlock.tasks.workspace import PhotoPath, Workspace, examiner, open_camera, quality_gates
+
+if TYPE_CHECKING:
+    from faceunlock.liveness.guidance import Coach, Guidance
+    from faceunlock.photos.camera import Frame
+    from faceunlock.pipeline.detection import Detector
 
 __all__ = ["EnrolmentOutcome", "Resemblance", "enroll", "take_several"]
 
@@ -44,7 +49,7 @@ class TakeSeveralOptions(TypedDict, total=False):
     """Options of `take_several`."""
 
     mirror: Callable[[Mirror], None] | None
-
+    guide: Callable[[Guidance], None] | None
     look: str | None
     add: bool
     replace: bool
@@ -124,28 +129,63 @@ def take_several(
     add: bool = False,
     replace: bool = False,
     mirror: Callable[[Mirror], None] | None = None,
+    guide: Callable[[Guidance], None] | None = None,
 ) -> Iterator[PhotoFile]:
     """Yield different photos of good faces from a camera, to enroll a person.
 
-    It stops after ``camera_photos`` photos (a setting) or when the time is up. With `mirror`, one turn to the
-    left then says whether the camera shows a mirror image, unless that is known. Other parameters and errors
-    are as for `enroll` and `faceunlock.tasks.verify.take`, so nobody sits for the camera if the enrolment
-    would be refused.
+    It stops after ``camera_photos`` photos (a setting) or when the time is up. `guide` gets words for the
+    person: what is wrong with the picture and, unless a film is the camera, how to sit for the next photo.
+    With `mirror`, one turn to the left then says whether the camera shows a mirror image, unless that is
+    known. Other parameters and errors are as for `enroll` and `faceunlock.tasks.verify.take`, so nobody sits
+    for the camera if the enrolment would be refused.
     """
+    from faceunlock.liveness.guidance import PATIENCE, Coach, Limits
     from faceunlock.photos.capture import several_good
     from faceunlock.tasks import mirrors
 
     settings = workspace.settings
+    count = settings.camera_photos
     look = None if look is None else normalise_name(look)
     known = Wanted(normalise_name(name), look, add=add, replace=replace).known(workspace)
     device = settings.camera if device is None else device
     with open_camera(workspace, device) as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
-        good = examiner(acquisition, quality_gates(workspace, identity), settings.max_pixels)
-        yield from several_good(camera.frames(settings.camera_seconds), good, settings.camera_photos)
+        gates = quality_gates(workspace, identity)
+        good = examiner(acquisition, gates, settings.max_pixels)
+        if guide is None:
+            yield from several_good(camera.frames(settings.camera_seconds), good, count)
+        else:
+            is_known = mirrors.is_known(workspace, device)
+            coach = Coach(
+                Limits(settings.min_face_pixels, gates.min_brightness, gates.min_sharpness),
+                count,
+                guide,
+                poses=camera.live,
+                mirrored=mirrors.is_mirrored(workspace, device) if is_known else None,
+            )
+            seconds = settings.camera_seconds + (count * PATIENCE if camera.live else 0.0)
+            frames = _wanted_frames(camera.frames(seconds), acquisition.detector, coach)
+            for photo in several_good(frames, good, count):
+                coach.took()
+                yield photo
         if mirror is not None and camera.live and not mirrors.is_known(workspace, device):
             mirror("turn")
             found = mirrors.first_turn(camera.frames(mirrors.LEARNING_SECONDS), acquisition.detector)
             if found is not None:
                 mirrors.learn(workspace, device, found)
             mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
+
+
+def _wanted_frames(frames: Iterable[Frame], detector: Detector, coach: Coach) -> Iterator[Frame]:
+    """Yield the frames that a coach wants."""
+    from faceunlock.liveness.guidance import Seen
+    from faceunlock.photos.camera import light
+    from faceunlock.photos.face import measure_quality
+    from faceunlock.pipeline.detection.following import FollowingDetector
+
+    following = FollowingDetector(detector)
+    for frame in frames:
+        faces = following.detect(frame.image, frame.seconds)
+        quality = measure_quality(frame.image, faces[0]) if faces else None
+        if coach.wants(Seen(frame.seconds, frame.image.shape, light(frame.image), faces, quality)):
+            yield frame

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers import strangers
 from faceunlock.cli.answers.parts import Document, identity, left_out, same_face, warning
-from faceunlock.errors import FaceUnlockError
 from faceunlock.files.text import Table, table
+from faceunlock.liveness.guidance import Word
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
+    from faceunlock.liveness.guidance import Guidance
     from faceunlock.pipeline.samples import LeftOut
     from faceunlock.tasks.enroll import EnrolmentOutcome, Mirror
     from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
@@ -27,6 +28,37 @@ MIRROR: dict[Mirror, str] = {
     "unknown": "No turn was seen. If verify --require-live mixes up your sides, set camera_mirrored.",
 }
 """What is said while a camera's mirroring is learnt."""
+
+GUIDE = {
+    Word.BLACK: "the picture is black, take the cover off the camera",
+    Word.DARK: "too dark, turn on a light",
+    Word.NOBODY: "no face in the picture, sit in front of the camera",
+    Word.SEVERAL: "more than one face, only you, please",
+    Word.OUTSIDE: "your face is partly outside the picture, move to the middle",
+    Word.CLOSER: "too far away, come closer",
+    Word.BACK: "too close, move back a little",
+    Word.LIGHT: "your face is too dark, turn it towards a light",
+    Word.STILL: "blurred, hold still",
+    Word.AHEAD: "look straight at the camera",
+    Word.LEFT: "turn your head a little to your left",
+    Word.RIGHT: "turn your head a little to your right",
+    Word.UP: "lift your chin a little",
+    Word.DOWN: "lower your chin a little",
+    Word.SMILE: "smile",
+}
+"""What is said to somebody who sits before a camera, from the person's own point of view."""
+
+
+def guide(said: Guidance) -> str:
+    """Return the line of a sitting.
+
+    Examples
+    --------
+    >>> from faceunlock.liveness.guidance import Guidance, Word
+    >>> guide(Guidance(Word.LEFT, 3, 8))
+    '3 of 8: turn your head a little to your left.'
+    """
+    return f"{said.number} of {said.count}: {GUIDE[said.word]}."
 
 
 def text(outcome: EnrolmentOutcome) -> str:
@@ -158,13 +190,9 @@ def each_document(each: EachOutcome) -> Document:
                 "folder": person.name,
                 "state": person.state,
                 "enrolment": None if person.outcome is None else document(person.outcome),
-                "error": None if person.error is None else _error(person.error),
+                "error": None if person.error is None else refusal(person.error),
             }
             for person in each.people
         ],
         "loose": [str(photo) for photo in each.loose],
     }
-
-
-def _error(error: FaceUnlockError) -> Document:
-    return {"code": error.slug, "message": error.message, "hint": error.hint, "retryable": error.retryable}

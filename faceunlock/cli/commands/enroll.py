@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from faceunlock.cli.console import Console, Progress
     from faceunlock.errors import FaceUnlockError
     from faceunlock.photos.photo import PhotoFile
+    from faceunlock.pipeline.enrolment import RefusedPhotosError
     from faceunlock.tasks.enroll import EnrollOptions, Resemblance
     from faceunlock.tasks.enroll_each import EachOptions, PersonOutcome
 
@@ -144,6 +145,7 @@ def _one(
                 add=options["add"],
                 replace=options["replace"],
                 mirror=lambda found: console.note(answers.MIRROR[found]),
+                guide=lambda said: console.note(answers.guide(said)),
             )
             sources = list(progress.track(taken, session.settings.camera_photos, "frames"))
         options["track"] = progress.track
@@ -152,8 +154,7 @@ def _one(
         try:
             outcome = unlock.enroll(name, sources, **options)
         except RefusedPhotosError as error:
-            console.left_out(error.left_out)
-            _explain(console, error)
+            explain(console, error)
             raise
     console.left_out(outcome.enrolment.left_out)
     console.answer(answers.text(outcome), answers.document(outcome))
@@ -185,7 +186,7 @@ def _everyone(session: Session, folder: Path, options: EachOptions) -> None:
     def tell(person: PersonOutcome) -> None:
         done.append(person)
         console.left_out(answers.below(folder, person.left_out))
-        _explain(console, person.error, folder)
+        _tell_people(console, person.error, folder)
 
     with console.progress() as progress, session.unlock(progress) as unlock:
         options["track"] = progress.track
@@ -205,7 +206,13 @@ def _everyone(session: Session, folder: Path, options: EachOptions) -> None:
         raise typer.Exit(EXIT_COULD_NOT)
 
 
-def _explain(console: Console, error: FaceUnlockError | None, folder: Path | None = None) -> None:
+def explain(console: Console, error: RefusedPhotosError) -> None:
+    """Print why each photo of a refused enrolment was left out, and whom they show if they show several."""
+    console.left_out(error.left_out)
+    _tell_people(console, error)
+
+
+def _tell_people(console: Console, error: FaceUnlockError | None, folder: Path | None = None) -> None:
     """Print each photo's person if photos show several."""
     from faceunlock.cli.answers import enroll as answers
     from faceunlock.files.text import printable
