@@ -84,7 +84,7 @@ def make_pictures(directory: Path) -> None:
 
 
 def leave_pictures(folder: Path) -> None:
-    """Write the pictures of a demonstration into a folder of the user's, made with mode 0700 if it is missing.
+    """Write the pictures of a demonstration into a folder, made with mode 0700 if it is missing.
 
     Raises
     ------

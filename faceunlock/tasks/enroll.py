@@ -181,11 +181,9 @@ def _wanted_frames(frames: Iterable[Frame], detector: Detector, coach: Coach) ->
     from faceunlock.liveness.guidance import Seen
     from faceunlock.photos.camera import light
     from faceunlock.photos.face import measure_quality
-    from faceunlock.pipeline.detection.following import FollowingDetector
 
-    following = FollowingDetector(detector)
     for frame in frames:
-        faces = following.detect(frame.image, frame.seconds)
+        faces = detector.detect(frame.image)
         quality = measure_quality(frame.image, faces[0]) if faces else None
         if coach.wants(Seen(frame.seconds, frame.image.shape, light(frame.image), faces, quality)):
             yield frame

@@ -49,8 +49,8 @@ def init(
 ) -> FirstEnrolment:
     """Enroll a person from all photos but one, so that there is a photo to verify at once.
 
-    A template is always like the photos it was made of, so verifying one of those would prove nothing. The last
-    photo that is good enough is kept back, if there are enough without it.
+    A template is always like the photos it was made of, so verifying one of those would prove nothing. The
+    last photo that is good enough is kept back, if there are enough without it.
 
     Parameters
     ----------

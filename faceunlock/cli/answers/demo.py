@@ -44,10 +44,9 @@ def text(model: str, steps: Sequence[Step], photos: Path | None = None) -> str:
     """Return the verdict, every step gave its expected exit code; and what to do next."""
     said = [f"The installation works: model {model}, all {len(steps)} answers as expected."]
     if photos is not None:
-        folder = shlex.quote(str(photos))
-        said.append(
-            f"The pictures are in {printable(photos)}; to play with them: faceunlock init astronaut {folder}/photos"
-        )
+        folder = shlex.quote(str(photos / "photos"))
+        said.append(f"The pictures are in {printable(photos)}")
+        said.append(f"To try them: faceunlock init astronaut {printable(folder)}")
     return "\n".join([*said, "Now your own face: faceunlock init"])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers import strangers
-from faceunlock.cli.answers.parts import Document, identity, left_out, same_face, warning
+from faceunlock.cli.answers.parts import Document, identity, left_out, refusal, same_face, warning
 from faceunlock.files.text import Table, table
 from faceunlock.liveness.guidance import Word
 from faceunlock.matching.wording import counted
@@ -129,7 +129,8 @@ def each_text(each: EachOutcome) -> list[str | Table]:
     done = [person.outcome for person in each.people if person.outcome is not None]
     verb = "would be enrolled" if done and not done[0].saved else "enrolled"
     counts = [f"{len(done):,} of {counted(len(each.people), 'person', 'people')} {verb}"]
-    already, new, refused = map(each.count, ("already-enrolled", "nothing-new", "refused"))
+    already, new = each.count("already-enrolled"), each.count("nothing-new")
+    refused = each.count("refused")
     counts += [f"{already:,} already enrolled"] if already else []
     counts += [f"{new:,} without new photos"] if new else []
     counts += [f"{refused:,} refused"] if refused else []
@@ -166,8 +167,8 @@ def _row(person: PersonOutcome, folder: Path) -> tuple[str, str, str]:
         said = {"already-enrolled": "already enrolled", "nothing-new": "no new photos"}
         # Everything is in one folder, whose path would fill the table.
         reason = "" if person.error is None else str(person.error).replace(f"{folder}/", "")
-        refusal = "" if person.error is None else f"refused: {reason} [{person.error.slug}]"
-        return person.name, "", said.get(person.state, refusal)
+        refused = "" if person.error is None else f"refused: {reason} [{person.error.slug}]"
+        return person.name, "", said.get(person.state, refused)
     outcome = person.outcome
     result = outcome.enrolment
     words = ["enrolled" if outcome.saved else "would be enrolled"]

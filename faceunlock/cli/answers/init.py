@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers import enroll, verify
 from faceunlock.cli.answers.parts import Document, refusal
+from faceunlock.files.text import at_home
 from faceunlock.matching.security import chances
 from faceunlock.matching.wording import counted
 
@@ -21,7 +23,7 @@ WIDTH = 79
 """Columns of the paragraphs: they fit into every terminal."""
 
 WELCOME = (
-    "This sets up face unlock: it learns a face from photos, then tries to know it again.\n"
+    "This sets up face unlock: it learns your face, and tries to know it again.\n"
     "Nothing leaves this machine, and no photo is kept."
 )
 
@@ -58,11 +60,9 @@ def learned(first: FirstEnrolment) -> str:
 
 
 def tested(setup: Setup) -> str:
-    """Return the test, what its score means, and what to do if it failed."""
+    """Return the test that was decided, what its score means, and what to do after a no."""
     found = setup.verification
     if found is None:
-        if setup.error is not None:
-            return ""
         return _filled(
             "All photos were needed to learn from, so none is left for a test. Take another one, and run: "
             f"faceunlock verify PHOTO --as {shlex.quote(setup.first.outcome.name)}"
@@ -88,30 +88,33 @@ def tested(setup: Setup) -> str:
     return "\n".join(parts)
 
 
-def steps(name: str) -> list[tuple[str, str]]:
-    """Return what somebody may want to do next: in words, and the command for it."""
+def steps(name: str, home: Path | None) -> list[tuple[str, str]]:
+    """Return what somebody may want to do next: in words, and the command for it, which names the home."""
     who = shlex.quote(name)
+    program = "faceunlock" if home is None else f"faceunlock --home {shlex.quote(str(home))}"
     return [
-        ("Try another photo", f"faceunlock verify PHOTO --as {who}"),
-        ("Teach it glasses or a beard", f"faceunlock enroll {who} PHOTOS --look glasses"),
-        ("Unlock the screen: the services here", "faceunlock pam"),
-        ("Unlock the screen: the line for one of them", "faceunlock pam print SERVICE"),
-        ("Encrypt what was learned", "faceunlock protect on"),
-        ("Answer at once, with the networks kept loaded", "faceunlock agent start"),
+        ("try another photo", f"{program} verify PHOTO --as {who}"),
+        ("teach it glasses, or a beard", f"{program} enroll {who} PHOTOS --look glasses"),
+        ("screen lock: see what there is", f"{program} pam"),
+        ("screen lock: what to write where", f"{program} pam print SERVICE"),
+        ("encrypt what was learned", f"{program} protect on"),
+        ("answer in a blink", f"{program} agent start"),
     ]
 
 
-def text(setup: Setup) -> str:
+def text(setup: Setup, home: Path | None = None) -> str:
     """Return what comes next."""
-    lines = [f"  {words}: {command}" for words, command in steps(setup.first.outcome.name)]
+    found = steps(setup.first.outcome.name, home)
+    wide = max(len(words) for words, _ in found)
     warning = (
         "A printed photo of you may get a yes. With a camera, this asks you to turn your head, too: "
         "faceunlock verify --camera --require-live"
     )
-    return "\n".join(["What next?", *lines, _filled(warning)])
+    lines = [f"  {words:{wide}}  {command}" for words, command in found]
+    return "\n".join(["", "What next?", *lines, "", at_home(_filled(warning), home)])
 
 
-def document(setup: Setup) -> Document:
+def document(setup: Setup, home: Path | None = None) -> Document:
     """Return the data of ``init``."""
     held_back = setup.first.held_back
     return {
@@ -119,7 +122,7 @@ def document(setup: Setup) -> Document:
         "held_back": None if held_back is None else str(held_back),
         "verification": None if setup.verification is None else verify.document(setup.verification),
         "error": None if setup.error is None else refusal(setup.error),
-        "next": [command for _, command in steps(setup.first.outcome.name)],
+        "next": [command for _, command in steps(setup.first.outcome.name, home)],
     }
 
 

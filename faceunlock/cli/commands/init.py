@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from faceunlock.errors import (
     PhotoError,
     SettingsError,
 )
+from faceunlock.files.text import at_home
 
 if TYPE_CHECKING:
     from faceunlock.cli.answers.init import Setup
@@ -76,6 +78,12 @@ def init(
 
     if camera and photos and len(photos) > 1:
         raise SettingsError("usage", "--camera takes one camera and no photos")
+    if name is not None and not photos and not camera and Path(name).is_dir():
+        raise SettingsError(
+            "usage",
+            f"{name} is a folder, but the name of the person comes first",
+            hint=f"Run: faceunlock init NAME {shlex.quote(name)}",
+        )
     console = session.console
     asking = not yes and not console.json and sys.stdin.isatty()
     source = _Source(photos or [], camera) if camera or photos else None
@@ -83,13 +91,14 @@ def init(
         raise SettingsError(
             "aborted",
             "there are questions left, and no terminal to ask on",
-            hint="Name everything: faceunlock init NAME FOLDER --yes — or: faceunlock init NAME --camera --yes",
+            hint="Name all: faceunlock init NAME FOLDER --yes — or: faceunlock init NAME --camera --yes",
         )
     console.note(answers.WELCOME)
-    name = name or _login_name() if not asking else name or _asked_name(session)
+    if name is None:
+        name = _asked_name(session) if asking else _login_name()
     replace = replace or _wants_again(session, name, asking=asking)
     setup = _set_up(session, name, source, replace=replace, asking=asking)
-    console.answer(answers.text(setup), answers.document(setup))
+    console.answer(answers.text(setup, console.home), answers.document(setup, console.home))
     if setup.error is not None:
         raise typer.Exit(EXIT_COULD_NOT)
     if setup.verification is not None and not setup.verification.decision.match:
@@ -192,7 +201,8 @@ def _learned(session: Session, name: str, source: _Source, *, replace: bool) -> 
     if setup.error is not None:
         console.say(f"The test could not be decided: {setup.error.message} [{setup.error.slug}]")
         console.note(f"  {setup.error.hint}")
-    console.part(answers.tested(setup))
+    else:
+        console.part(at_home(answers.tested(setup), console.home))
     return setup
 
 
