@@ -197,6 +197,13 @@ def test_demo_shows_a_yes_a_no_and_a_cannot_tell(prepared, tmp_path):
     assert not (prepared.home / "gallery.db").exists() and not list(tmp_path.glob("faceunlock-demo-*"))
 
 
+def test_a_set_up_from_a_folder_ends_with_an_answer(prepared, pictures):
+    done = prepared("init", "Eileen", pictures / "photos", "--yes", "--model", "compact", "--json")
+    assert done.code == 0 and done.data["verification"]["match"], done
+    assert done.data["held_back"] not in done.data["enrolment"]["used"]
+    assert done.data["enrolment"]["template_photos"] == len(done.data["enrolment"]["used"]) == 7
+
+
 def test_people_of_the_collection_are_told_apart(prepared, collection):
     enroll, probes = collection / "phone10" / "enroll", collection / "phone10" / "test"
     owner, other = sorted(folder.name for folder in probes.iterdir() if folder.is_dir())[:2]

@@ -93,12 +93,12 @@ def steps(name: str, home: Path | None) -> list[tuple[str, str]]:
     who = shlex.quote(name)
     program = "faceunlock" if home is None else f"faceunlock --home {shlex.quote(str(home))}"
     return [
-        ("try another photo", f"{program} verify PHOTO --as {who}"),
-        ("teach it glasses, or a beard", f"{program} enroll {who} PHOTOS --look glasses"),
-        ("screen lock: see what there is", f"{program} pam"),
-        ("screen lock: what to write where", f"{program} pam print SERVICE"),
-        ("encrypt what was learned", f"{program} protect on"),
-        ("answer in a blink", f"{program} agent start"),
+        ("Try another photo", f"{program} verify PHOTO --as {who}"),
+        ("Teach it glasses, or a beard", f"{program} enroll {who} PHOTOS --look glasses"),
+        ("Screen lock: see what there is", f"{program} pam"),
+        ("Screen lock: what to write where", f"{program} pam print SERVICE"),
+        ("Encrypt what was learned", f"{program} protect on"),
+        ("Answer in a blink", f"{program} agent start"),
     ]
 
 

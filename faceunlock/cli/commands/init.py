@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from faceunlock.unlock import FaceUnlock
 
 
+TRY_IT = "To try it: faceunlock verify PHOTO"
+"""What somebody can do who is enrolled already."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     command(app, "init")(init)
@@ -90,8 +94,8 @@ def init(
     if not asking and (source is None or (name is None and not yes)):
         raise SettingsError(
             "aborted",
-            "there are questions left, and no terminal to ask on",
-            hint="Name all: faceunlock init NAME FOLDER --yes — or: faceunlock init NAME --camera --yes",
+            "there is no photo and no camera to learn from" if source is None else "there is no name",
+            hint="Run: faceunlock init NAME FOLDER --yes — or: faceunlock init NAME --camera --yes",
         )
     console.note(answers.WELCOME)
     if name is None:
@@ -119,7 +123,7 @@ def _asked_name(session: Session) -> str:
     usual = _login_name()
     while True:
         try:
-            return normalise_name(session.console.ask_for(f"Your name [{usual}]") or usual)
+            return normalise_name(session.console.ask_for(f"Your name, or Enter for {usual}") or usual)
         except GalleryError as error:
             session.console.error(error)
 
@@ -133,12 +137,12 @@ def _wants_again(session: Session, name: str, *, asking: bool) -> bool:
         there = [person.name for person in unlock.people() if name_key(person.name) == name_key(name)]
     if not there:
         return False
-    if asking and session.console.ask(f"{there[0]} is enrolled already. Learn the face anew?"):
-        return True
+    if asking:
+        if session.console.ask(f"{there[0]} is enrolled already. Learn the face anew?"):
+            return True
+        raise SettingsError("aborted", f"{there[0]} stays enrolled as before", hint=TRY_IT)
     raise GalleryError(
-        "already-enrolled",
-        f"{there[0]} is already enrolled",
-        hint="To try it: faceunlock verify PHOTO — to learn the face anew, add --replace.",
+        "already-enrolled", f"{there[0]} is already enrolled", hint=f"{TRY_IT} — or learn anew: --replace"
     )
 
 
@@ -155,6 +159,8 @@ def _set_up(session: Session, name: str, source: _Source | None, *, replace: boo
                 from faceunlock.cli.commands.enroll import explain
 
                 explain(session.console, error)
+            if isinstance(error, CameraError):
+                error.hint = f"{error.hint} Without a camera: faceunlock init {shlex.quote(name)} FOLDER"
             if source is not None or not asking:
                 raise
             session.console.error(error)

@@ -60,7 +60,7 @@ def test_questions_are_asked_until_they_are_answered(faceunlock, photos, tmp_pat
     answering("a/b", "Ada", "/nowhere", "", str(tmp_path / "few"), f"'{photos}'")
     code, out, err = faceunlock("init")
     assert code == 0 and out.startswith("Ada is enrolled: 5 of 6")
-    assert err.count("Your name [") == 2 and "[bad-name]" in err
+    assert err.count("Your name, or Enter for ") == 2 and "[bad-name]" in err
     assert err.count("Folder with 5 or more photos of you: ") == 4, "Enter is no answer without a camera"
     assert "[photo-not-found]" in err and "[too-few-photos]" in err
 
@@ -86,8 +86,9 @@ def test_who_is_enrolled_is_asked_before_anything_is_learned(faceunlock, photos,
     for words in ((), ("--yes",)):
         answering("n")
         code, out, err = faceunlock("init", "ada", photos, *words)
-        assert (code, out) == (2, "") and "[already-enrolled]" in err and "--replace" in err
-        assert ("Learn the face anew?" in err) == (not words)
+        assert (code, out) == (2, "") and "verify PHOTO" in err
+        assert ("Learn the face anew?" in err and "stays enrolled as before [aborted]" in err) == (not words)
+        assert ("[already-enrolled]" in err and "--replace" in err) == bool(words)
     answering("y")
     assert faceunlock("init", "ada", photos)[0] == 0
     assert faceunlock("init", "ada", photos, "--replace", "--yes")[0] == 0
@@ -187,3 +188,8 @@ def test_the_demonstration_ends_with_it_and_leaves_its_pictures_if_asked(faceunl
     assert faceunlock("init", "astronaut", folder / "photos", "--yes")[0] == 0
     assert faceunlock("verify", folder / "unseen.jpg")[0] == 0
     assert faceunlock("demo", "--photos", folder)[0] == 2, "it is not empty any more"
+
+
+def test_a_camera_that_is_missing_is_no_dead_end(faceunlock):
+    code, _, err = faceunlock("init", "Ada", "/nowhere", "--camera", "--yes")
+    assert code == 2 and "[no-camera]" in err and err.rstrip().endswith(" init Ada FOLDER")
