@@ -205,6 +205,7 @@ def _enrolled(
             continue
         found = list(islice(stream, len(plan.photos)))
         yield _finished(workspace, name, plan, found, options)
+    next(stream, None)  # nothing is left: the progress ends here
 
 
 Looked = tuple["ModelIdentity", Sample | LeftOut] | GalleryError

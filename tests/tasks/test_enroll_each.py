@@ -97,11 +97,12 @@ def test_the_photos_of_all_people_are_one_stream_with_one_progress(open_home, pe
     seen = []
 
     def track(items, total, label):
+        yield from items
         seen.append((total, label))
-        return items
 
     assert open_home(embedder=embedder).enroll_each(people, track=track).complete
-    assert seen == [(12, "photos")] and embedder.batches == [12], "one batch, though no person fills one"
+    assert seen == [(12, "photos")], "it is told that it came to its end"
+    assert embedder.batches == [12], "one batch, though no person fills one"
 
 
 def test_two_folders_of_one_name_are_not_two_enrolments(unlock, people):
