@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faceunlock.settings import Security
 
 
-class EachOptions(TypedDict, total=False):
+class VerifyEachOptions(TypedDict, total=False):
     """Options of `verify_each`."""
 
     threshold: float | None
@@ -86,7 +86,7 @@ def verify_each(
     name: str | None = None,
     *,
     tell: Callable[[VerifiedPhoto], None] = lambda _: None,
-    **options: Unpack[EachOptions],
+    **options: Unpack[VerifyEachOptions],
 ) -> VerifiedPhotos:
     """Decide about each of several photos; every one is an attempt of its own.
 

@@ -36,11 +36,6 @@ def warning(same: SameFace) -> str:
     )
 
 
-def error(found: FaceUnlockError) -> Document:
-    """Return an error as an error document has it."""
-    return {"code": found.slug, "message": found.message, "hint": found.hint, "retryable": found.retryable}
-
-
 def unproven(calibration: Calibration, point: OperatingPoint | None) -> list[str]:
     """Return the warning about a threshold that nobody measured; nothing for one of the user's own."""
     if point is None or calibration.status != "not-calibrated":
@@ -75,3 +70,8 @@ def threshold(calibration: Calibration) -> Document:
 def fmr(calibration: Calibration) -> Document | None:
     """Return the measured FMR of a threshold; None if it is not known."""
     return None if calibration.fmr is None else calibration.fmr.to_dict()
+
+
+def refusal(error: FaceUnlockError) -> Document:
+    """Return an error that is one part of an answer."""
+    return {"code": error.slug, "message": error.message, "hint": error.hint, "retryable": error.retryable}

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, error, fmr, identity, unproven
+from faceunlock.cli.answers.parts import Document, fmr, identity, refusal, unproven
 from faceunlock.files.text import Verdict, printable
 from faceunlock.matching.security import chances, level_of
 from faceunlock.matching.wording import counted, likeness_warning, needed, threshold_meaning
@@ -171,7 +171,7 @@ def each_document(found: VerifiedPhotos) -> Document:
             {
                 "photo": str(one.photo),
                 "verification": None if one.verification is None else document(one.verification),
-                "error": None if one.error is None else error(one.error),
+                "error": None if one.error is None else refusal(one.error),
             }
             for one in found.answers
         ],

@@ -16,7 +16,7 @@ from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
     from faceunlock.settings import Security as Level
-    from faceunlock.tasks.verify_each import EachOptions, VerifiedPhoto
+    from faceunlock.tasks.verify_each import VerifiedPhoto, VerifyEachOptions
 
 _LOGIN = ("PAM_SERVICE", "PAM_TYPE", "PAM_USER")
 """Variables of a login, where every attempt is counted."""
@@ -100,7 +100,7 @@ def verify(
     )
 
 
-def _each(session: Session, photos: list[str], name: str | None, options: EachOptions) -> None:
+def _each(session: Session, photos: list[str], name: str | None, options: VerifyEachOptions) -> None:
     """Verify several photos, with a line for each."""
     from faceunlock.cli.answers import verify as answers
 
