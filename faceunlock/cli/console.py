@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import math
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -84,8 +84,12 @@ class Console:
         self.put(harmless(text))
 
     def say(self, text: str) -> None:
-        """Write lines to stderr; a terminal shows everything in them and acts on nothing."""
-        self.put_beside(harmless(text))
+        """Write lines to stderr, wrapped if that is a terminal; it acts on nothing in them."""
+        self.put_beside(_fitted(harmless(text), self.columns(sys.stderr)))
+
+    def columns(self, stream: TextIO) -> int | None:
+        """Return how wide the terminal behind a stream is; None if it is not a terminal."""
+        return shutil.get_terminal_size().columns if stream.isatty() else None
 
     def ring(self) -> None:
         """Ring the terminal's bell, if stderr is a terminal."""
@@ -123,22 +127,36 @@ class Console:
         logger.handlers = [_Notices(self)]
         logger.setLevel(logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.WARNING)
 
-    def answer(self, text: str | Table | Sequence[str | Table], data: dict[str, Any]) -> None:
-        """Print the command's answer: text and tables, or the data as JSON."""
+    def answer(
+        self, text: str | Table | Sequence[str | Table], data: dict[str, Any], *, as_is: bool = False
+    ) -> None:
+        """Print the command's answer: text and tables, or the data as JSON.
+
+        With `as_is`, lines are not wrapped, because they are to be copied into a file.
+        """
         if self.json:
             document = {"schema": SCHEMA, "command": self.command, "ok": True, "data": data}
             self.write(_encoded(document))
             return
         for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
             if isinstance(part, str):
-                self.write(part)
+                self.write(part) if as_is else self.part(part)
             else:
-                self.write(_drawn(part))
+                self.write(self._drawn(part))
 
     def part(self, text: str) -> None:
         """Print one part of a long answer as soon as it is known; with JSON, print nothing."""
         if not self.json:
-            self.write(text)
+            self.put(_fitted(harmless(at_home(text, self.home)), self.columns(sys.stdout)))
+
+    def _drawn(self, part: Table) -> str:
+        """Return a table as text: fitted to a terminal, separated by tabs elsewhere."""
+        width = self.columns(sys.stdout)
+        if width is None:
+            return "\n".join("\t".join(cells) for cells in (part.columns, *part.rows))
+        from faceunlock.cli.layout import drawn
+
+        return drawn(part, width, verbose=self.verbose)
 
     def note(self, text: str) -> None:
         """Print a note on stderr, unless quiet."""
@@ -156,10 +174,16 @@ class Console:
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def left_out(self, photos: Iterable[LeftOut]) -> None:
-        """Print each photo that was left out, with the reason."""
-        for photo in photos:
+        """Print each photo that was left out, with the reason; a terminal shows its path if verbose."""
+        photos = list(photos)
+        names = [photo.photo for photo in photos]
+        if self.columns(sys.stderr) is not None and not self.verbose:
+            from faceunlock.cli.layout import short_names
+
+            names = short_names(names)
+        for name, photo in zip(names, photos, strict=True):
             detail = photo.detail.removeprefix(f"{photo.photo}: ")
-            self.note(f"{printable(photo.photo)}: {photo.reason}: {printable(detail)}")
+            self.note(f"{printable(name)}: {photo.reason}: {printable(detail)}")
 
     def error(self, error: FaceUnlockError) -> None:
         """Print an error and its hint on stderr; with JSON, also print the error document on stdout."""
@@ -262,28 +286,14 @@ def _encoded(document: dict[str, Any]) -> str:
     return json.dumps(_plain(document), allow_nan=False)
 
 
-def _drawn(part: Table) -> str:
-    """Return a table as text: aligned on a terminal, separated by tabs elsewhere."""
-    if not sys.stdout.isatty():
-        return "\n".join("\t".join(cells) for cells in (part.columns, *part.rows))
-    from rich import box
-    from rich.console import Console as RichConsole
-    from rich.table import Table as RichTable
-    from rich.text import Text
+def _fitted(text: str, width: int | None) -> str:
+    """Return lines wrapped for a terminal; elsewhere, and where all lines fit, as they are."""
+    # Without the import that wrapping takes, because most answers fit.
+    if width is None or len(text) <= width and text.isascii():
+        return text
+    from faceunlock.cli.layout import wrapped
 
-    laid_out = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    *others, last = part.columns
-    for column in others:
-        laid_out.add_column(column, no_wrap=True)
-    laid_out.add_column(last, overflow="fold")  # wraps where there is no room
-    for row in part.rows:
-        # Folded, not cut: the end of a path matters most.
-        laid_out.add_row(*(Text(cell, overflow="fold") for cell in row))
-    # Only laid out here; `Console.write` does the writing and handles its errors.
-    paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, errors="backslashreplace")
-    RichConsole(file=paper, highlight=False).print(laid_out)
-    paper.seek(0)
-    return "\n".join(line.rstrip() for line in paper.read().splitlines())
+    return wrapped(text, width)
 
 
 def _plain(value: Any) -> Any:

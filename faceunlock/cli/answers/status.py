@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from faceunlock.cli.answers import strangers
 from faceunlock.cli.answers.models import model_document
 from faceunlock.cli.answers.parts import Document
-from faceunlock.files.text import printable
+from faceunlock.files.text import local_time, printable
 from faceunlock.matching.security import chances, level_of
 from faceunlock.matching.wording import likeness_warning, rate, searched, threshold_origin
 
@@ -66,7 +66,7 @@ def text(state: Status) -> str:
 
 def _liveness(stages: Stages) -> str:
     """Return which stages ``verify --camera --require-live`` has."""
-    measured = "" if stages.measured is None else f"; measured here {stages.measured}"
+    measured = "" if stages.measured is None else f"; measured here {local_time(stages.measured)}"
     return f"with --require-live: turns of the head, {TEXTURE[stages.texture]}{measured}"
 
 

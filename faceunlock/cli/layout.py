@@ -1,0 +1,194 @@
+"""How text and tables fit a terminal: words wrap, columns narrow, and nothing is lost.
+
+Elsewhere than on a terminal, lines stay whole and tables are separated by tabs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+
+from faceunlock.files.text import Table
+
+GAP = 2
+"""Spaces between columns, and before what continues a line."""
+
+NARROWEST = 16
+"""Cells a column keeps at least where a single long word must be cut."""
+
+_NUMBER = re.compile(r"-?[\d,]+(?:\.\d+)?(?:e[+-]?\d+)?(?: (?:%|[kMG]?B))?|-|")
+_LABEL = re.compile(r"\s*\S+(?: \S+)*? {2,}(?=\S)")
+_UNIT = re.compile(r"(?<=: )faceunlock [^;()—]*[^;()—\s.]|\S+")
+"""A command stays on one line, so that it can be copied; everything else may wrap at any space."""
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return lines of text wrapped at spaces; what follows a label stays below what the label names.
+
+    Parameters
+    ----------
+    text : str
+        Lines, without tabs.
+    width : int
+        Columns of the terminal. A longer word, and a command, stay whole.
+
+    Examples
+    --------
+    >>> print(wrapped("people  Ada, Bob and Zoe", 18))
+    people  Ada, Bob
+            and Zoe
+    """
+    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str, width: int) -> str:
+    if _cells(line) <= width:
+        return line
+    label = _LABEL.match(line)
+    margin = len(line) - len(line.lstrip()) + GAP
+    if label is not None and _cells(label.group()) <= width // 2:
+        first, rest, margin = label.group(), line[label.end() :], _cells(label.group())
+    else:
+        first, rest = line[: margin - GAP], line.lstrip()
+    filled = list(_filled(_UNIT.findall(rest), width - margin, width - _cells(first)))
+    return first + f"\n{' ' * margin}".join(filled)
+
+
+def _filled(words: Sequence[str], width: int, first: int | None = None) -> Iterator[str]:
+    """Yield lines of words, the first of which may have another width."""
+    line, room = "", width if first is None else first
+    for word in words:
+        if line and _cells(line) + 1 + _cells(word) > room:
+            yield line
+            line, room = word, width
+        else:
+            line = f"{line} {word}" if line else word
+    yield line
+
+
+def drawn(part: Table, width: int, *, verbose: bool = False) -> str:
+    """Return a table as aligned lines, none of them wider than a terminal if the terminal has 20 columns.
+
+    Columns of file names show as much of each path as tells them apart. Details are left out where the
+    table would not fit, and a last line names them. What is still too wide wraps, and a table that cannot
+    fit at all becomes one paragraph per row.
+
+    Parameters
+    ----------
+    part : Table
+    width : int
+        Columns of the terminal.
+    verbose : bool
+        Show whole paths, and every detail.
+    """
+    columns = [list(column) for column in zip(part.columns, *part.rows, strict=True)]
+    if not verbose:
+        columns = [_named(c) if c[0] in part.paths else c for c in columns]
+    hidden = [] if verbose or _whole(columns) <= width else [c[0] for c in columns if c[0] in part.details]
+    columns = [column for column in columns if column[0] not in hidden]
+    widths = _fitting(columns, width)
+    lines = _paragraphs(columns, width) if widths is None else _aligned(columns, widths)
+    note = [wrapped(f"(with -v also: {'; '.join(hidden)})", width)] if hidden else []
+    return "\n".join([*lines, *note])
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Return each path's last part, and as many parts before it as tell different paths apart.
+
+    Examples
+    --------
+    >>> short_names(["/photos/ada/1.jpg", "/photos/ada/2.jpg"])
+    ['1.jpg', '2.jpg']
+    >>> short_names(["/photos/ada/1.jpg", "/photos/bob/1.jpg", "/photos/bob/2.jpg"])
+    ['ada/1.jpg', 'bob/1.jpg', '2.jpg']
+    """
+    whole = {path: PurePath(path).parts or (path,) for path in paths}
+    kept = dict.fromkeys(whole, 1)
+    while True:
+        shown: dict[tuple[str, ...], list[str]] = {}
+        for path, parts in whole.items():
+            shown.setdefault(parts[-kept[path] :], []).append(path)
+        unclear = [path for same in shown.values() if len(same) > 1 for path in same]
+        longer = [path for path in unclear if kept[path] < len(whole[path])]
+        if not longer:
+            return [str(PurePath(*whole[path][-kept[path] :])) for path in paths]
+        for path in longer:
+            kept[path] += 1
+
+
+def _named(column: list[str]) -> list[str]:
+    title, *paths = column
+    return [title, *short_names(paths)]
+
+
+def _whole(columns: Sequence[list[str]]) -> int:
+    return sum(max(map(_cells, column)) for column in columns) + GAP * (len(columns) - 1)
+
+
+def _fitting(columns: Sequence[list[str]], width: int) -> list[int] | None:
+    """Return the width of each column, or None if the columns cannot stand side by side."""
+    widths = [max(map(_cells, column)) for column in columns]
+    room = width - GAP * (len(columns) - 1)
+    longest = [max(_cells(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    for least in (longest, [min(word, NARROWEST) for word in longest]):
+        while sum(widths) > room:
+            can = [i for i, size in enumerate(widths) if size > least[i]]
+            if not can:
+                break
+            widest = max(can, key=lambda i: widths[i])
+            widths[widest] -= min(sum(widths) - room, max(1, (widths[widest] - least[widest]) // 2))
+    return widths if sum(widths) <= room else None
+
+
+def _aligned(columns: Sequence[list[str]], widths: Sequence[int]) -> Iterator[str]:
+    right = [all(_NUMBER.fullmatch(cell) for cell in column[1:]) for column in columns]
+    for number, row in enumerate(zip(*columns, strict=True)):
+        cells = [list(_cut(cell, size)) for cell, size in zip(row, widths, strict=True)]
+        for line in range(max(map(len, cells))):
+            parts = (cell[line] if line < len(cell) else "" for cell in cells)
+            yield (" " * GAP).join(map(_padded, parts, widths, right)).rstrip()
+        if number == 0:
+            yield (" " * GAP).join("─" * size for size in widths)
+
+
+def _cut(cell: str, width: int) -> Iterator[str]:
+    """Yield a cell's lines; only a word that is too long by itself is cut."""
+    if _cells(cell) <= width:
+        yield cell
+        return
+    words = [piece for word in cell.split() for piece in _pieces(word, width)]
+    yield from _filled(words, width)
+
+
+def _pieces(word: str, width: int) -> Iterator[str]:
+    piece = ""
+    for char in word:
+        if piece and _cells(piece + char) > width:
+            yield piece
+            piece = ""
+        piece += char
+    yield piece
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    space = " " * (width - _cells(text))
+    return space + text if right else text + space
+
+
+def _paragraphs(columns: Sequence[list[str]], width: int) -> Iterator[str]:
+    """Yield a paragraph per row: its first cell, and below it the others, each after its title."""
+    titles = [column[0] for column in columns]
+    for row in zip(*(column[1:] for column in columns), strict=True):
+        yield wrapped(f"{titles[0]} {row[0]}", width)
+        others = "; ".join(f"{title} {cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell)
+        words = [piece for word in others.split() for piece in _pieces(word, max(width - GAP, 1))]
+        yield from (f"{' ' * GAP}{line}" for line in _filled(words, width - GAP))
+
+
+def _cells(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
