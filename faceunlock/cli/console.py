@@ -9,7 +9,9 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -139,15 +141,19 @@ class Console:
             self.write(_encoded(document))
             return
         for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
-            if isinstance(part, str):
-                self.write(part) if as_is else self.part(part)
-            else:
-                self.write(self._drawn(part))
+            self._show(part, as_is=as_is)
 
     def part(self, text: str) -> None:
         """Print one part of a long answer as soon as it is known; with JSON, print nothing."""
         if not self.json:
-            self.put(_fitted(harmless(at_home(text, self.home)), self.columns(sys.stdout)))
+            self._show(text)
+
+    def _show(self, part: str | Table, *, as_is: bool = False) -> None:
+        if isinstance(part, Table):
+            self.write(self._drawn(part))
+        else:
+            width = None if as_is else self.columns(sys.stdout)
+            self.put(_fitted(harmless(at_home(part, self.home)), width))
 
     def _drawn(self, part: Table) -> str:
         """Return a table as text: fitted to a terminal, separated by tabs elsewhere."""
@@ -208,36 +214,58 @@ class Console:
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Yield a `Progress` that draws on stderr if that is a terminal and the console is not quiet."""
-        if self.quiet or not sys.stderr.isatty():
-            yield Progress(None)
-            return
-        from rich import progress as bars
-        from rich.console import Console as RichConsole
+        display = None if self.quiet or not sys.stderr.isatty() else _display
+        progress = Progress(display)
+        try:
+            yield progress
+        finally:
+            progress.end()
 
-        columns = (
-            bars.TextColumn("{task.description}", markup=False),
-            bars.BarColumn(),
-            bars.TaskProgressColumn(),
-            bars.TextColumn("{task.fields[done]}", markup=False),
-            bars.TimeRemainingColumn(),
-        )
-        with bars.Progress(*columns, console=RichConsole(stderr=True), transient=True) as display:
-            yield Progress(display)
+
+def _display() -> RichProgress:
+    from rich import progress as bars
+    from rich.console import Console as RichConsole
+
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TextColumn("{task.fields[done]}", markup=False),
+        bars.TimeRemainingColumn(),
+    )
+    return bars.Progress(*columns, console=RichConsole(stderr=True), transient=True)
 
 
 class Progress:
-    """Progress bars of one command.
+    """Progress bars of one command; nothing is drawn, or imported for it, before there is something to show.
 
     Parameters
     ----------
-    display : rich.progress.Progress or None
-        Where to draw; None draws nothing.
+    display : callable or None
+        Returns where to draw; None draws nothing.
     """
 
-    def __init__(self, display: RichProgress | None) -> None:
-        self._display = display
+    def __init__(self, display: Callable[[], RichProgress] | None) -> None:
+        self._make = display
+        self._display: RichProgress | None = None
         self._download: TaskID | None = None
         self._finished: list[TaskID] = []
+        self._made: dict[str, tuple[int, int]] = {}
+        self._making: TaskID | None = None
+        self._lock = threading.RLock()
+
+    def _drawn_on(self) -> RichProgress | None:
+        if self._display is None and self._make is not None:
+            self._display = self._make()
+            self._display.start()
+        return self._display
+
+    def end(self) -> None:
+        """Clear the bars away for good."""
+        with self._lock:
+            if self._display is not None:
+                self._display.stop()
+            self._make = self._display = None
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -250,27 +278,52 @@ class Progress:
 
     def track(self, items: Iterable[T], total: int, label: str) -> Iterable[T]:
         """Yield the items while showing how many are done, the rate and the time left."""
-        if self._display is None:
+        with self._lock:
+            display = self._drawn_on()
+        if display is None:
             yield from items
             return
         for done in self._finished:  # otherwise one bar per training epoch would pile up
-            self._display.remove_task(done)
+            display.remove_task(done)
         self._finished.clear()
-        task = self._display.add_task(printable(label), total=total, done=f"0/{total}")
+        task = display.add_task(printable(label), total=total, done=f"0/{total}")
+        started = time.monotonic()
         for number, item in enumerate(items, start=1):
             yield item
-            speed = next(t.speed for t in self._display.tasks if t.id == task)
-            rate = f", {speed:.1f}/s" if speed else ""
-            self._display.update(task, advance=1, done=f"{number}/{total}{rate}")
+            seconds = time.monotonic() - started
+            rate = f", {number / seconds:.1f}/s" if seconds > 1 else ""  # before, it says nothing
+            display.update(task, advance=1, done=f"{number}/{total}{rate}")
         self._finished.append(task)
 
     def download(self, done: int, total: int) -> None:
         """Show the progress of a download; `done` and `total` are in bytes."""
-        if self._display is None:
-            return
-        if self._download is None:
-            self._download = self._display.add_task("download", total=total, done="")
-        self._display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
+        with self._lock:
+            display = self._drawn_on()
+            if display is None:
+                return
+            if self._download is None:
+                self._download = display.add_task("download", total=total, done="")
+            display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
+
+    def preparation(self, network: str, done: int, steps: int) -> None:
+        """Show how far the networks are that are made at first use; called by the threads that make them."""
+        with self._lock:
+            display = self._drawn_on()
+            if display is None:
+                return
+            self._made[network] = done, steps
+            finished = sum(some == every for some, every in self._made.values())
+            if self._making is None:
+                self._making = display.add_task("first use: preparing networks", total=steps, done="")
+            display.update(
+                self._making,
+                completed=sum(some for some, _ in self._made.values()),
+                total=sum(every for _, every in self._made.values()),
+                done=f"{finished} of {len(self._made)} ready",
+            )
+            if finished == len(self._made):
+                display.remove_task(self._making)
+                self._making = None
 
 
 def abandon(stream: TextIO) -> None:

@@ -41,7 +41,11 @@ class Session:
         return FaceUnlock(
             locations=self.locations,
             settings=self.settings,
-            on_download=progress.download if progress is not None else None,
+            **(
+                {}
+                if progress is None
+                else {"on_download": progress.download, "on_prepare": progress.preparation}
+            ),
         )
 
 

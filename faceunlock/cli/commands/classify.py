@@ -163,8 +163,8 @@ def name(
         )
     unusable = [answer for answer in outcomes if isinstance(answer, LeftOut)]
     named = [answer for answer in outcomes if not isinstance(answer, LeftOut)]
-    console.left_out(unusable)
     console.answer(answers.named(named), answers.named_document(named, unusable))
+    console.left_out(unusable)
     for note in answers.notes(named, output):
         console.note(note)
     if unusable or not named:

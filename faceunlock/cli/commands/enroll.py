@@ -145,8 +145,8 @@ def _one(
         except RefusedPhotosError as error:
             _explain(console, error)
             raise
-    console.left_out(outcome.enrolment.left_out)
     console.answer(answers.text(outcome), answers.document(outcome))
+    console.left_out(outcome.enrolment.left_out)
     for note in answers.notes(outcome):
         console.note(note)
 

@@ -74,8 +74,8 @@ def pad_test(
         report = unlock.measure_pad(
             live, attack, pictures=pictures, overwrite=overwrite, dry_run=dry_run, track=progress.track
         )
-    console.left_out(report.left_out)
     console.answer(answers.report(report), answers.document(report))
+    console.left_out(report.left_out)
 
 
 def record(
