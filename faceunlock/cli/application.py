@@ -140,6 +140,8 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
         context = getattr(error, "ctx", None)
         if context is not None:
             understood["command"] = command_name(context)
+            given = context.find_root().params  # which nobody has recorded yet if the command does not exist
+            understood |= {name: given[name] for name in COMMON if given.get(name) is not None} | understood
         message = " ".join(error.format_message().split())  # choices come on lines of their own
         raise SettingsError("usage", message, hint=_other_command(error, understood)) from error
     except typer.Abort as error:

@@ -10,6 +10,9 @@ from typer.core import TyperCommand, TyperGroup
 COMMON_OPTIONS = "Common options"
 """Title of the options that every command takes; an option belongs there by its ``rich_help_panel``."""
 
+LONGEST_CHOICES = 26
+"""Characters of choices that still stand beside an option's name; more of them go below."""
+
 WIDEST = 120
 """Columns that help uses at most; longer lines are hard to read."""
 
@@ -41,7 +44,7 @@ EXAMPLES = {
     "people forget": "faceunlock people forget Ada",
     "report": "faceunlock report ~/Pictures/people -o report.html",
     "explain": "faceunlock explain selfie.jpg --as Ada",
-    "log": "faceunlock log --last 10",
+    "log": "faceunlock log --as Ada",
     "unlock-attempts": "faceunlock unlock-attempts Ada",
     "pam": "faceunlock pam",
     "pam print": "faceunlock pam print swaylock",
@@ -219,7 +222,8 @@ def _value(option: Any) -> str:
     if option.metavar is not None:
         return str(option.metavar)
     if kind.is_choice:
-        return "|".join(str(getattr(choice, "value", choice)) for choice in kind.choices)
+        choices = "|".join(_choices(option))
+        return choices if len(choices) <= LONGEST_CHOICES else str(option.name).upper()
     if kind.annotation in (int, float) or kind.is_ranged:
         return "N"
     return "PATH" if kind.is_path else "TEXT"
@@ -228,6 +232,8 @@ def _value(option: Any) -> str:
 def _meaning(parameter: Any, ctx: Any) -> str:
     """Return the help of an option or argument, with the values it takes and its default."""
     said = []
+    if parameter.type_descriptor.is_choice and "|" not in _value(parameter):
+        said.append(_either(_choices(parameter)))
     limits = between(getattr(parameter, "min", None), getattr(parameter, "max", None))
     if limits:
         said.append(limits)
@@ -261,13 +267,17 @@ def expected(parameter: Any) -> str:
     """Return in words what an option or argument takes, for the message about a value that it does not."""
     kind = parameter.type_descriptor
     if kind.is_choice:
-        return _either(str(getattr(choice, "value", choice)) for choice in kind.choices)
+        return _either(_choices(parameter))
     number = {int: "a whole number", float: "a number"}.get(kind.annotation)
     number = number or (f"a {'whole ' * (kind.ranged_type_name == 'int')}number" if kind.is_ranged else None)
     if number is None:
         return "a path" if kind.is_path else "a value of this kind"
     limits = between(getattr(parameter, "min", None), getattr(parameter, "max", None))
     return f"{number} {'from ' if ' to ' in limits else 'of '}{limits}" if limits else number
+
+
+def _choices(parameter: Any) -> list[str]:
+    return [str(getattr(choice, "value", choice)) for choice in parameter.type_descriptor.choices]
 
 
 def _either(choices: Iterable[str]) -> str:

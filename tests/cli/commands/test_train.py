@@ -130,7 +130,7 @@ def test_classify_learns_and_names(faceunlock, set_of_three, tmp_path):
     assert code == 0 and "\tBob\t" in out
     stranger = save(tmp_path / "stranger.png", paint(9, 1))
     code, out, err = faceunlock("classify", "name", set_of_three / "Ada", stranger, "--head", head)
-    assert code == 1 and f"{stranger}\tnone of these" in out
+    assert code == 1 and any(line.startswith("none") and line.endswith(str(stranger)) for line in out.splitlines())
     nobody = save(tmp_path / "nobody.png", np.full((50, 50, 3), 128, np.uint8))
     code, out, err = faceunlock("classify", "name", set_of_three / "Ada", nobody, "--head", head)
     assert code == 2 and "no-face" in err and "\tAda\t" in out
@@ -179,7 +179,7 @@ def test_classify_names_every_face_of_a_group(faceunlock, set_of_three, tmp_path
     words = ("--head", head, "-o", tmp_path / "party" / "copies", "--faces", "all")
     for overwrite in ((), ("--overwrite",)):
         code, out, err = faceunlock("classify", "name", tmp_path / "party", *words, *overwrite)
-        assert code == 1 and "\tCyd\tCyd\t" in out and "\tnone of these\t" in out
+        assert code == 1 and "\nCyd\t" in out and "\nnone of these\t" in out
         assert "Wrote 1 photo to" in err
     nobody = save(tmp_path / "nobody.png", np.full((50, 50, 3), 128, np.uint8))
     code, out, err = faceunlock("classify", "name", nobody, "--head", head, "--faces", "all")
