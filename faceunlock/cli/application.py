@@ -12,6 +12,7 @@ import typer
 
 from faceunlock.cli.console import Console
 from faceunlock.cli.exits import EXIT_COULD_NOT, EXIT_DONE, EXIT_INTERRUPTED, PROGRAM
+from faceunlock.cli.help import WIDEST, GroupHelp, command_name, instead
 from faceunlock.cli.options import (
     COMMON,
     Device,
@@ -22,7 +23,6 @@ from faceunlock.cli.options import (
     Verbose,
     take_options,
 )
-from faceunlock.cli.help import WIDEST, GroupHelp, command_name, instead
 from faceunlock.cli.quick import quicken
 from faceunlock.errors import SettingsError
 

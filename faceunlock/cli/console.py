@@ -169,15 +169,32 @@ class Console:
         if not self.quiet:
             self.say(at_home(text, self.home))
 
-    def ask(self, question: str) -> bool:
-        """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``."""
+    def ask(self, question: str) -> bool | None:
+        """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``.
+
+        None means that nobody was there to answer.
+        """
         # Not Typer's prompt, which writes to stdout.
         try:
             print(f"{printable(question)} [y/N]: ", end="", file=sys.stderr, flush=True)
         except OSError:  # a question that nobody saw has no answer
             abandon(sys.stderr)
-            return False
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+            return None
+        line = sys.stdin.readline()
+        return line.strip().lower() in {"y", "yes"} if line else None
+
+    def confirm(self, question: str, *, doing: str, declined: str) -> None:
+        """Ask, and go on only after a yes.
+
+        Raises
+        ------
+        SettingsError
+            ``aborted``: nobody could be asked about `doing` it, or the answer was no.
+        """
+        if not sys.stdin.isatty():
+            raise SettingsError("aborted", f"{doing} needs a yes, and there is no terminal to ask on")
+        if not self.ask(question):
+            raise SettingsError("aborted", declined, hint="Nothing was changed.")
 
     def left_out(self, photos: Iterable[LeftOut]) -> None:
         """Print each photo that was left out, with the reason; a terminal shows its path if verbose."""
@@ -342,7 +359,7 @@ def _encoded(document: dict[str, Any]) -> str:
 def _fitted(text: str, width: int | None) -> str:
     """Return lines wrapped for a terminal; elsewhere, and where all lines fit, as they are."""
     # Without the import that wrapping takes, because most answers fit.
-    if width is None or len(text) <= width and text.isascii():
+    if width is None or (len(text) <= width and text.isascii()):
         return text
     from faceunlock.cli.layout import wrapped
 

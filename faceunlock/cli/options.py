@@ -48,21 +48,52 @@ class DataFacesChoice(StrEnum):
 
 
 Json = Annotated[
-    bool | None, typer.Option("--json", help="Print one JSON document on stdout.", rich_help_panel=COMMON_OPTIONS, show_default=False)
+    bool | None,
+    typer.Option(
+        "--json",
+        help="Print one JSON document on stdout.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Quiet = Annotated[
-    bool | None, typer.Option("--quiet", "-q", help="Print only errors on stderr.", rich_help_panel=COMMON_OPTIONS, show_default=False)
+    bool | None,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Print only errors on stderr.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Verbose = Annotated[
-    bool | None, typer.Option("--verbose", "-v", help="Print more details on stderr.", rich_help_panel=COMMON_OPTIONS, show_default=False)
+    bool | None,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Print more details on stderr.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Home = Annotated[
     Path | None,
-    typer.Option("--home", metavar="FOLDER", help="Keep gallery, cache and config under this directory.", rich_help_panel=COMMON_OPTIONS, show_default=False),
+    typer.Option(
+        "--home",
+        metavar="FOLDER",
+        help="Keep gallery, cache and config under this directory.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Device = Annotated[
     DeviceChoice | None,
-    typer.Option("--device", help="Where to run networks; default auto.", rich_help_panel=COMMON_OPTIONS, show_default=False),
+    typer.Option(
+        "--device",
+        help="Where to run networks; default auto.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Camera = Annotated[
     bool, typer.Option("--camera", help="Use a camera: its number, device or video file, or the default one.")

@@ -187,9 +187,7 @@ def compare(
     if not photos:
         raise PhotoError("photo-not-found", f"{beside} contains no photo but {photo} itself")
     second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
-    acquisition, identity = workspace.choice.acquisition(
-        fetch=True, photos=1 + len(photos), access=False
-    )
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(photos), access=False)
     calibration = workspace.choice.pair_calibration(identity)
     point, limit = operating_point(calibration, 1, threshold)
     sample = acquisition.sample(probe, faces, keep_crop=True)

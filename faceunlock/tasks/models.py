@@ -379,6 +379,16 @@ class ModelChoice:
         spec = None if self.loader.given is not None else self.spec(self.chosen())
         return self.loader.embedder(spec, fetch=fetch, photos=photos)
 
+    def _recommended_is_here(self, mirror: str | None) -> bool:
+        try:
+            return try_to_pull(MODELS[RECOMMENDED], self._cache, mirror=mirror, progress=self._on_download)
+        except ModelError as error:
+            if error.slug == "weights-corrupt":  # what came is refused, but nobody is stuck
+                error.hint = f"Use --model {EMBEDDED_DEFAULT}, which needs no download" + (
+                    ", or correct the setting weights_mirror." if mirror else "; or try again later."
+                )
+            raise
+
     def _loadable(self, model: str) -> ModelSpec | None:
         return None if self.loader.given is not None else self.spec(model)
 
@@ -391,7 +401,7 @@ class ModelChoice:
         if local is not None:
             return local
         mirror = self._settings.weights_mirror or None
-        if try_to_pull(MODELS[RECOMMENDED], self._cache, mirror=mirror, progress=self._on_download):
+        if self._recommended_is_here(mirror):
             return RECOMMENDED
         _log.warning(
             "Using the model %s, which needs no download: %s, the recommended one, cannot be downloaded now. "

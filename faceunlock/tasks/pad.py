@@ -101,7 +101,7 @@ def measure_pad(
 
 
 def _refuse_among_photos(pictures: Path, *photos: Path) -> None:
-    """Refuse a folder that is, by whatever link, among photos: the next measurement would read the pictures."""
+    """Refuse a folder that is, by whatever link, among the photos that the next measurement reads."""
     for folder in photos:
         if pictures.resolve().is_relative_to(folder.resolve()):
             raise ReportError(

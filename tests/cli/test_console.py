@@ -162,7 +162,7 @@ def test_the_library_is_heard_as_loud_as_asked(options, heard, capsys):
 
 @pytest.mark.parametrize(
     ("reply", "answer"),
-    [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False), ("yo\n", False)],
+    [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", None), ("yo\n", False)],
 )
 def test_only_a_clear_yes_is_one(reply, answer, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO(reply))

@@ -55,7 +55,9 @@ def test_every_help_ends_with_an_example_that_is_understood(words, monkeypatch):
 
 
 @pytest.mark.parametrize("columns", [60, 80, 132])
-@pytest.mark.parametrize("words", [(), ("compare",), ("calibrate",), ("people",), ("pam", "print"), ("train",)])
+@pytest.mark.parametrize(
+    "words", [(), ("compare",), ("calibrate",), ("people",), ("pam", "print"), ("train",)]
+)
 def test_help_fits_the_terminal_and_uses_a_wide_one(words, columns, capfd, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
     assert run([*words, "--help"]) == 0

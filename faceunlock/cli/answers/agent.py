@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.files.text import printable
-from faceunlock.files.text import local_time
+from faceunlock.files.text import local_time, printable
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:

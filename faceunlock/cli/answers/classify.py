@@ -25,8 +25,8 @@ def learned(result: LearnedHead, folder: Path) -> list[str | Table]:
     held_out, names = result.held_out, result.head.names
     right = held_out.misnamed
     lines = [
-        f"classifier   {counted(len(names), 'person', 'people')}, {sum(result.photos):,} photos, over {result.identity.model}, "
-        f"in {printable(folder)}",
+        f"classifier   {counted(len(names), 'person', 'people')}, {sum(result.photos):,} photos, "
+        f"over {result.identity.model}, in {printable(folder)}",
         f"accuracy     {right.trials - right.errors:,} of {right.trials:,} held-out photos named correctly "
         f"({held_out.how})",
         f"misnamed     {rate(right)}",

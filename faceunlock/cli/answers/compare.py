@@ -47,7 +47,9 @@ def text(comparison: PairComparison, top: int = 0) -> list[str | Table]:
         f"at threshold {comparison.threshold:.4f} ({meaning})"
     )
     lines: list[str | Table] = [
-        table(*("match", "similarity", "photo", "distance"), rows=rows, paths=("photo",), details=("distance",))
+        table(
+            *("match", "similarity", "photo", "distance"), rows=rows, paths=("photo",), details=("distance",)
+        )
     ]
     if len(shown) < count:
         less = counted(count - len(shown), "photo")

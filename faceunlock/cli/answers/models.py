@@ -41,7 +41,10 @@ def models(states: Sequence[ModelState]) -> list[str | Table]:
             f"  licence     {spec.licence}",
             f"  trained on  {spec.training_data}",
         ]
-    return [table("id", "weights", "size", "dimension", "threshold", rows=rows, details=("dimension",)), *details]
+    return [
+        table("id", "weights", "size", "dimension", "threshold", rows=rows, details=("dimension",)),
+        *details,
+    ]
 
 
 def models_document(states: Sequence[ModelState]) -> Document:

@@ -28,7 +28,9 @@ def people(enrolled: Sequence[Person]) -> str | Table:
         )
         for person in enrolled
     ]
-    return table("name", "photos", "mean", "lowest", "model", "updated", rows=rows, details=("mean", "lowest"))
+    return table(
+        "name", "photos", "mean", "lowest", "model", "updated", rows=rows, details=("mean", "lowest")
+    )
 
 
 def people_document(enrolled: Sequence[Person]) -> Document:

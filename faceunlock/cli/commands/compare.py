@@ -39,7 +39,8 @@ def compare(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace an existing file.")] = False,
     top: Annotated[
-        int, typer.Option("--top", min=0, help="Photos of a folder to list, the most alike first; 0 lists all.")
+        int,
+        typer.Option("--top", min=0, help="Photos of a folder to list, the most alike first; 0 lists all."),
     ] = 10,
     threshold: Threshold = None,
     faces: Faces = FacesChoice.dominant,

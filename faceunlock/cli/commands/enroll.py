@@ -144,6 +144,8 @@ def _one(
             outcome = unlock.enroll(name, sources, **options)
         except RefusedPhotosError as error:
             _explain(console, error)
+            if camera and error.slug == "too-few-photos" and not error.left_out:
+                error.hint = "The picture hardly changed. Turn your head a little in all directions."
             raise
     console.answer(answers.text(outcome), answers.document(outcome))
     console.left_out(outcome.enrolment.left_out)
@@ -160,7 +162,7 @@ def _asked(console: Console, progress: Progress, name: str, found: Resemblance) 
         )
     with progress.paused():
         if not console.ask(f"The photos do not resemble {name} ({what}). Do they show this person?"):
-            raise SettingsError("aborted", "the look was not enrolled")
+            raise SettingsError("aborted", "the look was not enrolled", hint="Nothing was changed.")
     return True
 
 

@@ -92,7 +92,17 @@ def film(tmp_path):
     return write_clip(tmp_path / "camera.avi", frames, rate=5.0)
 
 
-@pytest.mark.parametrize("answer, kept", [("y\n", True), ("n\n", False), ("", False)])
+def test_a_recording_that_nobody_can_be_asked_about_could_not_be_done(
+    faceunlock, film, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    words = ("pad-test", "record", "live", "Ada", "-o", tmp_path / "own", "--camera", film)
+    code, out, err = faceunlock(*words)
+    assert (code, out) == (2, "") and "nobody answered [aborted]" in err and "--yes" in err
+    assert not list(tmp_path.rglob("own/**/*.png"))
+
+
+@pytest.mark.parametrize("answer, kept", [("y\n", True), ("n\n", False)])
 def test_a_recording_is_kept_only_after_a_yes(faceunlock, film, tmp_path, monkeypatch, answer, kept):
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     words = ("pad-test", "record", "attack", "print", "--shows", "Ada", "-o", tmp_path / "own")

@@ -9,7 +9,9 @@ def test_a_bank_from_nothing_to_nothing(faceunlock, stranger_folder, ada, tmp_pa
     assert (code, err) == (0, "")
     home = f"--home {tmp_path / 'home'}"  # what is copied works on this gallery
     assert out == f"There are no strangers. To get thousands: faceunlock {home} strangers pull lfw\n"
-    assert f"\nstrangers   none; to get thousands: faceunlock {home} strangers pull" in faceunlock("status")[1]
+    assert (
+        f"\nstrangers   none; to get thousands: faceunlock {home} strangers pull" in faceunlock("status")[1]
+    )
     code, out, err = faceunlock("strangers", "add", stranger_folder)
     assert (code, err) == (0, "")
     added = "crowd: 30 photos added of 31, 1 without a usable face. "

@@ -130,7 +130,9 @@ def test_classify_learns_and_names(faceunlock, set_of_three, tmp_path):
     assert code == 0 and "\tBob\t" in out
     stranger = save(tmp_path / "stranger.png", paint(9, 1))
     code, out, err = faceunlock("classify", "name", set_of_three / "Ada", stranger, "--head", head)
-    assert code == 1 and any(line.startswith("none") and line.endswith(str(stranger)) for line in out.splitlines())
+    assert code == 1 and any(
+        line.startswith("none") and line.endswith(str(stranger)) for line in out.splitlines()
+    )
     nobody = save(tmp_path / "nobody.png", np.full((50, 50, 3), 128, np.uint8))
     code, out, err = faceunlock("classify", "name", set_of_three / "Ada", nobody, "--head", head)
     assert code == 2 and "no-face" in err and "\tAda\t" in out
