@@ -60,6 +60,18 @@ def test_what_a_target_needs_is_said_first(faceunlock, home, test_folder, tmp_pa
     assert code == 2 and not out  # nobody has four photos
 
 
+def test_as_many_strangers_are_announced_as_are_used(faceunlock, test_folder, tmp_path):
+    folder, _ = test_folder
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    others = tmp_path / "others"
+    for number, name in enumerate((*known[:3], "Xi", "Yo"), start=60):
+        save_person(others / name, number, 1)
+    faceunlock("strangers", "add", others)
+    for words in ((), ("--impostors", others, "--no-strangers")):
+        err = faceunlock("calibrate", folder, *words)[2]
+        assert "Here are 4 people and 2 strangers." in err and "templates 4, strangers 2 (" in err
+
+
 @pytest.mark.parametrize("words", [(), ("Ada", "--all")])
 def test_forget_takes_a_name_or_all(faceunlock, words):
     code, out, err = faceunlock("strangers", "forget", *words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,17 @@ def set_of_three(tmp_path):
     for number, name in enumerate(("Ada", "Bob", "Cyd"), start=1):
         save_person(tmp_path / "set" / name, number, 6)
     return tmp_path / "set"
+
+
+def test_who_is_held_out_can_be_named(faceunlock, noise, tmp_path):
+    words = ("train", noise, "-o", tmp_path / "m", "--loss", "triplet", *FAST)
+    code, out, err = faceunlock(*words, "--hold-out", "p3", "--hold-out", "P5")
+    assert code == 0 and "held out: 6 photos, all photos of 2 people" in err
+    assert "learning from 21 of 7 people" in err and "align each face" in err
+    card = json.loads((tmp_path / "m" / "card.json").read_text())
+    assert card["recipe"]["hold_out"] == ["p3", "P5"] and card["data"]["people_held_out"] == 2
+    code, _, err = faceunlock(*words[:3], tmp_path / "n", *words[4:], "--hold-out", "nobody")
+    assert code == 2 and "no usable photos of 'nobody' [usage]" in err
 
 
 def test_train_tells_how_it_goes_and_leaves_a_model(faceunlock, noise, tmp_path):
