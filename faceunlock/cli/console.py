@@ -150,24 +150,28 @@ class Console:
 
     def _show(self, part: str | Table, *, as_is: bool = False) -> None:
         if isinstance(part, Table):
-            self.write(self._drawn(part))
+            self.write(self._drawn(part, sys.stdout))
         else:
             width = None if as_is else self.columns(sys.stdout)
             self.put(_fitted(harmless(at_home(part, self.home)), width))
 
-    def _drawn(self, part: Table) -> str:
+    def _drawn(self, part: Table, stream: TextIO) -> str:
         """Return a table as text: fitted to a terminal, separated by tabs elsewhere."""
-        width = self.columns(sys.stdout)
+        width = self.columns(stream)
         if width is None:
             return "\n".join("\t".join(cells) for cells in (part.columns, *part.rows))
         from faceunlock.cli.layout import drawn
 
         return drawn(part, width, verbose=self.verbose)
 
-    def note(self, text: str) -> None:
+    def note(self, note: str | Table) -> None:
         """Print a note on stderr, unless quiet."""
-        if not self.quiet:
-            self.say(at_home(text, self.home))
+        if self.quiet:
+            return
+        if isinstance(note, Table):
+            self.put_beside(harmless(self._drawn(note, sys.stderr)))
+        else:
+            self.say(at_home(note, self.home))
 
     def ask(self, question: str) -> bool | None:
         """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``.

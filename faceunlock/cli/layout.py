@@ -19,8 +19,8 @@ NARROWEST = 16
 
 _NUMBER = re.compile(r"-?[\d,]+(?:\.\d+)?(?:e[+-]?\d+)?(?: (?:%|[kMG]?B))?|-|")
 _LABEL = re.compile(r"\s*\S+(?: \S+)*? {2,}(?=\S)")
-_UNIT = re.compile(r"(?<=: )faceunlock [^;()—]*[^;()—\s.]|\S+")
-"""A command stays on one line, so that it can be copied; everything else may wrap at any space."""
+_UNIT = re.compile(r"(?<=: )faceunlock(?: [^\s;()—,]+)+,?|\S*\d (?:%|kB|MB|s|min|h)(?!\w)\S*|\S+")
+"""A command stays on one line, so that it can be copied, and a number with its unit; the rest may wrap."""
 
 
 def wrapped(text: str, width: int) -> str:
@@ -55,15 +55,15 @@ def _wrapped_line(line: str, width: int) -> str:
     return first + f"\n{' ' * margin}".join(filled)
 
 
-def _filled(words: Sequence[str], width: int, first: int | None = None) -> Iterator[str]:
+def _filled(words: Sequence[str], width: int, first: int | None = None, gap: int = 1) -> Iterator[str]:
     """Yield lines of words, the first of which may have another width."""
     line, room = "", width if first is None else first
     for word in words:
-        if line and _cells(line) + 1 + _cells(word) > room:
+        if line and _cells(line) + gap + _cells(word) > room:
             yield line
             line, room = word, width
         else:
-            line = f"{line} {word}" if line else word
+            line = f"{line}{' ' * gap}{word}" if line else word
     yield line
 
 
@@ -71,8 +71,9 @@ def drawn(part: Table, width: int, *, verbose: bool = False) -> str:
     """Return a table as aligned lines, none of them wider than a terminal if the terminal has 20 columns.
 
     Columns of file names show as much of each path as tells them apart. Details are left out where the
-    table would not fit, and a last line names them. What is still too wide wraps, and a table that cannot
-    fit at all becomes one paragraph per row.
+    table would not fit, and a last line names them. What is still too wide wraps. Columns that need no more
+    room than numbers get these for titles, with a legend; a table that cannot fit at all becomes a paragraph
+    per row.
 
     Parameters
     ----------
@@ -87,8 +88,7 @@ def drawn(part: Table, width: int, *, verbose: bool = False) -> str:
         columns = [_named(c) if c[0] in part.paths else c for c in columns]
     hidden = [] if verbose or _whole(columns) <= width else [c[0] for c in columns if c[0] in part.details]
     columns = [column for column in columns if column[0] not in hidden]
-    widths = _fitting(columns, width)
-    lines = _paragraphs(columns, width) if widths is None else _aligned(columns, widths)
+    lines = _side_by_side(columns, width) or _numbered(columns, width) or _paragraphs(columns, width)
     note = [wrapped(f"(with -v also: {'; '.join(hidden)})", width)] if hidden else []
     return "\n".join([*lines, *note])
 
@@ -126,10 +126,28 @@ def _whole(columns: Sequence[list[str]]) -> int:
     return sum(max(map(_cells, column)) for column in columns) + GAP * (len(columns) - 1)
 
 
-def _fitting(columns: Sequence[list[str]], width: int) -> list[int] | None:
-    """Return the width of each column, or None if the columns cannot stand side by side."""
+def _side_by_side(columns: Sequence[list[str]], width: int, gap: int = GAP) -> list[str] | None:
+    """Return the lines of a table, or None if the columns cannot stand side by side."""
+    widths = _fitting(columns, width - gap * (len(columns) - 1))
+    return None if widths is None else list(_aligned(columns, widths, gap))
+
+
+def _numbered(columns: Sequence[list[str]], width: int) -> list[str] | None:
+    """Return the lines of a table of many columns, which have numbers for titles; None if it does not fit."""
+    first, *others = columns
+    numbered = [[str(number), *column[1:]] for number, column in enumerate(others, start=1)]
+    lines = _side_by_side([first, *numbered], width, gap=1)
+    if lines is None:
+        return None
+    room = width - GAP
+    named = [f"{number} {column[0]}" for number, column in enumerate(others, start=1)]
+    legend = [piece for name in named for piece in _pieces(name, room)]
+    return [*lines, "columns:", *(f"{' ' * GAP}{line}" for line in _filled(legend, room, gap=GAP))]
+
+
+def _fitting(columns: Sequence[list[str]], room: int) -> list[int] | None:
+    """Return the width of each column, or None if all together do not have that much room."""
     widths = [max(map(_cells, column)) for column in columns]
-    room = width - GAP * (len(columns) - 1)
     longest = [max(_cells(word) for cell in column for word in cell.split() or [""]) for column in columns]
     for least in (longest, [min(word, NARROWEST) for word in longest]):
         while sum(widths) > room:
@@ -141,15 +159,15 @@ def _fitting(columns: Sequence[list[str]], width: int) -> list[int] | None:
     return widths if sum(widths) <= room else None
 
 
-def _aligned(columns: Sequence[list[str]], widths: Sequence[int]) -> Iterator[str]:
+def _aligned(columns: Sequence[list[str]], widths: Sequence[int], gap: int) -> Iterator[str]:
     right = [all(_NUMBER.fullmatch(cell) for cell in column[1:]) for column in columns]
     for number, row in enumerate(zip(*columns, strict=True)):
         cells = [list(_cut(cell, size)) for cell, size in zip(row, widths, strict=True)]
         for line in range(max(map(len, cells))):
             parts = (cell[line] if line < len(cell) else "" for cell in cells)
-            yield (" " * GAP).join(map(_padded, parts, widths, right)).rstrip()
+            yield (" " * gap).join(map(_padded, parts, widths, right)).rstrip()
         if number == 0:
-            yield (" " * GAP).join("─" * size for size in widths)
+            yield (" " * gap).join("─" * size for size in widths)
 
 
 def _cut(cell: str, width: int) -> Iterator[str]:
@@ -157,8 +175,7 @@ def _cut(cell: str, width: int) -> Iterator[str]:
     if _cells(cell) <= width:
         yield cell
         return
-    words = [piece for word in cell.split() for piece in _pieces(word, width)]
-    yield from _filled(words, width)
+    yield from _filled(_broken(cell, width), width)
 
 
 def _pieces(word: str, width: int) -> Iterator[str]:
@@ -176,14 +193,25 @@ def _padded(text: str, width: int, right: bool) -> str:
     return space + text if right else text + space
 
 
-def _paragraphs(columns: Sequence[list[str]], width: int) -> Iterator[str]:
-    """Yield a paragraph per row: its first cell, and below it the others, each after its title."""
+def _paragraphs(columns: Sequence[list[str]], width: int) -> list[str]:
+    """Return a paragraph per row: its first cell, and below it the others, each after its title."""
     titles = [column[0] for column in columns]
+    lines: list[str] = []
     for row in zip(*(column[1:] for column in columns), strict=True):
-        yield wrapped(f"{titles[0]} {row[0]}", width)
+        lines += _filled(_broken(f"{titles[0]} {row[0]}", width), width)
         others = "; ".join(f"{title} {cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell)
-        words = [piece for word in others.split() for piece in _pieces(word, max(width - GAP, 1))]
-        yield from (f"{' ' * GAP}{line}" for line in _filled(words, width - GAP))
+        lines += _indented(others, width)
+    return lines
+
+
+def _indented(text: str, width: int) -> list[str]:
+    room = width - GAP
+    return [f"{' ' * GAP}{line}" for line in _filled(_broken(text, room), room)]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """Return the words of a text, those that are too long in pieces."""
+    return [piece for word in text.split() for piece in _pieces(word, width)]
 
 
 def _cells(text: str) -> int:

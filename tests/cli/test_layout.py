@@ -87,10 +87,28 @@ def test_words_wrap_and_numbers_stand_below_each_other():
 
 
 def test_a_table_that_cannot_fit_becomes_a_paragraph_per_row():
-    names = [f"Person{number:02}" for number in range(12)]
-    text = drawn(table("person", *names, rows=[("Ada", *range(12))]), 40)
+    names = [f"Person{number:02}" for number in range(20)]
+    text = drawn(table("person", *names, rows=[("Ada", *range(20))]), 40)
     assert text.startswith("person Ada\n  Person00 0; Person01 1; ")
     assert max(map(len, text.splitlines())) <= 40
+
+
+def test_a_table_of_many_narrow_columns_gets_numbers_and_a_legend():
+    names = [f"Somebody{number:02}" for number in range(20)]
+    matrix = [[name, *(int(name == other) for other in names)] for name in names]
+    lines = drawn(table("person \\ taken for", *names, rows=matrix), 80).splitlines()
+    assert lines[0].split() == ["person", "\\", "taken", "for", *map(str, range(1, 21))]
+    assert max(map(len, lines)) <= 80 and "1 Somebody00  2 Somebody01" in " ".join(lines)
+    assert next(line for line in lines if line.startswith("Somebody03")).split()[4] == "1"
+
+
+def test_a_number_stays_with_its_unit():
+    assert wrapped(
+        "failures  48.1 % (13 of 27; 95 % interval 28.7 % to 69.6 %, of people)", 58
+    ).splitlines() == [
+        "failures  48.1 % (13 of 27; 95 % interval 28.7 % to",
+        "          69.6 %, of people)",
+    ]
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join), max_size=6))

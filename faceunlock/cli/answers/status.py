@@ -84,17 +84,17 @@ def _threshold_lines(state: Status, calibration: Calibration | None) -> list[str
     if calibration is None:
         return ["threshold   unknown, see the problems"]
     lines = [f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}"]
-    level, meaning = level_of(calibration), chances(calibration)
-    if level is not None and meaning is not None:
-        lines.append(f"security    {level}: {meaning}")
-    if calibration.fnmr is not None:
-        lines.append(f"FNMR there  {rate(calibration.fnmr)}")
     if state.templates > 1:
         point = calibration.threshold_for(state.templates)
         lines.append(
             f"            {point.threshold:.4f} when {searched(state.templates, len(state.people))} are "
             "searched" + ("" if point.supported else " (too many for the data)")
         )
+    level, meaning = level_of(calibration), chances(calibration)
+    if level is not None and meaning is not None:
+        lines.append(f"security    {level}: {meaning}")
+    if calibration.fnmr is not None:
+        lines.append(f"FNMR there  {rate(calibration.fnmr)}")
     return lines
 
 

@@ -195,9 +195,11 @@ def _everyone(session: Session, folder: Path, options: EnrollOptions) -> None:
 
 def _explain(console: Console, error: RefusedPhotosError) -> None:
     """Print why each photo was left out, and each photo's person if there are several."""
-    from faceunlock.files.text import printable
+    from faceunlock.pipeline.samples import LeftOut
 
     console.left_out(error.left_out)
-    for number, group in enumerate(error.groups, start=1):
-        for photo in group:
-            console.note(f"{printable(photo)}: several-people: person {number}")
+    console.left_out(
+        LeftOut(photo, "several-people", f"person {number}")
+        for number, group in enumerate(error.groups, start=1)
+        for photo in group
+    )

@@ -55,7 +55,7 @@ def set_of_three(tmp_path):
 
 def test_who_is_held_out_can_be_named(faceunlock, noise, tmp_path):
     words = ("train", noise, "-o", tmp_path / "m", "--loss", "triplet", *FAST)
-    code, out, err = faceunlock(*words, "--hold-out", "p3", "--hold-out", "P5")
+    code, _, err = faceunlock(*words, "--hold-out", "p3", "--hold-out", "P5")
     assert code == 0 and "held out: 6 photos, all photos of 2 people" in err
     assert "learning from 21 of 7 people" in err and "align each face" in err
     card = json.loads((tmp_path / "m" / "card.json").read_text())
