@@ -176,14 +176,14 @@ class Console:
     def ask(self, question: str) -> bool | None:
         """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``.
 
-        None means that nobody was there to answer.
+        None means that stdin has ended, so nobody answers.
         """
         # Not Typer's prompt, which writes to stdout.
         try:
             print(f"{printable(question)} [y/N]: ", end="", file=sys.stderr, flush=True)
         except OSError:  # a question that nobody saw has no answer
             abandon(sys.stderr)
-            return None
+            return False
         line = sys.stdin.readline()
         return line.strip().lower() in {"y", "yes"} if line else None
 

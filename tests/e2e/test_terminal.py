@@ -69,7 +69,7 @@ def test_version(faceunlock):
     [
         (["frobnicate"], ""),
         ([], ""),
-        (["people", "list"], "people"),
+        (["people", "frobnicate"], "people"),
         (["--home", "somewhere", "verify"], "verify"),
         (["verify", "--frobnicate", "x.jpg"], "verify"),
         (["verify", "a.jpg", "b.jpg"], "verify"),
