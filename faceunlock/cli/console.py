@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import os
-import shutil
 import sys
 import threading
 import time
@@ -91,7 +90,11 @@ class Console:
 
     def columns(self, stream: TextIO) -> int | None:
         """Return how wide the terminal behind a stream is; None if it is not a terminal."""
-        return shutil.get_terminal_size().columns if stream.isatty() else None
+        if not stream.isatty():
+            return None
+        import shutil
+
+        return shutil.get_terminal_size().columns
 
     def ring(self) -> None:
         """Ring the terminal's bell, if stderr is a terminal."""

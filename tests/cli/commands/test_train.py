@@ -137,6 +137,7 @@ def test_classify_learns_and_names(faceunlock, set_of_three, tmp_path):
     code, out, err = faceunlock("classify", "train", set_of_three, "-o", head, "--plot", plot)
     assert code == 0, err
     assert "18 of 18 held-out photos named correctly" in out and "none of these" in out
+    assert f"Wrote {plot}\n" in err
     with Image.open(plot) as picture:
         assert picture.width > 200
     code, out, err = faceunlock("classify", "name", set_of_three / "Bob" / "2.png", "--head", head)
