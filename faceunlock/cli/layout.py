@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import PurePath
 
 from faceunlock.files.text import Table
@@ -51,14 +52,18 @@ def _wrapped_line(line: str, width: int) -> str:
         first, rest, margin = label.group(), line[label.end() :], _cells(label.group())
     else:
         first, rest = line[: margin - GAP], line.lstrip()
-    filled = list(_filled(_UNIT.findall(rest), width - margin, width - _cells(first)))
+    units = list(_UNIT.finditer(rest))
+    gaps = [unit.start() - before.end() for before, unit in pairwise(units)]
+    filled = _filled([unit.group() for unit in units], width - margin, width - _cells(first), [0, *gaps])
     return first + f"\n{' ' * margin}".join(filled)
 
 
-def _filled(words: Sequence[str], width: int, first: int | None = None, gap: int = 1) -> Iterator[str]:
-    """Yield lines of words, the first of which may have another width."""
+def _filled(
+    words: Sequence[str], width: int, first: int | None = None, gaps: Sequence[int] | None = None
+) -> Iterator[str]:
+    """Yield lines of words; the first line may have another width, and the gaps before words other sizes."""
     line, room = "", width if first is None else first
-    for word in words:
+    for word, gap in zip(words, gaps or [1] * len(words), strict=True):
         if line and _cells(line) + gap + _cells(word) > room:
             yield line
             line, room = word, width
@@ -142,7 +147,11 @@ def _numbered(columns: Sequence[list[str]], width: int) -> list[str] | None:
     room = width - GAP
     named = [f"{number} {column[0]}" for number, column in enumerate(others, start=1)]
     legend = [piece for name in named for piece in _pieces(name, room)]
-    return [*lines, "columns:", *(f"{' ' * GAP}{line}" for line in _filled(legend, room, gap=GAP))]
+    return [
+        *lines,
+        "columns:",
+        *(f"{' ' * GAP}{line}" for line in _filled(legend, room, gaps=[GAP] * len(legend))),
+    ]
 
 
 def _fitting(columns: Sequence[list[str]], room: int) -> list[int] | None:

@@ -44,6 +44,15 @@ def test_what_fits_stays_as_it_is():
     assert wrapped("a  b   c\n\n  d", 10) == "a  b   c\n\n  d"
 
 
+def test_gaps_between_phrases_stay():
+    line = "epoch 12/30  loss 0.1989  EER 3.5 %  FNMR at FMR 1e-2 10 % (1 of 10)  about 11 s left"
+    assert wrapped(line, 44).splitlines() == [
+        "epoch 12/30  loss 0.1989  EER 3.5 %  FNMR at",
+        "             FMR 1e-2 10 % (1 of 10)  about",
+        "             11 s left",
+    ]
+
+
 def test_values_stay_below_their_label():
     lines = wrapped("security    normal: one stranger in a thousand gets in", 36).splitlines()
     assert lines == ["security    normal: one stranger in a", "            thousand gets in"] or lines == [
