@@ -11,8 +11,10 @@ import numpy as np
 
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.matching.wording import MORE_ALIKE, probability, rate, threshold_origin
-from faceunlock.reports import curves, pictures
+from faceunlock.reports import curves
+from faceunlock.reports.embedding_map import COLOURED_PEOPLE, EVERY_FACE, draw_map
 from faceunlock.reports.figures import Figure, render
+from faceunlock.reports.heatmap import FACED, VALUED, draw_heatmap
 from faceunlock.reports.page import render_page
 from faceunlock.reports.selection import choose_photos
 from faceunlock.studies.overview import Operation, PersonSummary, Study
@@ -80,7 +82,7 @@ def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict
         chosen = choose_photos(samples.person_index)
         drawn.append(
             render(
-                lambda scheme: pictures.draw_heatmap(scheme, samples, chosen),
+                lambda scheme: draw_heatmap(scheme, samples, chosen, photos.threshold),
                 name="heatmap",
                 title="Similarity of photos",
                 caption=_heatmap_caption(study, chosen) + source,
@@ -91,7 +93,7 @@ def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict
     if (where := study.projection) is not None:
         drawn.append(
             render(
-                lambda scheme: pictures.draw_map(scheme, samples, where),
+                lambda scheme: draw_map(scheme, samples, where),
                 name="map",
                 title="Map of the embeddings",
                 caption=_map_caption(study, where) + source,
@@ -242,7 +244,7 @@ def _map_caption(study: Study, where: Projection) -> str:
         how = "UMAP keeps neighbours together. The axes, and distances between clusters, mean nothing. "
     colours = (
         f"Each {what} has a colour and a marker. "
-        if shown <= pictures.COLOURED_PEOPLE
+        if shown <= COLOURED_PEOPLE
         else f"{_number(shown, what)} are too many for colours of their own. "
     )
     faces = (
