@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,16 +29,19 @@ COLOURED_PEOPLE = 16
 """Maximum number of people that colours and markers can tell apart."""
 
 SIZE = (WIDTH, 6.9)
-LEFT, BELOW, BORDER = 0.62, 0.58, 0.1
+LEFT, BELOW, BORDER = 0.75, 0.6, 0.1
 """Room for the axes' labels, and around the drawing, in inches."""
 
-THUMBNAIL, SMALL_THUMBNAIL, MANY = 0.5, 0.32, 150
-"""Side of a face, in inches: the usual one, and the one with more than so many photos."""
+THUMBNAILS = ((20, 0.56), (150, 0.44), (None, 0.32))
+"""Side of a face, in inches, by the number of photos up to which it is used."""
 
 NAME_SIZE, NAME_HEIGHT = 11, 0.2
 """Size of a name in points, and the height of its line in inches."""
 
 MARKERS = ("o", "s")
+LEGIBLE = {"light": {"#F0E442": "#B8A800"}, "dark": {"#0072B2": "#2F8FD0"}}
+"""Colours that replace those which are hard to see on a background: yellow on white, blue on black."""
+
 LINES = ("-", (0, (2, 1)))
 NAME = "name"
 """Marks the names of a drawing, as matplotlib's ``gid``."""
@@ -104,10 +108,10 @@ def _faces(
     """Return the photos whose faces are drawn, with the centre and the side of each face, in inches."""
     if not samples.thumbnails:
         return []
+    size = next(side for most, side in THUMBNAILS if most is None or len(samples) <= most)
     if len(samples) <= EVERY_FACE:
-        placed = push_apart(points, 1.12 * THUMBNAIL, room)
-        return [(number, (float(x), float(y)), THUMBNAIL) for number, (x, y) in enumerate(placed)]
-    size = THUMBNAIL if len(samples) <= MANY else SMALL_THUMBNAIL
+        placed = push_apart(points, 1.15 * size, room)
+        return [(number, (float(x), float(y)), size) for number, (x, y) in enumerate(placed)]
     chosen = choose_apart(points, samples.person_index, 1.1 * size, MOST_FACES)
     return [(int(one), (float(points[one, 0]), float(points[one, 1])), size) for one in chosen]
 
@@ -134,7 +138,7 @@ def _draw_face(
     if np.abs(edge - point).max() > 0:
         axes.plot(*np.transpose([edge, point]), color=scheme.paper, linewidth=3.0, zorder=5)
         axes.plot(*np.transpose([edge, point]), color=colour, linewidth=1.4, zorder=6)
-        axes.plot(*point, "o", color=colour, markeredgecolor=scheme.paper, markersize=6, zorder=7)
+        axes.plot(*point, "o", color=colour, markeredgecolor=scheme.paper, markersize=5.5, zorder=7)
 
 
 def _write_names(
@@ -190,12 +194,14 @@ def _axis_name(projection: Projection, number: int) -> str:
     return f"principal component {number + 1} ({share:.1f} % of the variance; without unit)"
 
 
-def _in_inches(points: Points, room: tuple[float, float]):  # type: ignore[no-untyped-def]
+def _in_inches(
+    points: Points, room: tuple[float, float]
+) -> tuple[Points, Callable[[int], tuple[list[float], list[str]]]]:
     """Return points in inches, with the same scale on both axes and a margin for faces; and their ticks."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = points.min(axis=0), points.max(axis=0)
-    margin = 0.75 * THUMBNAIL
+    margin = 0.75 * THUMBNAILS[0][1]
     unit = max(*((high - low) / (np.asarray(room) - 2 * margin)).tolist(), 1e-9)
     corner = (low + high) / 2 - unit * np.asarray(room) / 2
 
@@ -203,12 +209,13 @@ def _in_inches(points: Points, room: tuple[float, float]):  # type: ignore[no-un
         """Return where an axis has ticks, and their labels in the units of the projection."""
         end = float(corner[axis] + unit * room[axis])
         values = [v for v in MaxNLocator(8).tick_values(float(corner[axis]), end) if corner[axis] <= v <= end]
-        return [float((value - corner[axis]) / unit) for value in values], [f"{v:.3g}" for v in values]
+        return [float((value - corner[axis]) / unit) for value in values], [
+            f"{v:.3g}".replace("-", "−") for v in values
+        ]
 
     return (points - corner) / unit, ticks
 
 
 def _colour(number: int, scheme: Scheme) -> str:
     colour = OKABE_ITO[number % len(OKABE_ITO)]
-    # Yellow is invisible on white.
-    return "#B8A800" if colour == "#F0E442" and scheme.name == "light" else colour
+    return LEGIBLE[scheme.name].get(colour, colour)

@@ -158,9 +158,9 @@ def mark_threshold(
         What values below and above the threshold mean.
     """
     norm, axes = scale.norm, scale.ax  # type: ignore[attr-defined]
-    ticks = [round(float(norm.inverse(share)), 2) for share in (0.0, 0.16, 0.32, 0.68, 0.84, 1.0)]
-    ticks = [tick for tick in dict.fromkeys(ticks) if norm.vmin <= tick <= norm.vmax]
-    scale.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)  # type: ignore[attr-defined]
+    inner = [round(float(norm.inverse(share)), 2) for share in (0.16, 0.32, 0.68, 0.84)]
+    ticks = [norm.vmin, *(tick for tick in dict.fromkeys(inner) if norm.vmin < tick < norm.vmax), norm.vmax]
+    scale.set_ticks(ticks, labels=[f"{round(tick, 2):g}" for tick in ticks], minor=False)  # type: ignore[attr-defined]
     scale.minorticks_off()  # type: ignore[attr-defined]
     scale.outline.set_visible(False)  # type: ignore[attr-defined]
     scale.set_label(label)  # type: ignore[attr-defined]

@@ -7,7 +7,8 @@ from support.made_photos import made
 
 from faceunlock.pipeline.models.shipped import shipped_calibration, shipped_pair_calibration
 from faceunlock.reports.curves import _coarsest, _ticks, bars
-from faceunlock.reports.report import FIGURES, Report, cannot_tell, compose, draw
+from faceunlock.reports.report import FIGURES, Report, compose, draw
+from faceunlock.reports.report_words import cannot_tell
 from faceunlock.studies.overview import study, summarise
 
 
