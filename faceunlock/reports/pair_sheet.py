@@ -34,7 +34,7 @@ class SheetPair:
     verdict : str
         What that means.
     good : bool
-        Whether the verdict is a match; its colour says so too.
+        Whether the verdict is right or, if that is unknown, a match; its colour says so too.
     details : str
         Names of the photos.
     """
@@ -65,7 +65,8 @@ def pair_sheet(title: str, lines: Sequence[str], pairs: Sequence[SheetPair]) -> 
     across = ACROSS[0] if len(pairs) <= FEW else ACROSS[1]
     card, between = 2 * FACE + GAP, 32
     wide = 2 * MARGIN + across * card + (across - 1) * between
-    head, plain, strong = font(20, bold=True, text=title), font(14), font(16, bold=True)
+    head, plain = font(20, bold=True, text=title), font(14)
+    strong, bold = font(16, bold=True), font(14, bold=True)
     top = MARGIN + height(head) + GAP + len(lines) * (height(plain) + 2) + MARGIN // 2
     step = FACE + GAP + height(strong) + 2 * height(plain) + 22
     rows = -(-len(pairs) // across)
@@ -86,8 +87,8 @@ def pair_sheet(title: str, lines: Sequence[str], pairs: Sequence[SheetPair]) -> 
         y += FACE + GAP
         draw.text((left, y), shortened(pair.score, strong, card), font=strong, fill=INK)
         y += height(strong)
-        verdict = shortened(pair.verdict, plain, card)
-        draw.text((left, y), verdict, font=font(14, bold=True), fill=YES if pair.good else NO)
+        verdict = shortened(pair.verdict, bold, card)
+        draw.text((left, y), verdict, font=bold, fill=YES if pair.good else NO)
         details = font(14, text=pair.details)
         text = shortened(pair.details, details, card, keep_end=True)
         draw.text((left, y + height(plain)), text, font=details, fill=FAINT)

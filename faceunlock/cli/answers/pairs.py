@@ -91,12 +91,12 @@ def picture(outcome: PairsOutcome) -> Image.Image:
     from faceunlock.reports.pair_sheet import SheetPair, pair_sheet
 
     def shown(pair: PhotoPairResult) -> SheetPair:
-        sign = "≤" if pair.match else ">"
-        verdict = f"{'match' if pair.match else 'no match'} ({sign} {distance(outcome.threshold):.3f})"
+        verdict = "match" if pair.match else "no match"
         if pair.right is not None:
-            verdict += f", {'right' if pair.right else 'wrong'}: {KINDS[pair.same_person]}"
-        score = f"dissimilarity {pair.distance:.3f}"
-        return SheetPair(pair.crops, score, verdict, pair.match, _names(outcome, pair).replace("  ", " | "))
+            verdict = f"{KINDS[pair.same_person]}, {verdict}: {'right' if pair.right else 'wrong'}"
+        good = pair.match if pair.right is None else pair.right
+        names = _names(outcome, pair).replace("  ", " | ")
+        return SheetPair(pair.crops, f"dissimilarity {pair.distance:.3f}", verdict, good, names)
 
     lines = (
         f"Dissimilarity: Euclidean distance of the unit embeddings, 0 to 2. Model {outcome.identity.model}.",
