@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from faceunlock.pipeline.samples import PhotoCrops
@@ -88,8 +89,6 @@ def _photo(cut: PhotoCrops) -> Image.Image:
         Mark((box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale), str(number), named=True)
         for number, box in enumerate(cut.boxes, start=1)
     ]
-    import numpy as np
-
     if several:
         return annotate(np.asarray(shrunk), marks)
     draw = ImageDraw.Draw(shrunk)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -121,15 +122,10 @@ def render(
     photographic : bool
         Whether the figure holds photos or large images; these become WebP, all others SVG.
     """
-    before_others_write()
-    from matplotlib import rc_context
-
     encoded: dict[str, str] = {}
     png, size = b"", (0.0, 0.0)
     for scheme in (LIGHT, DARK):
-        with rc_context(_style(scheme)), warnings.catch_warnings():
-            # A name in a script without a font here is drawn as boxes; the page also has it as text.
-            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        with _drawing_in(scheme):
             drawing = draw(scheme)
             if photographic or scheme is LIGHT:
                 picture = _png(drawing)
@@ -138,6 +134,24 @@ def render(
                 png, size = picture, tuple(drawing.get_size_inches())
     width, height = (round(side * PIXELS_PER_INCH) for side in size)
     return Figure(name, title, caption, alt, encoded["light"], encoded["dark"], width, height, png)
+
+
+def draw_png(draw: Callable[[Scheme], Drawing]) -> bytes:
+    """Return a drawing in light colours as a PNG file; for `draw` see `render`."""
+    with _drawing_in(LIGHT):
+        return _png(draw(LIGHT))
+
+
+@contextmanager
+def _drawing_in(scheme: Scheme) -> Iterator[None]:
+    """Draw in the common style of all figures."""
+    before_others_write()
+    from matplotlib import rc_context
+
+    with rc_context(_style(scheme)), warnings.catch_warnings():
+        # A name in a script without a font here is drawn as boxes; the page also has it as text.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
 
 
 def data_address(kind: str, content: bytes) -> str:

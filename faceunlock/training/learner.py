@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -149,6 +150,57 @@ class Learner(nn.Module):
         self.network.load_state_dict(
             {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLayer:
+    """A part of a network that has weights of its own.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the network; empty for weights of the network itself.
+    kind : str
+    output : tuple of int
+        Shape of what it gives for one crop.
+    parameters : int
+        Number of its weights.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+
+
+def layers_of(network: nn.Module, side: int) -> tuple[NetworkLayer, ...]:
+    """Return the parts of a network that have weights, in the order in which a crop passes them.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Takes float32 of shape (n, 3, side, side).
+    side : int
+    """
+    found: list[NetworkLayer] = []
+    names = {module: name for name, module in network.named_modules()}
+
+    def note(module: nn.Module, _given: object, output: Tensor) -> None:
+        count = sum(parameter.numel() for parameter in module.parameters(recurse=False))
+        found.append(NetworkLayer(names[module], type(module).__name__, tuple(output.shape[1:]), count))
+
+    own = [module for module in names if any(True for _ in module.parameters(recurse=False))]
+    hooks = [module.register_forward_hook(note) for module in own]
+    training = network.training
+    try:
+        with torch.inference_mode():
+            parameter = next(network.parameters())
+            network.eval()(torch.zeros(1, 3, side, side, device=parameter.device))
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    return tuple(found)
 
 
 def normalised(pictures: Tensor, architecture: Architecture, device: torch.device) -> Tensor:
