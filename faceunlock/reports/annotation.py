@@ -81,8 +81,7 @@ def annotate(image: RGBImage, marks: Sequence[Mark]) -> Image.Image:
         padding = max(2, round(text_size / 4))
         text = shortened(order[index].text, letters, picture.width - 2 * padding)
         size = (min(picture.width, width(text, letters) + 2 * padding), height(letters) + padding // 2)
-        edges = (picture.width - 1, picture.height - 1)
-        place = _place(boxes[index], size, edges, others, taken)
+        place = _place(boxes[index], size, picture.size, others, taken)
         taken.append(place)
         draw.rectangle(
             place, fill=NAMED if order[index].named else UNKNOWN, outline=INK, width=max(1, line // 2)
@@ -133,7 +132,7 @@ def _place(
             + overlap(place, box)
         )
 
-    return min(label_places(box, label, photo), key=cost)
+    return min(label_places(box, label, (photo[0] - 1, photo[1] - 1)), key=cost)
 
 
 def label_places(box: Box, label: tuple[float, float], photo: tuple[float, float]) -> Iterator[Box]:

@@ -43,26 +43,26 @@ def conclusions(study: Study) -> list[str]:
 def _recognised(operation: Operation) -> str:
     """Return how often verify would be right: a photo against the centroid of the others."""
     fmr, fnmr = operation.fmr, operation.fnmr
-    wrong = (
-        f"somebody is taken for somebody else in {_share(fmr.errors, fmr)}"
-        if fmr.errors
-        else f"nobody is taken for somebody else ({fmr.trials:,} comparisons)"
-    )
-    right = f"people are recognised on {_share(fnmr.trials - fnmr.errors, fnmr)} of their photos"
-    parts = [part for part, measured in ((right, fnmr), (wrong, fmr)) if measured.trials]
+    parts = []
+    if fnmr.trials:
+        parts.append(f"people are recognised on {_share(fnmr.trials - fnmr.errors, fnmr)} of their photos")
+    if fmr.errors:
+        parts.append(f"somebody is taken for somebody else in {_share(fmr.errors, fmr)}")
+    elif fmr.trials:
+        parts.append(f"nobody is taken for somebody else ({fmr.trials:,} comparisons)")
     return f"With verify, {'; '.join(parts)}." if parts else ""
 
 
 def _matched(operation: Operation) -> str:
     """Return how often compare would be right: a photo against a photo."""
     fmr, fnmr = operation.fmr, operation.fnmr
-    wrong = (
-        f"{_share(fmr.errors, fmr)} of the pairs of two people match"
-        if fmr.errors
-        else f"no pair of two people matches ({fmr.trials:,} pairs)"
-    )
-    right = f"{_share(fnmr.trials - fnmr.errors, fnmr)} of the pairs of one person match"
-    parts = [part for part, measured in ((right, fnmr), (wrong, fmr)) if measured.trials]
+    parts = []
+    if fnmr.trials:
+        parts.append(f"{_share(fnmr.trials - fnmr.errors, fnmr)} of the pairs of one person match")
+    if fmr.errors:
+        parts.append(f"{_share(fmr.errors, fmr)} of the pairs of two people match")
+    elif fmr.trials:
+        parts.append(f"no pair of two people matches ({fmr.trials:,} pairs)")
     return f"With compare, {'; '.join(parts)}." if parts else ""
 
 

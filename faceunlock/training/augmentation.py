@@ -176,15 +176,15 @@ def contact_sheet(crops: NDArray[np.uint8], kind: Augment, seed: int, cutmix: fl
     cutmix : float
         Share of the epochs in which these crops swap parts, as the pictures of a batch do.
     """
-    side, gap, head = crops.shape[1], 4, 26
-    letters = ImageFont.load_default(14)
+    side, gap, head = crops.shape[1], 4, 18
+    letters = ImageFont.load_default(13)
     rows = np.unique(np.linspace(0, len(crops) - 1, min(SHEET_FACES, len(crops))).astype(np.intp))
     width = (1 + SHEET_VARIATIONS) * (side + gap) + 3 * gap
     sheet = Image.new("RGB", (width, head + len(rows) * (side + gap) + gap), "white")
     draw = ImageDraw.Draw(sheet)
-    draw.text((gap, 4), "photo", fill="black", font=letters)
+    draw.text((gap, 1), "photo", fill="black", font=letters)
     seen = f"what epochs 1 to {SHEET_VARIATIONS} see ({kind})"
-    draw.text((side + 4 * gap, 4), seen, fill="black", font=letters)
+    draw.text((side + 4 * gap, 1), seen, fill="black", font=letters)
     columns = [_seen(crops, rows, kind, seed, epoch + 1, cutmix) for epoch in range(SHEET_VARIATIONS)]
     for row, index in enumerate(rows):
         top = head + row * (side + gap)
