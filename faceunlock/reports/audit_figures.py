@@ -163,12 +163,14 @@ def _draw_distances(
     for (row, column), mean in np.ndenumerate(means):
         across, down = int(sizes[column]), int(sizes[row])
         if row != column:
-            corner = (edges[column] - 0.5, edges[row] - 0.5)
+            corner = (float(edges[column]) - 0.5, float(edges[row]) - 0.5)
             block = Rectangle(corner, across, down, fill=False, linewidth=0, hatch="//", gid=HATCHED)
             block.set_edgecolor((1.0, 1.0, 1.0, 0.16))
             axes.add_patch(block)
         if np.isfinite(mean) and min(across, down) * side / edges[-1] >= SMALLEST_BLOCK:
-            text = axes.text(middles[column], middles[row], f"{mean:.3f}", ha="center", va="center", gid=MEAN)
+            text = axes.text(
+                float(middles[column]), float(middles[row]), f"{mean:.3f}", ha="center", va="center", gid=MEAN
+            )
             text.set(fontsize=13, fontweight="bold", color=scheme.ink)
             text.set_path_effects([withStroke(linewidth=4, foreground=scheme.paper)])
     bar = drawing.add_axes((left / width, 0.5 / height, side / width, 0.15 / height))

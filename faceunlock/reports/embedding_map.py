@@ -72,7 +72,8 @@ def draw_map(scheme: Scheme, samples: LabelledSamples, projection: Projection) -
     for number in range(len(names)) if coloured else [-1]:
         own = kind == number if coloured else slice(None)
         axes.scatter(
-            *points[own].T,
+            points[own, 0],
+            points[own, 1],
             s=26 if coloured else 8,
             color=_colour(number, scheme) if coloured else scheme.first,
             marker=MARKERS[number // len(OKABE_ITO)] if coloured else "o",
@@ -160,7 +161,7 @@ def _write_names(
     for number, name in enumerate(names):
         own = [box for box, owner in zip(boxes, owners, strict=True) if owner == number]
         middle = np.median(points[kind == number], axis=0)
-        own = own or [(*(middle - 0.06).tolist(), *(middle + 0.06).tolist())]  # type: ignore[list-item]
+        own = own or [(*(middle - 0.06).tolist(), *(middle + 0.06).tolist())]
         size = (1.15 * letters(short(name)) * LETTER + 0.06, NAME_HEIGHT)
 
         def cost(place: Box, middle: Points = middle) -> float:

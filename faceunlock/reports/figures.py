@@ -184,7 +184,7 @@ def scale_around(threshold: float, lowest: float, highest: float) -> Any:
     --------
     >>> norm = scale_around(0.9, 0.5, 1.0)
     >>> [round(float(norm(value)), 2) for value in (0.5, 0.85, 0.9, 0.95, 1.0)]
-    [0.0, 0.33, 0.5, 0.87, 1.0]
+    [0.0, 0.34, 0.5, 0.87, 1.0]
     """
     from matplotlib.colors import FuncNorm
 

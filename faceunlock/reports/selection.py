@@ -133,7 +133,7 @@ def push_apart(points: ArrayLike, size: float, room: tuple[float, float]) -> NDA
 
     Examples
     --------
-    >>> push_apart([[2.0, 2.0], [2.5, 2.0]], 1.0, (5.0, 5.0))
+    >>> push_apart([[2.0, 2.0], [2.5, 2.0]], 1.0, (5.0, 5.0)).round(3)
     array([[1.75, 2.  ],
            [2.75, 2.  ]])
     """

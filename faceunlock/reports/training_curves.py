@@ -80,7 +80,7 @@ def _draw_loss(
     losses = np.asarray(steps.means)
     # Step by step from 0 to the last epoch; only a step that was not finished is missing.
     places = (np.arange(len(losses)) + 0.5) * steps.each * history[-1].epoch / max(1, steps.count)
-    each = "each step" if steps.each == 1 else f"mean of {steps.each:,} steps"
+    each = f"training photos, {'each step' if steps.each == 1 else f'mean of {steps.each:,} steps'}"
     axes.plot(places, losses, color=scheme.first, linewidth=0.9, alpha=0.45, label=each)
     axes.plot(
         [record.epoch for record in history],
@@ -88,10 +88,20 @@ def _draw_loss(
         marker="o",
         markersize=4,
         color=scheme.first,
-        label="mean of each epoch",
+        label="training photos, mean of each epoch",
     )
+    held_out = [
+        (record.epoch, record.validation.loss)
+        for record in history
+        if record.validation is not None and record.validation.loss is not None
+    ]
+    if held_out:
+        label = "held-out photos"
+        axes.plot(
+            *zip(*held_out, strict=True), "--", marker="s", markersize=4, color=scheme.second, label=label
+        )
     axes.set_title(title)
-    axes.set_ylabel("loss (training photos)")
+    axes.set_ylabel("loss")
     axes.legend(loc="upper right")
 
 

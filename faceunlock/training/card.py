@@ -91,7 +91,7 @@ def card(
             "status": "not-calibrated",
             "data": model["calibration"]["data"],
         },
-        "layers": [asdict(layer) for layer in layers],
+        "layers": [{**asdict(layer), "output": list(layer.output)} for layer in layers],
         "step_losses": {"steps_each": steps.each, "means": steps.means},
         "history": [record.to_dict() for record in history],
         "machine": {"device": device, "threads": threads, "system": platform.platform(terse=True)},
@@ -197,6 +197,8 @@ def _validation_lines(found: dict[str, Any] | None) -> list[str]:
         "|---|---|",
         f"| EER | {eer} |",
     ]
+    if found["loss"] is not None:
+        lines.append(f"| loss | {found['loss']:.4f} |")
     for name, label in (("fnmr_1e2", "FNMR at FMR 1e-2"), ("fnmr_1e3", "FNMR at FMR 1e-3")):
         lines.append(f"| {label} | {_rate(found[name])} |")
     if found["teacher_cosine"] is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 import torch
@@ -16,10 +17,13 @@ from faceunlock.pipeline.embedding.residual_network import unit_length
 from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.training.face_set import FaceSet
 from faceunlock.training.losses import DistillationLoss, SoftmaxLoss, class_directions, make_loss
-from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.recipe import BY_PAIRS, TrainingRecipe
 from faceunlock.training.validation import Validation, validate
 
 EMBED_BATCH = 256
+
+LOSS_PHOTOS = 192
+"""Held-out photos whose loss is computed, evenly spread: all triplets of them fit into memory."""
 
 
 class Learner(nn.Module):
@@ -134,7 +138,25 @@ class Learner(nn.Module):
         if directions is not None:
             names = np.array([faces.names.index(name) for name in self._people])
             named = names[np.argmax(embeddings @ directions.T, axis=1)]
-        return validate(embeddings, faces.person[positions], named, taught)
+        found = validate(embeddings, faces.person[positions], named, taught)
+        return replace(found, loss=self._held_out_loss(embeddings, faces, positions))
+
+    def _held_out_loss(
+        self, embeddings: NDArray[np.float32], faces: FaceSet, positions: NDArray[np.intp]
+    ) -> float | None:
+        """Return the loss of some held-out photos together; None if the loss knows only its own people."""
+        targets = faces.person[positions]
+        if self._recipe.loss == "softmax":
+            places = {faces.names.index(name): place for place, name in enumerate(self._people)}
+            targets = np.array([places[one] for one in targets.tolist()], dtype=np.intp)
+        elif self._recipe.loss not in BY_PAIRS:
+            return None
+        chosen = np.unique(np.linspace(0, len(targets) - 1, min(LOSS_PHOTOS, len(targets))).astype(np.intp))
+        device = next(self.network.parameters()).device
+        outputs = torch.from_numpy(embeddings[chosen]).to(device)
+        with torch.inference_mode():
+            value = float(self.loss(outputs, torch.from_numpy(targets[chosen]).to(device)))
+        return value if isfinite(value) else None
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return the part of the network's state that a model needs."""

@@ -44,6 +44,8 @@ def test_the_loss_is_drawn_by_step_and_by_epoch(monkeypatch):
     (loss,) = drawn(monkeypatch, None)
     steps, epochs = loss.lines
     assert steps.get_ydata().tolist() == STEPS.means and epochs.get_ydata().tolist() == [0.8, 0.4]
+    held_out = replace(validate(EMBEDDINGS, PERSON), loss=0.6)
+    assert drawn(monkeypatch, held_out)[0].lines[2].get_ydata().tolist() == [0.6, 0.6]
     # Four steps in two epochs: the middles of the steps lie between the ends of the epochs.
     assert steps.get_xdata().tolist() == [0.25, 0.75, 1.25, 1.75]
     assert epochs.get_xdata().tolist() == [1, 2]

@@ -97,6 +97,8 @@ def test_it_learns(people, tmp_path):
 def test_other_losses(people, tmp_path, loss):
     card = run(people, tmp_path / "m", loss=loss, epochs=1, precision="bfloat16").card
     assert np.isfinite(card["results"]["loss"]) and card["data"]["held_out_by"] == "person"
+    # People who were not learned have no direction; photos can be compared whoever is on them.
+    assert (card["results"]["validation"]["loss"] is None) == (loss == "arcface")
 
 
 def test_softmax_leaves_a_head_for_its_own_people(people, tmp_path):
@@ -104,6 +106,7 @@ def test_softmax_leaves_a_head_for_its_own_people(people, tmp_path):
 
     outcome = run(people, tmp_path / "m", loss="softmax", epochs=2)
     assert outcome.head and outcome.card["data"]["held_out_by"] == "photo"
+    assert outcome.card["results"]["validation"]["loss"] > 0
     kept = read_head(tmp_path / "m")
     assert kept.head.names == tuple(f"p{number}" for number in range(9))
     assert kept.model == str(tmp_path / "m") and kept.identity.model == outcome.card["model"]["id"]
