@@ -28,6 +28,7 @@ from faceunlock.errors import SettingsError
 INSTALL_COMPLETION = "--install-completion"
 
 MODULES = {
+    "init": "init",
     "enroll": "enroll",
     "verify": "verify",
     "compare": "compare",

@@ -155,6 +155,24 @@ class Console:
             return False
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
+    def ask_for(self, question: str) -> str:
+        """Ask on stderr for a text, and return the line read from stdin without the blanks around it.
+
+        Raises
+        ------
+        SettingsError
+            ``aborted`` where stdin ends, or the question cannot be shown.
+        """
+        try:
+            print(f"{printable(question)}: ", end="", file=sys.stderr, flush=True)
+        except OSError as error:
+            abandon(sys.stderr)
+            raise SettingsError("aborted", "the question cannot be shown") from error
+        line = sys.stdin.readline()
+        if not line:
+            raise SettingsError("aborted", "there was no answer")
+        return line.strip()
+
     def left_out(self, photos: Iterable[LeftOut]) -> None:
         """Print each photo that was left out, with the reason."""
         for photo in photos:

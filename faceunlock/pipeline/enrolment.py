@@ -14,7 +14,7 @@ from faceunlock.errors import SLUGS, EnrolmentError, PhotoError
 from faceunlock.matching.similarity import Vector, leave_one_out, similarities, unit
 from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template, photo_hash
 from faceunlock.photos.face import Quality
-from faceunlock.pipeline.groups import several_people
+from faceunlock.pipeline.groups import SMALLEST_GROUP, several_people
 from faceunlock.pipeline.samples import LeftOut, Sample
 
 ONE_LOOK = 0.99
@@ -240,9 +240,25 @@ def _refuse_several_people(samples: Sequence[Sample], gates: Gates, unusable: tu
         return
     embeddings = np.stack([sample.embedding for sample in samples])
     groups = several_people(embeddings, gates.min_similarity, gates.pair_similarity)
-    if groups:
-        names = tuple(tuple(samples[index].photo for index in group) for group in groups)
-        raise SeveralPeopleError(names, unusable)
+    if not groups:
+        return
+    people, unlike = zip(
+        *(_without_others([samples[index] for index in group], gates) for group in groups), strict=True
+    )
+    grouped = {index for group in groups for index in group}
+    alone = [
+        LeftOut(sample.photo, "unlike-the-others", "like nobody else on these photos")
+        for index, sample in enumerate(samples)
+        if index not in grouped
+    ]
+    names = tuple(tuple(sample.photo for sample in person) for person in people)
+    raise SeveralPeopleError(names, (*unusable, *(photo for left in unlike for photo in left), *alone))
+
+
+def _without_others(group: Sequence[Sample], gates: Gates) -> tuple[list[Sample], list[LeftOut]]:
+    """Drop what does not belong to a group: a single photo of a third person joined the nearest one."""
+    kept, left_out = _without_unlike(group, gates.clearly_unlike, None)
+    return (kept, left_out) if len(kept) >= SMALLEST_GROUP else (list(group), [])
 
 
 def _clearly_unlike(
