@@ -82,7 +82,7 @@ def run_verify(
     """
     if camera and require_live and faces != "dominant":
         raise SettingsError("usage", "--require-live follows one person alone; leave out --faces")
-    with session.unlock() as unlock:
+    with session.console.progress() as progress, session.unlock(progress) as unlock:
         source: str | BinaryIO | Capture
         if camera and require_live:
             verification = unlock.verify_live(
@@ -102,6 +102,7 @@ def run_verify(
                 require_live=require_live,
                 count=count,
             )
+        progress.end()
         file = None if camera else photo
         matched = answer(session, verification, chosen=security is not None, photo=file)
         if session.console.verbose:

@@ -228,7 +228,9 @@ class TooFewPhotosError(RefusedPhotosError):
         message = f"{usable} usable, but at least {needed} {plural} needed"
         super().__init__("too-few-photos", message, left_out)
         if left_out and not usable:  # more photos like these would not help
-            self.hint = SLUGS[Counter(photo.reason for photo in left_out).most_common(1)[0][0]].hint
+            reason = Counter(photo.reason for photo in left_out).most_common(1)[0][0]
+            hints = (photo.hint for photo in left_out if photo.reason == reason)
+            self.hint = next(filter(None, hints), SLUGS[reason].hint)
 
 
 _LISTED = 3
@@ -281,6 +283,9 @@ def _clearly_unlike(
     return int(np.sum(similarities(np.stack(others), unit(total)[None, :])[:, 0] < limit))
 
 
+KNOWN = "There is nothing to add: give photos that are not part of the template yet."
+
+
 def _without_duplicates(
     samples: Sequence[Sample], stored: Mapping[str, Template]
 ) -> tuple[list[Sample], list[LeftOut]]:
@@ -290,7 +295,7 @@ def _without_duplicates(
     for sample in samples:
         holding = [what for what, template in stored.items() if _holds(template, sample)]
         if holding:
-            left_out.append(LeftOut(sample.photo, "duplicate", f"already part of {holding[0]}"))
+            left_out.append(LeftOut(sample.photo, "duplicate", f"already part of {holding[0]}", KNOWN))
         elif sample.digest in first:
             left_out.append(LeftOut(sample.photo, "duplicate", f"same file as {first[sample.digest]}"))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import CalibrationError, SettingsError
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.matching.wording import counted
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
@@ -23,6 +24,7 @@ from faceunlock.training.face_set import (
     HeldOutSplit,
     collect_faces,
     counted_reasons,
+    split_by_name,
     split_by_person,
     split_by_photo,
     training_folders,
@@ -32,9 +34,13 @@ from faceunlock.training.recipe import BY_PAIRS, TrainingRecipe
 from faceunlock.training.teacher import embed_all, make_teacher, open_teacher
 
 if TYPE_CHECKING:
-    from faceunlock.training.checkpoint import EpochRecord
+    from faceunlock.training.checkpoint import EpochRecord, StepLosses
     from faceunlock.training.learner import Learner
     from faceunlock.training.loop import Training
+
+
+DrawCurves = Callable[[Sequence["EpochRecord"], "StepLosses", str], bytes]
+"""Takes the epochs, the losses of the steps and a title; returns a PNG file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ def train(
     device: str,
     observer: Observer,
     max_pixels: int,
+    draw_curves: DrawCurves,
     teacher: Embedder | None = None,
     start: FirstWeights | None = None,
     resume: bool = False,
@@ -131,6 +138,8 @@ def train(
     observer : Observer
     max_pixels : int
         Larger photos are refused.
+    draw_curves : callable
+        Draws the figure of the training; see `faceunlock.reports.training_curves.draw_curves`.
     teacher : Embedder, optional
         The teacher to imitate.
     start : FirstWeights, optional
@@ -197,7 +206,10 @@ def train(
                 held_out = faces.crops[split.validation]
                 held_out_taught = embed_all(embed, held_out, observer.track, "the teacher, held out")
         stopped_early = training.run(observer.epoch, observer.track, taught, held_out_taught)
-        return _write_model(output, training, faces, split, recipe, device, stopped_early, held_out_taught)
+        outcome = _write_model(
+            output, training, faces, split, recipe, device, stopped_early, held_out_taught, draw_curves
+        )
+        return outcome
 
 
 def _completed(
@@ -253,6 +265,8 @@ def check_enough(faces: FaceSet, recipe: TrainingRecipe, folder: Path) -> None:
 
 
 def _split(faces: FaceSet, recipe: TrainingRecipe) -> HeldOutSplit:
+    if recipe.hold_out:
+        return split_by_name(faces.person, faces.names, recipe.hold_out)
     by = split_by_photo if recipe.loss == "softmax" else split_by_person
     return by(faces.person, recipe.validation, recipe.seed)
 
@@ -278,6 +292,7 @@ def _write_model(
     device: str,
     stopped_early: bool,
     held_out_taught: NDArray[np.float32] | None,
+    draw_curves: DrawCurves,
 ) -> TrainingOutcome:
     import torch
 
@@ -285,7 +300,7 @@ def _write_model(
     from faceunlock.training import output as files
     from faceunlock.training.card import card, card_text
     from faceunlock.training.checkpoint import write_file
-    from faceunlock.training.curves import draw_curves
+    from faceunlock.training.learner import layers_of
     from faceunlock.training.validation import first_threshold
 
     history, created = training.progress.history, now()
@@ -306,7 +321,9 @@ def _write_model(
         size,
         threshold=first_threshold(embeddings, faces.person[judged]),
         threshold_data=f"a guess from pairs of {what}",
-        training_data=f"{len(faces.crops)} photos of {len(faces.names)} people, loss {recipe.loss}",
+        training_data=f"{counted(len(faces.crops), 'photo')} of "
+        f"{counted(len(faces.names), 'person', 'people')}"
+        f"{', cropped as they were' if recipe.faces == 'as-is' else ''}, loss {recipe.loss}",
         created=created,
     )
     content = card(
@@ -315,6 +332,8 @@ def _write_model(
         split=split,
         recipe=recipe,
         history=history,
+        steps=training.progress.steps,
+        layers=layers_of(learner.network, recipe.architecture.input_size),
         validation=validation,
         device=device,
         threads=torch.get_num_threads(),
@@ -322,7 +341,8 @@ def _write_model(
         created=created,
     )
     with_head = _write_head(output, learner, training.people, faces, split, model)
-    write_file(output / files.CURVES, draw_curves(history, f"{model['id']}: loss {recipe.loss}"))
+    curves = draw_curves(history, training.progress.steps, f"{model['id']}: loss {recipe.loss}")
+    write_file(output / files.CURVES, curves)
     files.write_json(output / files.CARD_DATA, content)
     write_file(output / files.CARD, card_text(content).encode())
     files.finish(output, model)

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.cli.answers.parts import identity, left_out
-from faceunlock.files.text import Table, printable
+from faceunlock.files.text import Table, table
 from faceunlock.reports.audit_words import (
     TITLES,
     basis,
     compared,
     conclusion,
+    headline,
     is_measured,
     overview,
     ratios,
@@ -30,7 +31,15 @@ Document = dict[str, Any]
 def text(report: AuditReport) -> list[str | Table]:
     """Return the conclusion, followed by the tables that it rests on."""
     audit = report.audit
-    parts: list[str | Table] = [conclusion(report), "", *basis(report), "", overview(audit)]
+    parts: list[str | Table] = [
+        headline(report),
+        "",
+        conclusion(report),
+        "",
+        *basis(report),
+        "",
+        overview(audit),
+    ]
     for measure, title in TITLES.items():
         comparison = audit.comparison(measure)
         if is_measured(audit, measure):
@@ -38,11 +47,9 @@ def text(report: AuditReport) -> list[str | Table]:
     parts += ["", f"FMR ratio   {ratios(audit.fmr_ratios)}", f"FNMR ratio  {ratios(audit.fnmr_ratios)}"]
     if audit.most_similar:
         parts += ["", "most similar photos of two people in one group:"]
-        parts += [
-            f"  {pair.similarity:.4f}  {printable(pair.group)}: {printable(pair.photo)}  and  "
-            f"{printable(pair.other)}"
-            for pair in audit.most_similar
-        ]
+        rows = [(f"{pair.similarity:.4f}", pair.group, pair.photo, pair.other) for pair in audit.most_similar]
+        titles = ("similarity", "group", "photo", "other photo")
+        parts.append(table(*titles, rows=rows, paths=("photo", "other photo")))
     return parts
 
 
@@ -54,6 +61,7 @@ def document(report: AuditReport, output: Path | None = None, pictures: Sequence
         "folder": report.folder,
         "grouping": report.source,
         "people_known": report.people_known,
+        "headline": headline(report),
         "conclusion": conclusion(report),
         "groups": [_group(group) for group in audit.groups],
         "differences": [
@@ -63,7 +71,10 @@ def document(report: AuditReport, output: Path | None = None, pictures: Sequence
         ],
         "fmr_ratios": _ratio_document(audit.fmr_ratios),
         "fnmr_ratios": _ratio_document(audit.fnmr_ratios),
-        "most_similar": [asdict(pair) for pair in audit.most_similar],
+        "most_similar": [
+            {"group": pair.group, "photo": pair.photo, "other": pair.other, "similarity": pair.similarity}
+            for pair in audit.most_similar
+        ],
         "threshold": audit.threshold,
         "threshold_status": "override" if calibration is None else calibration.status,
         "threshold_data": None if calibration is None else calibration.data,

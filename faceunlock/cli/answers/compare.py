@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from faceunlock.tasks.compare import PairComparison
 
 
-def text(comparison: PairComparison) -> list[Verdict | Table]:
-    """Return one line for two photos; for a folder, a summary and a table."""
+def text(comparison: PairComparison, top: int = 0) -> list[Verdict | Table | str]:
+    """Return one line for two photos; for a folder, a summary and a table of the best `top` photos.
+
+    With `top` 0, the table has them all.
+    """
     if not comparison.is_folder:
         (other,) = comparison.others
         words = "the same person" if other.match else "not alike enough"
         return [Verdict(other.match, f"{words}  {needed(other.similarity, comparison.threshold)}")]
+    shown = comparison.others[: top or None]
     rows = [
-        (one.photo, f"{one.similarity:.4f}", f"{one.distance:.4f}", "yes" if one.match else "no")
-        for one in comparison.others
+        ("yes" if one.match else "no", f"{one.similarity:.4f}", one.photo, f"{one.distance:.4f}")
+        for one in shown
     ]
     count = len(comparison.others)
     summary = (
@@ -34,10 +38,16 @@ def text(comparison: PairComparison) -> list[Verdict | Table]:
         f"{'matches' if count == 1 else 'match'} {printable(comparison.photo)} "
         f"(needs {comparison.threshold:.3f})"
     )
-    return [
+    parts: list[Verdict | Table | str] = [
         Verdict(comparison.matches > 0, summary),
-        table("photo", "similarity", "distance", "match", rows=rows),
+        table(
+            *("match", "similarity", "photo", "distance"), rows=rows, paths=("photo",), details=("distance",)
+        ),
     ]
+    if len(shown) < count:
+        less = counted(count - len(shown), "photo")
+        parts.append(f"Not listed: {less}, less alike; to list all, add --top 0.")
+    return parts
 
 
 def details(comparison: PairComparison) -> list[str]:
@@ -104,8 +114,6 @@ FACE = 400
 
 MARGIN, GAP = 32, 24
 PAPER, INK, FAINT, RULE = "#ffffff", "#141414", "#595959", "#c9c9c9"
-YES, NO = "#00603f", "#9c3a00"
-"""Green and vermilion of equal darkness; the words carry the meaning too."""
 
 
 def pair_picture(comparison: PairComparison) -> Image.Image:
@@ -124,6 +132,7 @@ def pair_picture(comparison: PairComparison) -> Image.Image:
     from PIL import Image, ImageDraw
 
     from faceunlock.reports.lettering import font, height, shortened
+    from faceunlock.reports.pair_sheet import NO, YES
 
     other = comparison.others[0]
     title, name, text = font(30, bold=True), font(20, bold=True), font(22)
