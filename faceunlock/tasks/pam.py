@@ -28,25 +28,6 @@ SYSTEM_HOME = Path("/var/lib/faceunlock")
 HELPER = "faceunlock.pam"
 INTERPRETER_WORDS = ("-I", "-m", HELPER)
 
-UNSUITABLE = {
-    "sshd": "the camera does not see who is at the other end of a connection",
-    "cron": "nobody sits in front of the camera",
-    "crond": "nobody sits in front of the camera",
-    "atd": "nobody sits in front of the camera",
-    "passwd": "anyone who can change the password no longer needs a face",
-    "chpasswd": "anyone who can change the password no longer needs a face",
-    "other": "it applies to every service without a file of its own",
-}
-_UNSUITABLE_BEGINNINGS = {
-    "common-": "every other service includes it, sshd too",
-    "system-": "every other service includes it, sshd too",
-    "password-auth": "every other service includes it, sshd too",
-    "postlogin": "every other service includes it, sshd too",
-}
-
-SHOWS_WORDS = frozenset(("login", "su", "su-l", "sudo", "sudo-i"))
-"""Services on a terminal, which show what a module says while it runs."""
-
 _GOOD_CONTROLS = re.compile(r"sufficient|\[success=(?:done|\d+)\s+default=ignore\]", re.IGNORECASE)
 
 
@@ -128,9 +109,7 @@ def needs_system_gallery(service: str) -> bool:
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", service):
         raise PamError("pam-unsuitable", f"{service!r} is not the name of a service in {DIRECTORY}")
-    reason = UNSUITABLE.get(service) or next(
-        (why for start, why in _UNSUITABLE_BEGINNINGS.items() if service.startswith(start)), None
-    )
+    reason = unsuitable(service)
     if reason is not None:
         raise PamError("pam-unsuitable", f"{service} must not ask for a face: {reason}")
     return service not in SCREEN_LOCKERS
