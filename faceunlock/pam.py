@@ -219,9 +219,7 @@ def _announce(options: dict[str, str], *, shown: bool) -> None:
         threading.Thread(target=_stop_at_a_key, args=(terminal,), daemon=True).start()
     if shown and "camera" in options:
         skip = "" if terminal is None else " To use the password instead, press Enter."
-        print(
-            f"Looking at the camera for up to {looking(options):.0f} s.{skip}", file=sys.stderr, flush=True
-        )
+        print(f"Looking at the camera for up to {looking(options):.0f} s.{skip}", file=sys.stderr, flush=True)
 
 
 def _stop_at_a_key(terminal: int) -> None:

@@ -191,6 +191,13 @@ SETTINGS: dict[str, Setting] = {
         choices=("off", "bell"),
     ),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
+    "decode_apart": Setting(
+        "Whether a process without rights reads photos and frames; auto: for root's enroll, and for a login "
+        "through PAM.",
+        "auto",
+        choices=("auto", "always"),
+        stricter="higher",
+    ),
     "texture": Setting(
         "Whether MiniFASNet may refuse a face with --require-live, where its weights are.",
         "on",
@@ -233,6 +240,7 @@ class Settings:
     camera_mirrored: str
     dialogue_sounds: str
     camera_photos: int
+    decode_apart: str
     texture: str
     keyring_seconds: float
     agent_idle_minutes: int

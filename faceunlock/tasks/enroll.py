@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from faceunlock.errors import EnrolmentError, GalleryError, SettingsError
 from faceunlock.files.text import quoted
@@ -21,7 +22,19 @@ from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 from faceunlock.tasks.people import no_such_look
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, examiner, open_camera, quality_gates
+from faceunlock.tasks.workspace import (
+    PhotoPath,
+    Workspace,
+    as_paths,
+    examiner,
+    is_apart,
+    open_camera,
+    quality_gates,
+)
+
+if TYPE_CHECKING:
+    from faceunlock.tasks.apart import ApartAcquisition
+    from faceunlock.pipeline.acquisition import Acquisition
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +184,13 @@ def enroll(
     look = None if look is None else normalise_name(look)
     known = _known(workspace, name, look, add=add, replace=replace)
     sources, skipped = _sources(photos)
-    acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(sources))
+    acquisition: Acquisition | ApartAcquisition
+    if is_apart(workspace, root=True):
+        from faceunlock.tasks.apart import apart_acquisition
+
+        acquisition, identity = apart_acquisition(workspace, known, fetch=True, photos=len(sources))
+    else:
+        acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(sources))
     gates = quality_gates(workspace, identity, min_photos)
     outcomes = list(track(acquisition.samples(sources), len(sources), "photos"))
     samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
@@ -301,16 +320,44 @@ def take_several(
     look = None if look is None else normalise_name(look)
     known = _known(workspace, normalise_name(name), look, add=add, replace=replace)
     device = settings.camera if device is None else device
+    learns = mirror is not None and not mirrors.is_known(workspace, device)
+    if is_apart(workspace, root=True):
+        from faceunlock.tasks.apart import apart_acquisition
+
+        reader, identity = apart_acquisition(workspace, known, fetch=True)
+        gates = quality_gates(workspace, identity)
+        yield from reader.several(
+            device,
+            gates,
+            partial(_learned, workspace, device, mirror) if learns else None,
+            partial(_tell, mirror),
+        )
+        return
     with open_camera(workspace, device) as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         good = examiner(acquisition, quality_gates(workspace, identity), settings.max_pixels)
         yield from several_good(camera.frames(settings.camera_seconds), good, settings.camera_photos)
-        if mirror is not None and camera.live and not mirrors.is_known(workspace, device):
-            mirror("turn")
+        if learns and camera.live:
+            _tell(mirror)
             found = mirrors.first_turn(camera.frames(mirrors.LEARNING_SECONDS), acquisition.detector)
-            if found is not None:
-                mirrors.learn(workspace, device, found)
-            mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
+            _learned(workspace, device, mirror, found)
+
+
+def _tell(mirror: Callable[[Mirror], None] | None) -> None:
+    if mirror is not None:
+        mirror("turn")
+
+
+def _learned(
+    workspace: Workspace, device: str, mirror: Callable[[Mirror], None] | None, found: bool | None
+) -> None:
+    """Keep whether a camera shows a mirror image, if it was found out, and say so."""
+    from faceunlock.tasks import mirrors
+
+    if found is not None:
+        mirrors.learn(workspace, device, found)
+    if mirror is not None:
+        mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
 
 
 def _known(workspace: Workspace, name: str, look: str | None, *, add: bool, replace: bool) -> Person | None:

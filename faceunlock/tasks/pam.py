@@ -20,7 +20,15 @@ from faceunlock.files.text import fits_a_line
 from faceunlock.files.trust import distrusted, distrusted_all
 from faceunlock.tasks.pam_files import DIRECTORY, MODULE, Line, module_options, quoted, read_lines
 from faceunlock.tasks.pam_installation import few, installation_problems
-from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, recognised, understand
+from faceunlock.tasks.pam_options import (
+    NEVER_UNASKED,
+    SCREEN_LOCKERS,
+    TERMINAL_SERVICES,
+    CannotAskError,
+    recognised,
+    understand,
+    unsuitable,
+)
 from faceunlock.tasks.pam_sources import camera_problems, program_problems
 from faceunlock.tasks.pam_stack import asks, deciding_programs, foreign_modules, lets_everybody_in
 
@@ -52,6 +60,8 @@ class Proposal:
         What makes the line unsafe on this machine now.
     require_live : bool
         Whether the line asks for turns of the head.
+    ask : bool
+        Whether the line waits for a key.
     """
 
     service: str
@@ -62,6 +72,7 @@ class Proposal:
     line: str
     problems: tuple[str, ...]
     require_live: bool = False
+    ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,7 @@ def propose(
     home: Path | None = None,
     timeout: float | None = None,
     require_live: bool | None = None,
+    ask: bool | None = None,
 ) -> Proposal:
     """Return the line for a service.
 
@@ -138,12 +150,14 @@ def propose(
         Seconds after which to give up.
     require_live : bool, optional
         Ask for turns of the head; see `faceunlock.tasks.live`. When omitted, with a camera in front of the
-        services that show what a module says (`SHOWS_WORDS`).
+        services that show what a module says (`TERMINAL_SERVICES`).
+    ask : bool, optional
+        Look only if Enter was pressed instead of a password. When omitted, for the same services.
 
     Raises
     ------
     PamError
-        ``pam-unsuitable``.
+        ``pam-unsuitable``; also without `ask` for a service in `NEVER_UNASKED`.
     SettingsError
         ``usage`` for a path that a line of a service file cannot hold.
     """
@@ -154,11 +168,16 @@ def propose(
     options = [f"--home={home}"] if home is not None else []
     options.append(source)
     if require_live is None:
-        require_live = service in SHOWS_WORDS and source.partition("=")[0] == "--camera"
+        require_live = service in TERMINAL_SERVICES and source.partition("=")[0] == "--camera"
     if timeout is not None:
         options.append(f"--timeout={timeout:g}")
+    ask = service in TERMINAL_SERVICES if ask is None else ask
+    if service in NEVER_UNASKED and not ask:
+        raise PamError("pam-unsuitable", f"{service} must not be answered by a glance; leave out --no-ask")
     if require_live:
         options.append("--require-live")
+    if ask:
+        options.append("--ask")
     try:
         understand(options)
     except CannotAskError as error:
@@ -170,7 +189,8 @@ def propose(
                 f"{word!r} has a line break, a # or another character that a PAM line cannot hold",
                 hint="Choose a path without it.",
             )
-    words = ["quiet", *(["stdout"] if require_live else []), *(["seteuid"] if system else []), "type=auth"]
+    words = ["quiet", *(["stdout"] if require_live or ask else []), *(["expose_authtok"] if ask else [])]
+    words += [*(["seteuid"] if system else []), "type=auth"]
     line = " ".join(
         ["auth sufficient", MODULE, *words, *map(quoted, [str(program), *INTERPRETER_WORDS, *options])]
     )
@@ -181,7 +201,7 @@ def propose(
     if kind == "--camera" and device:
         problems += camera_problems(device)
     file = DIRECTORY / service
-    return Proposal(service, file, system, home, program, line, tuple(problems), require_live)
+    return Proposal(service, file, system, home, program, line, tuple(problems), require_live, ask)
 
 
 def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
@@ -240,6 +260,8 @@ def check(service: str, file: Path | None = None) -> ServiceCheck:
         at = f"{line.file}:{line.number}: "
         after = lines[lines.index(line) + 1 :]
         problems += [at + problem for problem in _line_problems(line, after, system=system)]
+        if service in NEVER_UNASKED and "--ask" not in line.words:
+            problems.append(f"{at}--ask is missing, and no face may answer {service} unasked")
         problems += [at + problem for problem in _program_problems(line, system=system)]
     return ServiceCheck(service, file, system, tuple(ours), tuple(dict.fromkeys(problems)))
 
@@ -254,8 +276,11 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
     if not any(map(asks, after)):
         yield "no line comes after it that could ask for the password"
     options = module_options(line)
-    if "expose_authtok" in options:
-        yield "expose_authtok would give the program the password, which it does not need"
+    asks_first = "--ask" in line.words
+    if "expose_authtok" in options and not asks_first:
+        yield "expose_authtok would give the program the password, which it needs for --ask only"
+    if asks_first and "expose_authtok" not in options:
+        yield "expose_authtok is missing; without it --ask waits for no key, and no face is looked at"
     if "--require-live" in line.words and "stdout" not in options:
         yield "stdout is missing; nobody would see what --require-live asks for"
     if system and "seteuid" not in options:

@@ -22,6 +22,8 @@ REMOTE_PROGRAMS = frozenset(
 )  # fmt: skip
 """What a session over the network descends from; names of processes, as the kernel shortens them."""
 
+RUN = "/run/systemd"
+
 _SESSION = re.compile(r"/user\.slice/user-(\d+)\.slice/session-([A-Za-z0-9_-]+)\.scope(?:/|$)")
 _MANAGER = re.compile(r"/user\.slice/user-(\d+)\.slice/user@\1\.service(?:/|$)")
 _MOST_ANCESTORS = 64
@@ -40,7 +42,7 @@ class System:
     """
 
     proc: str = "/proc"
-    run: str = "/run/systemd"
+    run: str = RUN
     console: str = "/sys/class/tty/tty0/active"
 
     @property
@@ -55,7 +57,7 @@ class System:
         """Return what logind says of a session, a user or a seat; empty if it does not know it."""
         try:
             with open(f"{self.run}/{kind}/{name}", encoding="utf-8", errors="replace") as file:
-                if os.fstat(file.fileno()).st_uid != 0 and self.run == System.run:
+                if os.fstat(file.fileno()).st_uid != 0 and self.run == RUN:
                     return {}
                 lines = (line.rstrip("\n").partition("=") for line in file)
                 return {key: value for key, _, value in lines}
@@ -97,12 +99,14 @@ class System:
                 lines = [line.rstrip("\n").split(":", 2) for line in file]
         except OSError:
             return []
-        return [path for _, kind, path in (line for line in lines if len(line) == 3) if kind in ("", "name=systemd")]
+        return [
+            path
+            for _, kind, path in (line for line in lines if len(line) == 3)
+            if kind in ("", "name=systemd")
+        ]
 
 
-def require_local(
-    user: int, service: str, process: int, *, asks: bool, system: System | None = None
-) -> None:
+def require_local(user: int, service: str, process: int, *, asks: bool, system: System | None = None) -> None:
     """Refuse unless somebody who sits at this machine asks.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.detection import Detector
     from faceunlock.pipeline.embedding import Embedder
     from faceunlock.pipeline.enrolment import Gates
+    from faceunlock.tasks.apart import ApartAcquisition
 
 PhotoPath = str | os.PathLike[str]
 """The path of a photo, a folder or another file."""
@@ -72,6 +74,10 @@ class Workspace:
         Called with the bytes done and the bytes in total of a download.
     choice : ModelChoice
         Selects the requested model for the gallery.
+    readers : dict
+        What reads photos in a process without rights, by model; see `faceunlock.tasks.apart`.
+    readers_ahead : bool
+        Whether the process for the next photo is started as soon as one was read.
     """
 
     def __init__(
@@ -119,6 +125,8 @@ class Workspace:
         self._given = detector, embedder
         self.on_download = on_download
         self.choice = self.choose(self.named)
+        self.readers: dict[tuple[str, bool], ApartAcquisition] = {}
+        self.readers_ahead = False
 
     def choose(self, model: str) -> ModelChoice:
         """Return the choice that selects this model for the gallery; loads no network yet."""
@@ -279,6 +287,21 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
         min_photos=min_photos or settings.min_photos,
         pair_similarity=None if pairs.status == "not-calibrated" else pairs.threshold,
     )
+
+
+def is_apart(workspace: Workspace, *, root: bool = False) -> bool:
+    """Return whether photos are read by a process without rights; see `faceunlock.tasks.apart`.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its setting ``decode_apart`` may ask for it; networks of the caller's own cannot be passed on.
+    root : bool
+        Whether the task wants it for root, whatever the setting.
+    """
+    if sys.platform != "linux" or workspace.choice.loader.given is not None:
+        return False
+    return workspace.settings.decode_apart == "always" or (root and os.geteuid() == 0)
 
 
 def open_camera(workspace: Workspace, device: str) -> Camera:

@@ -70,7 +70,15 @@ def print_line(
         bool | None,
         typer.Option(
             "--require-live/--no-require-live",
-            help="Ask for turns of the head; with a camera, the default for login, su and sudo.",
+            help="Ask for turns of the head; with a camera, the default for login and sudo.",
+            show_default=False,
+        ),
+    ] = None,
+    ask: Annotated[
+        bool | None,
+        typer.Option(
+            "--ask/--no-ask",
+            help="Look only after Enter was pressed instead of a password; the default for login and sudo.",
             show_default=False,
         ),
     ] = None,
@@ -87,7 +95,12 @@ def print_line(
     if len(sources) > 1:
         raise SettingsError("usage", "--camera, --capture and --photo cannot be combined")
     proposal = propose(
-        service, *sources, home=_chosen_home(session), timeout=timeout, require_live=require_live
+        service,
+        *sources,
+        home=_chosen_home(session),
+        timeout=timeout,
+        require_live=require_live,
+        ask=ask,
     )
     session.console.answer(answers.proposal(proposal), answers.proposal_document(proposal))
     for problem in proposal.problems:
