@@ -361,10 +361,11 @@ def _shown(value: str | int | float) -> str:
 
 
 def _rank(setting: Setting, value: str | int | float) -> float:
-    """Return a number that grows with the value; ``auto`` ranks as the level that `Settings.level` gives."""
+    """Return a number that grows with the value; ``auto`` of a level ranks as what `Settings.level` gives."""
     if not isinstance(value, str):
         return value
-    return setting.choices.index("normal" if value == "auto" else value)
+    is_level = value == "auto" and "normal" in setting.choices
+    return setting.choices.index("normal" if is_level else value)
 
 
 def _parsed(key: str, text: str, source: str) -> str | int | float:

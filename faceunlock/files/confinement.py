@@ -1,7 +1,7 @@
 """A process gives up what it does not need before it reads the bytes of strangers; Linux only.
 
-A photo is a program for a decoder. What such a program could do is decided here: nothing but compute, answer on
-what is already open, and open files for reading that anybody may read.
+A photo is a program for a decoder. What such a program could do is decided here: nothing but compute, answer
+on what is already open, and open files for reading that anybody may read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _CLONE_THREAD = 0x10000
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _FOREIGN_NUMBERS = 0x40000000
-"""From here on the numbers of x86-64 mean its 32-bit variant."""
+"""From here on, the numbers of x86-64 mean its 32-bit variant."""
 
 # Numbers from the kernel's tables (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h).
 _REFUSED = {
@@ -39,7 +39,8 @@ _REFUSED = {
     "execve": (59, 221), "execveat": (322, 281), "fork": (57, None), "vfork": (58, None),
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "kill": (62, 129), "tkill": (200, 130), "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424),
-    "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "shmget": (29, 194), "shmat": (30, 196),
+    "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     # change a file or a directory
     "creat": (85, None), "openat2": (437, 437), "truncate": (76, 45), "rename": (82, None),
     "renameat": (264, 38), "renameat2": (316, 276), "mkdir": (83, None), "mkdirat": (258, 34),
@@ -89,14 +90,14 @@ def confine(seconds: float, *, memory: int = MEMORY) -> None:
     try:
         used = resource.getrusage(resource.RUSAGE_SELF)
         spent = int(used.ru_utime + used.ru_stime + seconds) + 1
-        for limit, value in (
+        for limit, most in (
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_FSIZE, 0),
             (resource.RLIMIT_DATA, memory),
             (resource.RLIMIT_CPU, spent),
         ):
             hard = resource.getrlimit(limit)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            value = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(limit, (value, value))
         if os.geteuid() == 0 or os.getuid() == 0:
             os.setgroups([])

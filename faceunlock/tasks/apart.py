@@ -1,7 +1,7 @@
 """Photos and frames are read and searched by a child process without rights; only embeddings come back.
 
-The child loads the networks while it still has rights and has seen nothing strange. Each child does one job, so
-that a photo that took it over has seen nobody else's face. What comes back is checked: it can be a wrong
+The child loads the networks while it still has rights and has seen nothing strange. Each child does one job,
+so that a photo that took it over has seen nobody else's face. What comes back is checked: it can be a wrong
 embedding, which is as good as a wrong photo, and nothing else. See `faceunlock.files.confinement`.
 """
 

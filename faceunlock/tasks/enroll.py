@@ -14,7 +14,7 @@ from faceunlock.files.text import quoted
 from faceunlock.matching.people import Person, name_key, normalise_name
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.strangers import NearStranger
-from faceunlock.matching.templates import Template
+from faceunlock.matching.templates import ModelIdentity, Template
 from faceunlock.photos.photo import PhotoFile, find_photos
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
@@ -33,8 +33,8 @@ from faceunlock.tasks.workspace import (
 )
 
 if TYPE_CHECKING:
-    from faceunlock.tasks.apart import ApartAcquisition
     from faceunlock.pipeline.acquisition import Acquisition
+    from faceunlock.tasks.apart import ApartAcquisition
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +184,7 @@ def enroll(
     look = None if look is None else normalise_name(look)
     known = _known(workspace, name, look, add=add, replace=replace)
     sources, skipped = _sources(photos)
-    acquisition: Acquisition | ApartAcquisition
-    if is_apart(workspace, root=True):
-        from faceunlock.tasks.apart import apart_acquisition
-
-        acquisition, identity = apart_acquisition(workspace, known, fetch=True, photos=len(sources))
-    else:
-        acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(sources))
+    acquisition, identity = _acquisition(workspace, known, len(sources))
     gates = quality_gates(workspace, identity, min_photos)
     outcomes = list(track(acquisition.samples(sources), len(sources), "photos"))
     samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
@@ -248,6 +242,17 @@ def enroll(
     return EnrolmentOutcome(
         name, enrolment, len(sources), skipped, not dry_run, same, near, look, resemblance
     )
+
+
+def _acquisition(
+    workspace: Workspace, known: Person | None, photos: int
+) -> tuple[Acquisition | ApartAcquisition, ModelIdentity]:
+    """Return what turns photos into samples: for root, a process without root's rights."""
+    if is_apart(workspace, root=True):
+        from faceunlock.tasks.apart import apart_acquisition
+
+        return apart_acquisition(workspace, known, fetch=True, photos=photos)
+    return workspace.choice.acquisition(known, fetch=True, photos=photos)
 
 
 def _growing(person: Person, look: str | None) -> Template:

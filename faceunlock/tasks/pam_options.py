@@ -44,7 +44,7 @@ TERMINAL_SERVICES = frozenset(("login", "sudo", "sudo-i"))
 """Services on a terminal, which show what a module says while it runs; they wait for a key by default."""
 
 NEVER_UNASKED = frozenset(("sudo", "sudo-i"))
-"""Services that no face may answer without a key: what they allow could be anything, and by anybody's wish."""
+"""Services that no face may answer without a key: any program could ask, for anything."""
 
 _REMOTE = "the camera does not see who is at the other end of a connection"
 _NOBODY = "nobody sits in front of the camera"

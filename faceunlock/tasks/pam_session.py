@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 
 from faceunlock.tasks.pam_options import GREETERS, SCREEN_LOCKERS, CannotAskError
 
@@ -49,14 +50,14 @@ class System:
     def has_logind(self) -> bool:
         """Whether logind, or elogind, runs: it then knows a seat."""
         try:
-            return bool(os.listdir(f"{self.run}/seats"))  # noqa: PTH208 - pathlib is slow to import
+            return any(Path(self.run, "seats").iterdir())
         except OSError:
             return False
 
     def state(self, kind: str, name: str) -> dict[str, str]:
         """Return what logind says of a session, a user or a seat; empty if it does not know it."""
         try:
-            with open(f"{self.run}/{kind}/{name}", encoding="utf-8", errors="replace") as file:
+            with Path(self.run, kind, name).open(encoding="utf-8", errors="replace") as file:
                 if os.fstat(file.fileno()).st_uid != 0 and self.run == RUN:
                     return {}
                 lines = (line.rstrip("\n").partition("=") for line in file)
@@ -66,8 +67,8 @@ class System:
 
     def _stat(self, process: int) -> list[str]:
         """Return the name of a process, then the fields after it; see proc_pid_stat(5)."""
-        with open(f"{self.proc}/{process}/stat", encoding="utf-8", errors="replace") as file:
-            before, _, after = file.read().rpartition(")")
+        text = Path(self.proc, str(process), "stat").read_text(encoding="utf-8", errors="replace")
+        before, _, after = text.rpartition(")")
         return [before.partition("(")[2], *after.split()]
 
     def terminal(self, process: int) -> tuple[int, int] | None:
@@ -95,15 +96,11 @@ class System:
     def groups(self, process: int) -> list[str]:
         """Return the control groups in which the service manager put a process."""
         try:
-            with open(f"{self.proc}/{process}/cgroup", encoding="utf-8", errors="replace") as file:
-                lines = [line.rstrip("\n").split(":", 2) for line in file]
+            text = Path(self.proc, str(process), "cgroup").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return []
-        return [
-            path
-            for _, kind, path in (line for line in lines if len(line) == 3)
-            if kind in ("", "name=systemd")
-        ]
+        lines = (line.split(":", 2) for line in text.splitlines())
+        return [line[2] for line in lines if len(line) == 3 and line[1] in ("", "name=systemd")]
 
 
 def require_local(user: int, service: str, process: int, *, asks: bool, system: System | None = None) -> None:
@@ -151,8 +148,7 @@ def _require_console(terminal: tuple[int, int] | None, system: System) -> None:
     if terminal is None or terminal[0] != _VIRTUAL_CONSOLES:
         raise CannotAskError("login was not started on a console of this machine")
     try:
-        with open(system.console, encoding="ascii") as file:
-            shown = file.read().split()
+        shown = Path(system.console).read_text(encoding="ascii").split()
     except (OSError, ValueError):
         shown = []
     if f"tty{terminal[1]}" not in shown:

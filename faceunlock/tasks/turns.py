@@ -40,7 +40,7 @@ class Judge(Protocol):
         ...
 
     def known(self, embedding: NDArray[np.float32], quality: Quality) -> bool:
-        """Return whether the first frontal frame shows somebody enrolled; from a yes on the attempt counts."""
+        """Return whether the first frontal frame shows somebody enrolled; after a yes the attempt counts."""
         ...
 
     def shows(self, part: str, embedding: NDArray[np.float32]) -> bool:
