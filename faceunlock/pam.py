@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         _refuse(error)
 
     sys.argv = ["faceunlock", *words]
-    verify()
+    verify(login=True)
     os._exit(COULD_NOT)  # never reached: `verify` exits
 
 

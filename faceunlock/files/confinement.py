@@ -30,7 +30,8 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _FOREIGN_NUMBERS = 0x40000000
 """From here on, the numbers of x86-64 mean its 32-bit variant."""
 
-# Numbers from the kernel's tables (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h).
+# Numbers of x86-64 and of aarch64, from the kernel's tables: arch/x86/entry/syscalls/syscall_64.tbl and
+# include/uapi/asm-generic/unistd.h.
 _REFUSED = {
     # talk to anybody but the process at the other end of what is open
     "socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200),

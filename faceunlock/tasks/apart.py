@@ -91,7 +91,7 @@ def apart_acquisition(
     key = name, photos > 1
     if key not in workspace.readers:
         workspace.readers[key] = ApartAcquisition(workspace, name, photos=photos)
-    acquisition = workspace.readers[key]
+    acquisition: ApartAcquisition = workspace.readers[key]
     identity = acquisition.identity
     if person is not None and person.template.identity != identity:
         raise choice.mismatch(person, model)
@@ -265,7 +265,7 @@ class ApartAcquisition:
             raise nonsense()
 
     def dialogue(self, device: str, gates: Gates, judge: Judge, *, mirrored: bool) -> Turned | None:
-        """Let a child hold a dialogue of turns, and return what it saw; see `faceunlock.tasks.turns.Watch`."""
+        """Let a child hold a dialogue of turns, and return what it saw: `faceunlock.tasks.turns.Watch`."""
         limit = self._settings.camera_seconds + LONGEST + PHOTO_SECONDS
         with self._child() as child:
             child.send("dialogue", mirrored=mirrored, **self._camera(device, gates))

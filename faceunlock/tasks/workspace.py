@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from faceunlock.errors import ModelError, PhotoError, SettingsError
 from faceunlock.files.dependencies import write_only_below
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from faceunlock.pipeline.detection import Detector
     from faceunlock.pipeline.embedding import Embedder
     from faceunlock.pipeline.enrolment import Gates
-    from faceunlock.tasks.apart import ApartAcquisition
 
 PhotoPath = str | os.PathLike[str]
 """The path of a photo, a folder or another file."""
@@ -125,7 +124,7 @@ class Workspace:
         self._given = detector, embedder
         self.on_download = on_download
         self.choice = self.choose(self.named)
-        self.readers: dict[tuple[str, bool], ApartAcquisition] = {}
+        self.readers: dict[tuple[str, bool], Any] = {}  # an `ApartAcquisition` each, which knows workspaces
         self.readers_ahead = False
 
     def choose(self, model: str) -> ModelChoice:
