@@ -178,8 +178,8 @@ def _require_local(options: dict[str, str], user: str, service: str) -> None:
 
     try:
         number = pwd.getpwnam(user).pw_uid
-    except KeyError as error:
-        raise CannotAskError(f"there is no user named {user!r}") from error
+    except KeyError:
+        number = -1  # has no session either
     require_local(number, service, os.getppid(), asks="ask" in options)
 
 

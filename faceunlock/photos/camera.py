@@ -174,25 +174,14 @@ def open_camera(device: str, *, films: bool = True) -> Camera:
         ``camera-support-missing`` without OpenCV; ``no-camera``, ``camera-denied`` or ``camera-busy`` for a
         device; ``unreadable-video`` for a file, ``no-camera`` if no film is allowed; ``usage`` for a photo.
     """
-    if re.fullmatch("[0-9]{1,3}", device):
-        return _open_numbered(int(device))
-    path = Path(device)
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CameraError("no-camera", f"{device}: {reason}", hint=_present()) from error
-    if stat.S_ISCHR(mode):
-        return _open_device(path, device)
-    if not films:
-        raise CameraError("no-camera", f"{device} is a file, not a camera, and shows the same face each time")
-    if not stat.S_ISREG(mode):
-        raise CameraError("no-camera", f"{device} is neither a device nor a video file", hint=_present())
-    if path.suffix.lower() in PHOTO_SUFFIXES:
-        raise CameraError(
-            "usage", f"{device} is a photo, not a camera", hint="Omit --camera to verify a photo."
-        )
+    number = _number(device)
+    path = require_camera(device, films=films)
     cv2 = opencv()
+    if path is None:
+        return _opened(cv2.VideoCapture(number), f"camera {number}")
+    if number is not None or stat.S_ISCHR(path.stat().st_mode):
+        name = device if number is None else f"camera {number}"
+        return _opened(cv2.VideoCapture(str(path), cv2.CAP_V4L2), name)
     # Nothing in an absolute path can be mistaken for a URL or a pattern of file names.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
@@ -201,15 +190,48 @@ def open_camera(device: str, *, films: bool = True) -> Camera:
     return Camera(capture, device, live=False)
 
 
-def _open_numbered(number: int) -> Camera:
-    name = f"camera {number}"
-    if sys.platform == "linux":
-        return _open_device(Path(f"/dev/video{number}"), name)
-    cv2 = opencv()
-    return _opened(cv2.VideoCapture(number), name)
+def require_camera(device: str, *, films: bool = True) -> Path | None:
+    """Refuse what is no camera or cannot be used now; loads nothing, and reads no picture.
+
+    Parameters
+    ----------
+    device, films
+        As for `open_camera`, which also raises.
+
+    Returns
+    -------
+    Path or None
+        The device file or the video file; None where cameras have numbers only.
+    """
+    number = _number(device)
+    if number is not None:
+        if sys.platform != "linux":
+            return None
+        return _require_device(Path(f"/dev/video{number}"), f"camera {number}")
+    path = Path(device)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CameraError("no-camera", f"{device}: {reason}", hint=_present()) from error
+    if stat.S_ISCHR(mode):
+        return _require_device(path, device)
+    if not films:
+        raise CameraError("no-camera", f"{device} is a file, not a camera, and shows the same face each time")
+    if not stat.S_ISREG(mode):
+        raise CameraError("no-camera", f"{device} is neither a device nor a video file", hint=_present())
+    if path.suffix.lower() in PHOTO_SUFFIXES:
+        raise CameraError(
+            "usage", f"{device} is a photo, not a camera", hint="Omit --camera to verify a photo."
+        )
+    return path
 
 
-def _open_device(path: Path, name: str) -> Camera:
+def _number(device: str) -> int | None:
+    return int(device) if re.fullmatch("[0-9]{1,3}", device) else None
+
+
+def _require_device(path: Path, name: str) -> Path:
     try:
         # OpenCV does not say why it cannot open a device; the system does.
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -223,8 +245,7 @@ def _open_device(path: Path, name: str) -> Camera:
         chosen = slug.get(error.errno or 0, "no-camera")
         hint = _present() if chosen == "no-camera" else None
         raise CameraError(chosen, f"{name} ({path}): {error.strerror}", hint=hint) from error
-    cv2 = opencv()
-    return _opened(cv2.VideoCapture(str(path), cv2.CAP_V4L2), name)
+    return path
 
 
 def _opened(capture: Any, name: str) -> Camera:

@@ -25,6 +25,7 @@ from faceunlock.tasks.strangers import nearest_stranger
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
+    apart_camera,
     as_paths,
     examiner,
     is_apart,
@@ -329,10 +330,11 @@ def take_several(
     if is_apart(workspace, root=True):
         from faceunlock.tasks.apart import apart_acquisition
 
+        opened = apart_camera(workspace, device)
         reader, identity = apart_acquisition(workspace, known, fetch=True)
         gates = quality_gates(workspace, identity)
         yield from reader.several(
-            device,
+            opened,
             gates,
             partial(_learned, workspace, device, mirror) if learns else None,
             partial(_tell, mirror),

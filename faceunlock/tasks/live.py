@@ -13,7 +13,14 @@ from faceunlock.tasks.liveness import denial
 from faceunlock.tasks.mirrors import is_mirrored
 from faceunlock.tasks.turns import SHOWN, Deny, Watch, requirement
 from faceunlock.tasks.verify import Candidates, Verification, candidates
-from faceunlock.tasks.workspace import Workspace, check_threshold, is_apart, open_camera, quality_gates
+from faceunlock.tasks.workspace import (
+    Workspace,
+    apart_camera,
+    check_threshold,
+    is_apart,
+    open_camera,
+    quality_gates,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +95,7 @@ def verify_live(
         judge = _Judge(people, attempt, tell)
         mirrored = is_mirrored(workspace, device)
         if is_apart(workspace) and deny is None:
+            device = apart_camera(workspace, device)
             reader = people.load_apart(threshold, security)
             gates = quality_gates(workspace, people.identity)
             turned = reader.dialogue(device, gates, judge, mirrored=mirrored)

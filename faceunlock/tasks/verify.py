@@ -14,6 +14,7 @@ from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
+    apart_camera,
     as_path,
     check_threshold,
     deciding_calibration,
@@ -322,6 +323,7 @@ def take(
         if is_apart(workspace):
             from faceunlock.tasks.apart import apart_acquisition
 
+            device = apart_camera(workspace, device)
             reader, identity = apart_acquisition(workspace, person)
             return reader.take(device, quality_gates(workspace, identity), faces)
         with open_camera(workspace, device) as camera:

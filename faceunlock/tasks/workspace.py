@@ -318,6 +318,17 @@ def open_camera(workspace: Workspace, device: str) -> Camera:
     return open_camera(device, films=workspace.settings.camera_films != "never")
 
 
+def apart_camera(workspace: Workspace, device: str) -> str:
+    """Return the name of a camera that a process without rights will open, or refuse it at once.
+
+    Raises as `faceunlock.photos.camera.open_camera` does; a relative path is made absolute.
+    """
+    from faceunlock.photos.camera import require_camera
+
+    path = require_camera(device, films=workspace.settings.camera_films != "never")
+    return device if path is None or device.isdecimal() else str(path.absolute())
+
+
 def examiner(acquisition: Acquisition, gates: Gates, max_pixels: int, rule: SubjectRule = "dominant") -> Look:
     """Return a `Look` that accepts only frames with a face good enough for an enrolment.
 
