@@ -150,6 +150,10 @@ class Login:
         offer = propose(SERVICE, f"--photo={self.photo}", home=self.home, timeout=30, **options)
         SERVICE_FILE.write_text(f"{line or offer.line}\n{REST}")
 
+    def serve_source(self, source: str, **options: object) -> None:
+        """Write the service file with the line that ``pam print`` gives for another source of photos."""
+        self.serve(propose(SERVICE, source, home=self.home, **options).line)
+
     def without_logind(self) -> None:
         """Make it look as if no logind ran."""
         self.sessions.without_logind()
