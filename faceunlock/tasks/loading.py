@@ -128,6 +128,10 @@ class NetworkLoader:
         detector = self._detector(engine, small_faces=small_faces, unproven=unproven)
         return Networks(detector, embedder, engine)
 
+    def detector(self) -> Detector:
+        """Return only the detector; raises as `networks`."""
+        return self._detector(self._engine(1), small_faces=False)
+
     def embedder(self, spec: ModelSpec | None, *, fetch: bool = False, photos: int = 1) -> Embedder:
         """Return only the embedder of a model, for crops that already exist; otherwise as `networks`."""
         return self._given or self._embedder(spec, self._engine(photos), fetch=fetch, crop=None)

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.logins import PASSWORD, SERVICE
 
-from faceunlock.tasks.pam import check, propose
+from faceunlock.tasks.pam import check
 
 
 def test_a_face_that_matches_needs_no_password(login):
@@ -129,7 +129,7 @@ def test_a_film_in_the_place_of_a_camera_lets_nobody_in(login, astronaut):
         ("--camera", f'camera = "{clip}"\ncamera_films = "auto"'),
     ):
         (login.home / "config.toml").write_text(config)
-        login.serve(propose(SERVICE, source, home=login.home, timeout=30).line)
+        login.serve_source(source, timeout=30)
         assert not login.enter(login.enrolled)
     assert login.outcomes() == ["no-camera", "no-camera"]
 
@@ -178,7 +178,7 @@ def test_time_ends(login):
     slow = login.home / "slow"
     slow.write_text("#!/bin/sh\nexec sleep 600\n")
     slow.chmod(0o700)
-    login.serve(propose(SERVICE, f"--capture={slow}", home=login.home, timeout=2).line)
+    login.serve_source(f"--capture={slow}", timeout=2)
     started = time.monotonic()
     assert not login.enter(login.enrolled)
     assert time.monotonic() - started < 60

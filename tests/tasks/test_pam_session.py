@@ -1,4 +1,4 @@
-"""Who asks: sessions as logind describes them, and processes as the kernel does, in directories of the test."""
+"""Who asks: sessions as logind describes them, and processes as the kernel does, in a folder."""
 
 from __future__ import annotations
 
