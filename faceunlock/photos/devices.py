@@ -206,7 +206,7 @@ def _holders(places: Places, paths: set[Path]) -> dict[Path, list[Holder]]:
     wanted = {str(path): path for path in paths}
     for process in places.processes.glob("[0-9]*") if paths else ():
         with suppress(OSError):  # it has ended, or belongs to somebody else
-            opened = {os.readlink(link) for link in (process / "fd").iterdir()}
+            opened = {str(link.readlink()) for link in (process / "fd").iterdir()}
             for target in sorted(opened & wanted.keys()):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 found.setdefault(wanted[target], []).append(Holder(int(process.name), name))

@@ -86,7 +86,7 @@ class CameraTrial:
         """
         found = []
         if self.black > self.frames / 2:
-            found.append("the picture is black: open the shutter, or take the cover off")
+            return ("the picture is black: open the shutter, or take the cover off",)
         if self.frozen > self.frames / 2:
             found.append(
                 "the picture does not change: unplug the camera, or restart the program that feeds it"
@@ -203,7 +203,9 @@ def choose_camera(workspace: Workspace, device: str) -> str:
 
     path = require_camera(device, films=False)
     links = {one.path: one.stable for one in camera_devices()}
-    stable = None if path is None else links.get(path.absolute())
+    if path is not None and path.resolve() not in links:
+        raise CameraError("no-camera", f"{device} is a device, but not a camera")
+    stable = None if path is None else links[path.resolve()]
     chosen = str(stable or (device if path is None else path.absolute()))
     _write(workspace.locations.config, chosen)
     return chosen

@@ -118,8 +118,7 @@ def needs_system_gallery(service: str) -> bool:
     >>> needs_system_gallery("sudo"), needs_system_gallery("swaylock")
     (True, False)
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", service):
-        raise PamError("pam-unsuitable", f"{service!r} is not the name of a service in {DIRECTORY}")
+    require_name(service)
     reason = unsuitable(service)
     if reason is not None:
         raise PamError("pam-unsuitable", f"{service} must not ask for a face: {reason}")
@@ -219,6 +218,27 @@ def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
     except OSError as error:
         raise PamError("file-unreadable", f"{directory}: {error.strerror}") from error
     return tuple(file.name for file in files if any(line.is_ours for line in read_lines(file)))
+
+
+def undo(service: str, file: Path | None = None) -> tuple[Line, ...]:
+    """Return the lines to take out of a service file, and of those it includes, so that it asks no face.
+
+    Any service: what must not be set up must be removable. Parameters are as for `check`.
+
+    Raises
+    ------
+    PamError
+        ``file-unreadable``; ``pam-unsuitable`` if that is not the name of a service.
+    """
+    require_name(service)
+    file = DIRECTORY / service if file is None else file
+    return tuple(line for line in read_lines(file, []) if line.is_ours)
+
+
+def require_name(service: str) -> None:
+    """Refuse what is not the name of a service file, with ``pam-unsuitable``."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", service):
+        raise PamError("pam-unsuitable", f"{service!r} is not the name of a service in {DIRECTORY}")
 
 
 def check(service: str, file: Path | None = None) -> ServiceCheck:

@@ -26,7 +26,7 @@ SECURITY = ("relaxed", "normal", "strict")
 SCREEN_LOCKERS = frozenset(
     (
         "cinnamon-screensaver", "gtklock", "hyprlock", "i3lock", "i3lock-color", "kde", "kde-fingerprint",
-        "light-locker", "mate-screensaver", "physlock", "slock", "swaylock", "vlock", "waylock",
+        "light-locker", "mate-screensaver", "omarchy-lock-face", "physlock", "slock", "swaylock", "vlock", "waylock",
         "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
     )
 )  # fmt: skip

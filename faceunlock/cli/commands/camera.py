@@ -39,7 +39,7 @@ def list_cameras(session: Session) -> None:
     session.console.answer(answers.cameras(found), answers.cameras_document(found))
 
 
-def test(session: Session, device: Device = None) -> None:
+def test(session: Session, camera: Device = None) -> None:
     """Watch a camera for 3 seconds: its speed, its light, and whether it finds your face.
 
     Exits 0 if it can be used to recognise somebody, 1 if not.
@@ -47,7 +47,7 @@ def test(session: Session, device: Device = None) -> None:
     from faceunlock.cli.answers import camera as answers
 
     with session.unlock() as unlock:
-        trial = unlock.try_camera(device)
+        trial = unlock.try_camera(camera)
     settings = session.settings
     problems = trial.problems(sharpness=settings.min_sharpness, brightness=settings.min_brightness)
     session.console.answer(answers.trial(trial, problems), answers.trial_document(trial, problems))
@@ -55,7 +55,7 @@ def test(session: Session, device: Device = None) -> None:
         raise typer.Exit(1)
 
 
-def choose(session: Session, device: Device = None) -> None:
+def choose(session: Session, camera: Device = None) -> None:
     """Make a camera the one that --camera means, in the config file.
 
     Without DEVICE, the only camera that can be used.
@@ -63,7 +63,7 @@ def choose(session: Session, device: Device = None) -> None:
     from faceunlock.cli.answers import camera as answers
 
     with session.unlock() as unlock:
-        if device is None:
+        if camera is None:
             found = [one for one in unlock.cameras() if one.usable and one.captures is not False]
             if len(found) != 1:
                 raise CameraError(
@@ -71,8 +71,8 @@ def choose(session: Session, device: Device = None) -> None:
                     f"{len(found)} cameras can be used, so one must be named",
                     hint="See: faceunlock camera list",
                 )
-            device = str(found[0].path)
-        chosen = unlock.choose_camera(device)
+            camera = str(found[0].path)
+        chosen = unlock.choose_camera(camera)
     session.console.answer(
         answers.chosen(chosen, session.locations.config),
         {"camera": chosen, "config": str(session.locations.config)},
