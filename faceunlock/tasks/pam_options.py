@@ -26,8 +26,8 @@ SECURITY = ("relaxed", "normal", "strict")
 SCREEN_LOCKERS = frozenset(
     (
         "cinnamon-screensaver", "gtklock", "hyprlock", "i3lock", "i3lock-color", "kde", "kde-fingerprint",
-        "light-locker", "mate-screensaver", "omarchy-lock-face", "physlock", "slock", "swaylock", "vlock", "waylock",
-        "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
+        "light-locker", "mate-screensaver", "omarchy-lock-face", "physlock", "slock", "swaylock", "vlock",
+        "waylock", "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
     )
 )  # fmt: skip
 """Services that ask on behalf of the user who is already logged in."""

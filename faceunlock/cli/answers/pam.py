@@ -86,8 +86,9 @@ def _asking(offer: Proposal) -> list[str]:
     if not offer.ask:
         return []
     lines = [
-        "At the password prompt, Enter alone asks the camera. A password goes straight on to the lines below;",
-        "no camera is started. expose_authtok lets PAM ask first, and tells the program whether one was typed.",
+        "At the password prompt, Enter alone asks the camera. A password goes straight on to the lines",
+        "below, and no camera is started. expose_authtok lets PAM ask first, and pass on what was typed;",
+        "the program takes one byte of it, to see that there is something, and keeps none.",
     ]
     if offer.service in ("sudo", "sudo-i"):
         lines.append(
