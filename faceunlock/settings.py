@@ -19,6 +19,12 @@ from faceunlock.errors import SettingsError
 
 APP = "faceunlock"
 
+CACHE_FOLDER = "cache"
+"""The folder of the cache in a home that holds everything.
+
+Other packages are told to write there, and may be the first to create it, and the home with it.
+"""
+
 Security = Literal["relaxed", "normal", "strict"]
 """A level of security; see `faceunlock.matching.security`."""
 
@@ -82,7 +88,7 @@ def locate(home: str | os.PathLike[str] | None = None, environ: Mapping[str, str
             raise SettingsError(
                 "bad-setting", f"{chosen}: there is no such home directory", hint="Give its full path."
             ) from error
-        return Locations(root, root / "cache", root / "config.toml", home=root)
+        return Locations(root, root / CACHE_FOLDER, root / "config.toml", home=root)
     from platformdirs import PlatformDirs
 
     dirs = PlatformDirs(APP, appauthor=False)

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from faceunlock.tasks.compare import CompareOptions, PairComparison
     from faceunlock.tasks.crop import CropOptions, CropOutcome
     from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, TakeSeveralOptions
-    from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
+    from faceunlock.tasks.enroll_each import EachOptions, EachOutcome, PersonOutcome
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
+    from faceunlock.tasks.init import FirstEnrolment, InitOptions
     from faceunlock.tasks.live import LiveOptions
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
@@ -75,12 +76,20 @@ class FaceUnlock(Workspace):
 
         return enroll(self, name, photos, **options)
 
+    def init(
+        self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[InitOptions]
+    ) -> FirstEnrolment:
+        """Enroll a person from all photos but one, to verify that one; see `faceunlock.tasks.init.init`."""
+        from faceunlock.tasks.init import init
+
+        return init(self, name, photos, **options)
+
     def enroll_each(
         self,
         folder: PhotoPath,
         *,
         tell: Callable[[PersonOutcome], None] = lambda _: None,
-        **options: Unpack[EnrollOptions],
+        **options: Unpack[EachOptions],
     ) -> EachOutcome:
         """Enroll everyone of a folder of people; see `faceunlock.tasks.enroll_each.enroll_each`."""
         from faceunlock.tasks.enroll_each import enroll_each

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.file_system import set_mode, sync
+from faceunlock.settings import CACHE_FOLDER
 
 POSIX = os.name == "posix"
 DIRECTORY_MODE = 0o700
@@ -54,8 +55,9 @@ def check_private_directory(path: Path, *, holds: Collection[str] = ()) -> bool:
     """Return whether a directory exists, after making sure that it is private.
 
     A directory that others can read but not write is set to 0700 if it belongs to the current user
-    and is evidently ours: it is empty or holds one of the files named in `holds`. Any other is
-    refused rather than changed, because somebody may rely on reading its other content. The
+    and is evidently ours: it is empty, holds one of the files named in `holds`, or holds nothing but
+    a cache, which a package like matplotlib may have made first. Any other is refused rather than
+    changed, because somebody may rely on reading its other content. The
     home directory and the directories above it are never changed.
 
     Parameters
@@ -311,7 +313,8 @@ def _evidently_ours(path: Path, holds: Collection[str]) -> bool:
         home = Path("~").expanduser().resolve()
         if directory == home or directory in home.parents:
             return False
-    return not any(directory.iterdir()) or any((directory / name).exists() for name in holds)
+    there = {entry.name for entry in directory.iterdir()}
+    return there <= {CACHE_FOLDER} or not there.isdisjoint(holds)
 
 
 def _publish(temporary: Path, path: Path, overwrite: bool) -> None:

@@ -227,6 +227,26 @@ def require_camera(device: str, *, films: bool = True) -> Path | None:
     return path
 
 
+def seems_there(device: str) -> bool:
+    """Return whether a camera can be expected: the device or film exists, and OpenCV is installed.
+
+    Nothing is opened, and OpenCV is not imported.
+
+    Parameters
+    ----------
+    device : str
+        As for `open_camera`.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("cv2") is None:
+        return False
+    numbered = re.fullmatch("[0-9]{1,3}", device) is not None
+    if numbered and sys.platform != "linux":
+        return True
+    return os.path.exists(f"/dev/video{int(device)}" if numbered else device)  # noqa: PTH110 - no error
+
+
 def _number(device: str) -> int | None:
     return int(device) if re.fullmatch("[0-9]{1,3}", device) else None
 

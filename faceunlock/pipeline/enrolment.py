@@ -14,7 +14,7 @@ from faceunlock.errors import SLUGS, EnrolmentError, PhotoError
 from faceunlock.matching.similarity import Vector, leave_one_out, similarities, unit
 from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template, photo_hash
 from faceunlock.photos.face import Quality
-from faceunlock.pipeline.groups import several_people
+from faceunlock.pipeline.groups import SMALLEST_GROUP, several_people
 from faceunlock.pipeline.samples import LeftOut, Sample
 
 ONE_LOOK = 0.99
@@ -223,7 +223,9 @@ class TooFewPhotosError(RefusedPhotosError):
         message = f"{usable} usable, but at least {needed} {plural} needed"
         super().__init__("too-few-photos", message, left_out)
         if left_out and not usable:  # more photos like these would not help
-            self.hint = SLUGS[Counter(photo.reason for photo in left_out).most_common(1)[0][0]].hint
+            reason = Counter(photo.reason for photo in left_out).most_common(1)[0][0]
+            hints = (photo.hint for photo in left_out if photo.reason == reason)
+            self.hint = next(filter(None, hints), SLUGS[reason].hint)
 
 
 _LISTED = 3
@@ -240,9 +242,25 @@ def _refuse_several_people(samples: Sequence[Sample], gates: Gates, unusable: tu
         return
     embeddings = np.stack([sample.embedding for sample in samples])
     groups = several_people(embeddings, gates.min_similarity, gates.pair_similarity)
-    if groups:
-        names = tuple(tuple(samples[index].photo for index in group) for group in groups)
-        raise SeveralPeopleError(names, unusable)
+    if not groups:
+        return
+    people, unlike = zip(
+        *(_without_others([samples[index] for index in group], gates) for group in groups), strict=True
+    )
+    grouped = {index for group in groups for index in group}
+    alone = [
+        LeftOut(sample.photo, "unlike-the-others", "like nobody else on these photos")
+        for index, sample in enumerate(samples)
+        if index not in grouped
+    ]
+    names = tuple(tuple(sample.photo for sample in person) for person in people)
+    raise SeveralPeopleError(names, (*unusable, *(photo for left in unlike for photo in left), *alone))
+
+
+def _without_others(group: Sequence[Sample], gates: Gates) -> tuple[list[Sample], list[LeftOut]]:
+    """Drop what does not belong to a group: a single photo of a third person joined the nearest one."""
+    kept, left_out = _without_unlike(group, gates.clearly_unlike, None)
+    return (kept, left_out) if len(kept) >= SMALLEST_GROUP else (list(group), [])
 
 
 def _clearly_unlike(
@@ -260,6 +278,9 @@ def _clearly_unlike(
     return int(np.sum(similarities(np.stack(others), unit(total)[None, :])[:, 0] < limit))
 
 
+KNOWN = "There is nothing to add: give photos that are not part of the template yet."
+
+
 def _without_duplicates(
     samples: Sequence[Sample], known: Template | None
 ) -> tuple[list[Sample], list[LeftOut]]:
@@ -268,7 +289,7 @@ def _without_duplicates(
     first: dict[bytes, str] = {}
     for sample in samples:
         if known is not None and photo_hash(known.photo_key, sample.digest) in known.photo_hashes:
-            left_out.append(LeftOut(sample.photo, "duplicate", "already part of the template"))
+            left_out.append(LeftOut(sample.photo, "duplicate", "already part of the template", KNOWN))
         elif sample.digest in first:
             left_out.append(LeftOut(sample.photo, "duplicate", f"same file as {first[sample.digest]}"))
         else:

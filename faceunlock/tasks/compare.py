@@ -168,7 +168,7 @@ def compare(
     ------
     PhotoError
         A single photo cannot be used; `NoneUsableError` if no photo of a folder can be used;
-        ``photo-not-found`` for a folder without photos.
+        ``photo-not-found`` for a folder without photos other than `photo` itself.
     SettingsError
         ``usage`` for a threshold out of range.
     ModelError
@@ -183,17 +183,18 @@ def compare(
     is_folder = beside.is_dir()
     if not listing.photos:
         raise PhotoError("photo-not-found", f"{beside} contains no photos{listing.others}")
+    photos = tuple(file for file in listing.photos if not is_folder or not _same_file(photo, file))
+    if not photos:
+        raise PhotoError("photo-not-found", f"{beside} contains no photo but {photo} itself")
     second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
-    acquisition, identity = workspace.choice.acquisition(
-        fetch=True, photos=1 + len(listing.photos), access=False
-    )
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(photos), access=False)
     calibration = workspace.choice.pair_calibration(identity)
     point, limit = operating_point(calibration, 1, threshold)
     sample = acquisition.sample(probe, faces, keep_crop=True)
     outcomes: Iterable[Sample | LeftOut] = (
         [acquisition.sample(second, faces, keep_crop=True)]
         if second is not None
-        else _others(sample, acquisition, listing.photos, faces, track)
+        else _others(sample, acquisition, photos, faces, track)
     )
     crops = [sample.crop, None]
     best = -np.inf
@@ -206,7 +207,7 @@ def compare(
         match = similarity >= limit
         return ComparedPhoto(outcome.photo, similarity, distance(similarity), match, outcome.quality)
 
-    found = sort_out(outcomes, range(len(listing.photos)), compared, distinct=False)
+    found = sort_out(outcomes, range(len(photos)), compared, distinct=False)
     if not found.kept:
         raise NoneUsableError(found.failures)
     return PairComparison(
@@ -225,6 +226,15 @@ def compare(
     )
 
 
+def _same_file(photo: PhotoPath | BinaryIO, other: Path) -> bool:
+    """Return whether two paths lead to one file, which nothing can be learnt from."""
+    path = as_path(photo)
+    try:
+        return isinstance(path, Path) and path.samefile(other)
+    except OSError:  # gone, or unreadable; who reads it will say so
+        return False
+
+
 def _others(
     probe: Sample,
     acquisition: Acquisition,
@@ -232,7 +242,7 @@ def _others(
     rule: SubjectRule,
     track: Track,
 ) -> Iterator[Sample | LeftOut]:
-    """Yield the samples of a folder; a copy of the probe in it is left out, because it proves nothing."""
+    """Yield the samples of a folder; a copy of the probe is left out, because it proves nothing."""
     for outcome in track(acquisition.samples(photos, rule, keep_crops=True), len(photos), "photos"):
         if isinstance(outcome, Sample) and outcome.digest == probe.digest:
             yield LeftOut(outcome.photo, "duplicate", f"the same file content as {probe.photo}")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from PIL import Image, ImageEnhance, ImageFilter
 
-from faceunlock.errors import PhotoError
+from faceunlock.errors import PhotoError, ReportError
+from faceunlock.files.outputs import check_destination
 from faceunlock.files.packages import find_in_package
+from faceunlock.files.private import make_private_directories
 
 PERSON = ("skimage", "data/astronaut.png")
 STRANGER = ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
@@ -79,6 +81,26 @@ def make_pictures(directory: Path) -> None:
     _unseen(portrait).save(directory / "unseen.jpg", quality=60)
     Image.open(inside(*STRANGER)).convert("RGB").save(directory / "stranger.jpg", quality=95)
     Image.open(inside(*NO_FACE)).convert("RGB").save(directory / "flower.jpg", quality=95)
+
+
+def leave_pictures(folder: Path) -> None:
+    """Write the pictures of a demonstration into a folder, made with mode 0700 if it is missing.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists`` unless the folder is new or empty; ``file-unwritable``.
+    PhotoError
+        As `make_pictures`.
+    """
+    check_destination(folder / "unseen.jpg", in_new_folder=True)
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise ReportError("file-exists", f"{folder} is not empty", hint="Choose a new folder.")
+        make_private_directories(folder)
+        make_pictures(folder)
+    except OSError as error:
+        raise ReportError("file-unwritable", f"{folder}: {error.strerror or error}") from error
 
 
 def inside(package: str, file: str) -> Path:

@@ -1,17 +1,37 @@
-"""Enroll everyone of a folder with one sub-folder per person."""
+"""Enroll everyone of a folder with one sub-folder per person; a second run does only what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from faceunlock.errors import EnrolmentError, FaceUnlockError, GalleryError, ModelError
+from faceunlock.errors import EnrolmentError, FaceUnlockError, GalleryError, SettingsError
 from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.photos.photo import person_folders
-from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, enroll
+from faceunlock.pipeline.enrolment import RefusedPhotosError, TooFewPhotosError
+from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
+from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, photo_reader, photos_of
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
+
+if TYPE_CHECKING:
+    from faceunlock.matching.templates import ModelIdentity
+
+State = Literal["enrolled", "already-enrolled", "nothing-new", "refused"]
+"""What became of a person: ``nothing-new`` if every usable photo to add is in the template already."""
+
+
+class EachOptions(TypedDict, total=False):
+    """Options of `enroll_each`."""
+
+    add: bool
+    replace: bool
+    min_photos: int | None
+    dry_run: bool
+    even_so: bool
+    track: Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +43,20 @@ class PersonOutcome:
     name : str
         Name of the sub-folder.
     outcome : EnrolmentOutcome or None
-        The enrolment; None if it was refused.
+        The enrolment; None unless something was enrolled.
     error : FaceUnlockError or None
-        Why nothing was stored of this person; None if all went well.
+        Why the person was refused.
+    state : State
+        What was done.
+    left_out : tuple of LeftOut
+        Photos that were not used, but for those that are in the template already.
     """
 
     name: str
     outcome: EnrolmentOutcome | None
-    error: FaceUnlockError | None = None
+    error: FaceUnlockError | None
+    state: State
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +79,12 @@ class EachOutcome:
 
     @property
     def complete(self) -> bool:
-        """Whether everyone was enrolled."""
+        """Whether everyone of the folder is enrolled."""
         return all(person.error is None for person in self.people)
+
+    def count(self, state: State) -> int:
+        """Return how many people ended in a state."""
+        return sum(person.state == state for person in self.people)
 
 
 def enroll_each(
@@ -62,9 +92,11 @@ def enroll_each(
     folder: PhotoPath,
     *,
     tell: Callable[[PersonOutcome], None] = lambda _: None,
-    **options: Unpack[EnrollOptions],
+    **options: Unpack[EachOptions],
 ) -> EachOutcome:
     """Enroll one person from each first-level sub-folder, under its name; each person wholly or not at all.
+
+    Whoever is enrolled already is left as they are, so the same call again goes on where one was stopped.
 
     Parameters
     ----------
@@ -74,8 +106,12 @@ def enroll_each(
         The folder above the people's folders.
     tell : callable
         Gets each person's outcome as soon as it is known.
-    **options
-        As for `faceunlock.tasks.enroll.enroll`; they hold for each person.
+    add : bool
+        Add new photos to whoever is enrolled already, and enroll the others.
+    replace : bool
+        Enroll everybody again.
+    min_photos, dry_run, even_so, track
+        As for `faceunlock.tasks.enroll.enroll`; `track` gets the photos of all people.
 
     Raises
     ------
@@ -84,8 +120,10 @@ def enroll_each(
     EnrolmentError
         ``bad-folder`` if there are no sub-folders.
     ModelError
-        If the first person cannot be looked at because of the model: then nobody can.
+        The weights or the device cannot be used.
     """
+    if options.get("add") and options.get("replace"):
+        raise SettingsError("usage", "add and replace exclude each other")
     top = as_path(folder)
     found = person_folders(top)
     if not found.people:
@@ -94,34 +132,128 @@ def enroll_each(
             f"{top} has no sub-folders",
             hint="Use one sub-folder per person; for the photos of one person: faceunlock enroll NAME FOLDER",
         )
+    plan = _Plan(workspace, options)
+    # The folders, not the photos, so that their own sub-folders are refused as for one person.
+    plans = [
+        (name, plan.of(name, list(dict.fromkeys(top / photo.relative_to(top).parts[0] for photo in photos))))
+        for name, photos in found.people.items()
+    ]
     people: list[PersonOutcome] = []
-    names: set[str] = set()
-    for name, photos in found.people.items():
-        # The folders, not the photos, so that their own sub-folders are refused as for one person.
-        folders = list(dict.fromkeys(top / photo.relative_to(top).parts[0] for photo in photos))
-        # As it is on the disk: what is shown has its unprintable characters escaped, and looks like a path.
-        given = folders[0].name if folders else name
-        outcome: EnrolmentOutcome | None = None
-        error: FaceUnlockError | None = None
-        try:
-            _refuse_repeated(given, names)
-            outcome = enroll(workspace, given, folders, **options)
-        except FaceUnlockError as refusal:
-            if isinstance(refusal, ModelError) and not any(person.outcome for person in people):
-                raise
-            error = refusal
-        people.append(PersonOutcome(name, outcome, error))
-        tell(people[-1])
+    for person in _enrolled(workspace, plans, options):
+        people.append(person)
+        tell(person)
     return EachOutcome(top, tuple(people), found.loose)
 
 
-def _refuse_repeated(name: str, names: set[str]) -> None:
-    """Refuse a second folder of one name, which with ``replace`` would replace what the first one gave."""
-    key = name_key(normalise_name(name))
-    if key in names:
-        raise GalleryError(
-            "already-enrolled",
-            f"{name}: another folder has the same name, apart from upper and lower case",
-            hint="Put the photos of one person into one folder.",
+class _Plan:
+    """What is to be done for each person, before any photo is read."""
+
+    def __init__(self, workspace: Workspace, options: EachOptions) -> None:
+        self._workspace = workspace
+        self._add, self._replace = options.get("add", False), options.get("replace", False)
+        self._even_so = options.get("even_so", False)
+        # Read once: a gallery is read for each person otherwise.
+        self._there = {name_key(person.name) for person in workspace.gallery.people()}
+        self._seen: set[str] = set()
+
+    def of(self, name: str, folders: list[Path]) -> Planned | PersonOutcome:
+        """Return the plan for a person, or what has become of the person already."""
+        # As it is on the disk: what is shown has its unprintable characters escaped, and looks like a path.
+        given = folders[0].name if folders else name
+        try:
+            stored = normalise_name(given)
+            self._refuse_repeated(given, name_key(stored))
+            there = name_key(stored) in self._there
+            if there and not self._add and not self._replace:
+                return PersonOutcome(name, None, None, "already-enrolled")
+            known = self._workspace.gallery.get(stored) if there and self._add else None
+            wanted = Wanted(stored, None, add=known is not None, replace=self._replace, even_so=self._even_so)
+            photos, skipped = photos_of(folders)
+            if not photos:
+                raise EnrolmentError("too-few-photos", "no photos found")
+            return Planned(wanted, known, photos, skipped)
+        except FaceUnlockError as error:
+            return PersonOutcome(name, None, error, "refused")
+
+    def _refuse_repeated(self, name: str, key: str) -> None:
+        """Refuse a second folder of one name, which with ``replace`` would replace what the first gave."""
+        if key in self._seen:
+            raise GalleryError(
+                "already-enrolled",
+                f"{name}: another folder has the same name, apart from upper and lower case",
+                hint="Put the photos of one person into one folder.",
+            )
+        self._seen.add(key)
+
+
+def _enrolled(
+    workspace: Workspace, plans: list[tuple[str, Planned | PersonOutcome]], options: EachOptions
+) -> Iterator[PersonOutcome]:
+    """Yield what becomes of each person, in order.
+
+    The photos of all people are one stream, so no core waits between two people.
+    """
+    planned = [plan for _, plan in plans if isinstance(plan, Planned)]
+    stream = iter(
+        options.get("track", untracked)(
+            _looked_at(workspace, planned), sum(len(plan.photos) for plan in planned), "photos"
         )
-    names.add(key)
+    )
+    for name, plan in plans:
+        if isinstance(plan, PersonOutcome):
+            yield plan
+            continue
+        found = list(islice(stream, len(plan.photos)))
+        yield _finished(workspace, name, plan, found, options)
+    next(stream, None)  # nothing is left: the progress ends here
+
+
+Looked = tuple["ModelIdentity", Sample | LeftOut] | GalleryError
+"""A photo that was looked at, and with which model; or why none of the person's photos can be."""
+
+
+def _looked_at(workspace: Workspace, plans: list[Planned]) -> Iterator[Looked]:
+    """Yield a sample, or why there is none, for each photo of everybody; raises for want of a model."""
+    total = sum(len(plan.photos) for plan in plans)
+    for _, same in groupby(plans, key=lambda plan: plan.known and plan.known.template.identity):
+        group = list(same)
+        photos = [photo for plan in group for photo in plan.photos]
+        try:
+            acquisition, identity = photo_reader(workspace, group[0].known, total)
+        except GalleryError as mismatch:
+            yield from (mismatch for _ in photos)
+            continue
+        for outcome in acquisition.samples(photos):
+            yield identity, outcome
+
+
+def _finished(
+    workspace: Workspace, name: str, plan: Planned, found: list[Looked], options: EachOptions
+) -> PersonOutcome:
+    """Return what becomes of a person whose photos were looked at."""
+    looked = [one for one in found if not isinstance(one, GalleryError)]
+    if not looked:
+        (error,) = {one for one in found if isinstance(one, GalleryError)}
+        return PersonOutcome(name, None, error, "refused")
+    try:
+        outcome = finish(
+            workspace,
+            plan,
+            [outcome for _, outcome in looked],
+            looked[0][0],
+            min_photos=options.get("min_photos"),
+            dry_run=options.get("dry_run", False),
+        )
+    except RefusedPhotosError as error:
+        left_out = _new(error.left_out, plan)
+        if isinstance(error, TooFewPhotosError) and len(left_out) < len(error.left_out):
+            return PersonOutcome(name, None, None, "nothing-new", left_out)
+        return PersonOutcome(name, None, error, "refused", left_out)
+    except FaceUnlockError as error:
+        return PersonOutcome(name, None, error, "refused")
+    return PersonOutcome(name, outcome, None, "enrolled", _new(outcome.enrolment.left_out, plan))
+
+
+def _new(left_out: tuple[LeftOut, ...], plan: Planned) -> tuple[LeftOut, ...]:
+    """Return the photos without those of a person who is there already, which are no news."""
+    return tuple(photo for photo in left_out if plan.known is None or photo.reason != "duplicate")

@@ -25,6 +25,7 @@ from faceunlock.tasks.pam_options import (
     SCREEN_LOCKERS,
     TERMINAL_SERVICES,
     CannotAskError,
+    faults,
     recognised,
     understand,
     unsuitable,
@@ -60,6 +61,8 @@ class Proposal:
         What makes the line unsafe on this machine now.
     require_live : bool
         Whether the line asks for turns of the head.
+    options : tuple of str
+        The options of `faceunlock.pam` in the line, not quoted.
     ask : bool
         Whether the line waits for a key.
     """
@@ -72,6 +75,7 @@ class Proposal:
     line: str
     problems: tuple[str, ...]
     require_live: bool = False
+    options: tuple[str, ...] = ()
     ask: bool = False
 
 
@@ -200,7 +204,9 @@ def propose(
     if kind == "--camera" and device:
         problems += camera_problems(device)
     file = DIRECTORY / service
-    return Proposal(service, file, system, home, program, line, tuple(problems), require_live, ask)
+    return Proposal(
+        service, file, system, home, program, line, tuple(problems), require_live, tuple(options), ask
+    )
 
 
 def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
@@ -321,11 +327,8 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
         yield from installation_problems(program)
     elif not program.exists():
         yield f"{program} does not exist"
-    try:
-        options = understand(command[4:])
-    except CannotAskError as error:
-        yield str(error)
-        options = recognised(command[4:])  # to find what else is wrong
+    yield from faults(command[4:])
+    options = recognised(command[4:])  # also of options that are wrong, to find what else is
     if options.get("camera"):
         yield from camera_problems(options["camera"])
     if system and "home" not in options:

@@ -31,8 +31,9 @@ def check_second_name(
     from faceunlock.matching.second_names import same_faces
 
     threshold = workspace.choice.calibration(template.identity, "normal").threshold
-    found = same_faces(name, template, workspace.gallery.intact_people(), threshold)
-    known = {person.name for person in workspace.gallery.intact_people()}
+    people = workspace.gallery.intact_people()
+    found = same_faces(name, template, people, threshold)
+    known = {person.name for person in people}
     hint = None
     if name not in known and found:
         other = quoted(found[0].enrolled_as)

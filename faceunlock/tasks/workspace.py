@@ -19,6 +19,7 @@ from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
 from faceunlock.liveness import CAMERAS, MEASUREMENT
 from faceunlock.matching.security import LEVELS
+from faceunlock.pipeline.runtime.kept import Told, untold
 from faceunlock.settings import Locations, Security, Settings, load_settings, locate
 from faceunlock.tasks.models import ModelChoice
 
@@ -58,6 +59,9 @@ class Workspace:
         Used instead of those that `model` and `device` select.
     on_download : callable, optional
         Called with the bytes done and the bytes in total while weights are downloaded.
+    on_prepare : callable, optional
+        Called with a network's name, the steps done and the steps in total while it is made at first use;
+        from several threads.
 
     Attributes
     ----------
@@ -90,6 +94,7 @@ class Workspace:
         detector: Detector | None = None,
         embedder: Embedder | None = None,
         on_download: Callable[[int, int], None] | None = None,
+        on_prepare: Told = untold,
     ) -> None:
         self.locations = locations or locate(home)
         write_only_below(self.locations.cache)
@@ -122,7 +127,7 @@ class Workspace:
         self.named = model or self.settings.model
         self.device = device or self.settings.device
         self._given = detector, embedder
-        self.on_download = on_download
+        self.on_download, self._on_prepare = on_download, on_prepare
         self.choice = self.choose(self.named)
         self.readers: dict[tuple[str, bool], Any] = {}  # an `ApartAcquisition` each, which knows workspaces
         self.readers_ahead = False
@@ -139,6 +144,7 @@ class Workspace:
             detector=detector,
             embedder=embedder,
             on_download=self.on_download,
+            on_prepare=self._on_prepare,
         )
 
     def __enter__(self) -> Self:
@@ -316,6 +322,11 @@ def open_camera(workspace: Workspace, device: str) -> Camera:
     from faceunlock.photos.camera import open_camera
 
     return open_camera(device, films=workspace.settings.camera_films != "never")
+
+
+def is_film(device: str) -> bool:
+    """Return whether a camera is a video file."""
+    return not device.isdecimal() and Path(device).is_file()
 
 
 def apart_camera(workspace: Workspace, device: str) -> str:

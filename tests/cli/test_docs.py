@@ -157,6 +157,12 @@ def test_json_of_people_and_photos(faceunlock, ada, monkeypatch, tmp_path):
     held(faceunlock.data("people", "forget", "Ada", "--yes"), "faceunlock people forget")
 
 
+def test_json_of_init(faceunlock, ada):
+    data = held(faceunlock.data("init", "Ada", ada, "--yes"), "faceunlock init")
+    held(data["enrolment"], "faceunlock enroll")
+    held(data["verification"], "faceunlock verify")
+
+
 def test_json_of_enroll_each(faceunlock, test_folder):
     people, _ = test_folder
     save(people / "loose.png", paint(1))

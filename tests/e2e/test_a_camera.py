@@ -55,6 +55,16 @@ def test_enrolling_with_a_camera(prepared, clips, pictures):
     assert again.code == 2 and "[already-enrolled]" in again.stderr
 
 
+def test_a_set_up_before_a_camera_ends_with_an_answer(prepared, clips):
+    done = prepared("init", "Eileen", "--camera", clips / "eileen.avi", "--yes", "--model", "compact")
+    assert done.code == 0, done
+    assert done.stdout.startswith("Eileen is enrolled: 8 of 8 photos used.") and "\nyes" in done.stdout
+    assert "look at the camera once more" in done.stderr
+    dark = prepared("init", "Eve", "--camera", clips / "dark.avi", "--yes", "--model", "compact")
+    assert dark.code == 2 and "1 of 8: too dark, turn on a light.\n" in dark.stderr
+    assert "[camera-dark]" in dark.stderr and len(prepared("people", "--json").data["people"]) == 1
+
+
 def test_a_name_that_is_not_enrolled_opens_no_camera(enrolled):
     done = enrolled("verify", "--camera", "977", "--as", "Nobody", "--json")
     assert done.code == 2 and done.error["code"] == "not-enrolled"

@@ -191,8 +191,17 @@ def test_demo_shows_a_yes_a_no_and_a_cannot_tell(prepared, tmp_path):
     assert result.code == 0
     codes = [line for line in result.stdout.splitlines() if line.startswith("(exit code ")]
     assert codes == ["(exit code 0)", "(exit code 0)", "(exit code 1)", "(exit code 2)"]
-    assert result.stdout.endswith("The installation works: model compact, all 4 answers as expected.\n")
+    *_, works, then = result.stdout.splitlines()
+    assert works == "The installation works: model compact, all 4 answers as expected."
+    assert then.startswith("Now your own face: faceunlock ") and then.endswith(" init")
     assert not (prepared.home / "gallery.db").exists() and not list(tmp_path.glob("faceunlock-demo-*"))
+
+
+def test_a_set_up_from_a_folder_ends_with_an_answer(prepared, pictures):
+    done = prepared("init", "Eileen", pictures / "photos", "--yes", "--model", "compact", "--json")
+    assert done.code == 0 and done.data["verification"]["match"], done
+    assert done.data["held_back"] not in done.data["enrolment"]["used"]
+    assert done.data["enrolment"]["template_photos"] == len(done.data["enrolment"]["used"]) == 7
 
 
 def test_people_of_the_collection_are_told_apart(prepared, collection):

@@ -72,6 +72,17 @@ def test_a_directory_others_can_write_is_refused_and_left_alone(tmp_path, permis
     assert mode(directory) == permissions
 
 
+def test_a_home_that_another_package_created_for_its_cache_is_closed_to_others(tmp_path):
+    home = tmp_path / "home"
+    (home / "cache" / "matplotlib").mkdir(parents=True)
+    home.chmod(0o755)
+    ensure_private_directory(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    home.chmod(0o755)
+    (home / "holiday.jpg").write_bytes(b"")
+    assert slug_of(ensure_private_directory, home) == "insecure-permissions"
+
+
 def test_a_readable_directory_is_tightened_if_it_is_evidently_ours(tmp_path):
     directory = directory_with(tmp_path, 0o755)
     assert check_private_directory(directory)

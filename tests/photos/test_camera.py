@@ -178,3 +178,13 @@ def test_importing_it_does_not_import_opencv():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": root}
     )
     assert done.stdout == "False\n"
+
+
+def test_a_camera_can_be_expected_only_if_it_is_there_and_can_be_read(tmp_path, monkeypatch):
+    from faceunlock.photos.camera import seems_there
+
+    film = tmp_path / "film.avi"
+    film.touch()
+    assert seems_there(str(film)) and not seems_there(str(tmp_path / "other.avi")) and not seems_there("977")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert not seems_there(str(film)), "without OpenCV nothing can be read"

@@ -234,6 +234,20 @@ def test_photos_of_several_people_are_refused_and_each_photo_has_its_person(coun
     assert all(group[0] in caught.value.message for group in caught.value.groups)
 
 
+@pytest.mark.parametrize("pair_similarity", [None, 0.7])
+def test_a_single_photo_of_a_third_person_is_in_no_group(pair_similarity):
+    third = sample(3, 0)
+    # Nearer to the first person than the two people are to each other, so it joins them in the tree.
+    third = replace(third, embedding=unit(third.embedding + 0.6 * embedding(1, 0)).astype(np.float32))
+    gates = replace(GATES, pair_similarity=pair_similarity)
+    with pytest.raises(SeveralPeopleError) as caught:
+        enroll([*of(1, 5), third, *of(2, 4)], IDENTITY, gates)
+    assert sorted(map(len, caught.value.groups)) == [4, 5]
+    assert [(photo.photo, photo.reason) for photo in caught.value.left_out] == [
+        (third.photo, "unlike-the-others")
+    ]
+
+
 def test_several_people_are_refused_though_all_would_be_near_their_centroid():
     # The gate alone takes them: two people as close as two of ten phone users with `compact`.
     rng = np.random.default_rng(3)

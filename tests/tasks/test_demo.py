@@ -3,12 +3,12 @@ import importlib.util
 import numpy as np
 import pytest
 from PIL import Image
-from support.fakes import read_photo
+from support.fakes import read_photo, slug_of
 
-from faceunlock.errors import PhotoError
+from faceunlock.errors import PhotoError, ReportError
 from faceunlock.photos.photo import find_photos
 from faceunlock.tasks import demo as demonstration
-from faceunlock.tasks.demo import VARIATIONS, make_pictures
+from faceunlock.tasks.demo import VARIATIONS, leave_pictures, make_pictures
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,28 @@ def test_a_package_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(demonstration, "NO_FACE", ("no_such_package", "flower.jpg"))
     with pytest.raises(PhotoError, match="the package no_such_package does not contain"):
         make_pictures(tmp_path)
+
+
+def test_pictures_are_left_in_a_new_or_an_empty_folder_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(demonstration, "make_pictures", lambda folder: (folder / "unseen.jpg").touch())
+    leave_pictures(tmp_path / "new" / "folder")
+    assert (tmp_path / "new" / "folder" / "unseen.jpg").exists()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "empty").mkdir()
+    leave_pictures(tmp_path / "empty")
+    assert slug_of(leave_pictures, tmp_path / "empty", kind=ReportError) == "file-exists"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "me.jpg").touch()
+    assert slug_of(leave_pictures, tmp_path / "mine") == "file-exists"
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["me.jpg"]
+    assert slug_of(leave_pictures, tmp_path / "mine" / "me.jpg") == "file-unwritable"
+
+
+def test_a_disk_that_is_full_is_said(tmp_path, monkeypatch):
+    def full(folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(demonstration, "make_pictures", full)
+    with pytest.raises(ReportError, match="No space left") as caught:
+        leave_pictures(tmp_path / "new")
+    assert caught.value.slug == "file-unwritable"

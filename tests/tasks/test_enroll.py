@@ -1,3 +1,6 @@
+import stat
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.fakes import (
@@ -241,3 +244,21 @@ def test_a_damaged_row_of_somebody_else_does_not_keep_anyone_from_adding(unlock,
         connection.execute("UPDATE people SET template = '' WHERE key = 'bob'")
     save_person(ada, 1, 2, first=10)
     assert unlock.enroll("Ada", ada, add=True).enrolment.template.count == 7
+
+
+def test_a_package_that_writes_into_our_cache_first_does_not_keep_anyone_from_enrolling(unlock, home, ada):
+    # What `import matplotlib` does after the gallery was opened: a variable names this folder.
+    (home / "cache" / "matplotlib").mkdir(parents=True)
+    home.chmod(0o755)
+    assert unlock.enroll("Ada", ada).saved
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+def test_a_single_photo_of_a_third_person_belongs_to_nobody(unlock, tmp_path):
+    for person, count in ((1, 5), (2, 4), (3, 1)):
+        save_person(tmp_path / str(person), person, count)
+    with pytest.raises(EnrolmentError) as caught:
+        unlock.enroll("Ada", [tmp_path / str(person) for person in (1, 2, 3)])
+    assert [{Path(photo).parent.name for photo in group} for group in caught.value.groups] == [{"1"}, {"2"}]
+    (alone,) = caught.value.left_out
+    assert Path(alone.photo).parent.name == "3" and alone.reason == "unlike-the-others"

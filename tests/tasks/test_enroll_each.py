@@ -46,14 +46,63 @@ def test_who_is_refused_leaves_nothing_and_keeps_nobody_else_out(unlock, people)
     assert [person.name for person in unlock.people()] == ["Ada", "Bob", "Cyd"]
 
 
+def states(outcome):
+    return {person.name: person.state for person in outcome.people}
+
+
+def test_a_second_run_does_only_what_is_missing(open_home, people):
+    open_home().enroll("bob", people / "Bob")
+    detector = FakeDetector()
+    outcome = open_home(detector=detector).enroll_each(people)
+    assert states(outcome) == {"Ada": "enrolled", "Bob": "already-enrolled", "Cyd": "enrolled"}
+    assert outcome.complete and outcome.count("enrolled") == 2 and detector.calls == 8
+    again = open_home(detector=detector).enroll_each(people)
+    assert set(states(again).values()) == {"already-enrolled"} and detector.calls == 8
+
+
+def test_who_was_stored_before_a_stop_stays_and_is_not_done_again(unlock, people):
+    def stop(person):
+        if person.name == "Bob":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        unlock.enroll_each(people, tell=stop)
+    assert [person.name for person in unlock.people()] == ["Ada", "Bob"]
+    assert states(unlock.enroll_each(people))["Cyd"] == "enrolled" and len(unlock.people()) == 3
+
+
 def test_the_options_hold_for_everyone(unlock, people):
     assert unlock.enroll_each(people, dry_run=True).complete and unlock.people() == ()
     unlock.enroll_each(people)
-    assert set(errors(unlock.enroll_each(people)).values()) == {"already-enrolled"}
+    assert unlock.enroll_each(people, replace=True).count("enrolled") == 3
+    assert slug_of(unlock.enroll_each, people, add=True, replace=True) == "usage"
+
+
+def test_adding_gives_everybody_the_new_photos_and_enrolls_the_others(unlock, people):
+    unlock.enroll_each(people)
     save_person(people / "Ada", 1, 2, first=10)
+    for photo in (people / "Bob").iterdir():
+        photo.unlink()
+    save_person(people / "Bob", 9, 4)
+    save_person(people / "Dan", 4, 4)
+    save(people / "Cyd" / "other.png", paint(9))
     added = unlock.enroll_each(people, add=True)
-    assert errors(added) == {"Ada": None, "Bob": "too-few-photos", "Cyd": "too-few-photos"}
-    assert unlock.enroll_each(people, replace=True).complete
+    assert states(added) == {"Ada": "enrolled", "Bob": "refused", "Cyd": "nothing-new", "Dan": "enrolled"}
+    assert [photo.reason for photo in added.people[2].left_out] == ["unlike-the-others"]
+    assert [unlock.person(name).template.count for name in ("Ada", "Bob", "Cyd", "Dan")] == [6, 4, 4, 4]
+
+
+def test_the_photos_of_all_people_are_one_stream_with_one_progress(open_home, people):
+    embedder = FakeEmbedder()
+    seen = []
+
+    def track(items, total, label):
+        yield from items
+        seen.append((total, label))
+
+    assert open_home(embedder=embedder).enroll_each(people, track=track).complete
+    assert seen == [(12, "photos")], "it is told that it came to its end"
+    assert embedder.batches == [12], "one batch, though no person fills one"
 
 
 def test_two_folders_of_one_name_are_not_two_enrolments(unlock, people):

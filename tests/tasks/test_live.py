@@ -237,6 +237,63 @@ def test_an_enrolment_learns_whether_a_camera_mirrors(live, before, monkeypatch)
     assert list(live.take_several("Eve", mirror=mirror)) and heard == []
 
 
+@pytest.fixture
+def sitting(live, before, monkeypatch):
+    """Somebody new before a device: sit, and return the photos' number and what was said."""
+    monkeypatch.setattr("faceunlock.photos.capture.DIFFERENT", 0.0)
+
+    def sit(seconds=20.0, change=None, live_device=True, **how):
+        there = before(person=5, angle=24.0, **how)
+        if change is not None:
+            there.change = lambda faces: change(faces, there.stage.now)
+        kind = Live if live_device else Camera
+        monkeypatch.setattr(
+            "faceunlock.photos.camera.open_camera",
+            lambda device, films: kind(there.stage, device, live=live_device),
+        )
+        live.settings = replace(live.settings, camera_seconds=seconds, camera_photos=4)
+        said = []
+
+        def guide(word):
+            said.append((word.number, str(word.word)))
+            there.head.hear(word.word, there.stage.now)
+
+        photos = list(live.take_several("Eve", guide=guide))
+        assert there.stage.released and live.enroll("Eve", photos, dry_run=True).enrolment.template.count == 4
+        return there.stage.now, said
+
+    return sit
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_somebody_who_sits_for_photos_hears_what_to_do(sitting, mirrored):
+    seconds, said = sitting(mirrored=mirrored)
+    assert said == [(1, "ahead"), (2, "left"), (3, "right"), (4, "up")] and seconds < 6
+
+
+def test_a_sitting_says_what_is_wrong_and_goes_on_when_it_is_right(sitting):
+    far = face(HEAD, View(centre=(200.0, 150.0), eyes=15.0))
+    second_one = face(HEAD, View(centre=(320.0, 150.0), eyes=20.0))
+
+    def late(faces, now):
+        if now < 1.0:
+            return []
+        return [(5, far)] if now < 2.0 else faces if now < 4.0 or now > 5.0 else [*faces, (9, second_one)]
+
+    _, said = sitting(change=late)
+    assert [word for _, word in said[:3]] == ["nobody", "closer", "ahead"]
+    assert {word for _, word in said} >= {"several", "left", "right", "up"}
+
+
+def test_a_film_is_asked_for_nothing(sitting):
+    seconds, said = sitting(live_device=False)
+    assert said == [] and seconds < 2
+
+
+def test_a_sitting_without_a_good_face_ends_with_its_reason(sitting, live):
+    assert slug_of(sitting, 1.0, lambda faces, now: []) == "no-face"
+
+
 class Live(Camera):
     """A device whose time is that of its frames, so that no test waits."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from faceunlock.cli.answers.parts import Document
+from faceunlock.files.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,20 @@ def step(done: Step) -> str:
     return f"$ {done.command}\n{done.answer}\n(exit code {done.exit_code})\n"
 
 
-def text(model: str, steps: Sequence[Step]) -> str:
-    """Return the verdict; every step gave its expected exit code."""
-    return f"The installation works: model {model}, all {len(steps)} answers as expected."
+def text(model: str, steps: Sequence[Step], photos: Path | None = None) -> str:
+    """Return the verdict, every step gave its expected exit code; and what to do next."""
+    said = [f"The installation works: model {model}, all {len(steps)} answers as expected."]
+    if photos is not None:
+        folder = shlex.quote(str(photos / "photos"))
+        said.append(f"The pictures are in {printable(photos)}")
+        said.append(f"To try them: faceunlock init astronaut {printable(folder)}")
+    return "\n".join([*said, "Now your own face: faceunlock init"])
 
 
-def document(model: str, steps: Sequence[Step]) -> Document:
+def document(model: str, steps: Sequence[Step], photos: Path | None = None) -> Document:
     """Return the data of ``demo``."""
     return {
         "model": model,
+        "photos": None if photos is None else str(photos),
         "steps": [{"command": one.command, "exit_code": one.exit_code, "data": one.data} for one in steps],
     }

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers import strangers
-from faceunlock.cli.answers.parts import Document, identity, left_out, same_face, warning
-from faceunlock.errors import FaceUnlockError
+from faceunlock.cli.answers.parts import Document, identity, left_out, refusal, same_face, warning
+from faceunlock.files.text import Table, table
+from faceunlock.liveness.guidance import Word
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
+    from faceunlock.liveness.guidance import Guidance
+    from faceunlock.pipeline.samples import LeftOut
     from faceunlock.tasks.enroll import EnrolmentOutcome, Mirror
     from faceunlock.tasks.enroll_each import EachOutcome, PersonOutcome
 
@@ -22,6 +28,37 @@ MIRROR: dict[Mirror, str] = {
     "unknown": "No turn was seen. If verify --require-live mixes up your sides, set camera_mirrored.",
 }
 """What is said while a camera's mirroring is learnt."""
+
+GUIDE = {
+    Word.BLACK: "the picture is black, take the cover off the camera",
+    Word.DARK: "too dark, turn on a light",
+    Word.NOBODY: "no face in the picture, sit in front of the camera",
+    Word.SEVERAL: "more than one face, only you, please",
+    Word.OUTSIDE: "your face is partly outside the picture, move to the middle",
+    Word.CLOSER: "too far away, come closer",
+    Word.BACK: "too close, move back a little",
+    Word.LIGHT: "your face is too dark, turn it towards a light",
+    Word.STILL: "blurred, hold still",
+    Word.AHEAD: "look straight at the camera",
+    Word.LEFT: "turn your head a little to your left",
+    Word.RIGHT: "turn your head a little to your right",
+    Word.UP: "lift your chin a little",
+    Word.DOWN: "lower your chin a little",
+    Word.SMILE: "smile",
+}
+"""What is said to somebody who sits before a camera, from the person's own point of view."""
+
+
+def guide(said: Guidance) -> str:
+    """Return the line of a sitting.
+
+    Examples
+    --------
+    >>> from faceunlock.liveness.guidance import Guidance, Word
+    >>> guide(Guidance(Word.LEFT, 3, 8))
+    '3 of 8: turn your head a little to your left.'
+    """
+    return f"{said.number} of {said.count}: {GUIDE[said.word]}."
 
 
 def text(outcome: EnrolmentOutcome) -> str:
@@ -86,38 +123,77 @@ def document(outcome: EnrolmentOutcome) -> Document:
     }
 
 
-def person_text(person: PersonOutcome) -> str:
-    """Return the line about one sub-folder."""
-    if person.outcome is not None:
-        return text(person.outcome)
-    return (
-        f"{person.name} not enrolled: {person.error} [{person.error.slug}]" if person.error else person.name
-    )
-
-
-def each_text(each: EachOutcome) -> str:
-    """Return the last line about a folder of people."""
+def each_text(each: EachOutcome) -> list[str | Table]:
+    """Return the table of everybody in a folder, and the sentences below it."""
+    rows = [_row(person, each.folder) for person in each.people]
     done = [person.outcome for person in each.people if person.outcome is not None]
     verb = "would be enrolled" if done and not done[0].saved else "enrolled"
-    return f"{len(done)} of {counted(len(each.people), 'person', 'people')} {verb}."
+    counts = [f"{len(done):,} of {counted(len(each.people), 'person', 'people')} {verb}"]
+    already, new = each.count("already-enrolled"), each.count("nothing-new")
+    refused = each.count("refused")
+    counts += [f"{already:,} already enrolled"] if already else []
+    counts += [f"{new:,} without new photos"] if new else []
+    counts += [f"{refused:,} refused"] if refused else []
+    parts: list[str | Table] = [
+        table("person", "photos used", "result", rows=rows),
+        f"\n{', '.join(counts)}.",
+    ]
+    if already:
+        parts.append("Who was enrolled stays as before: --add adds new photos, --replace starts again.")
+    return parts
+
+
+def each_hints(each: EachOutcome) -> list[str]:
+    """Return what to do about the refusals, each kind once."""
+    errors = [person.error for person in each.people if person.error is not None]
+    hints = {error.slug: error.hint for error in reversed(errors) if error.hint}
+    return [
+        f"{slug}: {hints[slug]}" for slug in dict.fromkeys(error.slug for error in errors) if slug in hints
+    ]
+
+
+def shown_below(folder: Path | None, photo: str) -> str:
+    """Return a photo's path below a folder of people; the whole path without a folder."""
+    return photo if folder is None else photo.removeprefix(f"{folder}/")
+
+
+def below(folder: Path | None, photos: Iterable[LeftOut]) -> list[LeftOut]:
+    """Return photos that were left out, named as `shown_below` does."""
+    return [replace(photo, photo=shown_below(folder, photo.photo)) for photo in photos]
+
+
+def _row(person: PersonOutcome, folder: Path) -> tuple[str, str, str]:
+    if person.outcome is None:
+        said = {"already-enrolled": "already enrolled", "nothing-new": "no new photos"}
+        # Everything is in one folder, whose path would fill the table.
+        reason = "" if person.error is None else str(person.error).replace(f"{folder}/", "")
+        refused = "" if person.error is None else f"refused: {reason} [{person.error.slug}]"
+        return person.name, "", said.get(person.state, refused)
+    outcome = person.outcome
+    result = outcome.enrolment
+    words = ["enrolled" if outcome.saved else "would be enrolled"]
+    if result.template.count != len(result.used):
+        words.append(f"{result.template.count:,} photos in all")
+    if result.template.count < RECOMMENDED_PHOTOS:
+        words.append(f"{RECOMMENDED_PHOTOS} or more photos are better")
+    words += map(warning, outcome.same_faces)
+    return person.name, f"{len(result.used):,} of {outcome.looked_at:,}", "; ".join(words)
 
 
 def each_document(each: EachOutcome) -> Document:
     """Return the data of ``enroll --each``."""
     return {
         "folder": str(each.folder),
-        "enrolled": sum(person.outcome is not None for person in each.people),
+        "enrolled": each.count("enrolled"),
+        "already_enrolled": each.count("already-enrolled"),
         "people": [
             {
                 "folder": person.name,
+                "state": person.state,
                 "enrolment": None if person.outcome is None else document(person.outcome),
-                "error": None if person.error is None else _error(person.error),
+                "error": None if person.error is None else refusal(person.error),
             }
             for person in each.people
         ],
         "loose": [str(photo) for photo in each.loose],
     }
-
-
-def _error(error: FaceUnlockError) -> Document:
-    return {"code": error.slug, "message": error.message, "hint": error.hint, "retryable": error.retryable}

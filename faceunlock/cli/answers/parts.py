@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
+    from faceunlock.errors import FaceUnlockError
     from faceunlock.matching.calibration import Calibration
     from faceunlock.matching.second_names import SameFace
     from faceunlock.matching.templates import ModelIdentity
@@ -59,3 +60,8 @@ def threshold(calibration: Calibration) -> Document:
 def fmr(calibration: Calibration) -> Document | None:
     """Return the measured FMR of a threshold; None if it is not known."""
     return None if calibration.fmr is None else calibration.fmr.to_dict()
+
+
+def refusal(error: FaceUnlockError) -> Document:
+    """Return an error that is one part of an answer."""
+    return {"code": error.slug, "message": error.message, "hint": error.hint, "retryable": error.retryable}

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from faceunlock.cli.options import command
 from faceunlock.cli.session import Session
 from faceunlock.errors import FaceUnlockError, ModelError
+from faceunlock.files.text import at_home
 from faceunlock.pipeline.models.registry import EMBEDDED_DEFAULT
 
 if TYPE_CHECKING:
@@ -24,7 +26,18 @@ def register(app: typer.Typer) -> None:
     command(app, "demo")(demo)
 
 
-def demo(session: Session) -> None:
+def demo(
+    session: Session,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            "--photos",
+            metavar="FOLDER",
+            help="Leave the pictures in FOLDER, which must be new or empty.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Check the installation with public-domain portraits.
 
     Enrolls one portrait in a temporary gallery and verifies three pictures: an unseen variation of the
@@ -33,15 +46,16 @@ def demo(session: Session) -> None:
     """
     from faceunlock.cli.answers import demo as answers
     from faceunlock.files.temporary import temporary_folder
-    from faceunlock.tasks.demo import make_pictures
+    from faceunlock.tasks.demo import leave_pictures, make_pictures
 
     settings = session.settings
     if settings.model == "auto":
         # No download, so that the result depends on the installation alone.
         settings = replace(settings, model=EMBEDDED_DEFAULT)
-    with temporary_folder("faceunlock-demo-", session.locations.cache) as directory:
-        make_pictures(directory)
-        locations = replace(session.locations, data=directory / "gallery")
+    with temporary_folder("faceunlock-demo-", session.locations.cache) as scratch:
+        directory = scratch if photos is None else photos.absolute()
+        (make_pictures if photos is None else leave_pictures)(directory)
+        locations = replace(session.locations, data=scratch / "gallery")
         steps = []
         shown = replace(session, settings=settings, locations=locations)
         # Inside the directory, so that the printed commands are as short as a user would type them.
@@ -56,7 +70,8 @@ def demo(session: Session) -> None:
             "demo-failed",
             f"{wrong[0].command} gave exit code {wrong[0].exit_code}, expected {wrong[0].expected}",
         )
-    session.console.answer(answers.text(settings.model, steps), answers.document(settings.model, steps))
+    text = at_home(answers.text(settings.model, steps, photos), session.console.home)
+    session.console.answer(text, answers.document(settings.model, steps, photos))
 
 
 def _script(unlock: FaceUnlock) -> list[tuple[str, int, Callable[[], tuple[int, str, dict[str, Any]]]]]:

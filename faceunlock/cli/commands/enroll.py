@@ -15,10 +15,11 @@ from faceunlock.errors import SettingsError
 
 if TYPE_CHECKING:
     from faceunlock.cli.console import Console, Progress
+    from faceunlock.errors import FaceUnlockError
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.enrolment import RefusedPhotosError
     from faceunlock.tasks.enroll import EnrollOptions, Resemblance
-    from faceunlock.tasks.enroll_each import PersonOutcome
+    from faceunlock.tasks.enroll_each import EachOptions, PersonOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +46,7 @@ def enroll(
         typer.Option(
             "--each",
             metavar="FOLDER",
-            help="Enroll one person from each sub-folder of FOLDER, under its name.",
+            help="Enroll one person from each sub-folder of FOLDER; who is enrolled already is skipped.",
             show_default=False,
         ),
     ] = None,
@@ -85,6 +86,27 @@ def enroll(
         raise SettingsError("usage", "--accept needs --look")
     if yes and not accept:
         raise SettingsError("usage", "--yes needs --accept")
+    if each is not None:
+        if name is not None or photos or camera or look is not None:
+            raise SettingsError("usage", "--each takes one folder, and no NAME, PHOTOS, --look or --camera")
+        _everyone(
+            session,
+            each,
+            {
+                "add": add,
+                "replace": replace,
+                "min_photos": min_photos,
+                "even_so": even_so,
+                "dry_run": dry_run,
+            },
+        )
+        return
+    if name is None:
+        raise SettingsError("usage", "Missing argument 'NAME' (or --each FOLDER instead)")
+    if camera and photos and len(photos) > 1:
+        raise SettingsError("usage", "--camera takes one camera and no photos")
+    if not camera and not photos:
+        raise SettingsError("usage", "Missing argument 'PHOTOS' (or --camera instead)")
     options: EnrollOptions = {
         "look": look,
         "add": add,
@@ -93,18 +115,6 @@ def enroll(
         "even_so": even_so,
         "dry_run": dry_run,
     }
-    if each is not None:
-        if name is not None or photos or camera or look is not None:
-            raise SettingsError("usage", "--each takes one folder, and no NAME, PHOTOS, --look or --camera")
-        options.pop("look")
-        _everyone(session, each, options)
-        return
-    if name is None:
-        raise SettingsError("usage", "Missing argument 'NAME' (or --each FOLDER instead)")
-    if camera and photos and len(photos) > 1:
-        raise SettingsError("usage", "--camera takes one camera and no photos")
-    if not camera and not photos:
-        raise SettingsError("usage", "Missing argument 'PHOTOS' (or --camera instead)")
     _one(session, name, photos or [], options, camera=camera, accept=accept, sure=yes)
 
 
@@ -135,6 +145,7 @@ def _one(
                 add=options["add"],
                 replace=options["replace"],
                 mirror=lambda found: console.note(answers.MIRROR[found]),
+                guide=lambda said: console.note(answers.guide(said)),
             )
             sources = list(progress.track(taken, session.settings.camera_photos, "frames"))
         options["track"] = progress.track
@@ -143,10 +154,12 @@ def _one(
         try:
             outcome = unlock.enroll(name, sources, **options)
         except RefusedPhotosError as error:
-            _explain(console, error)
+            explain(console, error)
+            if camera and error.slug == "too-few-photos" and not error.left_out:
+                error.hint = "The picture hardly changed. Turn your head a little in all directions."
             raise
-    console.left_out(outcome.enrolment.left_out)
     console.answer(answers.text(outcome), answers.document(outcome))
+    console.left_out(outcome.enrolment.left_out)
     for note in answers.notes(outcome):
         console.note(note)
 
@@ -160,42 +173,54 @@ def _asked(console: Console, progress: Progress, name: str, found: Resemblance) 
         )
     with progress.paused():
         if not console.ask(f"The photos do not resemble {name} ({what}). Do they show this person?"):
-            raise SettingsError("aborted", "the look was not enrolled")
+            raise SettingsError("aborted", "the look was not enrolled", hint="Nothing was changed.")
     return True
 
 
-def _everyone(session: Session, folder: Path, options: EnrollOptions) -> None:
-    """Enroll everyone of a folder of people, with a line per person."""
+def _everyone(session: Session, folder: Path, options: EachOptions) -> None:
+    """Enroll everyone of a folder of people; what is wrong is told at once, and all of it in a table."""
     from faceunlock.cli.answers import enroll as answers
     from faceunlock.files.text import printable
-    from faceunlock.pipeline.enrolment import RefusedPhotosError
 
     console = session.console
+    done: list[PersonOutcome] = []
 
     def tell(person: PersonOutcome) -> None:
-        if person.outcome is not None:
-            console.left_out(person.outcome.enrolment.left_out)
-        elif isinstance(person.error, RefusedPhotosError):
-            _explain(console, person.error)
-        console.part(printable(answers.person_text(person)))
-        if person.error is not None and person.error.hint:
-            console.note(f"  {printable(person.error.hint)}")
+        done.append(person)
+        console.left_out(answers.below(folder, person.left_out))
+        _tell_people(console, person.error, folder)
 
     with console.progress() as progress, session.unlock(progress) as unlock:
         options["track"] = progress.track
-        outcome = unlock.enroll_each(folder, tell=tell, **options)
+        try:
+            outcome = unlock.enroll_each(folder, tell=tell, **options)
+        except KeyboardInterrupt:
+            kept = sum(person.outcome is not None and person.outcome.saved for person in done)
+            if kept:
+                console.note(f"{kept:,} enrolled so far. The same command again does the rest.")
+            raise
     if outcome.loose:
         console.note(f"Photos in the folder itself, which belong to nobody: {len(outcome.loose)}")
     console.answer(answers.each_text(outcome), answers.each_document(outcome))
+    for hint in answers.each_hints(outcome):
+        console.note(printable(hint))
     if not outcome.complete:
         raise typer.Exit(EXIT_COULD_NOT)
 
 
-def _explain(console: Console, error: RefusedPhotosError) -> None:
-    """Print why each photo was left out, and each photo's person if there are several."""
-    from faceunlock.files.text import printable
-
+def explain(console: Console, error: RefusedPhotosError) -> None:
+    """Print why each photo of a refused enrolment was left out, and whom they show if they show several."""
     console.left_out(error.left_out)
-    for number, group in enumerate(error.groups, start=1):
-        for photo in group:
-            console.note(f"{printable(photo)}: several-people: person {number}")
+    _tell_people(console, error)
+
+
+def _tell_people(console: Console, error: FaceUnlockError | None, folder: Path | None = None) -> None:
+    """Print each photo's person if photos show several."""
+    from faceunlock.cli.answers import enroll as answers
+    from faceunlock.pipeline.samples import LeftOut
+
+    console.left_out(
+        LeftOut(answers.shown_below(folder, photo), "several-people", f"person {number}")
+        for number, group in enumerate(() if error is None else error.groups, start=1)
+        for photo in group
+    )

@@ -112,7 +112,7 @@ def print_line(
         require_live=require_live,
         ask=ask,
     )
-    session.console.answer(answers.proposal(proposal), answers.proposal_document(proposal))
+    session.console.answer(answers.proposal(proposal), answers.proposal_document(proposal), as_is=True)
     for problem in proposal.problems:
         session.console.note(f"Not safe yet: {problem}")
 

@@ -3,7 +3,9 @@
 import json
 
 import pytest
-from support.fakes import paint, save, save_person
+from support.fakes import GREY, paint, save, save_person
+
+from faceunlock.tasks import enroll_each
 
 
 @pytest.fixture
@@ -29,28 +31,60 @@ def test_a_folder_of_people_is_not_one_person(faceunlock, people):
     assert code == 2 and "[sub-folders]" in err and " enroll --each FOLDER" in err
 
 
-def test_each_gives_a_line_for_everyone(faceunlock, people):
+def test_each_gives_one_table_with_everyone(faceunlock, people):
+    save(people / "Bob" / "empty.png", GREY)
     code, out, err = faceunlock("enroll", "--each", people)
-    first, second, last = out.splitlines()
-    assert first.startswith("Bob enrolled: used 4 of 4") and second.startswith("Cyd enrolled: used 4 of 4")
-    assert (code, last, err) == (0, "2 of 2 people enrolled.", "")
+    assert code == 0 and out.splitlines() == [
+        "person\tphotos used\tresult",
+        "Bob\t4 of 5\tenrolled; 5 or more photos are better",
+        "Cyd\t4 of 4\tenrolled; 5 or more photos are better",
+        "",
+        "2 of 2 people enrolled.",
+    ]
+    assert err == "Bob/empty.png: no-face: no face was found\n"
+    code, out, err = faceunlock("enroll", "--each", people)
+    assert (code, err) == (0, "") and "Bob\t\talready enrolled" in out
+    assert "\n0 of 2 people enrolled, 2 already enrolled.\nWho was enrolled stays as before: --add" in out
+    code, out, err = faceunlock("enroll", "--each", people, "--add")
+    assert (code, err) == (0, "Bob/empty.png: no-face: no face was found\n")
+    assert "Cyd\t\tno new photos" in out and "0 of 2 people enrolled, 2 without new photos.\n" in out
 
 
 def test_each_exits_with_2_unless_everyone_was_enrolled(faceunlock, people):
     save_person(people / "Few", 5, 1)
+    save_person(people / "Lone", 6, 1)
     save_person(people / "Twin", 2, 4, first=10)
+    save_person(people / "Two", 7, 4)
+    for number in range(4):
+        save(people / "Two" / f"other{number}.png", paint(8, number))
     code, out, err = faceunlock("enroll", "--each", people)
-    lines = out.splitlines()
-    assert code == 2 and len(lines) == 5 and lines[-1] == "2 of 4 people enrolled."
-    assert lines[2] == "Few not enrolled: 1 usable, but at least 3 photos needed [too-few-photos]"
-    assert lines[3].startswith("Twin not enrolled: Twin matches Bob") and lines[3].endswith("[second-name]")
-    assert "--even-so" in err
+    rows = {row.split("\t")[0]: row for row in out.splitlines() if "\t" in row}
+    assert code == 2 and out.endswith("\n2 of 6 people enrolled, 4 refused.\n")
+    assert rows["Few"] == "Few\t\trefused: 1 usable, but at least 3 photos needed [too-few-photos]"
+    assert rows["Twin"].startswith("Twin\t\trefused: Twin matches Bob") and "[second-name]" in rows["Twin"]
+    assert "person 1 on Two/0.png, " in rows["Two"] and str(people) not in out
+    assert "Two/other3.png: several-people: person 2\n" in err and str(people) not in err
+    assert err.count("too-few-photos: Add photos") == 1 and "second-name: " in err and "--even-so" in err
     code, out, _ = faceunlock("enroll", "--each", people, "--replace", "--json")
     data = json.loads(out)["data"]
-    assert code == 2 and data["enrolled"] == 2
-    assert [person["error"] and person["error"]["code"] for person in data["people"]] == [
-        None, None, "too-few-photos", "second-name",
+    assert code == 2 and (data["enrolled"], data["already_enrolled"]) == (2, 0)
+    assert [(person["state"], person["error"] and person["error"]["code"]) for person in data["people"]] == [
+        ("enrolled", None), ("enrolled", None), ("refused", "too-few-photos"), ("refused", "too-few-photos"),
+        ("refused", "second-name"), ("refused", "several-people"),
     ]  # fmt: skip
+
+
+def test_a_stopped_run_says_how_to_go_on(faceunlock, people, monkeypatch):
+    finish = enroll_each.finish
+
+    def stop(workspace, planned, *args, **options):
+        if planned.wanted.name == "Cyd":
+            raise KeyboardInterrupt
+        return finish(workspace, planned, *args, **options)
+
+    monkeypatch.setattr(enroll_each, "finish", stop)
+    code, out, err = faceunlock("enroll", "--each", people)
+    assert (code, out) == (130, "") and "1 enrolled so far. The same command again does the rest.\n" in err
 
 
 @pytest.mark.parametrize("words", [("--each", ".", "Ada"), ("--each", ".", "--camera"), (), ("--add",)])

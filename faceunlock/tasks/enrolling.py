@@ -1,0 +1,344 @@
+"""One enrolment in steps, so that a folder of people can share one stream of photos."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceunlock.errors import EnrolmentError, GalleryError
+from faceunlock.files.text import quoted
+from faceunlock.matching.people import Person, name_key
+from faceunlock.matching.second_names import SameFace
+from faceunlock.matching.strangers import NearStranger
+from faceunlock.matching.templates import Template
+from faceunlock.photos.photo import PhotoFile, find_photos
+from faceunlock.pipeline.enrolment import Enrolment
+from faceunlock.pipeline.enrolment import enroll as learn
+from faceunlock.pipeline.samples import LeftOut, Sample
+from faceunlock.tasks.people import no_such_look
+from faceunlock.tasks.second_names import check_second_name
+from faceunlock.tasks.strangers import nearest_stranger
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, is_apart, quality_gates
+
+if TYPE_CHECKING:
+    from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.pipeline.acquisition import Acquisition
+    from faceunlock.pipeline.enrolment import Gates
+    from faceunlock.tasks.apart import ApartAcquisition
+
+
+@dataclass(frozen=True, slots=True)
+class Resemblance:
+    """How much the photos of a look resemble the person.
+
+    Attributes
+    ----------
+    similarity : float
+        Cosine of the look's centroid and the person's, in [-1, 1].
+    threshold : float
+        Lowest similarity that is enough by itself: the model's threshold for two photos.
+    """
+
+    similarity: float
+    threshold: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether nobody has to be asked."""
+        return self.similarity >= self.threshold
+
+
+Accept = Callable[[Resemblance], bool]
+"""Asks whether photos that resemble a person too little show this person."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentOutcome:
+    """The result of an enrolment.
+
+    Attributes
+    ----------
+    name : str
+        The name as it is stored.
+    enrolment : Enrolment
+        Template, photos used and photos left out.
+    looked_at : int
+        Number of photos looked at.
+    skipped : int
+        Number of files that are not photos.
+    saved : bool
+        False for a dry run.
+    same_faces : tuple of SameFace
+        People enrolled under another name whom the template matches, too; none unless ``even_so``.
+    nearest : NearStranger or None
+        The most similar stranger of the bank; None without a bank.
+    look : str or None
+        The look that was enrolled, as it is stored; None for the person's own template.
+    resemblance : Resemblance or None
+        How much the look resembles the person; None without a look.
+    """
+
+    name: str
+    enrolment: Enrolment
+    looked_at: int
+    skipped: int
+    saved: bool
+    same_faces: tuple[SameFace, ...] = ()
+    nearest: NearStranger | None = None
+    look: str | None = None
+    resemblance: Resemblance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who is to be enrolled, and how: options of `faceunlock.tasks.enroll.enroll`, names as stored."""
+
+    name: str
+    look: str | None
+    add: bool
+    replace: bool
+    even_so: bool = False
+
+    def known(self, workspace: Workspace) -> Person | None:
+        """Return the person to add to, or None; raises early rather than after minutes of work."""
+        gallery = workspace.gallery
+        if self.look is not None:
+            person = gallery.get(self.name)
+            there = person.look(self.look)
+            if self.add and there is None:
+                raise no_such_look(person, self.look)
+            if there is not None and not (self.add or self.replace):
+                raise GalleryError(
+                    "already-enrolled", f"{person.name} already has the look {quoted(self.look)}"
+                )
+            return person
+        if self.add:
+            return gallery.get(self.name)
+        people = gallery.people()
+        if not self.replace and any(name_key(self.name) == name_key(person.name) for person in people):
+            raise GalleryError("already-enrolled", f"{self.name} is already enrolled")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Everything about an enrolment that can be known before a photo is read.
+
+    Attributes
+    ----------
+    wanted : Wanted
+    known : Person or None
+        The person that photos or a look are added to.
+    photos : list of Path or PhotoFile
+        The photos to look at.
+    skipped : int
+        Number of files that are not photos.
+    """
+
+    wanted: Wanted
+    known: Person | None
+    photos: list[Path | PhotoFile]
+    skipped: int
+
+
+def photo_reader(
+    workspace: Workspace, known: Person | None, photos: int
+) -> tuple[Acquisition | ApartAcquisition, ModelIdentity]:
+    """Return what turns photos into samples: for root, a process without root's rights.
+
+    Parameters and errors are as for `faceunlock.tasks.models.ModelChoice.acquisition`.
+    """
+    if is_apart(workspace, root=True):
+        from faceunlock.tasks.apart import apart_acquisition
+
+        return apart_acquisition(workspace, known, fetch=True, photos=photos)
+    return workspace.choice.acquisition(known, fetch=True, photos=photos)
+
+
+def finish(
+    workspace: Workspace,
+    planned: Planned,
+    outcomes: Sequence[Sample | LeftOut],
+    identity: ModelIdentity,
+    *,
+    min_photos: int | None = None,
+    dry_run: bool = False,
+    accept: Accept | None = None,
+) -> EnrolmentOutcome:
+    """Return what comes of a planned enrolment, and store it unless it is a dry run.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    planned : Planned
+    outcomes : sequence of Sample or LeftOut
+        One for each photo of the plan, in its order.
+    identity : ModelIdentity
+        What made the embeddings.
+    min_photos, dry_run, accept
+        As for `faceunlock.tasks.enroll.enroll`, which also says what is raised.
+    """
+    gates = quality_gates(workspace, identity, min_photos)
+    enrolling = _Enrolling(workspace, planned.wanted, outcomes, identity, gates)
+    draft = (enrolling.tried if dry_run else enrolling.saved)(planned.known, accept)
+    return EnrolmentOutcome(
+        name=draft.name,
+        enrolment=draft.enrolment,
+        looked_at=len(planned.photos),
+        skipped=planned.skipped,
+        saved=not dry_run,
+        same_faces=draft.same,
+        nearest=nearest_stranger(workspace, draft.name, draft.enrolment.template),
+        look=draft.look,
+        resemblance=draft.resemblance,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An enrolment that was judged against everybody who is stored."""
+
+    name: str
+    look: str | None
+    enrolment: Enrolment
+    resemblance: Resemblance | None
+    same: tuple[SameFace, ...]
+
+    def joined(self, stored: Person) -> Person:
+        """Return the stored person with the new template, or the new look."""
+        template = self.enrolment.template
+        if self.look is None:
+            return dataclasses.replace(stored, template=template)
+        return stored.with_look(self.look, template)
+
+
+class _Enrolling:
+    """The photos of one enrolment, judged against what is stored.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    wanted : Wanted
+    outcomes : sequence of Sample or LeftOut
+        One for each photo.
+    identity : ModelIdentity
+        What made the embeddings.
+    gates : Gates
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        wanted: Wanted,
+        outcomes: Sequence[Sample | LeftOut],
+        identity: ModelIdentity,
+        gates: Gates,
+    ) -> None:
+        self._workspace, self._wanted, self._identity, self._gates = workspace, wanted, identity, gates
+        self._samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
+        self._failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
+
+    def tried(self, known: Person | None, accept: Accept | None) -> _Draft:
+        """Return what would be stored, and store nothing."""
+        enrolment = self._learned(known)
+        return self._judged(enrolment, known, accepted=self._accepted(enrolment, known, accept))
+
+    def saved(self, known: Person | None, accept: Accept | None) -> _Draft:
+        """Store the person, or the look; an unlike look is asked about before anything is locked."""
+        enrolment, gallery, wanted = self._learned(known), self._workspace.gallery, self._wanted
+        accepted = self._accepted(enrolment, known, accept)
+        with gallery.transaction():  # nobody else is enrolled between check and change
+            if known is None:
+                draft = self._judged(enrolment, None)
+                store = gallery.replace if wanted.replace else gallery.add
+                store(draft.name, draft.enrolment.template)
+                return draft
+            # The template may have grown since it was read, so judge against the stored one.
+            stored = gallery.get(wanted.name)
+            if stored.template.identity != self._identity:
+                raise self._workspace.choice.mismatch(stored, self._identity.model)
+            wanted.known(self._workspace)
+            if wanted.add:
+                enrolment = self._learned(stored)
+            draft = self._judged(enrolment, stored, accepted=accepted)
+            person = gallery.change(stored.name, draft.joined)
+        kept = None if wanted.look is None else person.look(wanted.look)
+        return dataclasses.replace(draft, look=None if kept is None else kept.name)
+
+    def _learned(self, person: Person | None) -> Enrolment:
+        grown = _growing(person, self._wanted.look) if person is not None and self._wanted.add else None
+        return learn(self._samples, self._identity, self._gates, known=grown, failures=self._failures)
+
+    def _accepted(self, enrolment: Enrolment, person: Person | None, accept: Accept | None) -> bool:
+        """Return whether photos that resemble the person too little were accepted; ask if need be."""
+        if person is None or self._wanted.look is None or accept is None:
+            return False
+        found = _resemblance(self._workspace, person, enrolment.template)
+        return not found.enough and accept(found)
+
+    def _judged(self, enrolment: Enrolment, person: Person | None, *, accepted: bool = False) -> _Draft:
+        """Return what can be stored; refuse what is too unlike the person, or is somebody else."""
+        wanted, template = self._wanted, enrolment.template
+        resemblance = None
+        if person is not None and wanted.look is not None:
+            resemblance = _resemblance(self._workspace, person, template)
+            if not (resemblance.enough or accepted):
+                raise _unlike(person, resemblance)
+        same = check_second_name(self._workspace, wanted.name, template, even_so=wanted.even_so)
+        name = wanted.name if person is None else person.name
+        return _Draft(name, wanted.look, enrolment, resemblance, same)
+
+
+def _growing(person: Person, look: str | None) -> Template:
+    """Return the template that photos are added to."""
+    if look is None:
+        return person.template
+    there = person.look(look)
+    if there is None:
+        raise no_such_look(person, look)
+    return there.template
+
+
+def _resemblance(workspace: Workspace, person: Person, template: Template) -> Resemblance:
+    """Compare a look with the person's own template only, so that looks cannot drift away step by step."""
+    threshold = workspace.choice.pair_calibration(template.identity).threshold
+    return Resemblance(min(1.0, float(template.centroid @ person.template.centroid)), threshold)
+
+
+def _unlike(person: Person, found: Resemblance) -> EnrolmentError:
+    return EnrolmentError(
+        "unlike-the-person",
+        f"the photos do not resemble {person.name}: similarity {found.similarity:.4f}, at least "
+        f"{found.threshold:.4f} needed",
+    )
+
+
+def photos_of(photos: PhotoPath | Sequence[PhotoPath | PhotoFile]) -> tuple[list[Path | PhotoFile], int]:
+    """Return the photos to look at, and how many files are not photos.
+
+    Raises
+    ------
+    EnrolmentError
+        ``sub-folders``; ``too-few-photos`` if there are none.
+    """
+    given = as_paths(photos)
+    listing = find_photos([photo for photo in given if isinstance(photo, Path)])
+    _refuse_sub_folders([photo for photo in given if isinstance(photo, Path)], listing.photos)
+    sources: list[Path | PhotoFile] = [photo for photo in given if isinstance(photo, PhotoFile)]
+    sources += listing.photos
+    if given and not sources:
+        raise EnrolmentError("too-few-photos", f"no photos found{listing.others}")
+    return sources, listing.skipped
+
+
+def _refuse_sub_folders(given: Sequence[Path], photos: Sequence[Path]) -> None:
+    """Refuse photos below a given folder: the folder above several people's looks like one person's."""
+    named = {*given}
+    inside = sorted({photo.parent for photo in photos if photo not in named and photo.parent not in named})
+    if inside:
+        first = ", ".join(str(folder) for folder in inside[:3])
+        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
+        raise EnrolmentError("sub-folders", f"these sub-folders hold photos, too: {first}{more}")

@@ -1,0 +1,80 @@
+"""The first enrolment: learn a person from photos, and keep one back to try it on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from faceunlock.files.text import encodable
+from faceunlock.matching.people import normalise_name
+from faceunlock.photos.photo import PhotoFile
+from faceunlock.pipeline.samples import Track, untracked
+from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, photos_of
+from faceunlock.tasks.workspace import PhotoPath, Workspace
+
+
+class InitOptions(TypedDict, total=False):
+    """Options of `init`."""
+
+    replace: bool
+    hold_back: bool
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class FirstEnrolment:
+    """A person who was just enrolled.
+
+    Attributes
+    ----------
+    outcome : EnrolmentOutcome
+    held_back : Path, PhotoFile or None
+        A photo of the person that is not part of the template; None if all of them were needed.
+    """
+
+    outcome: EnrolmentOutcome
+    held_back: Path | PhotoFile | None
+
+
+def init(
+    workspace: Workspace,
+    name: str,
+    photos: PhotoPath | Sequence[PhotoPath | PhotoFile],
+    *,
+    replace: bool = False,
+    hold_back: bool = True,
+    track: Track = untracked,
+) -> FirstEnrolment:
+    """Enroll a person from all photos but one, so that there is a photo to verify at once.
+
+    A template is always like the photos it was made of, so verifying one of those would prove nothing. The
+    last photo that is good enough is kept back, if there are enough without it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    name, photos, replace, track
+        As for `faceunlock.tasks.enroll.enroll`, which also says what is raised.
+    hold_back : bool
+        Whether to keep a photo back; not where a camera can take another one.
+    """
+    wanted = Wanted(normalise_name(name), None, add=False, replace=replace)
+    planned = Planned(wanted, wanted.known(workspace), *photos_of(photos))
+    acquisition, identity = workspace.choice.acquisition(None, fetch=True, photos=len(planned.photos))
+    outcomes = list(track(acquisition.samples(planned.photos), len(planned.photos), "photos"))
+    held_back = None
+    if hold_back:
+        # Judged with all of them first, so that what is kept back is a photo like the others.
+        used = {*finish(workspace, planned, outcomes, identity, dry_run=True).enrolment.used}
+        last = max(index for index, photo in enumerate(planned.photos) if _name(photo) in used)
+        if len(used) > workspace.settings.min_photos:
+            held_back = planned.photos[last]
+            outcomes = [*outcomes[:last], *outcomes[last + 1 :]]
+    return FirstEnrolment(finish(workspace, planned, outcomes, identity), held_back)
+
+
+def _name(photo: Path | PhotoFile) -> str:
+    """Return what a photo is called in results."""
+    return photo.name if isinstance(photo, PhotoFile) else encodable(photo)
