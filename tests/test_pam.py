@@ -1,9 +1,12 @@
+import fcntl
 import os
 import pwd
 import resource
+import select
 import shutil
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -418,6 +421,34 @@ def test_a_password_is_read_before_anything_could_be_slow():
     words = [sys.executable, "-u", "-I", "-c", script]
     done = subprocess.run(words, input=b"secret", capture_output=True, check=False, env={})
     assert done.stdout.decode().strip() == "2 False b'ecret'"
+
+
+@pytest.mark.parametrize("pressed", [True, False], ids=["skipped", "left to look"])
+def test_enter_at_the_terminal_ends_the_look_and_is_not_left_for_the_prompt(pressed):
+    """A shell on a terminal of its own stands for sudo; the look takes 3 seconds here."""
+    stub = STUB.replace("what = sys", "import time; time.sleep(3)\n    what = sys")
+    script = stub.format(project=str(PROJECT), code=0, limits=tuple(NEEDED), anywhere=True)
+    line = [sys.executable, "-I", "-c", script, "--home=/s", "--camera", "--ask"]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        ["sh", "-c", '"$@"; echo ended $?', "sh", *line],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PAM_USER": "ada"},
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one thread
+    ) as shell:
+        shell.stdin.close()
+        assert shell.stderr.readline() == (
+            b"Looking at the camera for up to 3 s. To use the password instead, press Enter.\n"
+        )
+        if pressed:
+            os.write(ours, b"\n")
+        assert shell.stdout.readline() == (b"ended 2\n" if pressed else b"ended 0\n")
+    assert not select.select([theirs], [], [], 0)[0], "the next prompt reads no Enter"
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_a_line_without_the_option_of_pam_exec_waits_for_no_key():
