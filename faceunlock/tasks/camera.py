@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,7 +104,9 @@ class CameraTrial:
 
 
 def cameras() -> tuple[CameraDevice, ...]:
-    """Return the cameras of this machine; see `faceunlock.photos.devices.camera_devices`."""
+    """Return the cameras of this machine, where Video4Linux is; see `faceunlock.photos.devices`."""
+    if sys.platform != "linux":
+        return ()
     from faceunlock.photos.devices import camera_devices
 
     return camera_devices()
@@ -199,13 +202,12 @@ def choose_camera(workspace: Workspace, device: str) -> str:
         ``bad-setting``, ``insecure-permissions``; ``file-unwritable``.
     """
     from faceunlock.photos.camera import require_camera
-    from faceunlock.photos.devices import camera_devices
 
     path = require_camera(device, films=False)
-    links = {one.path: one.stable for one in camera_devices()}
-    if path is not None and path.resolve() not in links:
+    links = {one.path: one.stable for one in cameras()}
+    if path is not None and sys.platform == "linux" and path.resolve() not in links:
         raise CameraError("no-camera", f"{device} is a device, but not a camera")
-    stable = None if path is None else links[path.resolve()]
+    stable = None if path is None else links.get(path.resolve())
     chosen = str(stable or (device if path is None else path.absolute()))
     _write(workspace.locations.config, chosen)
     return chosen
