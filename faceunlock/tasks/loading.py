@@ -101,6 +101,11 @@ class NetworkLoader:
         """The embedder that the caller passed in, or None."""
         return self._given
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the caller gave a detector or an embedder, which no other process can load."""
+        return self._given is not None or self._given_detector is not None
+
     def networks(
         self,
         spec: ModelSpec | None,
