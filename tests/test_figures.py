@@ -423,7 +423,7 @@ STEPS_OF_COMPACT = {
 
 def compact_lines():
     measured, latency = result("train-compact")["rows"], result("latency")["rows"]["compact"]
-    for name in STEPS_OF_COMPACT:
+    for name, step in STEPS_OF_COMPACT.items():
         row = measured[name]
         draws = row["fnmr_centroids_of_3"]["0.001"]
         rates = [
@@ -432,9 +432,7 @@ def compact_lines():
             sum(draws) / len(draws),
         ]
         told = " | ".join(f"{100 * rate:.1f} %" for rate in rates)
-        yield (
-            f"| {STEPS_OF_COMPACT[name]} | {told} | {row['mean_impostor']:.2f} / {row['mean_genuine']:.2f} |"
-        )
+        yield (f"| {step} | {told} | {row['mean_impostor']:.2f} / {row['mean_genuine']:.2f} |")
     trained = measured["light"]
     yield f"on {trained['photos']:,} photos of {trained['people']} people"
     yield f"{trained['genuine']:,} genuine and {trained['impostor']:,} impostor pairs"
