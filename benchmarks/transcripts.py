@@ -48,6 +48,7 @@ class Step:
 
 
 STEPS = (
+    Step("Does it work here?", "Public-domain portraits, in a gallery that is deleted again.", "faceunlock demo"),
     Step(
         "Set it up",
         "`init` asks for a name and a folder, learns the face, and tries to know it again. Here the answers "
@@ -65,7 +66,7 @@ STEPS = (
     Step("Why it was a no", "Every measure beside its limit.", "faceunlock explain blurred.jpg --as Eileen"),
     Step(
         "Who is in this picture?",
-        "Eileen is enrolled, Grace is not. `-o` writes the copy that is shown in the README.",
+        "Eileen is enrolled, Grace is not. `-o` writes the copy that the README shows.",
         "faceunlock identify group.jpg -o annotated",
     ),
     Step(
