@@ -9,7 +9,8 @@ light of the eyes.
 Shaded: on photos of 60 of these people and all phone photos, a band across the eyes is darkened, as the peak
 of a cap does, and the face is found again. A face that is not found again is counted apart.
 
-Harm: how many photos below the limit would have been a yes all the same.
+Harm: how many photos below the limit would have been a yes all the same, and whether the light of the eyes
+differs between three groups of people.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from common import save
-from PIL import Image
+from common import collection, save
 from pose import Look, binned, people_of_lfw, people_of_phones, pixels
 
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import leave_one_out, unit
-from faceunlock.photos.face import Face, choose_subject
-from faceunlock.photos.shade import LEAST_EYE_LIGHT, eye_light
+from faceunlock.photos.face import Face, choose_subject, measure_quality
+from faceunlock.photos.photo import find_photos
+from faceunlock.photos.shade import LEAST_EYE_LIGHT
 from faceunlock.pipeline.models.shipped import shipped_calibration
 
 LIGHTS = (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 2.0)
@@ -63,8 +64,9 @@ def main() -> None:
         "shaded_photos_lost": lost,
         "lfw": below(plain, threshold),
         "phone10": below(phones, threshold),
+        "groups": groups(look),
     }
-    for key in ("lights", "shaded"):
+    for key in ("lights", "shaded", "groups"):
         print(key, *result[key], sep="\n  ")
     print("lfw", result["lfw"], "\nphone10", result["phone10"], "\nlost", lost)
     save(f"eyes-{model}", result)
@@ -72,7 +74,7 @@ def main() -> None:
 
 def light(image: np.ndarray, face: Face) -> float:
     """Return the light of a face's eyes; NaN if it cannot be told."""
-    found = eye_light(np.asarray(Image.fromarray(image).convert("L"), dtype=np.float64), face.landmarks)
+    found = measure_quality(image, face).eye_light
     return np.nan if found is None else found
 
 
@@ -148,6 +150,26 @@ def below(rows: np.ndarray, threshold: float) -> dict:
         "shaded_but_yes": int(np.sum(dark & yes)),
         "least_light": round(float(np.nanmin(rows[:, 0])), 3),
     }
+
+
+def groups(look: Look) -> list[dict]:
+    """Return how light the eyes are in three groups of portraits, named by sex and origin."""
+    found: dict[str, list[float]] = {}
+    for path in find_photos([collection() / "utk98"]).photos:
+        image = pixels(path)
+        try:
+            found.setdefault("_".join(path.name.split("_")[1:3]), []).append(light(image, look.subject(image)))
+        except PhotoError:
+            continue
+    return [
+        {
+            "group": name,
+            "photos": len(lights),
+            "shaded": int(np.sum(np.array(lights) < LEAST_EYE_LIGHT)),
+            "median": round(float(np.nanmedian(lights)), 2),
+        }
+        for name, lights in sorted(found.items())
+    ]
 
 
 if __name__ == "__main__":
