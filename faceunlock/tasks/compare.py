@@ -16,11 +16,19 @@ from faceunlock.photos.face import Quality, SubjectRule
 from faceunlock.photos.photo import find_photos, load_photo
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
 from faceunlock.studies.collection import sort_out
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold, operating_point
+from faceunlock.tasks.workspace import (
+    PhotoPath,
+    Workspace,
+    as_photo,
+    check_threshold,
+    operating_point,
+    small_faces,
+)
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.photos.in_memory import Picture
     from faceunlock.pipeline.acquisition import Acquisition
 
 
@@ -57,7 +65,7 @@ class ComparedPhoto:
     quality: Quality
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PairComparison:
     """A photo (the probe) compared with one or more others.
 
@@ -87,6 +95,8 @@ class PairComparison:
         The model that made the embeddings.
     crops : tuple of two ndarray of uint8, shape (side, side, 3)
         The face of the probe and the most similar one, as the network sees them.
+    faces : tuple of bytes
+        The same two as small pictures, as JPEG; empty unless the workspace shows faces.
     """
 
     photo: str
@@ -101,6 +111,31 @@ class PairComparison:
     point: OperatingPoint | None
     identity: ModelIdentity
     crops: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    faces: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        best = self.others[0]
+        if not self.is_folder:
+            return f"<PairComparison: {self.photo} and {best.photo}: {self._said(best)}>"
+        counts = f"{self.matches} of {len(self.others)} photos match"
+        return f"<PairComparison: {self.photo}: {counts}, best {best.photo}: {self._said(best)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the comparison for a notebook, best first; two faces if the workspace shows faces."""
+        from faceunlock.reports.notebook import Line, as_html
+
+        best = self.others[0]
+        return as_html(
+            [
+                Line(None, self.photo, self.faces[:1]),
+                Line(best.match, f"{best.photo}: {self._said(best)}", self.faces[1:]),
+                *(Line(one.match, f"{one.photo}: {self._said(one)}") for one in self.others[1:]),
+            ]
+        )
+
+    def _said(self, other: ComparedPhoto) -> str:
+        verdict = "match" if other.match else "no match"
+        return f"{verdict}, similarity {other.similarity:.3f}, needs {self.threshold:.3f}"
 
     @property
     def matches(self) -> int:
@@ -141,8 +176,8 @@ def distance(similarity: float) -> float:
 
 def compare(
     workspace: Workspace,
-    photo: PhotoPath | BinaryIO,
-    other: PhotoPath,
+    photo: PhotoPath | Picture | BinaryIO,
+    other: PhotoPath | Picture,
     *,
     threshold: float | None = None,
     faces: SubjectRule = "dominant",
@@ -154,8 +189,9 @@ def compare(
     ----------
     workspace : Workspace
         Its model is used, with the threshold for two photos.
-    photo : path or binary file
-    other : path
+    photo : path, NumPy array, PIL image or binary file
+        An array holds uint8: gray, RGB or RGBA; see `faceunlock.photos.in_memory`.
+    other : path, NumPy array or PIL image
         A photo, or a folder that is searched at any depth.
     threshold : float, optional
         Used instead of the model's, in [-1, 1].
@@ -177,23 +213,22 @@ def compare(
     check_threshold(threshold)
     max_pixels = workspace.settings.max_pixels
     # Read before any network is loaded, so that a missing photo fails at once.
-    probe = load_photo(as_path(photo), max_pixels=max_pixels)
-    beside = as_path(other)
-    listing = find_photos([beside])
-    is_folder = beside.is_dir()
-    if not listing.photos:
+    probe = load_photo(as_photo(photo), max_pixels=max_pixels)
+    beside = as_photo(other)
+    listing = find_photos([beside]) if isinstance(beside, Path) else None
+    is_folder = isinstance(beside, Path) and beside.is_dir()
+    if listing is not None and not listing.photos:
         raise PhotoError("photo-not-found", f"{beside} contains no photos{listing.others}")
     second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
-    acquisition, identity = workspace.choice.acquisition(
-        fetch=True, photos=1 + len(listing.photos), access=False
-    )
+    photos = () if listing is None else listing.photos
+    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(photos), access=False)
     calibration = workspace.choice.pair_calibration(identity)
     point, limit = operating_point(calibration, 1, threshold)
     sample = acquisition.sample(probe, faces, keep_crop=True)
     outcomes: Iterable[Sample | LeftOut] = (
         [acquisition.sample(second, faces, keep_crop=True)]
         if second is not None
-        else _others(sample, acquisition, listing.photos, faces, track)
+        else _others(sample, acquisition, photos, faces, track)
     )
     crops = [sample.crop, None]
     best = -np.inf
@@ -206,7 +241,7 @@ def compare(
         match = similarity >= limit
         return ComparedPhoto(outcome.photo, similarity, distance(similarity), match, outcome.quality)
 
-    found = sort_out(outcomes, range(len(listing.photos)), compared, distinct=False)
+    found = sort_out(outcomes, range(1 if second is not None else len(photos)), compared, distinct=False)
     if not found.kept:
         raise NoneUsableError(found.failures)
     return PairComparison(
@@ -214,7 +249,7 @@ def compare(
         quality=sample.quality,
         others=tuple(sorted(found.kept, key=lambda one: one.similarity, reverse=True)),
         left_out=found.failures,
-        skipped=listing.skipped if is_folder else 0,
+        skipped=listing.skipped if listing is not None and is_folder else 0,
         is_folder=is_folder,
         identical=second is not None and second.digest == probe.digest,
         threshold=limit,
@@ -222,6 +257,7 @@ def compare(
         point=point,
         identity=identity,
         crops=tuple(crop for crop in crops if crop is not None),
+        faces=small_faces(crops) if workspace.show_faces else (),
     )
 
 
