@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from faceunlock.cli.console import Console
 from faceunlock.cli.exits import EXIT_COULD_NOT, EXIT_DONE, EXIT_INTERRUPTED, PROGRAM
+from faceunlock.cli.help import WIDEST, GroupHelp, command_name, instead
 from faceunlock.cli.options import (
     COMMON,
     Device,
@@ -19,13 +21,15 @@ from faceunlock.cli.options import (
     Model,
     Quiet,
     Verbose,
-    command_name,
     take_options,
 )
 from faceunlock.cli.quick import quicken
 from faceunlock.errors import SettingsError
 
 INSTALL_COMPLETION = "--install-completion"
+
+UNKNOWN_COMMAND = re.compile(r"No such command '(.*?)'")
+"""How Typer's message about a command that does not exist begins."""
 
 MODULES = {
     "init": "init",
@@ -92,12 +96,13 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
     """
     app = typer.Typer(
         name=PROGRAM,
+        cls=GroupHelp,
         help="Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold.",
         epilog="Exit codes: 0 yes or done, 1 no, 2 could not decide or could not do it, 130 interrupted.",
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
     )
     app.callback()(root)
     meant = [MODULES[word] for word in words if word in MODULES] or MODULES.values()
@@ -136,9 +141,10 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
         context = getattr(error, "ctx", None)
         if context is not None:
             understood["command"] = command_name(context)
-        # "Value error" is a prefix of Pydantic's, which Typer uses.
+            given = context.find_root().params  # which nobody has recorded yet if the command does not exist
+            understood |= {name: given[name] for name in COMMON if given.get(name) is not None} | understood
         message = " ".join(error.format_message().split())  # choices come on lines of their own
-        raise SettingsError("usage", message.replace("Value error, ", "")) from error
+        raise SettingsError("usage", message, hint=_other_command(error, understood)) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except (OSError, RuntimeError, UnicodeError) as error:
@@ -154,6 +160,14 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
     if code == EXIT_INTERRUPTED:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code or EXIT_DONE
+
+
+def _other_command(error: typer.TyperException, understood: dict[str, Any]) -> str | None:
+    """Return what to type instead of a command that does not exist, if people often type that one."""
+    unknown = UNKNOWN_COMMAND.match(error.message)
+    if unknown is None:
+        return None
+    return instead(" ".join(filter(None, (understood.get("command"), unknown[1]))))
 
 
 def _not_installed(error: OSError | RuntimeError | UnicodeError) -> SettingsError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -84,8 +85,16 @@ class Console:
         self.put(harmless(text))
 
     def say(self, text: str) -> None:
-        """Write lines to stderr; a terminal shows everything in them and acts on nothing."""
-        self.put_beside(harmless(text))
+        """Write lines to stderr, wrapped if that is a terminal; it acts on nothing in them."""
+        self.put_beside(_fitted(harmless(text), self.columns(sys.stderr)))
+
+    def columns(self, stream: TextIO) -> int | None:
+        """Return how wide the terminal behind a stream is; None if it is not a terminal."""
+        if not stream.isatty():
+            return None
+        import shutil
+
+        return shutil.get_terminal_size().columns
 
     def ring(self) -> None:
         """Ring the terminal's bell, if stderr is a terminal."""
@@ -123,37 +132,76 @@ class Console:
         logger.handlers = [_Notices(self)]
         logger.setLevel(logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.WARNING)
 
-    def answer(self, text: str | Table | Sequence[str | Table], data: dict[str, Any]) -> None:
-        """Print the command's answer: text and tables, or the data as JSON."""
+    def answer(
+        self, text: str | Table | Sequence[str | Table], data: dict[str, Any], *, as_is: bool = False
+    ) -> None:
+        """Print the command's answer: text and tables, or the data as JSON.
+
+        With `as_is`, lines are not wrapped, because they are to be copied into a file.
+        """
         if self.json:
             document = {"schema": SCHEMA, "command": self.command, "ok": True, "data": data}
             self.write(_encoded(document))
             return
         for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
-            if isinstance(part, str):
-                self.write(part)
-            else:
-                self.write(_drawn(part))
+            self._show(part, as_is=as_is)
 
     def part(self, text: str) -> None:
         """Print one part of a long answer as soon as it is known; with JSON, print nothing."""
         if not self.json:
-            self.write(text)
+            self._show(text)
 
-    def note(self, text: str) -> None:
+    def _show(self, part: str | Table, *, as_is: bool = False) -> None:
+        if isinstance(part, Table):
+            self.write(self._drawn(part, sys.stdout))
+        else:
+            width = None if as_is else self.columns(sys.stdout)
+            self.put(_fitted(harmless(at_home(part, self.home)), width))
+
+    def _drawn(self, part: Table, stream: TextIO) -> str:
+        """Return a table as text: fitted to a terminal, separated by tabs elsewhere."""
+        width = self.columns(stream)
+        if width is None:
+            return "\n".join("\t".join(cells) for cells in (part.columns, *part.rows))
+        from faceunlock.cli.layout import drawn
+
+        return drawn(part, width, verbose=self.verbose)
+
+    def note(self, note: str | Table) -> None:
         """Print a note on stderr, unless quiet."""
-        if not self.quiet:
-            self.say(at_home(text, self.home))
+        if self.quiet:
+            return
+        if isinstance(note, Table):
+            self.put_beside(harmless(self._drawn(note, sys.stderr)))
+        else:
+            self.say(at_home(note, self.home))
 
-    def ask(self, question: str) -> bool:
-        """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``."""
+    def ask(self, question: str) -> bool | None:
+        """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``.
+
+        None means that stdin has ended, so nobody answers.
+        """
         # Not Typer's prompt, which writes to stdout.
         try:
             print(f"{printable(question)} [y/N]: ", end="", file=sys.stderr, flush=True)
         except OSError:  # a question that nobody saw has no answer
             abandon(sys.stderr)
             return False
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        line = sys.stdin.readline()
+        return line.strip().lower() in {"y", "yes"} if line else None
+
+    def confirm(self, question: str, *, doing: str, declined: str) -> None:
+        """Ask, and go on only after a yes.
+
+        Raises
+        ------
+        SettingsError
+            ``aborted``: nobody could be asked about `doing` it, or the answer was no.
+        """
+        if not sys.stdin.isatty():
+            raise SettingsError("aborted", f"{doing} needs a yes, and there is no terminal to ask on")
+        if not self.ask(question):
+            raise SettingsError("aborted", declined, hint="Nothing was changed.")
 
     def ask_for(self, question: str) -> str:
         """Ask on stderr for a text, and return the line read from stdin without the blanks around it.
@@ -174,10 +222,16 @@ class Console:
         return line.strip()
 
     def left_out(self, photos: Iterable[LeftOut]) -> None:
-        """Print each photo that was left out, with the reason."""
-        for photo in photos:
+        """Print each photo that was left out, with the reason; a terminal shows its path if verbose."""
+        photos = list(photos)
+        names = [photo.photo for photo in photos]
+        if self.columns(sys.stderr) is not None and not self.verbose:
+            from faceunlock.cli.layout import short_names
+
+            names = short_names(names)
+        for name, photo in zip(names, photos, strict=True):
             detail = photo.detail.removeprefix(f"{photo.photo}: ")
-            self.note(f"{printable(photo.photo)}: {photo.reason}: {printable(detail)}")
+            self.note(f"{printable(name)}: {photo.reason}: {printable(detail)}")
 
     def error(self, error: FaceUnlockError) -> None:
         """Print an error and its hint on stderr; with JSON, also print the error document on stdout."""
@@ -202,36 +256,58 @@ class Console:
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Yield a `Progress` that draws on stderr if that is a terminal and the console is not quiet."""
-        if self.quiet or not sys.stderr.isatty():
-            yield Progress(None)
-            return
-        from rich import progress as bars
-        from rich.console import Console as RichConsole
+        display = None if self.quiet or not sys.stderr.isatty() else _display
+        progress = Progress(display)
+        try:
+            yield progress
+        finally:
+            progress.end()
 
-        columns = (
-            bars.TextColumn("{task.description}", markup=False),
-            bars.BarColumn(),
-            bars.TaskProgressColumn(),
-            bars.TextColumn("{task.fields[done]}", markup=False),
-            bars.TimeRemainingColumn(),
-        )
-        with bars.Progress(*columns, console=RichConsole(stderr=True), transient=True) as display:
-            yield Progress(display)
+
+def _display() -> RichProgress:
+    from rich import progress as bars
+    from rich.console import Console as RichConsole
+
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TextColumn("{task.fields[done]}", markup=False),
+        bars.TimeRemainingColumn(),
+    )
+    return bars.Progress(*columns, console=RichConsole(stderr=True), transient=True)
 
 
 class Progress:
-    """Progress bars of one command.
+    """Progress bars of one command; nothing is drawn, or imported for it, before there is something to show.
 
     Parameters
     ----------
-    display : rich.progress.Progress or None
-        Where to draw; None draws nothing.
+    display : callable or None
+        Returns where to draw; None draws nothing.
     """
 
-    def __init__(self, display: RichProgress | None) -> None:
-        self._display = display
+    def __init__(self, display: Callable[[], RichProgress] | None) -> None:
+        self._make = display
+        self._display: RichProgress | None = None
         self._download: TaskID | None = None
         self._finished: list[TaskID] = []
+        self._made: dict[str, tuple[int, int]] = {}
+        self._making: TaskID | None = None
+        self._lock = threading.RLock()
+
+    def _drawn_on(self) -> RichProgress | None:
+        if self._display is None and self._make is not None:
+            self._display = self._make()
+            self._display.start()
+        return self._display
+
+    def end(self) -> None:
+        """Clear the bars away for good."""
+        with self._lock:
+            if self._display is not None:
+                self._display.stop()
+            self._make = self._display = None
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -244,27 +320,52 @@ class Progress:
 
     def track(self, items: Iterable[T], total: int, label: str) -> Iterable[T]:
         """Yield the items while showing how many are done, the rate and the time left."""
-        if self._display is None:
+        with self._lock:
+            display = self._drawn_on()
+        if display is None:
             yield from items
             return
         for done in self._finished:  # otherwise one bar per training epoch would pile up
-            self._display.remove_task(done)
+            display.remove_task(done)
         self._finished.clear()
-        task = self._display.add_task(printable(label), total=total, done=f"0/{total}")
+        task = display.add_task(printable(label), total=total, done=f"0/{total}")
+        started = time.monotonic()
         for number, item in enumerate(items, start=1):
             yield item
-            speed = next(t.speed for t in self._display.tasks if t.id == task)
-            rate = f", {speed:.1f}/s" if speed else ""
-            self._display.update(task, advance=1, done=f"{number}/{total}{rate}")
+            seconds = time.monotonic() - started
+            rate = f", {number / seconds:.1f}/s" if seconds > 1 else ""  # before, it says nothing
+            display.update(task, advance=1, done=f"{number}/{total}{rate}")
         self._finished.append(task)
 
     def download(self, done: int, total: int) -> None:
         """Show the progress of a download; `done` and `total` are in bytes."""
-        if self._display is None:
-            return
-        if self._download is None:
-            self._download = self._display.add_task("download", total=total, done="")
-        self._display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
+        with self._lock:
+            display = self._drawn_on()
+            if display is None:
+                return
+            if self._download is None:
+                self._download = display.add_task("download", total=total, done="")
+            display.update(self._download, completed=done, total=total, done=f"{done / 1e6:.0f} MB")
+
+    def preparation(self, network: str, done: int, steps: int) -> None:
+        """Show how far the networks are that are made at first use; called by the threads that make them."""
+        with self._lock:
+            display = self._drawn_on()
+            if display is None:
+                return
+            self._made[network] = done, steps
+            finished = sum(some == every for some, every in self._made.values())
+            if self._making is None:
+                self._making = display.add_task("first use: preparing networks", total=steps, done="")
+            display.update(
+                self._making,
+                completed=sum(some for some, _ in self._made.values()),
+                total=sum(every for _, every in self._made.values()),
+                done=f"{finished} of {len(self._made)} ready",
+            )
+            if finished == len(self._made):
+                display.remove_task(self._making)
+                self._making = None
 
 
 def abandon(stream: TextIO) -> None:
@@ -280,28 +381,14 @@ def _encoded(document: dict[str, Any]) -> str:
     return json.dumps(_plain(document), allow_nan=False)
 
 
-def _drawn(part: Table) -> str:
-    """Return a table as text: aligned on a terminal, separated by tabs elsewhere."""
-    if not sys.stdout.isatty():
-        return "\n".join("\t".join(cells) for cells in (part.columns, *part.rows))
-    from rich import box
-    from rich.console import Console as RichConsole
-    from rich.table import Table as RichTable
-    from rich.text import Text
+def _fitted(text: str, width: int | None) -> str:
+    """Return lines wrapped for a terminal; elsewhere, and where all lines fit, as they are."""
+    # Without the import that wrapping takes, because most answers fit.
+    if width is None or (len(text) <= width and text.isascii()):
+        return text
+    from faceunlock.cli.layout import wrapped
 
-    laid_out = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    *others, last = part.columns
-    for column in others:
-        laid_out.add_column(column, no_wrap=True)
-    laid_out.add_column(last, overflow="fold")  # wraps where there is no room
-    for row in part.rows:
-        # Folded, not cut: the end of a path matters most.
-        laid_out.add_row(*(Text(cell, overflow="fold") for cell in row))
-    # Only laid out here; `Console.write` does the writing and handles its errors.
-    paper = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding, errors="backslashreplace")
-    RichConsole(file=paper, highlight=False).print(laid_out)
-    paper.seek(0)
-    return "\n".join(line.rstrip() for line in paper.read().splitlines())
+    return wrapped(text, width)
 
 
 def _plain(value: Any) -> Any:

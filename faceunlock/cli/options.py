@@ -8,10 +8,11 @@ import typing
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
+from faceunlock.cli.help import COMMON_OPTIONS, CommandHelp, GroupHelp, command_name
 from faceunlock.cli.session import open_session
 
 
@@ -47,21 +48,52 @@ class DataFacesChoice(StrEnum):
 
 
 Json = Annotated[
-    bool | None, typer.Option("--json", help="Print one JSON document on stdout.", show_default=False)
+    bool | None,
+    typer.Option(
+        "--json",
+        help="Print one JSON document on stdout.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Quiet = Annotated[
-    bool | None, typer.Option("--quiet", "-q", help="Print only errors on stderr.", show_default=False)
+    bool | None,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Print only errors on stderr.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Verbose = Annotated[
-    bool | None, typer.Option("--verbose", "-v", help="Print more details on stderr.", show_default=False)
+    bool | None,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Print more details on stderr.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Home = Annotated[
     Path | None,
-    typer.Option("--home", help="Keep gallery, cache and config under this directory.", show_default=False),
+    typer.Option(
+        "--home",
+        metavar="FOLDER",
+        help="Keep gallery, cache and config under this directory.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Device = Annotated[
     DeviceChoice | None,
-    typer.Option("--device", help="Where to run networks; default auto.", show_default=False),
+    typer.Option(
+        "--device",
+        help="Where to run networks; default auto.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
 ]
 Camera = Annotated[
     bool, typer.Option("--camera", help="Use a camera: its number, device or video file, or the default one.")
@@ -75,6 +107,7 @@ Model = Annotated[
         "--model",
         metavar="MODEL",
         help="Model id (see: faceunlock models) or folder of a trained model; default auto.",
+        rich_help_panel=COMMON_OPTIONS,
         show_default=False,
     ),
 ]
@@ -114,16 +147,6 @@ def take_options(context: typer.Context, values: dict[str, Any]) -> None:
     known["command"] = command_name(context)
 
 
-def command_name(context: typer.Context) -> str:
-    """Return a command's words without the program's name, such as ``people show``."""
-    names: list[str] = []
-    level: typer.Context | None = context
-    while level is not None and level.parent is not None:
-        names.insert(0, level.info_name or "")
-        level = cast("typer.Context | None", level.parent)
-    return " ".join(names)
-
-
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that registers a function as a command with the common options.
 
@@ -132,7 +155,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        app.command(name)(_with_common_options(function))
+        app.command(name, cls=CommandHelp)(_with_common_options(function))
         return function
 
     return register
@@ -142,7 +165,7 @@ def default_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callabl
     """Return a decorator that registers what a group of commands does when none of them is named."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        app.callback(invoke_without_command=True)(_with_common_options(function))
+        app.callback(invoke_without_command=True, cls=GroupHelp)(_with_common_options(function))
         return function
 
     return register

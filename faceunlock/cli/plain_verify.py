@@ -80,7 +80,7 @@ def run_verify(
     """
     if camera and require_live and faces != "dominant":
         raise SettingsError("usage", "--require-live follows one person alone; leave out --faces")
-    with session.unlock() as unlock:
+    with session.console.progress() as progress, session.unlock(progress) as unlock:
         source: str | BinaryIO | Capture
         if camera and require_live:
             verification = unlock.verify_live(
@@ -94,6 +94,7 @@ def run_verify(
             verification = unlock.verify(
                 source, name, threshold=threshold, security=security, faces=faces, require_live=require_live
             )
+        progress.end()
         matched = answer(session, verification, chosen=security is not None)
         if session.console.verbose:
             from faceunlock.cli.answers import verify as answers

@@ -66,10 +66,24 @@ def _shortcut(parameter: Any) -> Callable[[Any, Any], Any]:
         else:
             plain = single and type(value) is annotation  # a default that already has its final type
         if not plain:
-            return convert(context, value)
+            return _converted(context, parameter, convert, value)
         return value if parameter.callback is None else parameter.callback(context, parameter, value)
 
     return process_value
+
+
+def _converted(context: Any, parameter: Any, convert: Callable[[Any, Any], Any], value: Any) -> Any:
+    """Return a value as Typer converts it; what it refuses is told in our words, not in Pydantic's."""
+    from typer import BadParameter
+
+    try:
+        return convert(context, value)
+    except BadParameter as error:
+        if not isinstance(value, str):  # missing, or one of several
+            raise
+        from faceunlock.cli.help import expected
+
+        raise BadParameter(f"{value!r} is not {expected(parameter)}", ctx=context, param=parameter) from error
 
 
 def _refuse_empty(context: Any, parameter: Any, value: Any) -> None:
@@ -91,7 +105,7 @@ def _local(context: Any, value: Any) -> Any:
         return type(value)(_local(context, one) for one in value)
     if not isinstance(value, str) or not value.casefold().startswith("file:"):
         return value
-    from faceunlock.cli.options import command_name
+    from faceunlock.cli.help import command_name
 
     context.ensure_object(dict)["command"] = command_name(context)  # for the error
     return str(local_path(value))

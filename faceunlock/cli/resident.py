@@ -8,7 +8,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from faceunlock.agent import protocol
 from faceunlock.agent.question import Declined, Question, SentPhoto
@@ -35,6 +35,10 @@ class Recorder(Console):
     def __init__(self, *, json: bool, quiet: bool, command: str, home: Path | None = None) -> None:
         super().__init__(json=json, quiet=quiet, command=command, home=home)
         self.parts: list[str] = []
+
+    def columns(self, stream: TextIO) -> int | None:
+        """Return None: the terminal is the client's, so lines stay whole."""
+        return None
 
     def put(self, text: str) -> None:
         """Record lines for stdout."""

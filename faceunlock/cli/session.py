@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.cli.console import Console
+from faceunlock.cli.console import Console, Progress
 from faceunlock.errors import SettingsError
 from faceunlock.files.limits import require
 from faceunlock.settings import Locations, Settings, load_settings, locate
 
 if TYPE_CHECKING:
-    from faceunlock.cli.console import Progress
     from faceunlock.unlock import FaceUnlock
 
 
@@ -38,10 +37,12 @@ class Session:
         """Return the library's entry point; this loads NumPy, but no network."""
         from faceunlock.unlock import FaceUnlock
 
+        shown = progress or Progress(None)
         return FaceUnlock(
             locations=self.locations,
             settings=self.settings,
-            on_download=progress.download if progress is not None else None,
+            on_download=shown.download,
+            on_prepare=shown.preparation,
         )
 
 

@@ -113,12 +113,34 @@ class Table:
         The titles of the columns.
     rows : tuple of tuple of str
         One cell per column, already `printable`.
+    paths : tuple of str
+        Titles of the columns that hold paths of files, of which a terminal shows only the end.
+    details : tuple of str
+        Titles of the columns that a narrow terminal shows only on request.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    paths: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
-def table(*columns: str, rows: Iterable[Sequence[object]]) -> Table:
-    """Return a table of any objects, each as `printable` text."""
-    return Table(columns, tuple(tuple(printable(cell) for cell in row) for row in rows))
+def table(
+    *columns: str, rows: Iterable[Sequence[object]], paths: Sequence[str] = (), details: Sequence[str] = ()
+) -> Table:
+    """Return a table of any objects, each as `printable` text; see `Table` for `paths` and `details`."""
+    cells = tuple(tuple(printable(cell) for cell in row) for row in rows)
+    return Table(columns, cells, tuple(paths), tuple(details))
+
+
+def local_time(moment: str) -> str:
+    """Return a stored time, ISO 8601 in UTC, as the clock on the wall shows it, to the minute.
+
+    Examples
+    --------
+    >>> len(local_time("2025-01-31T09:30:00Z"))
+    16
+    """
+    from datetime import datetime
+
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")

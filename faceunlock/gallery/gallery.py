@@ -358,6 +358,13 @@ class Gallery:
             for row in seal.complete(CALIBRATIONS, self._file.query(_CALIBRATION)):
                 with noting(found):
                     calibration_of(row, seal, self.path)
+        with noting(found):
+            waiting = self.protection().waiting
+            if waiting is not None:
+                found.append(
+                    f"{self.path} is missing or empty, but {waiting} is the key of a sealed gallery there. "
+                    "Restore the gallery from a copy; otherwise the next enrolment begins a new sealed one"
+                )
         return tuple(found)
 
     @contextlib.contextmanager

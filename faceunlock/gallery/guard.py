@@ -55,12 +55,15 @@ class ProtectionState:
         The file that holds the key, if the key is in a file.
     generation : int or None
         How many changes were made under seal; None if the gallery is not sealed.
+    waiting : Path or None
+        What is left of the key of a sealed gallery that is missing or empty now; the next change seals again.
     """
 
     sealed: bool
     place: Place | None = None
     key_file: Path | None = None
     generation: int | None = None
+    waiting: Path | None = None
 
 
 class Change:
@@ -176,7 +179,8 @@ class Guard:
         """Return whether the gallery claims to be sealed; uses no key and verifies nothing."""
         record = self._record()
         if record is None:
-            return ProtectionState(sealed=False)
+            marker = self._keys.marker()
+            return ProtectionState(sealed=False, waiting=None if marker is None else marker.path)
         path = self._keys.file_of(record[0].key_id) if record[0].place == "file" else None
         return ProtectionState(True, record[0].place, path, record[0].generation)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faceunlock.files.text import printable
+from faceunlock.files.text import local_time, printable
 from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def rate(measured: Rate) -> str:
         if measured.one_sided
         else f"{confidence} interval {probability(measured.lower)} to {probability(measured.upper)}"
     )
-    counts = f"{measured.errors:,} of {measured.trials:,}, {measured.people:,} people"
+    people = counted(measured.people, "person", "people")
+    counts = f"{measured.errors:,} of {measured.trials:,}, {people}"
     return f"{probability(measured.value)} ({counts}; {bound}, {METHODS[measured.method]})"
 
 
@@ -116,7 +117,7 @@ def threshold_meaning(
         return str(unknown)
     evidence = (
         f"{measured.errors:,} false {'match' if measured.errors == 1 else 'matches'} "
-        f"in {measured.trials:,} comparisons, {measured.people:,} people, "
+        f"in {measured.trials:,} comparisons, {counted(measured.people, 'person', 'people')}, "
         f"at most {probability(measured.upper)} with {100 * measured.confidence:.0f} % confidence"
     )
     level = level_of(calibration)
@@ -160,7 +161,7 @@ def threshold_origin(calibration: Calibration) -> str:
     if calibration.status == "not-calibrated" or measured is None:
         return f"not calibrated ({printable(calibration.data)})"
     return (
-        f"{calibration.status} {calibration.created[:10]}, {printable(calibration.data)}: "
+        f"{calibration.status} {local_time(calibration.created)[:10]}, {printable(calibration.data)}: "
         f"FMR {probability(measured.value)} ({measured.errors:,} of {measured.trials:,}, "
-        f"{measured.people:,} people, at most {probability(measured.upper)})"
+        f"{counted(measured.people, 'person', 'people')}, at most {probability(measured.upper)})"
     )

@@ -223,7 +223,9 @@ class TooFewPhotosError(RefusedPhotosError):
         message = f"{usable} usable, but at least {needed} {plural} needed"
         super().__init__("too-few-photos", message, left_out)
         if left_out and not usable:  # more photos like these would not help
-            self.hint = SLUGS[Counter(photo.reason for photo in left_out).most_common(1)[0][0]].hint
+            reason = Counter(photo.reason for photo in left_out).most_common(1)[0][0]
+            hints = (photo.hint for photo in left_out if photo.reason == reason)
+            self.hint = next(filter(None, hints), SLUGS[reason].hint)
 
 
 _LISTED = 3
@@ -276,6 +278,9 @@ def _clearly_unlike(
     return int(np.sum(similarities(np.stack(others), unit(total)[None, :])[:, 0] < limit))
 
 
+KNOWN = "There is nothing to add: give photos that are not part of the template yet."
+
+
 def _without_duplicates(
     samples: Sequence[Sample], known: Template | None
 ) -> tuple[list[Sample], list[LeftOut]]:
@@ -284,7 +289,7 @@ def _without_duplicates(
     first: dict[bytes, str] = {}
     for sample in samples:
         if known is not None and photo_hash(known.photo_key, sample.digest) in known.photo_hashes:
-            left_out.append(LeftOut(sample.photo, "duplicate", "already part of the template"))
+            left_out.append(LeftOut(sample.photo, "duplicate", "already part of the template", KNOWN))
         elif sample.digest in first:
             left_out.append(LeftOut(sample.photo, "duplicate", f"same file as {first[sample.digest]}"))
         else:

@@ -47,6 +47,17 @@ class Mark:
     named: bool
 
 
+def numbered(number: int, faces: int) -> str:
+    """Return the start of a face's label: its number in the table, where there are several faces.
+
+    Examples
+    --------
+    >>> numbered(2, 3), numbered(1, 1)
+    ('2 ', '')
+    """
+    return f"{number} " if faces > 1 else ""
+
+
 def annotate(image: RGBImage, marks: Sequence[Mark]) -> Image.Image:
     """Draw boxes and labels on a copy of a photo.
 

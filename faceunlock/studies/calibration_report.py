@@ -11,6 +11,7 @@ from faceunlock.matching.error_rates import equal_error_rate, fnmr_at
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import GenuineScores, ImpostorScores, pool, worst_pairs
 from faceunlock.matching.thresholds import ThresholdChoice, choose_threshold
+from faceunlock.matching.wording import counted
 from faceunlock.studies.comparisons import Comparisons, Provenance
 
 WORST = 5
@@ -114,7 +115,8 @@ class CalibrationReport(Provenance):
         )
         return CalibrationError(
             "insufficient-data",
-            f"insufficient data: with {self.impostor:,} impostor comparisons of {fmr.people} people, the FMR "
+            f"insufficient data: with {self.impostor:,} impostor comparisons of "
+            f"{counted(fmr.people, 'person', 'people')}, the FMR "
             f"could be as high as {fmr.upper:.2g} (95 % bound), above the target {choice.target:g}; {lowest}",
             hint=f"{self._way_out()}. No threshold was saved.",
         )

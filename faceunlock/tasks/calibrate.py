@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import CalibrationError, GalleryError, SettingsError
+from faceunlock.matching.people import name_key
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.tasks.models import AUTO
 from faceunlock.tasks.strangers import bank_of, needed_bank
@@ -197,10 +198,14 @@ def _compare_folder(
         bank = (needed_bank if aim.strangers else bank_of)(workspace, identity)
     people = _enrolled(workspace, identity)
     own, *others = found
+    known = {*own.people, *(person.name for person in people)}  # whose namesakes are no strangers
+    keys = set(map(name_key, known))
     strangers = sum(
-        len([paths for paths in part.people.values() if paths]) + len(part.loose) for part in others
+        len([name for name, paths in part.people.items() if paths and name_key(name) not in keys])
+        + len(part.loose)
+        for part in others
     )
-    banked = strangers + (bank.people if bank is not None else 0)
+    banked = strangers + (bank.apart_from(known).people if bank is not None else 0)
     aim.tell(_needs(aim.target, sum(map(bool, own.people.values())), banked, identity))
     return compare_photos(
         folder,

@@ -296,14 +296,16 @@ def _similarity(face: NamedFace) -> float:
 
 
 def _marks(photo: PhotoFaces, named: NamedPhoto) -> list[Mark]:
-    from faceunlock.reports.annotation import Mark
+    from faceunlock.reports.annotation import Mark, numbered
 
-    judged = {face.face: face for face in named.faces}
+    judged = {face.face: (number, face) for number, face in enumerate(named.faces, start=1)}
     marks = []
     for found in photo.faces:
-        face = judged.get(found.face)
-        if face is None or face.name is None:
-            marks.append(Mark(found.face.box, "too small" if face is None else "none of these", named=False))
-        else:
-            marks.append(Mark(found.face.box, f"{face.name} {face.similarity:.3f}", named=True))
+        if found.face not in judged:
+            marks.append(Mark(found.face.box, "too small", named=False))
+            continue
+        number, face = judged[found.face]
+        what = "none of these" if face.name is None else f"{face.name} {face.similarity:.3f}"
+        label = numbered(number, len(named.faces)) + what
+        marks.append(Mark(found.face.box, label, named=face.name is not None))
     return marks

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities, unit
 from faceunlock.photos.face import Quality, SubjectRule
-from faceunlock.photos.photo import find_photos, load_photo
+from faceunlock.photos.photo import Source, find_photos, load_photo
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
 from faceunlock.studies.collection import sort_out
 from faceunlock.tasks.workspace import (
@@ -204,7 +204,7 @@ def compare(
     ------
     PhotoError
         A single photo cannot be used; `NoneUsableError` if no photo of a folder can be used;
-        ``photo-not-found`` for a folder without photos.
+        ``photo-not-found`` for a folder without photos other than `photo` itself.
     SettingsError
         ``usage`` for a threshold out of range.
     ModelError
@@ -213,14 +213,11 @@ def compare(
     check_threshold(threshold)
     max_pixels = workspace.settings.max_pixels
     # Read before any network is loaded, so that a missing photo fails at once.
-    probe = load_photo(as_photo(photo), max_pixels=max_pixels)
-    beside = as_photo(other)
-    listing = find_photos([beside]) if isinstance(beside, Path) else None
+    first, beside = as_photo(photo), as_photo(other)
+    probe = load_photo(first, max_pixels=max_pixels)
     is_folder = isinstance(beside, Path) and beside.is_dir()
-    if listing is not None and not listing.photos:
-        raise PhotoError("photo-not-found", f"{beside} contains no photos{listing.others}")
-    second = None if is_folder else load_photo(beside, max_pixels=max_pixels)
-    photos = () if listing is None else listing.photos
+    photos, skipped = _beside(first, beside)
+    second = None if is_folder else load_photo(photos[0], max_pixels=max_pixels)
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=1 + len(photos), access=False)
     calibration = workspace.choice.pair_calibration(identity)
     point, limit = operating_point(calibration, 1, threshold)
@@ -241,7 +238,7 @@ def compare(
         match = similarity >= limit
         return ComparedPhoto(outcome.photo, similarity, distance(similarity), match, outcome.quality)
 
-    found = sort_out(outcomes, range(1 if second is not None else len(photos)), compared, distinct=False)
+    found = sort_out(outcomes, range(len(photos)), compared, distinct=False)
     if not found.kept:
         raise NoneUsableError(found.failures)
     return PairComparison(
@@ -249,7 +246,7 @@ def compare(
         quality=sample.quality,
         others=tuple(sorted(found.kept, key=lambda one: one.similarity, reverse=True)),
         left_out=found.failures,
-        skipped=listing.skipped if listing is not None and is_folder else 0,
+        skipped=skipped,
         is_folder=is_folder,
         identical=second is not None and second.digest == probe.digest,
         threshold=limit,
@@ -261,14 +258,37 @@ def compare(
     )
 
 
+def _beside(photo: Source | BinaryIO, beside: Source) -> tuple[tuple[Source, ...], int]:
+    """Return the photos to compare with, and how many files of a folder are not photos."""
+    if not isinstance(beside, Path):
+        return (beside,), 0
+    listing = find_photos([beside])
+    if not listing.photos:
+        raise PhotoError("photo-not-found", f"{beside} contains no photos{listing.others}")
+    if not beside.is_dir():
+        return listing.photos, 0
+    photos = tuple(file for file in listing.photos if not _same_file(photo, file))
+    if not photos:
+        raise PhotoError("photo-not-found", f"{beside} contains no photo but {photo} itself")
+    return photos, listing.skipped
+
+
+def _same_file(photo: Source | BinaryIO, other: Path) -> bool:
+    """Return whether two paths lead to one file, which nothing can be learnt from."""
+    try:
+        return isinstance(photo, Path) and photo.samefile(other)
+    except OSError:  # gone, or unreadable; who reads it will say so
+        return False
+
+
 def _others(
     probe: Sample,
     acquisition: Acquisition,
-    photos: tuple[Path, ...],
+    photos: tuple[Source, ...],
     rule: SubjectRule,
     track: Track,
 ) -> Iterator[Sample | LeftOut]:
-    """Yield the samples of a folder; a copy of the probe in it is left out, because it proves nothing."""
+    """Yield the samples of a folder; a copy of the probe is left out, because it proves nothing."""
     for outcome in track(acquisition.samples(photos, rule, keep_crops=True), len(photos), "photos"):
         if isinstance(outcome, Sample) and outcome.digest == probe.digest:
             yield LeftOut(outcome.photo, "duplicate", f"the same file content as {probe.photo}")

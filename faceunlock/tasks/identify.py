@@ -319,14 +319,15 @@ def named(photo: PhotoFaces, centroids: dict[str, Vector], threshold: float) -> 
 
 
 def _marks(photo: IdentifiedPhoto) -> list[Mark]:
-    from faceunlock.reports.annotation import Mark
+    from faceunlock.reports.annotation import Mark, numbered
 
     return [
         Mark(
             face.face.box,
-            f"{face.name} {face.similarity:.3f}" if face.name is not None else "unknown",
+            numbered(number, len(photo.faces))
+            + (f"{face.name} {face.similarity:.3f}" if face.name is not None else "unknown"),
             face.name is not None,
         )
-        for face in photo.faces
+        for number, face in enumerate(photo.faces, start=1)
         if face.face is not None
     ]

@@ -13,7 +13,7 @@ from faceunlock.files.limits import NETWORK_FILES, NETWORK_MEMORY, require
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.registry import MINIFASNET, MODELS, Download, ModelSpec
 from faceunlock.pipeline.runtime import Engine, choose_engine
-from faceunlock.pipeline.runtime.kept import Keeping
+from faceunlock.pipeline.runtime.kept import Keeping, Told, untold
 from faceunlock.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class NetworkLoader:
         Raises `GalleryError` if it cannot be had; then every network that may let somebody in is made anew.
     detector, embedder : optional
         Used instead of those that a model and a device select.
+    told : callable, optional
+        Hears how far the making of a network is.
     """
 
     def __init__(
@@ -80,8 +82,9 @@ class NetworkLoader:
         key: Callable[[], bytes | None] = lambda: None,
         detector: Detector | None = None,
         embedder: Embedder | None = None,
+        told: Told = untold,
     ) -> None:
-        self._key = key
+        self._key, self._told = key, told
         self._cache, self._settings, self._device, self._pull = cache, settings, device, pull
         self._given_detector, self._given = detector, embedder
         self._texture: Texture | None = None
@@ -152,7 +155,7 @@ class NetworkLoader:
         from faceunlock.pipeline.runtime import conversion
         from faceunlock.pipeline.runtime.kept import is_kept
 
-        keeping = Keeping(self._key())
+        keeping = Keeping(self._key(), told=self._told)
         made = []
         for source in self._sources(spec):
             if force or not is_kept(source, self._cache, keeping):
@@ -252,15 +255,15 @@ class NetworkLoader:
         return True
 
     def _unproven(self) -> Keeping:
-        return Keeping(prepare=self._settings.prepare_networks != "never")
+        return Keeping(prepare=self._settings.prepare_networks != "never", told=self._told)
 
     def _keeping(self) -> Keeping:
         prepare = self._settings.prepare_networks != "never"
         try:
-            return Keeping(self._key(), prepare=prepare)
+            return Keeping(self._key(), prepare=prepare, told=self._told)
         except GalleryError as error:
             _log.info("No prepared network can be proven, so each is made anew: %s", error.message)
-            return Keeping(trusted=False, prepare=prepare)
+            return Keeping(trusted=False, prepare=prepare, told=self._told)
 
     def _detector(self, engine: Engine, *, small_faces: bool, unproven: bool = False) -> Detector:
         from faceunlock.pipeline.detection import load_detector

@@ -29,6 +29,7 @@ from faceunlock.pipeline.models.registry import (
     ModelSpec,
     model_spec,
 )
+from faceunlock.pipeline.runtime.kept import Told, untold
 from faceunlock.pipeline.weights import WeightsState
 from faceunlock.pipeline.weights.attempt import try_to_pull
 from faceunlock.pipeline.weights.pull import pull
@@ -104,6 +105,8 @@ class ModelChoice:
         Used instead of those that `model` and `device` select.
     on_download : callable, optional
         Called with the bytes done and the bytes in total while weights are downloaded.
+    on_prepare : callable, optional
+        Called with a network's name, the steps done and the steps in total while it is made at first use.
 
     Raises
     ------
@@ -123,6 +126,7 @@ class ModelChoice:
         detector: Detector | None = None,
         embedder: Embedder | None = None,
         on_download: Callable[[int, int], None] | None = None,
+        on_prepare: Told = untold,
     ) -> None:
         self._trained: ModelFolder | None = None
         if model != AUTO and embedder is None:
@@ -141,6 +145,7 @@ class ModelChoice:
             key=lambda: gallery.derived_key(NETWORKS),
             detector=detector,
             embedder=embedder,
+            told=on_prepare,
         )
 
     @property
@@ -374,6 +379,16 @@ class ModelChoice:
         spec = None if self.loader.given is not None else self.spec(self.chosen())
         return self.loader.embedder(spec, fetch=fetch, photos=photos)
 
+    def _recommended_is_here(self, mirror: str | None) -> bool:
+        try:
+            return try_to_pull(MODELS[RECOMMENDED], self._cache, mirror=mirror, progress=self._on_download)
+        except ModelError as error:
+            if error.slug == "weights-corrupt":  # what came is refused, but nobody is stuck
+                error.hint = f"Use --model {EMBEDDED_DEFAULT}, which needs no download" + (
+                    ", or correct the setting weights_mirror." if mirror else "; or try again later."
+                )
+            raise
+
     def _loadable(self, model: str) -> ModelSpec | None:
         return None if self.loader.given is not None else self.spec(model)
 
@@ -386,7 +401,7 @@ class ModelChoice:
         if local is not None:
             return local
         mirror = self._settings.weights_mirror or None
-        if try_to_pull(MODELS[RECOMMENDED], self._cache, mirror=mirror, progress=self._on_download):
+        if self._recommended_is_here(mirror):
             return RECOMMENDED
         _log.warning(
             "Using the model %s, which needs no download: %s, the recommended one, cannot be downloaded now. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from faceunlock.errors import ReportError
 from faceunlock.files.outputs import plan_folder, write_output
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.tasks.liveness import stages, texture
@@ -55,7 +56,7 @@ def measure_pad(
     PhotoError, CalibrationError, ModelError
         A folder, the weights or the device cannot be used.
     ReportError
-        ``file-exists`` or ``file-unwritable`` for the pictures.
+        ``file-exists`` or ``file-unwritable`` for the pictures, also where they would lie among the photos.
     """
     from faceunlock.liveness.measuring import SCORES
     from faceunlock.liveness.presentations import PadReport, measure_folders
@@ -64,6 +65,7 @@ def measure_pad(
     planned: tuple[Path, ...] = ()
     if pictures is not None:
         names = [Path(f"{score}.png") for score in SCORES]
+        _refuse_among_photos(as_path(pictures), as_path(live), as_path(attack))
         planned = plan_folder(as_path(pictures), names, overwrite=overwrite)
     settings = workspace.settings
     acquisition, _ = workspace.choice.acquisition()
@@ -96,3 +98,14 @@ def measure_pad(
         used=tuple(one.stage for one in measurement.stages if one.stage in active),
         pictures=tuple(written),
     )
+
+
+def _refuse_among_photos(pictures: Path, *photos: Path) -> None:
+    """Refuse a folder that is, by whatever link, among the photos that the next measurement reads."""
+    for folder in photos:
+        if pictures.resolve().is_relative_to(folder.resolve()):
+            raise ReportError(
+                "file-unwritable",
+                f"{pictures} lies among the photos in {folder}",
+                hint="Give --pictures a folder outside --live and --attack.",
+            )

@@ -20,7 +20,7 @@ from faceunlock.files.text import fits_a_line
 from faceunlock.files.trust import distrusted, distrusted_all
 from faceunlock.tasks.pam_files import DIRECTORY, MODULE, Line, module_options, quoted, read_lines
 from faceunlock.tasks.pam_installation import few, installation_problems
-from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, recognised, understand
+from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, faults, recognised, understand
 from faceunlock.tasks.pam_sources import camera_problems, program_problems
 from faceunlock.tasks.pam_stack import asks, deciding_programs, foreign_modules, lets_everybody_in
 
@@ -71,6 +71,8 @@ class Proposal:
         What makes the line unsafe on this machine now.
     require_live : bool
         Whether the line asks for turns of the head.
+    options : tuple of str
+        The options of `faceunlock.pam` in the line, not quoted.
     """
 
     service: str
@@ -81,6 +83,7 @@ class Proposal:
     line: str
     problems: tuple[str, ...]
     require_live: bool = False
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +205,7 @@ def propose(
     if kind == "--camera" and device:
         problems += camera_problems(device)
     file = DIRECTORY / service
-    return Proposal(service, file, system, home, program, line, tuple(problems), require_live)
+    return Proposal(service, file, system, home, program, line, tuple(problems), require_live, tuple(options))
 
 
 def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
@@ -297,11 +300,8 @@ def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
         yield from installation_problems(program)
     elif not program.exists():
         yield f"{program} does not exist"
-    try:
-        options = understand(command[4:])
-    except CannotAskError as error:
-        yield str(error)
-        options = recognised(command[4:])  # to find what else is wrong
+    yield from faults(command[4:])
+    options = recognised(command[4:])  # also of options that are wrong, to find what else is
     if options.get("camera"):
         yield from camera_problems(options["camera"])
     if system and "home" not in options:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 TIMEOUT_SECONDS = 10.0
 LIVE_TIMEOUT_SECONDS = 50.0
@@ -43,23 +43,38 @@ def understand(arguments: Sequence[str]) -> dict[str, str]:
     >>> understand(["--home=/var/lib/faceunlock", "--camera"])
     {'home': '/var/lib/faceunlock', 'camera': ''}
     """
-    options: dict[str, str] = {}
+    for fault in faults(arguments):
+        raise CannotAskError(fault)
+    return recognised(arguments)
+
+
+def faults(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with the options, each fault in a sentence; nothing if `understand` takes them.
+
+    Examples
+    --------
+    >>> list(faults(["--home=relative", "--what", "--camera"]))
+    ['--home needs an absolute path', '--what is not understood']
+    """
+    given: set[str] = set()
     for argument in arguments:
         name, _, value = argument.removeprefix("--").partition("=")
         known = argument.startswith("--") and name in OPTIONS
-        if not known or name in options or value.startswith("-") or (value and name == "require-live"):
-            raise CannotAskError(f"{argument} is not understood")
-        if name in ("home", "capture", "photo") and not value.startswith("/"):
-            raise CannotAskError(f"--{name} needs an absolute path")
-        if name == "security" and value not in SECURITY:
-            raise CannotAskError(f"--security must be one of {', '.join(SECURITY)}")
-        options[name] = value
-    if sum(name in options for name in ("camera", "capture", "photo")) != 1:
-        raise CannotAskError("say where the photo comes from: --camera, --capture=PROGRAM or --photo=FILE")
-    if "require-live" in options and "camera" not in options:
-        raise CannotAskError("--require-live needs --camera: a photo cannot turn its head")
-    seconds(options)
-    return options
+        if not known or name in given or value.startswith("-") or (value and name == "require-live"):
+            yield f"{argument} is not understood"
+        elif name in ("home", "capture", "photo") and not value.startswith("/"):
+            yield f"--{name} needs an absolute path"
+        elif name == "security" and value not in SECURITY:
+            yield f"--security must be one of {', '.join(SECURITY)}"
+        given.add(name if known else "")
+    if sum(name in given for name in ("camera", "capture", "photo")) != 1:
+        yield "say where the photo comes from: --camera, --capture=PROGRAM or --photo=FILE"
+    if "require-live" in given and "camera" not in given:
+        yield "--require-live needs --camera: a photo cannot turn its head"
+    try:
+        seconds(recognised(arguments))
+    except CannotAskError as error:
+        yield str(error)
 
 
 def recognised(arguments: Sequence[str]) -> dict[str, str]:

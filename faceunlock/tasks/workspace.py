@@ -18,6 +18,7 @@ from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
 from faceunlock.liveness import CAMERAS, MEASUREMENT
 from faceunlock.matching.security import LEVELS
+from faceunlock.pipeline.runtime.kept import Told, untold
 from faceunlock.settings import Locations, Security, Settings, load_settings, locate
 from faceunlock.tasks.models import ModelChoice
 
@@ -62,6 +63,9 @@ class Workspace:
         Used instead of those that `model` and `device` select.
     on_download : callable, optional
         Called with the bytes done and the bytes in total while weights are downloaded.
+    on_prepare : callable, optional
+        Called with a network's name, the steps done and the steps in total while it is made at first use;
+        from several threads.
     show_faces : bool
         Keep a small picture of each face in the results, so that a notebook shows it. A notebook saves what
         it shows, so nothing is kept unless asked for; the command line, the resident process and PAM never
@@ -96,6 +100,7 @@ class Workspace:
         detector: Detector | None = None,
         embedder: Embedder | None = None,
         on_download: Callable[[int, int], None] | None = None,
+        on_prepare: Told = untold,
         show_faces: bool = False,
     ) -> None:
         self.locations = locations or locate(home)
@@ -129,7 +134,7 @@ class Workspace:
         self.named = model or self.settings.model
         self.device = device or self.settings.device
         self._given = detector, embedder
-        self.on_download = on_download
+        self.on_download, self._on_prepare = on_download, on_prepare
         self.show_faces = show_faces
         self.choice = self.choose(self.named)
 
@@ -145,6 +150,7 @@ class Workspace:
             detector=detector,
             embedder=embedder,
             on_download=self.on_download,
+            on_prepare=self._on_prepare,
         )
 
     def __enter__(self) -> Self:

@@ -171,6 +171,7 @@ def _rate(plain: dict[str, Any] | None) -> str:
         return "cannot tell: too few impostor pairs"
     rate = Rate.from_dict(plain)
     return (
-        f"{100 * rate.value:.2f} % ({rate.errors:,} of {rate.trials:,}, {rate.people} people; "
+        f"{100 * rate.value:.2f} % ({rate.errors:,} of {rate.trials:,}, "
+        f"{counted(rate.people, 'person', 'people')}; "
         f"{100 * rate.confidence:.0f} % interval {100 * rate.lower:.2f} to {100 * rate.upper:.2f} %)"
     )

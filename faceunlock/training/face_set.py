@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceunlock.errors import CalibrationError, PhotoError
+from faceunlock.errors import CalibrationError, PhotoError, SettingsError
+from faceunlock.files.text import quoted
+from faceunlock.matching.people import name_key
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.matching.wording import counted
 from faceunlock.photos.face import Face, RGBImage
@@ -276,6 +278,37 @@ def split_by_person(person: NDArray[np.intp], share: float, seed: int) -> HeldOu
     chosen = np.random.default_rng(seed).choice(several, size=count, replace=False)
     held_out = np.isin(person, chosen)
     return HeldOutSplit(np.flatnonzero(~held_out), np.flatnonzero(held_out))
+
+
+def split_by_name(person: NDArray[np.intp], names: Sequence[str], held_out: Sequence[str]) -> HeldOutSplit:
+    """Return a split that holds out the people of these names with all their photos.
+
+    Parameters
+    ----------
+    person : ndarray of intp, shape (n,)
+        Position in `names` of the person on each crop.
+    names, held_out : sequence of str
+
+    Raises
+    ------
+    SettingsError
+        ``usage`` if there is no such person, or nobody would be left to learn from.
+
+    Examples
+    --------
+    >>> split_by_name(np.array([0, 0, 1]), ["Ada", "Bob"], ["ada"]).training.tolist()
+    [2]
+    """
+    wanted = {name_key(name): name for name in held_out}
+    missing = [name for key, name in wanted.items() if key not in map(name_key, names)]
+    if missing:
+        raise SettingsError(
+            "usage", f"--hold-out: there are no usable photos of {', '.join(map(quoted, missing))}"
+        )
+    chosen = np.isin(person, [number for number, name in enumerate(names) if name_key(name) in wanted])
+    if chosen.all():
+        raise SettingsError("usage", "--hold-out: nobody would be left to learn from")
+    return HeldOutSplit(np.flatnonzero(~chosen), np.flatnonzero(chosen))
 
 
 def split_by_photo(person: NDArray[np.intp], share: float, seed: int) -> HeldOutSplit:

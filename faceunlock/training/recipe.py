@@ -50,6 +50,8 @@ class TrainingRecipe:
         Share of the batches in which photos swap parts with each other, for `softmax` only; 0 to 1.
     validation : float
         Share of the people (`softmax`: of each person's photos) held out, below 1; 0 holds nobody out.
+    hold_out : tuple of str
+        Names of the people held out, instead of a share of them; empty chooses by `validation`.
     patience : int
         Epochs without a better validation after which training stops; 0 never stops early.
     precision : {"float32", "bfloat16"}
@@ -87,6 +89,7 @@ class TrainingRecipe:
     augment: Augment = "light"
     cutmix: float = 0.0
     validation: float = 0.1
+    hold_out: tuple[str, ...] = ()
     patience: int = 10
     precision: Precision = "float32"
     seed: int = 0
@@ -112,6 +115,10 @@ class TrainingRecipe:
             "--cutmix needs --loss softmax and no teacher: only that can use two people in one picture",
         )
         _require(0.0 <= self.validation < 1.0, "--validation must be at least 0 and below 1")
+        _require(
+            not self.hold_out or self.loss != "softmax",
+            "--hold-out needs another loss: softmax must know everybody, so it holds out photos, not people",
+        )
         _require(self.patience >= 0, "--patience must be at least 0")
         _require(0 <= self.seed < 1 << 63, "--seed must be a whole number, at least 0 and below 2**63")
         _require(0.0 < self.teacher_weight <= 1000.0, "--teacher-weight must be above 0 and at most 1000")
@@ -132,7 +139,11 @@ class TrainingRecipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as plain JSON values."""
-        return {**asdict(self), "architecture": self.architecture.to_dict()}
+        return {
+            **asdict(self),
+            "architecture": self.architecture.to_dict(),
+            "hold_out": list(self.hold_out),
+        }
 
 
 def _require(condition: bool, sentence: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import CalibrationError, SettingsError
 from faceunlock.matching.templates import ModelIdentity
+from faceunlock.matching.wording import counted
 from faceunlock.pipeline.acquisition import Acquisition
 from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.models.architecture import Architecture, ResidualArchitecture
@@ -23,6 +24,7 @@ from faceunlock.training.face_set import (
     HeldOutSplit,
     collect_faces,
     counted_reasons,
+    split_by_name,
     split_by_person,
     split_by_photo,
     training_folders,
@@ -253,6 +255,8 @@ def check_enough(faces: FaceSet, recipe: TrainingRecipe, folder: Path) -> None:
 
 
 def _split(faces: FaceSet, recipe: TrainingRecipe) -> HeldOutSplit:
+    if recipe.hold_out:
+        return split_by_name(faces.person, faces.names, recipe.hold_out)
     by = split_by_photo if recipe.loss == "softmax" else split_by_person
     return by(faces.person, recipe.validation, recipe.seed)
 
@@ -306,7 +310,9 @@ def _write_model(
         size,
         threshold=first_threshold(embeddings, faces.person[judged]),
         threshold_data=f"a guess from pairs of {what}",
-        training_data=f"{len(faces.crops)} photos of {len(faces.names)} people, loss {recipe.loss}",
+        training_data=f"{counted(len(faces.crops), 'photo')} of "
+        f"{counted(len(faces.names), 'person', 'people')}"
+        f"{', cropped as they were' if recipe.faces == 'as-is' else ''}, loss {recipe.loss}",
         created=created,
     )
     content = card(

@@ -162,7 +162,7 @@ def test_the_library_is_heard_as_loud_as_asked(options, heard, capsys):
 
 @pytest.mark.parametrize(
     ("reply", "answer"),
-    [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False), ("yo\n", False)],
+    [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", None), ("yo\n", False)],
 )
 def test_only_a_clear_yes_is_one(reply, answer, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO(reply))
@@ -210,10 +210,43 @@ def test_a_bar_makes_room_for_the_next():
     from rich.progress import Progress as RichProgress
 
     with RichProgress() as display:
-        progress = Progress(display)
+        progress = Progress(lambda: display)
         for label in ("epoch 1/2", "epoch 2/2"):
             assert list(progress.track(range(3), 3, label)) == [0, 1, 2]
         assert [task.description for task in display.tasks] == ["epoch 2/2"]
+
+
+def test_one_bar_moves_while_networks_are_prepared():
+    from rich.progress import Progress as RichProgress
+
+    display = RichProgress(disable=True)
+    progress = Progress(lambda: display)
+    seen = []
+    for network, done in (("p", 0), ("e", 0), ("p", 2), ("p", 4), ("e", 1)):
+        progress.preparation(network, done, 4)
+        (task,) = display.tasks
+        seen.append((task.completed, task.total, task.fields["done"]))
+    assert seen == [
+        (0, 4, "0 of 1 ready"),
+        (0, 8, "0 of 2 ready"),
+        (2, 8, "0 of 2 ready"),
+        (4, 8, "1 of 2 ready"),
+        (5, 8, "1 of 2 ready"),
+    ]
+    progress.preparation("e", 4, 4)
+    assert not display.tasks
+    progress.end()
+    progress.preparation("late", 0, 4)
+    assert not display.tasks
+
+
+def test_nothing_is_imported_or_drawn_before_there_is_something_to_show():
+    made = []
+    progress = Progress(lambda: made.append(True))
+    with progress.paused():
+        pass
+    progress.end()
+    assert not made
 
 
 def test_progress_on_a_terminal_goes_to_stderr(capsys, monkeypatch):

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -119,3 +120,16 @@ def test_a_search_of_no_one_or_many_faces(faces, said):
     meaning = identify._meaning(found)
     assert ("stranger" in meaning) == (said is not None) and (said or "") in meaning
     assert said is None or "based on 1 comparison of 1 person" in meaning
+
+
+def test_photos_that_are_in_already_an_empty_file_and_a_no(faceunlock, ada, tmp_path, monkeypatch):
+    faceunlock("enroll", "Ada", ada)
+    photos = [ada / f"{number}.png" for number in range(5)]
+    assert "nothing to add" in hint_of(faceunlock, "enroll", "Ada", *photos, "--add")
+    (tmp_path / "empty.jpg").touch()
+    assert hint_of(faceunlock, "enroll", "Bob", tmp_path / "empty.jpg") == "Copy it from its source again."
+    assert "--yes" in hint_of(faceunlock, "people", "forget", "Ada")  # nobody could be asked
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert hint_of(faceunlock, "people", "forget", "Ada") == "Nothing was changed."
+    assert [person["name"] for person in faceunlock.data("people")["people"]] == ["Ada"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -69,7 +70,7 @@ def test_version(faceunlock):
     [
         (["frobnicate"], ""),
         ([], ""),
-        (["people", "list"], "people"),
+        (["people", "frobnicate"], "people"),
         (["--home", "somewhere", "verify"], "verify"),
         (["verify", "--frobnicate", "x.jpg"], "verify"),
         (["verify", "a.jpg", "b.jpg"], "verify"),
@@ -498,3 +499,27 @@ def test_a_home_on_the_command_line_is_enough(enrolled, pictures, tmp_path):
     (enrolled.home / "cache").touch()
     code, document = ask(*home, "demo")
     assert code == 2 and document["error"]["code"] == "no-temporary-directory"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_on_a_real_terminal_no_line_is_cut_by_the_terminal(enrolled, columns):
+    terminal, end = os.openpty()
+    with subprocess.Popen(
+        enrolled.command("models"),
+        stdout=end,
+        stderr=subprocess.PIPE,
+        env=enrolled.environment({"COLUMNS": str(columns)}),
+    ) as process:
+        os.close(end)
+        written = b""
+        with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
+            while part := os.read(terminal, 1 << 16):
+                written += part
+        assert process.wait() == 0
+    os.close(terminal)
+    lines = written.decode().splitlines()
+    assert max(map(len, lines)) <= columns and lines[0].split()[:2] == ["id", "weights"]
+    commands = [line for line in lines if "faceunlock " in line]
+    assert all(not line.rstrip().endswith(("--home", "faceunlock")) for line in commands)
+    assert ("dimension" in lines[0]) == (columns > 60)

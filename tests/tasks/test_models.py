@@ -13,6 +13,7 @@ from support.fakes import (
 from faceunlock.errors import (
     GalleryError,
     ModelError,
+    SettingsError,
 )
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.registry import MODELS
@@ -258,3 +259,25 @@ def test_status_says_what_depends_on_the_network(open_home, network):
     assert (status.model, status.people, status.problems) == (None, (), ())
     missing = open_home(**AUTO | {"model": "vggface2"}).status()
     assert missing.problems == ("the weights of vggface2 are not on this machine",)
+
+
+def test_wrong_weights_from_a_mirror_leave_a_way_on(open_home, monkeypatch, tmp_path):
+    def wrong(*_, **__):
+        raise ModelError("weights-corrupt", "one byte differs")
+
+    monkeypatch.setattr("faceunlock.tasks.models.try_to_pull", wrong)
+    for mirror, way in (("https://example.org/w", "correct the setting weights_mirror"), ("", "again later")):
+        settings = replace(load_settings(tmp_path / "none.toml", {}), weights_mirror=mirror)
+        unlock = open_home(settings=settings, detector=None, embedder=None)
+        with pytest.raises(ModelError) as caught:
+            unlock.choice.chosen()
+        assert caught.value.slug == "weights-corrupt"
+        assert "--model compact" in caught.value.hint and way in caught.value.hint
+
+
+@pytest.mark.parametrize("model", ["dlib", "compact"])
+def test_a_model_of_a_package_takes_no_file(unlock, tmp_path, model):
+    (tmp_path / "weights.dat").write_bytes(b"other weights")
+    with pytest.raises(SettingsError) as caught:
+        unlock.pull(model, file=tmp_path / "weights.dat")
+    assert caught.value.slug == "usage" and model in caught.value.message

@@ -280,11 +280,14 @@ def test_every_spoilt_thing_is_named_whatever_else_is_wrong(tmp_path, monkeypatc
     corrupt = weights.WeightsState("dlib", "corrupt", problem="the weights have 3 bytes")
     monkeypatch.setattr(weights, "verify", lambda spec, cache: corrupt)
     file = tmp_path / "swaylock"
-    file.write_text(f"auth required pam_exec.so python -I -m faceunlock.pam --home={home} --camera --what\n")
+    file.write_text(
+        f"auth required pam_exec.so python -I -m faceunlock.pam --home={home} --camera --what --timeout=x\n"
+    )
     problems = "\n".join(check("swaylock", file).problems)
     for thing in (
         "the control is required", "that could ask for the password", "needs an absolute path",
-        "--what is not understood", "no model", "the entry for 'ada' is damaged", "attempts.db is damaged",
+        "--what is not understood", "--timeout must be a number",
+        "no model", "the entry for 'ada' is damaged", "attempts.db is damaged",
         "the weights have 3 bytes", f"{home / 'no camera'} is not a camera now",
     ):  # fmt: skip
         assert thing in problems, problems

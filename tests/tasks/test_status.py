@@ -28,3 +28,19 @@ def test_a_key_that_is_gone_is_one_problem(unlock, ada, home):
         key.unlink()
     (problem,) = unlock.status().problems
     assert f"faceunlock --home {home} people forget --all" in problem
+
+
+def test_a_sealed_gallery_that_is_gone_is_a_problem(unlock, ada, home):
+    unlock.enroll("Ada", ada)
+    unlock.protect("file")
+    unlock.close()
+    (home / "gallery.db").unlink()
+    state = unlock.status()
+    (problem,) = state.problems
+    (key,) = unlock.locations.keys.iterdir()
+    assert f"{home / 'gallery.db'} is missing or empty, but {key} is the key" in problem
+    assert (state.protection.sealed, state.protection.waiting) == (False, key)
+    unlock.enroll("Ada", ada)  # which begins a new sealed one, as the problem says
+    state = unlock.status()
+    assert state.protection.sealed and state.protection.waiting is None
+    assert not [problem for problem in state.problems if "missing or empty" in problem]

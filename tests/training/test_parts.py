@@ -20,7 +20,7 @@ from faceunlock.training.augmentation import AugmentedFaces, contact_sheet, exch
 from faceunlock.training.batches import epoch_batches
 from faceunlock.training.checkpoint import EpochRecord
 from faceunlock.training.curves import draw_curves
-from faceunlock.training.face_set import split_by_person, split_by_photo
+from faceunlock.training.face_set import split_by_name, split_by_person, split_by_photo
 from faceunlock.training.losses import make_loss
 from faceunlock.training.recipe import TrainingRecipe, best_precision
 from faceunlock.training.validation import Validation, first_threshold, validate
@@ -219,3 +219,15 @@ def test_precision_follows_the_processor(tmp_path):
 )
 def test_recipes_that_cannot_be(change):
     assert slug_of(replace, RECIPE, kind=SettingsError, **change) == "usage"
+
+
+def test_people_can_be_held_out_by_name():
+    names, person = ["Ada", "Bob", "Cyd"], np.array([0, 1, 2, 1, 0, 2])
+    split = split_by_name(person, names, ["cyd", "Ada"])
+    assert split.validation.tolist() == [0, 2, 4, 5] and split.training.tolist() == [1, 3]
+    for held_out, said in ((["Eve", "Ada"], "no usable photos of 'Eve'"), (names, "nobody would be left")):
+        with pytest.raises(SettingsError, match=said) as caught:
+            split_by_name(person, names, held_out)
+        assert caught.value.slug == "usage"
+    with pytest.raises(SettingsError, match="--hold-out needs another loss"):
+        TrainingRecipe(loss="softmax", hold_out=("Ada",))

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.files.text import printable
+from faceunlock.files.text import local_time, printable
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def state(socket: Path, running: AgentState | None) -> str:
         return f"No resident process listens at {printable(socket)}. To start one: faceunlock agent start"
     return "\n".join(
         (
-            f"process   {running.pid}, since {running.started}",
+            f"process   {running.pid}, since {local_time(running.started)}",
             f"socket    {printable(socket)}",
             f"answered  {_questions(running.answered)}, declined {running.declined:,}",
             f"idle      {running.idle_seconds} s; ends after {_minutes(running.idle_limit_seconds)}",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from faceunlock.cli.answers.parts import identity, left_out
-from faceunlock.files.text import Table, printable
+from faceunlock.files.text import Table, table
 from faceunlock.reports.audit_words import (
     TITLES,
     basis,
@@ -38,11 +38,9 @@ def text(report: AuditReport) -> list[str | Table]:
     parts += ["", f"FMR ratio   {ratios(audit.fmr_ratios)}", f"FNMR ratio  {ratios(audit.fnmr_ratios)}"]
     if audit.most_similar:
         parts += ["", "most similar photos of two people in one group:"]
-        parts += [
-            f"  {pair.similarity:.4f}  {printable(pair.group)}: {printable(pair.photo)}  and  "
-            f"{printable(pair.other)}"
-            for pair in audit.most_similar
-        ]
+        rows = [(f"{pair.similarity:.4f}", pair.group, pair.photo, pair.other) for pair in audit.most_similar]
+        titles = ("similarity", "group", "photo", "other photo")
+        parts.append(table(*titles, rows=rows, paths=("photo", "other photo")))
     return parts
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
-from faceunlock.files.text import printable
+from faceunlock.files.text import Table, printable, table
 from faceunlock.matching.wording import counted, probability, rate
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from faceunlock.tasks.calibrate import Needs
 
 
-def text(report: CalibrationReport, *, saved: bool = False) -> str:
-    """Return the results of a calibration, one per line."""
+def text(report: CalibrationReport, *, saved: bool = False) -> list[str | Table]:
+    """Return the results of a calibration, one per line, and the pairs that decide."""
     choice = report.choice
     lines = [
         f"people {report.people:,}, photos {report.photos:,}, templates {report.templates:,}"
@@ -52,13 +52,14 @@ def text(report: CalibrationReport, *, saved: bool = False) -> str:
     counts = [f"{count:,} {what}" for what, count in dropped.items() if count]
     if counts:
         lines.append(f"left out             {', '.join(counts)}")
-    lines += _pairs("least similar genuine pairs:", report.lowest_genuine)
-    lines += _pairs("most similar impostor pairs:", report.highest_impostor)
+    parts: list[str | Table] = ["\n".join(lines)]
+    parts += _pairs("least similar genuine pairs:", report.lowest_genuine)
+    parts += _pairs("most similar impostor pairs:", report.highest_impostor)
     if choice.supported:
-        lines.append(
+        parts.append(
             f"Saved: {report.identity.model} now uses this threshold." if saved else "No threshold was saved."
         )
-    return "\n".join(lines)
+    return parts
 
 
 def needs(needed: Needs) -> str:
@@ -79,13 +80,11 @@ def scores_kept(file: Path) -> str:
     return f"The scores are in {printable(file)}; to use them again: faceunlock calibrate --scores FILE"
 
 
-def _pairs(title: str, pairs: Sequence[Pair]) -> list[str]:
+def _pairs(title: str, pairs: Sequence[Pair]) -> list[str | Table]:
     if not pairs:
         return []
-    return [
-        title,
-        *(f"  {p.similarity:.4f}  {printable(p.photo)}  against  {printable(p.person)}" for p in pairs),
-    ]
+    rows = [(f"{pair.similarity:.4f}", pair.person, pair.photo) for pair in pairs]
+    return ["", title, table("similarity", "person", "photo", rows=rows, paths=("photo",))]
 
 
 def document(report: CalibrationReport, *, saved: bool) -> Document:

@@ -20,13 +20,13 @@ MOST_ROWS = 20
 
 def learned(result: LearnedHead, folder: Path) -> list[str | Table]:
     """Return the answer to ``classify train``: the rates and the confusion matrix."""
-    from faceunlock.matching.wording import rate
+    from faceunlock.matching.wording import counted, rate
 
     held_out, names = result.held_out, result.head.names
     right = held_out.misnamed
     lines = [
-        f"classifier   {len(names)} people, {sum(result.photos):,} photos, over {result.identity.model}, "
-        f"in {printable(folder)}",
+        f"classifier   {counted(len(names), 'person', 'people')}, {sum(result.photos):,} photos, "
+        f"over {result.identity.model}, in {printable(folder)}",
         f"accuracy     {right.trials - right.errors:,} of {right.trials:,} held-out photos named correctly "
         f"({held_out.how})",
         f"misnamed     {rate(right)}",
@@ -76,16 +76,18 @@ def named(answers: Sequence[NamedPhoto]) -> list[str | Table]:
     """Return the table of ``classify name``, one row per face."""
     rows = [
         (
-            answer.photo,
             NONE if face.name is None else face.name,
+            f"{face.similarity:.4f} {'<' if face.name is None else '>='} {face.threshold:.4f}",
             face.closest,
             f"{face.probability:.3f}",
-            f"{face.similarity:.4f} {'<' if face.name is None else '>='} {face.threshold:.4f}",
+            number,
+            answer.photo,
         )
         for answer in answers
-        for face in answer.faces
+        for number, face in enumerate(answer.faces, start=1)
     ]
-    return [table("photo", "person", "closest", "probability", "similarity", rows=rows)] if rows else []
+    titles = ("person", "similarity", "closest", "probability", "face", "photo")
+    return [table(*titles, rows=rows, paths=("photo",))] if rows else []
 
 
 def notes(answers: Sequence[NamedPhoto], output: Path | None) -> list[str]:

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from faceunlock.tasks.compare import PairComparison
 
 
-def text(comparison: PairComparison) -> list[str | Table]:
-    """Return one line for two photos; for a folder, a table and a summary."""
+def text(comparison: PairComparison, top: int = 0) -> list[str | Table]:
+    """Return one line for two photos; for a folder, a table of the best `top` photos and a summary.
+
+    With `top` 0, the table has them all.
+    """
     meaning = threshold_meaning(comparison.calibration, comparison.point)
     if not comparison.is_folder:
         (other,) = comparison.others
@@ -32,9 +35,10 @@ def text(comparison: PairComparison) -> list[str | Table]:
             f"{verdict}, similarity {other.similarity:.4f} {sign} threshold {comparison.threshold:.4f}, "
             f"distance {other.distance:.4f} ({meaning})"
         ]
+    shown = comparison.others[: top or None]
     rows = [
-        (one.photo, f"{one.similarity:.4f}", f"{one.distance:.4f}", "yes" if one.match else "no")
-        for one in comparison.others
+        ("yes" if one.match else "no", f"{one.similarity:.4f}", one.photo, f"{one.distance:.4f}")
+        for one in shown
     ]
     count = len(comparison.others)
     summary = (
@@ -42,7 +46,15 @@ def text(comparison: PairComparison) -> list[str | Table]:
         f"{'matches' if count == 1 else 'match'} {printable(comparison.photo)} "
         f"at threshold {comparison.threshold:.4f} ({meaning})"
     )
-    lines: list[str | Table] = [table("photo", "similarity", "distance", "match", rows=rows), summary]
+    lines: list[str | Table] = [
+        table(
+            *("match", "similarity", "photo", "distance"), rows=rows, paths=("photo",), details=("distance",)
+        )
+    ]
+    if len(shown) < count:
+        less = counted(count - len(shown), "photo")
+        lines.append(f"Not listed: {less}, less alike; to list all, add --top 0.")
+    lines.append(summary)
     bound = comparison.false_match_bound
     if bound is not None and count > 1:
         lines.append(

@@ -22,7 +22,12 @@ def text(found: Identification) -> list[str | Table]:
     who = ", ".join(printable(name) for name in found.names) or "nobody"
     named = sum(face.name is not None for face in found.faces)
     return [
-        table("photo", "face", "name", "similarity", "closest", "left,top,width,height", rows=rows),
+        table(
+            *("name", "similarity", "closest", "face", "photo", "left,top,width,height"),
+            rows=rows,
+            paths=("photo",),
+            details=("left,top,width,height",),
+        ),
         f"{named:,} of {counted(faces, 'face')} in {counted(photos, 'photo')} identified: {who}",
         _meaning(found),
     ]
@@ -30,14 +35,14 @@ def text(found: Identification) -> list[str | Table]:
 
 def _rows(photo: IdentifiedPhoto) -> list[tuple[object, ...]]:
     if not photo.faces:
-        return [(photo.photo, "", "no face", "", "", "")]
+        return [("no face", "", "", "", photo.photo, "")]
     return [
         (
-            photo.photo,
-            number,
             face.name or "unknown",
             "" if face.similarity is None else f"{face.similarity:.4f}",
             face.closest or face.reason or "",
+            number,
+            photo.photo,
             ",".join(str(value) for value in face.place or ()),
         )
         for number, face in enumerate(photo.faces, start=1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.files.text import Table, printable, table
+from faceunlock.files.text import Table, local_time, printable, table
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
@@ -19,16 +19,17 @@ def entries(log: Sequence[LogEntry]) -> str | Table:
         return "No attempts are logged."
     rows = (
         (
-            entry.time,
-            entry.person or "-",
+            local_time(entry.time),
             entry.outcome,
+            entry.person or "-",
             "-" if entry.similarity is None else f"{entry.similarity:.4f}",
-            entry.model or "-",
             entry.source,
+            entry.model or "-",
         )
         for entry in log
     )
-    return table("time", "person", "outcome", "similarity", "model", "source", rows=rows)
+    titles = ("time", "outcome", "person", "similarity", "source", "model")
+    return table(*titles, rows=rows, paths=("source",), details=("model",))
 
 
 def document(log: Sequence[LogEntry]) -> dict[str, Any]:

@@ -35,13 +35,16 @@ def models(states: Sequence[ModelState]) -> list[str | Table]:
         details += [
             "",
             f"{state.model}: {spec.network}",
-            f"  threshold  {_origin(state)}"
+            f"  threshold   {_origin(state)}"
             if spec.purpose == "recognition"
-            else "  purpose    liveness: it may refuse a face with --require-live, and admits none",
-            f"  licence    {spec.licence}",
-            f"  trained on {spec.training_data}",
+            else "  purpose     liveness: it may refuse a face with --require-live, and admits none",
+            f"  licence     {spec.licence}",
+            f"  trained on  {spec.training_data}",
         ]
-    return [table("id", "weights", "size", "dimension", "threshold", rows=rows), *details]
+    return [
+        table("id", "weights", "size", "dimension", "threshold", rows=rows, details=("dimension",)),
+        *details,
+    ]
 
 
 def models_document(states: Sequence[ModelState]) -> Document:

@@ -51,7 +51,11 @@ def report(result: PadReport) -> str:
             for kind, one in kinds.items()
         ]
     lines += [f"picture  {printable(picture)}" for picture in result.pictures]
-    lines.append("saved: faceunlock status shows when" if result.saved else "nothing saved")
+    lines.append(
+        "The measurement is saved; to see when it was made: faceunlock status"
+        if result.saved
+        else "The measurement is not saved."
+    )
     lines.append(_in_use(result))
     return "\n".join([*lines, WARNING])
 

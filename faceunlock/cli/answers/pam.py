@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +55,16 @@ def proposal(offer: Proposal) -> str:
 
 def _turns_offered(offer: Proposal) -> list[str]:
     """Say how to ask for turns of the head, where a camera could and the line does not."""
-    if offer.require_live or not any(word.startswith("--camera") for word in offer.line.split()):
+    camera = next((word for word in offer.options if word.partition("=")[0] == "--camera"), None)
+    if offer.require_live or camera is None:
         return []
+    home = [] if offer.home is None else [f"--home={offer.home}"]
+    device = camera.partition("=")[2]
+    words = ["pam", "print", offer.service, *(["--camera", device] if device else []), "--require-live"]
+    command = shlex.join([str(offer.program), "-I", "-m", "faceunlock", *home, *words])
     return [
         "If it shows text while it asks, it can ask for turns of the head, which a photo cannot do:",
-        f"  {offer.program} -I -m faceunlock pam print {offer.service} --require-live",
+        f"  {command}",
     ]
 
 

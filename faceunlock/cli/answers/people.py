@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity
-from faceunlock.files.text import Table, printable, table
+from faceunlock.files.text import Table, local_time, printable, table
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
@@ -24,11 +24,13 @@ def people(enrolled: Sequence[Person]) -> str | Table:
             f"{person.template.mean_similarity:.3f}",
             f"{person.template.lowest_similarity:.3f}",
             person.template.identity.model,
-            person.updated,
+            local_time(person.updated),
         )
         for person in enrolled
     ]
-    return table("name", "photos", "mean", "lowest", "model", "updated", rows=rows)
+    return table(
+        "name", "photos", "mean", "lowest", "model", "updated", rows=rows, details=("mean", "lowest")
+    )
 
 
 def people_document(enrolled: Sequence[Person]) -> Document:
@@ -48,12 +50,12 @@ def person(enrolled: Person) -> str:
             " to the centroid of the others",
             f"model          {identity.model}, {identity.dimension} numbers, {identity.preprocessing}",
             f"weights        SHA-256 {identity.weights_sha256}",
-            f"enrolled       {enrolled.created}",
-            f"updated        {enrolled.updated}",
+            f"enrolled       {local_time(enrolled.created)}",
+            f"updated        {local_time(enrolled.updated)}",
             *(
                 f"look           {look.name}: {counted(look.template.count, 'photo')}, similarity mean "
                 f"{look.template.mean_similarity:.4f}, lowest {look.template.lowest_similarity:.4f}, "
-                f"enrolled {look.created}"
+                f"enrolled {local_time(look.created)}"
                 for look in enrolled.looks
             ),
         )

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 def sentence(state: ProtectionState) -> str:
     """Return whether the gallery is sealed, where its key is, and what that protects against."""
+    if state.waiting is not None:
+        return f"the gallery that the key in {printable(state.waiting)} sealed is missing or empty"
     if not state.sealed:
         return (
             "not sealed: anyone who can read the file can read the templates. "

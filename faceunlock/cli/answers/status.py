@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from faceunlock.cli.answers import strangers
 from faceunlock.cli.answers.models import model_document
 from faceunlock.cli.answers.parts import Document
-from faceunlock.files.text import printable
+from faceunlock.files.text import local_time, printable
 from faceunlock.matching.security import chances, level_of
 from faceunlock.matching.wording import likeness_warning, rate, searched, threshold_origin
 
@@ -66,7 +66,7 @@ def text(state: Status) -> str:
 
 def _liveness(stages: Stages) -> str:
     """Return which stages ``verify --camera --require-live`` has."""
-    measured = "" if stages.measured is None else f"; measured here {stages.measured}"
+    measured = "" if stages.measured is None else f"; measured here {local_time(stages.measured)}"
     return f"with --require-live: turns of the head, {TEXTURE[stages.texture]}{measured}"
 
 
@@ -84,17 +84,17 @@ def _threshold_lines(state: Status, calibration: Calibration | None) -> list[str
     if calibration is None:
         return ["threshold   unknown, see the problems"]
     lines = [f"threshold   {calibration.threshold:.4f}, {threshold_origin(calibration)}"]
-    level, meaning = level_of(calibration), chances(calibration)
-    if level is not None and meaning is not None:
-        lines.append(f"security    {level}: {meaning}")
-    if calibration.fnmr is not None:
-        lines.append(f"FNMR there  {rate(calibration.fnmr)}")
     if state.templates > 1:
         point = calibration.threshold_for(state.templates)
         lines.append(
             f"            {point.threshold:.4f} when {searched(state.templates, len(state.people))} are "
             "searched" + ("" if point.supported else " (too many for the data)")
         )
+    level, meaning = level_of(calibration), chances(calibration)
+    if level is not None and meaning is not None:
+        lines.append(f"security    {level}: {meaning}")
+    if calibration.fnmr is not None:
+        lines.append(f"FNMR there  {rate(calibration.fnmr)}")
     return lines
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers.parts import Document, identity, left_out
-from faceunlock.files.text import Table, printable, table
+from faceunlock.files.text import Table, local_time, printable, table
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def banks(states: Sequence[BankState]) -> str | Table:
         "photos",
         "updated",
         rows=[
-            (state.identity.model, source.source, source.people, source.photos, state.updated)
+            (state.identity.model, source.source, source.people, source.photos, local_time(state.updated))
             for state in states
             for source in state.sources
         ],

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 UNKNOWN = "cannot tell"
 
+AS_IS = (
+    "Note: the photos are used as they are, but verify and the other commands align each face before the "
+    "model sees it. Unless these crops are aligned like that, the model will do worse than it learns here: "
+    "use --faces aligned for crops with the usual alignment, or --faces detect."
+)
+"""Said before a training on crops whose alignment nobody checked."""
+
 
 def beginning(known: Beginning) -> list[str]:
     """Return what is known before the first epoch, one line per fact."""
@@ -29,13 +36,14 @@ def beginning(known: Beginning) -> list[str]:
         held_out = len({*faces.person[split.validation].tolist()})
         what = "other photos of the same" if known.recipe.loss == "softmax" else "all photos of"
         who = counted(held_out, "person", "people")
-        who = counted(held_out, "person", "people")
         lines.append(f"held out: {counted(len(split.validation), 'photo')}, {what} {who}")
     else:
         lines.append("held out: nobody, so the model's accuracy on other people is unknown")
     lines.append(
         f"on {known.device} in {known.recipe.precision}; examples of its input: {printable(known.sheet)}"
     )
+    if known.recipe.faces == "as-is":
+        lines.append(AS_IS)
     if known.resumed_epoch:
         lines.append(f"resuming in epoch {known.resumed_epoch}")
     return lines

@@ -130,4 +130,5 @@ def install(
     session.console.answer(
         answers.installation(made, written=not dry_run),
         answers.installation_document(made, written=not dry_run),
+        as_is=True,
     )

@@ -86,6 +86,7 @@ def audit(
     from faceunlock.cli.answers import audit as answers
     from faceunlock.files.outputs import check_destination, never_replace
     from faceunlock.files.packages import own_version
+    from faceunlock.files.text import printable
     from faceunlock.photos.photo import find_photos
     from faceunlock.reports.audit_figures import FIGURES, draw_figures
     from faceunlock.reports.audit_words import page
@@ -120,3 +121,5 @@ def audit(
             content = page(report, figures, own_version())
             write_page(output, content, overwrite=overwrite)
     console.answer(answers.text(report), answers.document(report, output, pictures))
+    for written in (*([] if output is None else [output]), *pictures):
+        console.note(f"Wrote {printable(written)}")

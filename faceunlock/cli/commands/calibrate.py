@@ -149,13 +149,15 @@ def calibrate(
             console.note(answers.scores_kept(save_scores))
         console.left_out(report.failures if console.verbose else ())
         if not report.supported:
-            console.note(answers.text(report))
+            for part in answers.text(report):
+                console.note(part)
             raise report.insufficient()
         if not dry_run:
             try:
                 unlock.save_calibration(report, allow_lower=allow_lower)
             except CalibrationError:
-                console.note(answers.text(report))
+                for part in answers.text(report):
+                    console.note(part)
                 raise
     saved = not dry_run
     console.answer(answers.text(report, saved=saved), answers.document(report, saved=saved))

@@ -11,6 +11,7 @@ import typer
 from faceunlock.cli.options import DataFacesChoice, OverwriteCopies, command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError, TrainingError
+from faceunlock.files.text import printable
 
 
 class NameFacesChoice(StrEnum):
@@ -97,10 +98,12 @@ def learn(
             overwrite=overwrite,
             track=progress.track,
         )
-    console.left_out(learned.left_out)
     if plot is not None:
         answers.write_plot(plot, learned)
     console.answer(answers.learned(learned, output), answers.learned_document(learned, output))
+    console.left_out(learned.left_out)
+    if plot is not None:
+        console.note(f"Wrote {printable(plot)}")
 
 
 def name(
@@ -163,8 +166,8 @@ def name(
         )
     unusable = [answer for answer in outcomes if isinstance(answer, LeftOut)]
     named = [answer for answer in outcomes if not isinstance(answer, LeftOut)]
-    console.left_out(unusable)
     console.answer(answers.named(named), answers.named_document(named, unusable))
+    console.left_out(unusable)
     for note in answers.notes(named, output):
         console.note(note)
     if unusable or not named:

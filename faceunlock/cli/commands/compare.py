@@ -38,6 +38,10 @@ def compare(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace an existing file.")] = False,
+    top: Annotated[
+        int,
+        typer.Option("--top", min=0, help="Photos of a folder to list, the most alike first; 0 lists all."),
+    ] = 10,
     threshold: Threshold = None,
     faces: Faces = FacesChoice.dominant,
 ) -> None:
@@ -67,13 +71,13 @@ def compare(
         except NoneUsableError as error:
             console.left_out(error.left_out)
             raise
-    console.left_out(comparison.left_out)
     if output is not None:
         from faceunlock.cli.answers.compare import pair_picture
         from faceunlock.files.outputs import write_picture
 
         write_picture(output, pair_picture(comparison), overwrite=overwrite)
-    console.answer(answers.text(comparison), answers.document(comparison, output))
+    console.answer(answers.text(comparison, top), answers.document(comparison, output))
+    console.left_out(comparison.left_out)
     for note in answers.notes(comparison, output):
         console.note(note)
     if not comparison.matches:

@@ -54,5 +54,5 @@ def crop(
         except NoneUsableError as error:
             console.left_out(error.left_out)
             raise
-    console.left_out(outcome.left_out)
     console.answer(answers.text(outcome), answers.document(outcome))
+    console.left_out(outcome.left_out)

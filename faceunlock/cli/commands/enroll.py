@@ -155,9 +155,11 @@ def _one(
             outcome = unlock.enroll(name, sources, **options)
         except RefusedPhotosError as error:
             explain(console, error)
+            if camera and error.slug == "too-few-photos" and not error.left_out:
+                error.hint = "The picture hardly changed. Turn your head a little in all directions."
             raise
-    console.left_out(outcome.enrolment.left_out)
     console.answer(answers.text(outcome), answers.document(outcome))
+    console.left_out(outcome.enrolment.left_out)
     for note in answers.notes(outcome):
         console.note(note)
 
@@ -171,7 +173,7 @@ def _asked(console: Console, progress: Progress, name: str, found: Resemblance) 
         )
     with progress.paused():
         if not console.ask(f"The photos do not resemble {name} ({what}). Do they show this person?"):
-            raise SettingsError("aborted", "the look was not enrolled")
+            raise SettingsError("aborted", "the look was not enrolled", hint="Nothing was changed.")
     return True
 
 
@@ -215,8 +217,10 @@ def explain(console: Console, error: RefusedPhotosError) -> None:
 def _tell_people(console: Console, error: FaceUnlockError | None, folder: Path | None = None) -> None:
     """Print each photo's person if photos show several."""
     from faceunlock.cli.answers import enroll as answers
-    from faceunlock.files.text import printable
+    from faceunlock.pipeline.samples import LeftOut
 
-    for number, group in enumerate(() if error is None else error.groups, start=1):
-        for photo in group:
-            console.note(f"{printable(answers.shown_below(folder, photo))}: several-people: person {number}")
+    console.left_out(
+        LeftOut(answers.shown_below(folder, photo), "several-people", f"person {number}")
+        for number, group in enumerate(() if error is None else error.groups, start=1)
+        for photo in group
+    )

@@ -62,8 +62,8 @@ def identify(
         except NoneUsableError as error:
             console.left_out(error.left_out)
             raise
-    console.left_out(found.left_out)
     console.answer(answers.text(found), answers.document(found))
+    console.left_out(found.left_out)
     for note in answers.notes(found, output):
         console.note(note)
     if not found.names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -35,7 +34,10 @@ def log(
     from faceunlock.cli.answers import log as answers
 
     if clear and not yes:
-        _confirm(session, name)
+        what = "the whole log" if name is None else f"everything in the log about {name}"
+        session.console.confirm(
+            f"Delete {what}?", doing=f"deleting {what}", declined=f"{what} was not deleted"
+        )
     with session.unlock() as unlock:
         if clear:
             count = unlock.clear_log(name)
@@ -60,11 +62,3 @@ def unlock_attempts(
     with session.unlock() as unlock:
         forgiven = unlock.unlock_attempts(name)
     session.console.answer(answers.released(name, forgiven), {"name": name, "forgiven": forgiven})
-
-
-def _confirm(session: Session, name: str | None) -> None:
-    what = "the whole log" if name is None else f"everything in the log about {name}"
-    if not sys.stdin.isatty():
-        raise SettingsError("aborted", f"deleting {what} needs a yes, and there is no terminal to ask on")
-    if not session.console.ask(f"Delete {what}?"):
-        raise SettingsError("aborted", f"{what} was not deleted")

@@ -87,6 +87,6 @@ def prepare(
     """
     from faceunlock.cli.answers import models as answers
 
-    with session.unlock() as unlock:
+    with session.console.progress() as progress, session.unlock(progress) as unlock:
         made = unlock.prepare_models(model_id, force=force)
     session.console.answer(answers.prepared(made), answers.prepared_document(made))

@@ -10,6 +10,7 @@ import typer
 
 from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
+from faceunlock.errors import SettingsError
 
 HELP = "Measure what --require-live stops."
 
@@ -64,7 +65,6 @@ def pad_test(
     itself. It says nothing about other kinds of attack.
     """
     from faceunlock.cli.answers import pad as answers
-    from faceunlock.errors import SettingsError
 
     if live is None or attack is None:
         missing = "--live" if live is None else "--attack"
@@ -74,8 +74,8 @@ def pad_test(
         report = unlock.measure_pad(
             live, attack, pictures=pictures, overwrite=overwrite, dry_run=dry_run, track=progress.track
         )
-    console.left_out(report.left_out)
     console.answer(answers.report(report), answers.document(report))
+    console.left_out(report.left_out)
 
 
 def record(
@@ -121,5 +121,7 @@ def record(
     with session.unlock() as unlock:
         recording = unlock.record(camera, tell=teller(session))
         agreed = yes or console.ask(answers.question(recording, kind.value, name))
+        if agreed is None:
+            raise SettingsError("aborted", "nothing was kept, because nobody answered")
         kept = unlock.keep_recording(recording, output, kind.value, name, shows=shows) if agreed else None
     console.answer(answers.recorded(recording, kept), answers.recorded_document(recording, kept))

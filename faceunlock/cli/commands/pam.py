@@ -89,7 +89,7 @@ def print_line(
     proposal = propose(
         service, *sources, home=_chosen_home(session), timeout=timeout, require_live=require_live
     )
-    session.console.answer(answers.proposal(proposal), answers.proposal_document(proposal))
+    session.console.answer(answers.proposal(proposal), answers.proposal_document(proposal), as_is=True)
     for problem in proposal.problems:
         session.console.note(f"Not safe yet: {problem}")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from faceunlock.cli.console import Console
 from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
@@ -77,7 +75,10 @@ def forget(
     if everybody and look is not None:
         raise SettingsError("usage", "--look needs a NAME")
     if not yes:
-        _confirm(session.console, (name or "everybody") if look is None else f"the look {look} of {name}")
+        who = (name or "everybody") if look is None else f"the look {look} of {name}"
+        session.console.confirm(
+            f"Forget {who} for good?", doing=f"forgetting {who}", declined=f"{who} was not forgotten"
+        )
     with session.unlock() as unlock:
         if name is None:
             count = unlock.forget_all()
@@ -89,10 +90,3 @@ def forget(
     session.console.answer(
         answers.forgotten(name, count, look), answers.forgotten_document(name, count, look)
     )
-
-
-def _confirm(console: Console, who: str) -> None:
-    if not sys.stdin.isatty():
-        raise SettingsError("aborted", f"forgetting {who} needs a yes, and there is no terminal to ask on")
-    if not console.ask(f"Forget {who} for good?"):
-        raise SettingsError("aborted", f"{who} was not forgotten")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -107,16 +106,11 @@ def forget(
     if (name is None) == (not everybody):
         raise SettingsError("usage", "give either a NAME or --all")
     if everybody and not yes:
-        _confirm(session)
+        session.console.confirm(
+            "Forget all strangers for good?",
+            doing="forgetting all strangers",
+            declined="no stranger was forgotten",
+        )
     with session.unlock() as unlock:
         photos = unlock.forget_strangers(name)
     session.console.answer(answers.forgotten(name, photos), answers.forgotten_document(name, photos))
-
-
-def _confirm(session: Session) -> None:
-    if not sys.stdin.isatty():
-        raise SettingsError(
-            "aborted", "forgetting all strangers needs a yes, and there is no terminal to ask on"
-        )
-    if not session.console.ask("Forget all strangers for good?"):
-        raise SettingsError("aborted", "no stranger was forgotten")

@@ -126,6 +126,15 @@ def train(
     validation: Annotated[
         float, typer.Option("--validation", help="Share of the people to hold out (softmax: of the photos).")
     ] = 0.1,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hold-out",
+            metavar="NAME",
+            help="Hold out this person instead of a share of them; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     patience: Annotated[
         int,
         typer.Option("--patience", help="Stop after this many epochs without a better one; 0 never stops."),
@@ -206,6 +215,7 @@ def train(
         augment=augment.value,
         cutmix=cutmix,
         validation=validation,
+        hold_out=tuple(hold_out or ()),
         patience=patience,
         precision=_precision(session, precision),
         seed=seed,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.errors import ModelError
 from faceunlock.files.workplace import workplace
-from faceunlock.pipeline.runtime.kept import FOLDER, Keeping, keep, open_kept
+from faceunlock.pipeline.runtime.kept import FOLDER, Keeping, Told, keep, open_kept, untold
 from faceunlock.pipeline.runtime.network import NetworkSource
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ LOWEST_COSINE = 0.99999
 
 SMOOTHINGS = (0, 3)
 """How often each noise that the forms are compared with is smoothed."""
+
+STEPS = 3 + len(SMOOTHINGS)
+"""Steps of a preparation that are told: written, optimised, compared with each noise, opened."""
 
 LITTER = r"torch|[a-z0-9-]+-[0-9a-f]{16}\.(onnx|bin)"
 """Names of what a preparation keeps in its folder, which a killed one leaves behind."""
@@ -96,7 +99,7 @@ def prepare(
             if must_keep:
                 raise _unwritable(source, cache, error) from error
             directory = stack.enter_context(temporary_folder("faceunlock-", cache))
-        network = _prepare(source, directory, threads)
+        network = _prepare(source, directory, threads, keeping.told)
         try:
             if keeping.trusted:
                 keep(source, cache, keeping, next(directory.glob("*.onnx")))
@@ -115,11 +118,14 @@ def _unwritable(source: NetworkSource, cache: Path, error: OSError) -> ModelErro
     )
 
 
-def _prepare(source: NetworkSource, directory: Path, threads: int) -> OnnxNetwork:
+def _prepare(source: NetworkSource, directory: Path, threads: int, told: Told) -> OnnxNetwork:
     from faceunlock.pipeline.runtime.onnx_runtime import OnnxNetwork
 
     _log.info("Preparing %s", source.name)
-    return OnnxNetwork(_convert(source, directory), threads=threads)
+    told(source.name, 0, STEPS)
+    network = OnnxNetwork(_convert(source, directory, told), threads=threads)
+    told(source.name, STEPS, STEPS)
+    return network
 
 
 def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keeping) -> bool | None:
@@ -146,7 +152,7 @@ def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keepi
     return True
 
 
-def _convert(source: NetworkSource, directory: Path) -> Path:
+def _convert(source: NetworkSource, directory: Path, told: Told) -> Path:
     """Write and optimise a network, check its answers, and return its file."""
     import secrets
 
@@ -155,8 +161,10 @@ def _convert(source: NetworkSource, directory: Path) -> Path:
     path = directory / f"{source.name}-{secrets.token_hex(8)}.onnx"
     try:
         written = _written(source)
+        told(source.name, 1, STEPS)
         OnnxNetwork(written, optimise_to=path)
-        _check(OnnxNetwork(path), written, source)
+        told(source.name, 2, STEPS)
+        _check(OnnxNetwork(path), written, source, told)
     except REFUSALS as error:  # no space left, for one
         raise ModelError(
             "conversion-failed", f"ONNX Runtime cannot convert the network {source.name}: {error}"
@@ -173,7 +181,7 @@ def _written(source: NetworkSource) -> bytes:
     )
 
 
-def _check(network: OnnxNetwork, written: bytes, source: NetworkSource) -> None:
+def _check(network: OnnxNetwork, written: bytes, source: NetworkSource, told: Told = untold) -> None:
     """Compare a network with its layers as they were written, on rough and smooth noise, and with PyTorch.
 
     What PyTorch answered is on record for the networks that this program brings along.
@@ -190,13 +198,14 @@ def _check(network: OnnxNetwork, written: bytes, source: NetworkSource) -> None:
 
     plain = OnnxNetwork(written)
     random = np.random.default_rng(0)
-    for times in SMOOTHINGS:
+    for step, times in enumerate(SMOOTHINGS, start=3):
         noise = random.uniform(-1, 1, source.example_shape)
         for _ in range(times):
             noise = (noise + np.roll(noise, 1, axis=-1) + np.roll(noise, 1, axis=-2)) / 3
         batch = noise.astype(np.float32)
         if not np.all(_cosines(network(batch), plain(batch)) >= LOWEST_COSINE):
             raise ModelError("conversion-failed", f"the optimised network {source.name} answers differently")
+        told(source.name, step, STEPS)
     expected = golden.answer(source)
     if expected is not None:
         found = golden.sample(network(golden.question(source)))

@@ -16,7 +16,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,14 @@ UNREADABLE = (OSError, ValueError, TypeError, AttributeError, KeyError)
 """Exceptions of reading a record that this program did not write."""
 
 
+Told = Callable[[str, int, int], None]
+"""Hears of a network that is being made: its name, the steps done and the steps in total."""
+
+
+def untold(_name: str, _done: int, _steps: int) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keeping:
     """How converted networks are kept.
@@ -49,11 +57,14 @@ class Keeping:
         kept.
     prepare : bool
         Whether a network may be made where none is kept.
+    told : callable
+        Hears how far the making is.
     """
 
     key: bytes | None = field(default=None, repr=False)
     trusted: bool = True
     prepare: bool = True
+    told: Told = field(default=untold, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

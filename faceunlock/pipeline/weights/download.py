@@ -48,7 +48,8 @@ def check_url(url: str) -> str:
     raise SettingsError(
         "bad-setting",
         f"weights cannot be downloaded from {url}: only https, or http from this machine, is allowed",
-        hint="Correct the mirror, or download the file some other way and pass it with --from FILE.",
+        hint="Correct the setting weights_mirror, or download the file some other way and run: "
+        "faceunlock models pull ID --from FILE",
     )
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.errors import ModelError
+from faceunlock.errors import ModelError, SettingsError
 from faceunlock.files.reading import NotAFileError, TooLargeError, read_file
 from faceunlock.pipeline.models.architecture import RetailArchitecture
 from faceunlock.pipeline.models.registry import Bundled, Download, ModelSpec, PublishedFile, Trained
@@ -112,7 +112,8 @@ def pull(
         ``download-failed``, ``weights-corrupt``, ``weights-missing`` (no such `file`, or the package is not
         installed), ``weights-unwritable`` or ``insecure-permissions``. No broken file is left behind.
     SettingsError
-        ``bad-setting`` if the mirror's URL is not allowed.
+        ``bad-setting`` if the mirror's URL is not allowed; ``usage`` for a `file` of a model that comes in a
+        package or in a folder.
 
     Notes
     -----
@@ -120,6 +121,10 @@ def pull(
     refused, as `ssh` does with host keys.
     """
     source = spec.weights
+    if file is not None and not isinstance(source, Download):
+        raise SettingsError(
+            "usage", f"the weights of {spec.id} are not downloaded, so there is no file to take them from"
+        )
     if isinstance(source, Bundled):
         return _bundled_path(spec)
     if isinstance(source, Trained):

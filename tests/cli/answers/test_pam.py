@@ -1,5 +1,8 @@
 """What ``pam print`` says about turns of the head."""
 
+import shlex
+from pathlib import Path
+
 import pytest
 
 from faceunlock.cli.answers import pam as answers
@@ -18,6 +21,19 @@ from faceunlock.tasks.pam import propose
 )
 def test_turns_are_offered_where_a_camera_could_ask_for_them(service, source, options, offered):
     said = answers.proposal(propose(service, source, **options)).splitlines()
-    assert any(line.endswith(f"pam print {service} --require-live") for line in said) == offered
+    device = source.partition("=")[2] if source.startswith("--camera=") else ""
+    words = f"pam print {service}{f' --camera {device}' if device else ''} --require-live"
+    assert any(line.endswith(words) for line in said) == offered
     assert said[-1].startswith("auth sufficient pam_exec.so")
     assert all(line.startswith("#") for line in said[:-1])
+
+
+def test_the_offered_command_keeps_the_home_and_the_camera():
+    home = Path("/srv/my faces")
+    said = answers.proposal(propose("swaylock", "--camera=0", home=home)).splitlines()
+    (offer,) = (line for line in said if line.endswith("--require-live"))
+    words = shlex.split(offer.removeprefix("# "))
+    assert words[1:] == [
+        *("-I", "-m", "faceunlock", f"--home={home}"),
+        *("pam", "print", "swaylock", "--camera", "0", "--require-live"),
+    ]

@@ -112,6 +112,8 @@ def test_the_page_and_the_pictures(faceunlock, folder, tmp_path):
         assert f'<section id="{anchor}"' in text and f'href="#{anchor}"' in text
     assert text.count("<figure") == 3 and "https://" not in text and "<script" not in text
     assert text.index('id="conclusion"') < text.index("<main")
+    written = [page, *(pictures / f"{name}.png" for name in ("distances", "fmr-by-threshold", "rates"))]
+    assert faceunlock(*words, "--overwrite")[2] == "".join(f"Wrote {file}\n" for file in written)
     code, _, err = faceunlock(*words)
     assert code == 2 and "[file-exists]" in err
     assert faceunlock(*words, "--overwrite")[0] == 0

@@ -37,17 +37,38 @@ def test_a_folder_gets_a_table_and_says_what_searching_it_means(faceunlock, phot
     save(tmp_path / "grey.png", GREY)
     code, out, err = faceunlock("compare", first, tmp_path)
     lines = out.splitlines()
-    assert code == 0 and lines[0] == "photo\tsimilarity\tdistance\tmatch"
-    assert lines[1].startswith(f"{second}\t0.9") and lines[1].endswith("\tyes")
-    assert lines[2].startswith(f"{stranger}\t") and lines[2].endswith("\tno")
+    assert code == 0 and lines[0] == "match\tsimilarity\tphoto\tdistance"
+    assert lines[1].startswith("yes\t0.9") and f"\t{second}\t" in lines[1]
+    assert lines[2].startswith("no\t") and f"\t{stranger}\t" in lines[2]
     assert lines[3].startswith(f"1 of 2 photos match {first} at threshold 0.9550 (")
     assert lines[4].endswith("the chance of any match would be at most 2.0e-05.")
-    assert f"{tmp_path}/grey.png: no-face: " in err and f"{first}: duplicate: " in err
+    assert f"{tmp_path}/grey.png: no-face: " in err and "duplicate" not in err  # the photo itself is no copy
+    (tmp_path / "copy.png").write_bytes(first.read_bytes())
+    assert f"{tmp_path}/copy.png: duplicate: " in faceunlock("compare", first, tmp_path)[2]
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "link.png").symlink_to(first)
+    code, _, err = faceunlock("compare", first, tmp_path / "alone")
+    assert code == 2 and f"no photo but {first} itself [photo-not-found]" in err
     code, _, err = faceunlock("compare", stranger, tmp_path / "ada")
     assert code == 1 and "could not be compared" not in err
     save(tmp_path / "ada" / "grey.png", GREY)
     code, _, err = faceunlock("compare", stranger, tmp_path / "ada")
     assert code == 2 and "No photo matches, but 1 could not be compared.\n" in err
+
+
+def test_the_best_photos_of_a_folder_are_listed_and_the_rest_is_counted(faceunlock, photos, tmp_path):
+    first, *_ = photos
+    save_person(tmp_path / "many", 1, 6, first=30)
+    save_person(tmp_path / "many", 2, 7, first=40)
+    code, out, _ = faceunlock("compare", first, tmp_path / "many")
+    lines = out.splitlines()
+    found = [float(line.split("\t")[1]) for line in lines[1:11]]
+    assert code == 0 and lines[1].startswith("yes") and found == sorted(found, reverse=True)
+    assert lines[11] == "Not listed: 3 photos, less alike; to list all, add --top 0."
+    assert " of 13 photos match" in lines[12]
+    assert len(faceunlock("compare", first, tmp_path / "many", "--top", "0")[1].splitlines()) == 16
+    assert len(faceunlock("compare", first, tmp_path / "many", "--top", "2")[1].splitlines()) == 6
+    assert len(faceunlock.data("compare", first, tmp_path / "many", "--top", "2")["others"]) == 13
 
 
 def test_a_picture_is_drawn_and_none_is_overwritten(faceunlock, photos, tmp_path):

@@ -63,9 +63,9 @@ def test_the_log_as_a_table(enrolled, ada, stranger):
     enrolled("verify", stranger)
     enrolled("verify", stranger, "--as", "Nobody")
     heading, yes, no, nobody = (line.split("\t") for line in enrolled("log")[1].splitlines())
-    assert heading == ["time", "person", "outcome", "similarity", "model", "source"]
-    assert yes[1:3] == ["Ada", "yes"] and yes[4:] == ["dlib", str(ada / "0.png")]
-    assert no[1:3] == ["-", "no"] and nobody[1:5] == ["-", "not-enrolled", "-", "-"]
+    assert heading == ["time", "outcome", "person", "similarity", "source", "model"]
+    assert yes[1:3] == ["yes", "Ada"] and yes[4:] == [str(ada / "0.png"), "dlib"]
+    assert no[1:3] == ["no", "-"] and nobody[1:4] == ["not-enrolled", "-", "-"] and nobody[5] == "-"
     assert len(enrolled("log", "--as", "ada")[1].splitlines()) == 2
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_the_report_names_every_rate_and_what_it_says_nothing_about(faceunlock, 
     rates = [line for line in lines if line.startswith(("  BPCER", "  APCER", "  passed"))]
     assert len(rates) == 6 and all("95 % interval" in line and "people" in line for line in rates)
     assert any("APCER  print, by person: 0 (0 of 3, 3 people" in line for line in rates)
-    assert any("APCER  film, by clip: 100 % (1 of 1, 1 people" in line for line in rates)
+    assert any("APCER  film, by clip: 100 % (1 of 1, 1 person;" in line for line in rates)
     assert any(line.startswith("texture  not measured") and "pull minifasnet" in line for line in lines)
     assert "A film of a turning head passes" in lines[-1]
     assert "in use by verify --camera --require-live: turn" in lines[-2]
@@ -38,12 +39,23 @@ def test_the_report_names_every_rate_and_what_it_says_nothing_about(faceunlock, 
 
 def test_the_json_document(faceunlock, folders, tmp_path):
     data = faceunlock.data("pad-test", *folders, "--dry-run", "--pictures", tmp_path / "drawn")
+    assert "The measurement is not saved." in faceunlock("pad-test", *folders, "--dry-run")[1]
     assert data["saved"] is False and not (tmp_path / "home" / "pad.json").exists()
     (turn,) = data["stages"]
     assert turn["stage"] == "turn" and turn["used"] and turn["stops"] == []
     assert turn["apcer"]["print"]["by_clip"]["trials"] == 3
     assert data["spreads"]["E2"]["print"]["highest"] < 0.15
     assert [path.rpartition("/")[2] for path in data["pictures"]] == ["E1.png", "E2.png"]
+
+
+def test_pictures_never_come_among_the_photos(faceunlock, folders, tmp_path):
+    live = Path(folders[1])
+    (tmp_path / "link").symlink_to(live)
+    before = sorted(live.rglob("*"))
+    for place in (live, live / "drawn", tmp_path / "link"):
+        code, out, err = faceunlock("pad-test", *folders, "--pictures", place, "--overwrite")
+        assert (code, out) == (2, "") and "[file-unwritable]" in err and "outside --live" in err
+    assert sorted(live.rglob("*")) == before
 
 
 def test_photos_without_minifasnet_measure_nothing_and_nothing_is_said_to_work(faceunlock, tmp_path):
@@ -80,7 +92,17 @@ def film(tmp_path):
     return write_clip(tmp_path / "camera.avi", frames, rate=5.0)
 
 
-@pytest.mark.parametrize("answer, kept", [("y\n", True), ("n\n", False), ("", False)])
+def test_a_recording_that_nobody_can_be_asked_about_could_not_be_done(
+    faceunlock, film, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    words = ("pad-test", "record", "live", "Ada", "-o", tmp_path / "own", "--camera", film)
+    code, out, err = faceunlock(*words)
+    assert (code, out) == (2, "") and "nobody answered [aborted]" in err and "--yes" in err
+    assert not list(tmp_path.rglob("own/**/*.png"))
+
+
+@pytest.mark.parametrize("answer, kept", [("y\n", True), ("n\n", False)])
 def test_a_recording_is_kept_only_after_a_yes(faceunlock, film, tmp_path, monkeypatch, answer, kept):
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     words = ("pad-test", "record", "attack", "print", "--shows", "Ada", "-o", tmp_path / "own")

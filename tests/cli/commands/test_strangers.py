@@ -4,11 +4,14 @@ import pytest
 from support.fakes import save_person, save_strangers
 
 
-def test_a_bank_from_nothing_to_nothing(faceunlock, stranger_folder, ada):
+def test_a_bank_from_nothing_to_nothing(faceunlock, stranger_folder, ada, tmp_path):
     code, out, err = faceunlock("strangers")
     assert (code, err) == (0, "")
-    assert out == "There are no strangers. To get thousands: faceunlock strangers pull lfw\n"
-    assert "\nstrangers   none; to get thousands: faceunlock strangers pull lfw\n" in faceunlock("status")[1]
+    home = f"--home {tmp_path / 'home'}"  # what is copied works on this gallery
+    assert out == f"There are no strangers. To get thousands: faceunlock {home} strangers pull lfw\n"
+    assert (
+        f"\nstrangers   none; to get thousands: faceunlock {home} strangers pull" in faceunlock("status")[1]
+    )
     code, out, err = faceunlock("strangers", "add", stranger_folder)
     assert (code, err) == (0, "")
     added = "crowd: 30 photos added of 31, 1 without a usable face. "
@@ -55,6 +58,18 @@ def test_what_a_target_needs_is_said_first(faceunlock, home, test_folder, tmp_pa
     assert faceunlock("-v", *words)[2].startswith("For an FMR of 5 %, 59 people ")
     code, out, _ = faceunlock("calibrate", "--strangers", "--target-fmr", "0.05", "--dry-run")
     assert code == 2 and not out  # nobody has four photos
+
+
+def test_as_many_strangers_are_announced_as_are_used(faceunlock, test_folder, tmp_path):
+    folder, _ = test_folder
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    others = tmp_path / "others"
+    for number, name in enumerate((*known[:3], "Xi", "Yo"), start=60):
+        save_person(others / name, number, 1)
+    faceunlock("strangers", "add", others)
+    for words in ((), ("--impostors", others, "--no-strangers")):
+        err = faceunlock("calibrate", folder, *words)[2]
+        assert "Here are 4 people and 2 strangers." in err and "templates 4, strangers 2 (" in err
 
 
 @pytest.mark.parametrize("words", [(), ("Ada", "--all")])

@@ -74,9 +74,9 @@ def conversions(monkeypatch):
     done = []
     original = conversion._convert
 
-    def count(recipe, directory):
+    def count(recipe, directory, told):
         done.append(recipe.name)
-        return original(recipe, directory)
+        return original(recipe, directory, told)
 
     monkeypatch.setattr(conversion, "_convert", count)
     return done
@@ -244,3 +244,13 @@ def test_large_tensors_are_kept_in_a_file_of_their_own_and_checked_too(tmp_path,
     next((tmp_path / "converted").glob("wide-*.bin")).unlink()
     np.testing.assert_allclose(open_converted(wide, tmp_path)(batch(3)), expected, atol=1e-5)
     assert conversions == ["wide", "wide", "wide"]
+
+
+def test_a_preparation_tells_each_step_and_a_kept_network_nothing(recipe, tmp_path):
+    heard = []
+    keeping = Keeping(told=lambda *step: heard.append(step))
+    open_converted(recipe, tmp_path, keeping=keeping)
+    assert heard == [(recipe.name, step, conversion.STEPS) for step in range(conversion.STEPS + 1)]
+    heard.clear()
+    open_converted(recipe, tmp_path, keeping=keeping)
+    assert not heard
