@@ -96,7 +96,7 @@ class PairComparison:
     crops : tuple of two ndarray of uint8, shape (side, side, 3)
         The face of the probe and the most similar one, as the network sees them.
     faces : tuple of bytes
-        The same two as small pictures, as JPEG; empty unless the workspace shows faces.
+        The same two as small pictures, as JPEG; empty unless the workspace keeps faces.
     """
 
     photo: str
@@ -121,7 +121,7 @@ class PairComparison:
         return f"<PairComparison: {self.photo}: {counts}, best {best.photo}: {self._said(best)}>"
 
     def _repr_html_(self) -> str:
-        """Return the comparison for a notebook, best first; two faces if the workspace shows faces."""
+        """Return the comparison for a notebook, best first; two faces if the workspace keeps faces."""
         from faceunlock.reports.notebook import Line, as_html
 
         best = self.others[0]
@@ -254,7 +254,7 @@ def compare(
         point=point,
         identity=identity,
         crops=tuple(crop for crop in crops if crop is not None),
-        faces=small_faces(crops) if workspace.show_faces else (),
+        faces=small_faces(crops) if workspace.keep_faces else (),
     )
 
 

@@ -116,7 +116,7 @@ def enroll(
     known = wanted.known(workspace)
     planned = Planned(wanted, known, *photos_of(photos))
     acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(planned.photos))
-    samples = acquisition.samples(planned.photos, keep_crops=workspace.show_faces)
+    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
     outcomes = list(track(samples, len(planned.photos), "photos"))
     return finish(
         workspace, planned, outcomes, identity, min_photos=min_photos, dry_run=dry_run, accept=accept

@@ -84,7 +84,7 @@ class EnrolmentOutcome:
         How much the look resembles the person; None without a look.
     faces : tuple of bytes
         Small pictures of the faces that were used, as JPEG, at most `MOST_FACES`; empty unless the workspace
-        shows faces.
+        keeps faces.
     """
 
     name: str
@@ -102,7 +102,7 @@ class EnrolmentOutcome:
         return f"<EnrolmentOutcome: {self._answer}>"
 
     def _repr_html_(self) -> str:
-        """Return the outcome for a notebook, with the faces if the workspace shows faces."""
+        """Return the outcome for a notebook, with the faces if the workspace keeps faces."""
         from faceunlock.reports.notebook import Line, as_html
 
         left_out = self.enrolment.left_out

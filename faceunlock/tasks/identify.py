@@ -57,7 +57,7 @@ class IdentifiedPhoto:
         The copy with names drawn on it.
     small_faces : tuple of (tuple of bytes)
         For each face a small picture of it, as JPEG, or none if it was not compared; empty unless the
-        workspace shows faces.
+        workspace keeps faces.
     """
 
     photo: str
@@ -69,7 +69,7 @@ class IdentifiedPhoto:
         return f"<IdentifiedPhoto: {self.photo}: {', '.join(map(_said, self.faces)) or 'no face'}>"
 
     def _repr_html_(self) -> str:
-        """Return who is on the photo for a notebook, with the faces if the workspace shows faces."""
+        """Return who is on the photo for a notebook, with the faces if the workspace keeps faces."""
         from faceunlock.reports.notebook import as_html
 
         return as_html(self.lines)
@@ -139,7 +139,7 @@ class Identification:
         return f"<Identification: {counts}: {', '.join(found) or 'nobody'}>"
 
     def _repr_html_(self) -> str:
-        """Return who is on the photos for a notebook, with the faces if the workspace shows faces."""
+        """Return who is on the photos for a notebook, with the faces if the workspace keeps faces."""
         from faceunlock.reports.notebook import Line, as_html
 
         refused = [Line(False, f"{one.photo}: {one.reason}, {one.detail}") for one in self.left_out]
@@ -243,13 +243,13 @@ def identify(
     point, threshold = operating_point(calibration, sum(map(len, comparable.values())), threshold)
     identified: list[IdentifiedPhoto] = []
     left_out: list[LeftOut] = []
-    faces = acquisition.faces(given, keep_crops=workspace.show_faces)
+    faces = acquisition.faces(given, keep_crops=workspace.keep_faces)
     for outcome in track(faces, len(given), "photos"):
         if isinstance(outcome, LeftOut):
             left_out.append(outcome)
             continue
         photo = IdentifiedPhoto(outcome.photo, named(outcome, comparable, threshold))
-        if workspace.show_faces:
+        if workspace.keep_faces:
             photo = replace(photo, small_faces=tuple(small_faces([one.crop]) for one in outcome.faces))
         if folder is not None and outcome.path is not None:
             copy = copies[outcome.path]

@@ -63,7 +63,7 @@ def init(
     wanted = Wanted(normalise_name(name), None, add=False, replace=replace)
     planned = Planned(wanted, wanted.known(workspace), *photos_of(photos))
     acquisition, identity = workspace.choice.acquisition(None, fetch=True, photos=len(planned.photos))
-    samples = acquisition.samples(planned.photos, keep_crops=workspace.show_faces)
+    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
     outcomes = list(track(samples, len(planned.photos), "photos"))
     held_back = None
     if hold_back:

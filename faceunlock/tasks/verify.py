@@ -83,7 +83,7 @@ class Verification:
     people : int or None
         How many people were compared, each with all their looks; None: one for each template.
     face : tuple of bytes
-        A small picture of the face, as JPEG; empty unless the workspace shows faces.
+        A small picture of the face, as JPEG; empty unless the workspace keeps faces.
     """
 
     decision: Decision
@@ -101,7 +101,7 @@ class Verification:
         return f"<Verification: {self._answer}>"
 
     def _repr_html_(self) -> str:
-        """Return the answer for a notebook, with the face if the workspace shows faces."""
+        """Return the answer for a notebook, with the face if the workspace keeps faces."""
         from faceunlock.reports.notebook import Line, as_html
 
         return as_html([Line(self.decision.match, self._answer, self.face)])
@@ -172,7 +172,7 @@ def verify(
         # Read before any network is loaded, so that a missing photo fails at once.
         probe = load_photo(taken, max_pixels=workspace.settings.max_pixels)
         acquisition = people.load(threshold, security)
-        sample = acquisition.sample(probe, faces, keep_crop=workspace.show_faces)
+        sample = acquisition.sample(probe, faces, keep_crop=workspace.keep_faces)
         answer = people.answering(sample.embedding, sample.quality, crop=sample.crop)
         return attempt.settle(people.names, answer)
 

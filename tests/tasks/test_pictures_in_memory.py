@@ -33,7 +33,7 @@ def test_the_log_says_that_there_was_no_file(unlock, ada):
     unlock.verify(paint(1, 30), "Ada")
     unlock.verify(Image.fromarray(paint(1, 31)))
     slug_of(unlock.verify, paint(1, 30) / 255)
-    assert [entry.source for entry in unlock.log()] == [
+    assert [entry.source for entry in unlock.attempts_log()] == [
         "<array 140x160>",
         "<image 140x160>",
         "<array 140x160>",
@@ -145,7 +145,7 @@ def test_no_face_is_kept_unless_it_was_asked_for(unlock, ada):
 
 @pytest.mark.parametrize(("index", "faces"), enumerate([5, 1, 2, 2, 2]))
 def test_a_notebook_shows_the_faces_that_were_asked_for(open_home, ada, index, faces):
-    result = list(results(open_home(show_faces=True), ada))[index]
+    result = list(results(open_home(keep_faces=True), ada))[index]
     assert result._repr_html_().count('<img alt="face"') == faces
     assert "✓" in result._repr_html_()
     # Small: a few kilobytes, without anything but the face.
@@ -153,6 +153,6 @@ def test_a_notebook_shows_the_faces_that_were_asked_for(open_home, ada, index, f
 
 
 def test_the_commands_the_resident_process_and_pam_never_ask_for_faces():
-    assert inspect.signature(Workspace).parameters["show_faces"].default is False
+    assert inspect.signature(Workspace).parameters["keep_faces"].default is False
     above = [*(PACKAGE / "cli").rglob("*.py"), *(PACKAGE / "agent").rglob("*.py"), PACKAGE / "pam.py"]
-    assert [path for path in above if "show_faces" in path.read_text(encoding="utf-8")] == []
+    assert [path for path in above if "keep_faces" in path.read_text(encoding="utf-8")] == []
