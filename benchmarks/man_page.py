@@ -105,11 +105,10 @@ def commands(group: Any, above: Any = None, name: str = "faceunlock") -> Iterato
 def man_page() -> str:
     """Return the man page: the program, then every command, then exit codes and variables."""
     (program, context), *others = commands(typer.main.get_command(application()))
-    purpose = str(program.help).partition(":")[0][:1].lower() + str(program.help).partition(":")[0][1:]
+    purpose = str(program.help).partition(":")[0]
     roff = Roff()
-    roff.add(
-        '.TH FACEUNLOCK 1 "" faceunlock "User Commands"', ".SH NAME", rf"faceunlock \- {escaped(purpose)}"
-    )
+    roff.add('.TH FACEUNLOCK 1 "" faceunlock "User Commands"')
+    roff.add(".SH NAME", rf"faceunlock \- {escaped(purpose[:1].lower() + purpose[1:])}")
     roff.add(".SH SYNOPSIS")
     program.format_usage(context, roff)
     roff.add(".SH DESCRIPTION")

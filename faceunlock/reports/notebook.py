@@ -46,7 +46,7 @@ def as_html(lines: Sequence[Line]) -> str:
     shown = [*lines[:MOST_LINES]]
     if len(lines) > MOST_LINES:
         shown.append(Line(None, f"and {len(lines) - MOST_LINES:,} more"))
-    return f'<table style="border:0">{"".join(map(_row, shown))}</table>'
+    return f'<table style="border:0;color:inherit">{"".join(map(_row, shown))}</table>'
 
 
 def _row(line: Line) -> str:
