@@ -77,7 +77,7 @@ def command_lines(text):
 
 def mentioned(text):
     """Every command in the sentences of a page, as words; it may lack arguments."""
-    return [shlex.split(words) for words in re.findall(r"`faceunlock ([^`]+)`", FENCE.sub("", text))]
+    return [shlex.split(words) for words in re.findall(r"`faceunlock ([^`|]+)", FENCE.sub("", text))]
 
 
 COMMANDS = [(page, line) for page, text in PAGES.items() for line in command_lines(text)]
