@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.live import LiveOptions
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
+    from faceunlock.tasks.pairs import PairsOptions, PairsOutcome
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
     from faceunlock.tasks.status import Status
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
@@ -144,6 +145,12 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.compare import compare
 
         return compare(self, photo, other, **options)
+
+    def compare_pairs(self, folder: PhotoPath, count: int, **options: Unpack[PairsOptions]) -> PairsOutcome:
+        """Compare random pairs of photos in a folder; see `faceunlock.tasks.pairs.compare_pairs`."""
+        from faceunlock.tasks.pairs import compare_pairs
+
+        return compare_pairs(self, folder, count, **options)
 
     def crop(self, folder: PhotoPath, destination: PhotoPath, **options: Unpack[CropOptions]) -> CropOutcome:
         """Crop faces as the network sees them; see `faceunlock.tasks.crop.crop`."""

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from faceunlock.photos.photo import (
 )
 from faceunlock.pipeline.detection import Detector
 from faceunlock.pipeline.embedding import Embedder
-from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
+from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoCrops, PhotoFaces, Sample
 
 BATCH = 16
 """Crops embedded together: few enough that at the end no worker waits long for another."""
@@ -41,6 +41,9 @@ FIRST_LOOK = 640
 
 GROUP_LOOK = 2560
 """The same when every face counts: the size at which the detector looks for small faces."""
+
+PICTURE = 480
+"""Longer side of the picture of a photo that is kept beside its crops, in pixels."""
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
@@ -150,6 +153,19 @@ class Acquisition:
         look = partial(self._look_or_reason, look=partial(self._crop, rule=rule))
         return _in_order(photos, look, workers=self._workers, ahead=BATCH + AHEAD * self._workers)
 
+    def photo_crops(
+        self, photos: Iterable[Path], rule: SubjectRule | Literal["all"], *, keep_pictures: bool = False
+    ) -> Iterator[PhotoCrops | LeftOut]:
+        """Yield the subject or all faces of every photo in order, or the reason why there is none.
+
+        With ``all``, faces smaller than `min_face_pixels` are left out, and the detector should be one for
+        small faces. With `keep_pictures`, the photo comes with them, at most `PICTURE` pixels long.
+        """
+        look = partial(
+            self._look_or_reason, look=partial(self._photo_crops, rule=rule, keep_picture=keep_pictures)
+        )
+        return _in_order(photos, look, workers=self._workers, ahead=BATCH + AHEAD * self._workers)
+
     def faces(self, photos: Sequence[Source], *, keep_crops: bool = False) -> Iterator[PhotoFaces | LeftOut]:
         """Yield all faces of every photo in order, or the reason why it could not be read.
 
@@ -172,6 +188,29 @@ class Acquisition:
                 for face, crop in found
             )
             yield PhotoFaces(name, source if isinstance(source, Path) else None, faces)
+
+    def _photo_crops(
+        self, file: PhotoFile, rule: SubjectRule | Literal["all"], *, keep_picture: bool
+    ) -> PhotoCrops:
+        if rule == "all":
+            photo = file.view(GROUP_LOOK)
+            found = self._faces_with_crops(photo)
+            faces = [(face, crop) for face, crop in found if not isinstance(crop, PhotoError)]
+            if not found:
+                raise PhotoError("no-face", "no face was found")
+            if not faces:
+                raise next(crop for _, crop in found if isinstance(crop, PhotoError))
+        else:
+            photo, face = self._subject(file.view(FIRST_LOOK), rule)
+            self._require_size(face.size * photo.scale)
+            faces = [(face.scaled(photo.scale), self._embedder.crop(photo.image, face))]
+        crops = tuple(crop for _, crop in faces)
+        if not keep_picture:
+            return PhotoCrops(file.name, file.digest, crops)
+        picture = _reduced(photo.image)
+        smaller = len(picture) / (len(photo.image) * photo.scale)
+        boxes = tuple(face.scaled(smaller).box for face, _ in faces)
+        return PhotoCrops(file.name, file.digest, crops, boxes, picture)
 
     def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
         photo = file.view(FIRST_LOOK)
@@ -200,12 +239,14 @@ class Acquisition:
 
         Faces come from left to right and are in pixels of the whole photo.
         """
-        photo = file.view(GROUP_LOOK)
+        return file.name, self._faces_with_crops(file.view(GROUP_LOOK))
+
+    def _faces_with_crops(self, photo: Photo) -> list[tuple[Face, RGBImage | PhotoError]]:
         faces = sorted(self._detector.detect(photo.image), key=lambda face: face.box[0])
         sizes = [face.size for face in faces if face.size * photo.scale >= self._min_face_pixels]
         closer = self._closer(photo, min(sizes)) if sizes else photo
         whole = [face.scaled(photo.scale) for face in faces]
-        return file.name, [(face, self._cut(closer, face)) for face in whole]
+        return [(face, self._cut(closer, face)) for face in whole]
 
     def _cut(self, photo: Photo, face: Face) -> RGBImage | PhotoError:
         """Return the crop of a face given in pixels of the whole photo, or why it cannot be compared."""
@@ -238,6 +279,15 @@ class Acquisition:
                     return look(file)
         except PhotoError as error:
             return LeftOut.because(name, error)
+
+
+def _reduced(image: RGBImage) -> RGBImage:
+    """Return an image of at most `PICTURE` pixels on its longer side."""
+    from PIL import Image
+
+    picture = Image.fromarray(image)
+    picture.thumbnail((PICTURE, PICTURE), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
 
 
 def _size(path: Path) -> int:

@@ -45,6 +45,31 @@ class Crop:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PhotoCrops:
+    """One or more faces of a photo as the network sees them.
+
+    Attributes
+    ----------
+    photo : str
+        Name of the photo, for messages.
+    digest : bytes
+        SHA-256 of the file's content, 32 bytes.
+    crops : tuple of ndarray of uint8, shape (side, side, 3)
+        From left to right, sRGB; at least one.
+    boxes : tuple of tuple of float
+        Left, top, right and bottom of each face, in pixels of `picture`; empty without it.
+    picture : ndarray of uint8, shape (height, width, 3), or None
+        The photo, reduced, upright and sRGB; None unless it was asked for.
+    """
+
+    photo: str
+    digest: bytes = field(repr=False)
+    crops: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    picture: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """One photo's subject as the matcher sees it.
 

@@ -111,8 +111,6 @@ FACE = 400
 
 MARGIN, GAP = 32, 24
 PAPER, INK, FAINT, RULE = "#ffffff", "#141414", "#595959", "#c9c9c9"
-YES, NO = "#00603f", "#9c3a00"
-"""Green and vermilion of equal darkness; the words carry the meaning too."""
 
 
 def pair_picture(comparison: PairComparison) -> Image.Image:
@@ -131,6 +129,7 @@ def pair_picture(comparison: PairComparison) -> Image.Image:
     from PIL import Image, ImageDraw
 
     from faceunlock.reports.lettering import font, height, shortened
+    from faceunlock.reports.pair_sheet import NO, YES
 
     other = comparison.others[0]
     title, name, text = font(30, bold=True), font(20, bold=True), font(22)

@@ -112,3 +112,41 @@ def test_a_copy_of_the_photo_is_called_that(faceunlock, photos, tmp_path):
     copy = save(tmp_path / "copy.png", paint(1, 0))
     code, _, err = faceunlock("compare", photos[0], copy)
     assert code == 0 and err == "Both files have the same content, so this comparison says nothing.\n"
+
+
+def test_random_pairs_of_a_folder_and_their_sheet(faceunlock, tmp_path):
+    for number, name in enumerate(("ada", "bob"), start=1):
+        save_person(tmp_path / "people" / name, number, 3)
+    sheet = tmp_path / "sheet.png"
+    code, out, err = faceunlock("compare", "--pairs", "4", tmp_path / "people", "-o", sheet)
+    lines = out.splitlines()
+    assert (code, err) == (0, "") and lines[0] == "4 of 4 pairs are decided as the folders say."
+    assert lines[1] == "dissimilarity\tsimilarity\tverdict\tfolders say\tphotos"
+    assert [line.split("\t")[2:4] for line in lines[2:6]] == [
+        ["match", "same person"], ["no match", "two people"],
+    ] * 2  # fmt: skip
+    assert lines[6].startswith(
+        "Threshold: two photos match up to a dissimilarity of 0.300 (similarity 0.9550)"
+    )
+    assert lines[7] == f"Sheet: {sheet}"
+    with Image.open(sheet) as picture:
+        assert picture.width == 700
+    assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
+    code, _, err = faceunlock("compare", "--pairs", "4", tmp_path / "people", "-o", sheet)
+    assert code == 2 and "[file-exists]" in err
+    code, _, err = faceunlock("compare", "--pairs", "90", tmp_path / "people")
+    assert code == 0 and "There are only 15 pairs that can be compared." in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("compare", "a.png"), "compare needs two photos"),
+        (("compare", "a.png", "b.png", "--seed", "3"), "--seed needs --pairs"),
+        (("compare", "a.png", "b.png", "--pairs", "3"), "--pairs takes one folder"),
+        (("compare", "a.png", "--pairs", "0"), "choose 1 to 100"),
+    ],
+)
+def test_what_pairs_are_not(faceunlock, words, said):
+    code, out, err = faceunlock(*words)
+    assert (code, out) == (2, "") and said in err and "[usage]" in err
