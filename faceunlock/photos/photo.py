@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +36,7 @@ __all__ = [
     "PhotoListing",
     "Source",
     "find_photos",
+    "in_order",
     "name_of",
     "person_folders",
 ]
@@ -127,6 +130,25 @@ Source = Path | PhotoFile | InMemory
 def name_of(source: Source) -> str:
     """Return what a photo is called in results; any terminal, document and database can hold it."""
     return encodable(source if isinstance(source, Path) else source.name)
+
+
+def in_order(sources: Sequence[Source], found: Sequence[Path]) -> list[Source]:
+    """Return sources in the order given, with the photos that `find_photos` found in place of their paths.
+
+    Examples
+    --------
+    >>> camera, folder, file = PhotoFile("frame", b"", 1), Path("a"), Path("b.jpg")
+    >>> [name_of(photo) for photo in in_order([folder, camera, file], [Path("a/1.jpg"), file])]
+    ['a/1.jpg', 'frame', 'b.jpg']
+    """
+    remaining, ordered = deque(found), list[Source]()
+    for source in sources:
+        if not isinstance(source, Path):
+            ordered.append(source)
+            continue
+        while remaining and remaining[0].is_relative_to(source):
+            ordered.append(remaining.popleft())
+    return ordered
 
 
 _EMPTY = ("Copy it from its source again.", "Check the command that writes to it.")

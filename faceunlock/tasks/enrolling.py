@@ -14,7 +14,7 @@ from faceunlock.matching.people import Person, name_key
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.strangers import NearStranger
 from faceunlock.matching.templates import Template
-from faceunlock.photos.photo import Source, find_photos
+from faceunlock.photos.photo import Source, find_photos, in_order
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample
@@ -339,10 +339,10 @@ def photos_of(photos: Photos) -> tuple[list[Source], int]:
         ``sub-folders``; ``too-few-photos`` if there are none.
     """
     given = as_photos(photos)
-    listing = find_photos([photo for photo in given if isinstance(photo, Path)])
-    _refuse_sub_folders([photo for photo in given if isinstance(photo, Path)], listing.photos)
-    sources: list[Source] = [photo for photo in given if not isinstance(photo, Path)]
-    sources += listing.photos
+    paths = [photo for photo in given if isinstance(photo, Path)]
+    listing = find_photos(paths)
+    _refuse_sub_folders(paths, listing.photos)
+    sources = in_order(given, listing.photos)
     if given and not sources:
         raise EnrolmentError("too-few-photos", f"no photos found{listing.others}")
     return sources, listing.skipped

@@ -10,7 +10,7 @@ import numpy as np
 
 from faceunlock.errors import GalleryError, PhotoError, SettingsError
 from faceunlock.matching.similarity import Vector, assign, best_looks
-from faceunlock.photos.photo import PhotoListing
+from faceunlock.photos.photo import PhotoListing, in_order
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.tasks.workspace import (
@@ -26,7 +26,6 @@ from faceunlock.tasks.workspace import (
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.photos.photo import Source
     from faceunlock.reports.annotation import Mark
     from faceunlock.reports.notebook import Line
     from faceunlock.settings import Security
@@ -225,11 +224,10 @@ def identify(
         raise GalleryError("nobody-enrolled")
     sources, folder = as_photos(photos), None if destination is None else Path(destination)
     paths = [source for source in sources if isinstance(source, Path)]
-    in_memory = [source for source in sources if not isinstance(source, Path)]
-    if folder is not None and in_memory:
+    if folder is not None and len(paths) < len(sources):
         raise SettingsError("usage", "copies are for photos with a file, not for pictures in memory")
-    listing = photos_to_annotate(paths) if paths or not in_memory else PhotoListing((), 0)
-    given: list[Source] = [*in_memory, *listing.photos]
+    listing = photos_to_annotate(paths) if paths or not sources else PhotoListing((), 0)
+    given = in_order(sources, listing.photos)
     copies = plan_copies(listing.photos, paths, folder, overwrite=overwrite)
     acquisition, identity = workspace.choice.acquisition(photos=len(given), small_faces=True)
     comparable = {
