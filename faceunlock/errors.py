@@ -250,6 +250,11 @@ SLUGS: dict[str, Slug] = {
         True,
     ),
     "camera-dark": Slug("The camera's picture is too dark to find a face in.", "Turn on a light.", True),
+    "reader-failed": Slug(
+        "The process without rights that reads photos and frames ended, or answered nonsense.",
+        "Try again; if it happens with one photo only, leave that photo out.",
+        True,
+    ),
     "unreadable-video": Slug(
         "The file is not a video that can be read.", "Check that it plays, or convert it to MP4.", True
     ),

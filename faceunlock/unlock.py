@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.capture import Capture
+    from faceunlock.photos.devices import CameraDevice
     from faceunlock.photos.in_memory import Picture
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.samples import LeftOut
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.audit import AuditOptions
     from faceunlock.tasks.bench import BenchOptions, Timing
     from faceunlock.tasks.calibrate import CalibrateOptions
+    from faceunlock.tasks.camera import CameraTrial
     from faceunlock.tasks.classify import ClassifyOptions, LearnedHead, LearnOptions, NamedPhoto
     from faceunlock.tasks.compare import CompareOptions, PairComparison
     from faceunlock.tasks.crop import CropOptions, CropOutcome
@@ -287,6 +289,24 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.status import status
 
         return status(self)
+
+    def cameras(self) -> tuple[CameraDevice, ...]:
+        """Return the cameras of this machine; see `faceunlock.tasks.camera.cameras`."""
+        from faceunlock.tasks.camera import cameras
+
+        return cameras()
+
+    def try_camera(self, device: str | None = None) -> CameraTrial:
+        """Watch a camera for a few seconds; see `faceunlock.tasks.camera.try_camera`."""
+        from faceunlock.tasks.camera import try_camera
+
+        return try_camera(self, device)
+
+    def choose_camera(self, device: str) -> str:
+        """Make a camera the one that is used; see `faceunlock.tasks.camera.choose_camera`."""
+        from faceunlock.tasks.camera import choose_camera
+
+        return choose_camera(self, device)
 
     # people and their attempts
 

@@ -27,13 +27,16 @@ CHOICES = {
     "--faces": ("dominant", "largest"),
     "--security": ("relaxed", "normal", "strict"),
 }
+_LOST = 2, [("2", "faceunlock: the resident process did not answer\n")]
 _NUMBER = frozenset("0123456789.")
 CODES = ("0", "1", "2")
 MOST_BYTES = 1 << 30  # as `faceunlock.photos.photo.MAX_BYTES`
 _STANDARD_INPUT = 0
 
 
-def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer | None:
+def ask(
+    words: Sequence[str], environ: Mapping[str, str] = os.environ, *, login: bool = False
+) -> Answer | None:
     """Return the answer of the resident process to a command line.
 
     Parameters
@@ -42,6 +45,9 @@ def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer
         The command line without the program's name.
     environ : mapping
         Environment variables.
+    login : bool
+        Whether somebody waits for a login. If the resident process took the question, and ends or is too slow
+        to answer, the answer is then that none can be given: the password is quicker than a second try.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer
         if photo is None:
             return None
         try:
-            return _ask(path, [*_fields("verify", home, environ), *_given(question)], photo)
+            return _ask(path, [*_fields("verify", home, environ), *_given(question)], photo, login=login)
         finally:
             os.close(photo)
     except (OSError, ValueError):
@@ -193,12 +199,18 @@ def _standard_input() -> int | None:
     return None
 
 
-def _ask(path: str, fields: Sequence[str], photo: int) -> Answer | None:
+def _ask(path: str, fields: Sequence[str], photo: int, *, login: bool) -> Answer | None:
     with connect(path) as connection:
         send(connection, fields, photo)
         if protocol.receive(connection, protocol.MAX_ANSWER, protocol.ACCEPT_SECONDS) != [protocol.TAKEN]:
             return None
-        return _answer(protocol.receive(connection, protocol.MAX_ANSWER, protocol.ANSWER_SECONDS))
+        seconds = protocol.LOGIN_SECONDS if login else protocol.ANSWER_SECONDS
+        try:
+            return _answer(protocol.receive(connection, protocol.MAX_ANSWER, seconds))
+        except (OSError, ValueError):
+            if login:
+                return _LOST
+            raise
 
 
 def _answer(fields: list[str]) -> Answer | None:

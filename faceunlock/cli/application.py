@@ -50,6 +50,7 @@ MODULES = {
     "classify": "classify",
     "status": "status",
     "pam": "pam",
+    "camera": "camera",
     "log": "log",
     "unlock-attempts": "log",
     "demo": "demo",

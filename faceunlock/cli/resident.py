@@ -154,6 +154,7 @@ class Answerer:
         key = settings, *map(_stamps, (self._locations.cache / "weights", *_folder(settings.model)))
         if key not in self._kept:
             self._kept[key] = FaceUnlock(locations=self._locations, settings=settings)
+            self._kept[key].readers_ahead = True
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from faceunlock.errors import SettingsError
@@ -16,12 +17,22 @@ from faceunlock.tasks.enrolling import (
     Resemblance,
     Wanted,
     finish,
+    photo_reader,
     photos_of,
 )
-from faceunlock.tasks.workspace import Workspace, examiner, open_camera, quality_gates
+from faceunlock.tasks.workspace import (
+    Workspace,
+    apart_camera,
+    examiner,
+    is_apart,
+    is_film,
+    open_camera,
+    quality_gates,
+)
 
 if TYPE_CHECKING:
     from faceunlock.liveness.guidance import Coach, Guidance
+    from faceunlock.matching.people import Person
     from faceunlock.photos.camera import Frame
     from faceunlock.pipeline.detection import Detector
     from faceunlock.tasks.workspace import Photos
@@ -115,7 +126,7 @@ def enroll(
     wanted = Wanted(normalise_name(name), look, add=add, replace=replace, even_so=even_so)
     known = wanted.known(workspace)
     planned = Planned(wanted, known, *photos_of(photos))
-    acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(planned.photos))
+    acquisition, identity = photo_reader(workspace, known, len(planned.photos))
     samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
     outcomes = list(track(samples, len(planned.photos), "photos"))
     return finish(
@@ -151,6 +162,9 @@ def take_several(
     look = None if look is None else normalise_name(look)
     known = Wanted(normalise_name(name), look, add=add, replace=replace).known(workspace)
     device = settings.camera if device is None else device
+    if is_apart(workspace, root=True) and not is_film(device):
+        yield from _several_apart(workspace, known, device, mirror)
+        return
     with open_camera(workspace, device) as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         gates = quality_gates(workspace, identity)
@@ -174,9 +188,32 @@ def take_several(
         if mirror is not None and camera.live and not mirrors.is_known(workspace, device):
             mirror("turn")
             found = mirrors.first_turn(camera.frames(mirrors.LEARNING_SECONDS), acquisition.detector)
-            if found is not None:
-                mirrors.learn(workspace, device, found)
-            mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
+            _learned(workspace, device, mirror, found)
+
+
+def _several_apart(
+    workspace: Workspace, known: Person | None, device: str, mirror: Callable[[Mirror], None] | None
+) -> Iterator[PhotoFile]:
+    """Yield what a process without rights takes for root; it gives no words for the person."""
+    from faceunlock.tasks import mirrors
+    from faceunlock.tasks.apart import apart_acquisition
+
+    opened = apart_camera(workspace, device)
+    reader, identity = apart_acquisition(workspace, known, fetch=True)
+    learned = None
+    if mirror is not None and not mirrors.is_known(workspace, device):
+        learned = partial(_learned, workspace, device, mirror)
+    tell = mirror or (lambda _: None)
+    yield from reader.several(opened, quality_gates(workspace, identity), learned, lambda: tell("turn"))
+
+
+def _learned(workspace: Workspace, device: str, mirror: Callable[[Mirror], None], found: bool | None) -> None:
+    """Keep whether a camera shows a mirror image, if it was found out, and say so."""
+    from faceunlock.tasks import mirrors
+
+    if found is not None:
+        mirrors.learn(workspace, device, found)
+    mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
 
 
 def _wanted_frames(frames: Iterable[Frame], detector: Detector, coach: Coach) -> Iterator[Frame]:

@@ -21,11 +21,13 @@ from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.tasks.people import no_such_look
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
-from faceunlock.tasks.workspace import Workspace, as_photos, quality_gates, small_faces
+from faceunlock.tasks.workspace import Workspace, as_photos, is_apart, quality_gates, small_faces
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.enrolment import Gates
+    from faceunlock.tasks.apart import ApartAcquisition
     from faceunlock.tasks.workspace import Photos
 
 
@@ -167,6 +169,20 @@ class Planned:
     known: Person | None
     photos: list[Source]
     skipped: int
+
+
+def photo_reader(
+    workspace: Workspace, known: Person | None, photos: int
+) -> tuple[Acquisition | ApartAcquisition, ModelIdentity]:
+    """Return what turns photos into samples: for root, a process without root's rights.
+
+    Parameters and errors are as for `faceunlock.tasks.models.ModelChoice.acquisition`.
+    """
+    if is_apart(workspace, root=True):
+        from faceunlock.tasks.apart import apart_acquisition
+
+        return apart_acquisition(workspace, known, fetch=True, photos=photos)
+    return workspace.choice.acquisition(known, fetch=True, photos=photos)
 
 
 def finish(

@@ -131,6 +131,10 @@ class NetworkLoader:
         detector = self._detector(engine, small_faces=small_faces, unproven=unproven)
         return Networks(detector, embedder, engine)
 
+    def detector(self) -> Detector:
+        """Return only the detector; raises as `networks`."""
+        return self._detector(self._engine(1), small_faces=False)
+
     def embedder(self, spec: ModelSpec | None, *, fetch: bool = False, photos: int = 1) -> Embedder:
         """Return only the embedder of a model, for crops that already exist; otherwise as `networks`."""
         return self._given or self._embedder(spec, self._engine(photos), fetch=fetch, crop=None)
@@ -209,6 +213,15 @@ class NetworkLoader:
 
             return texture_sources(self._cache)
         return [*network_sources(), network_source(spec, self._cache)]
+
+    def fetch(self, spec: ModelSpec) -> None:
+        """Download the weights of a model if they are not on this machine, and say so."""
+        fetched = isinstance(spec.weights, Download)  # others are in a package or in a folder
+        if fetched and weights.find(spec, self._cache).status == "absent":
+            _log.warning(
+                "Downloading the weights of %s (%.0f MB), only this once", spec.id, spec.size_bytes / 1e6
+            )
+            self._pull(spec.id)
 
     def cropping(self, cropper: Embedder, *, photos: int) -> Acquisition:
         """Return an acquisition that turns photos into the crops of `cropper`, not of the model."""
@@ -294,12 +307,8 @@ class NetworkLoader:
         if key not in self._embedders:
             if crop is not None:
                 spec.cropped(*crop)  # an impossible crop is reported before anything is downloaded
-            fetched = isinstance(spec.weights, Download)  # others are in a package or in a folder
-            if fetch and fetched and weights.find(spec, self._cache).status == "absent":
-                _log.warning(
-                    "Downloading the weights of %s (%.0f MB), only this once", spec.id, spec.size_bytes / 1e6
-                )
-                self._pull(spec.id)
+            if fetch:
+                self.fetch(spec)
             known = spec.id if spec.id in MODELS else spec
             self._embedders[key] = load_embedder(known, cache=self._cache, engine=engine, crop=crop)
         return self._embedders[key]

@@ -15,10 +15,12 @@ from faceunlock.photos.photo import PhotoFile, Source, load_photo
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
+    apart_camera,
     as_photo,
     check_threshold,
     deciding_calibration,
     examiner,
+    is_apart,
     open_camera,
     operating_point,
     quality_gates,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from faceunlock.photos.face import Quality, RGBImage, SubjectRule
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.settings import Security
+    from faceunlock.tasks.apart import ApartAcquisition
 
 Probe = PhotoPath | Picture | BinaryIO | Source | Capture
 """The accepted sources of a probe photo."""
@@ -171,8 +174,11 @@ def verify(
         people = candidates(workspace, attempt, name)
         # Read before any network is loaded, so that a missing photo fails at once.
         probe = load_photo(taken, max_pixels=workspace.settings.max_pixels)
-        acquisition = people.load(threshold, security)
-        sample = acquisition.sample(probe, faces, keep_crop=workspace.keep_faces)
+        if is_apart(workspace):
+            sample = people.load_apart(threshold, security).sample_of(photo, probe, faces)
+        else:
+            acquisition = people.load(threshold, security)
+            sample = acquisition.sample(probe, faces, keep_crop=workspace.keep_faces)
         answer = people.answering(sample.embedding, sample.quality, crop=sample.crop)
         return attempt.settle(people.names, answer)
 
@@ -228,14 +234,29 @@ class Candidates:
         ModelError
             The weights or the device cannot be used; ``not-measured``.
         """
-        choice = self._workspace.choice
-        acquisition, self.identity = choice.acquisition(self._people[0] if self._named else None)
+        acquisition, identity = self._workspace.choice.acquisition(self._claimed)
+        self._judge_by(identity, threshold, security)
+        return acquisition
+
+    def load_apart(self, threshold: float | None, security: Security | None) -> ApartAcquisition:
+        """Return what turns photos into embeddings in a process without rights; otherwise as `load`."""
+        from faceunlock.tasks.apart import apart_acquisition
+
+        reader, identity = apart_acquisition(self._workspace, self._claimed)
+        self._judge_by(identity, threshold, security)
+        return reader
+
+    @property
+    def _claimed(self) -> Person | None:
+        return self._people[0] if self._named else None
+
+    def _judge_by(self, identity: ModelIdentity, threshold: float | None, security: Security | None) -> None:
+        self.identity = identity
         self._comparable = [one for one in self._people if self._is_comparable(one)]
         if not self._comparable:
-            raise choice.mismatch(self._people[0], self.identity.model)
+            raise self._workspace.choice.mismatch(self._people[0], self.identity.model)
         self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
         self._threshold = threshold
-        return acquisition
 
     def _is_comparable(self, person: Person) -> bool:
         return person.template.identity == self.identity
@@ -328,6 +349,12 @@ def take(
             raise GalleryError("nobody-enrolled")
         # Nobody should sit for the camera if the attempt would be refused.
         attempt.admit([somebody.name for somebody in people], named=person is not None)
+        if is_apart(workspace):
+            from faceunlock.tasks.apart import apart_acquisition
+
+            device = apart_camera(workspace, device)
+            reader, identity = apart_acquisition(workspace, person)
+            return reader.take(device, quality_gates(workspace, identity), faces)
         with open_camera(workspace, device) as camera:
             acquisition, identity = workspace.choice.acquisition(person)
             gates = quality_gates(workspace, identity)
@@ -337,7 +364,13 @@ def take(
 
 def prepare(workspace: Workspace) -> None:
     """Load the networks that `verify` will need, so that its first answer is faster."""
-    if workspace.gallery.people():
+    if not workspace.gallery.people():
+        return
+    if is_apart(workspace):
+        from faceunlock.tasks.apart import apart_acquisition
+
+        apart_acquisition(workspace)
+    else:
         workspace.choice.acquisition()
 
 
