@@ -246,7 +246,7 @@ def reader(tmp_path, monkeypatch, shipped):
 
 def said(text):
     """What is printed, without the digits that photos and models decide."""
-    return re.sub(r"\d\.\d+", "0.x", text)
+    return re.sub(r"-?\d\.\d+", "0.x", text)
 
 
 def test_the_code_about_python_runs_and_prints_what_it_says(reader, capsys):

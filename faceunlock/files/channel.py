@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from faceunlock.files.reading import parse_json
+
 MOST_WORDS = 1 << 20
 """Bytes of everything in a message but its data."""
 
@@ -75,10 +77,7 @@ class Channel:
         length, size = _LENGTHS.unpack(self._read(_LENGTHS.size, until))
         if length > MOST_WORDS or size > most_data:
             raise ValueError(f"a message of {length} and {size} bytes")
-        try:
-            content = json.loads(self._read(length, until).decode("ascii"), parse_constant=_no_number)
-        except RecursionError as error:
-            raise ValueError("nested too deep") from error
+        content = parse_json(self._read(length, until).decode("ascii"), parse_constant=_no_number)
         if not (isinstance(content, list) and len(content) == 2):
             raise ValueError("not a message")
         kind, words = content

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities, unit
+from faceunlock.matching.wording import needed
 from faceunlock.photos.face import Quality, SubjectRule
 from faceunlock.photos.photo import Source, find_photos, load_photo
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
@@ -134,8 +135,7 @@ class PairComparison:
         )
 
     def _said(self, other: ComparedPhoto) -> str:
-        verdict = "match" if other.match else "no match"
-        return f"{verdict}, similarity {other.similarity:.3f}, needs {self.threshold:.3f}"
+        return f"{'match' if other.match else 'no match'} {needed(other.similarity, self.threshold)}"
 
     @property
     def matches(self) -> int:

@@ -119,6 +119,8 @@ class Identification:
         The model that made the embeddings.
     not_compared : tuple of str
         People whose templates were made by a different model.
+    sure_threshold : float or None
+        What the level ``normal`` needs for this number of people; None if nobody measured it.
     """
 
     photos: tuple[IdentifiedPhoto, ...]
@@ -130,6 +132,18 @@ class Identification:
     point: OperatingPoint | None
     identity: ModelIdentity
     not_compared: tuple[str, ...] = ()
+    sure_threshold: float | None = None
+
+    @property
+    def doubtful(self) -> tuple[NamedFace, ...]:
+        """Faces whose name `verify` would not confirm at its usual level."""
+        if self.sure_threshold is None:
+            return ()
+        return tuple(
+            face
+            for face in self.faces
+            if face.name is not None and (face.similarity or 0.0) < self.sure_threshold
+        )
 
     def __repr__(self) -> str:
         unknown = sum(face.name is None for face in self.faces)
@@ -238,7 +252,9 @@ def identify(
     if not comparable:
         raise workspace.choice.mismatch(people[0], identity.model)
     calibration = deciding_calibration(workspace, identity, threshold, security, "relaxed")
-    point, threshold = operating_point(calibration, sum(map(len, comparable.values())), threshold)
+    looks = sum(map(len, comparable.values()))
+    point, threshold = operating_point(calibration, looks, threshold)
+    usual = workspace.choice.calibration(identity, "normal")
     identified: list[IdentifiedPhoto] = []
     left_out: list[LeftOut] = []
     faces = acquisition.faces(given, keep_crops=workspace.keep_faces)
@@ -277,6 +293,7 @@ def identify(
         point=point,
         identity=identity,
         not_compared=tuple(person.name for person in people if person.name not in comparable),
+        sure_threshold=None if usual.status == "not-calibrated" else operating_point(usual, looks, None)[1],
     )
 
 

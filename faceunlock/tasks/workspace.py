@@ -369,9 +369,14 @@ def is_apart(workspace: Workspace, *, root: bool = False) -> bool:
     root : bool
         Whether the task wants it for root, whatever the setting.
     """
-    if sys.platform != "linux" or workspace.choice.loader.given is not None:
+    if sys.platform != "linux" or workspace.choice.loader.is_own:
         return False
-    return workspace.settings.decode_apart == "always" or (root and os.geteuid() == 0)
+    return workspace.settings.decode_apart == "always" or (root and is_root())
+
+
+def is_root() -> bool:
+    """Return whether this process has root's rights."""
+    return os.geteuid() == 0
 
 
 def open_camera(workspace: Workspace, device: str) -> Camera:

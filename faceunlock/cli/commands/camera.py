@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_cameras(session: Session) -> None:
-    """List the cameras: what they are, who may use them, and who does; takes no picture."""
+    """List the cameras, and who may use them; takes no picture."""
     from faceunlock.cli.answers import camera as answers
 
     with session.unlock() as unlock:
@@ -40,7 +40,7 @@ def list_cameras(session: Session) -> None:
 
 
 def test(session: Session, camera: Device = None) -> None:
-    """Watch a camera for 3 seconds: its speed, its light, and whether it finds your face.
+    """Watch a camera for 3 seconds: speed, light, and your face.
 
     Exits 0 if it can be used to recognise somebody, 1 if not.
     """
