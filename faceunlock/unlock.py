@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
     from faceunlock.tasks.pairs import PairsOptions, PairsOutcome
+    from faceunlock.tasks.pictures import Photos
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
     from faceunlock.tasks.status import Status
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
         VerifyOptions,
     )
     from faceunlock.tasks.verify_each import VerifiedPhoto, VerifiedPhotos, VerifyEachOptions
-    from faceunlock.tasks.workspace import Photos
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
 

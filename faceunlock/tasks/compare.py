@@ -17,14 +17,8 @@ from faceunlock.photos.face import Quality, SubjectRule
 from faceunlock.photos.photo import Source, find_photos, load_photo
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
 from faceunlock.studies.collection import sort_out
-from faceunlock.tasks.workspace import (
-    PhotoPath,
-    Workspace,
-    as_photo,
-    check_threshold,
-    operating_point,
-    small_faces,
-)
+from faceunlock.tasks.pictures import as_photo, small_faces
+from faceunlock.tasks.workspace import PhotoPath, Workspace, check_threshold, operating_point
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.photos.camera import Frame
     from faceunlock.pipeline.detection import Detector
-    from faceunlock.tasks.workspace import Photos
+    from faceunlock.tasks.pictures import Photos
 
 __all__ = ["EnrolmentOutcome", "Resemblance", "enroll", "take_several"]
 

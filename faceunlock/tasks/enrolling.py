@@ -19,16 +19,17 @@ from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.tasks.people import no_such_look
+from faceunlock.tasks.pictures import as_photos, small_faces
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
-from faceunlock.tasks.workspace import Workspace, as_photos, is_apart, quality_gates, small_faces
+from faceunlock.tasks.workspace import Workspace, is_apart, quality_gates
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.enrolment import Gates
     from faceunlock.tasks.apart import ApartAcquisition
-    from faceunlock.tasks.workspace import Photos
+    from faceunlock.tasks.pictures import Photos
 
 
 @dataclass(frozen=True, slots=True)

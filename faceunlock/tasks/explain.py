@@ -13,8 +13,9 @@ from faceunlock.matching.similarity import similarities
 from faceunlock.photos.face import Face, Quality
 from faceunlock.photos.measures import Limits, Measure, measures
 from faceunlock.photos.photo import load_photo
+from faceunlock.tasks.pictures import as_photo
 from faceunlock.tasks.strangers import nearest_to
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_photo, deciding_calibration, operating_point
+from faceunlock.tasks.workspace import PhotoPath, Workspace, deciding_calibration, operating_point
 
 if TYPE_CHECKING:
     from faceunlock.matching.people import Person

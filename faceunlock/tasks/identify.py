@@ -13,14 +13,13 @@ from faceunlock.matching.similarity import Vector, assign, best_looks
 from faceunlock.photos.photo import PhotoListing, in_order
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
+from faceunlock.tasks.pictures import as_photos, small_faces
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
-    as_photos,
     check_threshold,
     deciding_calibration,
     operating_point,
-    small_faces,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from faceunlock.reports.annotation import Mark
     from faceunlock.reports.notebook import Line
     from faceunlock.settings import Security
-    from faceunlock.tasks.workspace import Photos
+    from faceunlock.tasks.pictures import Photos
 
 
 class IdentifyOptions(TypedDict, total=False):

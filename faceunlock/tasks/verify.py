@@ -13,11 +13,11 @@ from faceunlock.matching.wording import needed
 from faceunlock.photos.capture import Capture
 from faceunlock.photos.in_memory import InMemory, Picture
 from faceunlock.photos.photo import PhotoFile, Source, load_photo
+from faceunlock.tasks.pictures import as_photo, small_faces
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
     apart_camera,
-    as_photo,
     check_threshold,
     deciding_calibration,
     examiner,
@@ -25,7 +25,6 @@ from faceunlock.tasks.workspace import (
     open_camera,
     operating_point,
     quality_gates,
-    small_faces,
 )
 
 if TYPE_CHECKING:
