@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.devices import CameraDevice
+    from faceunlock.photos.in_memory import Picture
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.samples import LeftOut
     from faceunlock.studies.audit import AuditReport
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
     from faceunlock.tasks.pairs import PairsOptions, PairsOutcome
+    from faceunlock.tasks.pictures import Photos
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
     from faceunlock.tasks.status import Status
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
@@ -76,17 +78,13 @@ class FaceUnlock(Workspace):
 
     # enrolment and verification
 
-    def enroll(
-        self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[EnrollOptions]
-    ) -> EnrolmentOutcome:
+    def enroll(self, name: str, photos: Photos, **options: Unpack[EnrollOptions]) -> EnrolmentOutcome:
         """Enroll a person from photos; see `faceunlock.tasks.enroll.enroll`."""
         from faceunlock.tasks.enroll import enroll
 
         return enroll(self, name, photos, **options)
 
-    def init(
-        self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[InitOptions]
-    ) -> FirstEnrolment:
+    def init(self, name: str, photos: Photos, **options: Unpack[InitOptions]) -> FirstEnrolment:
         """Enroll a person from all photos but one, to verify that one; see `faceunlock.tasks.init.init`."""
         from faceunlock.tasks.init import init
 
@@ -153,16 +151,14 @@ class FaceUnlock(Workspace):
 
         return take_several(self, name, device, **options)
 
-    def identify(
-        self, photos: PhotoPath | Sequence[PhotoPath], **options: Unpack[IdentifyOptions]
-    ) -> Identification:
+    def identify(self, photos: Photos, **options: Unpack[IdentifyOptions]) -> Identification:
         """Name every face in photos; see `faceunlock.tasks.identify.identify`."""
         from faceunlock.tasks.identify import identify
 
         return identify(self, photos, **options)
 
     def explain(
-        self, photo: PhotoPath, name: str | None = None, **options: Unpack[ExplainOptions]
+        self, photo: PhotoPath | Picture, name: str | None = None, **options: Unpack[ExplainOptions]
     ) -> Explanation:
         """Explain what is seen on a photo and whom it resembles; see `faceunlock.tasks.explain.explain`."""
         from faceunlock.tasks.explain import explain
@@ -170,7 +166,10 @@ class FaceUnlock(Workspace):
         return explain(self, photo, name, **options)
 
     def compare(
-        self, photo: PhotoPath | BinaryIO, other: PhotoPath, **options: Unpack[CompareOptions]
+        self,
+        photo: PhotoPath | Picture | BinaryIO,
+        other: PhotoPath | Picture,
+        **options: Unpack[CompareOptions],
     ) -> PairComparison:
         """Compare a photo with another, or with those of a folder; see `faceunlock.tasks.compare.compare`."""
         from faceunlock.tasks.compare import compare

@@ -13,13 +13,15 @@ from faceunlock.matching.similarity import similarities
 from faceunlock.photos.face import Face, Quality
 from faceunlock.photos.measures import Limits, Measure, measures
 from faceunlock.photos.photo import load_photo
+from faceunlock.tasks.pictures import as_photo
 from faceunlock.tasks.strangers import nearest_to
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, deciding_calibration, operating_point
+from faceunlock.tasks.workspace import PhotoPath, Workspace, deciding_calibration, operating_point
 
 if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.matching.strangers import NearStranger
     from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.photos.in_memory import Picture
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.samples import Crop
@@ -126,7 +128,11 @@ class Explanation:
 
 
 def explain(
-    workspace: Workspace, photo: PhotoPath, name: str | None = None, *, security: Security | None = None
+    workspace: Workspace,
+    photo: PhotoPath | Picture,
+    name: str | None = None,
+    *,
+    security: Security | None = None,
 ) -> Explanation:
     """Explain a photo; nothing is counted, logged or changed, and nobody is let in.
 
@@ -134,7 +140,7 @@ def explain(
     ----------
     workspace : Workspace
         Its limits, people and bank of strangers are used.
-    photo : path
+    photo : path, NumPy array or PIL image
     name : str, optional
         The person it should show; without it, the most similar person enrolled.
     security : {"relaxed", "normal", "strict"}, optional
@@ -151,7 +157,7 @@ def explain(
     """
     settings = workspace.settings
     person = None if name is None else workspace.gallery.get(name)
-    file = load_photo(as_path(photo), max_pixels=settings.max_pixels)
+    file = load_photo(as_photo(photo), max_pixels=settings.max_pixels)
     acquisition, identity = workspace.choice.acquisition(person, fetch=True, access=False)
     crop, face, several = _subject(acquisition, file)
     embedding = acquisition.embedder.embed(crop.pixels[None])[0]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.similarity import decide
+from faceunlock.matching.wording import needed
 from faceunlock.photos.capture import Capture
-from faceunlock.photos.photo import PhotoFile, load_photo
+from faceunlock.photos.in_memory import InMemory, Picture
+from faceunlock.photos.photo import PhotoFile, Source, load_photo
+from faceunlock.tasks.pictures import as_photo, small_faces
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
     apart_camera,
-    as_path,
     check_threshold,
     deciding_calibration,
     examiner,
@@ -34,12 +36,12 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.matching.similarity import Decision, Label, Vector
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.photos.face import Quality, SubjectRule
+    from faceunlock.photos.face import Quality, RGBImage, SubjectRule
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.settings import Security
     from faceunlock.tasks.apart import ApartAcquisition
 
-Probe = PhotoPath | BinaryIO | PhotoFile | Capture
+Probe = PhotoPath | Picture | BinaryIO | Source | Capture
 """The accepted sources of a probe photo."""
 
 
@@ -61,7 +63,7 @@ class TakeOptions(TypedDict, total=False):
     count: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verification:
     """A decision and its evidence.
 
@@ -91,6 +93,8 @@ class Verification:
         Whether a no is so close that two single photos this similar would match.
     counted : bool
         Whether the attempt was counted and logged.
+    face : tuple of bytes
+        A small picture of the face, as JPEG; empty unless the workspace keeps faces.
     """
 
     decision: Decision
@@ -105,6 +109,24 @@ class Verification:
     named: bool = False
     near_miss: bool = False
     counted: bool = True
+    face: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Verification: {self._answer}>"
+
+    def _repr_html_(self) -> str:
+        """Return the answer for a notebook, with the face if the workspace keeps faces."""
+        from faceunlock.reports.notebook import Line, as_html
+
+        return as_html([Line(self.decision.match, self._answer, self.face)])
+
+    @property
+    def _answer(self) -> str:
+        found = self.decision
+        whom = "" if found.match else "not " if self.named else "closest "
+        score = needed(found.similarity, found.threshold)
+        end = ", a near miss" if self.near_miss else ""
+        return f"{'yes' if found.match else 'no'}, {whom}{found.name} {score}{end}"
 
 
 def verify(
@@ -125,7 +147,8 @@ def verify(
     ----------
     workspace : Workspace
         Provides the enrolled people and counts the attempts.
-    photo : path, binary file, or a photo from `take`
+    photo : path, NumPy array, PIL image, binary file, or a photo from `take`
+        An array holds uint8: gray, RGB or RGBA; see `faceunlock.photos.in_memory`.
     name : str, optional
         The claimed person. Without a name, everyone enrolled is compared and the best match is judged, at
         the threshold that keeps the target for that number of templates. Of a person with several looks, the
@@ -163,7 +186,7 @@ def verify(
     check_threshold(threshold, security)
     if require_live:
         raise PhotoError("no-living-person")
-    taken: Path | BinaryIO | PhotoFile = photo.photo if isinstance(photo, Capture) else as_path(photo)
+    taken: Source | BinaryIO = photo.photo if isinstance(photo, Capture) else as_photo(photo)
     with workspace.attempts.attempt(source or _source(taken), count=count) as attempt:
         # First of all: someone who is locked out must learn nothing about a photo.
         people = candidates(workspace, attempt, name)
@@ -172,8 +195,9 @@ def verify(
         if is_apart(workspace):
             sample = people.load_apart(threshold, security).sample_of(photo, probe, faces)
         else:
-            sample = people.load(threshold, security).sample(probe, faces)
-        answer = people.answering(sample.embedding, sample.quality, counted=attempt.counted)
+            acquisition = people.load(threshold, security)
+            sample = acquisition.sample(probe, faces, keep_crop=workspace.keep_faces)
+        answer = people.answering(sample.embedding, sample.quality, counted=attempt.counted, crop=sample.crop)
         return attempt.settle(people.names, answer)
 
 
@@ -276,8 +300,10 @@ class Candidates:
         turned: Turned | None = None,
         *,
         counted: bool = True,
+        crop: RGBImage | None = None,
     ) -> Callable[[Collection[str]], Verification]:
         """Return the function that decides among the people who are not locked out."""
+        face = small_faces([crop])
 
         def answer(admitted: Collection[str]) -> Verification:
             there = [person for person in self._comparable if person.name in admitted]
@@ -298,6 +324,7 @@ class Candidates:
                 named=self._named,
                 near_miss=near and not decision.match,
                 counted=counted,
+                face=face,
             )
 
         return answer
@@ -377,9 +404,9 @@ def prepare(workspace: Workspace) -> None:
         workspace.choice.acquisition()
 
 
-def _source(photo: Path | BinaryIO | PhotoFile) -> str:
+def _source(photo: Source | BinaryIO) -> str:
     """Return where a photo comes from, for the log."""
-    if isinstance(photo, PhotoFile):
+    if isinstance(photo, PhotoFile | InMemory):
         return photo.name
     if isinstance(photo, Path):
         return str(photo.absolute())

@@ -62,6 +62,10 @@ class Workspace:
     on_prepare : callable, optional
         Called with a network's name, the steps done and the steps in total while it is made at first use;
         from several threads.
+    keep_faces : bool
+        Keep a small picture of each face in the results, so that a notebook shows it. A notebook saves what
+        it shows, so nothing is kept unless asked for; the command line, the resident process and PAM never
+        ask.
 
     Attributes
     ----------
@@ -75,6 +79,8 @@ class Workspace:
         The requested device.
     on_download : callable or None
         Called with the bytes done and the bytes in total of a download.
+    keep_faces : bool
+        Whether results keep a small picture of each face.
     choice : ModelChoice
         Selects the requested model for the gallery.
     readers : dict
@@ -95,6 +101,7 @@ class Workspace:
         embedder: Embedder | None = None,
         on_download: Callable[[int, int], None] | None = None,
         on_prepare: Told = untold,
+        keep_faces: bool = False,
     ) -> None:
         self.locations = locations or locate(home)
         write_only_below(self.locations.cache)
@@ -128,6 +135,7 @@ class Workspace:
         self.device = device or self.settings.device
         self._given = detector, embedder
         self.on_download, self._on_prepare = on_download, on_prepare
+        self.keep_faces = keep_faces
         self.choice = self.choose(self.named)
         self.readers: dict[tuple[str, bool], Any] = {}  # an `ApartAcquisition` each, which knows workspaces
         self.readers_ahead = False

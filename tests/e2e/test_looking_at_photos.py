@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
+
+from faceunlock.unlock import FaceUnlock
 
 
 @pytest.fixture
@@ -21,6 +25,23 @@ def group(pictures, tmp_path):
     path.parent.mkdir()
     both.transpose(Image.Transpose.ROTATE_270).save(path, quality=95, exif=exif)
     return path, both.size
+
+
+def test_a_picture_in_memory_has_the_similarity_of_its_file(prepared, pictures, tmp_path):
+    for name in ("original", "darker"):
+        with Image.open(pictures / "photos" / f"{name}.jpg") as photo:
+            photo.save(tmp_path / f"{name}.png")
+    one, other = tmp_path / "original.png", tmp_path / "darker.png"
+    with FaceUnlock(prepared.home, model="dlib", keep_faces=True) as unlock:
+        of_files = unlock.compare(one, other)
+        with Image.open(one) as first, Image.open(other) as second:
+            of_images = unlock.compare(first, second)
+            of_arrays = unlock.compare(np.asarray(first), np.asarray(second))
+    answers = [answer.others[0] for answer in (of_files, of_images, of_arrays)]
+    assert answers[0].match and len({(one.similarity, one.quality) for one in answers}) == 1
+    assert of_files.faces == of_images.faces == of_arrays.faces
+    with Image.open(io.BytesIO(of_arrays.faces[0])) as face:
+        assert face.format == "JPEG" and max(face.size) <= 80 and not face.getexif()
 
 
 def test_two_photos(prepared, pictures, tmp_path):
