@@ -1,4 +1,4 @@
-"""Write docs/transcripts.md and docs/picture.png: what the program really says, on a terminal of 80 columns.
+"""Write docs/transcripts.md and docs/images/picture.png: what the program says on a terminal of 80 columns.
 
 Run: python benchmarks/transcripts.py
 
@@ -92,7 +92,7 @@ def main() -> None:
         page = recorded(Path(folder))
         picture = Image.open(Path(folder) / "photos-and-more" / "annotated" / "group.jpg")
         picture.thumbnail((WIDTH_OF_PICTURE, WIDTH_OF_PICTURE), Image.Resampling.LANCZOS)
-        picture.quantize(160, dither=Image.Dither.NONE).save(DOCS / "picture.png", optimize=True)
+        picture.quantize(160, dither=Image.Dither.NONE).save(DOCS / "images" / "picture.png", optimize=True)
     (DOCS / "transcripts.md").write_text(page, encoding="utf-8")
     print(page)
 

@@ -76,6 +76,6 @@ def test_what_a_screen_shows_in_the_end(script, written, shown):
 
 
 def test_the_picture_is_the_one_of_the_command():
-    with Image.open(PROJECT / "docs" / "picture.png") as picture:
+    with Image.open(PROJECT / "docs" / "images" / "picture.png") as picture:
         assert picture.size == (620, 310)
-    assert "(docs/picture.png)" in (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert "(docs/images/picture.png)" in (PROJECT / "README.md").read_text(encoding="utf-8")
