@@ -106,7 +106,7 @@ def rows_of(seen: list[tuple[np.ndarray, float]]) -> np.ndarray:
 
 
 def shades_of(look: Look, paths: list[Path], seen: list) -> tuple[list[tuple[float, float]], int]:
-    """Return light of the eyes and similarity to the centroid of the others, for each shade; then the lost."""
+    """Return light of the eyes and similarity to the others' centroid for each shade; then the lost."""
     if len(seen) < 2:
         return [], 0
     total = np.sum([row[0] for row in seen], axis=0, dtype=np.float64)
@@ -129,7 +129,7 @@ def shades_of(look: Look, paths: list[Path], seen: list) -> tuple[list[tuple[flo
 
 
 def below_a_cap(image: np.ndarray, face: Face, shade: float) -> np.ndarray:
-    """Return the photo with everything of the face's box darkened down to below the eyes, softly at the edge."""
+    """Return the photo with the face's box darkened down to below the eyes, softly at the edge."""
     (left_x, left_y), (right_x, right_y), *_ = face.landmarks
     distance = float(np.hypot(right_x - left_x, right_y - left_y))
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
@@ -158,7 +158,9 @@ def groups(look: Look) -> list[dict]:
     for path in find_photos([collection() / "utk98"]).photos:
         image = pixels(path)
         try:
-            found.setdefault("_".join(path.name.split("_")[1:3]), []).append(light(image, look.subject(image)))
+            found.setdefault("_".join(path.name.split("_")[1:3]), []).append(
+                light(image, look.subject(image))
+            )
         except PhotoError:
             continue
     return [

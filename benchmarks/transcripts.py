@@ -48,7 +48,11 @@ class Step:
 
 
 STEPS = (
-    Step("Does it work here?", "Public-domain portraits, in a gallery that is deleted again.", "faceunlock demo"),
+    Step(
+        "Does it work here?",
+        "Public-domain portraits, in a gallery that is deleted again.",
+        "faceunlock demo",
+    ),
     Step(
         "Set it up",
         "`init` asks for a name and a folder, learns the face, and tries to know it again. Here the answers "
@@ -57,7 +61,9 @@ STEPS = (
         ("Eileen", "photos"),
     ),
     Step("A yes", "The exit code says the same as the first word.", "faceunlock verify selfie.jpg"),
-    Step("A no", "Another person. The name is that of the closest enrolled.", "faceunlock verify stranger.jpg"),
+    Step(
+        "A no", "Another person. The name is that of the closest enrolled.", "faceunlock verify stranger.jpg"
+    ),
     Step(
         "A near miss",
         "The right person on a blurred photo. The answer is still no, and it says what to do.",
@@ -80,9 +86,11 @@ STEPS = (
 
 HEAD = """# Transcripts
 
-What the program says on a terminal of 80 columns, written by `python benchmarks/transcripts.py`. The photos are variations of two public-domain portraits: Eileen Collins (NASA) and Grace Hopper (US Navy).
-The model is `compact`, which comes with the package, so that you see the same without a download (`export FACEUNLOCK_MODEL=compact`). Progress bars are gone when a command ends; on your terminal, `yes` is green and `no` is red.
-To try it with the same portraits: `faceunlock demo --photos FOLDER`.
+What the program says on a terminal of 80 columns, written by `python benchmarks/transcripts.py`.
+The photos are variations of two public-domain portraits: Eileen Collins (NASA) and Grace Hopper (US Navy).
+The model is `compact`, which comes with the package, so that you see the same without a download
+(`export FACEUNLOCK_MODEL=compact`). Progress bars are gone when a command ends; on your terminal, `yes` is
+green and `no` is red. To try it with the same portraits: `faceunlock demo --photos FOLDER`.
 """
 
 
@@ -113,9 +121,13 @@ def recorded(folder: Path, cache: Path | None = None) -> str:
     make_photos(here)
     if cache is not None:
         shutil.copytree(cache, home / ".cache" / "faceunlock")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("FACEUNLOCK_", "XDG_"))}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("FACEUNLOCK_", "XDG_"))
+    }
     environment |= {"HOME": str(home), "LOGNAME": "eileen", "FACEUNLOCK_MODEL": "compact", "NO_COLOR": "1"}
-    environment["FACEUNLOCK_CAMERA"] = str(folder / "none")  # so that `init` asks the same question everywhere
+    environment["FACEUNLOCK_CAMERA"] = str(
+        folder / "none"
+    )  # so that `init` asks the same question everywhere
     parts = [HEAD]
     for step in STEPS:
         shown, code = on_a_terminal(step, here, environment)
@@ -192,7 +204,9 @@ def screen(written: str) -> list[str]:
                 before = lines[row].ljust(column)
                 lines[row] = before[:column] + piece + before[column + len(piece) :]
                 column += len(piece)
-    return [line.rstrip() for line in lines[: max((i for i, line in enumerate(lines) if line), default=0) + 1]]
+    return [
+        line.rstrip() for line in lines[: max((i for i, line in enumerate(lines) if line), default=0) + 1]
+    ]
 
 
 def _pieces(text: str, column: int) -> Iterator[str]:

@@ -51,9 +51,7 @@ def eye_light(luma: NDArray[np.float64], landmarks: Sequence[tuple[float, float]
     return None if eyes is None or not below else round(eyes / below, 4)
 
 
-def _median_around(
-    luma: NDArray[np.float64], points: NDArray[np.float64], distance: float
-) -> float | None:
+def _median_around(luma: NDArray[np.float64], points: NDArray[np.float64], distance: float) -> float | None:
     """Return the median luma of the parts around points; None if one is not inside."""
     height, width = luma.shape
     parts = []

@@ -31,7 +31,14 @@ def test_a_darker_picture_changes_nothing(share, seed):
 
 
 @pytest.mark.parametrize(
-    "points", [(), POINTS[:4], [(-1.0, 38.0), *POINTS[1:]], [*POINTS[:4], (float("nan"), 75.0)], [*POINTS[:4], (62, 500)]]
+    "points",
+    [
+        (),
+        POINTS[:4],
+        [(-1.0, 38.0), *POINTS[1:]],
+        [*POINTS[:4], (float("nan"), 75.0)],
+        [*POINTS[:4], (62, 500)],
+    ],
 )
 def test_what_cannot_be_told_is_none(points):
     assert eye_light(face(100, 100), points) is None

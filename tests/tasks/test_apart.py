@@ -182,7 +182,7 @@ def test_how_a_face_stands_comes_from_the_child_too(turn, eyes):
     assert apart_child.quality_of(sent) == quality
 
 
-@pytest.mark.parametrize("numbers", [[80.0, 20.0, 120.0, None, None, None], [1, 1, 1, 1, "0.3", None], [1] * 5, None])
+@pytest.mark.parametrize("numbers", [[80, 20, 120, None, None, None], [1, 1, 1, 1, "1", None], [1] * 5, None])
 def test_a_quality_of_another_form_is_nonsense(numbers):
     with pytest.raises(PhotoError, match="nonsense"):
         apart_child.quality_of(Message("sample", {"quality": numbers}, b""))

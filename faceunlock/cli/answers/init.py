@@ -65,7 +65,7 @@ def tested(setup: Setup, home: Path | None = None) -> list[Verdict | str]:
     if found is None:
         return [
             _leading_to(
-                "All photos were needed to learn from, so none is left for a test. Take another one, and run:",
+                "All photos were needed to learn from, so none is left for a test. Take another, and run:",
                 f"{_program(home)} verify PHOTO --as {who}",
             )
         ]
