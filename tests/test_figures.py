@@ -9,6 +9,7 @@ import pytest
 
 from faceunlock.matching.security import TARGETS
 from faceunlock.photos.pose import MOST_CUT_OFF, MOST_TURN
+from faceunlock.photos.shade import LEAST_EYE_LIGHT
 
 PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = PROJECT / "benchmarks" / "results"
@@ -710,3 +711,47 @@ def test_turned_faces_are_refused_more_often_by_the_model_that_comes_with_the_pa
     turns = result("pose-compact")["turns"]
     beyond, within = together(turns, MOST_TURN, 91), together(turns, 0, MOST_TURN)
     assert beyond["refused"] / beyond["photos"] > 2 * within["refused"] / within["photos"]
+
+
+def eye_lines():
+    found = [result(f"eyes-{model}") for model in POSED]
+    limit = found[0]["least_eye_light"]
+    words = f"{100 * limit:.0f} % of the cheeks' light"
+    for label, key, low, high in (
+        (f"LFW, eyes with at least {words}", "lights", limit, 2),
+        ("LFW, eyes darker than that", "lights", 0, limit),
+        ("shade drawn over the eyes, down to less than that", "shaded", 0, limit),
+    ):
+        cells = [pose_counts(together(one[key], low, high)) for one in found]
+        yield f"| {label} | {' | '.join(cells)} |"
+    lfw, phone = ([one[data] for one in found] for data in ("lfw", "phone10"))
+    yield (
+        f"Of {phone[0]['photos']} photos of phone users {phone[0]['shaded']} are below the limit; of "
+        f"{lfw[0]['photos']:,} of LFW {lfw[0]['shaded']}, of which {lfw[0]['shaded_but_yes']} (`retail-0095`) "
+        f"and {lfw[1]['shaded_but_yes']} (`compact`) are a yes all the same"
+    )
+    groups = found[1]["groups"]
+    medians = [f"{group['median']:.2f}" for group in groups]
+    portraits, shaded = (sum(group[key] for group in groups) for key in ("photos", "shaded"))
+    yield (
+        f"Of {portraits} portraits of three groups of people, {shaded} are below it; the medians of the groups "
+        f"are {', '.join(medians[:-1])} and {medians[-1]}"
+    )
+    yield f"{found[0]['shaded_photos_lost']} of {found[0]['shaded_photos']:,} photos with drawn shade"
+
+
+@pytest.mark.parametrize("line", eye_lines())
+def test_the_limitations_quote_how_light_the_eyes_are(line):
+    assert line in " ".join(LIMITATIONS.split()) or line in LIMITATIONS
+
+
+@pytest.mark.parametrize("model", POSED)
+def test_the_limit_of_the_eyes_is_the_measured_one(model):
+    measured = result(f"eyes-{model}")
+    assert measured["least_eye_light"] == LEAST_EYE_LIGHT
+    for key in ("lights", "shaded"):
+        dark = together(measured[key], 0, LEAST_EYE_LIGHT)
+        light = together(measured["lights"], LEAST_EYE_LIGHT, 2)
+        assert dark["refused"] / dark["photos"] > 2 * light["refused"] / light["photos"]
+    assert measured["phone10"]["shaded"] == 0
+    assert {group["shaded"] for group in measured["groups"]} == {0}
