@@ -727,15 +727,15 @@ def eye_lines():
     lfw, phone = ([one[data] for one in found] for data in ("lfw", "phone10"))
     yield (
         f"Of {phone[0]['photos']} photos of phone users {phone[0]['shaded']} are below the limit; of "
-        f"{lfw[0]['photos']:,} of LFW {lfw[0]['shaded']}, of which {lfw[0]['shaded_but_yes']} (`retail-0095`) "
-        f"and {lfw[1]['shaded_but_yes']} (`compact`) are a yes all the same"
+        f"{lfw[0]['photos']:,} of LFW {lfw[0]['shaded']}, of which {lfw[0]['shaded_but_yes']} "
+        f"(`retail-0095`) and {lfw[1]['shaded_but_yes']} (`compact`) are a yes all the same"
     )
     groups = found[1]["groups"]
     medians = [f"{group['median']:.2f}" for group in groups]
     portraits, shaded = (sum(group[key] for group in groups) for key in ("photos", "shaded"))
     yield (
-        f"Of {portraits} portraits of three groups of people, {shaded} are below it; the medians of the groups "
-        f"are {', '.join(medians[:-1])} and {medians[-1]}"
+        f"Of {portraits} portraits of three groups of people, {shaded} are below it; the medians of the "
+        f"groups are {', '.join(medians[:-1])} and {medians[-1]}"
     )
     yield f"{found[0]['shaded_photos_lost']} of {found[0]['shaded_photos']:,} photos with drawn shade"
 
