@@ -7,8 +7,9 @@ are read again one by one, by the rules of `faceunlock.gallery.packing.unpack`, 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,14 @@ from faceunlock.gallery.seal import Plain, Row
 from faceunlock.matching.crowd import Crowd, Templates, lengths_of
 from faceunlock.matching.people import check_looks, check_name, check_time, well_formed
 from faceunlock.matching.templates import ModelIdentity
+
+TIME_LENGTH = len("2025-01-31T09:30:00Z")
+_SIGNS = [4, 7, 10, 13, 16, 19]
+_SIGN = np.frombuffer(b"--T::Z", dtype=np.uint8)
+_DIGITS = [at for at in range(TIME_LENGTH) if at not in _SIGNS]
+_LEAST = np.array([1, 0, 1, 1, 0, 0, 0])
+_MOST = np.array([99, 99, 12, 28, 23, 59, 59])
+"""Numbers of a time that are right in every month of every year; others are looked at one by one."""
 
 
 @dataclass(slots=True)
@@ -31,16 +40,6 @@ class _Columns:
     looks: dict[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What rows with one header have in common."""
-
-    columns: _Columns
-    header: Header
-    start: int
-    size: int
-
-
 def crowd_of(batches: Iterable[Sequence[Row]], seal: Plain) -> Crowd:
     """Return everybody in batches of rows of people.
 
@@ -50,53 +49,70 @@ def crowd_of(batches: Iterable[Sequence[Row]], seal: Plain) -> Crowd:
         If it is not sure that every row is as it was written and holds a person, or that all are there.
     """
     columns: dict[ModelIdentity, _Columns] = {}
-    kinds: dict[bytes, _Kind] = {}
     keys: set[str] = set()
     for rows in batches:
-        values = list(seal.read_all(PEOPLE, rows))
-        _check_texts(values)
+        values = seal.read_all(PEOPLE, rows)
         keys.update([row[0] for row in values])
-        for _, _, name, _, _, packed in values:
-            text = header_text(packed)
-            kind = kinds.get(text)
-            if kind is None:
-                kind = _kind(text, columns)
-                if not kind.header.looks:  # the headers of people with looks differ
-                    kinds[text] = kind
-            _add(kind, name, packed)
+        _check_names([row[2] for row in values])
+        _check_times([moment for row in values for moment in (row[3], row[4])])
+        for begin, names, packed in _alike(values):
+            head = header(begin[LENGTH.size :])
+            check_looks(head.looks)
+            _add(columns.setdefault(head.identity, _Columns()), head, len(begin), names, packed)
     if seal.missing(PEOPLE, keys):
         raise ValueError("somebody is missing")
     return Crowd.sorted(_templates(identity, found) for identity, found in columns.items())
 
 
-def _check_texts(values: Sequence[Sequence[str]]) -> None:
-    names = [row[2] for row in values]
+def _alike(values: Sequence[Sequence[Any]]) -> Iterator[tuple[bytes, list[str], list[bytes]]]:
+    """Yield the beginning that many people share, and all names and packed people with that beginning."""
+    groups: dict[bytes, tuple[list[str], list[bytes]]] = {}
+    begin: bytes | None = None
+    for row in values:
+        packed = row[5]
+        if begin is None or not packed.startswith(begin):
+            begin = LENGTH.pack(len(header_text(packed))) + header_text(packed)
+            names, contents = groups.setdefault(begin, ([], []))
+        names.append(row[2])
+        contents.append(packed)
+    return ((begin, *group) for begin, group in groups.items())
+
+
+def _add(columns: _Columns, head: Header, start: int, names: list[str], packed: list[bytes]) -> None:
+    templates = 1 + len(head.looks)
+    if {*map(len, packed)} != {start + templates * head.block_bytes}:
+        raise ValueError("it has the wrong length")
+    columns.blocks += b"".join([one[start:] for one in packed])
+    at = len(columns.names)
+    columns.names += names
+    if head.looks:
+        for row in range(len(columns.owner), len(columns.owner) + templates * len(names), templates):
+            columns.looks.update({row + 1 + place: look for place, (look, _) in enumerate(head.looks)})
+    columns.owner.extend(
+        range(at, at + len(names))
+        if templates == 1
+        else (owner for owner in range(at, at + len(names)) for _ in range(templates))
+    )
+
+
+def _check_names(names: Sequence[str]) -> None:
     if not well_formed(names):
         for name in names:
             check_name(name)
-    for moment in {moment for row in values for moment in (row[3], row[4])}:
-        check_time(moment)
 
 
-def _kind(text: bytes, columns: dict[ModelIdentity, _Columns]) -> _Kind:
-    head = header(text)
-    check_looks(head.looks)
-    start = LENGTH.size + len(text)
-    size = start + head.block_bytes * (1 + len(head.looks))
-    return _Kind(columns.setdefault(head.identity, _Columns()), head, start, size)
-
-
-def _add(kind: _Kind, name: str, packed: bytes) -> None:
-    if len(packed) != kind.size:
-        raise ValueError("it has the wrong length")
-    columns = kind.columns
-    at = len(columns.names)
-    columns.names.append(name)
-    columns.blocks += packed[kind.start :]
-    columns.owner.append(at)
-    for look, _ in kind.header.looks:
-        columns.looks[len(columns.owner)] = look
-        columns.owner.append(at)
+def _check_times(moments: Sequence[str]) -> None:
+    """Look at all times as a table of characters, and by themselves at those that are not clear at once."""
+    sure = np.zeros(len(moments), dtype=bool)
+    joined = "".join(moments)
+    if joined.isascii() and {*map(len, moments)} == {TIME_LENGTH}:
+        table = np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(-1, TIME_LENGTH)
+        digits = table[:, _DIGITS].astype(np.int16) - ord("0")
+        sure = np.all((digits >= 0) & (digits <= 9), axis=1) & np.all(table[:, _SIGNS] == _SIGN, axis=1)
+        numbers = digits[:, ::2] * 10 + digits[:, 1::2]  # century, year, month, day, hour, minute, second
+        sure &= np.all((numbers >= _LEAST) & (numbers <= _MOST), axis=1)
+    for at in np.flatnonzero(~sure):
+        check_time(moments[at])
 
 
 def _templates(identity: ModelIdentity, columns: _Columns) -> Templates:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -404,9 +404,9 @@ class Gallery:
         """Return one sentence for each thing in the gallery that cannot be trusted, damaged rows first."""
         found: list[str] = []
         with noting(found), self._guard.reading() as seal:
-            for row in self._rows(seal):
+            for person, marks in self._rows(seal):
                 with noting(found):
-                    person_of(*row, seal, self.path)
+                    person_of(person, marks, seal, self.path)
             for row in seal.complete(CALIBRATIONS, self._file.query(_CALIBRATION)):
                 with noting(found):
                     calibration_of(row, seal, self.path)
@@ -456,7 +456,7 @@ class Gallery:
         for key in seal.missing(PEOPLE, there):
             yield (key,), (key,)
 
-    def _counted(self, table: str, statement: str) -> Iterator[list[Row]]:
+    def _counted(self, table: str, statement: str) -> Iterator[Sequence[Row]]:
         """Yield all rows of a table, and refuse a file whose index knows of others."""
         count = 0
         for rows in self._file.batches(statement):

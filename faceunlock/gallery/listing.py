@@ -58,6 +58,7 @@ class Listing:
         self._top, self._load = dict(manifest), load
         self._parts: dict[str, _Part] = {}
         self._changed: set[str] = set()
+        self._rows: dict[str, dict[str, bytes]] = {}
 
     def copy(self) -> Listing:
         """Return a copy that can be changed without affecting this one."""
@@ -91,8 +92,16 @@ class Listing:
         """Return the keys of all listed rows of a table."""
         if table not in IN_PARTS:
             return {key for listed, key in self._top if listed == table}
-        names = {key for listed, key in self._top if listed == PARTS} | self._changed
-        return {key for name in names for key in self._part(name).get(table, ())}
+        return self.rows(table).keys()
+
+    def rows(self, table: str) -> Mapping[str, bytes]:
+        """Return the checksums of all rows of a table that the parts list; made once, until a change."""
+        if table not in self._rows:
+            names = {key for listed, key in self._top if listed == PARTS} | self._changed
+            self._rows[table] = {}
+            for name in names:
+                self._rows[table].update(self._part(name).get(table, {}))
+        return self._rows[table]
 
     def alike(self, table: str, key: str) -> Set[str]:
         """Return the listed keys that are spellings of one name."""
@@ -131,6 +140,7 @@ class Listing:
 
     def _mine(self, name: str) -> _Part:
         """Return a part that may be changed."""
+        self._rows.clear()
         part = self._part(name)
         if name not in self._changed:
             part = self._parts[name] = {table: dict(rows) for table, rows in part.items()}

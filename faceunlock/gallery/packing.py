@@ -18,7 +18,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from faceunlock.files.reading import parse_json
 from faceunlock.gallery.seal import document
@@ -97,7 +97,7 @@ def pack(person: Person) -> tuple[bytes, bytes]:
     templates = [template for _, template in person.templates]
     blocks = (
         NUMBERS.pack(template.mean_similarity, template.lowest_similarity, template.count)
-        + _little(array("f", template.vector_sum)).tobytes()
+        + _little(array("f", cast("array[float]", template.vector_sum))).tobytes()
         for template in templates
     )
     marks = (

@@ -53,6 +53,8 @@ PACKED = frozenset((PEOPLE, PHOTOS, PARTS))
 
 _LIST = "the list of a sealed gallery's people was changed from outside:"
 
+_NOT_LAST = "it is not what was last written there"
+
 _BINARY = b"sealed-2"
 _GENERATION_BYTES = 8
 _START_BYTES = len(_BINARY) + _GENERATION_BYTES
@@ -69,23 +71,41 @@ def checksum(values: Sequence[str]) -> str:
 
 
 def context_of(table: str, values: Sequence[str]) -> bytes:
-    """Return a table and texts as bytes, in a way that no other texts have."""
-    lengths = ",".join([str(len(value)) for value in values])
-    return f"{table} {lengths}:{''.join(values)}".encode("utf-8", "surrogatepass")
-
-
-def packed_checksum(table: str, values: Sequence[Any]) -> bytes:
-    """Return the SHA-256 of the columns of a row, of which the last is bytes and the others are texts.
+    """Return a table and texts as bytes, in a way that no other texts have.
 
     Raises
     ------
     ValueError
-        If they have other types.
+        If a value is no text, or has the character that separates them; no name, date or key has it.
     """
     try:
-        return hashlib.sha256(context_of(table, values[:-1]) + values[-1]).digest()
+        joined = "\0".join((table, *values))
     except TypeError as error:
         raise ValueError("a column has the wrong type") from error
+    if joined.count("\0") != len(values):
+        raise ValueError("a text has a zero character")
+    return joined.encode("utf-8")
+
+
+def proven(table: str, row: Row) -> tuple[Sequence[str], bytes, bytes]:
+    """Return the texts of a row of a `PACKED` table, its bytes, and the context that the bytes belong to.
+
+    Raises
+    ------
+    ValueError
+        If the row does not have the checksum that it claims.
+    """
+    if len(row) < 3:
+        raise ValueError("it is missing")
+    *texts, content, claimed = row
+    context = context_of(table, texts)
+    if not isinstance(content, bytes) or _packed_checksum(context, content) != claimed:
+        raise ValueError("its checksum does not match")
+    return texts, content, context
+
+
+def _packed_checksum(context: bytes, content: bytes) -> bytes:
+    return hashlib.sha256(context + b"\0" + content).digest()
 
 
 def is_key_id(text: object) -> bool:
@@ -277,20 +297,26 @@ class Plain:
         ValueError
             If the row is not as it was written.
         """
+        if table in PACKED:
+            texts, content, _ = proven(table, row)
+            return [*texts, content]
         *values, claimed = row
         if not values:
             raise ValueError("it is missing")
-        if self._checksum(table, values) != claimed:
+        if not all(isinstance(value, str) for value in values) or checksum(values) != claimed:
             raise ValueError("its checksum does not match")
         return values
 
-    def read_all(self, table: str, rows: Sequence[Row]) -> Iterator[list[Any]]:
-        """Yield what `read` returns for each of many rows; raises at the first that is not as written."""
-        return (self.read(table, row) for row in rows)
+    def read_all(self, table: str, rows: Sequence[Row]) -> list[list[Any]]:
+        """Return what `read` returns for each of many rows; raises as it does if one is not as written."""
+        return [self.read(table, row) for row in rows]
 
     def write(self, table: str, values: Sequence[Any]) -> Row:
         """Return a row in its stored form."""
-        return (*values, self._checksum(table, values))
+        if table in PACKED:
+            *texts, content = values
+            return (*values, _packed_checksum(context_of(table, texts), content))
+        return (*values, checksum(values))
 
     def drop(self, table: str, keys: Iterable[str]) -> int:
         """Note that rows are gone, and return how many of them were listed."""
@@ -319,16 +345,6 @@ class Plain:
     def missing(self, table: str, there: Collection[str]) -> list[str]:
         """Return the keys of the rows that must be there and are not, sorted."""
         return sorted(key for key in self.keys(table) if key not in there)
-
-    @staticmethod
-    def _checksum(table: str, values: Sequence[Any]) -> str | bytes | None:
-        """Return the checksum of columns, or None if they cannot have one."""
-        if table in PACKED:
-            try:
-                return packed_checksum(table, values)
-            except ValueError:
-                return None
-        return checksum(values) if all(isinstance(value, str) for value in values) else None
 
 
 class Sealed(Plain):
@@ -365,10 +381,19 @@ class Sealed(Plain):
 
     def read(self, table: str, row: Row) -> list[Any]:
         """Return the columns of a stored row, decrypted; see `Plain.read`."""
-        values = super().read(table, row)
-        if self.listing.get(table, values[0]) != row[-1]:
-            raise ValueError("it is not what was last written there")
-        return [*values[:-1], self._unsealed(table, values)]
+        if table in PACKED:
+            return self._opened(table, row, {row[0]: self.listing.get(table, row[0])})
+        *visible, sealed = super().read(table, row)
+        if self.listing.get(table, visible[0]) != row[-1]:
+            raise ValueError(_NOT_LAST)
+        return [*visible, self.cipher.unseal(sealed, [table, *visible])]
+
+    def read_all(self, table: str, rows: Sequence[Row]) -> list[list[Any]]:
+        """Return what `read` returns for each of many rows; looks every one up in the list at once."""
+        if table not in PACKED:
+            return super().read_all(table, rows)
+        listed = self.listing.rows(table)
+        return [self._opened(table, row, listed) for row in rows]
 
     def write(self, table: str, values: Sequence[Any]) -> Row:
         """Return a row in its stored form, encrypted, and add it to the manifest."""
@@ -426,11 +451,11 @@ class Sealed(Plain):
             raise GalleryError(self.slug, f"{_LIST} part {name} is not what was last written there")
         return bytes(content)
 
-    def _unsealed(self, table: str, values: list[Any]) -> str | bytes:
-        *visible, sealed = values
-        if table in PACKED:
-            return self.cipher.unseal_packed(sealed, context_of(table, visible))
-        return self.cipher.unseal(sealed, [table, *visible])
+    def _opened(self, table: str, row: Row, listed: Mapping[str, str | bytes | None]) -> list[Any]:
+        texts, content, context = proven(table, row)
+        if listed.get(row[0]) != row[-1]:
+            raise ValueError(_NOT_LAST)
+        return [*texts, self.cipher.unseal_packed(content, context)]
 
 
 def proof_of_successor(old_id: str, old: bytes, new: bytes, note: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceunlock.matching.people import name_key
+from faceunlock.matching.people import in_order, name_key
 from faceunlock.matching.similarity import Decision, Label, Vector, decide, unit
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Templates:
         scores = np.empty((len(self), turned.shape[1]))
         for start in range(0, len(self), BLOCK):
             part = slice(start, start + BLOCK)
-            scores[part] = self.sums[part].astype(np.float64) @ turned / self.lengths[part, None]
+            scores[part] = (self.sums[part].astype(np.float64) / self.lengths[part, None]) @ turned
         found: Vector = np.clip(scores.T, -1.0, 1.0)
         return found
 
@@ -121,7 +121,7 @@ class Templates:
         return replace(decide(probe, centroids, threshold), candidates=len(self))
 
     def _name(self, row: int) -> str:
-        return self.names[self.owner[row]]
+        return self.names[int(self.owner[row])]
 
     def _of(self, chosen: Sequence[bool]) -> Templates:
         kept = np.array(chosen, dtype=bool)
@@ -178,14 +178,14 @@ class Crowd:
         """Return everybody's name, in no order."""
         return [name for part in self.parts for name in part.names]
 
+    def first(self) -> tuple[str, ModelIdentity]:
+        """Return the first person by name, of at least one, and what made that person's templates."""
+        everybody = ((name, part.identity) for part in self.parts for name in part.names)
+        return min(everybody, key=lambda one: name_key(one[0]))
+
     def others(self, identity: ModelIdentity) -> tuple[str, ...]:
         """Return the names of those whose templates another model made, sorted."""
         return in_order(name for part in self.parts if part.identity != identity for name in part.names)
-
-
-def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names sorted as people are listed, regardless of case."""
-    return tuple(sorted(names, key=name_key))
 
 
 def _templates(identity: ModelIdentity, people: Sequence[Person]) -> Templates:

@@ -12,7 +12,7 @@ import re
 import sys
 import unicodedata
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -196,6 +196,17 @@ def name_key(name: str) -> str:
     key = _caseless(name)
     seen = without_invisible(key)
     return key if seen == key else _caseless(seen)
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names sorted as people are listed, regardless of case.
+
+    Examples
+    --------
+    >>> in_order(["bob", "Cleo", "Ada"])
+    ('Ada', 'bob', 'Cleo')
+    """
+    return tuple(sorted(names, key=name_key))
 
 
 def name_keys(name: str) -> tuple[str, ...]:
