@@ -49,7 +49,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
 
-_PERSON = "SELECT people.*, photos.* FROM people LEFT JOIN photos ON photos.key = people.key"
+_OWN = "people.key, alike, name, created, updated, CAST(template AS BLOB), CAST(people.checksum AS BLOB)"
+"""Columns of the table of people. What is damaged may have become a text that is none: bytes it always is."""
+
+_TEMPLATE = f"SELECT {_OWN} FROM people"  # noqa: S608
+_PERSON = (
+    f"SELECT {_OWN}, photos.key, CAST(marks AS BLOB), CAST(photos.checksum AS BLOB) "  # noqa: S608
+    "FROM people LEFT JOIN photos ON photos.key = people.key"
+)
 _COLUMNS = 7
 """Columns of `_PERSON` that are those of the table of people."""
 
@@ -166,7 +173,7 @@ class Gallery:
                 return self._crowd[1]
             self._crowd = None
             try:
-                crowd = crowd_of(self._counted(PEOPLE, "SELECT * FROM people"), seal)
+                crowd = crowd_of(self._counted(PEOPLE, _TEMPLATE), seal)
             except ValueError:
                 people = self.intact_people(marks=False) if intact else self.people(marks=False)
                 return Crowd.of(people)
@@ -449,7 +456,7 @@ class Gallery:
     def _rows(self, seal: Plain, *, marks: bool = True) -> Iterator[tuple[Row, Row | None]]:
         """Yield everybody's row with that of the marks; rows of only the key in place of missing ones."""
         there = set()
-        for rows in self._counted(PEOPLE, _PERSON if marks else "SELECT * FROM people"):
+        for rows in self._counted(PEOPLE, _PERSON if marks else _TEMPLATE):
             there.update([row[0] for row in rows])
             for row in rows:
                 yield _halves(row) if marks else (row, None)
