@@ -15,15 +15,21 @@ if TYPE_CHECKING:
 COULD_NOT, INTERRUPTED = 2, 130
 
 
-def main() -> None:
-    """Run the command line and exit with its code: 0 yes or done, 1 no, 2 could not."""
+def main(*, login: bool = False) -> None:
+    """Run the command line and exit with its code: 0 yes or done, 1 no, 2 could not.
+
+    Parameters
+    ----------
+    login : bool
+        Whether somebody waits for a login; see `faceunlock.agent.client.ask`.
+    """
     sys.excepthook = report_bug
     if not os.environ.get("HOME", "/"):
         del os.environ["HOME"]  # an empty home would be the root of the file system
     if sys.stdout is not None and sys.stderr is not None:  # None if the caller closed it, as with `>&-`
         from faceunlock.agent.client import ask
 
-        answer = ask(sys.argv[1:])
+        answer = ask(sys.argv[1:], login=login)
         if answer is not None:
             os._exit(_pass_on(answer))
     import atexit

@@ -38,6 +38,10 @@ SLUGS: dict[str, Slug] = {
         True,
     ),
     "face-too-small": Slug("The face has too few pixels.", "Come closer, or use a larger photo.", True),
+    "face-cut-off": Slug(
+        "A part of the face is outside the photo.", "Keep the whole face in the picture.", True
+    ),
+    "face-turned": Slug("The face is turned to the side.", "Look straight at the camera.", True),
     "too-blurred": Slug("The face is too blurred to learn from.", "Hold the camera still and focus.", True),
     "too-dark": Slug("The face is too dark to learn from.", "Put more light on the face.", True),
     "unreadable-photo": Slug(
@@ -250,6 +254,11 @@ SLUGS: dict[str, Slug] = {
         True,
     ),
     "camera-dark": Slug("The camera's picture is too dark to find a face in.", "Turn on a light.", True),
+    "reader-failed": Slug(
+        "The process without rights that reads photos and frames ended, or answered nonsense.",
+        "Try again; if it happens with one photo only, leave that photo out.",
+        True,
+    ),
     "unreadable-video": Slug(
         "The file is not a video that can be read.", "Check that it plays, or convert it to MP4.", True
     ),

@@ -18,19 +18,18 @@ from typing import NoReturn
 
 from faceunlock.tasks.pam_limits import reset_limits
 from faceunlock.tasks.pam_options import (
+    ANSWER_SECONDS,
+    NEVER_UNASKED,
     SCREEN_LOCKERS,
-    TURNS_SECONDS,
     CannotAskError,
+    looking,
     seconds,
     understand,
+    unsuitable,
 )
 
 COULD_NOT = 2
-ANSWER_SECONDS = 2.0
-"""Part of the time limit, in seconds, that is reserved for the answer after the photo was taken."""
-
 MAX_PHOTO_BYTES = 64 << 20
-LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 MOST_PHOTO_SECONDS = 10.0
 """How long ago the file of ``--photo`` may have been written: an older one shows who sat there then."""
@@ -49,10 +48,14 @@ def main(arguments: Sequence[str]) -> NoReturn:
         ``--home=DIRECTORY`` for the system gallery instead of the user's own; one of
         ``--camera[=DEVICE]``, ``--capture=PROGRAM`` (prints a photo) and ``--photo=FILE`` (just written);
         ``--timeout=SECONDS``; ``--require-live``, for which ``pam_exec`` needs its option ``stdout``;
-        ``--security=LEVEL``, ``strict`` when omitted except for a screen locker, which uses the setting.
+        ``--security=LEVEL``, ``strict`` when omitted except for a screen locker, which uses the setting;
+        ``--ask``, for which ``pam_exec`` needs its option ``expose_authtok``: look only if Enter was pressed
+        instead of a password.
     """
     told = dict(os.environ)
     os.environ.clear()
+    if "--ask" in arguments and _password_typed():
+        os._exit(COULD_NOT)  # nothing was looked at, and there is nothing to say
     from faceunlock.__main__ import main as verify
     from faceunlock.__main__ import report_bug
 
@@ -65,8 +68,35 @@ def main(arguments: Sequence[str]) -> NoReturn:
         _refuse(error)
 
     sys.argv = ["faceunlock", *words]
-    verify()
+    verify(login=True)
     os._exit(COULD_NOT)  # never reached: `verify` exits
+
+
+def _password_typed() -> bool:
+    """Return whether PAM passes on a password: somebody typed one instead of pressing Enter alone.
+
+    Only its first byte is read, to see that there is one, and is overwritten at once. What the kernel and
+    PAM hold of it, this process cannot reach.
+    """
+    first = bytearray(1)
+    try:
+        there = os.readv(0, [first]) == 1 and first[0] != 0  # some versions of pam_exec send the final null
+    except OSError:
+        return False  # no pipe: `_require_key` says so
+    first[0] = 0
+    return there
+
+
+def _require_key() -> None:
+    """Refuse unless standard input is the pipe through which ``pam_exec`` would have passed on a password."""
+    import stat
+
+    try:
+        asked = stat.S_ISFIFO(os.fstat(0).st_mode)
+    except OSError:
+        asked = False
+    if not asked:
+        raise CannotAskError("--ask needs the option expose_authtok in the line, or no key was waited for")
 
 
 def _refuse(error: CannotAskError) -> NoReturn:
@@ -94,17 +124,25 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     CannotAskError
         If Python is not isolated, this user or this login cannot be answered for, or no photo was taken.
     """
-    user = told.get("PAM_USER", "")
+    user, service = told.get("PAM_USER", ""), told.get("PAM_SERVICE", "")
     if not sys.flags.isolated:
         raise CannotAskError("run Python with -I, so that nobody else's modules are imported")
     if told.get("PAM_TYPE", "auth") != "auth":
         raise CannotAskError(f"a face can only answer auth, not {told['PAM_TYPE']}")
-    if told.get("PAM_RHOST", "") not in LOCAL_HOSTS:
+    if told.get("PAM_RHOST"):
         raise CannotAskError("the camera does not see who is at the other end of a connection")
+    reason = unsuitable(service)
+    if reason is not None:
+        raise CannotAskError(f"{service} must not ask for a face: {reason}")
+    if service in NEVER_UNASKED and "ask" not in options:
+        raise CannotAskError(f"no face answers {service} unasked: put --ask on the line")
     refusal = _why_not(user)
     if refusal is not None:
         raise CannotAskError(f"a face cannot log in a user named {user!r}: {refusal}")
+    if "ask" in options:
+        _require_key()
     home = _home(options, user)
+    _require_local(options, user, service)
     limit = seconds(options)
     os.umask(0o077)
     os.chdir("/")
@@ -113,6 +151,10 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     os.environ["FACEUNLOCK_PREPARE_NETWORKS"] = "never"
     # A film shows the same face each time, whether this line or the config file names it.
     os.environ["FACEUNLOCK_CAMERA_FILMS"] = "never"
+    # What decodes the bytes of a stranger must not be able to do what this process can.
+    os.environ["FACEUNLOCK_DECODE_APART"] = "always"
+    live = "require-live" in options
+    _announce(options, shown=_words_are_shown(live=live))
     words = [f"--home={home}"] if home else []
     words += ["--quiet", "verify"]
     if "photo" in options:
@@ -122,22 +164,31 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
         _capture(options["capture"], max(0.5, limit - ANSWER_SECONDS))
         words.append("-")
     else:
-        live = "require-live" in options
-        if live:
-            _show_words()
-        looking = limit - ANSWER_SECONDS - (TURNS_SECONDS if live else 0.0)
-        os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{max(1.0, looking):g}"
+        os.environ["FACEUNLOCK_CAMERA_SECONDS"] = f"{looking(options):g}"
         words += [*filter(None, [options["camera"]]), "--camera"]
-    words += ["--require-live"] if "require-live" in options else []
-    return [*words, *_security(options, told.get("PAM_SERVICE", "")), f"--as={user}"]
+    words += ["--require-live"] if live else []
+    return [*words, *_security(options, service), f"--as={user}"]
 
 
-def _show_words() -> None:
-    """Let the user read the words of the dialogue, and nothing of the answer.
+def _require_local(options: dict[str, str], user: str, service: str) -> None:
+    """Refuse unless somebody at this machine asks; see `faceunlock.tasks.pam_session.require_local`."""
+    import pwd
+
+    from faceunlock.tasks.pam_session import require_local
+
+    try:
+        number = pwd.getpwnam(user).pw_uid
+    except KeyError:
+        number = -1  # has no session either
+    require_local(number, service, os.getppid(), asks="ask" in options)
+
+
+def _words_are_shown(*, live: bool) -> bool:
+    """Return whether the user reads what is said, and hide the answer from them.
 
     With the option ``stdout``, ``pam_exec`` reads both streams from a pipe and shows each line through PAM's
     conversation. Otherwise they end in the null device or in a log. How similar a face was is not for
-    everybody to read.
+    everybody to read. A dialogue that nobody could read is refused.
     """
     import stat
 
@@ -145,12 +196,42 @@ def _show_words() -> None:
         shown = stat.S_ISFIFO(os.fstat(2).st_mode)
     except OSError:
         shown = False
-    if not shown:
+    if live and not shown:
         raise CannotAskError(
             "--require-live says what to do, and this login cannot show it; put stdout before seteuid or "
             "type=auth in the line, or remove --require-live"
         )
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if shown:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return shown
+
+
+def _announce(options: dict[str, str], *, shown: bool) -> None:
+    """Say what is happening and how to skip it: a key at the terminal ends the look, and this process."""
+    terminal = None
+    if "ask" in options and "camera" in options:
+        from faceunlock.tasks.pam_session import open_terminal
+
+        terminal = open_terminal(os.getppid())
+    if terminal is not None:
+        import threading
+
+        threading.Thread(target=_stop_at_a_key, args=(terminal,), daemon=True).start()
+    if shown and "camera" in options:
+        skip = "" if terminal is None else " To use the password instead, press Enter."
+        print(f"Looking at the camera for up to {looking(options):.0f} s.{skip}", file=sys.stderr, flush=True)
+
+
+def _stop_at_a_key(terminal: int) -> None:
+    """End this process when Enter is pressed, which is not left for the password prompt to read."""
+    import select
+    import termios
+
+    if select.select([terminal], [], [])[0]:
+        try:
+            termios.tcflush(terminal, termios.TCIFLUSH)
+        finally:
+            os._exit(COULD_NOT)
 
 
 def _security(options: dict[str, str], service: str) -> list[str]:

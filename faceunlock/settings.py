@@ -197,6 +197,13 @@ SETTINGS: dict[str, Setting] = {
         choices=("off", "bell"),
     ),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
+    "decode_apart": Setting(
+        "Whether a process without rights reads photos and frames; auto: for root's enroll, and for a login "
+        "through PAM.",
+        "auto",
+        choices=("auto", "always"),
+        stricter="higher",
+    ),
     "texture": Setting(
         "Whether MiniFASNet may refuse a face with --require-live, where its weights are.",
         "on",
@@ -239,6 +246,7 @@ class Settings:
     camera_mirrored: str
     dialogue_sounds: str
     camera_photos: int
+    decode_apart: str
     texture: str
     keyring_seconds: float
     agent_idle_minutes: int
@@ -359,10 +367,11 @@ def _shown(value: str | int | float) -> str:
 
 
 def _rank(setting: Setting, value: str | int | float) -> float:
-    """Return a number that grows with the value; ``auto`` ranks as the level that `Settings.level` gives."""
+    """Return a number that grows with the value; ``auto`` of a level ranks as what `Settings.level` gives."""
     if not isinstance(value, str):
         return value
-    return setting.choices.index("normal" if value == "auto" else value)
+    is_level = value == "auto" and "normal" in setting.choices
+    return setting.choices.index("normal" if is_level else value)
 
 
 def _parsed(key: str, text: str, source: str) -> str | int | float:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.capture import Capture
+    from faceunlock.photos.devices import CameraDevice
+    from faceunlock.photos.in_memory import Picture
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.samples import LeftOut
     from faceunlock.studies.audit import AuditReport
@@ -29,22 +31,32 @@ if TYPE_CHECKING:
     from faceunlock.tasks.audit import AuditOptions
     from faceunlock.tasks.bench import BenchOptions, Timing
     from faceunlock.tasks.calibrate import CalibrateOptions
+    from faceunlock.tasks.camera import CameraTrial
     from faceunlock.tasks.classify import ClassifyOptions, LearnedHead, LearnOptions, NamedPhoto
     from faceunlock.tasks.compare import CompareOptions, PairComparison
     from faceunlock.tasks.crop import CropOptions, CropOutcome
     from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, TakeSeveralOptions
     from faceunlock.tasks.enroll_each import EachOptions, EachOutcome, PersonOutcome
+    from faceunlock.tasks.explain import ExplainOptions, Explanation
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
     from faceunlock.tasks.init import FirstEnrolment, InitOptions
     from faceunlock.tasks.live import LiveOptions
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
+    from faceunlock.tasks.pairs import PairsOptions, PairsOutcome
+    from faceunlock.tasks.pictures import Photos
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
     from faceunlock.tasks.status import Status
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
     from faceunlock.tasks.train import TrainOptions
-    from faceunlock.tasks.verify import Probe, TakeOptions, Verification, VerifyOptions
+    from faceunlock.tasks.verify import (
+        Probe,
+        TakeOptions,
+        Verification,
+        VerifyOptions,
+    )
+    from faceunlock.tasks.verify_each import VerifiedPhoto, VerifiedPhotos, VerifyEachOptions
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
 
@@ -66,17 +78,13 @@ class FaceUnlock(Workspace):
 
     # enrolment and verification
 
-    def enroll(
-        self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[EnrollOptions]
-    ) -> EnrolmentOutcome:
+    def enroll(self, name: str, photos: Photos, **options: Unpack[EnrollOptions]) -> EnrolmentOutcome:
         """Enroll a person from photos; see `faceunlock.tasks.enroll.enroll`."""
         from faceunlock.tasks.enroll import enroll
 
         return enroll(self, name, photos, **options)
 
-    def init(
-        self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[InitOptions]
-    ) -> FirstEnrolment:
+    def init(self, name: str, photos: Photos, **options: Unpack[InitOptions]) -> FirstEnrolment:
         """Enroll a person from all photos but one, to verify that one; see `faceunlock.tasks.init.init`."""
         from faceunlock.tasks.init import init
 
@@ -99,6 +107,19 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.verify import verify
 
         return verify(self, photo, name, **options)
+
+    def verify_each(
+        self,
+        photos: PhotoPath | Sequence[PhotoPath],
+        name: str | None = None,
+        *,
+        tell: Callable[[VerifiedPhoto], None] = lambda _: None,
+        **options: Unpack[VerifyEachOptions],
+    ) -> VerifiedPhotos:
+        """Decide about each of several photos; see `faceunlock.tasks.verify_each.verify_each`."""
+        from faceunlock.tasks.verify_each import verify_each
+
+        return verify_each(self, photos, name, tell=tell, **options)
 
     def prepare(self) -> None:
         """Load what `verify` needs; see `faceunlock.tasks.verify.prepare`."""
@@ -130,21 +151,36 @@ class FaceUnlock(Workspace):
 
         return take_several(self, name, device, **options)
 
-    def identify(
-        self, photos: PhotoPath | Sequence[PhotoPath], **options: Unpack[IdentifyOptions]
-    ) -> Identification:
+    def identify(self, photos: Photos, **options: Unpack[IdentifyOptions]) -> Identification:
         """Name every face in photos; see `faceunlock.tasks.identify.identify`."""
         from faceunlock.tasks.identify import identify
 
         return identify(self, photos, **options)
 
+    def explain(
+        self, photo: PhotoPath | Picture, name: str | None = None, **options: Unpack[ExplainOptions]
+    ) -> Explanation:
+        """Explain what is seen on a photo and whom it resembles; see `faceunlock.tasks.explain.explain`."""
+        from faceunlock.tasks.explain import explain
+
+        return explain(self, photo, name, **options)
+
     def compare(
-        self, photo: PhotoPath | BinaryIO, other: PhotoPath, **options: Unpack[CompareOptions]
+        self,
+        photo: PhotoPath | Picture | BinaryIO,
+        other: PhotoPath | Picture,
+        **options: Unpack[CompareOptions],
     ) -> PairComparison:
         """Compare a photo with another, or with those of a folder; see `faceunlock.tasks.compare.compare`."""
         from faceunlock.tasks.compare import compare
 
         return compare(self, photo, other, **options)
+
+    def compare_pairs(self, folder: PhotoPath, count: int, **options: Unpack[PairsOptions]) -> PairsOutcome:
+        """Compare random pairs of photos in a folder; see `faceunlock.tasks.pairs.compare_pairs`."""
+        from faceunlock.tasks.pairs import compare_pairs
+
+        return compare_pairs(self, folder, count, **options)
 
     def crop(self, folder: PhotoPath, destination: PhotoPath, **options: Unpack[CropOptions]) -> CropOutcome:
         """Crop faces as the network sees them; see `faceunlock.tasks.crop.crop`."""
@@ -282,11 +318,32 @@ class FaceUnlock(Workspace):
 
         return status(self)
 
+    def cameras(self) -> tuple[CameraDevice, ...]:
+        """Return the cameras of this machine; see `faceunlock.tasks.camera.cameras`."""
+        from faceunlock.tasks.camera import cameras
+
+        return cameras()
+
+    def try_camera(self, device: str | None = None) -> CameraTrial:
+        """Watch a camera for a few seconds; see `faceunlock.tasks.camera.try_camera`."""
+        from faceunlock.tasks.camera import try_camera
+
+        return try_camera(self, device)
+
+    def choose_camera(self, device: str) -> str:
+        """Make a camera the one that is used; see `faceunlock.tasks.camera.choose_camera`."""
+        from faceunlock.tasks.camera import choose_camera
+
+        return choose_camera(self, device)
+
     # people and their attempts
 
-    def people(self) -> tuple[Person, ...]:
-        """Return everybody who is enrolled, sorted by name."""
-        return self.gallery.people()
+    def people(self, *, marks: bool = True) -> tuple[Person, ...]:
+        """Return everybody who is enrolled, sorted by name.
+
+        Without `marks`, faster: the templates then have no `photo_key` and no `photo_hashes`.
+        """
+        return self.gallery.people(marks=marks)
 
     def person(self, name: str) -> Person:
         """Return one person; raise ``not-enrolled`` if nobody has this name."""

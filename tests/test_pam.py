@@ -1,9 +1,12 @@
+import fcntl
 import os
 import pwd
 import resource
+import select
 import shutil
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -15,37 +18,43 @@ from faceunlock.errors import GalleryError
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.liveness.asking import LONGEST
 from faceunlock.matching.people import name_key, normalise_name
-from faceunlock.pam import ANSWER_SECONDS
 from faceunlock.tasks.pam_limits import NEEDED
-from faceunlock.tasks.pam_options import LIVE_TIMEOUT_SECONDS, TURNS_SECONDS
+from faceunlock.tasks.pam_options import (
+    ANSWER_SECONDS,
+    LIVE_TIMEOUT_SECONDS,
+    LOOKING_SECONDS,
+    TURNS_SECONDS,
+    UNSUITABLE,
+)
 
 PROJECT = Path(pam.__file__).resolve().parents[1]
 STUB = """
 import sys
 sys.path.insert(0, {project!r})
 import faceunlock.__main__
-def show():
+def show(login=False):
     import json, os
     import resource, signal
     limits = {{name: resource.getrlimit(getattr(resource, name))[0] for name in {limits!r}}}
     ignored = signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
     what = sys.argv[1:], dict(os.environ), os.getcwd(), os.read(0, 100).decode(), limits, ignored
-    print(json.dumps(what), flush=True, file=sys.stderr if "--require-live" in sys.argv else sys.stdout)
-    print("the answer, for nobody to read", flush=True) if "--require-live" in sys.argv else None
+    print(json.dumps(what), flush=True, file=sys.stderr)
+    print("the answer, for nobody to read", flush=True)
     os._exit({code})
 faceunlock.__main__.main = show
-from faceunlock.pam import main
-main(sys.argv[1:])
+import faceunlock.pam
+if {anywhere}:
+    faceunlock.pam._require_local = lambda *_: None
+faceunlock.pam.main(sys.argv[1:])
 """
 
 
-def ask(*arguments, code=0, isolated=True, before=(), **environment):
+def ask(*arguments, code=0, isolated=True, before=(), stdin=subprocess.DEVNULL, anywhere=True, **environment):
     """Run the helper up to the question, and return the exit code, what it would ask, and its errors."""
-    script = STUB.format(project=str(PROJECT), code=code, limits=tuple(NEEDED))
+    script = STUB.format(project=str(PROJECT), code=code, limits=tuple(NEEDED), anywhere=anywhere)
     words = [*before, sys.executable, *(["-I"] if isolated else []), "-c", script, *arguments]
-    done = subprocess.run(
-        words, env=environment, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=60
-    )
+    given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    done = subprocess.run(words, env=environment, capture_output=True, check=False, timeout=60, **given)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -54,8 +63,8 @@ def asked(*arguments, **environment):
 
     code, out, err = ask(*arguments, **environment)
     assert code == 0, err
-    assert not out or "--require-live" not in arguments, "the answer is not for everybody to read"
-    return json.loads(out or err)
+    assert not out, "the answer is not for everybody to read"
+    return json.loads(err.splitlines()[-1])
 
 
 def refused(*arguments, **environment):
@@ -74,7 +83,7 @@ def refused(*arguments, **environment):
 def test_the_question(source, words):
     argv, environment, cwd, *_ = asked("--home=/srv/faces", source, PAM_USER="ada", PAM_TYPE="auth")
     assert environment["FACEUNLOCK_CAMERA_FILMS"] == "never"
-    assert environment.get("FACEUNLOCK_CAMERA_SECONDS") == ("8" if "camera" in source else None)
+    assert environment.get("FACEUNLOCK_CAMERA_SECONDS") == ("3" if "camera" in source else None)
     assert (
         argv == ["--home=/srv/faces", "--quiet", "verify", *words, "--security=strict", "--as=ada"]
         and cwd == "/"
@@ -98,17 +107,17 @@ def test_what_cannot_be_shown_is_not_asked():
 
 def test_the_time_for_turns_is_not_spent_looking():
     _, environment, *_ = asked("--home=/srv/faces", "--camera", "--require-live", PAM_USER="ada")
-    left = LIVE_TIMEOUT_SECONDS - TURNS_SECONDS - ANSWER_SECONDS
-    assert float(environment["FACEUNLOCK_CAMERA_SECONDS"]) == left
+    assert float(environment["FACEUNLOCK_CAMERA_SECONDS"]) == LOOKING_SECONDS
+    assert LIVE_TIMEOUT_SECONDS >= LOOKING_SECONDS + TURNS_SECONDS + ANSWER_SECONDS
 
 
 @pytest.mark.parametrize(
     ("given", "service", "words"),
     [
-        ([], "sudo", ["--security=strict"]),
+        ([], "login", ["--security=strict"]),
         ([], None, ["--security=strict"]),
         ([], "swaylock", []),
-        (["--security=normal"], "sudo", ["--security=normal"]),
+        (["--security=normal"], "login", ["--security=normal"]),
         (["--security=strict"], "swaylock", ["--security=strict"]),
     ],
 )
@@ -135,6 +144,7 @@ def test_nothing_of_the_environment_is_taken():
         "LC_CTYPE",
         "FACEUNLOCK_CAMERA_FILMS",
         "FACEUNLOCK_CAMERA_SECONDS",
+        "FACEUNLOCK_DECODE_APART",
         "FACEUNLOCK_PREPARE_NETWORKS",
     }
     assert environment["HOME"] == pwd.getpwuid(os.geteuid()).pw_dir and environment["PATH"] == pam.PATH
@@ -151,6 +161,11 @@ def test_names_that_could_mean_two_users_are_refused(user):
         ({"PAM_TYPE": "account"}, "auth"),
         ({"PAM_TYPE": "password"}, "auth"),
         ({"PAM_RHOST": "198.51.100.7"}, "connection"),
+        ({"PAM_RHOST": "127.0.0.1"}, "connection"),
+        ({"PAM_RHOST": "localhost"}, "connection"),
+        ({"PAM_SERVICE": "sudo"}, "unasked"),
+        ({"PAM_SERVICE": "su"}, "any program can ask"),
+        ({"PAM_SERVICE": "sshd"}, "connection"),
     ],
 )
 def test_what_a_face_cannot_answer(environment, words):
@@ -204,7 +219,7 @@ def test_a_bug_before_the_question_is_2(monkeypatch):
     monkeypatch.setitem(
         globals(),
         "STUB",
-        STUB.replace("main(sys", "import faceunlock.pam\nfaceunlock.pam.prepare = None\nmain(sys"),
+        STUB.replace("faceunlock.pam.main(sys", "faceunlock.pam.prepare = None\nfaceunlock.pam.main(sys"),
     )
     code, out, err = ask("--home=/srv/faces", "--camera", PAM_USER="ada")
     assert (code, out) == (2, "") and "this is a bug" in err
@@ -377,6 +392,76 @@ def test_a_low_limit_that_stays_is_named(name):
     assert name in error and str(LOW[name]) in error and str(NEEDED[name][1]) in error
 
 
+def enter(stdin):
+    """What becomes of a line with ``--ask`` if this is what PAM writes into the pipe."""
+    return ask("--home=/srv/faces", "--camera", "--ask", PAM_USER="ada", stdin=stdin)
+
+
+@pytest.mark.parametrize("pressed", [b"", b"\0"], ids=["nothing", "the final null of some versions"])
+def test_enter_alone_asks_the_camera(pressed):
+    code, out, err = enter(pressed)
+    assert (code, out) == (0, "") and '"verify", "--camera"' in err
+    assert "Looking at the camera for up to 3 s." in err
+
+
+@pytest.mark.parametrize("typed", [b"p", b"secret word", b"x" * 512])
+def test_a_password_goes_on_without_a_look_or_a_word(typed):
+    assert enter(typed) == (2, "", "")
+
+
+def test_a_password_is_read_before_anything_could_be_slow():
+    """Nothing but the first byte is taken, by a process that has imported nothing of the gallery."""
+    script = (
+        f"import sys, os; sys.path.insert(0, {str(PROJECT)!r})\n"
+        "from faceunlock import pam\n"
+        "def leave(code): print(code, 'faceunlock.settings' in sys.modules, os.read(0, 9)); os.abort()\n"
+        "os._exit = leave\n"
+        "pam.main(['--camera', '--ask', '--home=/s'])"
+    )
+    words = [sys.executable, "-u", "-I", "-c", script]
+    done = subprocess.run(words, input=b"secret", capture_output=True, check=False, env={})
+    assert done.stdout.decode().strip() == "2 False b'ecret'"
+
+
+@pytest.mark.parametrize("pressed", [True, False], ids=["skipped", "left to look"])
+def test_enter_at_the_terminal_ends_the_look_and_is_not_left_for_the_prompt(pressed):
+    """A shell on a terminal of its own stands for sudo; the look takes 3 seconds here."""
+    stub = STUB.replace("what = sys", "import time; time.sleep(3)\n    what = sys")
+    script = stub.format(project=str(PROJECT), code=0, limits=tuple(NEEDED), anywhere=True)
+    line = [sys.executable, "-I", "-c", script, "--home=/s", "--camera", "--ask"]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        ["sh", "-c", '"$@"; echo ended $?', "sh", *line],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PAM_USER": "ada"},
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one thread
+    ) as shell:
+        shell.stdin.close()
+        assert shell.stderr.readline() == (
+            b"Looking at the camera for up to 3 s. To use the password instead, press Enter.\n"
+        )
+        if pressed:
+            os.write(ours, b"\n")
+        assert shell.stdout.readline() == (b"ended 2\n" if pressed else b"ended 0\n")
+    assert not select.select([theirs], [], [], 0)[0], "the next prompt reads no Enter"
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_line_without_the_option_of_pam_exec_waits_for_no_key():
+    assert enter(subprocess.DEVNULL)[0] == 2 and "expose_authtok" in enter(subprocess.DEVNULL)[2]
+
+
+@pytest.mark.parametrize("service", sorted(UNSUITABLE))
+def test_a_service_where_a_face_proves_nothing_is_refused_by_the_login_itself(monkeypatch, service):
+    monkeypatch.setattr(pam.sys, "flags", type("Flags", (), {"isolated": 1}))
+    with pytest.raises(pam.CannotAskError, match=f"{service} must not ask"):
+        pam.prepare({"camera": "", "ask": ""}, {"PAM_USER": "ada", "PAM_SERVICE": service})
+
+
 @pytest.mark.parametrize("place", ["line", "config"])
 def test_a_film_in_the_place_of_a_camera_is_refused_by_the_login_itself(tmp_path, place):
     """Whatever checked the line before; the real answer, not the stub."""
@@ -389,7 +474,7 @@ def test_a_film_in_the_place_of_a_camera_is_refused_by_the_login_itself(tmp_path
         (home / "config.toml").chmod(0o600)
     source = f"--camera={film}" if place == "line" else "--camera"
     path = f"import sys; sys.path.insert(0, {str(PROJECT)!r})"
-    script = f"{path}; from faceunlock.pam import main; main(sys.argv[1:])"
+    script = f"{path}; from faceunlock import pam; pam._require_local = print; pam.main(sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-I", "-c", script, f"--home={home}", source, "--timeout=60"],
         env={"PAM_USER": "ada"}, capture_output=True, text=True, check=False,

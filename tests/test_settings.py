@@ -109,7 +109,12 @@ LIMITS = {key: setting for key, setting in SETTINGS.items() if setting.stricter 
 
 
 def test_the_limits_of_attempts_are_known_as_such():
-    assert {key for key, setting in SETTINGS.items() if setting.stricter} == {*LIMITS, "security", "texture"}
+    assert {key for key, setting in SETTINGS.items() if setting.stricter} == {
+        *LIMITS,
+        "decode_apart",
+        "security",
+        "texture",
+    }
     assert set(LIMITS) == {"failures_before_wait", "wait_seconds", "failures_before_lock", "log_entries"}
 
 

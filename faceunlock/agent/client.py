@@ -27,13 +27,16 @@ CHOICES = {
     "--faces": ("dominant", "largest"),
     "--security": ("relaxed", "normal", "strict"),
 }
+_LOST = 2, [("2", "faceunlock: the resident process did not answer\n")]
 _NUMBER = frozenset("0123456789.")
 CODES = ("0", "1", "2")
 MOST_BYTES = 1 << 30  # as `faceunlock.photos.photo.MAX_BYTES`
 _STANDARD_INPUT = 0
 
 
-def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer | None:
+def ask(
+    words: Sequence[str], environ: Mapping[str, str] = os.environ, *, login: bool = False
+) -> Answer | None:
     """Return the answer of the resident process to a command line.
 
     Parameters
@@ -42,6 +45,9 @@ def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer
         The command line without the program's name.
     environ : mapping
         Environment variables.
+    login : bool
+        Whether somebody waits for a login. If the resident process took the question, and ends or is too slow
+        to answer, the answer is then that none can be given: the password is quicker than a second try.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def ask(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Answer
         if photo is None:
             return None
         try:
-            return _ask(path, [*_fields("verify", home, environ), *_given(question)], photo)
+            return _ask(path, [*_fields("verify", home, environ), *_given(question)], photo, login=login)
         finally:
             os.close(photo)
     except (OSError, ValueError):
@@ -107,7 +113,7 @@ def understand(words: Sequence[str]) -> dict[str, str] | None:
 
 
 def _is_address(value: str) -> bool:
-    return value.casefold().startswith("file:")
+    return value.casefold().startswith("file:") or "://" in value
 
 
 def _plain(option: str, value: str) -> bool:
@@ -115,6 +121,15 @@ def _plain(option: str, value: str) -> bool:
     if option in CHOICES:
         return value in CHOICES[option]
     return bool(value) and (option != "--threshold" or _NUMBER.issuperset(value.removeprefix("-")))
+
+
+def wants_colour(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether an answer is shown in colour: only on a terminal that can, unless ``NO_COLOR`` is set.
+
+    ``NO_COLOR`` is the convention of https://no-color.org: set, and not empty.
+    """
+    can = sys.stdout is not None and sys.stdout.isatty() and environ.get("TERM", "dumb") != "dumb"
+    return can and not environ.get("NO_COLOR")
 
 
 def chosen_home(home: str | None, environ: Mapping[str, str]) -> str | None:
@@ -149,7 +164,9 @@ def _fields(kind: str, home: str | None, environ: Mapping[str, str]) -> list[str
 
 def _given(question: dict[str, str]) -> list[str]:
     given = [f"{key.removeprefix('--')}={value}" for key, value in question.items()]
-    return [*given, f"directory={os.getcwd()}"]  # noqa: PTH109
+    # Whether it is in colour depends on the terminal of the process that asks.
+    colour = ["colour=1"] if wants_colour() else []
+    return [*given, *colour, f"directory={os.getcwd()}"]  # noqa: PTH109
 
 
 def _open_photo(photo: str) -> int | None:
@@ -193,12 +210,18 @@ def _standard_input() -> int | None:
     return None
 
 
-def _ask(path: str, fields: Sequence[str], photo: int) -> Answer | None:
+def _ask(path: str, fields: Sequence[str], photo: int, *, login: bool) -> Answer | None:
     with connect(path) as connection:
         send(connection, fields, photo)
         if protocol.receive(connection, protocol.MAX_ANSWER, protocol.ACCEPT_SECONDS) != [protocol.TAKEN]:
             return None
-        return _answer(protocol.receive(connection, protocol.MAX_ANSWER, protocol.ANSWER_SECONDS))
+        seconds = protocol.LOGIN_SECONDS if login else protocol.ANSWER_SECONDS
+        try:
+            return _answer(protocol.receive(connection, protocol.MAX_ANSWER, seconds))
+        except (OSError, ValueError):
+            if login:
+                return _LOST
+            raise
 
 
 def _answer(fields: list[str]) -> Answer | None:

@@ -41,6 +41,9 @@ QUEUE_SECONDS = 2.0
 ANSWER_SECONDS = 30.0
 """How long a client waits for the answer to a question that was taken."""
 
+LOGIN_SECONDS = 3.0
+"""The same for a login, whose user waits for the password prompt meanwhile."""
+
 TAKEN, ANSWERED, DECLINED = "taken", "answered", "declined"
 
 ENVIRONMENT = ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")

@@ -32,8 +32,10 @@ KEPT = 4
 class Recorder(Console):
     """A console that records its output, in order, for the client to print."""
 
-    def __init__(self, *, json: bool, quiet: bool, command: str, home: Path | None = None) -> None:
-        super().__init__(json=json, quiet=quiet, command=command, home=home)
+    def __init__(
+        self, *, json: bool, quiet: bool, command: str, home: Path | None = None, colour: bool = False
+    ) -> None:
+        super().__init__(json=json, quiet=quiet, command=command, home=home, colour=colour)
         self.parts: list[str] = []
 
     def columns(self, stream: TextIO) -> int | None:
@@ -90,7 +92,11 @@ class Answerer:
         settings = self._settings(question)
         options = question.options
         console = Recorder(
-            json="json" in options, quiet="quiet" in options, command="verify", home=self._locations.home
+            json="json" in options,
+            quiet="quiet" in options,
+            command="verify",
+            home=self._locations.home,
+            colour="colour" in options,
         )
         name, origin = "<stdin>", None
         if options["photo"] != "-":
@@ -111,7 +117,7 @@ class Answerer:
                     faces="largest" if options.get("faces") == "largest" else "dominant",
                     source=origin,
                 )
-            code = 0 if answer(session, found, chosen="security" in options) else 1
+            code = 0 if answer(session, found, chosen="security" in options, photo=options["photo"]) else 1
         except FaceUnlockError as error:
             if error.slug in ("usage", "bad-setting"):
                 raise Declined(error.message) from error  # its hint depends on the command line
@@ -154,6 +160,7 @@ class Answerer:
         key = settings, *map(_stamps, (self._locations.cache / "weights", *_folder(settings.model)))
         if key not in self._kept:
             self._kept[key] = FaceUnlock(locations=self._locations, settings=settings)
+            self._kept[key].readers_ahead = True
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

@@ -111,7 +111,7 @@ def _check_times(moments: Sequence[str]) -> None:
         sure = np.all((digits >= 0) & (digits <= 9), axis=1) & np.all(table[:, _SIGNS] == _SIGN, axis=1)
         numbers = digits[:, ::2] * 10 + digits[:, 1::2]  # century, year, month, day, hour, minute, second
         sure &= np.all((numbers >= _LEAST) & (numbers <= _MOST), axis=1)
-    for at in np.flatnonzero(~sure):
+    for at in map(int, np.flatnonzero(~sure)):
         check_time(moments[at])
 
 

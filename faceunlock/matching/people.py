@@ -314,6 +314,8 @@ def check_looks(looks: Sequence[tuple[str, str]]) -> None:
 
 def check_name(name: object) -> None:
     """Raise ValueError unless a text is a name as `known_name` returns it."""
+    if isinstance(name, str) and well_formed([name]):
+        return
     try:
         named = isinstance(name, str) and known_name(name) == name
     except GalleryError as error:

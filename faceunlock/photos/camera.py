@@ -21,6 +21,7 @@ import numpy as np
 
 from faceunlock.errors import CameraError
 from faceunlock.photos.face import RGBImage
+from faceunlock.photos.in_memory import as_file
 from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES, PhotoFile
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ogv", ".webm"})
@@ -65,9 +66,7 @@ class Frame:
         >>> frame.photo().name, frame.photo().view().image.shape
         ('camera 0 at 0.50 s', (2, 3, 3))
         """
-        height, width = self.image.shape[:2]
-        data = b"P6 %d %d 255\n" % (width, height) + self.image.tobytes()
-        return PhotoFile(f"{self.camera} at {self.seconds:.2f} s", data, max_pixels)
+        return PhotoFile(f"{self.camera} at {self.seconds:.2f} s", as_file(self.image), max_pixels)
 
 
 def light(image: RGBImage) -> Light:
@@ -174,8 +173,40 @@ def open_camera(device: str, *, films: bool = True) -> Camera:
         ``camera-support-missing`` without OpenCV; ``no-camera``, ``camera-denied`` or ``camera-busy`` for a
         device; ``unreadable-video`` for a file, ``no-camera`` if no film is allowed; ``usage`` for a photo.
     """
-    if re.fullmatch("[0-9]{1,3}", device):
-        return _open_numbered(int(device))
+    number = _number(device)
+    path = require_camera(device, films=films)
+    cv2 = opencv()
+    if path is None:
+        return _opened(cv2.VideoCapture(number), f"camera {number}")
+    if number is not None or stat.S_ISCHR(path.stat().st_mode):
+        name = device if number is None else f"camera {number}"
+        return _opened(cv2.VideoCapture(str(path), cv2.CAP_V4L2), name)
+    # Nothing in an absolute path can be mistaken for a URL or a pattern of file names.
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        capture.release()
+        raise CameraError("unreadable-video", f"{device} is not a video that can be read")
+    return Camera(capture, device, live=False)
+
+
+def require_camera(device: str, *, films: bool = True) -> Path | None:
+    """Refuse what is no camera or cannot be used now; loads nothing, and reads no picture.
+
+    Parameters
+    ----------
+    device, films
+        As for `open_camera`, which also raises.
+
+    Returns
+    -------
+    Path or None
+        The device file or the video file; None where cameras have numbers only.
+    """
+    number = _number(device)
+    if number is not None:
+        if sys.platform != "linux":
+            return None
+        return _require_device(Path(f"/dev/video{number}"), f"camera {number}")
     path = Path(device)
     try:
         mode = path.stat().st_mode
@@ -183,7 +214,7 @@ def open_camera(device: str, *, films: bool = True) -> Camera:
         reason = getattr(error, "strerror", None) or error
         raise CameraError("no-camera", f"{device}: {reason}", hint=_present()) from error
     if stat.S_ISCHR(mode):
-        return _open_device(path, device)
+        return _require_device(path, device)
     if not films:
         raise CameraError("no-camera", f"{device} is a file, not a camera, and shows the same face each time")
     if not stat.S_ISREG(mode):
@@ -192,13 +223,7 @@ def open_camera(device: str, *, films: bool = True) -> Camera:
         raise CameraError(
             "usage", f"{device} is a photo, not a camera", hint="Omit --camera to verify a photo."
         )
-    cv2 = opencv()
-    # Nothing in an absolute path can be mistaken for a URL or a pattern of file names.
-    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        capture.release()
-        raise CameraError("unreadable-video", f"{device} is not a video that can be read")
-    return Camera(capture, device, live=False)
+    return path
 
 
 def seems_there(device: str) -> bool:
@@ -221,15 +246,11 @@ def seems_there(device: str) -> bool:
     return os.path.exists(f"/dev/video{int(device)}" if numbered else device)  # noqa: PTH110 - no error
 
 
-def _open_numbered(number: int) -> Camera:
-    name = f"camera {number}"
-    if sys.platform == "linux":
-        return _open_device(Path(f"/dev/video{number}"), name)
-    cv2 = opencv()
-    return _opened(cv2.VideoCapture(number), name)
+def _number(device: str) -> int | None:
+    return int(device) if re.fullmatch("[0-9]{1,3}", device) else None
 
 
-def _open_device(path: Path, name: str) -> Camera:
+def _require_device(path: Path, name: str) -> Path:
     try:
         # OpenCV does not say why it cannot open a device; the system does.
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -243,8 +264,7 @@ def _open_device(path: Path, name: str) -> Camera:
         chosen = slug.get(error.errno or 0, "no-camera")
         hint = _present() if chosen == "no-camera" else None
         raise CameraError(chosen, f"{name} ({path}): {error.strerror}", hint=hint) from error
-    cv2 = opencv()
-    return _opened(cv2.VideoCapture(str(path), cv2.CAP_V4L2), name)
+    return path
 
 
 def _opened(capture: Any, name: str) -> Camera:

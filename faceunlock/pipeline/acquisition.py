@@ -10,18 +10,26 @@ from functools import partial
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from faceunlock.errors import PhotoError
-from faceunlock.files.text import encodable
 from faceunlock.photos.face import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
 from faceunlock.photos.memory import FILES, PIXELS
-from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, MAX_BYTES, Photo, PhotoFile, load_photo
+from faceunlock.photos.photo import (
+    DEFAULT_MAX_PIXELS,
+    MAX_BYTES,
+    Photo,
+    PhotoFile,
+    Source,
+    load_photo,
+    name_of,
+)
 from faceunlock.pipeline.detection import Detector
+from faceunlock.pipeline.detection.boxes import overlap_with
 from faceunlock.pipeline.embedding import Embedder
-from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoFaces, Sample
+from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoCrops, PhotoFaces, Sample
 
 BATCH = 16
 """Crops embedded together: few enough that at the end no worker waits long for another."""
@@ -34,6 +42,12 @@ FIRST_LOOK = 640
 
 GROUP_LOOK = 2560
 """The same when every face counts: the size at which the detector looks for small faces."""
+
+SAME_FACE = 0.5
+"""Overlap (intersection divided by union) from which two boxes are of the same face."""
+
+PICTURE = 480
+"""Longer side of the picture of a photo that is kept beside its crops, in pixels."""
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
@@ -52,6 +66,9 @@ class Acquisition:
         Smaller faces are refused.
     workers : int
         Number of threads that read photos and find faces, at least 1. As many threads embed.
+    subject_detector : Detector, optional
+        What finds the subject of a photo, if `detector` is one for small faces. `faces` then takes the
+        subject from it, so that a face has the same score there as in `sample`.
     """
 
     def __init__(
@@ -62,8 +79,10 @@ class Acquisition:
         max_pixels: int = DEFAULT_MAX_PIXELS,
         min_face_pixels: float = 0,
         workers: int = 1,
+        subject_detector: Detector | None = None,
     ) -> None:
         self._detector = detector
+        self._subject_detector = subject_detector
         self._embedder = embedder
         self._max_pixels = max_pixels
         self._min_face_pixels = min_face_pixels
@@ -106,7 +125,7 @@ class Acquisition:
         return (photo, face) if photo.scale == 1 else (file.view(), face.scaled(photo.scale))
 
     def samples(
-        self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant", *, keep_crops: bool = False
+        self, photos: Iterable[Source], rule: SubjectRule = "dominant", *, keep_crops: bool = False
     ) -> Iterator[Sample | LeftOut]:
         """Yield a sample, or the reason why there is none, for every photo in order.
 
@@ -138,22 +157,33 @@ class Acquisition:
             for outcome in batch
         ]
 
-    def crops(
-        self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant"
-    ) -> Iterator[Crop | LeftOut]:
+    def crops(self, photos: Iterable[Source], rule: SubjectRule = "dominant") -> Iterator[Crop | LeftOut]:
         """Yield the subject as the network sees it, or the reason there is none, for every photo in order."""
         look = partial(self._look_or_reason, look=partial(self._crop, rule=rule))
         return _in_order(photos, look, workers=self._workers, ahead=BATCH + AHEAD * self._workers)
 
-    def faces(self, photos: Sequence[Path]) -> Iterator[PhotoFaces | LeftOut]:
+    def photo_crops(
+        self, photos: Iterable[Path], rule: SubjectRule | Literal["all"], *, keep_pictures: bool = False
+    ) -> Iterator[PhotoCrops | LeftOut]:
+        """Yield the subject or all faces of every photo in order, or the reason why there is none.
+
+        With ``all``, faces smaller than `min_face_pixels` are left out, and the detector should be one for
+        small faces. With `keep_pictures`, the photo comes with them, at most `PICTURE` pixels long.
+        """
+        look = partial(
+            self._look_or_reason, look=partial(self._photo_crops, rule=rule, keep_picture=keep_pictures)
+        )
+        return _in_order(photos, look, workers=self._workers, ahead=BATCH + AHEAD * self._workers)
+
+    def faces(self, photos: Sequence[Source], *, keep_crops: bool = False) -> Iterator[PhotoFaces | LeftOut]:
         """Yield all faces of every photo in order, or the reason why it could not be read.
 
         A face smaller than `min_face_pixels` has no embedding. The detector should be one for small faces;
-        see `faceunlock.pipeline.detection.load_detector`.
+        see `faceunlock.pipeline.detection.load_detector`. With `keep_crops`, each face holds its crop.
         """
         look = partial(self._look_or_reason, look=self._every_face)
         outcomes = _in_order(photos, look, workers=self._workers, ahead=1 + AHEAD * self._workers)
-        for path, outcome in zip(photos, outcomes, strict=True):
+        for source, outcome in zip(photos, outcomes, strict=True):
             if isinstance(outcome, LeftOut):
                 yield outcome
                 continue
@@ -163,29 +193,64 @@ class Acquisition:
             faces = tuple(
                 FoundFace(face, reason=crop.slug)
                 if isinstance(crop, PhotoError)
-                else FoundFace(face, next(rows))
+                else FoundFace(face, next(rows), crop=crop if keep_crops else None)
                 for face, crop in found
             )
-            yield PhotoFaces(name, path, faces)
+            yield PhotoFaces(name, source if isinstance(source, Path) else None, faces)
+
+    def _photo_crops(
+        self, file: PhotoFile, rule: SubjectRule | Literal["all"], *, keep_picture: bool
+    ) -> PhotoCrops:
+        if rule == "all":
+            photo = file.view(GROUP_LOOK)
+            found = self._faces_with_crops(photo)
+            faces = [(face, crop) for face, crop in found if not isinstance(crop, PhotoError)]
+            if not found:
+                raise PhotoError("no-face", "no face was found")
+            if not faces:
+                raise next(crop for _, crop in found if isinstance(crop, PhotoError))
+        else:
+            photo, face = self._subject(file.view(FIRST_LOOK), rule)
+            self._require_size(face.size * photo.scale)
+            faces = [(face.scaled(photo.scale), self._embedder.crop(photo.image, face))]
+        crops = tuple(crop for _, crop in faces)
+        if not keep_picture:
+            return PhotoCrops(file.name, file.digest, crops)
+        picture = _reduced(photo.image)
+        smaller = len(picture) / (len(photo.image) * photo.scale)
+        boxes = tuple(face.scaled(smaller).box for face, _ in faces)
+        return PhotoCrops(file.name, file.digest, crops, boxes, picture)
+
+    def inspect(self, file: PhotoFile, rule: SubjectRule = "dominant") -> tuple[Crop, Face]:
+        """Return one photo's subject as `sample` embeds it, and where it is in pixels of the whole photo.
+
+        Raises as `sample` does, except that a face of any size is accepted.
+        """
+        try:
+            photo, face = self._subject(file.view(FIRST_LOOK), rule)
+            quality = replace(measure_quality(photo.image, face), size=face.size * photo.scale)
+            crop = Crop(file.name, file.digest, quality, self._embedder.crop(photo.image, face))
+        except PhotoError as error:
+            raise _about(file, error) from error
+        return crop, face.scaled(photo.scale)
 
     def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
-        photo = file.view(FIRST_LOOK)
+        crop, _ = self.inspect(file, rule)
         try:
-            photo, face = self._subject(photo, rule)
-            size = face.size * photo.scale
-            self._require_size(size)
-            quality = replace(measure_quality(photo.image, face), size=size)
-            return Crop(file.name, file.digest, quality, self._embedder.crop(photo.image, face))
+            self._require_size(crop.quality.size)
         except PhotoError as error:
-            message = error.message.removeprefix(f"{file.name}: ")
-            raise PhotoError(error.slug, f"{file.name}: {message}", hint=error.hint) from error
+            raise _about(file, error) from error
+        return crop
 
-    def _subject(self, photo: Photo, rule: SubjectRule) -> tuple[Photo, Face]:
+    def _subject(
+        self, photo: Photo, rule: SubjectRule, detector: Detector | None = None
+    ) -> tuple[Photo, Face]:
         """Return a view that shows the subject at least as large as the embedder's input, and the subject."""
-        faces = self._detector.detect(photo.image)
+        detector = detector or self._detector
+        faces = detector.detect(photo.image)
         if not faces and photo.scale > 1:
             photo = photo.file.view()
-            faces = self._detector.detect(photo.image)
+            faces = detector.detect(photo.image)
         face = choose_subject(faces, photo.image.shape, rule)
         closer = self._closer(photo, face.size)
         return closer, face.scaled(photo.scale / closer.scale)
@@ -195,12 +260,34 @@ class Acquisition:
 
         Faces come from left to right and are in pixels of the whole photo.
         """
-        photo = file.view(GROUP_LOOK)
+        found = self._faces_with_crops(file.view(GROUP_LOOK))
+        if self._subject_detector is not None and found:
+            self._take_subject(file, found, self._subject_detector)
+        return file.name, found
+
+    def _faces_with_crops(self, photo: Photo) -> list[tuple[Face, RGBImage | PhotoError]]:
         faces = sorted(self._detector.detect(photo.image), key=lambda face: face.box[0])
         sizes = [face.size for face in faces if face.size * photo.scale >= self._min_face_pixels]
         closer = self._closer(photo, min(sizes)) if sizes else photo
         whole = [face.scaled(photo.scale) for face in faces]
-        return file.name, [(face, self._cut(closer, face)) for face in whole]
+        return [(face, self._cut(closer, face)) for face in whole]
+
+    def _take_subject(
+        self, file: PhotoFile, found: list[tuple[Face, RGBImage | PhotoError]], detector: Detector
+    ) -> None:
+        """Put the subject, as `sample` finds and cuts it, in the place of the same face among those found."""
+        try:
+            photo, face = self._subject(file.view(FIRST_LOOK), "largest", detector)
+        except PhotoError:  # too small to be found by it
+            return
+        subject = face.scaled(photo.scale)
+        overlap = overlap_with(
+            np.array(subject.box, dtype=np.float32),
+            np.array([one.box for one, _ in found], dtype=np.float32),
+        )
+        same = int(np.argmax(overlap))
+        if overlap[same] > SAME_FACE:
+            found[same] = subject, self._cut(photo, subject)
 
     def _cut(self, photo: Photo, face: Face) -> RGBImage | PhotoError:
         """Return the crop of a face given in pixels of the whole photo, or why it cannot be compared."""
@@ -224,17 +311,30 @@ class Acquisition:
                 f"the face is {int(size)} pixels wide, at least {self._min_face_pixels:.0f} needed",
             )
 
-    def _look_or_reason(self, source: Path | PhotoFile, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
-        # Any terminal, document and database can hold this name, even if the path is not valid UTF-8.
-        name = source.name if isinstance(source, PhotoFile) else str(source)
-        name = encodable(name)
+    def _look_or_reason(self, source: Source, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
+        name = name_of(source)
         try:
-            with FILES.holding(0 if isinstance(source, PhotoFile) else _size(source)):
+            with FILES.holding(_size(source) if isinstance(source, Path) else 0):
                 file = load_photo(source, name=name, max_pixels=self._max_pixels)
                 with PIXELS.holding(file.memory):
                     return look(file)
         except PhotoError as error:
             return LeftOut.because(name, error)
+
+
+def _about(file: PhotoFile, error: PhotoError) -> PhotoError:
+    """Return an error whose message begins with the photo's name."""
+    message = error.message.removeprefix(f"{file.name}: ")
+    return PhotoError(error.slug, f"{file.name}: {message}", hint=error.hint)
+
+
+def _reduced(image: RGBImage) -> RGBImage:
+    """Return an image of at most `PICTURE` pixels on its longer side."""
+    from PIL import Image
+
+    picture = Image.fromarray(image)
+    picture.thumbnail((PICTURE, PICTURE), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
 
 
 def _size(path: Path) -> int:

@@ -45,6 +45,31 @@ class Crop:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PhotoCrops:
+    """One or more faces of a photo as the network sees them.
+
+    Attributes
+    ----------
+    photo : str
+        Name of the photo, for messages.
+    digest : bytes
+        SHA-256 of the file's content, 32 bytes.
+    crops : tuple of ndarray of uint8, shape (side, side, 3)
+        From left to right, sRGB; at least one.
+    boxes : tuple of tuple of float
+        Left, top, right and bottom of each face, in pixels of `picture`; empty without it.
+    picture : ndarray of uint8, shape (height, width, 3), or None
+        The photo, reduced, upright and sRGB; None unless it was asked for.
+    """
+
+    photo: str
+    digest: bytes = field(repr=False)
+    crops: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    picture: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """One photo's subject as the matcher sees it.
 
@@ -81,11 +106,14 @@ class FoundFace:
         Unit vector; None for a face that cannot be compared.
     reason : str or None
         Slug of the reason why it cannot be compared.
+    crop : ndarray of uint8, shape (side, side, 3), or None
+        The face as the network sees it, sRGB; None unless it was asked for.
     """
 
     face: Face
     embedding: NDArray[np.float32] | None = field(default=None, repr=False)
     reason: str | None = None
+    crop: NDArray[np.uint8] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,14 +124,14 @@ class PhotoFaces:
     ----------
     photo : str
         Name of the photo, for messages.
-    path : Path
-        Where it is.
+    path : Path or None
+        Where it is; None for a picture without a file.
     faces : tuple of FoundFace
         From left to right; empty if there are none.
     """
 
     photo: str
-    path: Path
+    path: Path | None
     faces: tuple[FoundFace, ...]
 
 

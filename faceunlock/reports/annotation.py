@@ -127,23 +127,30 @@ def _outline(draw: ImageDraw.ImageDraw, box: Box, line: int, colour: str) -> Non
 
 
 def _place(
-    box: Box, label: tuple[int, int], photo: tuple[int, int], faces: Sequence[Box], labels: Sequence[Box]
+    box: Box,
+    label: tuple[float, float],
+    photo: tuple[float, float],
+    faces: Sequence[Box],
+    labels: Sequence[Box],
 ) -> Box:
     """Return the place on the photo where a label covers the least."""
 
     def cost(place: Box) -> float:
         # Hiding another label is worst, then hiding another face, then hiding the label's own face.
         return (
-            8 * sum(_overlap(place, other) for other in labels)
-            + 4 * sum(_overlap(place, other) for other in faces)
-            + _overlap(place, box)
+            8 * sum(overlap(place, other) for other in labels)
+            + 4 * sum(overlap(place, other) for other in faces)
+            + overlap(place, box)
         )
 
-    return min(_candidates(box, label, photo), key=cost)
+    return min(label_places(box, label, (photo[0] - 1, photo[1] - 1)), key=cost)
 
 
-def _candidates(box: Box, label: tuple[int, int], photo: tuple[int, int]) -> Iterator[Box]:
-    """Yield places for a label on the photo, usual ones first: above, below, beside, then further away."""
+def label_places(box: Box, label: tuple[float, float], photo: tuple[float, float]) -> Iterator[Box]:
+    """Yield places for a label beside a box, inside a picture of a size in the same units.
+
+    Usual ones come first: above, below, beside, then further away.
+    """
     left, top, right, bottom = box
     wide, high = label
     middle = (left + right - wide) / 2
@@ -157,14 +164,14 @@ def _candidates(box: Box, label: tuple[int, int], photo: tuple[int, int]) -> Ite
                 yield _shifted(x, y, label, photo)
 
 
-def _shifted(x: float, y: float, label: tuple[int, int], photo: tuple[int, int]) -> Box:
+def _shifted(x: float, y: float, label: tuple[float, float], photo: tuple[float, float]) -> Box:
     """Return the label's box, moved onto the photo."""
-    left = min(max(0.0, x), max(0, photo[0] - 1 - label[0]))
-    top = min(max(0.0, y), max(0, photo[1] - 1 - label[1]))
+    left = min(max(0.0, x), max(0.0, photo[0] - label[0]))
+    top = min(max(0.0, y), max(0.0, photo[1] - label[1]))
     return left, top, left + label[0], top + label[1]
 
 
-def _overlap(one: Box, other: Box) -> float:
+def overlap(one: Box, other: Box) -> float:
     """Return the area that two boxes share."""
     across = min(one[2], other[2]) - max(one[0], other[0])
     down = min(one[3], other[3]) - max(one[1], other[1])

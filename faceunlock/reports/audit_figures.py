@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.matching.similarity import similarities
-from faceunlock.reports.figures import SEQUENTIAL, Figure, Scheme, render
-from faceunlock.studies.measures import comparisons_within, distances
+from faceunlock.reports.figures import WIDTH, Figure, Scheme, render, scale_around, two_sided
+from faceunlock.reports.heatmap import LETTER, SCALE, letters, mark_threshold, short
+from faceunlock.studies.measures import BLOCK, comparisons_within, distances
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -21,6 +22,12 @@ FIGURES = ("distances", "fmr-by-threshold", "rates")
 
 MOST_DRAWN = 240
 """Maximum photos in the distance matrix; with more, each would be less than three pixels."""
+
+SMALLEST_BLOCK = 0.6
+"""Smallest block of the distance matrix that has room for its mean, in inches."""
+
+HATCHED, MEAN = "hatched", "mean"
+"""Marks parts of the distance matrix, as matplotlib's ``gid``."""
 
 MOST_CURVES = 6
 """Maximum groups drawn as curves, so that line styles can be told apart."""
@@ -60,14 +67,6 @@ def sampled(material: GroupedEmbeddings, most: int, seed: int) -> NDArray[np.int
     return np.concatenate(chosen)
 
 
-def _basis(report: AuditReport) -> str:
-    count = len(report.material.files)
-    return (
-        f"Data: {report.folder}, {count:,} usable photos, groups by {report.source}. "
-        f"Model: {report.identity.model}."
-    )
-
-
 def _distances(report: AuditReport) -> Figure | None:
     material = report.material
     if len(material.files) < 2:
@@ -77,31 +76,14 @@ def _distances(report: AuditReport) -> Figure | None:
     table = distances(similarities(vectors, vectors))
     np.fill_diagonal(table, np.nan)
     sizes = np.bincount(group, minlength=len(material.names))
-    shown = [(name, int(size)) for name, size in zip(material.names, sizes, strict=True) if size]
-    edges = np.cumsum([0, *(size for _, size in shown)])
-    labels = [f"{name} ({size:,})" for name, size in shown]
+    shown = [i for i, size in enumerate(sizes) if size]
+    edges = np.cumsum([0, *(int(sizes[i]) for i in shown)])
+    block_means = mean_distances(report)[np.ix_(shown, shown)]
+    limit = float(distances(report.audit.threshold))
 
     def draw(scheme: Scheme) -> Drawing:
-        from matplotlib import colormaps
-        from matplotlib.figure import Figure as Drawing
-
-        drawing = Drawing(figsize=(7.4, 6.2), layout="constrained")
-        axes = drawing.add_subplot()
-        colours = colormaps[SEQUENTIAL].copy()
-        colours.set_bad(scheme.paper)
-        image = axes.imshow(table, cmap=colours, interpolation="nearest")
-        middles = (edges[:-1] + edges[1:] - 1) / 2
-        axes.set_xticks(middles, labels, rotation=0 if len(labels) <= 4 else 90)
-        axes.set_yticks(middles, labels, rotation=90 if len(labels) <= 4 else 0, va="center")
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        for edge in edges[1:-1]:
-            axes.axhline(edge - 0.5, color=scheme.paper, linewidth=2)
-            axes.axvline(edge - 0.5, color=scheme.paper, linewidth=2)
-        bar = drawing.colorbar(image, ax=axes, shrink=0.85)
-        bar.set_label("Euclidean distance of the unit embeddings (0 to 2)")
-        bar.outline.set_visible(False)
-        return drawing
+        labels = [f"{short(material.names[i])} ({sizes[i]:,})" for i in shown]
+        return _draw_distances(scheme, table, edges, labels, block_means, limit)
 
     means = "; ".join(
         f"{result.name} {result.mean_distance:.3f}"
@@ -113,12 +95,90 @@ def _distances(report: AuditReport) -> Figure | None:
         draw,
         name="distances",
         title="Distances between photos",
-        caption="Distance of every photo to every other, in blocks by group, on one colour scale. Mean "
-        f"between two people of one group: {means or 'cannot tell'}. {_basis(report)}{part}",
+        caption="Distance of every photo to every other, in blocks by group. Yellow is close enough to "
+        "match; the colours change fastest around the threshold. Each block has its mean distance between "
+        f"two people. Hatched: pairs of two groups, which count for neither.{part}",
         alt=f"A square of distances with {len(shown)} blocks along the diagonal, one for each group. Mean "
         f"distance between two people of one group: {means or 'cannot tell'}.",
         photographic=True,
     )
+
+
+def mean_distances(report: AuditReport) -> NDArray[np.float64]:
+    """Return the mean Euclidean distance between photos of two people, for every two groups.
+
+    Returns
+    -------
+    ndarray of float64, shape (groups, groups)
+        NaN where there are no two people.
+    """
+    material, groups = report.material, report.audit.groups
+    members = [material.embeddings[material.group == i] for i in range(len(groups))]
+    means = np.full((len(groups), len(groups)), np.nan)
+    for i, group in enumerate(groups):
+        means[i, i] = np.nan if group.mean_distance is None else group.mean_distance
+        for j in range(i):
+            if len(members[i]) and len(members[j]):
+                step = max(1, BLOCK // len(members[j]))
+                rows = (members[i][start : start + step] for start in range(0, len(members[i]), step))
+                total = sum(float(distances(similarities(part, members[j])).sum()) for part in rows)
+                means[i, j] = means[j, i] = total / (len(members[i]) * len(members[j]))
+    return means
+
+
+def _draw_distances(
+    scheme: Scheme,
+    table: NDArray[np.float64],
+    edges: NDArray[np.intp],
+    labels: list[str],
+    means: NDArray[np.float64],
+    limit: float,
+) -> Drawing:
+    from matplotlib.figure import Figure as Drawing
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    side, count = 6.4, len(labels)
+    along = count <= 4  # with more groups, names across the columns would overlap
+    left = 0.45 if along else 0.3 + LETTER * max(map(letters, labels))
+    left = min(left, WIDTH - side - 0.1)
+    below = 0.3 if along else left
+    width, height = left + side + 0.1, 0.1 + side + below + SCALE
+    drawing = Drawing(figsize=(width, height))
+    axes = drawing.add_axes((left / width, (below + SCALE) / height, side / width, side / height))
+    lowest = min(float(np.nanquantile(table, 0.002)), limit - 0.05)
+    norm = scale_around(limit, lowest, max(float(np.nanmax(table)), limit + 0.05))
+    image = axes.imshow(
+        table, cmap=two_sided(scheme, high_is_light=False), norm=norm, interpolation="nearest"
+    )
+    middles = (edges[:-1] + edges[1:] - 1) / 2
+    axes.set_xticks(middles, labels, rotation=0 if along else 90)
+    axes.set_yticks(middles, labels, rotation=90 if along else 0, va="center")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for edge in edges[1:-1]:
+        for line in (axes.axhline, axes.axvline):
+            line(edge - 0.5, color=scheme.paper, linewidth=2.5)
+    sizes = np.diff(edges)
+    for (row, column), mean in np.ndenumerate(means):
+        across, down = int(sizes[column]), int(sizes[row])
+        if row != column:
+            corner = (float(edges[column]) - 0.5, float(edges[row]) - 0.5)
+            block = Rectangle(corner, across, down, fill=False, linewidth=0, hatch="//", gid=HATCHED)
+            block.set_edgecolor((1.0, 1.0, 1.0, 0.16))
+            axes.add_patch(block)
+        if np.isfinite(mean) and min(across, down) * side / edges[-1] >= SMALLEST_BLOCK:
+            text = axes.text(
+                float(middles[column]), float(middles[row]), f"{mean:.3f}", ha="center", va="center", gid=MEAN
+            )
+            text.set(fontsize=13, fontweight="bold", color=scheme.ink)
+            text.set_path_effects([withStroke(linewidth=4, foreground=scheme.paper)])
+    bar = drawing.add_axes((left / width, 0.5 / height, side / width, 0.15 / height))
+    scale = drawing.colorbar(image, cax=bar, orientation="horizontal")
+    mark_threshold(
+        scale, limit, scheme, "Euclidean distance of the unit embeddings (0 to 2)", ("match", "no match")
+    )
+    return drawing
 
 
 def _curves(report: AuditReport) -> Figure | None:
@@ -133,7 +193,7 @@ def _curves(report: AuditReport) -> Figure | None:
     def draw(scheme: Scheme) -> Drawing:
         from matplotlib.figure import Figure as Drawing
 
-        drawing = Drawing(figsize=(7.4, 4.4), layout="constrained")
+        drawing = Drawing(figsize=(WIDTH, 4.4), layout="constrained")
         axes = drawing.add_subplot()
         colours = (scheme.first, scheme.second, scheme.third)
         for number, (name, similarity, rate) in enumerate(curves):
@@ -171,8 +231,7 @@ def _curves(report: AuditReport) -> Figure | None:
         name="fmr-by-threshold",
         title="False match rate of each group by threshold",
         caption="Share of the comparisons between two people of one group that would match at each "
-        f"threshold. At the threshold in use: {rates}. Curves jump where few comparisons are left. "
-        f"{_basis(report)}{left}",
+        f"threshold. At the threshold in use: {rates}. Curves jump where few comparisons are left.{left}",
         alt=f"One falling curve for each group. At the threshold {audit.threshold:.3f}: {rates}.",
     )
 
@@ -207,7 +266,7 @@ def _rates(report: AuditReport) -> Figure | None:
     def draw(scheme: Scheme) -> Drawing:
         from matplotlib.figure import Figure as Drawing
 
-        drawing = Drawing(figsize=(7.4, 1.1 + 0.34 * most), layout="constrained")
+        drawing = Drawing(figsize=(WIDTH, 1.1 + 0.34 * most), layout="constrained")
         for axes, (title, rows) in zip(
             drawing.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):
@@ -223,7 +282,7 @@ def _rates(report: AuditReport) -> Figure | None:
         title="Error rates with their bounds",
         caption=f"Points are rates at the threshold {audit.threshold:.4f}; bars are their 95 % bounds over "
         "people. FMR bars end at the one-sided upper bound; FNMR bars show the two-sided interval. Whether "
-        f"bars overlap proves nothing either way; see the p-values. {_basis(report)}",
+        "bars overlap proves nothing either way; see the p-values.",
         alt=said,
     )
 

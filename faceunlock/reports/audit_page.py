@@ -1,16 +1,17 @@
-"""The page of an audit: figures and tables in the common page frame; it shows no face."""
+"""The page of an audit: figures, tables and pairs of faces in the common page frame."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faceunlock.reports.page import render_page
 
 if TYPE_CHECKING:
     from faceunlock.reports.figures import Figure
-    from faceunlock.studies.audit import AuditReport
+    from faceunlock.studies.audit import AuditReport, SimilarPair
 
 MOST_FAILURES = 50
 """Maximum number of left-out photos that the page names."""
@@ -32,12 +33,31 @@ class PageTable:
     rows: Sequence[tuple[str, ...]]
 
 
+def _pair(report: AuditReport, pair: SimilarPair, file: Callable[[str], str]) -> dict[str, Any]:
+    """Return a pair as the page's building block shows it."""
+    faces = report.material.thumbnails
+    photos = zip((pair.photo, pair.other), pair.places, strict=True)
+    return {
+        "similarity": f"{pair.similarity:.4f}",
+        "verdict": "match" if pair.similarity >= report.audit.threshold else "no match",
+        "photos": [
+            {
+                "person": pair.group,
+                "file": file(photo),
+                "face": b64encode(faces[place]).decode() if faces else "",
+            }
+            for photo, place in photos
+        ],
+    }
+
+
 def compose_page(
     report: AuditReport,
     figures: Mapping[str, Figure],
     *,
     version: str,
-    conclusion: str,
+    headline: str,
+    findings: Sequence[str],
     facts: Sequence[tuple[str, str]],
     overview: PageTable,
     comparisons: Mapping[str, PageTable],
@@ -52,8 +72,10 @@ def compose_page(
         See `faceunlock.reports.audit_figures.draw_figures`.
     version : str
         Version of the program, for the footer of the page.
-    conclusion : str
-        One paragraph.
+    headline : str
+        The sentence that comes first.
+    findings : sequence of str
+        The conclusion, part by part.
     facts : sequence of (str, str)
         What was looked at, and how.
     overview : PageTable
@@ -73,7 +95,9 @@ def compose_page(
         file=file,
         report=report,
         figures=figures,
-        conclusion=conclusion,
+        headline=headline,
+        findings=findings,
+        pairs=[_pair(report, pair, file) for pair in report.audit.most_similar],
         facts=facts,
         overview=overview,
         comparisons=comparisons,

@@ -21,7 +21,7 @@ TITLES: dict[MeasureName, str] = {
     "fmr": "FMR, two people of one group",
     "fnmr": "FNMR, two photos of one person",
     "distance": "mean distance, two people of one group",
-    "spread": "sum of squares per photo",
+    "spread": "WSS per photo (WSS: within-group sum of squares)",
 }
 
 
@@ -73,8 +73,8 @@ def overview(audit: GroupAudit) -> Table:
         "people",
         "photos",
         "failed to acquire",
-        "sum of squares",
-        "per photo",
+        "WSS",
+        "WSS per photo",
         "mean distance",
         rows=rows,
     )
@@ -163,8 +163,45 @@ def ratios(pair: tuple[Ratio, Ratio]) -> str:
     )
 
 
+def headline(report: AuditReport) -> str:
+    """Return the one sentence that a reader wants first; numbers and p-values come after it."""
+    audit = report.audit
+    told = [
+        *_differing(audit, "fmr", "two people are taken for one"),
+        *_differing(audit, "fnmr", "people are refused"),
+    ]
+    if told:
+        said = "; ".join(told)
+        return f"{said[0].upper()}{said[1:]}. That is more than chance explains."
+    if len(audit.comparison("fmr").told) < 2 and len(audit.comparison("fnmr").told) < 2:
+        return "These photos cannot tell whether the model errs more often in one group than in another."
+    return (
+        "On these photos the model does not err more often in one group than in another, as far as chance "
+        "allows to tell."
+    )
+
+
+def _differing(audit: GroupAudit, measure: MeasureName, what: str) -> list[str]:
+    """Say which groups have more errors than the others; if there is none, which ones have fewer."""
+    found = audit.comparison(measure).significant
+    more, fewer = ([d.group for d in found if (d.value > d.others) is wanted] for wanted in (True, False))
+    if more:
+        return [f"{what} more often among {_names(more)} than among the others"]
+    return [f"{what} less often among {_names(fewer)} than among the others"] if fewer else []
+
+
+def _names(groups: list[str]) -> str:
+    names = [printable(group) for group in groups]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def conclusion(report: AuditReport) -> str:
     """Return one paragraph on what the audit shows and what it cannot show; chance is not called bias."""
+    return " ".join(findings(report))
+
+
+def findings(report: AuditReport) -> list[str]:
+    """Return the parts of the conclusion: what was looked at, each measure, and what to keep in mind."""
     audit = report.audit
     people = sum(group.people for group in audit.groups)
     usable = sum(group.photos for group in audit.groups)
@@ -189,7 +226,7 @@ def conclusion(report: AuditReport) -> str:
         "Where groups differ, their photos may differ too (age, light, camera), and different people may "
         "give different numbers."
     )
-    return " ".join(sentences)
+    return sentences
 
 
 def _false_matches(audit: GroupAudit) -> str:
@@ -273,8 +310,8 @@ def _spread(audit: GroupAudit) -> str:
         for d in comparison.significant
     )
     return (
-        f"The sum of squares around the group's mean differs by more than chance: {found}. A group that lies "
-        "closer together is easier to confuse, but that alone is not an error."
+        f"The sum of squares around the group's mean (WSS) differs by more than chance: {found}. A group "
+        "that lies closer together is easier to confuse, but that alone is not an error."
     )
 
 
@@ -307,7 +344,8 @@ def page(report: AuditReport, figures: Mapping[str, Figure], version: str) -> st
         report,
         figures,
         version=version,
-        conclusion=conclusion(report),
+        headline=headline(report),
+        findings=findings(report),
         facts=[(line[:NAME_WIDTH].strip().capitalize(), line[NAME_WIDTH:]) for line in basis(report)],
         overview=page_table("Groups; failures to acquire with their 95 % interval", overview(audit)),
         comparisons={

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-SIZE = (4.9, 4.1)
+SIZE = (4.15, 3.7)
 """Size in inches of a drawing that shares a row with another."""
 
 FINEST, COARSEST = 1e-6, 0.5

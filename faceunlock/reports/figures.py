@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from faceunlock.files.dependencies import before_others_write
 
@@ -28,6 +31,9 @@ MORE_LETTERS = (
     "NanumGothic", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil",
     "Noto Sans Malayalam", "Noto Sans Sinhala", "Arial Unicode MS",
 )  # fmt: skip
+
+WIDTH = 8.6
+"""Width of the page's column in inches of a drawing; no figure is wider."""
 
 PIXELS_PER_INCH = 100
 """CSS pixels of the page per inch of a drawing."""
@@ -116,15 +122,10 @@ def render(
     photographic : bool
         Whether the figure holds photos or large images; these become WebP, all others SVG.
     """
-    before_others_write()
-    from matplotlib import rc_context
-
     encoded: dict[str, str] = {}
     png, size = b"", (0.0, 0.0)
     for scheme in (LIGHT, DARK):
-        with rc_context(_style(scheme)), warnings.catch_warnings():
-            # A name in a script without a font here is drawn as boxes; the page also has it as text.
-            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        with _drawing_in(scheme):
             drawing = draw(scheme)
             if photographic or scheme is LIGHT:
                 picture = _png(drawing)
@@ -133,6 +134,24 @@ def render(
                 png, size = picture, tuple(drawing.get_size_inches())
     width, height = (round(side * PIXELS_PER_INCH) for side in size)
     return Figure(name, title, caption, alt, encoded["light"], encoded["dark"], width, height, png)
+
+
+def draw_png(draw: Callable[[Scheme], Drawing]) -> bytes:
+    """Return a drawing in light colours as a PNG file; for `draw` see `render`."""
+    with _drawing_in(LIGHT):
+        return _png(draw(LIGHT))
+
+
+@contextmanager
+def _drawing_in(scheme: Scheme) -> Iterator[None]:
+    """Draw in the common style of all figures."""
+    before_others_write()
+    from matplotlib import rc_context
+
+    with rc_context(_style(scheme)), warnings.catch_warnings():
+        # A name in a script without a font here is drawn as boxes; the page also has it as text.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
 
 
 def data_address(kind: str, content: bytes) -> str:
@@ -144,6 +163,59 @@ def data_address(kind: str, content: bytes) -> str:
     'data:image/png;base64,YWJj'
     """
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+STEEPNESS = 9.0
+"""How much of a colour scale is spent near the threshold; 0 would be an even scale."""
+
+HALVES = (0.36, 0.62)
+"""Where the colour map is left and entered again at the threshold, so that the eye sees a step there."""
+
+
+def scale_around(threshold: float, lowest: float, highest: float) -> Any:
+    """Return a matplotlib norm with the threshold in the middle, where it changes fastest.
+
+    Parameters
+    ----------
+    threshold, lowest, highest : float
+        Ascending; values beyond the ends have the colours of the ends.
+
+    Examples
+    --------
+    >>> norm = scale_around(0.9, 0.5, 1.0)
+    >>> [round(float(norm(value)), 2) for value in (0.5, 0.85, 0.9, 0.95, 1.0)]
+    [0.0, 0.34, 0.5, 0.87, 1.0]
+    """
+    from matplotlib.colors import FuncNorm
+
+    whole = np.log1p(STEEPNESS)
+
+    def forward(values: Any) -> Any:
+        away = np.asarray(values, dtype=np.float64) - threshold
+        reach = np.where(away < 0, threshold - lowest, highest - threshold)
+        return 0.5 + 0.5 * np.sign(away) * np.log1p(STEEPNESS * np.abs(away) / reach) / whole
+
+    def inverse(shares: Any) -> Any:
+        away = 2.0 * np.asarray(shares, dtype=np.float64) - 1.0
+        reach = np.where(away < 0, threshold - lowest, highest - threshold)
+        return threshold + np.sign(away) * reach * np.expm1(np.abs(away) * whole) / STEEPNESS
+
+    return FuncNorm((forward, inverse), vmin=lowest, vmax=highest, clip=True)
+
+
+def two_sided(scheme: Scheme, *, high_is_light: bool = True) -> Any:
+    """Return the colour map for `scale_around`: dark blue on one side of the middle, yellow on the other.
+
+    Lightness rises (or falls) all the way, so it also reads in grey.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    whole = colormaps[SEQUENTIAL]
+    colours = np.concatenate(
+        [whole(np.linspace(0.0, HALVES[0], 256)), whole(np.linspace(HALVES[1], 1.0, 256))]
+    )
+    return ListedColormap(colours if high_is_light else colours[::-1]).with_extremes(bad=scheme.grid)
 
 
 @cache

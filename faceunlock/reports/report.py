@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.matching.wording import MORE_ALIKE, probability, rate, threshold_origin
-from faceunlock.reports import curves, pictures
+from faceunlock.reports import curves
+from faceunlock.reports import report_words as words
+from faceunlock.reports.embedding_map import draw_map
 from faceunlock.reports.figures import Figure, render
+from faceunlock.reports.heatmap import draw_heatmap
 from faceunlock.reports.page import render_page
 from faceunlock.reports.selection import choose_photos
-from faceunlock.studies.overview import Operation, PersonSummary, Study
-from faceunlock.studies.projection import Projection
-from faceunlock.studies.tally import TEMPLATE_PHOTOS, PhotoPair
+from faceunlock.studies.overview import PersonSummary, Study
+from faceunlock.studies.tally import PhotoPair
 
 FIGURES = ("heatmap", "map", "photo-scores", "centroid-scores", "det")
 """Names of the figures, also used for the files of ``--png``."""
@@ -67,41 +67,36 @@ class Report:
         return len(self.study.samples.people)
 
 
-def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict[str, Figure]:
+def draw(study: Study) -> dict[str, Figure]:
     """Return every figure for which there is enough data, by name."""
     samples, photos, templates = study.samples, study.pairs, study.templates
-    source = (
-        f"Data: {data}, {_number(len(samples), 'photo')} of {_number(len(samples.people), 'person')}; "
-        f"model {identity.model}; thresholds {photos.threshold:.4f} (photo against photo) and "
-        f"{templates.threshold:.4f} (photo against centroid); {created[:10]}."
-    )
     drawn: list[Figure] = []
     if len(samples) >= 2:
         chosen = choose_photos(samples.person_index)
         drawn.append(
             render(
-                lambda scheme: pictures.draw_heatmap(scheme, samples, chosen),
+                lambda scheme: draw_heatmap(scheme, samples, chosen, photos.threshold),
                 name="heatmap",
                 title="Similarity of photos",
-                caption=_heatmap_caption(study, chosen) + source,
-                alt=_heatmap_alt(study),
+                caption=words.heatmap_caption(study, chosen),
+                alt=words.heatmap_alt(study),
                 photographic=True,
             )
         )
     if (where := study.projection) is not None:
         drawn.append(
             render(
-                lambda scheme: pictures.draw_map(scheme, samples, where),
+                lambda scheme: draw_map(scheme, samples, where),
                 name="map",
                 title="Map of the embeddings",
-                caption=_map_caption(study, where) + source,
-                alt=_map_alt(study, where),
+                caption=words.map_caption(study, where),
+                alt=words.map_alt(study, where),
                 photographic=True,
             )
         )
     for name, operation, title, compared in (
         ("photo-scores", photos, "Photo against photo", "Every pair of photos once"),
-        ("centroid-scores", templates, "Photo against centroid", _CENTROIDS),
+        ("centroid-scores", templates, "Photo against centroid", words.CENTROIDS),
     ):
         if operation.tally.genuine_trials or operation.tally.impostor_trials:
             drawn.append(
@@ -109,8 +104,8 @@ def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict
                     lambda scheme, operation=operation: curves.draw_histogram(scheme, operation),  # type: ignore[misc]
                     name=name,
                     title=title,
-                    caption=f"{compared}: {_trials(operation)}. Each kind adds up to 100 %. {source}",
-                    alt=_scores_alt(title, operation),
+                    caption=f"{compared}: {words.trials(operation)}. Each kind adds up to 100 %.",
+                    alt=words.scores_alt(title, operation),
                 )
             )
     if curves.has_curve(photos) or curves.has_curve(templates):
@@ -119,11 +114,22 @@ def draw(study: Study, data: str, created: str, identity: ModelIdentity) -> dict
                 lambda scheme: curves.draw_det(scheme, photos, templates),
                 name="det",
                 title="Detection error trade-off",
-                caption=_det_caption(photos, templates) + source,
-                alt=_det_alt(photos, templates),
+                caption=words.det_caption(photos, templates),
+                alt=words.det_alt(photos, templates),
             )
         )
     return {figure.name: figure for figure in drawn}
+
+
+def source_line(report: Report) -> str:
+    """Return the line under which all figures stand: data, model, thresholds and day."""
+    study, samples = report.study, report.study.samples
+    return (
+        f"All figures: {report.data}, {words.number(len(samples), 'photo')} of "
+        f"{words.number(len(samples.people), 'person')}; model {report.identity.model}; thresholds "
+        f"{study.pairs.threshold:.4f} (photo against photo) and {study.templates.threshold:.4f} (photo "
+        f"against centroid); {report.created[:10]}."
+    )
 
 
 def compose(report: Report, version: str) -> str:
@@ -136,8 +142,10 @@ def compose(report: Report, version: str) -> str:
         study=study,
         samples=samples,
         faces=bool(samples.thumbnails),
+        conclusions=words.conclusions(study),
+        source=source_line(report),
         figures=report.figures,
-        missing=cannot_tell(study),
+        missing=words.cannot_tell(study),
         facts=_facts(report),
         operations=[_operation_facts(report, name) for name in ("photo", "centroid")],
         lowest=_pairs(report, study.lowest_genuine),
@@ -150,153 +158,6 @@ def compose(report: Report, version: str) -> str:
         version=version,
         created=report.created,
     )
-
-
-def cannot_tell(study: Study) -> dict[str, str]:
-    """Return the reason for each figure that cannot be drawn from these data."""
-    photos, people = len(study.samples), len(study.samples.people)
-    reasons = {}
-    if photos < 2:
-        reasons["heatmap"] = "one photo has nothing to be compared with."
-    if study.projection is None:
-        reasons["map"] = f"a map needs at least three photos; there {_are(photos)}."
-    if photos < 2:
-        reasons["photo-scores"] = "there is no pair of photos."
-    if not (study.templates.tally.genuine_trials or study.templates.tally.impostor_trials):
-        reasons["centroid-scores"] = (
-            f"nobody has more than {TEMPLATE_PHOTOS} photos, so there is no centroid to compare with."
-        )
-    if not (curves.has_curve(study.pairs) or curves.has_curve(study.templates)):
-        if people < 2:
-            why = "with one person there are no impostor comparisons."
-        elif not study.pairs.tally.genuine_trials:
-            why = "with one photo per person there are no genuine comparisons."
-        else:
-            why = (
-                "some threshold separates all genuine from all impostor comparisons, so there is no "
-                f"trade-off to show. With {_number(people, 'person')} that proves little; see the bounds "
-                "above."
-            )
-        reasons["det"] = why
-    return reasons
-
-
-_CENTROIDS = (
-    "Every photo against the centroid of the other photos of its person, and against the centroid of every "
-    f"other person with more than {TEMPLATE_PHOTOS} photos, as in verify"
-)
-
-
-def _heatmap_caption(study: Study, chosen: Sequence[int] | Any) -> str:
-    samples = study.samples
-    shown = len({samples.person[position] for position in chosen})
-    faces = " Faces are shown beside their rows where there is room." if samples.thumbnails else ""
-    sample = (
-        f" A sample: {len(chosen)} of {len(samples):,} photos, {shown} of {len(samples.people):,} people, "
-        "chosen at random; people with several photos come first."
-        if len(chosen) < len(samples)
-        else ""
-    )
-    return (
-        "Each cell compares two photos. Rows and columns are ordered by person. "
-        f"The diagonal (each photo with itself) is grey.{faces}{sample} "
-    )
-
-
-def _heatmap_alt(study: Study) -> str:
-    means = [
-        f"{what} {mean:.3f}" for what, mean in mean_similarities(study.pairs).items() if mean is not None
-    ]
-    close = max(
-        (one for one in study.people if one.nearest_similarity is not None),
-        key=lambda one: one.nearest_similarity or -1.0,
-        default=None,
-    )
-    closest = (
-        f" The most similar people are {close.name} and {close.nearest}: "
-        f"their centroids have a similarity of {close.nearest_similarity:.3f}."
-        if close is not None
-        else ""
-    )
-    return f"Heatmap in blocks by person. Mean similarity of photos: {', '.join(means)}.{closest}"
-
-
-def mean_similarities(operation: Operation) -> dict[str, float | None]:
-    """Return the mean similarity of genuine and of impostor pairs, exact to the width of a bin."""
-    tally = operation.tally
-    centres = (tally.edges[:-1] + tally.edges[1:]) / 2
-    kinds = {"of the same person": tally.genuine, "of different people": tally.impostor}
-    counts = {what: table.sum(axis=0, dtype=np.int64) for what, table in kinds.items()}
-    return {what: float(row @ centres / row.sum()) if row.sum() else None for what, row in counts.items()}
-
-
-def _map_caption(study: Study, where: Projection) -> str:
-    shown = len(set(study.samples.colours))
-    what = "group" if study.samples.group else "person"
-    if where.method == "pca":
-        how = (
-            f"The two principal components hold {100 * sum(where.share):.1f} % of the variance of the "
-            "embeddings. People who overlap here may be far apart in the other dimensions. "
-        )
-    else:
-        how = "UMAP keeps neighbours together. The axes, and distances between clusters, mean nothing. "
-    colours = (
-        f"Each {what} has a colour and a marker. "
-        if shown <= pictures.COLOURED_PEOPLE
-        else f"{_number(shown, what)} are too many for colours of their own. "
-    )
-    faces = (
-        "Every photo is a point. Faces are drawn where there is room; people take turns. "
-        if study.samples.thumbnails
-        else "Every photo is a point. "
-    )
-    return how + colours + faces
-
-
-def _map_alt(study: Study, where: Projection) -> str:
-    spread = [one.margin for one in study.people if one.margin is not None]
-    apart = sum(margin > 0 for margin in spread)
-    finding = (
-        f"{apart:,} of {len(spread):,} people with several photos are more similar to themselves than to the "
-        "nearest other person"
-        if spread
-        else "No person has several photos and another person to be compared with"
-    )
-    kind = "principal components" if where.method == "pca" else "UMAP"
-    return f"Scatter plot of {len(study.samples):,} photos, {kind}. {finding} (measured in all dimensions)."
-
-
-def _scores_alt(title: str, operation: Operation) -> str:
-    return (
-        f"Two histograms of similarity, {title.lower()}, with the threshold {operation.threshold:.4f}. "
-        f"Genuine comparisons below it: {rate(operation.fnmr)}. Impostor comparisons at or above it: "
-        f"{rate(operation.fmr)}."
-    )
-
-
-def _det_caption(photos: Operation, templates: Operation) -> str:
-    banded = any(
-        one.tally.det_band([0.01]) is not None for one in (photos, templates) if curves.has_curve(one)
-    )
-    band = (
-        "The bands hold 95 % of the curves of 1,000 resamples of people. "
-        if banded
-        else "No band: with genuine comparisons of fewer than 20 people, resampling says little. "
-    )
-    return (
-        "Lower left is better. Both axes are scaled so that normally distributed scores give straight "
-        "lines. Circle and square: the thresholds in use, drawn on the edge if there was no such error. "
-        f"Dotted line: equal error rates. {band}"
-    )
-
-
-def _det_alt(photos: Operation, templates: Operation) -> str:
-    parts = [
-        f"{what}, equal error rate {probability(one.eer)}"
-        for what, one in (("photo against photo", photos), ("photo against centroid", templates))
-        if one.eer is not None and curves.has_curve(one)
-    ]
-    return f"Curves of the false non-match rate over the false match rate: {'; '.join(parts)}."
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -341,7 +202,7 @@ def _pairs(report: Report, pairs: Sequence[PhotoPair]) -> list[dict[str, Any]]:
     return [
         {
             "similarity": f"{pair.similarity:.4f}",
-            "match": pair.similarity >= study.pairs.threshold,
+            "verdict": "match" if pair.similarity >= study.pairs.threshold else "no match",
             "photos": [
                 {
                     "person": samples.person[position],
@@ -387,17 +248,3 @@ def _person_row(one: PersonSummary) -> tuple[str, ...]:
         one.nearest or "nobody else",
         number(one.nearest_similarity),
     )
-
-
-def _trials(operation: Operation) -> str:
-    tally = operation.tally
-    return f"{tally.genuine_trials:,} genuine and {tally.impostor_trials:,} impostor comparisons"
-
-
-def _number(count: int, what: str) -> str:
-    plural = {"person": "people", "photo": "photos", "group": "groups"}[what]
-    return f"{count:,} {what if count == 1 else plural}"
-
-
-def _are(count: int) -> str:
-    return f"is {count}" if count == 1 else f"are {count:,}"

@@ -107,6 +107,69 @@ def choose_apart(
     return np.array(sorted(chosen), dtype=np.intp)
 
 
+ROUNDS = 300
+"""How often squares are pushed apart before they are put on a grid instead."""
+
+
+def push_apart(points: ArrayLike, size: float, room: tuple[float, float]) -> NDArray[np.float64]:
+    """Return places for squares near some points, so that no two overlap.
+
+    Overlapping squares push each other apart along the axis on which they overlap less. If that does not
+    end, they go to the cells of a grid, where the sum of squared distances is least.
+
+    Parameters
+    ----------
+    points : array_like, shape (n, 2)
+        Centres that the squares would have if they were alone.
+    size : float
+        Side of a square.
+    room : tuple of two float
+        Width and height of the area, from 0, that holds all squares; needs a grid with n cells.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        Centres.
+
+    Examples
+    --------
+    >>> push_apart([[2.0, 2.0], [2.5, 2.0]], 1.0, (5.0, 5.0)).round(3)
+    array([[1.75, 2.  ],
+           [2.75, 2.  ]])
+    """
+    wanted = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    low, high = np.full(2, size / 2), np.asarray(room) - size / 2
+    placed = np.clip(wanted, low, high)
+    for _ in range(ROUNDS):
+        gaps = np.abs(placed[:, None] - placed[None, :]).max(axis=2)
+        close = np.argwhere(np.triu(gaps < size * (1 - 1e-9), k=1))
+        if not len(close):
+            return placed
+        for one, other in close:
+            between = placed[other] - placed[one]
+            axis = int(np.abs(between).argmax())
+            missing = size - abs(between[axis])
+            if missing > 0:
+                step = (missing / 2 + 1e-6 * size) * (1.0 if between[axis] >= 0 else -1.0)
+                placed[one, axis] -= step
+                placed[other, axis] += step
+        placed = np.clip(placed, low, high)
+    return _on_grid(wanted, size, room)
+
+
+def _on_grid(wanted: NDArray[np.float64], size: float, room: tuple[float, float]) -> NDArray[np.float64]:
+    from scipy.optimize import linear_sum_assignment
+
+    across, down = (int(length / size + 1e-9) for length in room)
+    columns, rows = np.meshgrid(
+        (np.arange(across) + 0.5) * room[0] / across, (np.arange(down) + 0.5) * room[1] / down
+    )
+    cells = np.column_stack([columns.ravel(), rows.ravel()])
+    squared = ((wanted[:, None] - cells[None, :]) ** 2).sum(axis=2)
+    placed: NDArray[np.float64] = cells[linear_sum_assignment(squared)[1]]
+    return placed
+
+
 def spread(
     positions: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf
 ) -> NDArray[np.float64]:

@@ -65,6 +65,8 @@ class GroupedEmbeddings:
     failed_person, failed_group : tuple of int
         Person and group of each photo that gave no embedding. People without a usable photo have numbers
         of their own.
+    thumbnails : tuple of bytes
+        The face on each photo as a small JPEG; empty if they were not asked for.
     """
 
     embeddings: NDArray[np.float32] = field(repr=False)
@@ -74,6 +76,7 @@ class GroupedEmbeddings:
     names: tuple[str, ...]
     failed_person: tuple[int, ...] = field(repr=False, default=())
     failed_group: tuple[int, ...] = field(repr=False, default=())
+    thumbnails: tuple[bytes, ...] = field(repr=False, default=())
 
     @property
     def group_of_person(self) -> NDArray[np.intp]:
@@ -155,12 +158,15 @@ class SimilarPair:
     photo, other : str
     similarity : float
         Cosine, in [-1, 1].
+    places : tuple of two int
+        Positions of the two photos in the `GroupedEmbeddings`.
     """
 
     group: str
     photo: str
     other: str
     similarity: float
+    places: tuple[int, int] = field(repr=False, default=(0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +321,13 @@ def _most_similar(material: GroupedEmbeddings) -> tuple[SimilarPair, ...]:
         material.embeddings, material.person, material.group, MOST_SIMILAR
     )
     return tuple(
-        SimilarPair(material.names[material.group[i]], material.files[i], material.files[j], float(score))
+        SimilarPair(
+            material.names[material.group[i]],
+            material.files[i],
+            material.files[j],
+            float(score),
+            (int(i), int(j)),
+        )
         for i, j, score in zip(rows, columns, scores, strict=True)
     )
 
@@ -390,4 +402,5 @@ def arrange(samples: LabelledSamples, grouping: Grouping) -> GroupedEmbeddings:
         names=groups,
         failed_person=tuple(numbers[person] for person in samples.failed_person),
         failed_group=tuple(group_of[person] for person in samples.failed_person),
+        thumbnails=tuple(samples.thumbnails[i] for i in order) if samples.thumbnails else (),
     )

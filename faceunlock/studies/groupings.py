@@ -10,7 +10,7 @@ import csv
 import re
 import unicodedata
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
@@ -75,6 +75,26 @@ class Grouping:
     def groups(self) -> tuple[str, ...]:
         """Names of the groups, in their order."""
         return tuple(dict.fromkeys(photo.group for photo in self.photos))
+
+    def labelled(self, labels: Mapping[str, str]) -> Grouping:
+        """Return the grouping with other names for some groups; their order stays.
+
+        Raises
+        ------
+        SettingsError
+            ``usage`` if there is no such group, or two groups would have the same name.
+        """
+        groups = self.groups
+        for name in labels:
+            if name not in groups:
+                raise SettingsError(
+                    "usage", f"--label names the group {name}; the groups are: {', '.join(groups)}"
+                )
+        names = [labels.get(group, group) for group in groups]
+        if len(set(names)) < len(names):
+            raise SettingsError("usage", "--label gives two groups the same name")
+        photos = (replace(photo, group=labels.get(photo.group, photo.group)) for photo in self.photos)
+        return replace(self, photos=tuple(photos))
 
 
 def read_grouping(folder: Path, by: str) -> Grouping:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypedDict
 
 from faceunlock.errors import AuditError
@@ -19,6 +21,8 @@ from faceunlock.studies.collection import collect
 from faceunlock.studies.groupings import read_grouping
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold
 
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
 
 class AuditOptions(TypedDict, total=False):
     """Options of `audit`."""
@@ -28,6 +32,8 @@ class AuditOptions(TypedDict, total=False):
     permutations: int
     seed: int
     crop: tuple[int, int] | None
+    labels: Mapping[str, str]
+    show_faces: bool
     track: Track
 
 
@@ -41,6 +47,8 @@ def audit(
     permutations: int = 9_999,
     seed: int = 0,
     crop: tuple[int, int] | None = None,
+    labels: Mapping[str, str] = NO_LABELS,
+    show_faces: bool = False,
     track: Track = untracked,
 ) -> AuditReport:
     """Audit the groups of people on the photos of a folder.
@@ -60,6 +68,10 @@ def audit(
         See `faceunlock.studies.audit.audit_groups`.
     crop : tuple of int, optional
         Size and margin of a crop to use instead of the model's own.
+    labels : mapping of str to str
+        Other names for groups, by the names that the grouping gives them.
+    show_faces : bool
+        Whether the report keeps small pictures of the faces.
     track : callable
         Shows progress.
 
@@ -70,11 +82,12 @@ def audit(
     PhotoError
         ``photo-not-found`` if there is no such folder.
     SettingsError
-        ``usage`` for a number out of range or a crop that the model does not support; ``file-unreadable``.
+        ``usage`` for a number out of range, a label of an unknown group or a crop that the model does not
+        support; ``file-unreadable``.
     """
     check_threshold(threshold)
     folder = as_path(folder)
-    grouping = read_grouping(folder, by)
+    grouping = read_grouping(folder, by).labelled(labels)
     count = len(grouping.photos)
     if count > MOST_PHOTOS:
         raise AuditError(
@@ -84,7 +97,7 @@ def audit(
         )
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=count, crop=crop, access=False)
     photos = [(photo.path, photo.person) for photo in grouping.photos]
-    samples = collect(photos, acquisition, faces, thumbnails=False, track=track)
+    samples = collect(photos, acquisition, faces, thumbnails=show_faces, track=track)
     if not len(samples):
         slugs = ", ".join(sorted({failure.reason for failure in samples.failures}))
         raise AuditError(

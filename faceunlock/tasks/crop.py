@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from PIL import Image
 
-from faceunlock.errors import PhotoError
+from faceunlock.errors import PhotoError, ReportError
 from faceunlock.files.marks import Mark
 from faceunlock.files.outputs import plan_folder, write_picture
 from faceunlock.matching.wording import counted
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import person_folders
-from faceunlock.pipeline.samples import Crop, LeftOut, NoneUsableError, Track, untracked
+from faceunlock.pipeline.samples import LeftOut, NoneUsableError, PhotoCrops, Track, untracked
+from faceunlock.reports.before_sheet import PHOTOS_SHOWN, Before, before_sheet
 from faceunlock.reports.contact_sheet import (
     FACES_SHOWN,
     PEOPLE_SHOWN,
@@ -27,15 +29,21 @@ from faceunlock.studies.collection import sort_out
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from faceunlock.matching.templates import ModelIdentity
 
-SHEET = "contact-sheet.png"
+SHEET, BEFORE = "contact-sheet.png", "before-after.png"
+
+CropRule = SubjectRule | Literal["all"]
 
 
 class CropOptions(TypedDict, total=False):
     """Options of `crop`."""
 
-    faces: SubjectRule
+    faces: CropRule
+    before: bool
     overwrite: bool
     track: Track
 
@@ -52,11 +60,14 @@ class WrittenCrop:
         The person in whose folder the photo was.
     file : Path
         The file of the crop.
+    face : int
+        Number of the face among those cut out of its photo, from left to right, from 1.
     """
 
     photo: str
     person: str | None
     file: Path
+    face: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,14 @@ class CropOutcome:
         Photos without a crop.
     skipped : int
         Files that are not photos.
+    photos : int
+        Number of photos looked at.
     sheet : Path
         The contact sheet.
+    before : Path or None
+        The sheet of photos beside their faces, if it was asked for.
+    before_shown : int
+        Number of photos on it.
     people_shown, faces_shown : int
         Number of people and of faces on the contact sheet.
     size : int
@@ -87,7 +104,10 @@ class CropOutcome:
     people: int
     left_out: tuple[LeftOut, ...]
     skipped: int
+    photos: int
     sheet: Path
+    before: Path | None
+    before_shown: int
     people_shown: int
     faces_shown: int
     size: int
@@ -99,11 +119,12 @@ def crop(
     folder: PhotoPath,
     destination: PhotoPath,
     *,
-    faces: SubjectRule = "dominant",
+    faces: CropRule = "dominant",
+    before: bool = False,
     overwrite: bool = False,
     track: Track = untracked,
 ) -> CropOutcome:
-    """Write the subject of every photo as the network sees it: PNG, one folder per person.
+    """Write the subject, or every face, of each photo as the network sees it: PNG, one folder per person.
 
     Parameters
     ----------
@@ -113,8 +134,10 @@ def crop(
         One sub-folder per person, or photos of one person.
     destination : path
         Folder for the crops; photos already in it are not cropped.
-    faces : {"dominant", "largest", "central"}
-        Which face in a photo counts as its subject.
+    faces : {"dominant", "largest", "central", "all"}
+        Which face in a photo counts as its subject; ``all`` cuts out every face.
+    before : bool
+        Whether to draw a second sheet, of the photos beside their faces.
     overwrite : bool
         Whether crops may replace files.
     track : callable
@@ -134,41 +157,107 @@ def crop(
     photos: list[tuple[Path, str | None]] = [*((path, None) for path in found.loose), *found.labelled]
     if not photos:
         raise PhotoError("photo-not-found", f"{source}: no photos found{found.others}")
-    names = (Path(person or "") / f"{path.stem}.png" for path, person in photos)
-    sheet, *files = plan_folder(
-        target, (Path(SHEET), *names), overwrite=overwrite, never=[path for path, _ in photos]
+    names = [Path(person or "") / f"{path.stem}.png" for path, person in photos]
+    sheet, beside, *files = plan_folder(
+        target,
+        (Path(SHEET), Path(BEFORE), *names),
+        overwrite=overwrite,
+        never=[path for path, _ in photos],
     )
-    acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(photos), access=False)
+    if faces == "all" and not overwrite:
+        _check_more_faces(files)
+    acquisition, identity = workspace.choice.acquisition(
+        fetch=True, photos=len(photos), small_faces=faces == "all", access=False
+    )
     shown = _Shown(list(dict.fromkeys(person for _, person in photos)))
+    pictured = _Pictured(len(photos) if before else 0)
+    taken = set(files)
     size = 0
 
-    def written(cut: Crop, owner: tuple[str | None, Path]) -> WrittenCrop:
+    def written(cut: PhotoCrops, owner: tuple[str | None, Path]) -> tuple[WrittenCrop, ...]:
         nonlocal size
         person, file = owner
-        write_picture(file, Image.fromarray(cut.pixels), overwrite=overwrite, mark=Mark.CROP)
-        size = len(cut.pixels)
-        shown.add(person, cut)
-        return WrittenCrop(cut.photo, person, file)
+        done = []
+        for number, pixels in enumerate(cut.crops, start=1):
+            place = file if number == 1 else _another(file, number, taken)
+            write_picture(place, Image.fromarray(pixels), overwrite=overwrite, mark=Mark.CROP)
+            size = len(pixels)
+            shown.add(person, pixels)
+            done.append(WrittenCrop(cut.photo, person, place, number))
+        pictured.add(cut, f"{person or ''}/{PurePath(cut.photo).name}".lstrip("/"))
+        return tuple(done)
 
-    outcomes = track(acquisition.crops([path for path, _ in photos], faces), len(photos), "photos")
+    outcomes = track(
+        acquisition.photo_crops([path for path, _ in photos], faces, keep_pictures=before),
+        len(photos),
+        "photos",
+    )
     owners = ((person, file) for (_, person), file in zip(photos, files, strict=True))
     done = sort_out(outcomes, owners, written, distinct=False)
-    crops = done.kept
+    crops = tuple(crop for photo in done.kept for crop in photo)
     if not crops:
         raise NoneUsableError(done.failures)
     people = len({one.person for one in crops} - {None})
     write_picture(sheet, shown.draw(len(crops), people, identity.model), overwrite=overwrite)
+    if before:
+        drawn = pictured.draw(len(done.kept), identity.model)
+        write_picture(beside, drawn, overwrite=overwrite)
     return CropOutcome(
         crops=crops,
         people=people,
         left_out=done.failures,
         skipped=found.skipped,
+        photos=len(photos),
         sheet=sheet,
+        before=beside if before else None,
+        before_shown=len(pictured.photos),
         people_shown=sum(person is not None for person in shown.faces),
         faces_shown=sum(map(len, shown.faces.values())),
         size=size,
         identity=identity,
     )
+
+
+def _another(file: Path, number: int, taken: set[Path]) -> Path:
+    """Return the file of a further face of a photo, beside that of the first."""
+    place = file.with_name(f"{file.stem}.face{number}.png")
+    while place in taken:  # a photo may have such a name itself
+        place = place.with_name(f"{place.stem}-2.png")
+    taken.add(place)
+    return place
+
+
+def _check_more_faces(files: Sequence[Path]) -> None:
+    """Refuse to begin where a further face of a photo has been written before.
+
+    Raises
+    ------
+    ReportError
+        ``file-exists``.
+    """
+    planned = {(file.parent, file.stem) for file in files}
+    for folder in {file.parent for file in files}:
+        for place in sorted(folder.glob("*.face*.png")):
+            if (folder, place.name.partition(".face")[0]) in planned:
+                raise ReportError("file-exists", f"{place} exists already")
+
+
+class _Pictured:
+    """Photos, spread over the folder, for the sheet that shows them beside their faces."""
+
+    def __init__(self, count: int) -> None:
+        self.photos: list[Before] = []
+        self._shown = frozenset(spread(count, PHOTOS_SHOWN))
+        self._seen = 0
+
+    def add(self, cut: PhotoCrops, title: str) -> None:
+        if self._seen in self._shown:
+            self.photos.append(Before(title, cut))
+        self._seen += 1
+
+    def draw(self, usable: int, model: str) -> Image.Image:
+        part = "" if len(self.photos) == usable else f", {len(self.photos)} of them shown"
+        return before_sheet(f"{counted(usable, 'photo')} and what {model} sees of them{part}", self.photos)
 
 
 class _Shown:
@@ -178,11 +267,11 @@ class _Shown:
         self.faces: dict[str | None, list[Any]] = {people[i]: [] for i in spread(len(people), PEOPLE_SHOWN)}
         self._counts = dict.fromkeys(people, 0)
 
-    def add(self, person: str | None, crop: Crop) -> None:
+    def add(self, person: str | None, pixels: NDArray[np.uint8]) -> None:
         self._counts[person] += 1
         faces = self.faces.get(person)
         if faces is not None and len(faces) < FACES_SHOWN:
-            faces.append(thumbnail(crop.pixels))
+            faces.append(thumbnail(pixels))
 
     def draw(self, crops: int, people: int, model: str) -> Image.Image:
         rows = []

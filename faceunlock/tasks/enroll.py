@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from faceunlock.errors import SettingsError
@@ -16,14 +17,25 @@ from faceunlock.tasks.enrolling import (
     Resemblance,
     Wanted,
     finish,
+    photo_reader,
     photos_of,
 )
-from faceunlock.tasks.workspace import PhotoPath, Workspace, examiner, open_camera, quality_gates
+from faceunlock.tasks.workspace import (
+    Workspace,
+    apart_camera,
+    examiner,
+    is_apart,
+    is_film,
+    open_camera,
+    quality_gates,
+)
 
 if TYPE_CHECKING:
     from faceunlock.liveness.guidance import Coach, Guidance
+    from faceunlock.matching.people import Person
     from faceunlock.photos.camera import Frame
     from faceunlock.pipeline.detection import Detector
+    from faceunlock.tasks.pictures import Photos
 
 __all__ = ["EnrolmentOutcome", "Resemblance", "enroll", "take_several"]
 
@@ -58,7 +70,7 @@ class TakeSeveralOptions(TypedDict, total=False):
 def enroll(
     workspace: Workspace,
     name: str,
-    photos: PhotoPath | Sequence[PhotoPath | PhotoFile],
+    photos: Photos,
     *,
     look: str | None = None,
     accept: Accept | None = None,
@@ -77,13 +89,15 @@ def enroll(
         Its gallery stores the template.
     name : str
         Up to 64 printable characters.
-    photos : path or sequence of paths
-        Photos, and folders of photos; also the photos that `take_several` yields.
+    photos : path, NumPy array or PIL image, or a sequence of them
+        Photos, and folders of photos; also the photos that `take_several` yields. An array holds uint8: gray,
+        RGB or RGBA; see `faceunlock.photos.in_memory`. Two pictures with the same pixels are duplicates.
     look : str, optional
         Enroll another look of an enrolled person, such as ``glasses``: a template beside the person's own.
     accept : callable, optional
         Asked about a look that resembles the person too little; without it, or if it says no, the look is
-        refused.
+        refused. With `add`, asked about photos below the unlock threshold but at or above the threshold for
+        two photos; if it says no, they are left out like all that are further away.
     add : bool
         Add the photos to an existing template.
     replace : bool
@@ -113,8 +127,9 @@ def enroll(
     wanted = Wanted(normalise_name(name), look, add=add, replace=replace, even_so=even_so)
     known = wanted.known(workspace)
     planned = Planned(wanted, known, *photos_of(photos))
-    acquisition, identity = workspace.choice.acquisition(known, fetch=True, photos=len(planned.photos))
-    outcomes = list(track(acquisition.samples(planned.photos), len(planned.photos), "photos"))
+    acquisition, identity = photo_reader(workspace, known, len(planned.photos))
+    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
+    outcomes = list(track(samples, len(planned.photos), "photos"))
     return finish(
         workspace, planned, outcomes, identity, min_photos=min_photos, dry_run=dry_run, accept=accept
     )
@@ -148,6 +163,9 @@ def take_several(
     look = None if look is None else normalise_name(look)
     known = Wanted(normalise_name(name), look, add=add, replace=replace).known(workspace)
     device = settings.camera if device is None else device
+    if is_apart(workspace, root=True) and not is_film(device):
+        yield from _several_apart(workspace, known, device, mirror)
+        return
     with open_camera(workspace, device) as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         gates = quality_gates(workspace, identity)
@@ -171,9 +189,32 @@ def take_several(
         if mirror is not None and camera.live and not mirrors.is_known(workspace, device):
             mirror("turn")
             found = mirrors.first_turn(camera.frames(mirrors.LEARNING_SECONDS), acquisition.detector)
-            if found is not None:
-                mirrors.learn(workspace, device, found)
-            mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
+            _learned(workspace, device, mirror, found)
+
+
+def _several_apart(
+    workspace: Workspace, known: Person | None, device: str, mirror: Callable[[Mirror], None] | None
+) -> Iterator[PhotoFile]:
+    """Yield what a process without rights takes for root; it gives no words for the person."""
+    from faceunlock.tasks import mirrors
+    from faceunlock.tasks.apart import apart_acquisition
+
+    opened = apart_camera(workspace, device)
+    reader, identity = apart_acquisition(workspace, known, fetch=True)
+    learned = None
+    if mirror is not None and not mirrors.is_known(workspace, device):
+        learned = partial(_learned, workspace, device, mirror)
+    tell = mirror or (lambda _: None)
+    yield from reader.several(opened, quality_gates(workspace, identity), learned, lambda: tell("turn"))
+
+
+def _learned(workspace: Workspace, device: str, mirror: Callable[[Mirror], None], found: bool | None) -> None:
+    """Keep whether a camera shows a mirror image, if it was found out, and say so."""
+    from faceunlock.tasks import mirrors
+
+    if found is not None:
+        mirrors.learn(workspace, device, found)
+    mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
 
 
 def _wanted_frames(frames: Iterable[Frame], detector: Detector, coach: Coach) -> Iterator[Frame]:

@@ -13,7 +13,7 @@ from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.enrolment import RefusedPhotosError, TooFewPhotosError
 from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
-from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, photos_of
+from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, photo_reader, photos_of
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _looked_at(workspace: Workspace, plans: list[Planned]) -> Iterator[Looked]:
         group = list(same)
         photos = [photo for plan in group for photo in plan.photos]
         try:
-            acquisition, identity = workspace.choice.acquisition(group[0].known, fetch=True, photos=total)
+            acquisition, identity = photo_reader(workspace, group[0].known, total)
         except GalleryError as mismatch:
             yield from (mismatch for _ in photos)
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,34 +14,42 @@ from faceunlock.matching.people import Person
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.strangers import NearStranger
 from faceunlock.matching.templates import Template
-from faceunlock.photos.photo import PhotoFile, find_photos
+from faceunlock.photos.photo import Source, find_photos, in_order
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.tasks.people import no_such_look
+from faceunlock.tasks.pictures import as_photos, small_faces
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, quality_gates
+from faceunlock.tasks.workspace import Workspace, is_apart, quality_gates
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
+    from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.enrolment import Gates
+    from faceunlock.tasks.apart import ApartAcquisition
+    from faceunlock.tasks.pictures import Photos
 
 
 @dataclass(frozen=True, slots=True)
 class Resemblance:
-    """How much the photos of a look resemble the person.
+    """How much photos resemble the person.
 
     Attributes
     ----------
     similarity : float
-        Cosine of the look's centroid and the person's, in [-1, 1].
+        Cosine with the person's centroid, in [-1, 1]: of the look's centroid, or of the least similar photo.
     threshold : float
-        Lowest similarity that is enough by itself: the model's threshold for two photos.
+        Lowest similarity that is enough by itself: for a look the model's threshold for two photos, for
+        photos to add its unlock threshold.
+    photos : tuple of str
+        The photos to add that are asked about; empty for a look.
     """
 
     similarity: float
     threshold: float
+    photos: tuple[str, ...] = ()
 
     @property
     def enough(self) -> bool:
@@ -50,10 +58,14 @@ class Resemblance:
 
 
 Accept = Callable[[Resemblance], bool]
-"""Asks whether photos that resemble a person too little show this person."""
+"""Asks whether photos that resemble a person too little by themselves show this person."""
 
 
-@dataclass(frozen=True, slots=True)
+MOST_FACES = 12
+"""Most faces that an enrolment shows in a notebook."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class EnrolmentOutcome:
     """The result of an enrolment.
 
@@ -77,6 +89,11 @@ class EnrolmentOutcome:
         The look that was enrolled, as it is stored; None for the person's own template.
     resemblance : Resemblance or None
         How much the look resembles the person; None without a look.
+    accepted : tuple of str
+        Photos below the unlock threshold that were added because somebody said whom they show.
+    faces : tuple of bytes
+        Small pictures of the faces that were used, as JPEG, at most `MOST_FACES`; empty unless the workspace
+        keeps faces.
     """
 
     name: str
@@ -88,6 +105,26 @@ class EnrolmentOutcome:
     nearest: NearStranger | None = None
     look: str | None = None
     resemblance: Resemblance | None = None
+    accepted: tuple[str, ...] = ()
+    faces: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"<EnrolmentOutcome: {self._answer}>"
+
+    def _repr_html_(self) -> str:
+        """Return the outcome for a notebook, with the faces if the workspace keeps faces."""
+        from faceunlock.reports.notebook import Line, as_html
+
+        left_out = self.enrolment.left_out
+        refused = [Line(False, f"{one.photo}: {one.reason}, {one.detail}") for one in left_out]
+        return as_html([Line(True, self._answer, self.faces), *refused])
+
+    @property
+    def _answer(self) -> str:
+        who = self.name if self.look is None else f"{self.name}, look {self.look}"
+        used, left_out = len(self.enrolment.used), len(self.enrolment.left_out)
+        end = "saved" if self.saved else "a dry run, not saved"
+        return f"{who}: {used} of {used + left_out} photos used, {end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +166,7 @@ class Planned:
     wanted : Wanted
     known : Person or None
         The person that photos or a look are added to.
-    photos : list of Path or PhotoFile
+    photos : list of Path, PhotoFile or InMemory
         The photos to look at.
     skipped : int
         Number of files that are not photos.
@@ -137,8 +174,22 @@ class Planned:
 
     wanted: Wanted
     known: Person | None
-    photos: list[Path | PhotoFile]
+    photos: list[Source]
     skipped: int
+
+
+def photo_reader(
+    workspace: Workspace, known: Person | None, photos: int
+) -> tuple[Acquisition | ApartAcquisition, ModelIdentity]:
+    """Return what turns photos into samples: for root, a process without root's rights.
+
+    Parameters and errors are as for `faceunlock.tasks.models.ModelChoice.acquisition`.
+    """
+    if is_apart(workspace, root=True):
+        from faceunlock.tasks.apart import apart_acquisition
+
+        return apart_acquisition(workspace, known, fetch=True, photos=photos)
+    return workspace.choice.acquisition(known, fetch=True, photos=photos)
 
 
 def finish(
@@ -167,6 +218,8 @@ def finish(
     gates = quality_gates(workspace, identity, min_photos)
     enrolling = _Enrolling(workspace, planned.wanted, outcomes, identity, gates)
     draft = (enrolling.tried if dry_run else enrolling.saved)(planned.known, accept)
+    used = {*draft.enrolment.used}
+    shown = [one.crop for one in outcomes if isinstance(one, Sample) and one.photo in used]
     return EnrolmentOutcome(
         name=draft.name,
         enrolment=draft.enrolment,
@@ -177,6 +230,8 @@ def finish(
         nearest=nearest_stranger(workspace, draft.name, draft.enrolment.template),
         look=draft.look,
         resemblance=draft.resemblance,
+        accepted=tuple(photo for photo in enrolling.vouched if photo in draft.enrolment.used),
+        faces=small_faces(shown[:MOST_FACES]),
     )
 
 
@@ -210,6 +265,11 @@ class _Enrolling:
     identity : ModelIdentity
         What made the embeddings.
     gates : Gates
+
+    Attributes
+    ----------
+    vouched : tuple of str
+        Photos below the unlock threshold that somebody said show the person.
     """
 
     def __init__(
@@ -223,14 +283,17 @@ class _Enrolling:
         self._workspace, self._wanted, self._identity, self._gates = workspace, wanted, identity, gates
         self._samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
         self._failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
+        self.vouched: tuple[str, ...] = ()
 
     def tried(self, known: Person | None, accept: Accept | None) -> _Draft:
         """Return what would be stored, and store nothing."""
+        self._ask(known, accept)
         enrolment = self._learned(known)
         return self._judged(enrolment, known, accepted=self._accepted(enrolment, known, accept))
 
     def saved(self, known: Person | None, accept: Accept | None) -> _Draft:
-        """Store the person, or the look; an unlike look is asked about before anything is locked."""
+        """Store the person, or the look; what is unlike is asked about before anything is locked."""
+        self._ask(known, accept)
         enrolment, gallery, wanted = self._learned(known), self._workspace.gallery, self._wanted
         accepted = self._accepted(enrolment, known, accept)
         with gallery.transaction():  # nobody else is enrolled between check and change
@@ -254,8 +317,33 @@ class _Enrolling:
         return dataclasses.replace(draft, look=None if kept is None else kept.name)
 
     def _learned(self, person: Person | None) -> Enrolment:
-        grown = _growing(person, self._wanted.look) if person is not None and self._wanted.add else None
-        return learn(self._samples, self._identity, self._gates, known=grown, failures=self._failures)
+        return learn(
+            self._samples,
+            self._identity,
+            self._gates,
+            known=_growing(person, self._wanted.look) if person is not None and self._wanted.add else None,
+            failures=self._failures,
+            elsewhere=_elsewhere(person, self._wanted),
+        )
+
+    def _ask(self, person: Person | None, accept: Accept | None) -> None:
+        """Ask about photos that are a little too unlike the template they are added to.
+
+        A yes goes only as far as two photos of one person may differ, so that a stranger's photo stays out.
+        """
+        lowest, needed = self._gates.pair_similarity, self._gates.min_similarity
+        if person is None or accept is None or lowest is None or not self._wanted.add:
+            return
+        centroid = _growing(person, self._wanted.look).centroid
+        scores = {
+            sample.photo: float(sample.embedding @ centroid)
+            for sample in self._samples
+            if self._gates.fault(sample.quality) is None
+        }
+        near = {photo: score for photo, score in scores.items() if lowest <= score < needed}
+        if near and accept(Resemblance(min(near.values()), needed, tuple(near))):
+            self._gates = dataclasses.replace(self._gates, min_similarity=lowest)
+            self.vouched = tuple(near)
 
     def _accepted(self, enrolment: Enrolment, person: Person | None, accept: Accept | None) -> bool:
         """Return whether photos that resemble the person too little were accepted; ask if need be."""
@@ -287,6 +375,19 @@ def _growing(person: Person, look: str | None) -> Template:
     return there.template
 
 
+def _elsewhere(person: Person | None, wanted: Wanted) -> dict[str, Template]:
+    """Return the person's templates that stay as they are, by their description."""
+    if person is None or (wanted.look is None and not wanted.add):
+        return {}
+    kept = None if wanted.look is None else person.look(wanted.look)
+    changed = None if wanted.look is None else "" if kept is None else kept.name
+    return {
+        "the person's own template" if label is None else f"the look {quoted(label)}": template
+        for label, template in person.templates
+        if label != changed
+    }
+
+
 def _resemblance(workspace: Workspace, person: Person, template: Template) -> Resemblance:
     """Compare a look with the person's own template only, so that looks cannot drift away step by step."""
     threshold = workspace.choice.pair_calibration(template.identity).threshold
@@ -301,7 +402,7 @@ def _unlike(person: Person, found: Resemblance) -> EnrolmentError:
     )
 
 
-def photos_of(photos: PhotoPath | Sequence[PhotoPath | PhotoFile]) -> tuple[list[Path | PhotoFile], int]:
+def photos_of(photos: Photos) -> tuple[list[Source], int]:
     """Return the photos to look at, and how many files are not photos.
 
     Raises
@@ -309,11 +410,11 @@ def photos_of(photos: PhotoPath | Sequence[PhotoPath | PhotoFile]) -> tuple[list
     EnrolmentError
         ``sub-folders``; ``too-few-photos`` if there are none.
     """
-    given = as_paths(photos)
-    listing = find_photos([photo for photo in given if isinstance(photo, Path)])
-    _refuse_sub_folders([photo for photo in given if isinstance(photo, Path)], listing.photos)
-    sources: list[Path | PhotoFile] = [photo for photo in given if isinstance(photo, PhotoFile)]
-    sources += listing.photos
+    given = as_photos(photos)
+    paths = [photo for photo in given if isinstance(photo, Path)]
+    listing = find_photos(paths)
+    _refuse_sub_folders(paths, listing.photos)
+    sources = in_order(given, listing.photos)
     if given and not sources:
         raise EnrolmentError("too-few-photos", f"no photos found{listing.others}")
     return sources, listing.skipped

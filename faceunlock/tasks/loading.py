@@ -43,11 +43,14 @@ class Networks:
     embedder : Embedder
     engine : Engine or None
         Runs both; None if the caller passed in both.
+    subject_detector : Detector or None
+        What finds the subject of a photo, where `detector` finds every face.
     """
 
     detector: Detector
     embedder: Embedder
     engine: Engine | None
+    subject_detector: Detector | None = None
 
 
 class NetworkLoader:
@@ -98,6 +101,11 @@ class NetworkLoader:
         """The embedder that the caller passed in, or None."""
         return self._given
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the caller gave a detector or an embedder, which no other process can load."""
+        return self._given is not None or self._given_detector is not None
+
     def networks(
         self,
         spec: ModelSpec | None,
@@ -129,7 +137,12 @@ class NetworkLoader:
         # Start the embedder first: it takes longer to open, and the detector is needed before it.
         embedder = self._embedder(spec, engine, fetch=fetch, crop=crop, unproven=unproven)
         detector = self._detector(engine, small_faces=small_faces, unproven=unproven)
-        return Networks(detector, embedder, engine)
+        subject = self._detector(engine, small_faces=False, unproven=unproven) if small_faces else None
+        return Networks(detector, embedder, engine, subject)
+
+    def detector(self) -> Detector:
+        """Return only the detector; raises as `networks`."""
+        return self._detector(self._engine(1), small_faces=False)
 
     def embedder(self, spec: ModelSpec | None, *, fetch: bool = False, photos: int = 1) -> Embedder:
         """Return only the embedder of a model, for crops that already exist; otherwise as `networks`."""
@@ -210,6 +223,15 @@ class NetworkLoader:
             return texture_sources(self._cache)
         return [*network_sources(), network_source(spec, self._cache)]
 
+    def fetch(self, spec: ModelSpec) -> None:
+        """Download the weights of a model if they are not on this machine, and say so."""
+        fetched = isinstance(spec.weights, Download)  # others are in a package or in a folder
+        if fetched and weights.find(spec, self._cache).status == "absent":
+            _log.warning(
+                "Downloading the weights of %s (%.0f MB), only this once", spec.id, spec.size_bytes / 1e6
+            )
+            self._pull(spec.id)
+
     def cropping(self, cropper: Embedder, *, photos: int) -> Acquisition:
         """Return an acquisition that turns photos into the crops of `cropper`, not of the model."""
         engine = self._engine(photos)
@@ -225,6 +247,7 @@ class NetworkLoader:
             max_pixels=self._settings.max_pixels,
             min_face_pixels=self._settings.min_face_pixels,
             workers=1 if networks.engine is None else networks.engine.workers,
+            subject_detector=networks.subject_detector,
         )
 
     def texture(self) -> Texture | None:
@@ -294,12 +317,8 @@ class NetworkLoader:
         if key not in self._embedders:
             if crop is not None:
                 spec.cropped(*crop)  # an impossible crop is reported before anything is downloaded
-            fetched = isinstance(spec.weights, Download)  # others are in a package or in a folder
-            if fetch and fetched and weights.find(spec, self._cache).status == "absent":
-                _log.warning(
-                    "Downloading the weights of %s (%.0f MB), only this once", spec.id, spec.size_bytes / 1e6
-                )
-                self._pull(spec.id)
+            if fetch:
+                self.fetch(spec)
             known = spec.id if spec.id in MODELS else spec
             self._embedders[key] = load_embedder(known, cache=self._cache, engine=engine, crop=crop)
         return self._embedders[key]

@@ -20,32 +20,22 @@ from faceunlock.files.text import fits_a_line
 from faceunlock.files.trust import distrusted, distrusted_all
 from faceunlock.tasks.pam_files import DIRECTORY, MODULE, Line, module_options, quoted, read_lines
 from faceunlock.tasks.pam_installation import few, installation_problems
-from faceunlock.tasks.pam_options import SCREEN_LOCKERS, CannotAskError, faults, recognised, understand
+from faceunlock.tasks.pam_options import (
+    NEVER_UNASKED,
+    SCREEN_LOCKERS,
+    TERMINAL_SERVICES,
+    CannotAskError,
+    faults,
+    recognised,
+    understand,
+    unsuitable,
+)
 from faceunlock.tasks.pam_sources import camera_problems, program_problems
 from faceunlock.tasks.pam_stack import asks, deciding_programs, foreign_modules, lets_everybody_in
 
 SYSTEM_HOME = Path("/var/lib/faceunlock")
 HELPER = "faceunlock.pam"
 INTERPRETER_WORDS = ("-I", "-m", HELPER)
-
-UNSUITABLE = {
-    "sshd": "the camera does not see who is at the other end of a connection",
-    "cron": "nobody sits in front of the camera",
-    "crond": "nobody sits in front of the camera",
-    "atd": "nobody sits in front of the camera",
-    "passwd": "anyone who can change the password no longer needs a face",
-    "chpasswd": "anyone who can change the password no longer needs a face",
-    "other": "it applies to every service without a file of its own",
-}
-_UNSUITABLE_BEGINNINGS = {
-    "common-": "every other service includes it, sshd too",
-    "system-": "every other service includes it, sshd too",
-    "password-auth": "every other service includes it, sshd too",
-    "postlogin": "every other service includes it, sshd too",
-}
-
-SHOWS_WORDS = frozenset(("login", "su", "su-l", "sudo", "sudo-i"))
-"""Services on a terminal, which show what a module says while it runs."""
 
 _GOOD_CONTROLS = re.compile(r"sufficient|\[success=(?:done|\d+)\s+default=ignore\]", re.IGNORECASE)
 
@@ -73,6 +63,8 @@ class Proposal:
         Whether the line asks for turns of the head.
     options : tuple of str
         The options of `faceunlock.pam` in the line, not quoted.
+    ask : bool
+        Whether the line waits for a key.
     """
 
     service: str
@@ -84,6 +76,7 @@ class Proposal:
     problems: tuple[str, ...]
     require_live: bool = False
     options: tuple[str, ...] = ()
+    ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +122,8 @@ def needs_system_gallery(service: str) -> bool:
     >>> needs_system_gallery("sudo"), needs_system_gallery("swaylock")
     (True, False)
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", service):
-        raise PamError("pam-unsuitable", f"{service!r} is not the name of a service in {DIRECTORY}")
-    reason = UNSUITABLE.get(service) or next(
-        (why for start, why in _UNSUITABLE_BEGINNINGS.items() if service.startswith(start)), None
-    )
+    require_name(service)
+    reason = unsuitable(service)
     if reason is not None:
         raise PamError("pam-unsuitable", f"{service} must not ask for a face: {reason}")
     return service not in SCREEN_LOCKERS
@@ -146,6 +136,7 @@ def propose(
     home: Path | None = None,
     timeout: float | None = None,
     require_live: bool | None = None,
+    ask: bool | None = None,
 ) -> Proposal:
     """Return the line for a service.
 
@@ -162,12 +153,14 @@ def propose(
         Seconds after which to give up.
     require_live : bool, optional
         Ask for turns of the head; see `faceunlock.tasks.live`. When omitted, with a camera in front of the
-        services that show what a module says (`SHOWS_WORDS`).
+        services that show what a module says (`TERMINAL_SERVICES`).
+    ask : bool, optional
+        Look only if Enter was pressed instead of a password. When omitted, for the same services.
 
     Raises
     ------
     PamError
-        ``pam-unsuitable``.
+        ``pam-unsuitable``; also without `ask` for a service in `NEVER_UNASKED`.
     SettingsError
         ``usage`` for a path that a line of a service file cannot hold.
     """
@@ -178,11 +171,16 @@ def propose(
     options = [f"--home={home}"] if home is not None else []
     options.append(source)
     if require_live is None:
-        require_live = service in SHOWS_WORDS and source.partition("=")[0] == "--camera"
+        require_live = service in TERMINAL_SERVICES and source.partition("=")[0] == "--camera"
     if timeout is not None:
         options.append(f"--timeout={timeout:g}")
+    ask = service in TERMINAL_SERVICES if ask is None else ask
+    if service in NEVER_UNASKED and not ask:
+        raise PamError("pam-unsuitable", f"{service} must not be answered by a glance; leave out --no-ask")
     if require_live:
         options.append("--require-live")
+    if ask:
+        options.append("--ask")
     try:
         understand(options)
     except CannotAskError as error:
@@ -194,7 +192,8 @@ def propose(
                 f"{word!r} has a line break, a # or another character that a PAM line cannot hold",
                 hint="Choose a path without it.",
             )
-    words = ["quiet", *(["stdout"] if require_live else []), *(["seteuid"] if system else []), "type=auth"]
+    words = ["quiet", *(["stdout"] if require_live or ask else []), *(["expose_authtok"] if ask else [])]
+    words += [*(["seteuid"] if system else []), "type=auth"]
     line = " ".join(
         ["auth sufficient", MODULE, *words, *map(quoted, [str(program), *INTERPRETER_WORDS, *options])]
     )
@@ -205,7 +204,9 @@ def propose(
     if kind == "--camera" and device:
         problems += camera_problems(device)
     file = DIRECTORY / service
-    return Proposal(service, file, system, home, program, line, tuple(problems), require_live, tuple(options))
+    return Proposal(
+        service, file, system, home, program, line, tuple(problems), require_live, tuple(options), ask
+    )
 
 
 def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
@@ -223,6 +224,27 @@ def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
     except OSError as error:
         raise PamError("file-unreadable", f"{directory}: {error.strerror}") from error
     return tuple(file.name for file in files if any(line.is_ours for line in read_lines(file)))
+
+
+def undo(service: str, file: Path | None = None) -> tuple[Line, ...]:
+    """Return the lines to take out of a service file, and of those it includes, so that it asks no face.
+
+    Any service: what must not be set up must be removable. Parameters are as for `check`.
+
+    Raises
+    ------
+    PamError
+        ``file-unreadable``; ``pam-unsuitable`` if that is not the name of a service.
+    """
+    require_name(service)
+    file = DIRECTORY / service if file is None else file
+    return tuple(line for line in read_lines(file, []) if line.is_ours)
+
+
+def require_name(service: str) -> None:
+    """Refuse what is not the name of a service file, with ``pam-unsuitable``."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", service):
+        raise PamError("pam-unsuitable", f"{service!r} is not the name of a service in {DIRECTORY}")
 
 
 def check(service: str, file: Path | None = None) -> ServiceCheck:
@@ -264,6 +286,8 @@ def check(service: str, file: Path | None = None) -> ServiceCheck:
         at = f"{line.file}:{line.number}: "
         after = lines[lines.index(line) + 1 :]
         problems += [at + problem for problem in _line_problems(line, after, system=system)]
+        if service in NEVER_UNASKED and "--ask" not in line.words:
+            problems.append(f"{at}--ask is missing, and no face may answer {service} unasked")
         problems += [at + problem for problem in _program_problems(line, system=system)]
     return ServiceCheck(service, file, system, tuple(ours), tuple(dict.fromkeys(problems)))
 
@@ -278,8 +302,11 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
     if not any(map(asks, after)):
         yield "no line comes after it that could ask for the password"
     options = module_options(line)
-    if "expose_authtok" in options:
-        yield "expose_authtok would give the program the password, which it does not need"
+    asks_first = "--ask" in line.words
+    if "expose_authtok" in options and not asks_first:
+        yield "expose_authtok would give the program the password, which it needs for --ask only"
+    if asks_first and "expose_authtok" not in options:
+        yield "expose_authtok is missing; without it --ask waits for no key, and no face is looked at"
     if "--require-live" in line.words and "stdout" not in options:
         yield "stdout is missing; nobody would see what --require-live asks for"
     if system and "seteuid" not in options:

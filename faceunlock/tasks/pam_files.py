@@ -116,6 +116,24 @@ def read_lines(file: Path, unreadable: list[str] | None = None, depth: int = 0) 
         )
 
 
+def written(line: Line) -> str:
+    """Return a line as it stands in its file, with the lines that continue it.
+
+    Raises
+    ------
+    PamError
+        ``file-unreadable``.
+    """
+    try:
+        text = line.file.read_text(encoding="utf-8", errors="backslashreplace").splitlines()
+    except OSError as error:
+        raise PamError("file-unreadable", f"{line.file}: {error.strerror}") from error
+    last = line.number
+    while last < len(text) and text[last - 1].partition("#")[0].rstrip().endswith("\\"):
+        last += 1
+    return "\n".join(text[line.number - 1 : last])
+
+
 def _beside(file: Path, name: str) -> Path:
     near = file.parent / name  # an absolute name stays as it is
     return near if near.exists() else DIRECTORY / name

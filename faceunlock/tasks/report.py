@@ -154,7 +154,7 @@ def report(
         skipped=found.skipped,
         own_threshold=threshold is not None,
         study=results,
-        figures=draw(results, data, created, identity),
+        figures=draw(results),
     )
     content = compose(found_out, own_version())
     files = (

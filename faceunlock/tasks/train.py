@@ -46,6 +46,7 @@ def train(
     """
     before_others_write()  # PyTorch does, as soon as its optimisers are imported
     from faceunlock.pipeline.runtime.torch_runtime import resolve_device
+    from faceunlock.reports.training_curves import draw_curves
     from faceunlock.training.face_set import AlignedCrops
     from faceunlock.training.first_weights import first_weights
     from faceunlock.training.run import train as run
@@ -65,6 +66,7 @@ def train(
         device=resolve_device(workspace.device),
         max_pixels=workspace.settings.max_pixels,
         observer=observer,
+        draw_curves=draw_curves,
         start=first,
         **options,
     )

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.crowd import Crowd
 from faceunlock.matching.people import in_order
+from faceunlock.matching.wording import needed
 from faceunlock.photos.capture import Capture
-from faceunlock.photos.photo import PhotoFile, load_photo
+from faceunlock.photos.in_memory import InMemory, Picture
+from faceunlock.photos.photo import PhotoFile, Source, load_photo
+from faceunlock.tasks.pictures import as_photo, small_faces
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
-    as_path,
+    apart_camera,
     check_threshold,
     deciding_calibration,
     examiner,
+    is_apart,
     open_camera,
     operating_point,
     quality_gates,
@@ -33,11 +37,12 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.matching.similarity import Decision
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.photos.face import Quality, SubjectRule
+    from faceunlock.photos.face import Quality, RGBImage, SubjectRule
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.settings import Security
+    from faceunlock.tasks.apart import ApartAcquisition
 
-Probe = PhotoPath | BinaryIO | PhotoFile | Capture
+Probe = PhotoPath | Picture | BinaryIO | Source | Capture
 """The accepted sources of a probe photo."""
 
 
@@ -49,15 +54,17 @@ class VerifyOptions(TypedDict, total=False):
     faces: SubjectRule
     source: str | None
     require_live: bool
+    count: bool
 
 
 class TakeOptions(TypedDict, total=False):
     """Options of `take`."""
 
     faces: SubjectRule
+    count: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verification:
     """A decision and its evidence.
 
@@ -81,6 +88,14 @@ class Verification:
         How the head turned; None if nobody was asked to turn it.
     people : int or None
         How many people were compared, each with all their looks; None: one for each template.
+    named : bool
+        Whether a person was claimed.
+    near_miss : bool
+        Whether a no is so close that two single photos this similar would match.
+    counted : bool
+        Whether the attempt was counted and logged.
+    face : tuple of bytes
+        A small picture of the face, as JPEG; empty unless the workspace keeps faces.
     """
 
     decision: Decision
@@ -92,6 +107,27 @@ class Verification:
     locked_out: tuple[str, ...] = ()
     liveness: Turned | None = None
     people: int | None = None
+    named: bool = False
+    near_miss: bool = False
+    counted: bool = True
+    face: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Verification: {self._answer}>"
+
+    def _repr_html_(self) -> str:
+        """Return the answer for a notebook, with the face if the workspace keeps faces."""
+        from faceunlock.reports.notebook import Line, as_html
+
+        return as_html([Line(self.decision.match, self._answer, self.face)])
+
+    @property
+    def _answer(self) -> str:
+        found = self.decision
+        whom = "" if found.match else "not " if self.named else "closest "
+        score = needed(found.similarity, found.threshold)
+        end = ", a near miss" if self.near_miss else ""
+        return f"{'yes' if found.match else 'no'}, {whom}{found.name} {score}{end}"
 
 
 def verify(
@@ -104,6 +140,7 @@ def verify(
     faces: SubjectRule = "dominant",
     source: str | None = None,
     require_live: bool = False,
+    count: bool = True,
 ) -> Verification:
     """Decide whether a photo shows an enrolled person; counts and logs the attempt.
 
@@ -111,7 +148,8 @@ def verify(
     ----------
     workspace : Workspace
         Provides the enrolled people and counts the attempts.
-    photo : path, binary file, or a photo from `take`
+    photo : path, NumPy array, PIL image, binary file, or a photo from `take`
+        An array holds uint8: gray, RGB or RGBA; see `faceunlock.photos.in_memory`.
     name : str, optional
         The claimed person. Without a name, everyone enrolled is compared and the best match is judged, at
         the threshold that keeps the target for that number of templates. Of a person with several looks, the
@@ -127,6 +165,9 @@ def verify(
         Where the photo comes from, for the log; its name, ``stdin`` or ``stream`` when omitted.
     require_live : bool
         Refuse: a photo cannot show that somebody is there. `faceunlock.tasks.live.verify_live` can.
+    count : bool
+        False to try something out on a gallery of one's own: see `faceunlock.gallery.attempts`. Never do so
+        to let anybody in.
 
     Raises
     ------
@@ -140,19 +181,25 @@ def verify(
     ModelError
         ``not-measured`` if a level was chosen and no threshold was measured for the model.
     SettingsError
-        ``usage`` for a threshold out of range, or with a level of security.
+        ``usage`` for a threshold out of range, or with a level of security; without `count`, if the gallery
+        belongs to another user.
     """
     check_threshold(threshold, security)
     if require_live:
         raise PhotoError("no-living-person")
-    taken: Path | BinaryIO | PhotoFile = photo.photo if isinstance(photo, Capture) else as_path(photo)
-    with workspace.attempts.attempt(source or _source(taken)) as attempt:
+    taken: Source | BinaryIO = photo.photo if isinstance(photo, Capture) else as_photo(photo)
+    with workspace.attempts.attempt(source or _source(taken), count=count) as attempt:
         # First of all: someone who is locked out must learn nothing about a photo.
         people = candidates(workspace, attempt, name)
         # Read before any network is loaded, so that a missing photo fails at once.
         probe = load_photo(taken, max_pixels=workspace.settings.max_pixels)
-        sample = people.load(threshold, security).sample(probe, faces)
-        return attempt.settle(people.names, people.answering(sample.embedding, sample.quality))
+        if is_apart(workspace):
+            sample = people.load_apart(threshold, security).sample_of(photo, probe, faces)
+        else:
+            acquisition = people.load(threshold, security)
+            sample = acquisition.sample(probe, faces, keep_crop=workspace.keep_faces)
+        answer = people.answering(sample.embedding, sample.quality, counted=attempt.counted, crop=sample.crop)
+        return attempt.settle(people.names, answer)
 
 
 def candidates(workspace: Workspace, attempt: Attempt, name: str | None) -> Candidates:
@@ -206,15 +253,28 @@ class Candidates:
         ModelError
             The weights or the device cannot be used; ``not-measured``.
         """
-        choice = self._workspace.choice
-        acquisition, self.identity = choice.acquisition(self._person)
-        comparable = self._crowd.made_by(self.identity)
+        acquisition, identity = self._workspace.choice.acquisition(self._person)
+        self._judge_by(identity, threshold, security)
+        return acquisition
+
+    def load_apart(self, threshold: float | None, security: Security | None) -> ApartAcquisition:
+        """Return what turns photos into embeddings in a process without rights; otherwise as `load`."""
+        from faceunlock.tasks.apart import apart_acquisition
+
+        reader, identity = apart_acquisition(self._workspace, self._person)
+        self._judge_by(identity, threshold, security)
+        return reader
+
+    def _judge_by(self, identity: ModelIdentity, threshold: float | None, security: Security | None) -> None:
+        self.identity = identity
+        comparable = self._crowd.made_by(identity)
         if comparable is None:
-            raise choice.mismatch(*self._crowd.first(), self.identity.model)
+            raise self._workspace.choice.mismatch(*self._crowd.first(), identity.model)
         self._comparable = comparable
         self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
+        pairs = self._workspace.choice.pair_calibration(self.identity)
+        self._near = None if pairs.status == "not-calibrated" else pairs.threshold
         self._threshold = threshold
-        return acquisition
 
     @property
     def names(self) -> Sequence[str]:
@@ -228,16 +288,25 @@ class Candidates:
         return (everybody if only is None else everybody.only([only])).decide(embedding, limit)
 
     def answering(
-        self, embedding: ArrayLike, quality: Quality, turned: Turned | None = None
+        self,
+        embedding: ArrayLike,
+        quality: Quality,
+        turned: Turned | None = None,
+        *,
+        counted: bool = True,
+        crop: RGBImage | None = None,
     ) -> Callable[[Collection[str]], Verification]:
         """Return the function that decides among the people who are not locked out."""
+        face = small_faces([crop])
 
         def answer(admitted: Collection[str]) -> Verification:
             locked = {*self.names} - {*admitted}
             there = self._comparable.without(locked)
             point, limit = operating_point(self._calibration, len(there), self._threshold)
+            decision = there.decide(embedding, limit)
+            near = self._near is not None and decision.similarity >= self._near
             return Verification(
-                decision=there.decide(embedding, limit),
+                decision=decision,
                 identity=self.identity,
                 calibration=self._calibration,
                 point=point,
@@ -246,6 +315,10 @@ class Candidates:
                 locked_out=in_order(locked),
                 liveness=turned,
                 people=len(there.names),
+                named=self._person is not None,
+                near_miss=near and not decision.match,
+                counted=counted,
+                face=face,
             )
 
         return answer
@@ -257,6 +330,7 @@ def take(
     name: str | None = None,
     *,
     faces: SubjectRule = "dominant",
+    count: bool = True,
 ) -> Capture:
     """Take a photo of a good face with a camera, to verify it.
 
@@ -270,6 +344,8 @@ def take(
         The claimed person; the camera is opened only if that person is enrolled.
     faces : {"dominant", "largest", "central"}
         Which face in a frame counts as its subject.
+    count : bool
+        As for `verify`.
 
     Raises
     ------
@@ -284,13 +360,19 @@ def take(
 
     settings = workspace.settings
     device = settings.camera if device is None else device
-    with workspace.attempts.attempt(f"camera {device}") as attempt:
+    with workspace.attempts.attempt(f"camera {device}", count=count) as attempt:
         person = None if name is None else workspace.gallery.get(name)
         names = workspace.gallery.crowd().names() if person is None else [person.name]
         if not names:
             raise GalleryError("nobody-enrolled")
         # Nobody should sit for the camera if the attempt would be refused.
         attempt.admit(names, named=person is not None)
+        if is_apart(workspace):
+            from faceunlock.tasks.apart import apart_acquisition
+
+            device = apart_camera(workspace, device)
+            reader, identity = apart_acquisition(workspace, person)
+            return reader.take(device, quality_gates(workspace, identity), faces)
         with open_camera(workspace, device) as camera:
             acquisition, identity = workspace.choice.acquisition(person)
             gates = quality_gates(workspace, identity)
@@ -300,13 +382,19 @@ def take(
 
 def prepare(workspace: Workspace) -> None:
     """Load the networks that `verify` will need, so that its first answer is faster."""
-    if len(workspace.gallery.crowd()):
+    if not len(workspace.gallery.crowd()):
+        return
+    if is_apart(workspace):
+        from faceunlock.tasks.apart import apart_acquisition
+
+        apart_acquisition(workspace)
+    else:
         workspace.choice.acquisition()
 
 
-def _source(photo: Path | BinaryIO | PhotoFile) -> str:
+def _source(photo: Source | BinaryIO) -> str:
     """Return where a photo comes from, for the log."""
-    if isinstance(photo, PhotoFile):
+    if isinstance(photo, PhotoFile | InMemory):
         return photo.name
     if isinstance(photo, Path):
         return str(photo.absolute())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from faceunlock.errors import ModelError, PhotoError, SettingsError
 from faceunlock.files.dependencies import write_only_below
@@ -61,6 +62,10 @@ class Workspace:
     on_prepare : callable, optional
         Called with a network's name, the steps done and the steps in total while it is made at first use;
         from several threads.
+    keep_faces : bool
+        Keep a small picture of each face in the results, so that a notebook shows it. A notebook saves what
+        it shows, so nothing is kept unless asked for; the command line, the resident process and PAM never
+        ask.
 
     Attributes
     ----------
@@ -74,8 +79,14 @@ class Workspace:
         The requested device.
     on_download : callable or None
         Called with the bytes done and the bytes in total of a download.
+    keep_faces : bool
+        Whether results keep a small picture of each face.
     choice : ModelChoice
         Selects the requested model for the gallery.
+    readers : dict
+        What reads photos in a process without rights, by model; see `faceunlock.tasks.apart`.
+    readers_ahead : bool
+        Whether the process for the next photo is started as soon as one was read.
     """
 
     def __init__(
@@ -90,6 +101,7 @@ class Workspace:
         embedder: Embedder | None = None,
         on_download: Callable[[int, int], None] | None = None,
         on_prepare: Told = untold,
+        keep_faces: bool = False,
     ) -> None:
         self.locations = locations or locate(home)
         write_only_below(self.locations.cache)
@@ -123,7 +135,10 @@ class Workspace:
         self.device = device or self.settings.device
         self._given = detector, embedder
         self.on_download, self._on_prepare = on_download, on_prepare
+        self.keep_faces = keep_faces
         self.choice = self.choose(self.named)
+        self.readers: dict[tuple[str, bool], Any] = {}  # an `ApartAcquisition` each, which knows workspaces
+        self.readers_ahead = False
 
     def choose(self, model: str) -> ModelChoice:
         """Return the choice that selects this model for the gallery; loads no network yet."""
@@ -287,6 +302,26 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
     )
 
 
+def is_apart(workspace: Workspace, *, root: bool = False) -> bool:
+    """Return whether photos are read by a process without rights; see `faceunlock.tasks.apart`.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its setting ``decode_apart`` may ask for it; networks of the caller's own cannot be passed on.
+    root : bool
+        Whether the task wants it for root, whatever the setting.
+    """
+    if sys.platform != "linux" or workspace.choice.loader.is_own:
+        return False
+    return workspace.settings.decode_apart == "always" or (root and is_root())
+
+
+def is_root() -> bool:
+    """Return whether this process has root's rights."""
+    return os.geteuid() == 0
+
+
 def open_camera(workspace: Workspace, device: str) -> Camera:
     """Open a camera, or a film where the setting ``camera_films`` allows films.
 
@@ -300,6 +335,22 @@ def open_camera(workspace: Workspace, device: str) -> Camera:
     from faceunlock.photos.camera import open_camera
 
     return open_camera(device, films=workspace.settings.camera_films != "never")
+
+
+def is_film(device: str) -> bool:
+    """Return whether a camera is a video file."""
+    return not device.isdecimal() and Path(device).is_file()
+
+
+def apart_camera(workspace: Workspace, device: str) -> str:
+    """Return the name of a camera that a process without rights will open, or refuse it at once.
+
+    Raises as `faceunlock.photos.camera.open_camera` does; a relative path is made absolute.
+    """
+    from faceunlock.photos.camera import require_camera
+
+    path = require_camera(device, films=workspace.settings.camera_films != "never")
+    return device if path is None or device.isdecimal() else str(path.absolute())
 
 
 def examiner(acquisition: Acquisition, gates: Gates, max_pixels: int, rule: SubjectRule = "dominant") -> Look:

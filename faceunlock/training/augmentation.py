@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torchvision.transforms import v2
 
 from faceunlock.training.recipe import Augment
@@ -177,12 +177,14 @@ def contact_sheet(crops: NDArray[np.uint8], kind: Augment, seed: int, cutmix: fl
         Share of the epochs in which these crops swap parts, as the pictures of a batch do.
     """
     side, gap, head = crops.shape[1], 4, 18
+    letters = ImageFont.load_default(13)
     rows = np.unique(np.linspace(0, len(crops) - 1, min(SHEET_FACES, len(crops))).astype(np.intp))
     width = (1 + SHEET_VARIATIONS) * (side + gap) + 3 * gap
     sheet = Image.new("RGB", (width, head + len(rows) * (side + gap) + gap), "white")
     draw = ImageDraw.Draw(sheet)
-    draw.text((gap, 4), "photo", fill="black")
-    draw.text((side + 4 * gap, 4), f"what epochs 1 to {SHEET_VARIATIONS} see ({kind})", fill="black")
+    draw.text((gap, 1), "photo", fill="black", font=letters)
+    seen = f"what epochs 1 to {SHEET_VARIATIONS} see ({kind})"
+    draw.text((side + 4 * gap, 1), seen, fill="black", font=letters)
     columns = [_seen(crops, rows, kind, seed, epoch + 1, cutmix) for epoch in range(SHEET_VARIATIONS)]
     for row, index in enumerate(rows):
         top = head + row * (side + gap)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from faceunlock.files.packages import installed_version, own_version
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.wording import counted
-from faceunlock.training.checkpoint import EpochRecord
+from faceunlock.training.checkpoint import EpochRecord, StepLosses
 from faceunlock.training.face_set import FaceSet, HeldOutSplit
 from faceunlock.training.recipe import TrainingRecipe
 from faceunlock.training.validation import Validation
+
+if TYPE_CHECKING:
+    from faceunlock.training.learner import NetworkLayer
 
 PACKAGES = ("torch", "torchvision", "pytorch-metric-learning", "numpy", "onnxruntime")
 
@@ -25,6 +29,8 @@ def card(
     split: HeldOutSplit,
     recipe: TrainingRecipe,
     history: Sequence[EpochRecord],
+    steps: StepLosses,
+    layers: Sequence[NetworkLayer],
     validation: Validation | None,
     device: str,
     threads: int,
@@ -37,8 +43,10 @@ def card(
     ----------
     model : dict
         The content of ``model.json``.
-    faces, split, recipe, history
-        The data, the recipe and the epochs of the training.
+    faces, split, recipe, history, steps
+        The data, the recipe, the epochs and the steps of the training.
+    layers : sequence of NetworkLayer
+        The parts of the network that have weights.
     validation : Validation or None
         Results of the weights as they are stored.
     device : str
@@ -50,7 +58,10 @@ def card(
     """
     kept = next((record for record in reversed(history) if record.best), history[-1])
     return {
-        "model": {name: model[name] for name in ("id", "sha256", "size_bytes", "architecture")},
+        "model": {
+            **{name: model[name] for name in ("id", "sha256", "size_bytes", "architecture")},
+            "parameters": sum(layer.parameters for layer in layers),
+        },
         "created": created,
         "data": {
             "people": len(faces.names),
@@ -72,6 +83,7 @@ def card(
             "stopped_early": stopped_early,
             "loss": kept.loss,
             "validation": None if validation is None else validation.to_dict(),
+            "warning": never_better(history),
             "seconds": round(sum(record.seconds for record in history), 1),
         },
         "threshold": {
@@ -79,6 +91,8 @@ def card(
             "status": "not-calibrated",
             "data": model["calibration"]["data"],
         },
+        "layers": [{**asdict(layer), "output": list(layer.output)} for layer in layers],
+        "step_losses": {"steps_each": steps.each, "means": steps.means},
         "history": [record.to_dict() for record in history],
         "machine": {"device": device, "threads": threads, "system": platform.platform(terse=True)},
         "versions": {
@@ -89,12 +103,25 @@ def card(
     }
 
 
+def never_better(history: Sequence[EpochRecord]) -> str | None:
+    """Return a warning if the results on held-out photos never got better after the first epoch."""
+    known = [record for record in history if record.validation is not None]
+    if len(known) < 2 or not known[0].best or any(record.best for record in known[1:]):
+        return None
+    return (
+        f"On the held-out photos nothing got better after epoch {known[0].epoch}: the network learns its own "
+        "people by heart, or its learning rate is too high. Try more people, --augment strong, or a lower "
+        "--learning-rate."
+    )
+
+
 def card_text(content: dict[str, Any]) -> str:
     """Return the card as Markdown."""
     data, recipe, results = content["data"], content["recipe"], content["results"]
     left_out = ", ".join(f"{count} {reason}" for reason, count in data["left_out"].items()) or "none"
     teacher = f"; teacher {recipe['teacher']}" if recipe["teacher"] else ""
     start = f"; starting from the weights {recipe['start']}" if recipe["start"] else ""
+    side = recipe["architecture"]["input_size"]
     lines = [
         f"# {content['model']['id']}",
         "",
@@ -124,7 +151,20 @@ def card_text(content: dict[str, Any]) -> str:
         f"{', stopped early' if results['stopped_early'] else ''}; the averaged weights after epoch "
         f"{results['kept_epoch']} are kept. Loss {results['loss']:.4f}. See `curves.png`.",
         "",
+        *([f"**Warning.** {results['warning']}", ""] if results["warning"] else []),
         *_validation_lines(results["validation"]),
+        "",
+        "## Network",
+        "",
+        f"{content['model']['parameters']:,} parameters. Input: 3 x {side} x {side}.",
+        "",
+        "| layer | kind | output | parameters |",
+        "|---|---|---|---|",
+        *(
+            f"| {layer['name'] or '(the network itself)'} | {layer['kind']} | "
+            f"{' x '.join(map(str, layer['output']))} | {layer['parameters']:,} |"
+            for layer in content["layers"]
+        ),
         "",
         "## Recipe",
         "",
@@ -157,6 +197,8 @@ def _validation_lines(found: dict[str, Any] | None) -> list[str]:
         "|---|---|",
         f"| EER | {eer} |",
     ]
+    if found["loss"] is not None:
+        lines.append(f"| loss | {found['loss']:.4f} |")
     for name, label in (("fnmr_1e2", "FNMR at FMR 1e-2"), ("fnmr_1e3", "FNMR at FMR 1e-3")):
         lines.append(f"| {label} | {_rate(found[name])} |")
     if found["teacher_cosine"] is not None:

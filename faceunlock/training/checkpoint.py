@@ -75,6 +75,69 @@ class EpochRecord:
         return record
 
 
+MOST_STEPS = 1_000
+"""Maximum number of losses that are kept for the curve; with twice as many, neighbours are put together."""
+
+
+@dataclass(slots=True)
+class StepLosses:
+    """The loss by step, in as much detail as a curve can show.
+
+    Attributes
+    ----------
+    each : int
+        Number of steps behind each mean.
+    means : list of float
+        Mean loss of each group of `each` steps, in order.
+    open_sum, open_count : float, int
+        Sum and number of the losses since the last mean.
+
+    Examples
+    --------
+    >>> losses = StepLosses()
+    >>> losses.note(2.0), losses.note(1.0), losses.means
+    (None, None, [2.0, 1.0])
+    """
+
+    each: int = 1
+    means: list[float] = field(default_factory=list)
+    open_sum: float = 0.0
+    open_count: int = 0
+
+    @property
+    def count(self) -> int:
+        """Number of steps noted."""
+        return self.each * len(self.means) + self.open_count
+
+    def note(self, loss: float) -> None:
+        """Add the loss of the next step."""
+        self.open_sum, self.open_count = self.open_sum + loss, self.open_count + 1
+        if self.open_count == self.each:
+            self.means.append(self.open_sum / self.each)
+            self.open_sum, self.open_count = 0.0, 0
+        if len(self.means) == 2 * MOST_STEPS:
+            pairs = zip(self.means[::2], self.means[1::2], strict=True)
+            self.means = [(one + other) / 2 for one, other in pairs]
+            self.each *= 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as plain JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> StepLosses:
+        """Read what `to_dict` wrote; raises one of `UNREADABLE` for anything else."""
+        losses = cls(**data)
+        numbers = (losses.open_sum, *losses.means)
+        if type(losses.each) is not int or type(losses.open_count) is not int or losses.each < 1:
+            raise ValueError("not the losses of steps")
+        if not all(type(number) in (int, float) for number in numbers) or len(losses.means) > 2 * MOST_STEPS:
+            raise ValueError("not the losses of steps")
+        if not 0 <= losses.open_count < losses.each:
+            raise ValueError("not the losses of steps")
+        return losses
+
+
 @dataclass(slots=True)
 class TrainingState:
     """The current position of a training.
@@ -87,6 +150,8 @@ class TrainingState:
         Sum of the loss over the photos, number of photos, and time taken, all in the current epoch.
     history : list of EpochRecord
         The finished epochs.
+    steps : StepLosses
+        The losses of all steps.
     """
 
     epoch: int = 1
@@ -95,6 +160,7 @@ class TrainingState:
     images: int = 0
     seconds: float = 0.0
     history: list[EpochRecord] = field(default_factory=list)
+    steps: StepLosses = field(default_factory=StepLosses)
 
     def close_epoch(self, validation: Validation | None, best: bool) -> EpochRecord:
         """Move on to the next epoch; return the record of this one."""
@@ -123,8 +189,9 @@ def write_checkpoint(folder: Path, made_from: dict[str, Any], progress: Training
     TrainingError
         ``file-unwritable``; an older checkpoint then remains.
     """
-    plain = {name: getattr(progress, name) for name in progress.__slots__ if name != "history"}
+    plain = {name: getattr(progress, name) for name in progress.__slots__ if name not in ("history", "steps")}
     plain["history"] = [record.to_dict() for record in progress.history]
+    plain["steps"] = progress.steps.to_dict()
     content = io.BytesIO()
     torch.save(
         {"format": FORMAT, "made_from": json.dumps(made_from), "progress": json.dumps(plain), "state": state},
@@ -171,7 +238,8 @@ def _parsed(content: dict[str, Any]) -> tuple[dict[str, Any], TrainingState, Sta
     """Return what the training was made from, its position and its state; see `UNREADABLE` for the errors."""
     before, plain = parse_json(content["made_from"]), parse_json(content["progress"])
     history = [EpochRecord.from_dict(record) for record in plain.pop("history")]
-    progress = TrainingState(**plain, history=history)
+    steps = StepLosses.from_dict(plain.pop("steps", {}))  # an older checkpoint has none
+    progress = TrainingState(**plain, history=history, steps=steps)
     counts = (progress.epoch, progress.step, progress.images)
     numbers = (*counts, progress.loss_sum, progress.seconds)
     known = all(type(count) is int and count >= 0 for count in counts) and progress.epoch >= 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 import torch
@@ -15,10 +17,13 @@ from faceunlock.pipeline.embedding.residual_network import unit_length
 from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.training.face_set import FaceSet
 from faceunlock.training.losses import DistillationLoss, SoftmaxLoss, class_directions, make_loss
-from faceunlock.training.recipe import TrainingRecipe
+from faceunlock.training.recipe import BY_PAIRS, TrainingRecipe
 from faceunlock.training.validation import Validation, validate
 
 EMBED_BATCH = 256
+
+LOSS_PHOTOS = 192
+"""Held-out photos whose loss is computed, evenly spread: all triplets of them fit into memory."""
 
 
 class Learner(nn.Module):
@@ -133,7 +138,25 @@ class Learner(nn.Module):
         if directions is not None:
             names = np.array([faces.names.index(name) for name in self._people])
             named = names[np.argmax(embeddings @ directions.T, axis=1)]
-        return validate(embeddings, faces.person[positions], named, taught)
+        found = validate(embeddings, faces.person[positions], named, taught)
+        return replace(found, loss=self._held_out_loss(embeddings, faces, positions))
+
+    def _held_out_loss(
+        self, embeddings: NDArray[np.float32], faces: FaceSet, positions: NDArray[np.intp]
+    ) -> float | None:
+        """Return the loss of some held-out photos together; None if the loss knows only its own people."""
+        targets = faces.person[positions]
+        if self._recipe.loss == "softmax":
+            places = {faces.names.index(name): place for place, name in enumerate(self._people)}
+            targets = np.array([places[one] for one in targets.tolist()], dtype=np.intp)
+        elif self._recipe.loss not in BY_PAIRS:
+            return None
+        chosen = np.unique(np.linspace(0, len(targets) - 1, min(LOSS_PHOTOS, len(targets))).astype(np.intp))
+        device = next(self.network.parameters()).device
+        outputs = torch.from_numpy(embeddings[chosen]).to(device)
+        with torch.inference_mode():
+            value = float(self.loss(outputs, torch.from_numpy(targets[chosen]).to(device)))
+        return value if isfinite(value) else None
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Return the part of the network's state that a model needs."""
@@ -149,6 +172,57 @@ class Learner(nn.Module):
         self.network.load_state_dict(
             {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLayer:
+    """A part of a network that has weights of its own.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the network; empty for weights of the network itself.
+    kind : str
+    output : tuple of int
+        Shape of what it gives for one crop.
+    parameters : int
+        Number of its weights.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+
+
+def layers_of(network: nn.Module, side: int) -> tuple[NetworkLayer, ...]:
+    """Return the parts of a network that have weights, in the order in which a crop passes them.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Takes float32 of shape (n, 3, side, side).
+    side : int
+    """
+    found: list[NetworkLayer] = []
+    names = {module: name for name, module in network.named_modules()}
+
+    def note(module: nn.Module, _given: object, output: Tensor) -> None:
+        count = sum(parameter.numel() for parameter in module.parameters(recurse=False))
+        found.append(NetworkLayer(names[module], type(module).__name__, tuple(output.shape[1:]), count))
+
+    own = [module for module in names if any(True for _ in module.parameters(recurse=False))]
+    hooks = [module.register_forward_hook(note) for module in own]
+    training = network.training
+    try:
+        with torch.inference_mode():
+            parameter = next(network.parameters())
+            network.eval()(torch.zeros(1, 3, side, side, device=parameter.device))
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    return tuple(found)
 
 
 def normalised(pictures: Tensor, architecture: Architecture, device: torch.device) -> Tensor:

@@ -225,6 +225,7 @@ class Training:
         self._optimizer.step()
         self._average.update_parameters(self._learner)
         self.progress.loss_sum += value * len(batch)
+        self.progress.steps.note(value)
 
     def _exchanged(self, pictures: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
         progress, recipe = self.progress, self._recipe

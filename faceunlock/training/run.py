@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,9 +34,13 @@ from faceunlock.training.recipe import BY_PAIRS, TrainingRecipe
 from faceunlock.training.teacher import embed_all, make_teacher, open_teacher
 
 if TYPE_CHECKING:
-    from faceunlock.training.checkpoint import EpochRecord
+    from faceunlock.training.checkpoint import EpochRecord, StepLosses
     from faceunlock.training.learner import Learner
     from faceunlock.training.loop import Training
+
+
+DrawCurves = Callable[[Sequence["EpochRecord"], "StepLosses", str], bytes]
+"""Takes the epochs, the losses of the steps and a title; returns a PNG file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ def train(
     device: str,
     observer: Observer,
     max_pixels: int,
+    draw_curves: DrawCurves,
     teacher: Embedder | None = None,
     start: FirstWeights | None = None,
     resume: bool = False,
@@ -133,6 +138,8 @@ def train(
     observer : Observer
     max_pixels : int
         Larger photos are refused.
+    draw_curves : callable
+        Draws the figure of the training; see `faceunlock.reports.training_curves.draw_curves`.
     teacher : Embedder, optional
         The teacher to imitate.
     start : FirstWeights, optional
@@ -199,7 +206,10 @@ def train(
                 held_out = faces.crops[split.validation]
                 held_out_taught = embed_all(embed, held_out, observer.track, "the teacher, held out")
         stopped_early = training.run(observer.epoch, observer.track, taught, held_out_taught)
-        return _write_model(output, training, faces, split, recipe, device, stopped_early, held_out_taught)
+        outcome = _write_model(
+            output, training, faces, split, recipe, device, stopped_early, held_out_taught, draw_curves
+        )
+        return outcome
 
 
 def _completed(
@@ -282,6 +292,7 @@ def _write_model(
     device: str,
     stopped_early: bool,
     held_out_taught: NDArray[np.float32] | None,
+    draw_curves: DrawCurves,
 ) -> TrainingOutcome:
     import torch
 
@@ -289,7 +300,7 @@ def _write_model(
     from faceunlock.training import output as files
     from faceunlock.training.card import card, card_text
     from faceunlock.training.checkpoint import write_file
-    from faceunlock.training.curves import draw_curves
+    from faceunlock.training.learner import layers_of
     from faceunlock.training.validation import first_threshold
 
     history, created = training.progress.history, now()
@@ -321,6 +332,8 @@ def _write_model(
         split=split,
         recipe=recipe,
         history=history,
+        steps=training.progress.steps,
+        layers=layers_of(learner.network, recipe.architecture.input_size),
         validation=validation,
         device=device,
         threads=torch.get_num_threads(),
@@ -328,7 +341,8 @@ def _write_model(
         created=created,
     )
     with_head = _write_head(output, learner, training.people, faces, split, model)
-    write_file(output / files.CURVES, draw_curves(history, f"{model['id']}: loss {recipe.loss}"))
+    curves = draw_curves(history, training.progress.steps, f"{model['id']}: loss {recipe.loss}")
+    write_file(output / files.CURVES, curves)
     files.write_json(output / files.CARD_DATA, content)
     write_file(output / files.CARD, card_text(content).encode())
     files.finish(output, model)

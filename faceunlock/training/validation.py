@@ -35,6 +35,9 @@ class Validation:
         Photos whose most similar class is that of a different person; for ``softmax`` only.
     teacher_cosine : float or None
         Mean cosine with the teacher's embeddings of the same crops, in [-1, 1]; None without a teacher.
+    loss : float or None
+        Loss on held-out photos, where it is defined for them: for losses that compare photos, and for
+        ``softmax``, whose held-out photos show its own people.
     """
 
     people: int
@@ -46,6 +49,7 @@ class Validation:
     fnmr_1e3: Rate | None
     misnamed: Rate | None = None
     teacher_cosine: float | None = None
+    loss: float | None = None
 
     @property
     def badness(self) -> float:

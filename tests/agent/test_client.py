@@ -156,6 +156,26 @@ def test_anything_but_a_whole_answer_is_none(photo, home, replies, content):
     assert ask(line(photo, home)) is None
 
 
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (TAKEN, 2),
+        (TAKEN + YES[:-1], 2),
+        (TAKEN + b"\xff\xff\xff\xff", 2),
+        (b"", None),
+        (protocol.frame([protocol.DECLINED, "busy"]), None),
+        (TAKEN + YES, 0),
+    ],
+)
+def test_a_login_does_not_wait_for_a_process_that_died_with_the_question(
+    photo, home, replies, content, answer
+):
+    """Before that, and without a login, the work is done here."""
+    replies(content)
+    said = ask(line(photo, home), login=True)
+    assert (None if said is None else said[0]) == answer
+
+
 def test_an_answer_of_another_user_is_not_believed(photo, home, listener, monkeypatch):
     monkeypatch.setattr(protocol, "peer_user", lambda _: os.geteuid() + 1)
     assert ask(line(photo, home)) is None

@@ -194,6 +194,8 @@ def test_json_of_identify(faceunlock, ada):
 
 
 def test_json_of_crop(faceunlock, ada, tmp_path):
+    sheet = held(faceunlock.data("compare", "--pairs", "2", ada), "Part: sheet of pairs")
+    held(sheet["pairs"][0], "Part: compared pair")
     data = held(faceunlock.data("crop", ada, "-o", tmp_path / "faces"), "faceunlock crop")
     held(data["crops"][0], "Part: crop")
     held(data["left_out"][0], "Part: photo left out")

@@ -16,9 +16,21 @@ SECTIONS = (
     "worst",
     "people",
     "left-out",
-    "words",
 )
 WIDTHS = (1280, 390)
+SCROLLING = """
+return [...document.querySelectorAll('main *')]
+  .filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1)
+  .filter(e => getComputedStyle(e).display !== 'inline')
+  .filter(e => !e.closest('thead'))
+  .map(e => [e.className, Boolean(e.previousElementSibling) &&
+             getComputedStyle(e.previousElementSibling).display !== 'none' &&
+             e.previousElementSibling.textContent.includes('scroll sideways')])
+"""
+"""What scrolls sideways, and whether it says so."""
+
+EDGES = "return [...document.querySelectorAll('section > *')].map(e => e.getBoundingClientRect().left)"
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -91,8 +103,14 @@ def test_the_page_shows_everything_and_asks_for_nothing(browser, page, width, sc
     assert len(pictures) >= 5 and all(loaded and alt for loaded, alt in pictures)
     used = run("return [...document.querySelectorAll('picture img')].map(i => i.currentSrc === i.src)")
     assert used and all(light is (scheme == "light") for light in used)
-    # Only marked figures and tables scroll sideways, never the page.
+    # Only marked figures scroll sideways, never the page nor a table, and they say so.
     assert run("return document.documentElement.scrollWidth") <= width
+    scrolling = run(SCROLLING)
+    assert all(name == "frame" and said for name, said in scrolling), scrolling
+    assert bool(scrolling) is (width < 500)
+    # Text, figures and tables share one column.
+    edges = run(EDGES)
+    assert len(set(edges)) == 1
     assert run("return document.querySelectorAll('h1').length") == 1
     assert "Eileen <b>Collins" in browser.find_element("id", "people").text
 

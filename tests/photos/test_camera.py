@@ -62,7 +62,7 @@ def test_a_file_in_the_place_of_a_device_is_refused_once_it_is_open(tmp_path, mo
     film = tmp_path / "video0"
     film.write_bytes(b"RIFF")
     monkeypatch.setattr(module, "opencv", lambda: pytest.fail("nothing is opened"))
-    assert slug_of(module._open_device, film, "camera 0", kind=CameraError) == "no-camera"
+    assert slug_of(module._require_device, film, "camera 0", kind=CameraError) == "no-camera"
 
 
 def test_a_film_has_its_own_time(tmp_path, astronaut):

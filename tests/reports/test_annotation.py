@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageColor
 
-from faceunlock.reports.annotation import NAMED, UNKNOWN, Mark, _overlap, _place, _text_size, annotate
+from faceunlock.reports.annotation import NAMED, UNKNOWN, Mark, _place, _text_size, annotate, overlap
 
 SIDES = st.integers(1, 600)
 PLACES = st.floats(-300, 900)
@@ -43,7 +43,7 @@ def test_a_label_keeps_clear_of_other_faces_and_labels():
     box = (200.0, 200.0, 260.0, 260.0)
     face, label = (190.0, 120.0, 330.0, 199.0), (180.0, 261.0, 330.0, 290.0)
     place = _place(box, (100, 20), (600, 600), [face], [label])
-    assert _overlap(place, face) == _overlap(place, label) == 0 == _overlap(place, box)
+    assert overlap(place, face) == overlap(place, label) == 0 == overlap(place, box)
 
 
 @pytest.mark.parametrize("scale", [1, 4, 10])

@@ -1,10 +1,11 @@
 import base64
 import io
 
+import numpy as np
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
-from faceunlock.reports.figures import DARK, LIGHT, render
+from faceunlock.reports.figures import DARK, LIGHT, draw_png, render, scale_around, two_sided
 
 
 def draw(scheme):
@@ -47,3 +48,26 @@ def test_photos_become_webp_of_twice_the_size():
 def test_the_same_drawing_gives_the_same_bytes():
     assert rendered() == rendered()
     assert rendered(photographic=True) == rendered(photographic=True)
+
+
+def test_a_png_alone_is_the_light_drawing():
+    assert draw_png(draw) == rendered().png
+
+
+def test_a_scale_spends_its_colours_around_the_threshold():
+    norm = scale_around(0.9, 0.5, 1.0)
+    values = np.linspace(0.5, 1.0, 101)
+    shares = np.asarray(norm(values))
+    assert np.all(np.diff(shares) > 0) and float(norm(0.9)) == 0.5
+    assert np.allclose(norm.inverse(shares), values)
+    steps = np.diff(shares)
+    near = np.abs(values[:-1] - 0.9) < 0.03
+    assert steps[near].min() > 3 * steps[values[:-1] < 0.6].max()
+    assert np.allclose(norm([-1.0, 2.0]), [0.0, 1.0])
+
+
+def test_the_colour_map_gets_lighter_all_the_way():
+    for light_is_high in (True, False):
+        colours = two_sided(LIGHT, high_is_light=light_is_high)(np.linspace(0, 1, 50))[:, :3]
+        lightness = colours @ (0.299, 0.587, 0.114)
+        assert np.all(np.diff(lightness if light_is_high else lightness[::-1]) >= -1e-6)

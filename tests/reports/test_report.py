@@ -7,7 +7,8 @@ from support.made_photos import made
 
 from faceunlock.pipeline.models.shipped import shipped_calibration, shipped_pair_calibration
 from faceunlock.reports.curves import _coarsest, _ticks, bars
-from faceunlock.reports.report import FIGURES, Report, cannot_tell, compose, draw
+from faceunlock.reports.report import FIGURES, Report, compose, draw, source_line
+from faceunlock.reports.report_words import cannot_tell, conclusions
 from faceunlock.studies.overview import study, summarise
 
 
@@ -17,12 +18,19 @@ def studied(counts, threshold=None, **options):
 
 
 def page_of(results, **options):
-    figures = draw(results, "data", "2025-01-31T00:00:00Z", IDENTITY)
+    figures = draw(results)
     values = {"own_threshold": False, "skipped": 0, **options}
     report = Report(
         "folder", "data", "2025-01-31T00:00:00Z", IDENTITY, study=results, figures=figures, **values
     )
     return report, compose(report, "1.2.3")
+
+
+@pytest.fixture(scope="module")
+def usual():
+    """The report, the page and the study of three people, one of them with a failure."""
+    results = studied([5, 4, 3], threshold=0.6, noise=1.5, failed=("A",))
+    return *page_of(results, skipped=3), results
 
 
 def test_people_and_who_is_nearest():
@@ -38,23 +46,62 @@ def test_people_and_who_is_nearest():
     assert max(people[:3], key=lambda one: one.nearest_similarity).nearest in nearest
 
 
-def test_a_page_has_every_section_and_figure():
-    report, page = page_of(studied([5, 4, 3], threshold=0.6, noise=1.5, failed=("A",)), skipped=3)
+def test_a_page_has_every_section_and_figure(usual):
+    report, page, _ = usual
     assert set(report.figures) == set(FIGURES) and not cannot_tell(report.study)
     for name in FIGURES:
         assert f'id="{name}"' in page
-    assert page.count("<section") == 9 and "Cannot tell" not in page
+    assert page.count("<section") == 8 and "Cannot tell" not in page
     assert "3 files that are not photos" in page and "A/bad.jpg" in page
     assert "folder/" not in page
     assert "biometric data" in page and 'src="data:image/jpeg;base64,' in page
 
 
-def test_every_figure_says_its_data_counts_model_thresholds_and_day():
-    report, _ = page_of(studied([5, 4, 3], threshold=0.6, noise=1.5))
+def test_the_page_says_once_what_all_figures_are_about(usual):
+    report, page, _ = usual
+    line = source_line(report)
+    assert page.count(line) == 1 and line.startswith("All figures: ")
+    for part in ("data", "12 photos of 3 people", "model dlib", "0.6000", "2025-01-31"):
+        assert part in line
     for figure in report.figures.values():
-        for part in ("data", "12 photos of 3 people", "model dlib", "0.6000", "2025-01-31"):
-            assert part in figure.caption, figure.name
-        assert len(figure.alt) > 60
+        assert "model dlib" not in figure.caption, figure.name
+        assert len(figure.alt) > 60 and len(figure.caption) > 60
+
+
+def test_a_page_opens_with_its_conclusions_in_plain_words(usual):
+    _, page, results = usual
+    said = conclusions(results)
+    places = [page.index(sentence[:40]) for sentence in said]
+    assert places == sorted(places) and places[-1] < page.index("<figure")
+    text = " ".join(said)
+    assert said[0].startswith("With verify, people are recognised on ") and "With compare, " in said[1]
+    assert "look more like themselves than like anybody else" in text
+    assert "1 photo of 13 had no usable face" in text and "3 people cannot measure a model." in text
+    fmr = results.templates.fmr
+    assert ("nobody is taken for somebody else" in said[0]) == (fmr.errors == 0)
+    assert f"({results.pairs.fnmr.trials - results.pairs.fnmr.errors:,} of " in said[1]
+
+
+@pytest.mark.parametrize(("counts", "least"), [([1], 2), ([1, 1], 3), ([6], 3), ([3] * 25, 5)])
+def test_conclusions_about_little_data_are_sentences(counts, least):
+    said = conclusions(studied(counts))
+    assert len(said) >= least and all(sentence[0].isupper() or sentence[0].isdigit() for sentence in said)
+    assert all(sentence.endswith(".") and "nan" not in sentence for sentence in said)
+    assert any("cannot measure" in sentence for sentence in said) == (len(counts) < 20)
+
+
+def test_words_are_explained_where_they_are_first_used(usual):
+    _, page, _ = usual
+    for word in ("Similarity", "Threshold", "FMR, FNMR", "Embedding", "Trade-off"):
+        assert f"<dt>{word}</dt>" in page
+    assert page.index("<dt>Embedding</dt>") < page.index('id="map"')
+    assert 'id="words"' not in page
+
+
+def test_tables_name_their_columns_in_every_cell(usual):
+    _, page, _ = usual
+    for column in ("Photos", "Consistency", "Nearest other person"):
+        assert page.count(f'data-column="{column}"') == 3
 
 
 def test_no_face_is_on_a_page_without_faces():

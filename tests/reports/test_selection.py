@@ -1,8 +1,8 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceunlock.reports.selection import choose_apart, choose_photos, spread
+from faceunlock.reports.selection import choose_apart, choose_photos, push_apart, spread
 
 COUNTS = st.lists(st.integers(1, 30), min_size=1, max_size=40)
 
@@ -52,3 +52,23 @@ def test_labels_keep_their_gap_order_and_limits(positions, gap):
     assert not len(placed) or (placed[0] >= 0 and placed[-1] <= 30)
     if wanted and np.all(np.diff(wanted) >= gap):
         assert np.allclose(placed, wanted)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.floats(0, 8), st.floats(0, 6)), min_size=1, max_size=40), st.booleans())
+def test_squares_that_are_pushed_apart_do_not_overlap(points, together):
+    points = [points[0]] * len(points) if together else points
+    placed = push_apart(points, 0.5, (8.0, 6.0))
+    gaps = np.abs(placed[:, None] - placed[None, :]).max(axis=2)[~np.eye(len(placed), dtype=bool)]
+    assert not len(gaps) or gaps.min() >= 0.5 * (1 - 1e-8)
+    assert (placed >= 0.25).all() and (placed <= (7.75, 5.75)).all()
+
+
+def test_squares_with_room_stay_where_they_are():
+    points = [(1.0, 1.0), (3.0, 1.0), (3.0, 4.0)]
+    assert np.array_equal(push_apart(points, 0.5, (8.0, 6.0)), points)
+
+
+def test_squares_that_only_fit_on_a_grid_are_put_on_it():
+    placed = push_apart([(1.0, 1.0)] * 16, 1.0, (4.0, 4.0))
+    assert {tuple(place) for place in placed} == {(x + 0.5, y + 0.5) for x in range(4) for y in range(4)}

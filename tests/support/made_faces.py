@@ -10,6 +10,7 @@ from PIL import Image
 
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.models.architecture import ResidualArchitecture
+from faceunlock.reports.training_curves import draw_curves
 from faceunlock.training.face_set import collect_faces
 from faceunlock.training.first_weights import FirstWeights, first_weights
 from faceunlock.training.recipe import TrainingRecipe
@@ -64,6 +65,7 @@ def run(folder: Path, output: Path, recipe: TrainingRecipe = RECIPE, *, told=Non
         device="cpu",
         observer=told or observer(),
         max_pixels=10**6,
+        draw_curves=draw_curves,
         teacher=teacher_,
         **options,
     )

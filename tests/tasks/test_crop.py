@@ -5,7 +5,9 @@ import pytest
 from PIL import Image
 from support.fakes import GREY, paint, save, save_person, slug_of
 
-from faceunlock.pipeline.samples import NoneUsableError
+from faceunlock.pipeline.samples import NoneUsableError, PhotoCrops
+from faceunlock.reports import before_sheet as before
+from faceunlock.reports.before_sheet import FACE, PHOTO, Before, before_sheet
 from faceunlock.reports.contact_sheet import FACES_SHOWN, PEOPLE_SHOWN, THUMB, SheetRow, contact_sheet, spread
 
 
@@ -88,3 +90,75 @@ def test_what_is_shown_is_spread_over_everybody(count):
     places = spread(count, 40)
     assert len(set(places)) == len(places) == min(count, 40)
     assert all(0 <= place < count for place in places) and list(places) == sorted(places)
+
+
+def test_all_faces_of_a_group_have_files_of_their_own(unlock, tmp_path):
+    save(tmp_path / "in" / "group.png", paint(1, faces=3))
+    save(tmp_path / "in" / "group.face2.png", paint(7))
+    outcome = unlock.crop(tmp_path / "in", tmp_path / "out", faces="all")
+    files = [(crop.file.name, crop.face) for crop in outcome.crops]
+    assert sorted(files) == [
+        ("group.face2-2.png", 2),
+        ("group.face2.png", 1),
+        ("group.face3.png", 3),
+        ("group.png", 1),
+    ]
+    assert outcome.photos == 2 and outcome.before is None
+    group = sorted(
+        (crop for crop in outcome.crops if crop.photo.endswith("/group.png")), key=lambda c: c.face
+    )
+    rows = [np.asarray(Image.open(crop.file))[0] for crop in group]
+    assert [row.tolist() for row in rows] == [
+        paint(1, faces=3)[20, left : left + 3].tolist() for left in (20, 120, 220)
+    ]
+
+
+def test_further_faces_replace_nothing_unasked(unlock, tmp_path):
+    save(tmp_path / "in" / "group.png", paint(1, faces=2))
+    save(tmp_path / "out" / "group.face2.png", GREY)
+    before = (tmp_path / "out" / "group.face2.png").read_bytes()
+    assert slug_of(unlock.crop, tmp_path / "in", tmp_path / "out", faces="all") == "file-exists"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["group.face2.png"]
+    assert (tmp_path / "out" / "group.face2.png").read_bytes() == before
+    outcome = unlock.crop(tmp_path / "in", tmp_path / "out", faces="all", overwrite=True)
+    assert len(outcome.crops) == 2 and (tmp_path / "out" / "group.face2.png").read_bytes() != before
+
+
+def test_photos_without_a_large_enough_face_are_named(unlock, tmp_path):
+    save(tmp_path / "in" / "group.png", paint(1, faces=2))
+    save(tmp_path / "in" / "grey.png", GREY)
+    outcome = unlock.crop(tmp_path / "in", tmp_path / "out", faces="all")
+    assert [(photo.photo, photo.reason) for photo in outcome.left_out] == [
+        (str(tmp_path / "in" / "grey.png"), "no-face")
+    ]
+
+
+def test_photos_are_shown_beside_their_faces(unlock, folder, tmp_path, monkeypatch):
+    shown = []
+    real = before_sheet
+    monkeypatch.setattr(
+        "faceunlock.tasks.crop.before_sheet",
+        lambda title, photos: (shown.extend(photos), real(title, photos))[1],
+    )
+    outcome = unlock.crop(folder, tmp_path / "out", before=True)
+    assert outcome.before == tmp_path / "out" / "before-after.png" and outcome.before_shown == len(shown) == 6
+    assert [photo.title for photo in shown][:2] == ["contact-sheet.jpg", "Ada/0.png"]
+    (box,) = shown[1].cut.boxes
+    assert box == (20.0, 20.0, 80.0, 80.0) and shown[1].cut.picture.shape == paint(1).shape
+    with Image.open(outcome.before) as picture:
+        assert picture.width == 1004
+
+
+def test_a_sheet_of_photos_shows_every_face_up_to_four():
+    photo = np.full((300, 400, 3), (9, 90, 90), dtype=np.uint8)
+
+    def cut(count):
+        crops = tuple(np.full((20, 20, 3), (50 * n, 200, 30), dtype=np.uint8) for n in range(count))
+        return PhotoCrops("a.jpg", b"", crops, ((10.0, 10.0, 60.0, 60.0),) * count, photo)
+
+    alone = np.asarray(before_sheet("one", [Before("a.jpg", cut(1))]))
+    assert (alone == (0, 200, 30)).all(axis=2).sum() == PHOTO[1] ** 2
+    several = np.asarray(before_sheet("six", [Before("a.jpg", cut(5))]))
+    for number in range(5):
+        found = (several == (50 * number, 200, 30)).all(axis=2).sum()
+        assert (FACE - 20) ** 2 < found <= FACE**2 if number < before.FACES_SHOWN else not found

@@ -55,6 +55,8 @@ def engines(monkeypatch):
     monkeypatch.setattr(
         "faceunlock.pipeline.detection.load_detector", lambda engine, *, small_faces: FakeDetector()
     )
+    # Root's photos are read by another process, where nothing here stands in.
+    monkeypatch.setattr("faceunlock.tasks.workspace.is_root", lambda: False)
     return found
 
 

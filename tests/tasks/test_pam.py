@@ -11,6 +11,7 @@ from support.made_templates import make_template
 from faceunlock.tasks import pam as pam_service
 from faceunlock.tasks import pam_installation, pam_sources
 from faceunlock.tasks.pam import check, needs_system_gallery, propose
+from faceunlock.tasks.pam_files import written
 
 UNIX = "auth required pam_unix.so"
 
@@ -39,14 +40,33 @@ def problems(tmp_path, trusting):
     return look
 
 
-@pytest.mark.parametrize("service", ["sudo", "su", "login", "gdm-password", "polkit-1", "my-own"])
+@pytest.mark.parametrize("service", ["sudo", "login", "gdm-password", "sddm", "lightdm", "my-own"])
 def test_whatever_gives_more_needs_the_system_gallery(service):
     assert needs_system_gallery(service)
 
 
 @pytest.mark.parametrize(
     "service",
-    ["sshd", "cron", "common-auth", "system-auth", "password-auth", "other", "passwd", "a/b", "", "../x"],
+    [
+        "sshd",
+        "cron",
+        "common-auth",
+        "system-auth",
+        "password-auth",
+        "other",
+        "passwd",
+        "a/b",
+        "",
+        "../x",
+        "su",
+        "su-l",
+        "runuser",
+        "runuser-l",
+        "polkit-1",
+        "xrdp-sesman",
+        "vsftpd",
+        "cockpit",
+    ],
 )
 def test_services_for_which_a_face_proves_nothing(service):
     assert slug_of(needs_system_gallery, service) == "pam-unsuitable"
@@ -57,7 +77,9 @@ def test_services_for_which_a_face_proves_nothing(service):
 def test_the_line_that_is_proposed_is_good(problems, service, source):
     live = source.startswith("--camera")
     offer = propose(service, source, timeout=40, require_live=live)
-    assert ("quiet stdout" in offer.line) == ("--require-live" in offer.line) == live
+    assert ("--require-live" in offer.line) == live
+    assert ("quiet stdout" in offer.line) == (live or service == "sudo")
+    assert ("expose_authtok" in offer.line) == ("--ask" in offer.line) == offer.ask == (service == "sudo")
     assert offer.line.split()[:3] == ["auth", "sufficient", "pam_exec.so"]
     assert ("seteuid" in offer.line) == ("--home=" in offer.line) == offer.system == (service == "sudo")
     assert problems("#%PAM-1.0", offer.line, UNIX, service=service) == ""
@@ -66,7 +88,7 @@ def test_the_line_that_is_proposed_is_good(problems, service, source):
 @pytest.mark.parametrize(
     ("service", "source", "asks"),
     [
-        ("sudo", "--camera", True), ("su", "--camera=/dev/video2", True), ("login", "--camera", True),
+        ("sudo", "--camera", True), ("sudo-i", "--camera=/dev/video2", True), ("login", "--camera", True),
         ("sudo", "--photo=/srv/a.jpg", False), ("gdm-password", "--camera", False),
         ("swaylock", "--camera", False),
     ],
@@ -74,6 +96,30 @@ def test_the_line_that_is_proposed_is_good(problems, service, source):
 def test_turns_are_asked_for_where_words_are_shown(trusting, service, source, asks):
     assert propose(service, source).require_live == asks
     assert not propose(service, source, require_live=False).require_live
+
+
+@pytest.mark.parametrize("service", ["sudo", "sudo-i"])
+def test_no_glance_approves_sudo(trusting, problems, service):
+    assert slug_of(propose, service, ask=False) == "pam-unsuitable"
+    assert not propose("login", ask=False).ask and propose("login").ask and propose("swaylock", ask=True).ask
+    line = propose(service).line.replace(" --ask", "").replace(" expose_authtok", "")
+    assert f"no face may answer {service} unasked" in problems(line, UNIX, service=service)
+
+
+def test_the_lines_to_take_out_are_shown_as_they_stand(tmp_path):
+    file = tmp_path / "su"
+    (tmp_path / "common").write_text(f"\n{GOOD}  # here, too\n")
+    file.write_text(f"{UNIX}\n{LINE} \\\n  --home=/srv \\\n --camera\n{UNIX}\n@include common\n")
+    lines = pam_service.undo("su", file)
+    assert [written(line) for line in lines] == [
+        f"{LINE} \\\n  --home=/srv \\\n --camera",
+        f"{GOOD}  # here, too",
+    ]
+    assert [(line.file.name, line.number) for line in lines] == [("su", 2), ("common", 2)]
+    left = [text for text in file.read_text().splitlines() if text not in written(lines[0]).splitlines()]
+    file.write_text("\n".join(left) + "\n")
+    assert [line.file.name for line in pam_service.undo("su", file)] == ["common"]
+    assert slug_of(pam_service.undo, "../x") == "pam-unsuitable"
 
 
 def test_options_that_the_helper_would_refuse_are_not_proposed(trusting):
@@ -96,6 +142,7 @@ def test_a_path_that_a_pam_line_cannot_hold_is_refused(monkeypatch, text, where)
 
 LINE = f"auth sufficient pam_exec.so quiet seteuid type=auth {sys.executable} -I -m faceunlock.pam"
 GOOD = f"{LINE} --home=/var/lib/faceunlock --camera"
+ASKS = GOOD.replace("quiet", "quiet stdout expose_authtok") + " --ask"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +157,8 @@ GOOD = f"{LINE} --home=/var/lib/faceunlock --camera"
         ([GOOD.replace("sufficient", "required"), UNIX], "control is required"),
         ([GOOD.replace("sufficient", "[success=1 default=die]"), UNIX], "control is"),
         ([GOOD.replace("auth ", "account ", 1), UNIX], "not account"),
-        ([GOOD.replace("quiet", "quiet expose_authtok"), UNIX], "expose_authtok"),
+        ([GOOD.replace("quiet", "quiet expose_authtok"), UNIX], "expose_authtok would give"),
+        ([ASKS.replace(" expose_authtok", ""), UNIX], "expose_authtok is missing"),
         ([GOOD.replace(" seteuid", ""), UNIX], "seteuid"),
         ([GOOD.replace(sys.executable, "python3"), UNIX], "absolute"),
         ([GOOD.replace(" -I", ""), UNIX], "-I -m faceunlock.pam"),
@@ -132,13 +180,13 @@ def test_everything_less_is_refused(problems, lines, words):
 @pytest.mark.parametrize(
     "lines",
     [
-        [GOOD, UNIX],
-        [GOOD.replace("sufficient", "[success=2 default=ignore]"), UNIX],
-        [f"-{GOOD}", UNIX],
-        [GOOD.replace(" -I", " \\\n   -I"), UNIX, "session required pam_unix.so"],
-        [f"{GOOD}   # by hand", UNIX],
-        [GOOD.replace("quiet", "log=/var/log/faceunlock quiet_log"), UNIX],
-        ["auth required pam_faillock.so preauth", GOOD, UNIX],
+        [ASKS, UNIX],
+        [ASKS.replace("sufficient", "[success=2 default=ignore]"), UNIX],
+        [f"-{ASKS}", UNIX],
+        [ASKS.replace(" -I", " \\\n   -I"), UNIX, "session required pam_unix.so"],
+        [f"{ASKS}   # by hand", UNIX],
+        [ASKS.replace("quiet", "log=/var/log/faceunlock quiet_log"), UNIX],
+        ["auth required pam_faillock.so preauth", ASKS, UNIX],
     ],
 )
 def test_other_ways_to_write_it(problems, lines):
@@ -147,14 +195,14 @@ def test_other_ways_to_write_it(problems, lines):
 
 def test_included_files_are_read(problems, tmp_path):
     (tmp_path / "common-auth").write_text(UNIX + "\naccount required pam_unix.so\n")
-    assert problems(GOOD, "@include common-auth") == ""
-    assert problems(GOOD, "auth include common-auth") == ""
-    assert "no line comes after" in problems(GOOD, "account include common-auth")
-    assert problems(GOOD, "AUTH include common-auth") == ""
-    (tmp_path / "common-face").write_text(GOOD.replace("sufficient", "required"))
+    assert problems(ASKS, "@include common-auth") == ""
+    assert problems(ASKS, "auth include common-auth") == ""
+    assert "no line comes after" in problems(ASKS, "account include common-auth")
+    assert problems(ASKS, "AUTH include common-auth") == ""
+    (tmp_path / "common-face").write_text(ASKS.replace("sufficient", "required"))
     assert "common-face:1: the control" in problems("auth substack common-face", UNIX)
     (tmp_path / "loop").write_text("@include loop")
-    assert slug_of(problems, GOOD, "@include loop") == "pam-unsuitable"
+    assert slug_of(problems, ASKS, "@include loop") == "pam-unsuitable"
 
 
 def test_the_services_that_ask_are_listed(tmp_path):

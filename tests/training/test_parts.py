@@ -1,25 +1,23 @@
-"""Splits, batches, variations, losses and curves."""
+"""Splits, batches, variations, losses and the record of steps."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.figure import Figure
-from PIL import Image
 from support.fakes import slug_of
 from support.made_faces import RECIPE, face_set
 
 from faceunlock.errors import SettingsError
+from faceunlock.training import checkpoint
 from faceunlock.training.augmentation import AugmentedFaces, contact_sheet, exchange_parts
 from faceunlock.training.batches import epoch_batches
-from faceunlock.training.checkpoint import EpochRecord
-from faceunlock.training.curves import draw_curves
+from faceunlock.training.card import never_better
+from faceunlock.training.checkpoint import EpochRecord, StepLosses
 from faceunlock.training.face_set import split_by_name, split_by_person, split_by_photo
 from faceunlock.training.losses import make_loss
 from faceunlock.training.recipe import TrainingRecipe, best_precision
@@ -155,40 +153,38 @@ def test_the_first_threshold_lets_no_impostor_pair_through():
     assert first_threshold(embeddings[:2], np.array([0, 0])) == 0.9
 
 
-def test_curves_are_a_picture():
-    found = validate(np.eye(2, dtype=np.float32)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]))
-    history = [
-        EpochRecord(1, 0.5, 10, 1.0, found, best=True),
-        EpochRecord(2, 0.3, 10, 1.0, found, best=False),
-    ]
-    assert [EpochRecord.from_dict(record.to_dict()) for record in history] == history
-    with_validation, without = (
-        Image.open(BytesIO(draw_curves(records, "a title")))
-        for records in (history, [replace(record, validation=None) for record in history])
-    )
-    assert with_validation.height > without.height
+@given(st.lists(st.floats(0, 10), max_size=300))
+def test_the_losses_of_steps_keep_their_mean(losses):
+    steps = StepLosses()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "MOST_STEPS", 8)
+        for loss in losses:
+            steps.note(loss)
+        assert len(steps.means) < 16 and steps.count == len(losses)
+        assert StepLosses.from_dict(steps.to_dict()) == steps
+    total = steps.each * sum(steps.means) + steps.open_sum
+    assert total == pytest.approx(sum(losses), abs=1e-6)
 
 
-def drawn(monkeypatch, found):
-    """The axes that are drawn for one epoch."""
-    figures = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a, **k)))
-    draw_curves([EpochRecord(1, 0.5, 10, 1.0, found, best=True)], "a title")
-    return figures[0].axes
+@pytest.mark.parametrize(
+    "wrong",
+    [{"each": 0}, {"each": 1.5}, {"means": ["a"]}, {"open_count": 1}, {"open_count": -1}, {"open_sum": None}],
+)
+def test_losses_of_steps_that_are_none(wrong):
+    with pytest.raises((ValueError, TypeError)):
+        StepLosses.from_dict({**StepLosses().to_dict(), **wrong})
 
 
-def test_curves_name_what_they_show(monkeypatch):
-    embeddings, person = np.eye(2, dtype=np.float32)[[0, 0, 1, 1]], np.array([0, 0, 1, 1])
-    three_alike = np.eye(2, dtype=np.float32)[[0, 0, 1, 0]]
-    _, rates = drawn(monkeypatch, validate(embeddings, person, named=person))
-    labels = [text.get_text() for text in rates.get_legend().get_texts()]
-    assert rates.get_ylabel() == "error rate in percent"
-    assert labels == ["EER", "photos misnamed", "kept: epoch 1"]
-    monkeypatch.undo()
-    _, _, cosine = drawn(monkeypatch, validate(embeddings, person, taught=three_alike))
-    assert "cosine with the teacher" in cosine.get_ylabel()
-    assert cosine.lines[0].get_ydata().tolist() == [0.75]
+def record(epoch, best, found="known"):
+    found = validate(np.eye(2, dtype=np.float32), np.array([0, 1])) if found == "known" else None
+    return EpochRecord(epoch, 0.5, 10, 1.0, found, best=best)
+
+
+def test_a_training_that_only_got_worse_is_warned_of():
+    assert "after epoch 1" in never_better([record(1, True), record(2, False), record(3, False)])
+    assert never_better([record(1, True), record(2, False), record(3, True)]) is None
+    assert never_better([record(1, True)]) is None
+    assert never_better([record(1, False, None), record(2, False, None)]) is None
 
 
 def test_precision_follows_the_processor(tmp_path):

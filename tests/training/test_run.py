@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 from support.crippled import without_locks
 from support.fakes import slug_of
 from support.made_faces import RECIPE, TINY, face_set, make_people, observer, run, started, untracked
@@ -27,6 +28,7 @@ from faceunlock.pipeline.models.architecture import TARGET_112, DlibArchitecture
 from faceunlock.pipeline.models.folder import read_model_folder
 from faceunlock.pipeline.models.registry import model_spec
 from faceunlock.pipeline.runtime import Engine
+from faceunlock.reports.training_curves import draw_curves
 from faceunlock.training import loop
 from faceunlock.training.checkpoint import CHECKPOINT
 from faceunlock.training.face_set import HeldOutSplit, reframe, split_by_person
@@ -62,6 +64,18 @@ def test_a_training_leaves_a_model_with_a_card(trained):
     assert card["model"]["id"].startswith("tiny-") and card["model"]["id"] in (folder / "card.md").read_text()
     found = card["results"]["validation"]
     assert (found["genuine"], found["impostor"]) == (12, 16)
+    assert card["results"]["warning"] is None or "nothing got better" in card["results"]["warning"]
+    layers = card["layers"]
+    assert sum(layer["parameters"] for layer in layers) == card["model"]["parameters"]
+    arrays = load_file(folder / "weights.safetensors").values()
+    trained_numbers = sum(array.size for array in arrays)
+    # The averages of batch normalisation are stored, but are no parameters.
+    assert 0 < card["model"]["parameters"] < trained_numbers
+    text = (folder / "card.md").read_text()
+    assert f"{card['model']['parameters']:,} parameters" in text
+    assert sum(line.startswith(("| stem", "| stages", "| head")) for line in text.splitlines()) >= 8
+    steps = card["step_losses"]
+    assert steps["steps_each"] == 1 and len(steps["means"]) == 3 * -(-28 // RECIPE.batch)
     assert found["fnmr_1e2"] is None  # 16 pairs cannot tell about one in a hundred
 
 
@@ -83,6 +97,8 @@ def test_it_learns(people, tmp_path):
 def test_other_losses(people, tmp_path, loss):
     card = run(people, tmp_path / "m", loss=loss, epochs=1, precision="bfloat16").card
     assert np.isfinite(card["results"]["loss"]) and card["data"]["held_out_by"] == "person"
+    # People who were not learned have no direction; photos can be compared whoever is on them.
+    assert (card["results"]["validation"]["loss"] is None) == (loss == "arcface")
 
 
 def test_softmax_leaves_a_head_for_its_own_people(people, tmp_path):
@@ -90,6 +106,7 @@ def test_softmax_leaves_a_head_for_its_own_people(people, tmp_path):
 
     outcome = run(people, tmp_path / "m", loss="softmax", epochs=2)
     assert outcome.head and outcome.card["data"]["held_out_by"] == "photo"
+    assert outcome.card["results"]["validation"]["loss"] > 0
     kept = read_head(tmp_path / "m")
     assert kept.head.names == tuple(f"p{number}" for number in range(9))
     assert kept.model == str(tmp_path / "m") and kept.identity.model == outcome.card["model"]["id"]
@@ -124,7 +141,7 @@ def test_a_training_killed_three_times_ends_with_the_same_weights(people, tmp_pa
     assert began[0].resumed_epoch > 1
     assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
     losses = [[record["loss"] for record in outcome.card["history"]] for outcome in (done, whole)]
-    assert losses[0] == losses[1]
+    assert losses[0] == losses[1] and done.card["step_losses"] == whole.card["step_losses"]
 
 
 def test_the_number_of_workers_changes_nothing(people, trained, tmp_path):
@@ -142,6 +159,8 @@ def test_it_stops_when_nothing_gets_better(people, tmp_path):
     card = run(people, tmp_path / "m", learning_rate=1e-12, patience=2, epochs=9).card
     assert card["results"]["stopped_early"] and len(card["history"]) == 3
     assert card["results"]["kept_epoch"] == 1
+    assert "nothing got better after epoch 1" in card["results"]["warning"]
+    assert f"**Warning.** {card['results']['warning']}" in (tmp_path / "m" / "card.md").read_text()
 
 
 def test_what_is_in_the_folder_is_not_lost(people, trained, tmp_path):
@@ -360,6 +379,7 @@ def test_distillation_imitates_the_teacher(tmp_path):
         device="cpu",
         observer=observer(epoch=lambda record: losses.append(record.loss)),
         max_pixels=10**6,
+        draw_curves=draw_curves,
         teacher=MeanColours(),
     )
     assert losses[-1] < 0.5 * losses[0]
@@ -532,7 +552,8 @@ def test_weights_in_eight_bits_are_measured_as_they_are_stored(people, trained, 
     held_out = split_by_person(faces.person, RECIPE.validation, RECIPE.seed).validation
     embeddings = embedder.embed(faces.crops[held_out])
     found = validate(embeddings, faces.person[held_out])
-    assert found.to_dict() == outcome.card["results"]["validation"]
+    stored = outcome.card["results"]["validation"]
+    assert {**found.to_dict(), "loss": stored["loss"]} == stored and stored["loss"] is not None
     threshold = first_threshold(embeddings, faces.person[held_out])
     assert outcome.card["threshold"]["value"] == pytest.approx(threshold, abs=1e-6)
     assert outcome.card["model"]["size_bytes"] < 0.6 * trained.card["model"]["size_bytes"]

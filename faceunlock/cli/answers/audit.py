@@ -13,6 +13,7 @@ from faceunlock.reports.audit_words import (
     basis,
     compared,
     conclusion,
+    headline,
     is_measured,
     overview,
     ratios,
@@ -30,7 +31,15 @@ Document = dict[str, Any]
 def text(report: AuditReport) -> list[str | Table]:
     """Return the conclusion, followed by the tables that it rests on."""
     audit = report.audit
-    parts: list[str | Table] = [conclusion(report), "", *basis(report), "", overview(audit)]
+    parts: list[str | Table] = [
+        headline(report),
+        "",
+        conclusion(report),
+        "",
+        *basis(report),
+        "",
+        overview(audit),
+    ]
     for measure, title in TITLES.items():
         comparison = audit.comparison(measure)
         if is_measured(audit, measure):
@@ -52,6 +61,7 @@ def document(report: AuditReport, output: Path | None = None, pictures: Sequence
         "folder": report.folder,
         "grouping": report.source,
         "people_known": report.people_known,
+        "headline": headline(report),
         "conclusion": conclusion(report),
         "groups": [_group(group) for group in audit.groups],
         "differences": [
@@ -61,7 +71,10 @@ def document(report: AuditReport, output: Path | None = None, pictures: Sequence
         ],
         "fmr_ratios": _ratio_document(audit.fmr_ratios),
         "fnmr_ratios": _ratio_document(audit.fnmr_ratios),
-        "most_similar": [asdict(pair) for pair in audit.most_similar],
+        "most_similar": [
+            {"group": pair.group, "photo": pair.photo, "other": pair.other, "similarity": pair.similarity}
+            for pair in audit.most_similar
+        ],
         "threshold": audit.threshold,
         "threshold_status": "override" if calibration is None else calibration.status,
         "threshold_data": None if calibration is None else calibration.data,

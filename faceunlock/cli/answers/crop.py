@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def text(outcome: CropOutcome) -> str:
     """Return how many faces were cut out and where they are."""
-    faces, photos = len(outcome.crops), len(outcome.crops) + len(outcome.left_out)
+    faces, photos = len(outcome.crops), outcome.photos
     whose = "" if not outcome.people else f" of {counted(outcome.people, 'person', 'people')}"
     lines = [
         f"Cut out {counted(faces, 'face')}{whose} to {printable(outcome.sheet.parent)}: "
@@ -30,6 +30,9 @@ def text(outcome: CropOutcome) -> str:
         + (f", of {counted(outcome.people_shown, 'person', 'people')}" if outcome.people else "")
     )
     lines.append(f"Contact sheet{part}: {printable(outcome.sheet)}")
+    if outcome.before is not None:
+        part = "" if outcome.before_shown == photos - left else f" shows {outcome.before_shown:,} photos"
+        lines.append(f"Photos beside their faces{part}: {printable(outcome.before)}")
     return "\n".join(lines)
 
 
@@ -37,12 +40,14 @@ def document(outcome: CropOutcome) -> Document:
     """Return the data of ``crop``."""
     return {
         "crops": [
-            {"photo": crop.photo, "person": crop.person, "file": str(crop.file)} for crop in outcome.crops
+            {"photo": crop.photo, "person": crop.person, "file": str(crop.file), "face": crop.face}
+            for crop in outcome.crops
         ],
         "people": outcome.people,
         "left_out": [left_out(photo) for photo in outcome.left_out],
         "skipped": outcome.skipped,
         "contact_sheet": str(outcome.sheet),
+        "before": None if outcome.before is None else str(outcome.before),
         "people_shown": outcome.people_shown,
         "faces_shown": outcome.faces_shown,
         "size": outcome.size,

@@ -8,9 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from faceunlock.files.text import printable
 from faceunlock.tasks.pam import command_line
+from faceunlock.tasks.pam_files import written
 
 if TYPE_CHECKING:
     from faceunlock.tasks.pam import Proposal, ServiceCheck
+    from faceunlock.tasks.pam_files import Line
+
+TRY = {
+    "gdm-password": "lock the screen (Super+L), and unlock it",
+    "hyprlock": "hyprlock",
+    "i3lock": "i3lock",
+    "lightdm": "dm-tool lock",
+    "login": "go to another console (Ctrl+Alt+F3), and log in there",
+    "sddm": "log out, and log in",
+    "sudo": "sudo -k; sudo true",
+    "swaylock": "swaylock",
+    "xscreensaver": "xscreensaver-command -lock",
+}
+"""How to try each service; any other with pamtester."""
 
 WARNING = (
     "A printed photo of you may open this, and so may a picture on a screen: nothing checks that a living",
@@ -36,12 +51,16 @@ def proposal(offer: Proposal) -> str:
         f"Put the last line above the first auth line of {offer.file}; faceunlock does not edit it.",
         "A recognised face is enough. After anything else (no match, nobody enrolled, no camera,",
         "locked out, too slow) the lines below decide, that is, the password.",
-        "To undo it, remove the line. Keep a root shell open until you have seen the password work.",
+        *_asking(offer),
+        "Keep a root shell open until you have seen the password work.",
+        "",
+        f"To test it: {TRY.get(offer.service, f'pamtester {offer.service} LOGIN authenticate')}",
+        f"To undo it, take out the lines that this shows: {_own_command(offer, 'undo')}",
         "",
         "First enroll under the login name, and check.",
         f"  {command_line(offer, 'enroll', 'LOGIN', 'PHOTOS')}",
         *([f"  {command_line(offer, 'protect', 'on', '--key', 'file')}"] if offer.system else []),
-        f"  {_check_command(offer)}",
+        f"  {_own_command(offer, 'check')}",
     ]
     if offer.system:
         comments += [
@@ -68,9 +87,48 @@ def _turns_offered(offer: Proposal) -> list[str]:
     ]
 
 
-def _check_command(offer: Proposal) -> str:
+def _asking(offer: Proposal) -> list[str]:
+    """Say what one prompt for both means, and how to say it at the prompt itself."""
+    if not offer.ask:
+        return []
+    lines = [
+        "At the password prompt, Enter alone asks the camera. A password goes straight on to the lines",
+        "below, and no camera is started. expose_authtok lets PAM ask first, and pass on what was typed;",
+        "the program takes one byte of it, to see that there is something, and keeps none.",
+    ]
+    if offer.service in ("sudo", "sudo-i"):
+        lines.append(
+            'To say so at the prompt, in visudo: Defaults passprompt="Password, or Enter for a face: "'
+        )
+    else:
+        lines.append("To say so before the prompt: auth optional pam_echo.so Enter alone asks the camera.")
+    return lines
+
+
+def _own_command(offer: Proposal, word: str) -> str:
     root = "sudo " if offer.system else ""
-    return f"{root}{offer.program} -I -m faceunlock pam check {offer.service}"
+    return f"{root}{offer.program} -I -m faceunlock pam {word} {offer.service}"
+
+
+def undone(service: str, lines: Sequence[Line]) -> str:
+    """Return the answer to ``pam undo``: each line to take out, below the place where it is."""
+    if not lines:
+        return f"{printable(service)} does not ask for a face; there is nothing to take out."
+    places = [
+        f"{printable(line.file)}:{line.number}: take out\n{printable_lines(written(line))}" for line in lines
+    ]
+    return "\n".join([*places, "Nothing else was changed. Then a password is asked as before."])
+
+
+def printable_lines(text: str) -> str:
+    """Return several lines, each as `printable` text."""
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def undone_document(service: str, lines: Sequence[Line]) -> dict[str, Any]:
+    """Return the data of ``pam undo``."""
+    found = [{"file": str(line.file), "number": line.number, "text": written(line)} for line in lines]
+    return {"service": service, "lines": found}
 
 
 def proposal_document(offer: Proposal) -> dict[str, Any]:
@@ -83,6 +141,7 @@ def proposal_document(offer: Proposal) -> dict[str, Any]:
         "home": None if offer.home is None else str(offer.home),
         "problems": list(offer.problems),
         "require_live": offer.require_live,
+        "ask": offer.ask,
         "warning": " ".join(LIVE_WARNING if offer.require_live else WARNING),
     }
 

@@ -9,7 +9,7 @@ from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
     from faceunlock.errors import FaceUnlockError
-    from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.second_names import SameFace
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.samples import LeftOut
@@ -36,9 +36,24 @@ def warning(same: SameFace) -> str:
     )
 
 
+def unproven(calibration: Calibration, point: OperatingPoint | None) -> list[str]:
+    """Return the warning about a threshold that nobody measured; nothing for one of the user's own."""
+    if point is None or calibration.status != "not-calibrated":
+        return []
+    return [
+        "This threshold is not calibrated: nobody knows how many strangers reach it. "
+        "To measure it: faceunlock calibrate FOLDER"
+    ]
+
+
 def identity(made_by: ModelIdentity) -> Document:
     """Return the model, weights and preprocessing that made an embedding."""
-    return asdict(made_by)
+    return {
+        "model": made_by.model,
+        "weights_sha256": made_by.weights_sha256,
+        "preprocessing": made_by.preprocessing,
+        "dimension": made_by.dimension,
+    }
 
 
 def threshold(calibration: Calibration) -> Document:

@@ -101,10 +101,11 @@ def trained(outcome: TrainingOutcome) -> str:
     folder = printable(outcome.folder)
     told = {
         "model": f"{model['id']}, {model['architecture']['dimension']} numbers, "
-        f"{file_size(model['size_bytes'])}, in {folder}",
+        f"{model['parameters']:,} parameters, {file_size(model['size_bytes'])}, in {folder}",
         "epochs": f"{results['epochs']}{', stopped early' if results['stopped_early'] else ''}; "
         f"kept after epoch {results['kept_epoch']}, loss {results['loss']:.4f}",
         **_held_out(results["validation"]),
+        **({"warning": results["warning"]} if results["warning"] else {}),
         "threshold": f"{threshold['value']:.4f}, not calibrated ({threshold['data']}); "
         f"next: faceunlock calibrate FOLDER --model {folder}",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,15 @@ def audit(
             "part (?P<group>...) for file names, or a CSV file with the columns photo, person, group.",
         ),
     ] = "folders",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="GROUP=NAME",
+            help="A readable name for a group, such as 0_1='young men'; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option("--threshold", help="Use this threshold instead of the model's.", show_default=False),
@@ -49,6 +59,9 @@ def audit(
             "--png", metavar="DIR", help="Write the figures to this folder, as PNG.", show_default=False
         ),
     ] = None,
+    no_faces: Annotated[
+        bool, typer.Option("--no-faces", help="Show no faces on the page of -o, for a page to share.")
+    ] = False,
     overwrite: Overwrite = False,
     permutations: Annotated[
         int,
@@ -80,6 +93,8 @@ def audit(
     """
     if (crop is None) != (margin is None):
         raise SettingsError("usage", "--crop and --margin must be given together")
+    if no_faces and output is None:
+        raise SettingsError("usage", "--no-faces needs --output")
     if overwrite and output is None and png is None:
         raise SettingsError("usage", "--overwrite needs --output or --png")
 
@@ -108,6 +123,8 @@ def audit(
             faces=faces.value,
             permutations=permutations,
             seed=seed,
+            labels=_labels(label or ()),
+            show_faces=output is not None and not no_faces,
             crop=None if crop is None or margin is None else (crop, margin),
             track=progress.track,
         )
@@ -123,3 +140,16 @@ def audit(
     console.answer(answers.text(report), answers.document(report, output, pictures))
     for written in (*([] if output is None else [output]), *pictures):
         console.note(f"Wrote {printable(written)}")
+
+
+def _labels(given: Sequence[str]) -> dict[str, str]:
+    """Return the names of groups from GROUP=NAME."""
+    labels: dict[str, str] = {}
+    for one in given:
+        group, sign, name = one.partition("=")
+        if not sign or not group or not name.strip():
+            raise SettingsError("usage", f"--label takes GROUP=NAME, not {one!r}")
+        if group in labels:
+            raise SettingsError("usage", f"--label names the group {group} twice")
+        labels[group] = name.strip()
+    return labels

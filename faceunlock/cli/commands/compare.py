@@ -21,19 +21,36 @@ def register(app: typer.Typer) -> None:
 def compare(
     session: Session,
     photo: Annotated[
-        str, typer.Argument(metavar="PHOTO", help="A photo; - reads standard input.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="PHOTO",
+            help="A photo; - reads standard input. With --pairs, a folder of photos.",
+            show_default=False,
+        ),
     ],
     other: Annotated[
-        Path,
+        Path | None,
         typer.Argument(metavar="OTHER", help="Another photo, or a folder of photos.", show_default=False),
-    ],
+    ] = None,
+    pairs: Annotated[
+        int | None,
+        typer.Option(
+            "--pairs",
+            metavar="N",
+            help="Compare N random pairs of photos in one folder instead; -o draws them on a sheet.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Which pairs --pairs draws.", show_default=False)
+    ] = 0,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="FILE",
-            help="Draw both faces side by side, as the network sees them.",
+            help="Draw both faces (with --pairs, all pairs) side by side, as the network sees them.",
             show_default=False,
         ),
     ] = None,
@@ -48,13 +65,26 @@ def compare(
     """Answer whether two photos show the same person.
 
     Nobody needs to be enrolled. Exits 0 if they do (for a folder: if any of its photos does), 1 if
-    not, 2 if it cannot be decided.
+    not, 2 if it cannot be decided. Shows the evidence with --verbose.
     """
     from faceunlock.cli.answers import compare as answers
     from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
         raise SettingsError("usage", "--overwrite needs -o")
+    if pairs is not None:
+        if other is not None:
+            raise SettingsError("usage", "--pairs takes one folder")
+        _pairs(session, Path(photo), pairs, seed, output, overwrite, threshold, faces)
+        return
+    if other is None:
+        raise SettingsError(
+            "usage",
+            "compare needs two photos, or a photo and a folder",
+            hint="To compare random pairs of one folder: faceunlock compare --pairs 10 FOLDER",
+        )
+    if seed:
+        raise SettingsError("usage", "--seed needs --pairs")
     if output is not None:
         from faceunlock.files.outputs import check_picture
         from faceunlock.photos.folders import photos_in
@@ -78,7 +108,45 @@ def compare(
         write_picture(output, pair_picture(comparison), overwrite=overwrite)
     console.answer(answers.text(comparison, top), answers.document(comparison, output))
     console.left_out(comparison.left_out)
+    if console.verbose:
+        for note in answers.details(comparison):
+            console.note(note)
     for note in answers.notes(comparison, output):
         console.note(note)
     if not comparison.matches:
         raise typer.Exit(2 if comparison.undecided else 1)
+
+
+def _pairs(
+    session: Session,
+    folder: Path,
+    count: int,
+    seed: int,
+    output: Path | None,
+    overwrite: bool,
+    threshold: float | None,
+    faces: FacesChoice,
+) -> None:
+    """Compare random pairs of a folder."""
+    from faceunlock.cli.answers import pairs as answers
+    from faceunlock.files.outputs import check_picture, write_picture
+    from faceunlock.photos.folders import photos_in
+    from faceunlock.pipeline.samples import NoneUsableError
+
+    if output is not None:
+        check_picture(output, overwrite=overwrite, never=photos_in(folder))
+    console = session.console
+    with console.progress() as progress, session.unlock(progress) as unlock:
+        try:
+            outcome = unlock.compare_pairs(
+                folder, count, threshold=threshold, faces=faces.value, seed=seed, track=progress.track
+            )
+        except NoneUsableError as error:
+            console.left_out(error.left_out)
+            raise
+    console.left_out(outcome.left_out)
+    if output is not None:
+        write_picture(output, answers.picture(outcome), overwrite=overwrite)
+    console.answer(answers.text(outcome, output), answers.document(outcome, output))
+    if len(outcome.pairs) < count:
+        console.note(f"There are only {len(outcome.pairs):,} pairs that can be compared.")

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import DataFacesChoice, Overwrite, command
+from faceunlock.cli.options import Overwrite, command
 from faceunlock.cli.session import Session
+
+
+class CropFacesChoice(StrEnum):
+    """Which faces of a photo are cut out."""
+
+    dominant = "dominant"
+    largest = "largest"
+    central = "central"
+    all = "all"
 
 
 def register(app: typer.Typer) -> None:
@@ -34,9 +44,15 @@ def crop(
     ],
     overwrite: Overwrite = False,
     faces: Annotated[
-        DataFacesChoice,
-        typer.Option("--faces", help="Which face counts; central suits data sets cropped like LFW."),
-    ] = DataFacesChoice.dominant,
+        CropFacesChoice,
+        typer.Option(
+            "--faces",
+            help="Which face counts: central suits data sets cropped like LFW; all cuts out every face.",
+        ),
+    ] = CropFacesChoice.dominant,
+    before: Annotated[
+        bool, typer.Option("--before", help="Also draw the photos beside their faces: before-after.png.")
+    ] = False,
 ) -> None:
     """Cut out faces as the network sees them.
 
@@ -49,7 +65,12 @@ def crop(
     with console.progress() as progress, session.unlock(progress) as unlock:
         try:
             outcome = unlock.crop(
-                folder, output, faces=faces.value, overwrite=overwrite, track=progress.track
+                folder,
+                output,
+                faces=faces.value,
+                before=before,
+                overwrite=overwrite,
+                track=progress.track,
             )
         except NoneUsableError as error:
             console.left_out(error.left_out)

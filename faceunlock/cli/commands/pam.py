@@ -11,6 +11,15 @@ from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        metavar="FILE",
+        help="Look at this file instead of the one in /etc/pam.d.",
+        show_default=False,
+    ),
+]
 Service = Annotated[
     str,
     typer.Argument(metavar="SERVICE", help="Name of a file in /etc/pam.d, such as sudo.", show_default=False),
@@ -24,6 +33,7 @@ def register(app: typer.Typer) -> None:
     default_command(group)(list_services)
     command(group, "print")(print_line)
     command(group, "check")(check)
+    command(group, "undo")(undo)
 
 
 def list_services(session: Session) -> None:
@@ -70,7 +80,15 @@ def print_line(
         bool | None,
         typer.Option(
             "--require-live/--no-require-live",
-            help="Ask for turns of the head; with a camera, the default for login, su and sudo.",
+            help="Ask for turns of the head; with a camera, the default for login and sudo.",
+            show_default=False,
+        ),
+    ] = None,
+    ask: Annotated[
+        bool | None,
+        typer.Option(
+            "--ask/--no-ask",
+            help="Look only after Enter was pressed instead of a password; the default for login and sudo.",
             show_default=False,
         ),
     ] = None,
@@ -87,7 +105,12 @@ def print_line(
     if len(sources) > 1:
         raise SettingsError("usage", "--camera, --capture and --photo cannot be combined")
     proposal = propose(
-        service, *sources, home=_chosen_home(session), timeout=timeout, require_live=require_live
+        service,
+        *sources,
+        home=_chosen_home(session),
+        timeout=timeout,
+        require_live=require_live,
+        ask=ask,
     )
     session.console.answer(answers.proposal(proposal), answers.proposal_document(proposal), as_is=True)
     for problem in proposal.problems:
@@ -97,15 +120,7 @@ def print_line(
 def check(
     session: Session,
     service: Service,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            metavar="FILE",
-            help="Check this file instead of the one in /etc/pam.d.",
-            show_default=False,
-        ),
-    ] = None,
+    file: File = None,
 ) -> None:
     """Check that a service file calls faceunlock, and does so safely.
 
@@ -117,6 +132,20 @@ def check(
     report = look(service, file)
     session.console.answer(answers.report(report), answers.report_document(report))
     if not report.good:
+        raise typer.Exit(1)
+
+
+def undo(session: Session, service: Service, file: File = None) -> None:
+    """Show the exact lines to take out of a service file; edits nothing.
+
+    Exits 0 if there are any, 1 if it does not ask for a face.
+    """
+    from faceunlock.cli.answers import pam as answers
+    from faceunlock.tasks.pam import undo as find
+
+    found = find(service, file)
+    session.console.answer(answers.undone(service, found), answers.undone_document(service, found))
+    if not found:
         raise typer.Exit(1)
 
 

@@ -28,6 +28,23 @@ def test_turns_are_offered_where_a_camera_could_ask_for_them(service, source, op
     assert all(line.startswith("#") for line in said[:-1])
 
 
+SERVICES = (
+    "sudo", "login", "gdm-password", "sddm", "lightdm", "swaylock", "hyprlock", "i3lock", "xscreensaver",
+    "omarchy-lock-face",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_line_comes_with_its_file_its_undo_and_a_test(monkeypatch, service):
+    monkeypatch.setattr("faceunlock.tasks.pam.installation_problems", lambda _: ())
+    said = answers.proposal(propose(service))
+    for words in (f"/etc/pam.d/{service};", f"faceunlock pam undo {service}", "To test it: "):
+        assert words in said
+    assert ("Enter alone asks" in said) == (service in ("sudo", "login"))
+    own_gallery = service in SERVICES[5:]
+    assert ("--home=/var/lib/faceunlock" in said) != own_gallery
+
+
 def test_the_offered_command_keeps_the_home_and_the_camera():
     home = Path("/srv/my faces")
     said = answers.proposal(propose("swaylock", "--camera=0", home=home)).splitlines()

@@ -3,6 +3,7 @@
 import json
 import re
 import stat
+from types import SimpleNamespace
 
 import pytest
 from support.fakes import GREY, paint, save, save_person
@@ -27,7 +28,12 @@ def single(folder):
 def test_the_conclusion_comes_first(faceunlock, folder):
     code, out, err = faceunlock("audit", folder, "--permutations", "99")
     assert code == 0 and err == ""
-    first = out.splitlines()[0]
+    headline, blank, first = out.splitlines()[:3]
+    assert headline == (
+        "On these photos the model does not err more often in one group than in another, as far as chance "
+        "allows to tell."
+    )
+    assert blank == ""
     assert first.startswith(
         "2 groups with 8 people on 24 usable photos, model dlib. The false match rate between"
     )
@@ -37,7 +43,7 @@ def test_the_conclusion_comes_first(faceunlock, folder):
     for title in (
         "FMR, two people of one group",
         "FNMR, two photos of one person",
-        "sum of squares per photo",
+        "WSS per photo (WSS: within-group sum of squares)",
     ):
         assert title in out.splitlines()
     assert "FMR ratio   cannot tell: 0 errors in north, and a ratio needs 10 in every group" in out
@@ -51,6 +57,10 @@ def test_a_real_difference_is_told_with_numbers(faceunlock, tmp_path):
         save(tmp_path / "photos" / "alike" / f"{number}.png", paint(1, number))
     code, out, _ = faceunlock("audit", tmp_path / "photos", "--permutations", "999", "--threshold", "0.5")
     assert code == 0 and "differs by more than chance: " in out
+    assert out.startswith(
+        "Two people are taken for one more often among alike than among the others. That is more than chance "
+        "explains.\n"
+    )
     assert re.search(
         r"mixed has 0 \(0 of 66; at most [0-9.]+ %\), the others together 100 % \(corrected p = ", out
     )
@@ -114,6 +124,8 @@ def test_the_page_and_the_pictures(faceunlock, folder, tmp_path):
     assert text.index('id="conclusion"') < text.index("<main")
     written = [page, *(pictures / f"{name}.png" for name in ("distances", "fmr-by-threshold", "rates"))]
     assert faceunlock(*words, "--overwrite")[2] == "".join(f"Wrote {file}\n" for file in written)
+    assert text.count("image/jpeg") == 2 * len(data["most_similar"]) > 0 and "biometric data" in text
+    assert text.count("<dt>WSS</dt>") == 1 and text.index("<dt>FMR</dt>") < text.index("<table>")
     code, _, err = faceunlock(*words)
     assert code == 2 and "[file-exists]" in err
     assert faceunlock(*words, "--overwrite")[0] == 0
@@ -144,3 +156,35 @@ def test_a_page_of_hardly_anything(faceunlock, tmp_path):
 def test_what_is_not_understood(faceunlock, folder, words):
     code, out, err = faceunlock("audit", folder, *words)
     assert (code, out) == (2, "") and "[usage]" in err
+
+
+def test_groups_have_readable_names(faceunlock, folder, tmp_path):
+    page = tmp_path / "audit.html"
+    words = ("audit", folder, "--permutations", "99", "--label", "north=People of the north", "-o", page)
+    data = faceunlock.data(*words)
+    assert [group["name"] for group in data["groups"]] == ["People of the north", "south"]
+    assert "People of the north" in page.read_text(encoding="utf-8")
+    assert {pair["group"] for pair in data["most_similar"]} <= {"People of the north", "south"}
+
+
+def test_a_page_without_faces(faceunlock, folder, tmp_path):
+    page = tmp_path / "audit.html"
+    faceunlock.data("audit", folder, "--permutations", "99", "--no-faces", "-o", page)
+    text = page.read_text(encoding="utf-8")
+    assert "image/jpeg" not in text and "shows no faces" in text
+
+
+@pytest.mark.parametrize("label", ["north", "=x", "north=", "nowhere=x", "north=south"])
+def test_labels_that_fit_no_group(faceunlock, folder, label):
+    code, out, err = faceunlock("audit", folder, "--permutations", "99", "--label", label)
+    assert (code, out) == (2, "") and "[usage]" in err and "--label" in err
+
+
+def test_fewer_errors_in_one_group_are_told_as_such():
+    from faceunlock.reports.audit_words import _differing
+    from faceunlock.studies.audit import Comparison
+    from faceunlock.studies.permutation import Difference
+
+    fewer, same = Difference("men", 0.0, 0.4, 0.001, 0.003), Difference("x", 0.3, 0.2, 0.5, 0.5)
+    audit = SimpleNamespace(comparison=lambda _measure: Comparison("fmr", (fewer, same)))
+    assert _differing(audit, "fmr", "they match") == ["they match less often among men than among the others"]

@@ -1,0 +1,182 @@
+"""The child that reads photos: what it answers, what it may do, and that its death is never a yes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from support.fakes import GREY, paint, save, slug_of
+
+from faceunlock.errors import PhotoError
+from faceunlock.files.channel import Message
+from faceunlock.liveness.asking import Word
+from faceunlock.photos.face import Quality
+from faceunlock.tasks import apart, apart_child
+from faceunlock.tasks.apart_process import _numbers
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the child needs Linux")
+
+FILTERED = os.uname().machine in ("x86_64", "aarch64") if hasattr(os, "uname") else False
+NOT_ROOT_S = os.geteuid() == 0 if hasattr(os, "geteuid") else False
+
+
+@pytest.fixture
+def child(open_home, ada, monkeypatch):
+    """A gallery with Ada, whose photos a made child reads; it does at its moment what it is told."""
+    usual = open_home()
+    usual.enroll("Ada", ada)
+
+    def make(action="works", argument="", **settings):
+        start = (
+            "import sys; sys.path[:] = {path!r}; from support.hostile import run; "
+            f"run({{descriptor}}, {action!r}, {argument!r})"
+        )
+        monkeypatch.setattr(apart_child, "_START", start)
+        chosen = replace(usual.settings, decode_apart="always", camera_seconds=1.0, **settings)
+        return open_home(settings=chosen, detector=None, embedder=None)
+
+    return make
+
+
+@pytest.fixture
+def photo(tmp_path):
+    return save(tmp_path / "probe.png", paint(1, 7))
+
+
+def test_the_answer_is_that_of_the_same_process(child, open_home, photo, tmp_path):
+    unlock, here = child(), open_home()
+    ours, theirs = unlock.verify(photo, "Ada"), here.verify(photo, "Ada")
+    assert ours.decision == theirs.decision and ours.decision.match
+    assert (ours.quality, ours.identity) == (theirs.quality, theirs.identity)
+    assert not unlock.verify(save(tmp_path / "s.png", paint(9)), "Ada").decision.match
+    assert slug_of(unlock.verify, save(tmp_path / "n.png", GREY), "Ada") == "no-face"
+    assert [entry.outcome for entry in unlock.attempts.log.entries()] == ["yes", "yes", "no", "no-face"]
+
+
+def test_many_photos_keep_their_order_and_their_reasons(child, open_home, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(25):
+        save(folder / f"{number:02}.png", GREY if number % 7 == 3 else paint(1, number))
+    (folder / "05.png").write_bytes(b"no photo")
+    (folder / "24.png").write_bytes(b"")
+    paths = [*sorted(folder.iterdir()), folder / "missing.png"]
+    reader, identity = apart.apart_acquisition(child())
+    acquisition, same = open_home().choice.acquisition()
+    assert identity == same
+    for ours, theirs in zip(reader.samples(paths), acquisition.samples(paths), strict=True):
+        assert type(ours) is type(theirs) and ours.photo == theirs.photo
+        if hasattr(theirs, "reason"):
+            assert ours == theirs
+        else:
+            assert ours.digest == theirs.digest and (ours.embedding == theirs.embedding).all()
+
+
+@pytest.mark.skipif(not FILTERED, reason="the filter is for x86-64 and aarch64")
+def test_what_it_may_open_write_and_connect_to_tried_from_inside_it(child, photo, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("of root")
+    secret.chmod(0o600)
+    with pytest.raises(PhotoError) as caught:
+        child("tries", str(secret)).verify(photo, "Ada")
+    done = dict(word.split("=", 1) for word in caught.value.message.split(": ", 1)[1].split())
+    refused = {name for name, what in done.items() if what in ("E1", "E13")}
+    always = {
+        "append", "exec", "fork", "from-thread", "kill", "mkdir", "pair", "ptrace", "root", "shadow",
+        "socket",
+        "spawn", "unix", "unlink", "write",
+    }  # fmt: skip
+    assert refused == always | ({"secret"} if NOT_ROOT_S else set()), done
+    assert done["passwd"] == "True" and done["thread"] == "started"
+    assert done["uid"] == ("65534" if NOT_ROOT_S else str(os.geteuid()))
+    assert secret.read_text() == "of root"
+
+
+@pytest.mark.parametrize("moment", ["dies at once", "dies while loading", "exits", "crashes", "eats memory"])
+def test_its_death_at_any_moment_is_no_answer(child, photo, moment):
+    unlock = child(moment)
+    assert slug_of(unlock.verify, photo, "Ada") == "reader-failed"
+    assert "yes" not in {entry.outcome for entry in unlock.attempts.log.entries()}
+
+
+@pytest.mark.parametrize("moment", ["hangs", "burns time"])
+def test_it_has_only_so_much_time(child, photo, moment, monkeypatch):
+    monkeypatch.setattr(apart, "PHOTO_SECONDS", 1.0)
+    started = time.monotonic()
+    assert slug_of(child(moment).verify, photo, "Ada") == "reader-failed"
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "too long a vector", "no unit vector", "not a number", "no quality", "an odd quality", "another word",
+        "yes", "an error of another kind", "much", "two answers",
+    ],
+)  # fmt: skip
+def test_nonsense_is_no_answer(child, photo, what):
+    unlock = child(f"says {what}")
+    assert slug_of(unlock.verify, photo, "Ada") == "reader-failed"
+    assert [entry.outcome for entry in unlock.attempts.log.entries()] == ["reader-failed"]
+
+
+@pytest.mark.parametrize(
+    ("there", "answer"),
+    [("person", True), ("stranger", False), ("black", "camera-black"), ("busy", "camera-busy")],
+)
+def test_a_camera_is_read_by_the_child_only(child, there, answer, monkeypatch):
+    monkeypatch.setattr("faceunlock.photos.camera.opencv", lambda: pytest.fail("read by this process"))
+    unlock = child(f"camera {there}")
+    if isinstance(answer, str):
+        assert slug_of(unlock.take, "/dev/null", "Ada") == answer
+        return
+    taken = unlock.take("/dev/null", "Ada")
+    assert taken.photo.data == b"", "no picture comes back"
+    assert unlock.verify(taken, "Ada").decision.match == answer
+
+
+def test_a_camera_that_is_missing_starts_no_child(child, monkeypatch):
+    unlock = child("camera person")
+    monkeypatch.setattr(apart_child.subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
+    assert slug_of(unlock.take, "/dev/video97", "Ada") == "no-camera"
+    assert slug_of(unlock.verify_live, "/dev/video97", "Ada") == "no-camera"
+
+
+def test_a_whole_dialogue_of_turns_in_the_child(child):
+    unlock, words = child("camera head"), []
+    answer = unlock.verify_live("/dev/null", "Ada", tell=words.append)
+    assert answer.decision.match and answer.decision.name == "Ada"
+    assert answer.liveness.turns == tuple(word for word in words if word in (Word.LEFT, Word.RIGHT))
+    assert words[0] == Word.LOOK and words[-1] == Word.DONE
+
+
+def test_it_ends_with_its_job_and_the_next_one_waits(child, photo):
+    unlock = child()
+    unlock.readers_ahead = True
+    assert unlock.verify(photo, "Ada").decision.match
+    (reader,) = unlock.readers.values()
+    first = reader._waiting
+    assert first is not None and first.is_alive()
+    assert unlock.verify(photo, "Ada").decision.match
+    assert not first.is_alive() and reader._waiting is not first
+    reader._waiting._process.kill()  # an idle one that died is replaced
+    reader._waiting._process.wait()
+    assert unlock.verify(photo, "Ada").decision.match
+
+
+@pytest.mark.skipif(not NOT_ROOT_S, reason="needs root")
+def test_roots_enroll_reads_photos_in_a_child(child, bob):
+    unlock = child()
+    unlock.settings = replace(unlock.settings, decode_apart="auto")
+    assert unlock.enroll("Bob", bob).saved
+    assert len(unlock.readers) == 1
+
+
+@pytest.mark.parametrize("turn", [None, -41.5])
+def test_how_a_face_stands_comes_from_the_child_too(turn):
+    quality = Quality(80.0, 20.0, 120.0, turn, 0.25)
+    sent = Message("sample", {"quality": _numbers(quality)}, b"")
+    assert apart_child.quality_of(sent) == quality
