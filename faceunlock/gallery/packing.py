@@ -126,7 +126,7 @@ def unpack(name: str, created: str, updated: str, packed: bytes, marks: bytes | 
     own, *others = [
         _template(head.identity, block, *mark) for block, mark in zip(blocks, photos, strict=True)
     ]
-    looks = (Look(look, other, since) for (look, since), other in zip(head.looks, others, strict=True))
+    looks = [Look(look, other, since) for (look, since), other in zip(head.looks, others, strict=True)]
     person = Person(name, own, created, updated, tuple(looks))
     check_person(person)
     return person

@@ -34,6 +34,9 @@ MAX_COUNT = 2**32 - 1
 """Photos in a template: a number of four bytes."""
 
 _HEX_256 = re.compile("[0-9a-f]{64}")
+_PLAIN_NAME = re.compile(r"(?!\.{1,2}\Z)[!-.0-\[\]-~]+(?: [!-.0-\[\]-~]+)*")
+"""Printable ASCII without a slash or backslash, one space between words: most names, and quickly told."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _PERSON_FIELDS = {"name", "created", "updated", "template"}
 _LOOK_FIELDS = {"name", "created", "template"}
@@ -294,9 +297,12 @@ def check_person(person: Person) -> None:
     check_name(person.name)
     for moment in (person.created, person.updated):
         check_time(moment)
+    check_template(person.template)
+    if not person.looks:
+        return
     check_looks([(look.name, look.created) for look in person.looks])
-    for _, template in person.templates:
-        check_template(template)
+    for look in person.looks:
+        check_template(look.template)
     _require(
         all(look.template.identity == person.template.identity for look in person.looks),
         "a look was made by a different model",
@@ -314,7 +320,7 @@ def check_looks(looks: Sequence[tuple[str, str]]) -> None:
 
 def check_name(name: object) -> None:
     """Raise ValueError unless a text is a name as `known_name` returns it."""
-    if isinstance(name, str) and well_formed([name]):
+    if isinstance(name, str) and len(name) <= MAX_NAME_LENGTH and _PLAIN_NAME.fullmatch(name):
         return
     try:
         named = isinstance(name, str) and known_name(name) == name
