@@ -173,7 +173,7 @@ class Gallery:
                 return self._crowd[1]
             self._crowd = None
             try:
-                crowd = crowd_of(self._counted(PEOPLE, _TEMPLATE), seal)
+                crowd = crowd_of(self._counted(_TEMPLATE), seal)
             except ValueError:
                 people = self.intact_people(marks=False) if intact else self.people(marks=False)
                 return Crowd.of(people)
@@ -456,21 +456,23 @@ class Gallery:
     def _rows(self, seal: Plain, *, marks: bool = True) -> Iterator[tuple[Row, Row | None]]:
         """Yield everybody's row with that of the marks; rows of only the key in place of missing ones."""
         there = set()
-        for rows in self._counted(PEOPLE, _PERSON if marks else _TEMPLATE):
+        for rows in self._counted(_PERSON if marks else _TEMPLATE):
             there.update([row[0] for row in rows])
             for row in rows:
                 yield _halves(row) if marks else (row, None)
         for key in seal.missing(PEOPLE, there):
             yield (key,), (key,)
 
-    def _counted(self, table: str, statement: str) -> Iterator[Sequence[Row]]:
-        """Yield all rows of a table, and refuse a file whose index knows of others."""
+    def _counted(self, statement: str) -> Iterator[Sequence[Row]]:
+        """Yield all rows of people, and refuse a file whose indexes do not know of as many."""
         count = 0
         for rows in self._file.batches(statement):
             count += len(rows)
             yield rows
-        if self._file.query(f"SELECT count(*) FROM {table}") not in ([], [(count,)]):  # noqa: S608
-            raise GalleryError("gallery-damaged", f"{self.path} is damaged: rows of it cannot be found")
+        for column in ("key", "alike"):
+            known = self._file.query(f"SELECT count(*) FROM people WHERE {column} >= ''")  # noqa: S608
+            if known not in ([], [(count,)]):
+                raise GalleryError("gallery-damaged", f"{self.path} is damaged: rows of it cannot be found")
 
     def _refuse_enrolled(self, seal: Plain, name: str, hint: str | None = None) -> None:
         if self._is_known(seal, self._key(seal, name)):
