@@ -38,7 +38,7 @@ def part_of(key: str) -> str:
     Examples
     --------
     >>> part_of("ada"), part_of("a\u034fda")
-    ('b4', 'b4')
+    ('fd', 'fd')
     """
     return hashlib.sha256(name_key(key).encode("utf-8", "surrogatepass")).hexdigest()[:2]
 
