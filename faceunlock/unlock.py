@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.devices import CameraDevice
+    from faceunlock.photos.in_memory import Picture
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.samples import LeftOut
     from faceunlock.studies.audit import AuditReport
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
     from faceunlock.tasks.train import TrainOptions
     from faceunlock.tasks.verify import Probe, TakeOptions, Verification, VerifyOptions
+    from faceunlock.tasks.workspace import Photos
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
 
@@ -69,17 +71,13 @@ class FaceUnlock(Workspace):
 
     # enrolment and verification
 
-    def enroll(
-        self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[EnrollOptions]
-    ) -> EnrolmentOutcome:
+    def enroll(self, name: str, photos: Photos, **options: Unpack[EnrollOptions]) -> EnrolmentOutcome:
         """Enroll a person from photos; see `faceunlock.tasks.enroll.enroll`."""
         from faceunlock.tasks.enroll import enroll
 
         return enroll(self, name, photos, **options)
 
-    def init(
-        self, name: str, photos: PhotoPath | Sequence[PhotoPath | PhotoFile], **options: Unpack[InitOptions]
-    ) -> FirstEnrolment:
+    def init(self, name: str, photos: Photos, **options: Unpack[InitOptions]) -> FirstEnrolment:
         """Enroll a person from all photos but one, to verify that one; see `faceunlock.tasks.init.init`."""
         from faceunlock.tasks.init import init
 
@@ -133,16 +131,17 @@ class FaceUnlock(Workspace):
 
         return take_several(self, name, device, **options)
 
-    def identify(
-        self, photos: PhotoPath | Sequence[PhotoPath], **options: Unpack[IdentifyOptions]
-    ) -> Identification:
+    def identify(self, photos: Photos, **options: Unpack[IdentifyOptions]) -> Identification:
         """Name every face in photos; see `faceunlock.tasks.identify.identify`."""
         from faceunlock.tasks.identify import identify
 
         return identify(self, photos, **options)
 
     def compare(
-        self, photo: PhotoPath | BinaryIO, other: PhotoPath, **options: Unpack[CompareOptions]
+        self,
+        photo: PhotoPath | Picture | BinaryIO,
+        other: PhotoPath | Picture,
+        **options: Unpack[CompareOptions],
     ) -> PairComparison:
         """Compare a photo with another, or with those of a folder; see `faceunlock.tasks.compare.compare`."""
         from faceunlock.tasks.compare import compare

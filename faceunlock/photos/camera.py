@@ -21,6 +21,7 @@ import numpy as np
 
 from faceunlock.errors import CameraError
 from faceunlock.photos.face import RGBImage
+from faceunlock.photos.in_memory import as_file
 from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES, PhotoFile
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ogv", ".webm"})
@@ -65,9 +66,7 @@ class Frame:
         >>> frame.photo().name, frame.photo().view().image.shape
         ('camera 0 at 0.50 s', (2, 3, 3))
         """
-        height, width = self.image.shape[:2]
-        data = b"P6 %d %d 255\n" % (width, height) + self.image.tobytes()
-        return PhotoFile(f"{self.camera} at {self.seconds:.2f} s", data, max_pixels)
+        return PhotoFile(f"{self.camera} at {self.seconds:.2f} s", as_file(self.image), max_pixels)
 
 
 def light(image: RGBImage) -> Light:

@@ -29,7 +29,7 @@ from faceunlock.photos.colour import DECODER_ERRORS
 from faceunlock.photos.face import RGBImage
 
 if TYPE_CHECKING:
-    from PIL import ImageFile
+    from PIL import Image, ImageFile
 
 DEFAULT_MAX_PIXELS = 100_000_000
 """Largest width x height that is decoded unless told otherwise (300 MB as an RGB array)."""
@@ -187,6 +187,18 @@ def decode_view(
         return pixels, longer / max(pixels.shape[:2])
 
 
+def upright(image: Image.Image, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBImage:
+    """Return a PIL image as `decode` would return the file that it could be: upright, sRGB, on white.
+
+    Parameters and errors are those of `decode`.
+    """
+    with _quiet_decoders, _decoder_errors(name, hint="Load it while its file is open: image.load()"):
+        _check_size(image, name, max_pixels)
+        if image.format == "TIFF":
+            _check_layout(image, name)
+        return _pixels(image)
+
+
 def _reduced(image: ImageFile.ImageFile, at_least: int | None) -> ImageFile.ImageFile:
     """Return an opened photo that will be decoded at a reduced scale, if its format can."""
     longer = max(image.size)
@@ -268,7 +280,7 @@ _quiet_decoders = _QuietDecoders()
 
 
 @contextmanager
-def _decoder_errors(name: str) -> Iterator[None]:
+def _decoder_errors(name: str, hint: str | None = None) -> Iterator[None]:
     """Turn the errors of a decoder into a `PhotoError` that names the photo."""
     from PIL import Image
 
@@ -282,7 +294,8 @@ def _decoder_errors(name: str) -> Iterator[None]:
             "photo-too-large", f"{name}: there is not enough memory to decode it", hint="Shrink it."
         ) from error
     except DECODER_ERRORS as error:
-        raise PhotoError("unreadable-photo", f"{name}: cannot be decoded; damaged or incomplete") from error
+        message = f"{name}: cannot be decoded; damaged or incomplete"
+        raise PhotoError("unreadable-photo", message, hint=hint) from error
 
 
 def _open(data: bytes, name: str, max_pixels: int) -> ImageFile.ImageFile:
@@ -303,16 +316,20 @@ def _open(data: bytes, name: str, max_pixels: int) -> ImageFile.ImageFile:
     image: ImageFile.ImageFile = getattr(importlib.import_module(module), decoder)(io.BytesIO(data))
     if profile is not None:
         image.info["icc_profile"] = profile
-    width, height = image.size
-    if width * height > max_pixels:
-        size = f"{width} x {height} = {width * height:,} pixels"
-        raise PhotoError("photo-too-large", f"{name}: has {size}; the limit is {max_pixels:,}")
+    _check_size(image, name, max_pixels)
     if form == "TIFF":
         _check_layout(image, name)
     return image
 
 
-def _check_layout(image: ImageFile.ImageFile, name: str) -> None:
+def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        size = f"{width} x {height} = {width * height:,} pixels"
+        raise PhotoError("photo-too-large", f"{name}: has {size}; the limit is {max_pixels:,}")
+
+
+def _check_layout(image: Image.Image, name: str) -> None:
     """Refuse a TIFF layout that would be read as a wrong picture."""
     try:
         tiff.layout(image)
@@ -348,7 +365,7 @@ def _check_boxes(data: bytes) -> None:
         raise EOFError("a box reaches beyond the end of the file")
 
 
-def _pixels(image: ImageFile.ImageFile) -> RGBImage:
+def _pixels(image: Image.Image) -> RGBImage:
     """Return the upright array of an opened photo.
 
     It is made in bands, so that nothing but the decoded image and the array is as large as the photo.
@@ -372,7 +389,7 @@ def _pixels(image: ImageFile.ImageFile) -> RGBImage:
     return upright
 
 
-def _turned(image: ImageFile.ImageFile) -> _Turn | None:
+def _turned(image: Image.Image) -> _Turn | None:
     """Return which view of the upright array is the image as stored (Exif 2.32, tag 0x0112).
 
     None if it is upright, or its orientation is unknown.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +24,7 @@ from faceunlock.photos.folders import (
     find_photos,
     person_folders,
 )
+from faceunlock.photos.in_memory import InMemory
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -31,7 +34,10 @@ __all__ = [
     "PersonFolders",
     "Photo",
     "PhotoListing",
+    "Source",
     "find_photos",
+    "in_order",
+    "name_of",
     "person_folders",
 ]
 
@@ -49,9 +55,9 @@ class PhotoFile:
     Attributes
     ----------
     name : str
-        Its name in messages: its path, or "standard input".
+        Its name in messages: its path, "standard input", or what `InMemory` calls it.
     data : bytes
-        The whole file.
+        The whole file; for a picture without one, its pixels as a file would hold them.
     max_pixels : int
         Limit on width x height.
     """
@@ -117,20 +123,49 @@ class Photo:
         return self.file.digest
 
 
+Source = Path | PhotoFile | InMemory
+"""Where one of several photos comes from: a file, a file that was read already, or a picture in memory."""
+
+
+def name_of(source: Source) -> str:
+    """Return what a photo is called in results; any terminal, document and database can hold it."""
+    return encodable(source if isinstance(source, Path) else source.name)
+
+
+def in_order(sources: Sequence[Source], found: Sequence[Path]) -> list[Source]:
+    """Return sources in the order given, with the photos that `find_photos` found in place of their paths.
+
+    Examples
+    --------
+    >>> camera, folder, file = PhotoFile("frame", b"", 1), Path("a"), Path("b.jpg")
+    >>> [name_of(photo) for photo in in_order([folder, camera, file], [Path("a/1.jpg"), file])]
+    ['a/1.jpg', 'frame', 'b.jpg']
+    """
+    remaining, ordered = deque(found), list[Source]()
+    for source in sources:
+        if not isinstance(source, Path):
+            ordered.append(source)
+            continue
+        while remaining and remaining[0].is_relative_to(source):
+            ordered.append(remaining.popleft())
+    return ordered
+
+
 _EMPTY = ("Copy it from its source again.", "Check the command that writes to it.")
 """What helps with an empty file, and with an empty standard input."""
 
 
 def load_photo(
-    source: Path | BinaryIO | PhotoFile, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
+    source: Source | BinaryIO, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> PhotoFile:
     """Return the file of one photo, read but not decoded.
 
     Parameters
     ----------
-    source : Path, binary file or PhotoFile
+    source : Path, binary file, PhotoFile or InMemory
         A regular file; a pipe that a shell passes as ``/dev/fd/N``, as for ``<(...)``; or an open binary
         stream such as ``sys.stdin.buffer``. A `PhotoFile`, such as a camera frame, is returned unchanged.
+        A picture in memory is checked and takes the form of a file.
     name : str, optional
         Name of the photo in messages. The default is its path; for a stream, the path in its attribute
         ``name`` or, if it has none, "standard input".
@@ -145,6 +180,8 @@ def load_photo(
     """
     if isinstance(source, PhotoFile):
         return source
+    if isinstance(source, InMemory):
+        return PhotoFile(name or source.name, source.content(max_pixels), max_pixels)
     if isinstance(source, Path):
         name = name or encodable(source)
         data = _read_file(source, name)

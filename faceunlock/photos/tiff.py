@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from PIL import ImageFile
+    from PIL import Image
 
 _COMPRESSION, _PHOTOMETRIC, _BITS, _PLANAR, _SUB_IFDS = 259, 262, 258, 284, 330
 _INK_SET, _SAMPLE_FORMAT, _SUBSAMPLING, _DNG_VERSION = 332, 339, 530, 50706
@@ -70,7 +70,7 @@ def raw_kind(data: bytes) -> str | None:
     return None
 
 
-def layout(image: ImageFile.ImageFile) -> Layout:
+def layout(image: Image.Image) -> Layout:
     """Return what Pillow's mode does not say about an opened TIFF file.
 
     Raises

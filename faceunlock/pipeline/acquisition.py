@@ -15,10 +15,17 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from faceunlock.errors import PhotoError
-from faceunlock.files.text import encodable
 from faceunlock.photos.face import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
 from faceunlock.photos.memory import FILES, PIXELS
-from faceunlock.photos.photo import DEFAULT_MAX_PIXELS, MAX_BYTES, Photo, PhotoFile, load_photo
+from faceunlock.photos.photo import (
+    DEFAULT_MAX_PIXELS,
+    MAX_BYTES,
+    Photo,
+    PhotoFile,
+    Source,
+    load_photo,
+    name_of,
+)
 from faceunlock.pipeline.detection import Detector
 from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoCrops, PhotoFaces, Sample
@@ -109,7 +116,7 @@ class Acquisition:
         return (photo, face) if photo.scale == 1 else (file.view(), face.scaled(photo.scale))
 
     def samples(
-        self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant", *, keep_crops: bool = False
+        self, photos: Iterable[Source], rule: SubjectRule = "dominant", *, keep_crops: bool = False
     ) -> Iterator[Sample | LeftOut]:
         """Yield a sample, or the reason why there is none, for every photo in order.
 
@@ -141,9 +148,7 @@ class Acquisition:
             for outcome in batch
         ]
 
-    def crops(
-        self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant"
-    ) -> Iterator[Crop | LeftOut]:
+    def crops(self, photos: Iterable[Source], rule: SubjectRule = "dominant") -> Iterator[Crop | LeftOut]:
         """Yield the subject as the network sees it, or the reason there is none, for every photo in order."""
         look = partial(self._look_or_reason, look=partial(self._crop, rule=rule))
         return _in_order(photos, look, workers=self._workers, ahead=BATCH + AHEAD * self._workers)
@@ -161,15 +166,15 @@ class Acquisition:
         )
         return _in_order(photos, look, workers=self._workers, ahead=BATCH + AHEAD * self._workers)
 
-    def faces(self, photos: Sequence[Path]) -> Iterator[PhotoFaces | LeftOut]:
+    def faces(self, photos: Sequence[Source], *, keep_crops: bool = False) -> Iterator[PhotoFaces | LeftOut]:
         """Yield all faces of every photo in order, or the reason why it could not be read.
 
         A face smaller than `min_face_pixels` has no embedding. The detector should be one for small faces;
-        see `faceunlock.pipeline.detection.load_detector`.
+        see `faceunlock.pipeline.detection.load_detector`. With `keep_crops`, each face holds its crop.
         """
         look = partial(self._look_or_reason, look=self._every_face)
         outcomes = _in_order(photos, look, workers=self._workers, ahead=1 + AHEAD * self._workers)
-        for path, outcome in zip(photos, outcomes, strict=True):
+        for source, outcome in zip(photos, outcomes, strict=True):
             if isinstance(outcome, LeftOut):
                 yield outcome
                 continue
@@ -179,10 +184,10 @@ class Acquisition:
             faces = tuple(
                 FoundFace(face, reason=crop.slug)
                 if isinstance(crop, PhotoError)
-                else FoundFace(face, next(rows))
+                else FoundFace(face, next(rows), crop=crop if keep_crops else None)
                 for face, crop in found
             )
-            yield PhotoFaces(name, path, faces)
+            yield PhotoFaces(name, source if isinstance(source, Path) else None, faces)
 
     def _photo_crops(
         self, file: PhotoFile, rule: SubjectRule | Literal["all"], *, keep_picture: bool
@@ -265,12 +270,10 @@ class Acquisition:
                 f"the face is {int(size)} pixels wide, at least {self._min_face_pixels:.0f} needed",
             )
 
-    def _look_or_reason(self, source: Path | PhotoFile, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
-        # Any terminal, document and database can hold this name, even if the path is not valid UTF-8.
-        name = source.name if isinstance(source, PhotoFile) else str(source)
-        name = encodable(name)
+    def _look_or_reason(self, source: Source, look: Callable[[PhotoFile], _T]) -> _T | LeftOut:
+        name = name_of(source)
         try:
-            with FILES.holding(0 if isinstance(source, PhotoFile) else _size(source)):
+            with FILES.holding(_size(source) if isinstance(source, Path) else 0):
                 file = load_photo(source, name=name, max_pixels=self._max_pixels)
                 with PIXELS.holding(file.memory):
                     return look(file)

@@ -106,11 +106,14 @@ class FoundFace:
         Unit vector; None for a face that cannot be compared.
     reason : str or None
         Slug of the reason why it cannot be compared.
+    crop : ndarray of uint8, shape (side, side, 3), or None
+        The face as the network sees it, sRGB; None unless it was asked for.
     """
 
     face: Face
     embedding: NDArray[np.float32] | None = field(default=None, repr=False)
     reason: str | None = None
+    crop: NDArray[np.uint8] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,14 +124,14 @@ class PhotoFaces:
     ----------
     photo : str
         Name of the photo, for messages.
-    path : Path
-        Where it is.
+    path : Path or None
+        Where it is; None for a picture without a file.
     faces : tuple of FoundFace
         From left to right; empty if there are none.
     """
 
     photo: str
-    path: Path
+    path: Path | None
     faces: tuple[FoundFace, ...]
 
 

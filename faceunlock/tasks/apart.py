@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from faceunlock.errors import GalleryError, PhotoError
-from faceunlock.files.text import encodable
 from faceunlock.liveness.asking import LONGEST
 from faceunlock.photos.capture import Capture
-from faceunlock.photos.photo import PhotoFile, load_photo
+from faceunlock.photos.photo import PhotoFile, Source, load_photo, name_of
 from faceunlock.pipeline.models.folder import weights_file
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.tasks.apart_child import (
@@ -149,9 +147,11 @@ class ApartAcquisition:
         return source.sample
 
     def samples(
-        self, photos: Iterable[Path | PhotoFile], rule: SubjectRule = "dominant"
+        self, photos: Iterable[Source], rule: SubjectRule = "dominant", *, keep_crops: bool = False
     ) -> Iterator[Sample | LeftOut]:
         """Yield a sample, or the reason why there is none, for every photo in order.
+
+        No sample holds its crop, not even with `keep_crops`: only embeddings come back.
 
         Raises
         ------
@@ -181,11 +181,11 @@ class ApartAcquisition:
                 yield self._outcome(message, name, digest)
 
     def _next(
-        self, remaining: Iterator[Path | PhotoFile], pending: deque[LeftOut | tuple[str, bytes]]
+        self, remaining: Iterator[Source], pending: deque[LeftOut | tuple[str, bytes]]
     ) -> PhotoFile | None:
         """Return the next photo that can be read; note those that cannot, in their place."""
         for source in remaining:
-            name = encodable(source.name if isinstance(source, PhotoFile) else str(source))
+            name = name_of(source)
             try:
                 file = load_photo(source, name=name, max_pixels=self._settings.max_pixels)
             except PhotoError as error:

@@ -236,9 +236,9 @@ def classify(
         ]
 
     def draw(photo: PhotoFaces, named: NamedPhoto) -> NamedPhoto:
-        copy = copies.get(photo.path)
-        if copy is None:
+        if photo.path is None or photo.path not in copies:
             return named
+        copy = copies[photo.path]
         max_pixels = workspace.settings.max_pixels
         marks = _marks(photo, named)
         write_copy(photo.path, photo.photo, marks, copy, max_pixels=max_pixels, overwrite=overwrite)

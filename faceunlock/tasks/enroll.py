@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -21,7 +21,6 @@ from faceunlock.tasks.enrolling import (
     photos_of,
 )
 from faceunlock.tasks.workspace import (
-    PhotoPath,
     Workspace,
     apart_camera,
     examiner,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.photos.camera import Frame
     from faceunlock.pipeline.detection import Detector
+    from faceunlock.tasks.workspace import Photos
 
 __all__ = ["EnrolmentOutcome", "Resemblance", "enroll", "take_several"]
 
@@ -70,7 +70,7 @@ class TakeSeveralOptions(TypedDict, total=False):
 def enroll(
     workspace: Workspace,
     name: str,
-    photos: PhotoPath | Sequence[PhotoPath | PhotoFile],
+    photos: Photos,
     *,
     look: str | None = None,
     accept: Accept | None = None,
@@ -89,8 +89,9 @@ def enroll(
         Its gallery stores the template.
     name : str
         Up to 64 printable characters.
-    photos : path or sequence of paths
-        Photos, and folders of photos; also the photos that `take_several` yields.
+    photos : path, NumPy array or PIL image, or a sequence of them
+        Photos, and folders of photos; also the photos that `take_several` yields. An array holds uint8: gray,
+        RGB or RGBA; see `faceunlock.photos.in_memory`. Two pictures with the same pixels are duplicates.
     look : str, optional
         Enroll another look of an enrolled person, such as ``glasses``: a template beside the person's own.
     accept : callable, optional
@@ -126,7 +127,8 @@ def enroll(
     known = wanted.known(workspace)
     planned = Planned(wanted, known, *photos_of(photos))
     acquisition, identity = photo_reader(workspace, known, len(planned.photos))
-    outcomes = list(track(acquisition.samples(planned.photos), len(planned.photos), "photos"))
+    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
+    outcomes = list(track(samples, len(planned.photos), "photos"))
     return finish(
         workspace, planned, outcomes, identity, min_photos=min_photos, dry_run=dry_run, accept=accept
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +14,21 @@ from faceunlock.matching.people import Person, name_key
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.strangers import NearStranger
 from faceunlock.matching.templates import Template
-from faceunlock.photos.photo import PhotoFile, find_photos
+from faceunlock.photos.photo import Source, find_photos, in_order
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.tasks.people import no_such_look
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths, is_apart, quality_gates
+from faceunlock.tasks.workspace import Workspace, as_photos, is_apart, quality_gates, small_faces
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.enrolment import Gates
     from faceunlock.tasks.apart import ApartAcquisition
+    from faceunlock.tasks.workspace import Photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,11 @@ Accept = Callable[[Resemblance], bool]
 """Asks whether photos that resemble a person too little show this person."""
 
 
-@dataclass(frozen=True, slots=True)
+MOST_FACES = 12
+"""Most faces that an enrolment shows in a notebook."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class EnrolmentOutcome:
     """The result of an enrolment.
 
@@ -79,6 +84,9 @@ class EnrolmentOutcome:
         The look that was enrolled, as it is stored; None for the person's own template.
     resemblance : Resemblance or None
         How much the look resembles the person; None without a look.
+    faces : tuple of bytes
+        Small pictures of the faces that were used, as JPEG, at most `MOST_FACES`; empty unless the workspace
+        keeps faces.
     """
 
     name: str
@@ -90,6 +98,25 @@ class EnrolmentOutcome:
     nearest: NearStranger | None = None
     look: str | None = None
     resemblance: Resemblance | None = None
+    faces: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"<EnrolmentOutcome: {self._answer}>"
+
+    def _repr_html_(self) -> str:
+        """Return the outcome for a notebook, with the faces if the workspace keeps faces."""
+        from faceunlock.reports.notebook import Line, as_html
+
+        left_out = self.enrolment.left_out
+        refused = [Line(False, f"{one.photo}: {one.reason}, {one.detail}") for one in left_out]
+        return as_html([Line(True, self._answer, self.faces), *refused])
+
+    @property
+    def _answer(self) -> str:
+        who = self.name if self.look is None else f"{self.name}, look {self.look}"
+        used, left_out = len(self.enrolment.used), len(self.enrolment.left_out)
+        end = "saved" if self.saved else "a dry run, not saved"
+        return f"{who}: {used} of {used + left_out} photos used, {end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +159,7 @@ class Planned:
     wanted : Wanted
     known : Person or None
         The person that photos or a look are added to.
-    photos : list of Path or PhotoFile
+    photos : list of Path, PhotoFile or InMemory
         The photos to look at.
     skipped : int
         Number of files that are not photos.
@@ -140,7 +167,7 @@ class Planned:
 
     wanted: Wanted
     known: Person | None
-    photos: list[Path | PhotoFile]
+    photos: list[Source]
     skipped: int
 
 
@@ -184,6 +211,8 @@ def finish(
     gates = quality_gates(workspace, identity, min_photos)
     enrolling = _Enrolling(workspace, planned.wanted, outcomes, identity, gates)
     draft = (enrolling.tried if dry_run else enrolling.saved)(planned.known, accept)
+    used = {*draft.enrolment.used}
+    shown = [one.crop for one in outcomes if isinstance(one, Sample) and one.photo in used]
     return EnrolmentOutcome(
         name=draft.name,
         enrolment=draft.enrolment,
@@ -194,6 +223,7 @@ def finish(
         nearest=nearest_stranger(workspace, draft.name, draft.enrolment.template),
         look=draft.look,
         resemblance=draft.resemblance,
+        faces=small_faces(shown[:MOST_FACES]),
     )
 
 
@@ -316,7 +346,7 @@ def _unlike(person: Person, found: Resemblance) -> EnrolmentError:
     )
 
 
-def photos_of(photos: PhotoPath | Sequence[PhotoPath | PhotoFile]) -> tuple[list[Path | PhotoFile], int]:
+def photos_of(photos: Photos) -> tuple[list[Source], int]:
     """Return the photos to look at, and how many files are not photos.
 
     Raises
@@ -324,11 +354,11 @@ def photos_of(photos: PhotoPath | Sequence[PhotoPath | PhotoFile]) -> tuple[list
     EnrolmentError
         ``sub-folders``; ``too-few-photos`` if there are none.
     """
-    given = as_paths(photos)
-    listing = find_photos([photo for photo in given if isinstance(photo, Path)])
-    _refuse_sub_folders([photo for photo in given if isinstance(photo, Path)], listing.photos)
-    sources: list[Path | PhotoFile] = [photo for photo in given if isinstance(photo, PhotoFile)]
-    sources += listing.photos
+    given = as_photos(photos)
+    paths = [photo for photo in given if isinstance(photo, Path)]
+    listing = find_photos(paths)
+    _refuse_sub_folders(paths, listing.photos)
+    sources = in_order(given, listing.photos)
     if given and not sources:
         raise EnrolmentError("too-few-photos", f"no photos found{listing.others}")
     return sources, listing.skipped

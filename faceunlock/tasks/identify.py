@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from faceunlock.errors import GalleryError, PhotoError
+from faceunlock.errors import GalleryError, PhotoError, SettingsError
 from faceunlock.matching.similarity import Vector, assign, best_looks
+from faceunlock.photos.photo import PhotoListing, in_order
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
-    as_paths,
+    as_photos,
     check_threshold,
     deciding_calibration,
     operating_point,
+    small_faces,
 )
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.reports.annotation import Mark
+    from faceunlock.reports.notebook import Line
     from faceunlock.settings import Security
+    from faceunlock.tasks.workspace import Photos
 
 
 class IdentifyOptions(TypedDict, total=False):
@@ -39,7 +42,7 @@ class IdentifyOptions(TypedDict, total=False):
     track: Track
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class IdentifiedPhoto:
     """A photo and who is on it.
 
@@ -51,14 +54,48 @@ class IdentifiedPhoto:
         From left to right.
     annotated : Path or None
         The copy with names drawn on it.
+    small_faces : tuple of (tuple of bytes)
+        For each face a small picture of it, as JPEG, or none if it was not compared; empty unless the
+        workspace keeps faces.
     """
 
     photo: str
     faces: tuple[NamedFace, ...]
     annotated: Path | None = None
+    small_faces: tuple[tuple[bytes, ...], ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"<IdentifiedPhoto: {self.photo}: {', '.join(map(_said, self.faces)) or 'no face'}>"
+
+    def _repr_html_(self) -> str:
+        """Return who is on the photo for a notebook, with the faces if the workspace keeps faces."""
+        from faceunlock.reports.notebook import as_html
+
+        return as_html(self.lines)
+
+    @property
+    def lines(self) -> list[Line]:
+        """A line for the photo and one for each face, as a notebook shows them."""
+        from faceunlock.reports.notebook import Line
+
+        faces = self.small_faces or ((),) * len(self.faces)
+        return [
+            Line(None, self.photo if self.faces else f"{self.photo}: no face"),
+            *(
+                Line(face.name is not None, _said(face), small)
+                for face, small in zip(self.faces, faces, strict=True)
+            ),
+        ]
 
 
-@dataclass(frozen=True, slots=True)
+def _said(face: NamedFace) -> str:
+    """Return who a face is; a stranger is not called by the name of the most similar person."""
+    if face.similarity is None:
+        return f"not compared ({face.reason})"
+    return "unknown" if face.name is None else f"{face.name} {face.similarity:.3f}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Identification:
     """Who is on some photos, and the evidence for it.
 
@@ -94,6 +131,19 @@ class Identification:
     identity: ModelIdentity
     not_compared: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        unknown = sum(face.name is None for face in self.faces)
+        found = [*self.names, *([f"{unknown} without a name"] if unknown else [])]
+        counts = f"{len(self.photos)} photos, {len(self.faces)} faces"
+        return f"<Identification: {counts}: {', '.join(found) or 'nobody'}>"
+
+    def _repr_html_(self) -> str:
+        """Return who is on the photos for a notebook, with the faces if the workspace keeps faces."""
+        from faceunlock.reports.notebook import Line, as_html
+
+        refused = [Line(False, f"{one.photo}: {one.reason}, {one.detail}") for one in self.left_out]
+        return as_html([line for photo in self.photos for line in photo.lines] + refused)
+
     @property
     def faces(self) -> tuple[NamedFace, ...]:
         """All faces of all photos."""
@@ -122,7 +172,7 @@ class Identification:
 
 def identify(
     workspace: Workspace,
-    photos: PhotoPath | Sequence[PhotoPath],
+    photos: Photos,
     *,
     threshold: float | None = None,
     security: Security | None = None,
@@ -139,15 +189,17 @@ def identify(
     ----------
     workspace : Workspace
         Provides the enrolled people.
-    photos : path or sequence of paths
-        Photos, and folders that are searched for photos.
+    photos : path, NumPy array or PIL image, or a sequence of them
+        Photos, and folders that are searched for photos. An array holds uint8: gray, RGB or RGBA; see
+        `faceunlock.photos.in_memory`.
     threshold : float, optional
         Used instead of the model's, in [-1, 1].
     security : {"relaxed", "normal", "strict"}, optional
         Level of the shipped threshold; the setting when omitted, or without one ``relaxed``. A calibration of
         the gallery's own wins over every level.
     destination : path, optional
-        Folder for copies of the photos with names drawn on them; files already in it are not searched.
+        Folder for copies of the photos with names drawn on them; files already in it are not searched. Not
+        for pictures in memory, which have no name for a copy.
     overwrite : bool
         Whether copies may replace files.
     track : callable
@@ -170,10 +222,14 @@ def identify(
     people = workspace.gallery.people()
     if not people:
         raise GalleryError("nobody-enrolled")
-    sources, folder = as_paths(photos), None if destination is None else Path(destination)
-    listing = photos_to_annotate(sources)
-    copies = plan_copies(listing.photos, sources, folder, overwrite=overwrite)
-    acquisition, identity = workspace.choice.acquisition(photos=len(listing.photos), small_faces=True)
+    sources, folder = as_photos(photos), None if destination is None else Path(destination)
+    paths = [source for source in sources if isinstance(source, Path)]
+    if folder is not None and len(paths) < len(sources):
+        raise SettingsError("usage", "copies are for photos with a file, not for pictures in memory")
+    listing = photos_to_annotate(paths) if paths or not sources else PhotoListing((), 0)
+    given = in_order(sources, listing.photos)
+    copies = plan_copies(listing.photos, paths, folder, overwrite=overwrite)
+    acquisition, identity = workspace.choice.acquisition(photos=len(given), small_faces=True)
     comparable = {
         person.name: np.stack([template.centroid for _, template in person.templates])
         for person in people
@@ -185,12 +241,15 @@ def identify(
     point, threshold = operating_point(calibration, sum(map(len, comparable.values())), threshold)
     identified: list[IdentifiedPhoto] = []
     left_out: list[LeftOut] = []
-    for outcome in track(acquisition.faces(listing.photos), len(listing.photos), "photos"):
+    faces = acquisition.faces(given, keep_crops=workspace.keep_faces)
+    for outcome in track(faces, len(given), "photos"):
         if isinstance(outcome, LeftOut):
             left_out.append(outcome)
             continue
         photo = IdentifiedPhoto(outcome.photo, named(outcome, comparable, threshold))
-        if folder is not None:
+        if workspace.keep_faces:
+            photo = replace(photo, small_faces=tuple(small_faces([one.crop]) for one in outcome.faces))
+        if folder is not None and outcome.path is not None:
             copy = copies[outcome.path]
             try:
                 write_copy(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from faceunlock.files.text import encodable
 from faceunlock.matching.people import normalise_name
-from faceunlock.photos.photo import PhotoFile
+from faceunlock.photos.photo import Source, name_of
 from faceunlock.pipeline.samples import Track, untracked
 from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, photos_of
-from faceunlock.tasks.workspace import PhotoPath, Workspace
+from faceunlock.tasks.workspace import Workspace
+
+if TYPE_CHECKING:
+    from faceunlock.tasks.workspace import Photos
 
 
 class InitOptions(TypedDict, total=False):
@@ -30,18 +30,18 @@ class FirstEnrolment:
     Attributes
     ----------
     outcome : EnrolmentOutcome
-    held_back : Path, PhotoFile or None
+    held_back : Path, PhotoFile, InMemory or None
         A photo of the person that is not part of the template; None if all of them were needed.
     """
 
     outcome: EnrolmentOutcome
-    held_back: Path | PhotoFile | None
+    held_back: Source | None
 
 
 def init(
     workspace: Workspace,
     name: str,
-    photos: PhotoPath | Sequence[PhotoPath | PhotoFile],
+    photos: Photos,
     *,
     replace: bool = False,
     hold_back: bool = True,
@@ -63,18 +63,14 @@ def init(
     wanted = Wanted(normalise_name(name), None, add=False, replace=replace)
     planned = Planned(wanted, wanted.known(workspace), *photos_of(photos))
     acquisition, identity = workspace.choice.acquisition(None, fetch=True, photos=len(planned.photos))
-    outcomes = list(track(acquisition.samples(planned.photos), len(planned.photos), "photos"))
+    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
+    outcomes = list(track(samples, len(planned.photos), "photos"))
     held_back = None
     if hold_back:
         # Judged with all of them first, so that what is kept back is a photo like the others.
         used = {*finish(workspace, planned, outcomes, identity, dry_run=True).enrolment.used}
-        last = max(index for index, photo in enumerate(planned.photos) if _name(photo) in used)
+        last = max(index for index, photo in enumerate(planned.photos) if name_of(photo) in used)
         if len(used) > workspace.settings.min_photos:
             held_back = planned.photos[last]
             outcomes = [*outcomes[:last], *outcomes[last + 1 :]]
     return FirstEnrolment(finish(workspace, planned, outcomes, identity), held_back)
-
-
-def _name(photo: Path | PhotoFile) -> str:
-    """Return what a photo is called in results."""
-    return photo.name if isinstance(photo, PhotoFile) else encodable(photo)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.similarity import decide
 from faceunlock.photos.capture import Capture
-from faceunlock.photos.photo import PhotoFile, load_photo
+from faceunlock.photos.in_memory import InMemory, Picture
+from faceunlock.photos.photo import PhotoFile, Source, load_photo
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
     apart_camera,
-    as_path,
+    as_photo,
     check_threshold,
     deciding_calibration,
     examiner,
@@ -23,6 +24,7 @@ from faceunlock.tasks.workspace import (
     open_camera,
     operating_point,
     quality_gates,
+    small_faces,
 )
 
 if TYPE_CHECKING:
@@ -34,12 +36,12 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.matching.similarity import Decision, Label, Vector
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.photos.face import Quality, SubjectRule
+    from faceunlock.photos.face import Quality, RGBImage, SubjectRule
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.settings import Security
     from faceunlock.tasks.apart import ApartAcquisition
 
-Probe = PhotoPath | BinaryIO | PhotoFile | Capture
+Probe = PhotoPath | Picture | BinaryIO | Source | Capture
 """The accepted sources of a probe photo."""
 
 
@@ -59,7 +61,7 @@ class TakeOptions(TypedDict, total=False):
     faces: SubjectRule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verification:
     """A decision and its evidence.
 
@@ -83,6 +85,8 @@ class Verification:
         How the head turned; None if nobody was asked to turn it.
     people : int or None
         How many people were compared, each with all their looks; None: one for each template.
+    face : tuple of bytes
+        A small picture of the face, as JPEG; empty unless the workspace keeps faces.
     """
 
     decision: Decision
@@ -94,6 +98,22 @@ class Verification:
     locked_out: tuple[str, ...] = ()
     liveness: Turned | None = None
     people: int | None = None
+    face: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Verification: {self._answer}>"
+
+    def _repr_html_(self) -> str:
+        """Return the answer for a notebook, with the face if the workspace keeps faces."""
+        from faceunlock.reports.notebook import Line, as_html
+
+        return as_html([Line(self.decision.match, self._answer, self.face)])
+
+    @property
+    def _answer(self) -> str:
+        found = self.decision
+        said = f"yes, {found.name}" if found.match else f"no, closest {found.name}"
+        return f"{said}, similarity {found.similarity:.3f}, needs {found.threshold:.3f}"
 
 
 def verify(
@@ -113,7 +133,8 @@ def verify(
     ----------
     workspace : Workspace
         Provides the enrolled people and counts the attempts.
-    photo : path, binary file, or a photo from `take`
+    photo : path, NumPy array, PIL image, binary file, or a photo from `take`
+        An array holds uint8: gray, RGB or RGBA; see `faceunlock.photos.in_memory`.
     name : str, optional
         The claimed person. Without a name, everyone enrolled is compared and the best match is judged, at
         the threshold that keeps the target for that number of templates. Of a person with several looks, the
@@ -147,7 +168,7 @@ def verify(
     check_threshold(threshold, security)
     if require_live:
         raise PhotoError("no-living-person")
-    taken: Path | BinaryIO | PhotoFile = photo.photo if isinstance(photo, Capture) else as_path(photo)
+    taken: Source | BinaryIO = photo.photo if isinstance(photo, Capture) else as_photo(photo)
     with workspace.attempts.attempt(source or _source(taken)) as attempt:
         # First of all: someone who is locked out must learn nothing about a photo.
         people = candidates(workspace, attempt, name)
@@ -156,8 +177,10 @@ def verify(
         if is_apart(workspace):
             sample = people.load_apart(threshold, security).sample_of(photo, probe, faces)
         else:
-            sample = people.load(threshold, security).sample(probe, faces)
-        return attempt.settle(people.names, people.answering(sample.embedding, sample.quality))
+            acquisition = people.load(threshold, security)
+            sample = acquisition.sample(probe, faces, keep_crop=workspace.keep_faces)
+        answer = people.answering(sample.embedding, sample.quality, crop=sample.crop)
+        return attempt.settle(people.names, answer)
 
 
 def candidates(workspace: Workspace, attempt: Attempt, name: str | None) -> Candidates:
@@ -251,9 +274,14 @@ class Candidates:
         return decide(embedding, compared, limit)
 
     def answering(
-        self, embedding: ArrayLike, quality: Quality, turned: Turned | None = None
+        self,
+        embedding: ArrayLike,
+        quality: Quality,
+        turned: Turned | None = None,
+        crop: RGBImage | None = None,
     ) -> Callable[[Collection[str]], Verification]:
         """Return the function that decides among the people who are not locked out."""
+        face = small_faces([crop])
 
         def answer(admitted: Collection[str]) -> Verification:
             there = [person for person in self._comparable if person.name in admitted]
@@ -269,6 +297,7 @@ class Candidates:
                 locked_out=tuple(one.name for one in self._comparable if one.name not in admitted),
                 liveness=turned,
                 people=len(there),
+                face=face,
             )
 
         return answer
@@ -345,9 +374,9 @@ def prepare(workspace: Workspace) -> None:
         workspace.choice.acquisition()
 
 
-def _source(photo: Path | BinaryIO | PhotoFile) -> str:
+def _source(photo: Source | BinaryIO) -> str:
     """Return where a photo comes from, for the log."""
-    if isinstance(photo, PhotoFile):
+    if isinstance(photo, PhotoFile | InMemory):
         return photo.name
     if isinstance(photo, Path):
         return str(photo.absolute())
