@@ -1,0 +1,183 @@
+// Try: a photo goes in, and every face comes out boxed and named.
+
+import { $, Camera, ask, during, make, takeIn } from './common.js';
+
+const SVG = 'http://www.w3.org/2000/svg';
+const COLUMNS = ['Face', 'Name', 'Similarity', 'Needed', 'Most alike', 'Remark'];
+const LETTERS = 14; // pixels
+const REMARKS = { 'face-too-small': 'too small to compare' };
+
+const score = (value) => (value === null ? '–' : value.toFixed(3));
+const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
+
+async function attempt(send) {
+  const found = await during('try', 'Looking at the photo…', send);
+  if (found) show(found);
+}
+
+function show({ data, picture, width, height }) {
+  const photo = data.photos[0];
+  const named = photo.faces.filter((face) => face.name !== null);
+  $('found').textContent = sentence(photo.faces, named);
+  $('meaning').textContent = meaning(data, photo.faces);
+  $('stage').replaceChildren(
+    make('img', { src: picture, alt: `The photo ${photo.photo}`, width, height }),
+    overlay(photo.faces, width, height),
+  );
+  $('faces').replaceChildren(...(photo.faces.length ? [table(photo.faces, data.threshold)] : []));
+  $('result').hidden = false;
+  placeTags();
+  $('found').focus();
+  $('result').scrollIntoView({ block: 'start' });
+}
+
+function sentence(faces, named) {
+  if (!faces.length) return 'No face was found';
+  if (faces.every((face) => face.reason !== null)) {
+    return faces.length === 1 ? 'One face, too small to compare' : `${faces.length} faces, all too small to compare`;
+  }
+  const strangers = faces.length - named.length;
+  const who = named.map((face) => face.name).join(', ');
+  if (!named.length) return faces.length === 1 ? 'Nobody enrolled' : `${count(faces.length, 'face')}, nobody enrolled`;
+  return strangers ? `${who}, and ${count(strangers, 'unknown face')}` : who;
+}
+
+function meaning(data, faces) {
+  if (!faces.length) return 'Use a photo with light on the face, looking at the camera.';
+  if (!data.compared) return 'Come closer, or use a larger photo.';
+  const people = data.people === 1 ? '1 person' : `${data.people} people`;
+  const chance = data.false_name_bound;
+  const risk = chance === null ? '' : data.compared === 1
+    ? ` A stranger's face would get one with a chance of at most ${percent(chance)}.`
+    : ` If all were strangers, the chance that any gets one is at most ${percent(chance)}.`;
+  return `${count(data.compared, 'face')} compared with ${people}. A name needs a similarity of ${score(data.threshold)}.${risk}`;
+}
+
+const percent = (chance) => `${Number((chance * 100).toPrecision(2))} %`;
+
+function overlay(faces, width, height) {
+  const layer = draw('svg', { viewBox: `0 0 ${width} ${height}` });
+  faces.forEach((face, index) => {
+    const [left, top, wide, high] = face.box;
+    const group = draw('g', { class: face.name === null ? 'unknown' : 'named', tabindex: 0, role: 'button', 'aria-label': label(face, index) });
+    const text = draw('text', {});
+    text.textContent = `${index + 1} ${face.name ?? '?'}`;
+    group.append(draw('rect', { class: 'box', x: left, y: top, width: wide, height: high }), draw('rect', { class: 'tag' }), text);
+    const pick = () => pickFace(index);
+    group.addEventListener('click', pick);
+    group.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' || event.key === ' ') {
+        event.preventDefault();
+        pick();
+      }
+    });
+    layer.append(group);
+  });
+  return layer;
+}
+
+// Letters have one size on the screen, however large the photo and the window are.
+function placeTags() {
+  const layer = $('stage').querySelector('svg');
+  if (!layer) return;
+  const { width, height } = layer.viewBox.baseVal;
+  const size = LETTERS * Math.max(width / layer.clientWidth, height / layer.clientHeight);
+  for (const group of layer.children) {
+    const [box, tag, text] = group.children;
+    const [left, top, high] = ['x', 'y', 'height'].map((name) => Number(box.getAttribute(name)));
+    text.setAttribute('font-size', size);
+    const wide = text.getComputedTextLength() + size * 0.7;
+    const x = Math.min(Math.max(0, left), Math.max(0, width - wide));
+    const y = top < size * 1.5 ? Math.min(top + high, height - size * 1.5) : top - size * 1.45;
+    set(tag, { x, y, width: wide, height: size * 1.4, rx: size * 0.2 });
+    set(text, { x: x + size * 0.35, y: y + size * 1.05 });
+  }
+}
+
+function draw(tag, attributes) {
+  const made = document.createElementNS(SVG, tag);
+  set(made, attributes);
+  return made;
+}
+
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+}
+
+function label(face, index) {
+  const who = face.name ?? 'unknown';
+  const alike = face.similarity === null ? '' : `, similarity ${score(face.similarity)}`;
+  return `Face ${index + 1}: ${who}${alike}`;
+}
+
+function table(faces, needed) {
+  const head = make('thead', {}, make('tr', {}, ...COLUMNS.map((name) => make('th', { scope: 'col', text: name }))));
+  const rows = faces.map((face, index) => {
+    const remark = face.reason ? (REMARKS[face.reason] ?? face.reason) : face.name === null ? 'below what is needed' : '';
+    const who = make('td', { 'data-column': 'Name' }, make('span', { class: face.name === null ? 'word-no' : 'word-yes', text: face.name ?? (face.reason ? 'not compared' : 'unknown') }));
+    const cells = [score(face.similarity), score(needed), face.closest ?? '–', remark];
+    return make(
+      'tr',
+      { id: `face-${index}` },
+      make('th', { scope: 'row', text: `${index + 1}` }),
+      who,
+      ...cells.map((cell, at) => make('td', { 'data-column': COLUMNS[at + 2], text: cell })),
+    );
+  });
+  return make('table', {}, make('caption', { text: 'Every face, from left to right' }), head, make('tbody', {}, ...rows));
+}
+
+function pickFace(index) {
+  for (const one of document.querySelectorAll('.picked')) one.classList.remove('picked');
+  document.querySelectorAll('#stage g')[index].classList.add('picked');
+  const row = $(`face-${index}`);
+  row.classList.add('picked');
+  row.scrollIntoView({ block: 'nearest' });
+}
+
+// A folder of this machine, as a strip of thumbnails.
+
+async function openFolder(path) {
+  const opened = await during('try', 'Opening the folder…', () => ask('POST', '/folder', [['path', path]]));
+  if (!opened) return;
+  const strip = $('strip');
+  const buttons = opened.photos.map((name, number) =>
+    make(
+      'button',
+      { type: 'button', role: 'option', 'aria-selected': 'false', tabindex: number ? '-1' : '0', title: name, 'aria-label': name, onclick: () => choose(number) },
+      make('img', { src: `/folder/${opened.folder}/${number}`, alt: '', loading: 'lazy', width: 84, height: 84 }),
+    ),
+  );
+  const choose = (number) => {
+    buttons.forEach((button, at) => {
+      button.setAttribute('aria-selected', at === number ? 'true' : 'false');
+      button.tabIndex = at === number ? 0 : -1;
+    });
+    attempt(() => ask('POST', `/folder/${opened.folder}/${number}`));
+  };
+  strip.onkeydown = (event) => {
+    const at = buttons.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (to === undefined || !buttons[to]) return;
+    event.preventDefault();
+    buttons[to].focus();
+  };
+  strip.replaceChildren(...buttons);
+  strip.hidden = false;
+  $('strip-note').hidden = !opened.more;
+  $('strip-note').textContent = `The first ${opened.photos.length} photos; ${opened.more} more are not shown.`;
+  buttons[0].focus();
+}
+
+new ResizeObserver(placeTags).observe($('stage'));
+takeIn('try', ([photo]) => attempt(() => ask('POST', '/try', [['photo', photo]])));
+const camera = new Camera('try');
+$('try-shoot').addEventListener('click', async () => {
+  const photo = await camera.photo('camera.jpg');
+  camera.close();
+  attempt(() => ask('POST', '/try', [['photo', photo]]));
+});
+$('folder-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  openFolder($('folder-path').value);
+});
