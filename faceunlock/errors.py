@@ -38,6 +38,10 @@ SLUGS: dict[str, Slug] = {
         True,
     ),
     "face-too-small": Slug("The face has too few pixels.", "Come closer, or use a larger photo.", True),
+    "face-cut-off": Slug(
+        "A part of the face is outside the photo.", "Keep the whole face in the picture.", True
+    ),
+    "face-turned": Slug("The face is turned to the side.", "Look straight at the camera.", True),
     "too-blurred": Slug("The face is too blurred to learn from.", "Hold the camera still and focus.", True),
     "too-dark": Slug("The face is too dark to learn from.", "Put more light on the face.", True),
     "unreadable-photo": Slug(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.crop import CropOptions, CropOutcome
     from faceunlock.tasks.enroll import EnrollOptions, EnrolmentOutcome, TakeSeveralOptions
     from faceunlock.tasks.enroll_each import EachOptions, EachOutcome, PersonOutcome
+    from faceunlock.tasks.explain import ExplainOptions, Explanation
     from faceunlock.tasks.export import ImportOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
     from faceunlock.tasks.init import FirstEnrolment, InitOptions
@@ -44,12 +45,18 @@ if TYPE_CHECKING:
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.pad import PadOptions
     from faceunlock.tasks.pairs import PairsOptions, PairsOutcome
+    from faceunlock.tasks.pictures import Photos
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
     from faceunlock.tasks.status import Status
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
     from faceunlock.tasks.train import TrainOptions
-    from faceunlock.tasks.verify import Probe, TakeOptions, Verification, VerifyOptions
-    from faceunlock.tasks.workspace import Photos
+    from faceunlock.tasks.verify import (
+        Probe,
+        TakeOptions,
+        Verification,
+        VerifyOptions,
+    )
+    from faceunlock.tasks.verify_each import VerifiedPhoto, VerifiedPhotos, VerifyEachOptions
     from faceunlock.training.recipe import TrainingRecipe
     from faceunlock.training.run import Observer, TrainingOutcome
 
@@ -101,6 +108,19 @@ class FaceUnlock(Workspace):
 
         return verify(self, photo, name, **options)
 
+    def verify_each(
+        self,
+        photos: PhotoPath | Sequence[PhotoPath],
+        name: str | None = None,
+        *,
+        tell: Callable[[VerifiedPhoto], None] = lambda _: None,
+        **options: Unpack[VerifyEachOptions],
+    ) -> VerifiedPhotos:
+        """Decide about each of several photos; see `faceunlock.tasks.verify_each.verify_each`."""
+        from faceunlock.tasks.verify_each import verify_each
+
+        return verify_each(self, photos, name, tell=tell, **options)
+
     def prepare(self) -> None:
         """Load what `verify` needs; see `faceunlock.tasks.verify.prepare`."""
         from faceunlock.tasks.verify import prepare
@@ -136,6 +156,14 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.identify import identify
 
         return identify(self, photos, **options)
+
+    def explain(
+        self, photo: PhotoPath | Picture, name: str | None = None, **options: Unpack[ExplainOptions]
+    ) -> Explanation:
+        """Explain what is seen on a photo and whom it resembles; see `faceunlock.tasks.explain.explain`."""
+        from faceunlock.tasks.explain import explain
+
+        return explain(self, photo, name, **options)
 
     def compare(
         self,

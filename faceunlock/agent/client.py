@@ -113,7 +113,7 @@ def understand(words: Sequence[str]) -> dict[str, str] | None:
 
 
 def _is_address(value: str) -> bool:
-    return value.casefold().startswith("file:")
+    return value.casefold().startswith("file:") or "://" in value
 
 
 def _plain(option: str, value: str) -> bool:
@@ -121,6 +121,15 @@ def _plain(option: str, value: str) -> bool:
     if option in CHOICES:
         return value in CHOICES[option]
     return bool(value) and (option != "--threshold" or _NUMBER.issuperset(value.removeprefix("-")))
+
+
+def wants_colour(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether an answer is shown in colour: only on a terminal that can, unless ``NO_COLOR`` is set.
+
+    ``NO_COLOR`` is the convention of https://no-color.org: set, and not empty.
+    """
+    can = sys.stdout is not None and sys.stdout.isatty() and environ.get("TERM", "dumb") != "dumb"
+    return can and not environ.get("NO_COLOR")
 
 
 def chosen_home(home: str | None, environ: Mapping[str, str]) -> str | None:
@@ -155,7 +164,9 @@ def _fields(kind: str, home: str | None, environ: Mapping[str, str]) -> list[str
 
 def _given(question: dict[str, str]) -> list[str]:
     given = [f"{key.removeprefix('--')}={value}" for key, value in question.items()]
-    return [*given, f"directory={os.getcwd()}"]  # noqa: PTH109
+    # Whether it is in colour depends on the terminal of the process that asks.
+    colour = ["colour=1"] if wants_colour() else []
+    return [*given, *colour, f"directory={os.getcwd()}"]  # noqa: PTH109
 
 
 def _open_photo(photo: str) -> int | None:

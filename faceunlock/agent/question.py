@@ -12,7 +12,10 @@ from typing import Any, Self
 
 from faceunlock.agent import protocol
 
-_KNOWN = {"photo", "as", "threshold", "security", "faces", "json", "quiet", "model", "device", "directory"}
+_KNOWN = {
+    *("photo", "as", "threshold", "security", "faces"),
+    *("json", "quiet", "model", "device", "colour", "directory"),
+}
 
 
 class Declined(Exception):  # noqa: N818 - not an error: the client does the work itself

@@ -37,6 +37,7 @@ MODULES = {
     "verify": "verify",
     "compare": "compare",
     "identify": "identify",
+    "explain": "explain",
     "crop": "crop",
     "calibrate": "calibrate",
     "strangers": "strangers",

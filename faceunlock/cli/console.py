@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from faceunlock.agent.client import wants_colour
 from faceunlock.errors import FaceUnlockError, SettingsError
-from faceunlock.files.text import Table, at_home, harmless, printable
+from faceunlock.files.text import Table, Verdict, at_home, harmless, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of the JSON documents; field names never change within a version."""
+
+Part = str | Table | Verdict
+"""What an answer consists of."""
+
+_COLOURS = {True: "\x1b[1;32m{}\x1b[0m", False: "\x1b[1;31m{}\x1b[0m", None: "\x1b[1;33m{}\x1b[0m"}
+"""Bold green, red and yellow; the words say the same without them."""
 
 T = TypeVar("T")
 
@@ -60,6 +67,8 @@ class Console:
         Name of the command, for the JSON document.
     home : path, optional
         The home directory, which the commands in hints and notes name.
+    colour : bool, optional
+        Show the first word of an answer in colour; when omitted, what stdout of this process wants.
     """
 
     def __init__(
@@ -70,9 +79,11 @@ class Console:
         verbose: bool = False,
         command: str = "",
         home: Path | None = None,
+        colour: bool | None = None,
     ) -> None:
         self.json, self.quiet, self.verbose, self.command = json, quiet, verbose, command
         self.home = home
+        self.colour = wants_colour() if colour is None else colour
 
     def write(self, text: str) -> None:
         """Write lines to stdout; a terminal shows everything in them and acts on nothing.
@@ -132,10 +143,8 @@ class Console:
         logger.handlers = [_Notices(self)]
         logger.setLevel(logging.ERROR if self.quiet else logging.DEBUG if self.verbose else logging.WARNING)
 
-    def answer(
-        self, text: str | Table | Sequence[str | Table], data: dict[str, Any], *, as_is: bool = False
-    ) -> None:
-        """Print the command's answer: text and tables, or the data as JSON.
+    def answer(self, text: Part | Sequence[Part], data: dict[str, Any], *, as_is: bool = False) -> None:
+        """Print the command's answer: verdicts, text and tables, or the data as JSON.
 
         With `as_is`, lines are not wrapped, because they are to be copied into a file.
         """
@@ -145,16 +154,21 @@ class Console:
         for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
             self._show(part, as_is=as_is)
 
-    def part(self, text: str) -> None:
+    def part(self, text: Part) -> None:
         """Print one part of a long answer as soon as it is known; with JSON, print nothing."""
         if not self.json:
             self._show(text)
 
-    def _show(self, part: str | Table, *, as_is: bool = False) -> None:
+    def _show(self, part: Part, *, as_is: bool = False) -> None:
         if isinstance(part, Table):
             self.write(self._drawn(part, sys.stdout))
+            return
+        width = None if as_is else self.columns(sys.stdout)
+        if isinstance(part, Verdict):
+            line = _fitted(harmless(str(part)), width)
+            word = _COLOURS[part.match].format(part.word) if self.colour else part.word
+            self.put(f"{word}{line.removeprefix(part.word)}")
         else:
-            width = None if as_is else self.columns(sys.stdout)
             self.put(_fitted(harmless(at_home(part, self.home)), width))
 
     def _drawn(self, part: Table, stream: TextIO) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -35,7 +36,7 @@ def verify_plainly(arguments: Sequence[str], understood: dict[str, Any]) -> int 
         The exit code; None for any other command line.
     """
     said = understand(arguments)
-    if said is None:
+    if said is None or os.path.isdir(said["photo"]):  # noqa: PTH112
         return None
     threshold = float(said["--threshold"]) if "--threshold" in said else None
     if threshold is not None and not -1.0 <= threshold <= 1.0:
@@ -64,6 +65,7 @@ def run_verify(
     security: Security | None = None,
     faces: SubjectRule = "dominant",
     require_live: bool = False,
+    count: bool = True,
 ) -> bool:
     """Verify a photo, print the result, and return whether it is a yes.
 
@@ -74,7 +76,7 @@ def run_verify(
         A path, or ``-`` for standard input; with `camera`, the name of the camera.
     name : str or None
         The claimed person.
-    camera, threshold, security, faces, require_live
+    camera, threshold, security, faces, require_live, count
         As for `faceunlock.unlock.FaceUnlock.verify` and ``take``; with `camera` and `require_live`, as for
         ``verify_live``.
     """
@@ -84,18 +86,25 @@ def run_verify(
         source: str | BinaryIO | Capture
         if camera and require_live:
             verification = unlock.verify_live(
-                photo, name, threshold=threshold, security=security, tell=teller(session)
+                photo, name, threshold=threshold, security=security, tell=teller(session), count=count
             )
         else:
             if camera:
-                source = unlock.take(photo, name, faces=faces)
+                source = unlock.take(photo, name, faces=faces, count=count)
             else:
                 source = sys.stdin.buffer if photo == "-" else str(photo)
             verification = unlock.verify(
-                source, name, threshold=threshold, security=security, faces=faces, require_live=require_live
+                source,
+                name,
+                threshold=threshold,
+                security=security,
+                faces=faces,
+                require_live=require_live,
+                count=count,
             )
         progress.end()
-        matched = answer(session, verification, chosen=security is not None)
+        file = None if camera else photo
+        matched = answer(session, verification, chosen=security is not None, photo=file)
         if session.console.verbose:
             from faceunlock.cli.answers import verify as answers
 
@@ -121,7 +130,9 @@ def teller(session: Session) -> Callable[[Word], None]:
     return tell
 
 
-def answer(session: Session, verification: Verification, *, chosen: bool = False) -> bool:
+def answer(
+    session: Session, verification: Verification, *, chosen: bool = False, photo: str | None = None
+) -> bool:
     """Print the result of a verification and return whether it is a yes.
 
     Parameters
@@ -130,12 +141,15 @@ def answer(session: Session, verification: Verification, *, chosen: bool = False
     verification : Verification
     chosen : bool
         Whether the command line names a level of security.
+    photo : str, optional
+        The photo as the command line names it; ``-`` is standard input.
     """
     from faceunlock.cli.answers import verify as answers
 
     session.console.answer(answers.text(verification), answers.document(verification))
     settings = session.settings
-    for note in answers.notes(verification, settings.min_sharpness, settings.min_brightness):
+    file = None if photo == "-" else photo
+    for note in answers.notes(verification, settings.min_sharpness, settings.min_brightness, file):
         session.console.note(note)
     if chosen and verification.calibration.status == "calibrated":
         session.console.note(

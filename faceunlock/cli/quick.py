@@ -17,7 +17,7 @@ from faceunlock.files.reading import local_path
 _NAMES = ("name", "new_name")
 """Arguments that name a person."""
 
-_PATHS = ("photo", "model", "by")
+_PATHS = ("photo", "photos", "model", "by")
 """Parameters that take a path, or else the id of a model, a camera, or another text."""
 
 

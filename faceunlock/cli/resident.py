@@ -32,8 +32,10 @@ KEPT = 4
 class Recorder(Console):
     """A console that records its output, in order, for the client to print."""
 
-    def __init__(self, *, json: bool, quiet: bool, command: str, home: Path | None = None) -> None:
-        super().__init__(json=json, quiet=quiet, command=command, home=home)
+    def __init__(
+        self, *, json: bool, quiet: bool, command: str, home: Path | None = None, colour: bool = False
+    ) -> None:
+        super().__init__(json=json, quiet=quiet, command=command, home=home, colour=colour)
         self.parts: list[str] = []
 
     def columns(self, stream: TextIO) -> int | None:
@@ -90,7 +92,11 @@ class Answerer:
         settings = self._settings(question)
         options = question.options
         console = Recorder(
-            json="json" in options, quiet="quiet" in options, command="verify", home=self._locations.home
+            json="json" in options,
+            quiet="quiet" in options,
+            command="verify",
+            home=self._locations.home,
+            colour="colour" in options,
         )
         name, origin = "<stdin>", None
         if options["photo"] != "-":
@@ -111,7 +117,7 @@ class Answerer:
                     faces="largest" if options.get("faces") == "largest" else "dominant",
                     source=origin,
                 )
-            code = 0 if answer(session, found, chosen="security" in options) else 1
+            code = 0 if answer(session, found, chosen="security" in options, photo=options["photo"]) else 1
         except FaceUnlockError as error:
             if error.slug in ("usage", "bad-setting"):
                 raise Declined(error.message) from error  # its hint depends on the command line

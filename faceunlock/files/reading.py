@@ -21,6 +21,7 @@ _FLAGS = (
 )
 
 _CHUNK = 1 << 20
+_ADDRESS = re.compile(r"(https?|ftps?|s3|gs|data):/", re.IGNORECASE)
 _DESCRIPTOR = re.compile(r"(/dev|/proc/self)/fd/(?P<number>[0-9]{1,6})|/dev/stdin")
 
 SMALL = 1 << 24
@@ -47,7 +48,7 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     SettingsError
-        ``usage`` for an address on another machine.
+        ``usage`` for an address on another machine, or on the web.
 
     Examples
     --------
@@ -56,6 +57,13 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(path)
     if not text.casefold().startswith("file:/") or os.path.lexists(text):
+        # A `Path` has lost one of the two slashes.
+        if _ADDRESS.match(text) and not os.path.lexists(text):
+            raise SettingsError(
+                "usage",
+                f"{text} is a web address, and faceunlock reads no URLs",
+                hint="Download the photo, then name the file.",
+            )
         return Path(path)
     import platform
     from urllib.parse import unquote

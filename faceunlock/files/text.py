@@ -125,6 +125,37 @@ class Table:
     details: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An answer: yes, no or neither, and what was decided; a terminal shows its first word in colour.
+
+    Attributes
+    ----------
+    match : bool or None
+        None if it could not be decided.
+    words : str
+        The rest of the line.
+
+    Examples
+    --------
+    >>> print(Verdict(True, "Ada  0.978 (needs 0.918)"))
+    yes  Ada  0.978 (needs 0.918)
+    >>> print(Verdict(False, "not Ada  0.763 (needs 0.918)"))
+    no   not Ada  0.763 (needs 0.918)
+    """
+
+    match: bool | None
+    words: str
+
+    @property
+    def word(self) -> str:
+        """The first word, as wide for a yes as for a no, so that lines below each other are aligned."""
+        return "could not" if self.match is None else "yes" if self.match else "no "
+
+    def __str__(self) -> str:
+        return f"{self.word}  {self.words}"
+
+
 def table(
     *columns: str, rows: Iterable[Sequence[object]], paths: Sequence[str] = (), details: Sequence[str] = ()
 ) -> Table:

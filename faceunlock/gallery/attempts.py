@@ -27,7 +27,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError
+from faceunlock.errors import FaceUnlockError, GalleryError, LockoutError, SettingsError
 from faceunlock.files.database import PrivateDatabase, Slugs
 from faceunlock.files.text import quoted
 from faceunlock.gallery.attempt_log import COUNTED, NO, AttemptLog, LogEntry
@@ -124,7 +124,7 @@ class Attempts:
     # deciding
 
     @contextlib.contextmanager
-    def attempt(self, source: str) -> Iterator[Attempt]:
+    def attempt(self, source: str, *, count: bool = True) -> Iterator[Attempt]:
         """Yield the attempt of a ``with`` block, and log the `FaceUnlockError` that ends the block, if any.
 
         The error counts as a failure only if it is one of `COUNTED`.
@@ -133,14 +133,24 @@ class Attempts:
         ----------
         source : str
             Where the photo comes from, for the log.
+        count : bool
+            False for the owner of the gallery, who tries something out: lockouts hold, but nothing is counted
+            or logged, and a yes resets nothing. The owner could write the file anyway.
+
+        Raises
+        ------
+        SettingsError
+            ``usage`` without `count`, if the gallery belongs to another user.
         """
-        attempt = Attempt(self, self._counts, source)
+        if not count:
+            self._require_owner()
+        attempt = Attempt(self, self._counts, source, counted=count)
         try:
             yield attempt
         except FaceUnlockError as error:
             # Without a gallery, create nothing. The error matters more than its log entry, so if only the
             # entry is lost, the original error is raised.
-            if (self._file.directory / GALLERY_NAME).exists():
+            if count and (self._file.directory / GALLERY_NAME).exists():
                 if error.slug in COUNTED:
                     with self._counting(attempt) as connection:
                         attempt.uncharge(connection)
@@ -162,9 +172,17 @@ class Attempts:
                 locks[name] = found
         return locks
 
+    def _require_owner(self) -> None:
+        for name in (GALLERY_NAME, FILE_NAME):
+            with contextlib.suppress(FileNotFoundError):
+                if (self._file.directory / name).stat().st_uid != os.geteuid():
+                    raise SettingsError("usage", "only the owner of the gallery may try without counting")
+
     def _settle(
         self, attempt: Attempt, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]
     ) -> AnyAnswer:
+        if not attempt.counted:
+            return decide(attempt.admit(names, named=attempt.named))
         with self._counting(attempt) as connection:
             attempt.uncharge(connection)
             admitted = attempt.admit(names, named=attempt.named)
@@ -294,10 +312,14 @@ class Attempt:
         Whether a person was claimed.
     person : str or None
         The claimed person. Without a claim, the person who was recognised, if any.
+    counted : bool
+        Whether it is counted and logged.
     """
 
-    def __init__(self, attempts: Attempts, counts: FailureCounts, source: str) -> None:
-        self._attempts, self._counts = attempts, counts
+    def __init__(
+        self, attempts: Attempts, counts: FailureCounts, source: str, *, counted: bool = True
+    ) -> None:
+        self._attempts, self._counts, self.counted = attempts, counts, counted
         self.source = os.fsencode(source).decode("utf-8", "backslashreplace")[:MAX_SOURCE_LENGTH]
         self.named = False
         self.person: str | None = None
@@ -335,7 +357,7 @@ class Attempt:
 
         `settle`, or the error that ends the attempt, counts in its place.
         """
-        if self._charged is None:
+        if self._charged is None and self.counted:
             self._charged = self._counts.charge(self.counts_for)
 
     def uncharge(self, connection: sqlite3.Connection) -> None:

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from faceunlock.matching.people import name_key
 from faceunlock.matching.templates import ModelIdentity, photo_hash
-
-if TYPE_CHECKING:
-    from faceunlock.matching.similarity import Vector
 
 MAX_PHOTOS = 1 << 19
 """Maximum number of photos in a bank; at 512 numbers each they take 1 GiB."""
@@ -203,22 +199,22 @@ class Strangers:
         hashes = {photo_hash(self.photo_key, digest) for digest in digests} if len(self) else set()
         return self._only([hashed not in hashes for hashed in self.hashes])
 
-    def nearest(self, centroid: Vector, threshold: float, *, name: str) -> NearStranger | None:
-        """Return the stranger most similar to a person's centroid; None without any stranger.
+    def nearest(self, centroid: ArrayLike, threshold: float, *, name: str | None) -> NearStranger | None:
+        """Return the stranger most similar to a person's centroid, or to a photo; None without any stranger.
 
         Parameters
         ----------
-        centroid : ndarray of float64, shape (dimension,)
+        centroid : array_like, shape (dimension,)
             Unit vector.
         threshold : float
             Lowest similarity that is a match, in [-1, 1].
-        name : str
+        name : str or None
             The person, who is no stranger.
         """
-        others = self.apart_from([name])
+        others = self if name is None else self.apart_from([name])
         if not len(others):
             return None
-        scores = others.embeddings @ centroid.astype(np.float32)
+        scores = others.embeddings @ np.asarray(centroid, dtype=np.float32)
         best = int(np.argmax(scores))
         similarity = float(np.clip(scores[best], -1.0, 1.0))
         return NearStranger(others.person[best], similarity, threshold, others.people)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from faceunlock.matching.likeness import Likeness
     from faceunlock.matching.rate import Rate
 
+_ALL_DIGITS = 17
+"""Two different numbers of double precision differ in so many digits."""
+
 MORE_ALIKE = (
     "These people are more alike than the strangers behind the threshold: its false match rate does not hold "
     "among them"
@@ -80,6 +83,27 @@ def rate(measured: Rate) -> str:
     people = counted(measured.people, "person", "people")
     counts = f"{measured.errors:,} of {measured.trials:,}, {people}"
     return f"{probability(measured.value)} ({counts}; {bound}, {METHODS[measured.method]})"
+
+
+def needed(similarity: float, threshold: float) -> str:
+    """Return a similarity and what it needed to be, with as many digits as it takes to see which is higher.
+
+    Parameters
+    ----------
+    similarity, threshold : float
+        Cosines, in [-1, 1].
+
+    Examples
+    --------
+    >>> needed(0.97839, 0.918), needed(0.917999, 0.918), needed(0.918, 0.918)
+    ('0.978 (needs 0.918)', '0.917999 (needs 0.918000)', '0.918 (needs 0.918)')
+    """
+    digits = 3
+    while similarity < threshold and digits < _ALL_DIGITS:
+        if f"{similarity:.{digits}f}" != f"{threshold:.{digits}f}":
+            break
+        digits += 1
+    return f"{similarity:.{digits}f} (needs {threshold:.{digits}f})"
 
 
 def unmeasured(calibration: Calibration, point: OperatingPoint | None) -> str | None:

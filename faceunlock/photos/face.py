@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceunlock.errors import PhotoError
+from faceunlock.photos.pose import outside, yaw
 
 RGBImage = NDArray[np.uint8]
 """An upright photo: shape (height, width, 3), sRGB, 0 to 255."""
@@ -114,11 +115,17 @@ class Quality:
         Fine detail relative to contrast, in percent: see `measure_quality`.
     brightness : float
         Median luma of the face, 0 to 255.
+    turn : float or None
+        How far the head is turned to the side, in degrees: see `faceunlock.photos.pose.yaw`.
+    cut_off : float
+        Share of the face's box outside the photo, 0 to 1.
     """
 
     size: float
     sharpness: float
     brightness: float
+    turn: float | None = None
+    cut_off: float = 0.0
 
 
 QUALITY_SIDE = 96
@@ -126,7 +133,7 @@ QUALITY_SIDE = 96
 
 
 def measure_quality(image: RGBImage, face: Face) -> Quality:
-    """Return the size, sharpness and brightness of a face.
+    """Return the size, sharpness and brightness of a face, and how it stands in the photo.
 
     Sharpness is the standard deviation of the Laplacian divided by the standard deviation of the
     luma, in percent, after the box has been resized to `QUALITY_SIDE` pixels. It is the variance of
@@ -140,10 +147,11 @@ def measure_quality(image: RGBImage, face: Face) -> Quality:
         In pixels of `image`; only the part of its box inside the photo counts.
     """
     height, width = image.shape[:2]
+    turn, cut_off = yaw(face.landmarks), outside(face.box, image.shape)
     left, top = max(0, int(face.box[0])), max(0, int(face.box[1]))
     right, bottom = min(width, int(face.box[2]) + 1), min(height, int(face.box[3]) + 1)
     if right <= left or bottom <= top:
-        return Quality(face.size, 0.0, 0.0)
+        return Quality(face.size, 0.0, 0.0, turn, cut_off)
     crop = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right])).convert("L")
     luma = np.asarray(crop.resize((QUALITY_SIDE, QUALITY_SIDE), Image.Resampling.BILINEAR), dtype=np.float64)
     laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
@@ -152,4 +160,4 @@ def measure_quality(image: RGBImage, face: Face) -> Quality:
     # Not np.median: it imports numpy.ma, which takes a third of the time of importing NumPy.
     middle = luma.size // 2
     brightness = np.partition(luma.ravel(), (middle - 1, middle))[middle - 1 : middle + 1].mean()
-    return Quality(face.size, sharpness, float(brightness))
+    return Quality(face.size, sharpness, float(brightness), turn, cut_off)

@@ -27,6 +27,7 @@ from faceunlock.photos.photo import (
     name_of,
 )
 from faceunlock.pipeline.detection import Detector
+from faceunlock.pipeline.detection.boxes import overlap_with
 from faceunlock.pipeline.embedding import Embedder
 from faceunlock.pipeline.samples import Crop, FoundFace, LeftOut, PhotoCrops, PhotoFaces, Sample
 
@@ -41,6 +42,9 @@ FIRST_LOOK = 640
 
 GROUP_LOOK = 2560
 """The same when every face counts: the size at which the detector looks for small faces."""
+
+SAME_FACE = 0.5
+"""Overlap (intersection divided by union) from which two boxes are of the same face."""
 
 PICTURE = 480
 """Longer side of the picture of a photo that is kept beside its crops, in pixels."""
@@ -62,6 +66,9 @@ class Acquisition:
         Smaller faces are refused.
     workers : int
         Number of threads that read photos and find faces, at least 1. As many threads embed.
+    subject_detector : Detector, optional
+        What finds the subject of a photo, if `detector` is one for small faces. `faces` then takes the
+        subject from it, so that a face has the same score there as in `sample`.
     """
 
     def __init__(
@@ -72,8 +79,10 @@ class Acquisition:
         max_pixels: int = DEFAULT_MAX_PIXELS,
         min_face_pixels: float = 0,
         workers: int = 1,
+        subject_detector: Detector | None = None,
     ) -> None:
         self._detector = detector
+        self._subject_detector = subject_detector
         self._embedder = embedder
         self._max_pixels = max_pixels
         self._min_face_pixels = min_face_pixels
@@ -212,24 +221,36 @@ class Acquisition:
         boxes = tuple(face.scaled(smaller).box for face, _ in faces)
         return PhotoCrops(file.name, file.digest, crops, boxes, picture)
 
-    def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
-        photo = file.view(FIRST_LOOK)
-        try:
-            photo, face = self._subject(photo, rule)
-            size = face.size * photo.scale
-            self._require_size(size)
-            quality = replace(measure_quality(photo.image, face), size=size)
-            return Crop(file.name, file.digest, quality, self._embedder.crop(photo.image, face))
-        except PhotoError as error:
-            message = error.message.removeprefix(f"{file.name}: ")
-            raise PhotoError(error.slug, f"{file.name}: {message}", hint=error.hint) from error
+    def inspect(self, file: PhotoFile, rule: SubjectRule = "dominant") -> tuple[Crop, Face]:
+        """Return one photo's subject as `sample` embeds it, and where it is in pixels of the whole photo.
 
-    def _subject(self, photo: Photo, rule: SubjectRule) -> tuple[Photo, Face]:
+        Raises as `sample` does, except that a face of any size is accepted.
+        """
+        try:
+            photo, face = self._subject(file.view(FIRST_LOOK), rule)
+            quality = replace(measure_quality(photo.image, face), size=face.size * photo.scale)
+            crop = Crop(file.name, file.digest, quality, self._embedder.crop(photo.image, face))
+        except PhotoError as error:
+            raise _about(file, error) from error
+        return crop, face.scaled(photo.scale)
+
+    def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
+        crop, _ = self.inspect(file, rule)
+        try:
+            self._require_size(crop.quality.size)
+        except PhotoError as error:
+            raise _about(file, error) from error
+        return crop
+
+    def _subject(
+        self, photo: Photo, rule: SubjectRule, detector: Detector | None = None
+    ) -> tuple[Photo, Face]:
         """Return a view that shows the subject at least as large as the embedder's input, and the subject."""
-        faces = self._detector.detect(photo.image)
+        detector = detector or self._detector
+        faces = detector.detect(photo.image)
         if not faces and photo.scale > 1:
             photo = photo.file.view()
-            faces = self._detector.detect(photo.image)
+            faces = detector.detect(photo.image)
         face = choose_subject(faces, photo.image.shape, rule)
         closer = self._closer(photo, face.size)
         return closer, face.scaled(photo.scale / closer.scale)
@@ -239,7 +260,10 @@ class Acquisition:
 
         Faces come from left to right and are in pixels of the whole photo.
         """
-        return file.name, self._faces_with_crops(file.view(GROUP_LOOK))
+        found = self._faces_with_crops(file.view(GROUP_LOOK))
+        if self._subject_detector is not None and found:
+            self._take_subject(file, found, self._subject_detector)
+        return file.name, found
 
     def _faces_with_crops(self, photo: Photo) -> list[tuple[Face, RGBImage | PhotoError]]:
         faces = sorted(self._detector.detect(photo.image), key=lambda face: face.box[0])
@@ -247,6 +271,23 @@ class Acquisition:
         closer = self._closer(photo, min(sizes)) if sizes else photo
         whole = [face.scaled(photo.scale) for face in faces]
         return [(face, self._cut(closer, face)) for face in whole]
+
+    def _take_subject(
+        self, file: PhotoFile, found: list[tuple[Face, RGBImage | PhotoError]], detector: Detector
+    ) -> None:
+        """Put the subject, as `sample` finds and cuts it, in the place of the same face among those found."""
+        try:
+            photo, face = self._subject(file.view(FIRST_LOOK), "largest", detector)
+        except PhotoError:  # too small to be found by it
+            return
+        subject = face.scaled(photo.scale)
+        overlap = overlap_with(
+            np.array(subject.box, dtype=np.float32),
+            np.array([one.box for one, _ in found], dtype=np.float32),
+        )
+        same = int(np.argmax(overlap))
+        if overlap[same] > SAME_FACE:
+            found[same] = subject, self._cut(photo, subject)
 
     def _cut(self, photo: Photo, face: Face) -> RGBImage | PhotoError:
         """Return the crop of a face given in pixels of the whole photo, or why it cannot be compared."""
@@ -279,6 +320,12 @@ class Acquisition:
                     return look(file)
         except PhotoError as error:
             return LeftOut.because(name, error)
+
+
+def _about(file: PhotoFile, error: PhotoError) -> PhotoError:
+    """Return an error whose message begins with the photo's name."""
+    message = error.message.removeprefix(f"{file.name}: ")
+    return PhotoError(error.slug, f"{file.name}: {message}", hint=error.hint)
 
 
 def _reduced(image: RGBImage) -> RGBImage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from faceunlock.errors import SLUGS, EnrolmentError, PhotoError
 from faceunlock.matching.similarity import Vector, leave_one_out, similarities, unit
 from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template, photo_hash
 from faceunlock.photos.face import Quality
+from faceunlock.photos.measures import Limits, measures
 from faceunlock.pipeline.groups import SMALLEST_GROUP, several_people
 from faceunlock.pipeline.samples import LeftOut, Sample
 
@@ -108,6 +109,7 @@ def enroll(
     *,
     known: Template | None = None,
     failures: Sequence[LeftOut] = (),
+    elsewhere: Mapping[str, Template] | None = None,
 ) -> Enrolment:
     """Enroll a person from samples, leaving out those that fail a gate.
 
@@ -124,6 +126,8 @@ def enroll(
         centroid. One new photo is then enough, instead of `Gates.min_photos`.
     failures : sequence of LeftOut
         Photos that gave no sample; they are reported first.
+    elsewhere : mapping of str to Template, optional
+        The person's other templates, by their description; their photos count as duplicates.
 
     Raises
     ------
@@ -133,7 +137,8 @@ def enroll(
     """
     if known is not None and known.identity != identity:
         raise EnrolmentError("model-mismatch")
-    fresh, repeated = _without_duplicates(samples, known)
+    here = {} if known is None else {"the template": known}
+    fresh, repeated = _without_duplicates(samples, {**here, **(elsewhere or {})})
     good, poor = _without_poor(fresh, gates)
     unusable = (*failures, *repeated, *poor)
     _refuse_several_people(good, gates, unusable)
@@ -282,20 +287,25 @@ KNOWN = "There is nothing to add: give photos that are not part of the template 
 
 
 def _without_duplicates(
-    samples: Sequence[Sample], known: Template | None
+    samples: Sequence[Sample], stored: Mapping[str, Template]
 ) -> tuple[list[Sample], list[LeftOut]]:
     kept: list[Sample] = []
     left_out: list[LeftOut] = []
     first: dict[bytes, str] = {}
     for sample in samples:
-        if known is not None and photo_hash(known.photo_key, sample.digest) in known.photo_hashes:
-            left_out.append(LeftOut(sample.photo, "duplicate", "already part of the template", KNOWN))
+        holding = [what for what, template in stored.items() if _holds(template, sample)]
+        if holding:
+            left_out.append(LeftOut(sample.photo, "duplicate", f"already part of {holding[0]}", KNOWN))
         elif sample.digest in first:
             left_out.append(LeftOut(sample.photo, "duplicate", f"same file as {first[sample.digest]}"))
         else:
             first[sample.digest] = sample.photo
             kept.append(sample)
     return kept, left_out
+
+
+def _holds(template: Template, sample: Sample) -> bool:
+    return photo_hash(template.photo_key, sample.digest) in template.photo_hashes
 
 
 def _without_poor(samples: Sequence[Sample], gates: Gates) -> tuple[list[Sample], list[LeftOut]]:
@@ -322,7 +332,8 @@ def _without_unlike(
 
     def drop(index: int, similarity: float, others: str) -> None:
         detail = f"similarity {similarity:.4f} to {others}, at least {min_similarity:.4f} needed"
-        left_out.append(LeftOut(kept.pop(index).photo, "unlike-the-others", detail))
+        sample = kept.pop(index)
+        left_out.append(LeftOut(sample.photo, *_why_unlike(sample.quality, detail)))
 
     if known is not None and kept:
         to_known = similarities(np.stack([s.embedding for s in kept]), known.centroid[None, :])[:, 0]
@@ -336,6 +347,17 @@ def _without_unlike(
             break
         drop(worst, float(scores[worst]), "the other photos")
     return kept, left_out
+
+
+def _why_unlike(quality: Quality, detail: str) -> tuple[str, str]:
+    """Return why a photo is unlike the others: how the face stands, if that is it; and the detail.
+
+    No photo is left out for this alone: a face turned to the side that is like the others is welcome.
+    """
+    for one in measures(quality, Limits(0, 0, 0)):
+        if not one.good and one.value is not None:
+            return one.fault, f"{one.name} {one.value:.0f} {one.unit}; {detail}"
+    return "unlike-the-others", detail
 
 
 def _new_template(

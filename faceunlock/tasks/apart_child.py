@@ -22,6 +22,9 @@ from faceunlock.photos.face import Quality
 LOADING_SECONDS = 120.0
 """How long a child may load networks; preparing them takes longest."""
 
+_QUALITIES = 4
+"""Numbers of a quality that are always known; a turn may follow."""
+
 _MOST_TEXT = 500
 
 _START = (
@@ -169,7 +172,11 @@ def _finite(values: object, count: int) -> list[float]:
 
 def quality_of(message: Message) -> Quality:
     """Return the quality of a face in a message."""
-    return Quality(*_finite(message.words.get("quality"), 3))
+    values = message.words.get("quality")
+    has_turn = isinstance(values, list) and len(values) == _QUALITIES + 1
+    numbers = _finite(values, _QUALITIES + has_turn)
+    size, sharpness, brightness, cut_off = numbers[:_QUALITIES]
+    return Quality(size, sharpness, brightness, numbers[-1] if has_turn else None, cut_off)
 
 
 def word_of(message: Message) -> Word:

@@ -224,7 +224,8 @@ class Work:
 
 
 def _numbers(quality: Quality) -> list[float]:
-    return [float(quality.size), float(quality.sharpness), float(quality.brightness)]
+    measured = [quality.size, quality.sharpness, quality.brightness, quality.cut_off]
+    return [float(value) for value in (*measured, *(() if quality.turn is None else (quality.turn,)))]
 
 
 def _gates(words: dict[str, Any]) -> Gates:

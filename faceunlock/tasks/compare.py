@@ -12,18 +12,13 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities, unit
+from faceunlock.matching.wording import needed
 from faceunlock.photos.face import Quality, SubjectRule
 from faceunlock.photos.photo import Source, find_photos, load_photo
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
 from faceunlock.studies.collection import sort_out
-from faceunlock.tasks.workspace import (
-    PhotoPath,
-    Workspace,
-    as_photo,
-    check_threshold,
-    operating_point,
-    small_faces,
-)
+from faceunlock.tasks.pictures import as_photo, small_faces
+from faceunlock.tasks.workspace import PhotoPath, Workspace, check_threshold, operating_point
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
@@ -134,8 +129,7 @@ class PairComparison:
         )
 
     def _said(self, other: ComparedPhoto) -> str:
-        verdict = "match" if other.match else "no match"
-        return f"{verdict}, similarity {other.similarity:.3f}, needs {self.threshold:.3f}"
+        return f"{'match' if other.match else 'no match'} {needed(other.similarity, self.threshold)}"
 
     @property
     def matches(self) -> int:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.photos.camera import Frame
     from faceunlock.pipeline.detection import Detector
-    from faceunlock.tasks.workspace import Photos
+    from faceunlock.tasks.pictures import Photos
 
 __all__ = ["EnrolmentOutcome", "Resemblance", "enroll", "take_several"]
 
@@ -96,7 +96,8 @@ def enroll(
         Enroll another look of an enrolled person, such as ``glasses``: a template beside the person's own.
     accept : callable, optional
         Asked about a look that resembles the person too little; without it, or if it says no, the look is
-        refused.
+        refused. With `add`, asked about photos below the unlock threshold but at or above the threshold for
+        two photos; if it says no, they are left out like all that are further away.
     add : bool
         Add the photos to an existing template.
     replace : bool

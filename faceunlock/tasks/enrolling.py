@@ -19,32 +19,37 @@ from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.tasks.people import no_such_look
+from faceunlock.tasks.pictures import as_photos, small_faces
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
-from faceunlock.tasks.workspace import Workspace, as_photos, is_apart, quality_gates, small_faces
+from faceunlock.tasks.workspace import Workspace, is_apart, quality_gates
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.enrolment import Gates
     from faceunlock.tasks.apart import ApartAcquisition
-    from faceunlock.tasks.workspace import Photos
+    from faceunlock.tasks.pictures import Photos
 
 
 @dataclass(frozen=True, slots=True)
 class Resemblance:
-    """How much the photos of a look resemble the person.
+    """How much photos resemble the person.
 
     Attributes
     ----------
     similarity : float
-        Cosine of the look's centroid and the person's, in [-1, 1].
+        Cosine with the person's centroid, in [-1, 1]: of the look's centroid, or of the least similar photo.
     threshold : float
-        Lowest similarity that is enough by itself: the model's threshold for two photos.
+        Lowest similarity that is enough by itself: for a look the model's threshold for two photos, for
+        photos to add its unlock threshold.
+    photos : tuple of str
+        The photos to add that are asked about; empty for a look.
     """
 
     similarity: float
     threshold: float
+    photos: tuple[str, ...] = ()
 
     @property
     def enough(self) -> bool:
@@ -53,7 +58,7 @@ class Resemblance:
 
 
 Accept = Callable[[Resemblance], bool]
-"""Asks whether photos that resemble a person too little show this person."""
+"""Asks whether photos that resemble a person too little by themselves show this person."""
 
 
 MOST_FACES = 12
@@ -84,6 +89,8 @@ class EnrolmentOutcome:
         The look that was enrolled, as it is stored; None for the person's own template.
     resemblance : Resemblance or None
         How much the look resembles the person; None without a look.
+    accepted : tuple of str
+        Photos below the unlock threshold that were added because somebody said whom they show.
     faces : tuple of bytes
         Small pictures of the faces that were used, as JPEG, at most `MOST_FACES`; empty unless the workspace
         keeps faces.
@@ -98,6 +105,7 @@ class EnrolmentOutcome:
     nearest: NearStranger | None = None
     look: str | None = None
     resemblance: Resemblance | None = None
+    accepted: tuple[str, ...] = ()
     faces: tuple[bytes, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
@@ -223,6 +231,7 @@ def finish(
         nearest=nearest_stranger(workspace, draft.name, draft.enrolment.template),
         look=draft.look,
         resemblance=draft.resemblance,
+        accepted=tuple(photo for photo in enrolling.vouched if photo in draft.enrolment.used),
         faces=small_faces(shown[:MOST_FACES]),
     )
 
@@ -257,6 +266,11 @@ class _Enrolling:
     identity : ModelIdentity
         What made the embeddings.
     gates : Gates
+
+    Attributes
+    ----------
+    vouched : tuple of str
+        Photos below the unlock threshold that somebody said show the person.
     """
 
     def __init__(
@@ -270,14 +284,17 @@ class _Enrolling:
         self._workspace, self._wanted, self._identity, self._gates = workspace, wanted, identity, gates
         self._samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
         self._failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
+        self.vouched: tuple[str, ...] = ()
 
     def tried(self, known: Person | None, accept: Accept | None) -> _Draft:
         """Return what would be stored, and store nothing."""
+        self._ask(known, accept)
         enrolment = self._learned(known)
         return self._judged(enrolment, known, accepted=self._accepted(enrolment, known, accept))
 
     def saved(self, known: Person | None, accept: Accept | None) -> _Draft:
-        """Store the person, or the look; an unlike look is asked about before anything is locked."""
+        """Store the person, or the look; what is unlike is asked about before anything is locked."""
+        self._ask(known, accept)
         enrolment, gallery, wanted = self._learned(known), self._workspace.gallery, self._wanted
         accepted = self._accepted(enrolment, known, accept)
         with gallery.transaction():  # nobody else is enrolled between check and change
@@ -299,8 +316,33 @@ class _Enrolling:
         return dataclasses.replace(draft, look=None if kept is None else kept.name)
 
     def _learned(self, person: Person | None) -> Enrolment:
-        grown = _growing(person, self._wanted.look) if person is not None and self._wanted.add else None
-        return learn(self._samples, self._identity, self._gates, known=grown, failures=self._failures)
+        return learn(
+            self._samples,
+            self._identity,
+            self._gates,
+            known=_growing(person, self._wanted.look) if person is not None and self._wanted.add else None,
+            failures=self._failures,
+            elsewhere=_elsewhere(person, self._wanted),
+        )
+
+    def _ask(self, person: Person | None, accept: Accept | None) -> None:
+        """Ask about photos that are a little too unlike the template they are added to.
+
+        A yes goes only as far as two photos of one person may differ, so that a stranger's photo stays out.
+        """
+        lowest, needed = self._gates.pair_similarity, self._gates.min_similarity
+        if person is None or accept is None or lowest is None or not self._wanted.add:
+            return
+        centroid = _growing(person, self._wanted.look).centroid
+        scores = {
+            sample.photo: float(sample.embedding @ centroid)
+            for sample in self._samples
+            if self._gates.fault(sample.quality) is None
+        }
+        near = {photo: score for photo, score in scores.items() if lowest <= score < needed}
+        if near and accept(Resemblance(min(near.values()), needed, tuple(near))):
+            self._gates = dataclasses.replace(self._gates, min_similarity=lowest)
+            self.vouched = tuple(near)
 
     def _accepted(self, enrolment: Enrolment, person: Person | None, accept: Accept | None) -> bool:
         """Return whether photos that resemble the person too little were accepted; ask if need be."""
@@ -330,6 +372,19 @@ def _growing(person: Person, look: str | None) -> Template:
     if there is None:
         raise no_such_look(person, look)
     return there.template
+
+
+def _elsewhere(person: Person | None, wanted: Wanted) -> dict[str, Template]:
+    """Return the person's templates that stay as they are, by their description."""
+    if person is None or (wanted.look is None and not wanted.add):
+        return {}
+    kept = None if wanted.look is None else person.look(wanted.look)
+    changed = None if wanted.look is None else "" if kept is None else kept.name
+    return {
+        "the person's own template" if label is None else f"the look {quoted(label)}": template
+        for label, template in person.templates
+        if label != changed
+    }
 
 
 def _resemblance(workspace: Workspace, person: Person, template: Template) -> Resemblance:

@@ -13,14 +13,13 @@ from faceunlock.matching.similarity import Vector, assign, best_looks
 from faceunlock.photos.photo import PhotoListing, in_order
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
+from faceunlock.tasks.pictures import as_photos, small_faces
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
-    as_photos,
     check_threshold,
     deciding_calibration,
     operating_point,
-    small_faces,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from faceunlock.reports.annotation import Mark
     from faceunlock.reports.notebook import Line
     from faceunlock.settings import Security
-    from faceunlock.tasks.workspace import Photos
+    from faceunlock.tasks.pictures import Photos
 
 
 class IdentifyOptions(TypedDict, total=False):
@@ -119,6 +118,8 @@ class Identification:
         The model that made the embeddings.
     not_compared : tuple of str
         People whose templates were made by a different model.
+    sure_threshold : float or None
+        What the level ``normal`` needs for this number of people; None if nobody measured it.
     """
 
     photos: tuple[IdentifiedPhoto, ...]
@@ -130,6 +131,18 @@ class Identification:
     point: OperatingPoint | None
     identity: ModelIdentity
     not_compared: tuple[str, ...] = ()
+    sure_threshold: float | None = None
+
+    @property
+    def doubtful(self) -> tuple[NamedFace, ...]:
+        """Faces whose name `verify` would not confirm at its usual level."""
+        if self.sure_threshold is None:
+            return ()
+        return tuple(
+            face
+            for face in self.faces
+            if face.name is not None and (face.similarity or 0.0) < self.sure_threshold
+        )
 
     def __repr__(self) -> str:
         unknown = sum(face.name is None for face in self.faces)
@@ -238,7 +251,9 @@ def identify(
     if not comparable:
         raise workspace.choice.mismatch(people[0], identity.model)
     calibration = deciding_calibration(workspace, identity, threshold, security, "relaxed")
-    point, threshold = operating_point(calibration, sum(map(len, comparable.values())), threshold)
+    looks = sum(map(len, comparable.values()))
+    point, threshold = operating_point(calibration, looks, threshold)
+    usual = workspace.choice.calibration(identity, "normal")
     identified: list[IdentifiedPhoto] = []
     left_out: list[LeftOut] = []
     faces = acquisition.faces(given, keep_crops=workspace.keep_faces)
@@ -277,6 +292,7 @@ def identify(
         point=point,
         identity=identity,
         not_compared=tuple(person.name for person in people if person.name not in comparable),
+        sure_threshold=None if usual.status == "not-calibrated" else operating_point(usual, looks, None)[1],
     )
 
 

@@ -12,7 +12,7 @@ from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish
 from faceunlock.tasks.workspace import Workspace
 
 if TYPE_CHECKING:
-    from faceunlock.tasks.workspace import Photos
+    from faceunlock.tasks.pictures import Photos
 
 
 class InitOptions(TypedDict, total=False):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import PhotoError
 from faceunlock.liveness.asking import LONGEST, Word, random_pauses, random_turns
 from faceunlock.liveness.dialogue import Dialogue
+from faceunlock.photos.folders import PHOTO_SUFFIXES
 from faceunlock.tasks.liveness import denial
 from faceunlock.tasks.mirrors import is_mirrored
 from faceunlock.tasks.turns import SHOWN, Deny, Watch, requirement
@@ -42,6 +44,7 @@ class LiveOptions(TypedDict, total=False):
     security: Security | None
     tell: Tell
     deny: Deny | None
+    count: bool
 
 
 def verify_live(
@@ -53,6 +56,7 @@ def verify_live(
     security: Security | None = None,
     tell: Tell = lambda _: None,
     deny: Deny | None = None,
+    count: bool = True,
 ) -> Verification:
     """Decide whether an enrolled person sits before a camera and turns the head as asked.
 
@@ -75,6 +79,8 @@ def verify_live(
     deny : callable, optional
         Scores the frontal frames; below `DENIED` they are taken for a picture. It can only refuse. When
         omitted: MiniFASNet, where its weights are and the setting ``texture`` is on.
+    count : bool
+        As for `faceunlock.tasks.verify.verify`.
 
     Raises
     ------
@@ -90,7 +96,9 @@ def verify_live(
     check_threshold(threshold, security)
     settings = workspace.settings
     device = settings.camera if device is None else device
-    with workspace.attempts.attempt(f"camera {device}") as attempt:
+    if Path(device).suffix.lower() in PHOTO_SUFFIXES:
+        raise PhotoError("no-living-person", f"{device} is a photo, which cannot show that somebody is there")
+    with workspace.attempts.attempt(f"camera {device}", count=count) as attempt:
         people = candidates(workspace, attempt, name)
         judge = _Judge(people, attempt, tell)
         mirrored = is_mirrored(workspace, device)
@@ -155,7 +163,7 @@ class _Judge:
         """Decide, count and log, as for a photo."""
         if self._first is None:
             raise TypeError("nothing was seen")
-        answer = self._people.answering(*self._first, turned)
+        answer = self._people.answering(*self._first, turned, counted=self._attempt.counted)
 
         def checked(admitted: Collection[str]) -> Verification:
             found = answer(admitted)

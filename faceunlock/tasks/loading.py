@@ -43,11 +43,14 @@ class Networks:
     embedder : Embedder
     engine : Engine or None
         Runs both; None if the caller passed in both.
+    subject_detector : Detector or None
+        What finds the subject of a photo, where `detector` finds every face.
     """
 
     detector: Detector
     embedder: Embedder
     engine: Engine | None
+    subject_detector: Detector | None = None
 
 
 class NetworkLoader:
@@ -134,7 +137,8 @@ class NetworkLoader:
         # Start the embedder first: it takes longer to open, and the detector is needed before it.
         embedder = self._embedder(spec, engine, fetch=fetch, crop=crop, unproven=unproven)
         detector = self._detector(engine, small_faces=small_faces, unproven=unproven)
-        return Networks(detector, embedder, engine)
+        subject = self._detector(engine, small_faces=False, unproven=unproven) if small_faces else None
+        return Networks(detector, embedder, engine, subject)
 
     def detector(self) -> Detector:
         """Return only the detector; raises as `networks`."""
@@ -243,6 +247,7 @@ class NetworkLoader:
             max_pixels=self._settings.max_pixels,
             min_face_pixels=self._settings.min_face_pixels,
             workers=1 if networks.engine is None else networks.engine.workers,
+            subject_detector=networks.subject_detector,
         )
 
     def texture(self) -> Texture | None:

@@ -19,6 +19,8 @@ from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from faceunlock.gallery.bank import BankState
     from faceunlock.matching.strangers import NearStranger, Strangers
     from faceunlock.matching.templates import ModelIdentity, Template
@@ -235,15 +237,21 @@ def nearest_stranger(workspace: Workspace, name: str, template: Template) -> Nea
 
     The person may be enrolled already, so a damaged bank is a warning here.
     """
+    return nearest_to(workspace, template.identity, template.centroid, name=name)
+
+
+def nearest_to(
+    workspace: Workspace, identity: ModelIdentity, vector: ArrayLike, *, name: str | None
+) -> NearStranger | None:
+    """Return the stranger most similar to a unit vector of a model; otherwise as `nearest_stranger`."""
     try:
-        bank = bank_of(workspace, template.identity)
+        bank = bank_of(workspace, identity)
     except GalleryError as error:
         _log.warning("No stranger was compared: %s. %s", error.message, error.hint)
         return None
     if bank is None:
         return None
-    threshold = workspace.choice.calibration(template.identity).threshold
-    return bank.nearest(template.centroid, threshold, name=name)
+    return bank.nearest(vector, workspace.choice.calibration(identity).threshold, name=name)
 
 
 class _Filling:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.similarity import decide
+from faceunlock.matching.wording import needed
 from faceunlock.photos.capture import Capture
 from faceunlock.photos.in_memory import InMemory, Picture
 from faceunlock.photos.photo import PhotoFile, Source, load_photo
+from faceunlock.tasks.pictures import as_photo, small_faces
 from faceunlock.tasks.workspace import (
     PhotoPath,
     Workspace,
     apart_camera,
-    as_photo,
     check_threshold,
     deciding_calibration,
     examiner,
@@ -24,7 +25,6 @@ from faceunlock.tasks.workspace import (
     open_camera,
     operating_point,
     quality_gates,
-    small_faces,
 )
 
 if TYPE_CHECKING:
@@ -53,12 +53,14 @@ class VerifyOptions(TypedDict, total=False):
     faces: SubjectRule
     source: str | None
     require_live: bool
+    count: bool
 
 
 class TakeOptions(TypedDict, total=False):
     """Options of `take`."""
 
     faces: SubjectRule
+    count: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -85,6 +87,12 @@ class Verification:
         How the head turned; None if nobody was asked to turn it.
     people : int or None
         How many people were compared, each with all their looks; None: one for each template.
+    named : bool
+        Whether a person was claimed.
+    near_miss : bool
+        Whether a no is so close that two single photos this similar would match.
+    counted : bool
+        Whether the attempt was counted and logged.
     face : tuple of bytes
         A small picture of the face, as JPEG; empty unless the workspace keeps faces.
     """
@@ -98,6 +106,9 @@ class Verification:
     locked_out: tuple[str, ...] = ()
     liveness: Turned | None = None
     people: int | None = None
+    named: bool = False
+    near_miss: bool = False
+    counted: bool = True
     face: tuple[bytes, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
@@ -112,8 +123,10 @@ class Verification:
     @property
     def _answer(self) -> str:
         found = self.decision
-        said = f"yes, {found.name}" if found.match else f"no, closest {found.name}"
-        return f"{said}, similarity {found.similarity:.3f}, needs {found.threshold:.3f}"
+        whom = "" if found.match else "not " if self.named else "closest "
+        score = needed(found.similarity, found.threshold)
+        end = ", a near miss" if self.near_miss else ""
+        return f"{'yes' if found.match else 'no'}, {whom}{found.name} {score}{end}"
 
 
 def verify(
@@ -126,6 +139,7 @@ def verify(
     faces: SubjectRule = "dominant",
     source: str | None = None,
     require_live: bool = False,
+    count: bool = True,
 ) -> Verification:
     """Decide whether a photo shows an enrolled person; counts and logs the attempt.
 
@@ -150,6 +164,9 @@ def verify(
         Where the photo comes from, for the log; its name, ``stdin`` or ``stream`` when omitted.
     require_live : bool
         Refuse: a photo cannot show that somebody is there. `faceunlock.tasks.live.verify_live` can.
+    count : bool
+        False to try something out on a gallery of one's own: see `faceunlock.gallery.attempts`. Never do so
+        to let anybody in.
 
     Raises
     ------
@@ -163,13 +180,14 @@ def verify(
     ModelError
         ``not-measured`` if a level was chosen and no threshold was measured for the model.
     SettingsError
-        ``usage`` for a threshold out of range, or with a level of security.
+        ``usage`` for a threshold out of range, or with a level of security; without `count`, if the gallery
+        belongs to another user.
     """
     check_threshold(threshold, security)
     if require_live:
         raise PhotoError("no-living-person")
     taken: Source | BinaryIO = photo.photo if isinstance(photo, Capture) else as_photo(photo)
-    with workspace.attempts.attempt(source or _source(taken)) as attempt:
+    with workspace.attempts.attempt(source or _source(taken), count=count) as attempt:
         # First of all: someone who is locked out must learn nothing about a photo.
         people = candidates(workspace, attempt, name)
         # Read before any network is loaded, so that a missing photo fails at once.
@@ -179,7 +197,7 @@ def verify(
         else:
             acquisition = people.load(threshold, security)
             sample = acquisition.sample(probe, faces, keep_crop=workspace.keep_faces)
-        answer = people.answering(sample.embedding, sample.quality, crop=sample.crop)
+        answer = people.answering(sample.embedding, sample.quality, counted=attempt.counted, crop=sample.crop)
         return attempt.settle(people.names, answer)
 
 
@@ -256,6 +274,8 @@ class Candidates:
         if not self._comparable:
             raise self._workspace.choice.mismatch(self._people[0], self.identity.model)
         self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
+        pairs = self._workspace.choice.pair_calibration(self.identity)
+        self._near = None if pairs.status == "not-calibrated" else pairs.threshold
         self._threshold = threshold
 
     def _is_comparable(self, person: Person) -> bool:
@@ -278,6 +298,8 @@ class Candidates:
         embedding: ArrayLike,
         quality: Quality,
         turned: Turned | None = None,
+        *,
+        counted: bool = True,
         crop: RGBImage | None = None,
     ) -> Callable[[Collection[str]], Verification]:
         """Return the function that decides among the people who are not locked out."""
@@ -287,8 +309,10 @@ class Candidates:
             there = [person for person in self._comparable if person.name in admitted]
             centroids = self._centroids(there)
             point, limit = operating_point(self._calibration, len(centroids), self._threshold)
+            decision = decide(embedding, centroids, limit)
+            near = self._near is not None and decision.similarity >= self._near
             return Verification(
-                decision=decide(embedding, centroids, limit),
+                decision=decision,
                 identity=self.identity,
                 calibration=self._calibration,
                 point=point,
@@ -297,6 +321,9 @@ class Candidates:
                 locked_out=tuple(one.name for one in self._comparable if one.name not in admitted),
                 liveness=turned,
                 people=len(there),
+                named=self._named,
+                near_miss=near and not decision.match,
+                counted=counted,
                 face=face,
             )
 
@@ -315,6 +342,7 @@ def take(
     name: str | None = None,
     *,
     faces: SubjectRule = "dominant",
+    count: bool = True,
 ) -> Capture:
     """Take a photo of a good face with a camera, to verify it.
 
@@ -328,6 +356,8 @@ def take(
         The claimed person; the camera is opened only if that person is enrolled.
     faces : {"dominant", "largest", "central"}
         Which face in a frame counts as its subject.
+    count : bool
+        As for `verify`.
 
     Raises
     ------
@@ -342,7 +372,7 @@ def take(
 
     settings = workspace.settings
     device = settings.camera if device is None else device
-    with workspace.attempts.attempt(f"camera {device}") as attempt:
+    with workspace.attempts.attempt(f"camera {device}", count=count) as attempt:
         person = None if name is None else workspace.gallery.get(name)
         people = workspace.gallery.people() if person is None else (person,)
         if not people:

@@ -61,7 +61,7 @@ def test_a_question(serving, question, exchange, photo, unlock, ada):
         for _ in range(3):
             taken, answer = exchange(path, frame(question(photo)), photo)
             assert taken == [protocol.TAKEN]
-            assert answer[:3] == [protocol.ANSWERED, "0", "1"] and answer[3].startswith("yes: Ada")
+            assert answer[:3] == [protocol.ANSWERED, "0", "1"] and answer[3].startswith("yes  Ada")
         state = control.state(path)
         assert (state.pid, state.answered, state.declined) == (os.getpid(), 3, 0)
     assert control.state(path) is None and not path.exists()

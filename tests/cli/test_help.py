@@ -11,7 +11,7 @@ from faceunlock.cli import run
 from faceunlock.cli.application import MODULES, application
 from faceunlock.cli.help import EXAMPLES, GROUPS, INSTEAD, between
 
-TO_COME = {"explain"}
+TO_COME: set[str] = set()
 """Commands that have their place before they are there."""
 
 

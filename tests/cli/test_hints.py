@@ -117,7 +117,7 @@ def test_a_search_of_no_one_or_many_faces(faces, said):
     found = SimpleNamespace(
         people=1, compared=faces, threshold=0.9, calibration=calibration, point=fmr, false_name_bound=1e-4
     )
-    meaning = identify._meaning(found)
+    meaning = identify.meaning(found)
     assert ("stranger" in meaning) == (said is not None) and (said or "") in meaning
     assert said is None or "based on 1 comparison of 1 person" in meaning
 

@@ -71,7 +71,8 @@ PHOTOS = {
     "small": paint(1, side=12),
 }
 LINES = ["", "--json", "--as ada", "--as ada --json -q", "--as Zoe", "--as Zoe --json", "--quiet",
-         "--threshold 0.1", "--faces largest", "--as ada/bob", "--model dlib --device cpu"]  # fmt: skip
+         "--threshold 0.999", "--threshold 0.1", "--faces largest", "--as ada/bob",
+         "--model dlib --device cpu"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PHOTOS)
@@ -84,6 +85,19 @@ def test_the_answer_is_that_of_the_command(people, unlock, answer, command, tmp_
         for stream, text in zip(parts[::2], parts[1::2], strict=True):
             said[stream] += text
         assert (int(code), said["1"], said["2"]) == command(photo, *line.split()), line
+
+
+def test_colour_is_a_matter_of_the_terminal_that_asks(people, answer, command, monkeypatch, tmp_path):
+    photo = save(tmp_path / "ada.png", paint(1, 9))
+    plain = answer(photo)[2]
+    monkeypatch.setattr("faceunlock.agent.client.wants_colour", lambda: True)
+    monkeypatch.setattr("faceunlock.cli.console.wants_colour", lambda: True)
+    for line in LINES:
+        code, *parts = answer(photo, *line.split())
+        said = "".join(text for stream, text in zip(parts[::2], parts[1::2], strict=True) if stream == "1")
+        assert (int(code), said) == command(photo, *line.split())[:2], line
+    coloured = answer(photo)[2]
+    assert coloured == plain.replace("yes", "\x1b[1;32myes\x1b[0m") != plain
 
 
 def test_a_file_that_is_no_photo_is_named_as_the_command_names_it(people, answer, command, tmp_path):

@@ -35,4 +35,4 @@ def test_the_first_commands_need_no_pytorch(faceunlock, pictures, model):
     for path in (faceunlock.home / "cache" / "converted").iterdir():
         path.unlink()
     again = run_without_pytorch(faceunlock, "--model", model, "verify", pictures / "unseen.jpg")
-    assert again.returncode == 0 and again.stdout.startswith("yes: Eileen"), again.stderr
+    assert again.returncode == 0 and again.stdout.startswith("yes  Eileen"), again.stderr

@@ -73,7 +73,7 @@ def test_version(faceunlock):
         (["people", "frobnicate"], "people"),
         (["--home", "somewhere", "verify"], "verify"),
         (["verify", "--frobnicate", "x.jpg"], "verify"),
-        (["verify", "a.jpg", "b.jpg"], "verify"),
+        (["verify", "a.jpg", "b.jpg", "--camera"], "verify"),
         (["verify", "a.jpg", "--threshold", "1.5"], "verify"),
         (["verify", "a.jpg", "--threshold", "nan"], "verify"),
         (["verify", "a.jpg", "--faces", "smallest"], "verify"),

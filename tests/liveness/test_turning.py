@@ -11,18 +11,14 @@ from hypothesis import strategies as st
 
 from faceunlock.liveness.turning import (
     CONFIDENCE,
-    EYE_DISTANCE,
-    EYES_AND_MOUTH,
-    NOSE,
-    TANGENT,
     TURNED,
     excursions,
     middle,
-    nose_offset,
     offset_of,
     smooth,
 )
 from faceunlock.photos.face import Face
+from faceunlock.photos.pose import EYE_DISTANCE, EYES_AND_MOUTH, NOSE, TANGENT, nose_offset
 from tests.support.made_heads import HEAD, PICTURE, View, face, project
 
 small = st.floats(-0.4, 0.4)

@@ -291,3 +291,46 @@ def test_large_photos_are_not_all_decoded_at_once_however_many_workers(tmp_path,
     found = list(Acquisition(Watching(), FakeEmbedder(), workers=8).samples(paths))
     assert all(isinstance(sample, Sample) for sample in found)
     assert max(most) == 2
+
+
+class Sideways(FakeDetector):
+    """Finds the same faces, a little to the side."""
+
+    def detect(self, image):
+        return [
+            Face((face.box[0] - 8, *face.box[1:]), face.landmarks, face.confidence)
+            for face in super().detect(image)
+        ]
+
+
+class BoxEmbedder(FakeEmbedder):
+    """What it sees depends on the box."""
+
+    def crop(self, image, face):
+        return np.full((3, 3, 3), int(face.box[0]) % 256, np.uint8)
+
+    def embed(self, crops):
+        return np.stack([embedding(int(crop[0, 0, 0]), 0) for crop in crops])
+
+
+def test_the_subject_of_a_group_is_seen_as_alone(tmp_path):
+    """One way to a score: the detectors for a group and for a subject find slightly different boxes."""
+    photo = save(tmp_path / "group.png", paint(1, faces=2, second_side=40))
+    embedder = BoxEmbedder()
+    alone = Acquisition(FakeDetector(), embedder).sample(load_photo(photo), "largest")
+    (two,) = Acquisition(Sideways(), embedder, subject_detector=FakeDetector()).faces([photo])
+    subject, other = two.faces
+    assert np.array_equal(subject.embedding, alone.embedding)
+    assert subject.face.box[0] == 20 and other.face.box[0] == 112, "the other face stays where it was found"
+    (apart,) = Acquisition(Sideways(), embedder).faces([photo])
+    assert not np.array_equal(apart.faces[0].embedding, alone.embedding)
+
+
+def test_a_subject_that_only_a_group_search_finds_stays_as_it_is(tmp_path):
+    class Blind(FakeDetector):
+        def detect(self, image):
+            return []
+
+    photo = save(tmp_path / "one.png", paint(1))
+    (found,) = Acquisition(FakeDetector(), BoxEmbedder(), subject_detector=Blind()).faces([photo])
+    assert [face.face.box[0] for face in found.faces] == [20]

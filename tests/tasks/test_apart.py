@@ -11,8 +11,11 @@ import pytest
 from support.fakes import GREY, paint, save, slug_of
 
 from faceunlock.errors import PhotoError
+from faceunlock.files.channel import Message
 from faceunlock.liveness.asking import Word
+from faceunlock.photos.face import Quality
 from faceunlock.tasks import apart, apart_child
+from faceunlock.tasks.apart_process import _numbers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the child needs Linux")
 
@@ -170,3 +173,10 @@ def test_roots_enroll_reads_photos_in_a_child(child, bob):
     unlock.settings = replace(unlock.settings, decode_apart="auto")
     assert unlock.enroll("Bob", bob).saved
     assert len(unlock.readers) == 1
+
+
+@pytest.mark.parametrize("turn", [None, -41.5])
+def test_how_a_face_stands_comes_from_the_child_too(turn):
+    quality = Quality(80.0, 20.0, 120.0, turn, 0.25)
+    sent = Message("sample", {"quality": _numbers(quality)}, b"")
+    assert apart_child.quality_of(sent) == quality

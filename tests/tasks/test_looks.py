@@ -215,3 +215,21 @@ def test_a_look_must_be_given_a_name(unlock, ada):
     assert slug_of(unlock.enroll, "Ada", ada, look="  ") == "bad-name"
     with pytest.raises(SettingsError):
         unlock.enroll("Ada", ada, look="mask", add=True, replace=True)
+
+
+def test_a_photo_belongs_to_one_look_only(unlock, ada, later, masked):
+    """Twice the same photos would be one more chance for a stranger, and no more for the person."""
+    unlock.enroll("Ada", ada)
+    assert slug_of(unlock.enroll, "Ada", ada, look="again") == "too-few-photos"
+    unlock.enroll("Ada", later, look="hat")
+    with pytest.raises(EnrolmentError) as caught:
+        unlock.enroll("Ada", later, look="cap")
+    assert {photo.reason for photo in caught.value.left_out} == {"duplicate"}
+    assert {photo.detail for photo in caught.value.left_out} == {"already part of the look 'hat'"}
+    with pytest.raises(EnrolmentError) as caught:
+        unlock.enroll("Ada", later, add=True)
+    assert {photo.detail for photo in caught.value.left_out} == {"already part of the look 'hat'"}
+    assert slug_of(unlock.enroll, "Ada", later, look="hat", add=True) == "too-few-photos"
+    # What is replaced is no obstacle to itself.
+    assert unlock.enroll("Ada", later, look="hat", replace=True).enrolment.template.count == 3
+    assert unlock.enroll("Ada", ada, replace=True).enrolment.template.count == 5

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity, left_out
-from faceunlock.files.text import Table, printable, table
-from faceunlock.matching.wording import counted, probability, rate, threshold_meaning, unmeasured
+from faceunlock.cli.answers.parts import Document, identity, left_out, unproven
+from faceunlock.files.text import Table, Verdict, printable, table
+from faceunlock.matching.wording import counted, needed, probability, rate, threshold_meaning, unmeasured
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,23 +18,15 @@ if TYPE_CHECKING:
     from faceunlock.tasks.compare import PairComparison
 
 
-def text(comparison: PairComparison, top: int = 0) -> list[str | Table]:
-    """Return one line for two photos; for a folder, a table of the best `top` photos and a summary.
+def text(comparison: PairComparison, top: int = 0) -> list[Verdict | Table | str]:
+    """Return one line for two photos; for a folder, a summary and a table of the best `top` photos.
 
     With `top` 0, the table has them all.
     """
-    meaning = threshold_meaning(comparison.calibration, comparison.point)
     if not comparison.is_folder:
         (other,) = comparison.others
-        sign, verdict = (
-            (">=", "yes: the same person")
-            if other.match
-            else ("<", "no: not alike enough to be the same person")
-        )
-        return [
-            f"{verdict}, similarity {other.similarity:.4f} {sign} threshold {comparison.threshold:.4f}, "
-            f"distance {other.distance:.4f} ({meaning})"
-        ]
+        words = "the same person" if other.match else "not alike enough"
+        return [Verdict(other.match, f"{words}  {needed(other.similarity, comparison.threshold)}")]
     shown = comparison.others[: top or None]
     rows = [
         ("yes" if one.match else "no", f"{one.similarity:.4f}", one.photo, f"{one.distance:.4f}")
@@ -44,29 +36,40 @@ def text(comparison: PairComparison, top: int = 0) -> list[str | Table]:
     summary = (
         f"{comparison.matches:,} of {counted(count, 'photo')} "
         f"{'matches' if count == 1 else 'match'} {printable(comparison.photo)} "
-        f"at threshold {comparison.threshold:.4f} ({meaning})"
+        f"(needs {comparison.threshold:.3f})"
     )
-    lines: list[str | Table] = [
+    parts: list[Verdict | Table | str] = [
+        Verdict(comparison.matches > 0, summary),
         table(
             *("match", "similarity", "photo", "distance"), rows=rows, paths=("photo",), details=("distance",)
-        )
+        ),
     ]
     if len(shown) < count:
         less = counted(count - len(shown), "photo")
-        lines.append(f"Not listed: {less}, less alike; to list all, add --top 0.")
-    lines.append(summary)
-    bound = comparison.false_match_bound
+        parts.append(f"Not listed: {less}, less alike; to list all, add --top 0.")
+    return parts
+
+
+def details(comparison: PairComparison) -> list[str]:
+    """Return what only ``--verbose`` says: the distance, and what the threshold means."""
+    said = [f"{threshold_meaning(comparison.calibration, comparison.point)}."]
+    if not comparison.is_folder:
+        said.insert(0, f"distance of the unit vectors {comparison.others[0].distance:.4f}")
+    count, bound = len(comparison.others), comparison.false_match_bound
     if bound is not None and count > 1:
-        lines.append(
+        said.append(
             f"If all {count:,} photos showed strangers, the chance of any match "
             f"would be at most {probability(bound)}."
         )
-    return lines
+    measured = comparison.calibration.fnmr
+    if not comparison.matches and comparison.point is not None and measured is not None:
+        said.append(f"Pairs of the same person that stay below this threshold: {rate(measured)}")
+    return said
 
 
 def notes(comparison: PairComparison, output: Path | None) -> list[str]:
     """Return the notes below the answer."""
-    found = []
+    found = unproven(comparison.calibration, comparison.point)
     if comparison.identical:
         found.append("Both files have the same content, so this comparison says nothing.")
     if comparison.undecided:
@@ -74,8 +77,8 @@ def notes(comparison: PairComparison, output: Path | None) -> list[str]:
     measured = comparison.calibration.fnmr
     if not comparison.matches and comparison.point is not None and measured is not None:
         found.append(
-            "A no does not prove different people. Pairs of the same person that stay below "
-            f"this threshold: {rate(measured)}"
+            f"A no does not prove different people: {round(100 * measured.value)} in 100 pairs of the same "
+            "person stay below this threshold."
         )
     if output is not None:
         found.append(f"Wrote {printable(output)}")

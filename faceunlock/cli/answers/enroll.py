@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers import strangers
 from faceunlock.cli.answers.parts import Document, identity, left_out, refusal, same_face, warning
-from faceunlock.files.text import Table, table
+from faceunlock.files.text import Table, printable, table
 from faceunlock.liveness.guidance import Word
 from faceunlock.matching.wording import counted
 
@@ -76,6 +76,8 @@ def text(outcome: EnrolmentOutcome) -> str:
             f"Similarity to {outcome.name} {outcome.resemblance.similarity:.3f}"
             + ("." if outcome.resemblance.enough else ", accepted by you.")
         )
+    if outcome.accepted:
+        parts.append(f"Accepted by you: {', '.join(map(printable, outcome.accepted))}.")
     if result.template.count != len(result.used):
         parts.append(f"The template now holds {counted(result.template.count, 'photo')}.")
     if outcome.skipped:
@@ -117,6 +119,7 @@ def document(outcome: EnrolmentOutcome) -> Document:
         "mean_similarity": result.mean_similarity,
         "lowest_similarity": result.lowest_similarity,
         "one_look": result.one_look,
+        "accepted": list(outcome.accepted),
         "model": identity(result.template.identity),
         "same_faces": [same_face(same) for same in outcome.same_faces],
         "nearest_stranger": strangers.nearest_document(outcome.nearest),

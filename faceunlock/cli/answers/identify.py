@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity, left_out
-from faceunlock.files.text import Table, printable, table
+from faceunlock.cli.answers.parts import Document, identity, left_out, unproven
+from faceunlock.files.text import Table, Verdict, printable, table
 from faceunlock.matching.security import level_of
 from faceunlock.matching.wording import counted, probability, unmeasured
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from faceunlock.tasks.identify import Identification, IdentifiedPhoto
 
 
-def text(found: Identification) -> list[str | Table]:
-    """Return a table with a row per face, who was found, and the error rate of the search."""
+def text(found: Identification) -> list[Verdict | Table]:
+    """Return who was found, and a table with a row per face."""
     rows = [row for photo in found.photos for row in _rows(photo)]
     faces, photos = len(found.faces), len(found.photos)
     who = ", ".join(printable(name) for name in found.names) or "nobody"
     named = sum(face.name is not None for face in found.faces)
+    count = f"{named:,} of {counted(faces, 'face')} in {counted(photos, 'photo')}"
     return [
+        Verdict(bool(found.names), f"{who}  {count} (needs {found.threshold:.3f})"),
         table(
             *("name", "similarity", "closest", "face", "photo", "left,top,width,height"),
             rows=rows,
             paths=("photo",),
             details=("left,top,width,height",),
         ),
-        f"{named:,} of {counted(faces, 'face')} in {counted(photos, 'photo')} identified: {who}",
-        _meaning(found),
     ]
 
 
@@ -49,7 +49,7 @@ def _rows(photo: IdentifiedPhoto) -> list[tuple[object, ...]]:
     ]
 
 
-def _meaning(found: Identification) -> str:
+def meaning(found: Identification) -> str:
     """Return what comparing many faces with many people does to the false match rate."""
     people, faces = counted(found.people, "person", "people"), counted(found.compared, "face")
     searched = f"{faces} compared with {people} at threshold {found.threshold:.4f}"
@@ -92,6 +92,14 @@ def notes(found: Identification, output: Path | None) -> list[str]:
             "Not compared, because enrolled with a different model, weights or preprocessing than "
             f"{model}: {names}"
         )
+    said += unproven(found.calibration, found.point)
+    doubtful = found.doubtful
+    if doubtful and found.sure_threshold is not None:
+        names = ", ".join(dict.fromkeys(printable(face.name) for face in doubtful))
+        said.append(
+            f"Not certain: {names}. At {min(face.similarity or 0.0 for face in doubtful):.3f} this may be "
+            f"somebody else; verify needs {found.sure_threshold:.3f}. To be sure, add --security normal."
+        )
     if found.left_out and not found.names:
         said.append(f"Nobody was identified, but {counted(len(found.left_out), 'photo')} could not be read.")
     if output is not None:
@@ -119,6 +127,7 @@ def document(found: Identification) -> Document:
         "compared": found.compared,
         "people": found.people,
         "threshold": found.threshold,
+        "sure_threshold": found.sure_threshold,
         "threshold_status": "override" if point is None else calibration.status,
         "security": None if point is None else level_of(calibration),
         "supported": point is not None and point.supported,

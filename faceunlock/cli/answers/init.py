@@ -77,7 +77,7 @@ def tested(setup: Setup) -> str:
         meaning += " How often strangers reach that was not measured for this model."
     else:
         meaning += f" In our tests with that limit, {known}."
-    parts = [verify.text(found), _filled(meaning)]
+    parts = [str(verify.text(found)), _filled(meaning)]
     if not decision.match:
         parts.append(
             _filled(

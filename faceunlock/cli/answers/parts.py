@@ -9,7 +9,7 @@ from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
     from faceunlock.errors import FaceUnlockError
-    from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.second_names import SameFace
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.samples import LeftOut
@@ -34,6 +34,16 @@ def warning(same: SameFace) -> str:
         f"Warning: {same.name} matches {same.enrolled_as} (similarity {same.similarity:.3f}, threshold "
         f"{same.threshold:.3f}): a photo of one may be a yes for the other."
     )
+
+
+def unproven(calibration: Calibration, point: OperatingPoint | None) -> list[str]:
+    """Return the warning about a threshold that nobody measured; nothing for one of the user's own."""
+    if point is None or calibration.status != "not-calibrated":
+        return []
+    return [
+        "This threshold is not calibrated: nobody knows how many strangers reach it. "
+        "To measure it: faceunlock calibrate FOLDER"
+    ]
 
 
 def identity(made_by: ModelIdentity) -> Document:

@@ -65,7 +65,7 @@ def compare(
     """Answer whether two photos show the same person.
 
     Nobody needs to be enrolled. Exits 0 if they do (for a folder: if any of its photos does), 1 if
-    not, 2 if it cannot be decided.
+    not, 2 if it cannot be decided. Shows the evidence with --verbose.
     """
     from faceunlock.cli.answers import compare as answers
     from faceunlock.pipeline.samples import NoneUsableError
@@ -108,6 +108,9 @@ def compare(
         write_picture(output, pair_picture(comparison), overwrite=overwrite)
     console.answer(answers.text(comparison, top), answers.document(comparison, output))
     console.left_out(comparison.left_out)
+    if console.verbose:
+        for note in answers.details(comparison):
+            console.note(note)
     for note in answers.notes(comparison, output):
         console.note(note)
     if not comparison.matches:

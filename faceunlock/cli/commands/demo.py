@@ -84,7 +84,8 @@ def _script(unlock: FaceUnlock) -> list[tuple[str, int, Callable[[], tuple[int, 
 
     def verify(photo: str) -> tuple[int, str, dict[str, Any]]:
         answer = unlock.verify(photo)
-        return int(not answer.decision.match), verify_answers.text(answer), verify_answers.document(answer)
+        text = str(verify_answers.text(answer))
+        return int(not answer.decision.match), text, verify_answers.document(answer)
 
     return [
         ("faceunlock enroll astronaut photos", 0, enroll),

@@ -60,7 +60,8 @@ def enroll(
         ),
     ] = None,
     accept: Annotated[
-        bool, typer.Option("--accept", help="With --look: ask if the photos do not resemble the person.")
+        bool,
+        typer.Option("--accept", help="With --add or --look: ask about photos that resemble too little."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --accept: do not ask.")] = False,
     add: Annotated[bool, typer.Option("--add", help="Add photos to an enrolled person.")] = False,
@@ -82,8 +83,8 @@ def enroll(
     """
     if add and replace:
         raise SettingsError("usage", "--add and --replace cannot be combined")
-    if accept and look is None:
-        raise SettingsError("usage", "--accept needs --look")
+    if accept and look is None and not add:
+        raise SettingsError("usage", "--accept needs --add or --look")
     if yes and not accept:
         raise SettingsError("usage", "--yes needs --accept")
     if each is not None:
@@ -128,7 +129,7 @@ def _one(
     accept: bool,
     sure: bool,
 ) -> None:
-    """Enroll one person, or one look; with `accept`, an unlike look is asked about unless `sure`."""
+    """Enroll one person, or one look; with `accept`, what is unlike is asked about unless `sure`."""
     from faceunlock.cli.answers import enroll as answers
     from faceunlock.pipeline.enrolment import RefusedPhotosError
 
@@ -165,15 +166,18 @@ def _one(
 
 
 def _asked(console: Console, progress: Progress, name: str, found: Resemblance) -> bool:
-    """Ask whether photos that do not resemble a person show this person."""
+    """Ask whether photos that do not resemble a person, or not enough, show this person."""
     what = f"similarity {found.similarity:.4f}, at least {found.threshold:.4f} expected"
+    question = f"The photos do not resemble {name} ({what}). Do they show this person?"
+    declined = "the look was not enrolled"
+    if found.photos:
+        question = f"A near miss ({what}): {', '.join(found.photos)}. Is this certainly {name}?"
+        declined = f"nothing was added to {name}"
     if not sys.stdin.isatty():
-        raise SettingsError(
-            "aborted", f"the photos do not resemble {name} ({what}), and there is no terminal to ask on"
-        )
+        raise SettingsError("aborted", f"{declined} ({what}), and there is no terminal to ask on")
     with progress.paused():
-        if not console.ask(f"The photos do not resemble {name} ({what}). Do they show this person?"):
-            raise SettingsError("aborted", "the look was not enrolled", hint="Nothing was changed.")
+        if not console.ask(question):
+            raise SettingsError("aborted", declined, hint="Nothing was changed.")
     return True
 
 

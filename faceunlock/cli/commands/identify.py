@@ -41,7 +41,7 @@ def identify(
 
     Finds every face, even small ones, and gives each person to at most one face in a photo. The threshold
     keeps the target false match rate for the number of people enrolled. Exits 0 if somebody was
-    identified, 1 if nobody was, 2 if it cannot be decided.
+    identified, 1 if nobody was, 2 if it cannot be decided. Shows the error rates with --verbose.
     """
     from faceunlock.cli.answers import identify as answers
     from faceunlock.pipeline.samples import NoneUsableError
@@ -64,6 +64,8 @@ def identify(
             raise
     console.answer(answers.text(found), answers.document(found))
     console.left_out(found.left_out)
+    if console.verbose:
+        console.note(answers.meaning(found))
     for note in answers.notes(found, output):
         console.note(note)
     if not found.names:

@@ -92,14 +92,38 @@ def answer(match, candidates=1, **quality):
 
 
 def test_an_answer_is_one_line_with_its_numbers():
-    assert verify_answers.text(answer(True)).startswith(
-        "yes: Ada, similarity 0.9500 >= threshold 0.9000 (FMR "
-    )
-    assert verify_answers.text(answer(False)).startswith(
-        "no: Ada, similarity 0.8000 < threshold 0.9000 (FMR "
-    )
-    assert verify_answers.text(answer(False, 3)).startswith("no: closest Ada, similarity 0.8000 < ")
-    assert verify_answers.text(answer(True, 3)).startswith("yes: Ada, ")
+    assert str(verify_answers.text(answer(True))) == "yes  Ada  0.950 (needs 0.900)"
+    assert str(verify_answers.text(answer(True, 3))) == "yes  Ada  0.950 (needs 0.900)"
+    assert verify_answers.details(answer(True), None)[0].startswith("FMR 5.0e-04: 2 false matches in 4,000 ")
+
+
+def test_a_no_names_nobody_as_the_person_on_the_photo():
+    assert str(verify_answers.text(answer(False))) == "no   closest Ada  0.800 (needs 0.900)"
+    claimed = replace(answer(False), named=True)
+    assert str(verify_answers.text(claimed)) == "no   not Ada  0.800 (needs 0.900)"
+
+
+def test_a_near_miss_says_what_to_do():
+    near = replace(answer(False), near_miss=True, named=True)
+    missed, added, why = verify_answers.notes(near, 2.0, 30, "my selfie.jpg")
+    assert missed.startswith("A near miss: ")
+    assert added.endswith(": faceunlock enroll Ada 'my selfie.jpg' --add --accept")
+    assert why == "To see why: faceunlock explain 'my selfie.jpg' --as Ada"
+    assert verify_answers.notes(near, 2.0, 30) == [missed], "a camera leaves no file to add"
+    assert verify_answers.notes(answer(True), 2.0, 30, "a.jpg") == []
+
+
+def test_how_a_face_stands_is_told_with_a_no():
+    turned = replace(answer(False), quality=Quality(80.0, 20.0, 120.0, turn=-55.0, cut_off=0.4))
+    cut, side = verify_answers.notes(turned, 2.0, 30)
+    assert "outside the photo" in cut and "turned to the side" in side
+
+
+def test_a_threshold_that_nobody_measured_is_said_with_a_yes_too():
+    guess = replace(answer(True), calibration=made("not-calibrated", None))
+    (note,) = verify_answers.notes(guess, 2.0, 30)
+    assert "not calibrated" in note
+    assert verify_answers.notes(replace(guess, point=None), 2.0, 30) == []
 
 
 def test_a_no_from_a_poor_photo_says_so():

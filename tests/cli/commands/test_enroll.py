@@ -1,10 +1,12 @@
 """``enroll``: what is told of several people, of a folder of people and of a second name."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.fakes import GREY, paint, save, save_person
 
+from faceunlock.pipeline.models.shipped import shipped_calibration
 from faceunlock.tasks import enroll_each
 
 
@@ -144,8 +146,8 @@ def test_a_look_is_shown_answers_and_is_forgotten(faceunlock, masked, tmp_path):
     assert (data["look"], data["saved"]) == ("mask", True)
     assert data["similarity_to_person"] < data["similarity_expected"]
     probe = save(tmp_path / "probe.png", paint(9, 30))
-    code, out, _ = faceunlock("verify", probe, "--as", "Ada")
-    assert code == 0 and out.startswith("yes: Ada (mask), similarity ") and "among 2 looks of 1 person" in out
+    code, out, err = faceunlock("verify", probe, "--as", "Ada", "-v")
+    assert code == 0 and out.startswith("yes  Ada (mask)  0.") and "among 2 looks of 1 person" in err
     data = faceunlock.data("verify", probe)
     assert (data["name"], data["look"], data["candidates"]) == ("Ada", "mask", 2)
     data = faceunlock.data("people", "show", "Ada")
@@ -174,3 +176,28 @@ def test_a_look_is_shown_answers_and_is_forgotten(faceunlock, masked, tmp_path):
 def test_options_of_a_look_need_one(faceunlock, words):
     code, out, err = faceunlock(*words)
     assert (code, out) == (2, "") and "[usage]" in err
+
+
+def test_a_near_miss_is_asked_about_by_its_name(faceunlock, ada, tmp_path, monkeypatch):
+    faceunlock("enroll", "Ada", ada)
+    strict = replace(shipped_calibration("dlib"), threshold=0.995)
+    monkeypatch.setattr(
+        "faceunlock.pipeline.models.shipped.shipped_calibration", lambda model, security="normal": strict
+    )
+    photo = save(tmp_path / "near.png", paint(1, 40))
+    words = ("enroll", "Ada", photo, "--add", "--accept")
+    code, out, err = faceunlock(*words)
+    assert (code, out) == (2, "") and "[aborted]" in err and "no terminal to ask on" in err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    questions, answers = [], [False, True]
+    monkeypatch.setattr(
+        "faceunlock.cli.console.Console.ask", lambda _, text: questions.append(text) or answers.pop(0)
+    )
+    code, out, err = faceunlock(*words)
+    assert (code, out) == (2, "") and "nothing was added to Ada" in err
+    code, out, _ = faceunlock(*words)
+    assert code == 0 and f"Accepted by you: {photo}." in out and str(photo) in questions[0]
+    another = save(tmp_path / "another.png", paint(1, 41))
+    data = faceunlock.data("enroll", "Ada", another, "--add", "--accept", "--yes")
+    assert data["accepted"] == data["used"] == [str(another)]
+    assert "--accept needs --add or --look" in faceunlock("enroll", "Bob", another, "--accept")[2]
