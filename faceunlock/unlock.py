@@ -158,7 +158,10 @@ class FaceUnlock(Workspace):
         return identify(self, photos, **options)
 
     def explain(
-        self, photo: PhotoPath | Picture, name: str | None = None, **options: Unpack[ExplainOptions]
+        self,
+        photo: PhotoPath | Picture | PhotoFile,
+        name: str | None = None,
+        **options: Unpack[ExplainOptions],
     ) -> Explanation:
         """Explain what is seen on a photo and whom it resembles; see `faceunlock.tasks.explain.explain`."""
         from faceunlock.tasks.explain import explain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers import compare, enroll, identify, people, verify
+from faceunlock.cli.answers import compare, enroll, explain, identify, people, verify
 from faceunlock.cli.answers.parts import Document
 from faceunlock.cli.console import answer_document, error_document
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.tasks.compare import PairComparison
     from faceunlock.tasks.enroll import EnrolmentOutcome
+    from faceunlock.tasks.explain import Explanation
     from faceunlock.tasks.identify import Identification
     from faceunlock.tasks.verify import Verification
 
@@ -70,6 +71,17 @@ class CommandDocuments:
     def forgotten(self, name: str, look: str | None) -> Document:
         """Return the data of ``people forget``."""
         return people.forgotten_document(name, 1 if look is None else 0, look)
+
+    def explanation(self, found: Explanation) -> Document:
+        """Return what ``explain`` says."""
+        verdict = explain.verdict(found)
+        return {
+            "answer": verdict.match,
+            "words": verdict.words,
+            "measures": explain.rows(found),
+            "compared": explain.compared(found),
+            "advice": explain.advice(found),
+        }
 
     def guidance(self, word: Word) -> str:
         """Return what is said to somebody who sits before a camera."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.tasks.compare import PairComparison
     from faceunlock.tasks.enroll import EnrolmentOutcome
+    from faceunlock.tasks.explain import Explanation
     from faceunlock.tasks.identify import Identification
     from faceunlock.tasks.verify import Verification
 
@@ -94,6 +95,10 @@ class Documents(Protocol):
 
     def forgotten(self, name: str, look: str | None) -> Document:
         """Return the data of ``people forget``."""
+        ...
+
+    def explanation(self, found: Explanation) -> Document:
+        """Return what ``explain`` says: ``answer``, ``words``, ``measures``, ``compared``, ``advice``."""
         ...
 
     def guidance(self, word: Word) -> str:

@@ -24,7 +24,7 @@ SCHEMAS = {
     "Verify": (
         "match:boolean name:string look:string? similarity:number threshold:number candidates:integer "
         "threshold_status:string security:string? supported:boolean target_fmr:number? fmr:Rate? "
-        "quality:Quality not_compared:string[] locked_out:string[] liveness:object? model:Model"
+        "quality:Quality not_compared:string[] locked_out:string[] liveness:object? near_miss:boolean counted:boolean model:Model"
     ),
     "IdentifiedFace": (
         "name:string? similarity:number? closest:string? box:integer[] confidence:number? reason:string?"
@@ -32,12 +32,16 @@ SCHEMAS = {
     "IdentifiedPhoto": "photo:string faces:IdentifiedFace[] annotated:string?",
     "Identify": (
         "names:string[] photos:IdentifiedPhoto[] left_out:LeftOut[] skipped:integer faces:integer "
-        "compared:integer people:integer threshold:number threshold_status:string security:string? "
+        "compared:integer people:integer threshold:number sure_threshold:number? threshold_status:string security:string? "
         "supported:boolean target_fmr:number? false_name_bound:number? fmr:Rate? not_compared:string[] "
         "model:Model"
     ),
     "ComparedPhoto": "photo:string similarity:number distance:number match:boolean quality:Quality",
-    "Compare": "",
+    "Compare": (
+        "match:boolean matches:integer photo:string quality:Quality others:ComparedPhoto[] "
+        "left_out:LeftOut[] skipped:integer identical:boolean threshold:number threshold_status:string "
+        "target_fmr:number? fmr:Rate? fnmr:Rate? false_match_bound:number? picture:string? model:Model"
+    ),
     "Look": "name:string photos:integer mean_similarity:number lowest_similarity:number created:string",
     "Person": (
         "name:string photos:integer mean_similarity:number lowest_similarity:number created:string "

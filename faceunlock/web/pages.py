@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.resources import files
@@ -15,12 +16,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from faceunlock.errors import SettingsError
 from faceunlock.files.packages import own_version
 from faceunlock.liveness.guidance import POSES, Limits, Seen, fault, follows
 from faceunlock.liveness.turning import offset_of
 from faceunlock.photos.camera import light
 from faceunlock.photos.face import measure_quality
-from faceunlock.photos.photo import load_photo
+from faceunlock.photos.in_memory import as_file
+from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.tasks.workspace import quality_gates
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web.answers import json_response
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from faceunlock.photos.face import RGBImage
-    from faceunlock.photos.photo import Photo, PhotoFile, Source
+    from faceunlock.photos.photo import Photo, Source
 
 PAGES = {"/": ("try.html", "Try"), "/people": ("people.html", "People")}
 """Each page, its template and its name in the navigation."""
@@ -44,6 +47,10 @@ PICTURE = 1600
 THUMBNAIL = 160
 """Longer side of a thumbnail, in pixels."""
 
+AROUND = 1.0
+"""How much of a photo is cut out on each side of a face to explain it, in sides of the face's box."""
+
+_BOX = Field("box", "text", "Left, top, width and height of a face, in pixels.", required=True)
 _PHOTO = Field("photo", "photo", "The photo.", required=True)
 _TAKEN = Field("taken", "text", "Photos taken so far.", required=True)
 _PATH = Field("path", "text", "A folder on this machine.", required=True)
@@ -70,6 +77,13 @@ def routes(desk: Desk) -> list[BaseRoute]:
         photo = await chosen(request)
         return json.dumps(await desk.worker.ask(lambda unlock: _tried(unlock, desk, photo)))
 
+    async def why(request: Request) -> str:
+        here = () if "folder" in request.path_params else (_PHOTO,)
+        form = await desk.uploads.read(request, (*here, _BOX), desk.max_pixels)
+        photo = form["photo"] if here else await chosen(request)
+        box = _box(form["box"])
+        return json.dumps(await desk.worker.ask(lambda unlock: _why(unlock, desk, photo, box)))
+
     async def looked(request: Request) -> str:
         form = await desk.uploads.read(request, (_PHOTO, _TAKEN), desk.max_pixels)
         taken = int(form["taken"]) if form["taken"].isdecimal() else 0
@@ -91,9 +105,11 @@ def routes(desk: Desk) -> list[BaseRoute]:
         *(Route(path, _page(path, desk), methods=["GET"]) for path in PAGES),
         Route("/state", state, methods=["GET"]),
         asked("POST", "/try", tried),
+        asked("POST", "/why", why),
         asked("POST", "/look", looked),
         asked("POST", "/folder", opened),
         asked("POST", "/folder/{folder}/{number:int}", tried),
+        asked("POST", "/folder/{folder}/{number:int}/why", why),
         asked("GET", "/folder/{folder}/{number:int}", thumbnail),
         Route("/static/page.css", style, methods=["GET"]),
         Mount("/static", StaticFiles(packages=[("faceunlock.web", "static")])),
@@ -125,10 +141,39 @@ def _tried(unlock: FaceUnlock, desk: Desk, photo: Source) -> dict[str, Any]:
     height, width = shown.image.shape[:2]
     return {
         "data": found,
-        "picture": f"data:image/jpeg;base64,{base64.b64encode(_jpeg(shown.image, PICTURE)).decode('ascii')}",
+        "picture": _data(_jpeg(shown.image, PICTURE)),
         "width": round(width * shown.scale),
         "height": round(height * shown.scale),
     }
+
+
+def _why(
+    unlock: FaceUnlock, desk: Desk, photo: Source, box: tuple[int, int, int, int]
+) -> dict[str, Any]:
+    """Return why a face of a photo has its name, or none, and the face as the network sees it."""
+    file = load_photo(photo, name=_last_part(photo), max_pixels=desk.max_pixels)
+    image = file.view().image
+    left, top, wide, high = box
+    margin = round(AROUND * max(wide, high))
+    rows = slice(max(0, top - margin), max(0, top + high + margin))
+    columns = slice(max(0, left - margin), max(0, left + wide + margin))
+    part = image[rows, columns]
+    if part.size == 0:
+        raise SettingsError("usage", "the box lies outside the photo")
+    found = unlock.explain(PhotoFile(file.name, as_file(part), desk.max_pixels), faces="central")
+    return desk.documents.explanation(found) | {"face": _data(_jpeg(found.crop, PICTURE))}
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    numbers = text.split(",")
+    if len(numbers) != 4 or not all(re.fullmatch(r"-?\d{1,6}", number) for number in numbers):
+        raise SettingsError("usage", "a box is four whole numbers: left, top, width, height")
+    left, top, wide, high = map(int, numbers)
+    return left, top, wide, high
+
+
+def _data(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
 
 def _looked(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, taken: int) -> dict[str, Any]:

@@ -10,9 +10,15 @@ const REMARKS = { 'face-too-small': 'too small to compare' };
 const score = (value) => (value === null ? '–' : value.toFixed(3));
 const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
 
-async function attempt(send) {
-  const found = await during('try', 'Looking at the photo…', send);
-  if (found) show(found);
+// Where the photo of the result can be asked about again: a path, and the photo itself if it was uploaded.
+let source;
+
+async function attempt(path, photo) {
+  const fields = photo && [['photo', photo]];
+  const found = await during('try', 'Looking at the photo…', () => ask('POST', path, fields));
+  if (!found) return;
+  source = { path: path === '/try' ? '/why' : `${path}/why`, fields: fields ?? [] };
+  show(found);
 }
 
 function show({ data, picture, width, height }) {
@@ -25,6 +31,8 @@ function show({ data, picture, width, height }) {
     overlay(photo.faces, width, height),
   );
   $('faces').replaceChildren(...(photo.faces.length ? [table(photo.faces, data.threshold)] : []));
+  $('why').hidden = true;
+  $('why-error').hidden = true;
   $('result').hidden = false;
   placeTags();
   $('found').focus();
@@ -38,7 +46,7 @@ function sentence(faces, named) {
   }
   const strangers = faces.length - named.length;
   const who = named.map((face) => face.name).join(', ');
-  if (!named.length) return faces.length === 1 ? 'Nobody enrolled' : `${count(faces.length, 'face')}, nobody enrolled`;
+  if (!named.length) return faces.length === 1 ? 'Nobody who is enrolled' : `${faces.length} faces, nobody who is enrolled`;
   return strangers ? `${who}, and ${count(strangers, 'unknown face')}` : who;
 }
 
@@ -63,7 +71,7 @@ function overlay(faces, width, height) {
     const text = draw('text', {});
     text.textContent = `${index + 1} ${face.name ?? '?'}`;
     group.append(draw('rect', { class: 'box', x: left, y: top, width: wide, height: high }), draw('rect', { class: 'tag' }), text);
-    const pick = () => pickFace(index);
+    const pick = () => pickFace(index, face);
     group.addEventListener('click', pick);
     group.addEventListener('keydown', (event) => {
       if (event.key === 'Enter' || event.key === ' ') {
@@ -79,7 +87,7 @@ function overlay(faces, width, height) {
 // Letters have one size on the screen, however large the photo and the window are.
 function placeTags() {
   const layer = $('stage').querySelector('svg');
-  if (!layer) return;
+  if (!layer?.clientWidth) return;
   const { width, height } = layer.viewBox.baseVal;
   const size = LETTERS * Math.max(width / layer.clientWidth, height / layer.clientHeight);
   for (const group of layer.children) {
@@ -119,7 +127,7 @@ function table(faces, needed) {
     return make(
       'tr',
       { id: `face-${index}` },
-      make('th', { scope: 'row', text: `${index + 1}` }),
+      make('th', { scope: 'row', text: '' }, make('button', { type: 'button', class: 'small', text: `${index + 1} Why?`, 'aria-label': `Why: face ${index + 1}`, onclick: () => pickFace(index, face) })),
       who,
       ...cells.map((cell, at) => make('td', { 'data-column': COLUMNS[at + 2], text: cell })),
     );
@@ -127,12 +135,27 @@ function table(faces, needed) {
   return make('table', {}, make('caption', { text: 'Every face, from left to right' }), head, make('tbody', {}, ...rows));
 }
 
-function pickFace(index) {
+async function pickFace(index, face) {
   for (const one of document.querySelectorAll('.picked')) one.classList.remove('picked');
   document.querySelectorAll('#stage g')[index].classList.add('picked');
   const row = $(`face-${index}`);
   row.classList.add('picked');
-  row.scrollIntoView({ block: 'nearest' });
+  const fields = [...source.fields, ['box', face.box.join(',')]];
+  const found = await during('why', 'Looking closer…', () => ask('POST', source.path, fields));
+  if (!found) return;
+  const pairs = (rows) => make('dl', { class: 'pairs-list' }, ...rows.map(([name, ...rest]) => make('div', {}, make('dt', { text: name }), ...rest.map((text) => make('dd', { text })))));
+  $('why').replaceChildren(
+    make('h3', { text: `Why: face ${index + 1}` }),
+    make('div', { class: 'why' },
+      make('figure', {}, make('img', { src: found.face, width: 160, height: 160, alt: `Face ${index + 1} as the network sees it` }), make('figcaption', { text: 'As the network sees it. Photos of enrolled people are not kept, so none stands beside it.' })),
+      make('div', {},
+        make('p', {}, make('span', { class: found.answer ? 'word-yes' : 'word-no', text: { true: 'verify would say yes: ', false: 'verify would say no: ' }[found.answer] ?? 'verify could not decide: ' }), found.words),
+        ...found.advice.map((text) => make('p', { text })),
+        pairs(found.compared))),
+    make('details', {}, make('summary', { text: 'How good this face is' }), pairs(found.measures.map(([name, value, needed, verdict]) => [name, `${value} (${needed})`, verdict]))),
+  );
+  $('why').hidden = false;
+  $('why').focus();
 }
 
 // A folder of this machine, as a strip of thumbnails.
@@ -153,7 +176,7 @@ async function openFolder(path) {
       button.setAttribute('aria-selected', at === number ? 'true' : 'false');
       button.tabIndex = at === number ? 0 : -1;
     });
-    attempt(() => ask('POST', `/folder/${opened.folder}/${number}`));
+    attempt(`/folder/${opened.folder}/${number}`);
   };
   strip.onkeydown = (event) => {
     const at = buttons.indexOf(document.activeElement);
@@ -170,12 +193,12 @@ async function openFolder(path) {
 }
 
 new ResizeObserver(placeTags).observe($('stage'));
-takeIn('try', ([photo]) => attempt(() => ask('POST', '/try', [['photo', photo]])));
+takeIn('try', ([photo]) => attempt('/try', photo));
 const camera = new Camera('try');
 $('try-shoot').addEventListener('click', async () => {
   const photo = await camera.photo('camera.jpg');
   camera.close();
-  attempt(() => ask('POST', '/try', [['photo', photo]]));
+  attempt('/try', photo);
 });
 $('folder-form').addEventListener('submit', (event) => {
   event.preventDefault();
