@@ -33,6 +33,7 @@ STATUSES = {
     "model-mismatch": 409,
     "unlike-the-person": 409,
     "photo-too-large": 413,
+    "too-slow": 408,
     "locked-out": 429,
     "no-face": 422,
     "several-faces": 422,
