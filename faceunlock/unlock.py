@@ -170,8 +170,8 @@ class FaceUnlock(Workspace):
 
     def compare(
         self,
-        photo: PhotoPath | Picture | BinaryIO,
-        other: PhotoPath | Picture,
+        photo: PhotoPath | Picture | BinaryIO | PhotoFile,
+        other: PhotoPath | Picture | PhotoFile,
         **options: Unpack[CompareOptions],
     ) -> PairComparison:
         """Compare a photo with another, or with those of a folder; see `faceunlock.tasks.compare.compare`."""

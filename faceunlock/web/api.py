@@ -151,7 +151,14 @@ _FACES = Field(
 
 ENDPOINTS = (
     Endpoint(
-        *("POST", "verify", "verify", "Does a photo show this person, or anybody enrolled?", verify, "Verify"),
+        *(
+            "POST",
+            "verify",
+            "verify",
+            "Does a photo show this person, or anybody enrolled?",
+            verify,
+            "Verify",
+        ),
         fields=(
             _PHOTO,
             Field("name", "text", "The person it should show; anybody enrolled if left out."),

@@ -17,14 +17,15 @@ SCHEMAS = {
         "confidence:number method:string one_sided:boolean"
     ),
     "Model": "model:string weights_sha256:string preprocessing:string dimension:integer",
-    "Quality": "size:number sharpness:number brightness:number",
+    "Quality": "size:number sharpness:number brightness:number turn:number? cut_off:number",
     "LeftOut": "photo:string reason:string detail:string",
     "SameFace": "name:string enrolled_as:string similarity:number threshold:number",
     "NearestStranger": "name:string similarity:number threshold:number match:boolean strangers:integer",
     "Verify": (
         "match:boolean name:string look:string? similarity:number threshold:number candidates:integer "
         "threshold_status:string security:string? supported:boolean target_fmr:number? fmr:Rate? "
-        "quality:Quality not_compared:string[] locked_out:string[] liveness:object? near_miss:boolean counted:boolean model:Model"
+        "quality:Quality not_compared:string[] locked_out:string[] liveness:object? "
+        "near_miss:boolean counted:boolean model:Model"
     ),
     "IdentifiedFace": (
         "name:string? similarity:number? closest:string? box:integer[] confidence:number? reason:string?"
@@ -32,8 +33,8 @@ SCHEMAS = {
     "IdentifiedPhoto": "photo:string faces:IdentifiedFace[] annotated:string?",
     "Identify": (
         "names:string[] photos:IdentifiedPhoto[] left_out:LeftOut[] skipped:integer faces:integer "
-        "compared:integer people:integer threshold:number sure_threshold:number? threshold_status:string security:string? "
-        "supported:boolean target_fmr:number? false_name_bound:number? fmr:Rate? not_compared:string[] "
+        "compared:integer people:integer threshold:number sure_threshold:number? "
+        "threshold_status:string security:string? supported:boolean target_fmr:number? false_name_bound:number? fmr:Rate? not_compared:string[] "
         "model:Model"
     ),
     "ComparedPhoto": "photo:string similarity:number distance:number match:boolean quality:Quality",
@@ -50,9 +51,9 @@ SCHEMAS = {
     "People": "people:Person[]",
     "Enroll": (
         "name:string look:string? similarity_to_person:number? similarity_expected:number? saved:boolean "
-        "photos:integer skipped:integer used:string[] left_out:LeftOut[] template_photos:integer "
-        "mean_similarity:number lowest_similarity:number one_look:boolean model:Model same_faces:SameFace[] "
-        "nearest_stranger:NearestStranger?"
+        "photos:integer skipped:integer used:string[] left_out:LeftOut[] accepted:string[] "
+        "template_photos:integer mean_similarity:number lowest_similarity:number one_look:boolean model:Model "
+        "same_faces:SameFace[] nearest_stranger:NearestStranger?"
     ),
     "Renamed": "name:string was:string",
     "Forgotten": "name:string? look:string? forgotten:integer",

@@ -118,12 +118,16 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
 def _page(path: str, desk: Desk) -> Callable[[Request], Awaitable[Response]]:
     async def page(request: Request) -> Response:
-        text = _environment().get_template(PAGES[path][0]).render(
-            pages=[(address, name) for address, (_, name) in PAGES.items()],
-            path=path,
-            csrf=request.state.csrf,
-            read_only=desk.read_only,
-            version=own_version(),
+        text = (
+            _environment()
+            .get_template(PAGES[path][0])
+            .render(
+                pages=[(address, name) for address, (_, name) in PAGES.items()],
+                path=path,
+                csrf=request.state.csrf,
+                read_only=desk.read_only,
+                version=own_version(),
+            )
         )
         return HTMLResponse(text)
 
@@ -147,9 +151,7 @@ def _tried(unlock: FaceUnlock, desk: Desk, photo: Source) -> dict[str, Any]:
     }
 
 
-def _why(
-    unlock: FaceUnlock, desk: Desk, photo: Source, box: tuple[int, int, int, int]
-) -> dict[str, Any]:
+def _why(unlock: FaceUnlock, desk: Desk, photo: Source, box: tuple[int, int, int, int]) -> dict[str, Any]:
     """Return why a face of a photo has its name, or none, and the face as the network sees it."""
     file = load_photo(photo, name=_last_part(photo), max_pixels=desk.max_pixels)
     image = file.view().image

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath, PureWindowsPath
@@ -63,7 +63,7 @@ class Field:
         SettingsError
             ``usage``.
         PhotoError
-            ``unreadable-photo``: the content is not a photo's.
+            ``unreadable-photo``: the content of a single photo is not a photo's.
         """
         if not given:
             if self.required:
@@ -97,8 +97,10 @@ class Field:
         if isinstance(given, str):
             raise SettingsError("usage", f"the field {self.name} is a file, not a text")
         # Memory, because the parser below never moves it to a disk.
-        data = given.file.read()
-        return load_photo(BytesIO(data), name=photo_name(given.filename), max_pixels=max_pixels)
+        data, name = given.file.read(), photo_name(given.filename)
+        if self.kind == "photos":  # one that is no photo is left out, and the others count
+            return PhotoFile(name, data, max_pixels)
+        return load_photo(BytesIO(data), name=name, max_pixels=max_pixels)
 
 
 def photo_name(given: str | None) -> str:
@@ -117,7 +119,7 @@ def photo_name(given: str | None) -> str:
 
 
 class _InMemory(MultiPartParser):
-    """A parser that keeps what is uploaded in memory: no photo is written to a disk, not even for a moment."""
+    """A parser that keeps what is uploaded in memory; no photo is written to a disk, even for a moment."""
 
     spool_max_size = MAX_UPLOAD + 1
 
@@ -172,7 +174,7 @@ class Uploads:
         return {name: value for name, value in found.items() if value is not None}
 
 
-async def _bounded(request: Request) -> AsyncIterator[bytes]:
+async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
     size = 0
     try:
         async for chunk in request.stream():

@@ -1,4 +1,4 @@
-"""The page of ``faceunlock serve`` in a thread of this process, with fakes, and a client that sends anything."""
+"""The page of ``faceunlock serve`` in a thread of this process, with fakes, and a client."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ class Client:
         try:
             connection.request(method, path, body, sent | (headers or {}))
             response = connection.getresponse()
-            return Reply(
-                response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
-            )
+            return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:
             connection.close()
 

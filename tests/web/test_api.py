@@ -18,8 +18,6 @@ def photo(person=1, variation=9, name="photo.png", **options):
     return png(paint(person, variation, **options), name)
 
 
-
-
 def test_verify_says_what_the_command_says(shared):
     reply = shared.api("POST", "verify", [("photo", photo()), ("name", "Ada")])
     assert reply.document["command"] == "verify"
@@ -31,6 +29,7 @@ def test_verify_says_what_the_command_says(shared):
 def test_the_document_is_the_one_of_the_command_line(tmp_path, monkeypatch, capfd):
     from faceunlock.cli import run
     from faceunlock.cli.session import Session
+
     home = tmp_path / "home"
     enrol_ada(home, tmp_path)
     monkeypatch.setattr(
@@ -229,3 +228,17 @@ def test_every_status_is_of_a_slug_that_there_is():
     retryable = {slug for slug, status in STATUSES.items() if status == OTHER}
     assert not retryable
     assert GalleryError("gallery-damaged").slug not in STATUSES
+
+
+def test_a_bug_is_a_500_and_does_not_end_the_server(tmp_path, caplog):
+    def unlock():
+        made = FaceUnlock(tmp_path / "home", detector=FakeDetector(), embedder=FakeEmbedder())
+        made.identify = lambda photos, **options: 1 / 0
+        return made
+
+    with serving(tmp_path / "home", unlock=unlock) as client:
+        reply = client.api("POST", "identify", [("photos", photo())])
+        assert reply.status == 500 and b"Traceback" not in reply.body and b"division" not in reply.body
+        assert "content-security-policy" in reply.headers
+        assert "ZeroDivisionError" in caplog.text
+        assert client.api("GET", "people").status == 200

@@ -11,8 +11,8 @@ from PIL import Image
 from support.fakes import GREY, paint, save
 from support.served import png
 
-from faceunlock.liveness.guidance import POSES, Word
 from faceunlock.cli.answers.enroll import GUIDE
+from faceunlock.liveness.guidance import POSES, Word
 
 
 def answer(reply):
@@ -89,13 +89,22 @@ def test_no_path_leads_out_of_a_folder(shared, tmp_path):
     save(tmp_path / "photos" / "one.png", paint(1, 9))
     save(tmp_path / "secret.png", paint(2, 9))
     folder = answer(shared("POST", "/folder", [("path", str(tmp_path / "photos"))]))["folder"]
-    for number in ("1", "-1", "99999999999999999999", "../secret.png", "..%2Fsecret.png", "0/../../secret.png"):
+    for number in (
+        "1",
+        "-1",
+        "99999999999999999999",
+        "../secret.png",
+        "..%2Fsecret.png",
+        "0/../../secret.png",
+    ):
         for method in ("GET", "POST"):
             assert shared(method, f"/folder/{folder}/{number}").status in (404, 405, 422)
     assert shared("GET", "/folder/unknown/0").status == 422
 
 
-@pytest.mark.parametrize("path", ["", " ", "photos", "../..", "/dev/null", "/no/such/folder", "/etc/passwd", "file://x/y"])
+@pytest.mark.parametrize(
+    "path", ["", " ", "photos", "../..", "/dev/null", "/no/such/folder", "/etc/passwd", "file://x/y"]
+)
 def test_what_is_no_folder_with_photos_is_refused(shared, path):
     reply = shared("POST", "/folder", [("path", path)])
     assert reply.status in (400, 422) and reply.document["error"]["hint"]
