@@ -207,7 +207,8 @@ def compare(
     check_threshold(threshold)
     max_pixels = workspace.settings.max_pixels
     # Read before any network is loaded, so that a missing photo fails at once.
-    first, beside = as_photo(photo), as_photo(other)
+    first: Source | BinaryIO = as_photo(photo)
+    beside: Source = as_photo(other)
     probe = load_photo(first, max_pixels=max_pixels)
     is_folder = isinstance(beside, Path) and beside.is_dir()
     photos, skipped = _beside(first, beside)

@@ -24,8 +24,8 @@ SCHEMAS = {
     "Verify": (
         "match:boolean name:string look:string? similarity:number threshold:number candidates:integer "
         "threshold_status:string security:string? supported:boolean target_fmr:number? fmr:Rate? "
-        "quality:Quality not_compared:string[] locked_out:string[] liveness:object? "
-        "near_miss:boolean counted:boolean model:Model"
+        "quality:Quality not_compared:string[] locked_out:string[] liveness:object? near_miss:boolean "
+        "counted:boolean model:Model"
     ),
     "IdentifiedFace": (
         "name:string? similarity:number? closest:string? box:integer[] confidence:number? reason:string?"
@@ -33,9 +33,9 @@ SCHEMAS = {
     "IdentifiedPhoto": "photo:string faces:IdentifiedFace[] annotated:string?",
     "Identify": (
         "names:string[] photos:IdentifiedPhoto[] left_out:LeftOut[] skipped:integer faces:integer "
-        "compared:integer people:integer threshold:number sure_threshold:number? "
-        "threshold_status:string security:string? supported:boolean target_fmr:number? false_name_bound:number? fmr:Rate? not_compared:string[] "
-        "model:Model"
+        "compared:integer people:integer threshold:number sure_threshold:number? threshold_status:string "
+        "security:string? supported:boolean target_fmr:number? false_name_bound:number? fmr:Rate? "
+        "not_compared:string[] model:Model"
     ),
     "ComparedPhoto": "photo:string similarity:number distance:number match:boolean quality:Quality",
     "Compare": (
@@ -52,8 +52,8 @@ SCHEMAS = {
     "Enroll": (
         "name:string look:string? similarity_to_person:number? similarity_expected:number? saved:boolean "
         "photos:integer skipped:integer used:string[] left_out:LeftOut[] accepted:string[] "
-        "template_photos:integer mean_similarity:number lowest_similarity:number one_look:boolean model:Model "
-        "same_faces:SameFace[] nearest_stranger:NearestStranger?"
+        "template_photos:integer mean_similarity:number lowest_similarity:number one_look:boolean "
+        "model:Model same_faces:SameFace[] nearest_stranger:NearestStranger?"
     ),
     "Renamed": "name:string was:string",
     "Forgotten": "name:string? look:string? forgotten:integer",
