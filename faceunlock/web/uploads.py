@@ -42,7 +42,7 @@ class Field:
     ----------
     name : str
     kind : {"photo", "photos", "text", "number", "flag"}
-        A number is a cosine, from -1 to 1; a flag is ``true`` or ``false``.
+        A flag is ``true`` or ``false``.
     meaning : str
     required : bool
     choices : tuple of str

@@ -85,6 +85,21 @@ export function make(tag, attributes = {}, ...children) {
   return made;
 }
 
+// Asks, and returns null for a no; for a yes true, or what was typed.
+export function question(text, yes, field) {
+  const dialog = $('question');
+  $('question-text').textContent = text;
+  $('question-yes').textContent = yes;
+  $('question-field').hidden = !field;
+  $('question-label').textContent = field?.label ?? '';
+  $('question-input').value = field?.value ?? '';
+  dialog.returnValue = 'no';
+  dialog.showModal();
+  (field ? $('question-input') : $('question-no')).focus();
+  return new Promise((done) =>
+    dialog.addEventListener('close', () => done(dialog.returnValue === 'yes' ? ($('question-input').value.trim() || true) : null), { once: true }));
+}
+
 // Takes in photos: chosen, dropped or pasted.
 export function takeIn(id, taken) {
   const input = $(`${id}-file`);

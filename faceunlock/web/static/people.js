@@ -1,6 +1,6 @@
 // People: who is enrolled, and enrolling from photos or the camera.
 
-import { $, Camera, Refused, ask, during, make, say, takeIn } from './common.js';
+import { $, Camera, Refused, ask, during, make, question, say, takeIn } from './common.js';
 
 const API = '/api/v1/people';
 const ENOUGH = 8; // photos the camera takes
@@ -37,20 +37,6 @@ function card(person) {
       button('Forget', () => forget(person.name))),
   ];
   return make('li', {}, make('h3', { text: person.name }), make('p', { class: 'hint', text: `${many}, model ${person.model.model}, ${when}` }), ...looks, ...actions);
-}
-
-function question(text, yes, field) {
-  const dialog = $('question');
-  $('question-text').textContent = text;
-  $('question-yes').textContent = yes;
-  $('question-field').hidden = !field;
-  $('question-label').textContent = field?.label ?? '';
-  $('question-input').value = field?.value ?? '';
-  dialog.returnValue = 'no';
-  dialog.showModal();
-  (field ? $('question-input') : $('question-no')).focus();
-  return new Promise((done) =>
-    dialog.addEventListener('close', () => done(dialog.returnValue === 'yes' ? ($('question-input').value.trim() || true) : null), { once: true }));
 }
 
 async function change(doing, task) {

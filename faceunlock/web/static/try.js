@@ -143,7 +143,8 @@ async function pickFace(index, face) {
   const fields = [...source.fields, ['box', face.box.join(',')]];
   const found = await during('why', 'Looking closer…', () => ask('POST', source.path, fields));
   if (!found) return;
-  const pairs = (rows) => make('dl', { class: 'pairs-list' }, ...rows.map(([name, ...rest]) => make('div', {}, make('dt', { text: name }), ...rest.map((text) => make('dd', { text })))));
+  const pairs = (caption, rows) => make('table', { class: 'measures' }, make('caption', { text: caption }), make('tbody', {},
+    ...rows.map(([name, ...rest]) => make('tr', {}, make('th', { scope: 'row', text: name }), ...rest.map((text) => make('td', { text }))))));
   $('why').replaceChildren(
     make('h3', { text: `Why: face ${index + 1}` }),
     make('div', { class: 'why' },
@@ -151,8 +152,8 @@ async function pickFace(index, face) {
       make('div', {},
         make('p', {}, make('span', { class: found.answer ? 'word-yes' : 'word-no', text: { true: 'verify would say yes: ', false: 'verify would say no: ' }[found.answer] ?? 'verify could not decide: ' }), found.words),
         ...found.advice.map((text) => make('p', { text })),
-        pairs(found.compared))),
-    make('details', {}, make('summary', { text: 'How good this face is' }), pairs(found.measures.map(([name, value, needed, verdict]) => [name, `${value} (${needed})`, verdict]))),
+        pairs('Similarities', found.compared))),
+    make('details', {}, make('summary', { text: 'How good this face is' }), pairs('Measures of this face', found.measures.map(([name, value, needed, verdict]) => [name, `${value} (${needed})`, verdict]))),
   );
   $('why').hidden = false;
   $('why').focus();
