@@ -160,7 +160,11 @@ def _valid(target: float) -> float:
 
 def _rate(found: Rate) -> dict[str, Any]:
     known = found.trials > 0
-    return {"words": rate(found), "value": found.value if known else None, "upper": found.upper if known else None}
+    return {
+        "words": rate(found),
+        "value": found.value if known else None,
+        "upper": found.upper if known else None,
+    }
 
 
 def _pair(one: Pair) -> dict[str, Any]:

@@ -28,10 +28,10 @@ def serve(
     ] = 0,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Refuse everything that changes who is enrolled.")
+        bool, typer.Option("--read-only", help="Refuse everything that changes people or thresholds.")
     ] = False,
 ) -> None:
-    """Serve a page in your browser: try photos, enroll people.
+    """Serve a page in your browser: try photos, enroll people, move the threshold.
 
     The page answers only you, on this machine, through the address that is printed. Its HTTP API is
     described in docs/http.md. It ends with Ctrl-C.
