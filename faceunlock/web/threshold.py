@@ -162,6 +162,7 @@ def _rate(found: Rate) -> dict[str, Any]:
     known = found.trials > 0
     return {
         "words": rate(found),
+        "errors": found.errors,
         "value": found.value if known else None,
         "upper": found.upper if known else None,
     }

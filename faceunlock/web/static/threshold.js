@@ -7,6 +7,7 @@ const WIDE = 600;
 const HIGH = 260;
 const LEFT = 84;
 const BELOW = 36;
+const FIRST = 8; // of those who are wronged, shown at once
 const WAIT = 120; // milliseconds after which a moving slider counts as still
 
 let data;
@@ -49,12 +50,17 @@ function show({ fmr, fnmr, refused, admitted }) {
   $('fmr').textContent = fmr.words;
   $('fnmr').textContent = fnmr.words;
   $('spoken').textContent = `Strangers let in: ${fmr.words}. Own people refused: ${fnmr.words}.`;
+  $('refused-title').textContent = `Own photos refused: ${fnmr.errors.toLocaleString('en')}`;
+  $('admitted-title').textContent = `Strangers let in: ${fmr.errors.toLocaleString('en')}`;
   list('refused', refused, (one) => `${one.photo}: ${one.similarity.toFixed(3)}, would not be taken for ${one.person}`, 'None of those compared.');
   list('admitted', admitted, (one) => `${one.photo}: ${one.similarity.toFixed(3)}, would be taken for ${one.person}`, 'None of those compared.');
 }
 
 function list(id, rows, words, none) {
-  $(id).replaceChildren(...(rows.length ? rows.map((one) => make('li', { text: words(one) })) : [make('li', { class: 'hint', text: none })]));
+  const items = rows.map((one) => make('li', { text: words(one) }));
+  const rest = items.splice(FIRST);
+  const more = rest.length ? [make('li', {}, make('details', {}, make('summary', { text: `${rest.length} more, less extreme` }), make('ul', { class: 'said-list' }, ...rest)))] : [];
+  $(id).replaceChildren(...(rows.length ? [...items, ...more] : [make('li', { class: 'hint', text: none })]));
 }
 
 $('range').addEventListener('input', () => move(Number($('range').value)));
