@@ -26,7 +26,7 @@ from faceunlock.photos.in_memory import as_file
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.tasks.workspace import quality_gates
 from faceunlock.unlock import FaceUnlock
-from faceunlock.web import threshold
+from faceunlock.web import explore, threshold
 from faceunlock.web.answers import json_response
 from faceunlock.web.api import Desk, answered
 from faceunlock.web.folders import Folders
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 PAGES = {
     "/": ("try.html", "Try"),
     "/people": ("people.html", "People"),
+    "/explore": ("explore.html", "Explore"),
     "/threshold": ("threshold.html", "Threshold"),
 }
 """Each page, its template and its name in the navigation."""
@@ -116,6 +117,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         asked("POST", "/folder/{folder}/{number:int}", tried),
         asked("POST", "/folder/{folder}/{number:int}/why", why),
         asked("GET", "/folder/{folder}/{number:int}", thumbnail),
+        *explore.routes(desk),
         *threshold.routes(desk),
         Route("/static/page.css", style, methods=["GET"]),
         Mount("/static", StaticFiles(packages=[("faceunlock.web", "static")])),
