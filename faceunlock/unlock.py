@@ -286,7 +286,7 @@ class FaceUnlock(Workspace):
 
     def classify(
         self,
-        photos: PhotoPath | Sequence[PhotoPath],
+        photos: Photos,
         head: PhotoPath,
         **options: Unpack[ClassifyOptions],
     ) -> list[NamedPhoto | LeftOut]:

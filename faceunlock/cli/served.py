@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers import compare, enroll, explain, identify, people, verify
+from faceunlock.cli.answers import classify, compare, enroll, explain, identify, people, verify
 from faceunlock.cli.answers.parts import Document
 from faceunlock.cli.console import answer_document, error_document
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from faceunlock.errors import FaceUnlockError
     from faceunlock.liveness.guidance import Word
     from faceunlock.matching.people import Person
+    from faceunlock.tasks.classify import NamedPhoto
     from faceunlock.tasks.compare import PairComparison
     from faceunlock.tasks.enroll import EnrolmentOutcome
     from faceunlock.tasks.explain import Explanation
@@ -82,6 +83,10 @@ class CommandDocuments:
             "compared": explain.compared(found),
             "advice": explain.advice(found),
         }
+
+    def classified(self, found: NamedPhoto) -> Document:
+        """Return the data of ``classify name`` for one photo."""
+        return classify.named_document([found], [])
 
     def guidance(self, word: Word) -> str:
         """Return what is said to somebody who sits before a camera."""

@@ -12,6 +12,7 @@ from faceunlock.errors import FaceUnlockError
 if TYPE_CHECKING:
     from faceunlock.liveness.guidance import Word
     from faceunlock.matching.people import Person
+    from faceunlock.tasks.classify import NamedPhoto
     from faceunlock.tasks.compare import PairComparison
     from faceunlock.tasks.enroll import EnrolmentOutcome
     from faceunlock.tasks.explain import Explanation
@@ -38,6 +39,7 @@ STATUSES = {
     "lower-threshold": 409,
     "no-strangers": 404,
     "bad-folder": 422,
+    "head-damaged": 422,
     "scores-damaged": 422,
     "file-unreadable": 422,
     "locked-out": 429,
@@ -106,6 +108,10 @@ class Documents(Protocol):
 
     def explanation(self, found: Explanation) -> Document:
         """Return what ``explain`` says: ``answer``, ``words``, ``measures``, ``compared``, ``advice``."""
+        ...
+
+    def classified(self, found: NamedPhoto) -> Document:
+        """Return the data of ``classify name`` for one photo."""
         ...
 
     def guidance(self, word: Word) -> str:

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from faceunlock.errors import SettingsError
+from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.packages import own_version
 from faceunlock.liveness.guidance import POSES, Limits, Seen, fault, follows
 from faceunlock.liveness.turning import offset_of
@@ -24,7 +24,8 @@ from faceunlock.photos.camera import light
 from faceunlock.photos.face import measure_quality
 from faceunlock.photos.in_memory import as_file
 from faceunlock.photos.photo import PhotoFile, load_photo
-from faceunlock.tasks.workspace import quality_gates
+from faceunlock.pipeline.samples import LeftOut
+from faceunlock.tasks.workspace import as_path, quality_gates
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web import explore, threshold
 from faceunlock.web.answers import json_response
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 PAGES = {
     "/": ("try.html", "Try"),
     "/people": ("people.html", "People"),
+    "/classify": ("classify.html", "Classify"),
     "/explore": ("explore.html", "Explore"),
     "/threshold": ("threshold.html", "Threshold"),
 }
@@ -56,6 +58,7 @@ THUMBNAIL = 160
 AROUND = 1.0
 """How much of a photo is cut out on each side of a face to explain it, in sides of the face's box."""
 
+_HEAD = Field("head", "text", "The folder of a trained head.", required=True)
 _BOX = Field("box", "text", "Left, top, width and height of a face, in pixels.", required=True)
 _PHOTO = Field("photo", "photo", "The photo.", required=True)
 _TAKEN = Field("taken", "text", "Photos taken so far.", required=True)
@@ -82,6 +85,12 @@ def routes(desk: Desk) -> list[BaseRoute]:
     async def tried(request: Request) -> str:
         photo = await chosen(request)
         return json.dumps(await desk.worker.ask(lambda unlock: _tried(unlock, desk, photo)))
+
+    async def classified(request: Request) -> str:
+        form = await desk.uploads.read(request, (_PHOTO, _HEAD), desk.max_pixels)
+        return json.dumps(
+            await desk.worker.ask(lambda unlock: _classified(unlock, desk, form["photo"], form["head"]))
+        )
 
     async def why(request: Request) -> str:
         here = () if "folder" in request.path_params else (_PHOTO,)
@@ -111,6 +120,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         *(Route(path, _page(path, desk), methods=["GET"]) for path in PAGES),
         Route("/state", state, methods=["GET"]),
         asked("POST", "/try", tried),
+        asked("POST", "/classify", classified),
         asked("POST", "/why", why),
         asked("POST", "/look", looked),
         asked("POST", "/folder", opened),
@@ -148,11 +158,24 @@ def _tried(unlock: FaceUnlock, desk: Desk, photo: Source) -> dict[str, Any]:
     A browser cannot show every format, and may turn a photo differently than the faces were found.
     """
     file = load_photo(photo, name=_last_part(photo), max_pixels=desk.max_pixels)
-    found = desk.documents.identify(unlock.identify([file]))
+    return {"data": desk.documents.identify(unlock.identify([file]))} | _picture(file)
+
+
+def _classified(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, head: str) -> dict[str, Any]:
+    """Return whom a head sees on a photo, and the photo as a browser can show it."""
+    folder = Path(as_path(head.strip())).expanduser()
+    if not folder.is_absolute():
+        raise SettingsError("usage", "Name the folder of the head by its whole path, or begin with ~.")
+    (found,) = unlock.classify([photo], folder, faces="all")
+    if isinstance(found, LeftOut):
+        raise PhotoError(found.reason, f"{found.photo}: {found.detail.removeprefix(f'{found.photo}: ')}")
+    return {"data": desk.documents.classified(found)} | _picture(photo)
+
+
+def _picture(file: PhotoFile) -> dict[str, Any]:
     shown = file.view(PICTURE)
     height, width = shown.image.shape[:2]
     return {
-        "data": found,
         "picture": _data(_jpeg(shown.image, PICTURE)),
         "width": round(width * shown.scale),
         "height": round(height * shown.scale),

@@ -1,10 +1,9 @@
 // Try: a photo goes in, and every face comes out boxed and named.
 
 import { $, Camera, ask, during, make, takeIn } from './common.js';
+import { drawFaces, placeTags } from './stage.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
 const COLUMNS = ['Face', 'Name', 'Similarity', 'Needed', 'Most alike', 'Remark'];
-const LETTERS = 14; // pixels
 const REMARKS = { 'face-too-small': 'too small to compare' };
 
 const score = (value) => (value === null ? '–' : value.toFixed(3));
@@ -26,10 +25,7 @@ function show({ data, picture, width, height }) {
   const named = photo.faces.filter((face) => face.name !== null);
   $('found').textContent = sentence(photo.faces, named);
   $('meaning').textContent = meaning(data, photo.faces);
-  $('stage').replaceChildren(
-    make('img', { src: picture, alt: `The photo ${photo.photo}`, width, height }),
-    overlay(photo.faces, width, height),
-  );
+  drawFaces({ name: photo.photo, picture, width, height }, photo.faces, label, pickFace);
   $('faces').replaceChildren(...(photo.faces.length ? [table(photo.faces, data.threshold)] : []));
   $('why').hidden = true;
   $('why-error').hidden = true;
@@ -62,55 +58,6 @@ function meaning(data, faces) {
 }
 
 const percent = (chance) => `${Number((chance * 100).toPrecision(2))} %`;
-
-function overlay(faces, width, height) {
-  const layer = draw('svg', { viewBox: `0 0 ${width} ${height}` });
-  faces.forEach((face, index) => {
-    const [left, top, wide, high] = face.box;
-    const group = draw('g', { class: face.name === null ? 'unknown' : 'named', tabindex: 0, role: 'button', 'aria-label': label(face, index) });
-    const text = draw('text', {});
-    text.textContent = `${index + 1} ${face.name ?? '?'}`;
-    group.append(draw('rect', { class: 'box', x: left, y: top, width: wide, height: high }), draw('rect', { class: 'tag' }), text);
-    const pick = () => pickFace(index, face);
-    group.addEventListener('click', pick);
-    group.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter' || event.key === ' ') {
-        event.preventDefault();
-        pick();
-      }
-    });
-    layer.append(group);
-  });
-  return layer;
-}
-
-// Letters have one size on the screen, however large the photo and the window are.
-function placeTags() {
-  const layer = $('stage').querySelector('svg');
-  if (!layer?.clientWidth) return;
-  const { width, height } = layer.viewBox.baseVal;
-  const size = LETTERS * Math.max(width / layer.clientWidth, height / layer.clientHeight);
-  for (const group of layer.children) {
-    const [box, tag, text] = group.children;
-    const [left, top, high] = ['x', 'y', 'height'].map((name) => Number(box.getAttribute(name)));
-    text.setAttribute('font-size', size);
-    const wide = text.getComputedTextLength() + size * 0.7;
-    const x = Math.min(Math.max(0, left), Math.max(0, width - wide));
-    const y = top < size * 1.5 ? Math.min(top + high, height - size * 1.5) : top - size * 1.45;
-    set(tag, { x, y, width: wide, height: size * 1.4, rx: size * 0.2 });
-    set(text, { x: x + size * 0.35, y: y + size * 1.05 });
-  }
-}
-
-function draw(tag, attributes) {
-  const made = document.createElementNS(SVG, tag);
-  set(made, attributes);
-  return made;
-}
-
-function set(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-}
 
 function label(face, index) {
   const who = face.name ?? 'unknown';
@@ -193,7 +140,6 @@ async function openFolder(path) {
   buttons[0].focus();
 }
 
-new ResizeObserver(placeTags).observe($('stage'));
 takeIn('try', ([photo]) => attempt('/try', photo));
 const camera = new Camera('try');
 $('try-shoot').addEventListener('click', async () => {
