@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
 from PIL import Image
+from support.made_comparisons import made
+
+from faceunlock.studies.score_file import write_scores
 
 WIDTHS = (1280, 390)
 SECONDS = 60
@@ -273,9 +277,93 @@ def test_the_camera_takes_photos_for_an_enrolment_by_itself(page):
     page.wait("document.getElementById('enroll-live').hidden")
 
 
+def opened(page, path, field, value):
+    """Go to a page, type where the data are, and start."""
+    page.go(path)
+    page.one(field).send_keys(str(value))
+    page.click(page.all("#open button")[0])
+    page.wait("document.getElementById('open-busy').hidden && document.getElementById('open-error').hidden")
+
+
+@pytest.fixture(scope="module")
+def people(pictures, hopper_path, tmp_path_factory):
+    """A folder of two people: Eileen, in variations of one portrait, and Grace, enlarged and as she is."""
+    folder = tmp_path_factory.mktemp("people")
+    shutil.copytree(pictures / "photos", folder / "Eileen <b>Collins")
+    (folder / "Grace").mkdir()
+    shutil.copy(hopper_path, folder / "Grace" / "one.jpg")
+    Image.open(hopper_path).convert("RGB").rotate(4).save(folder / "Grace" / "two.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory):
+    file = tmp_path_factory.mktemp("scores") / "scores.npz"
+    names = tuple(f"person <b>{number}" for number in range(30))  # the driver takes no half characters
+    write_scores(replace(made(people=30, strangers=30), names=names), file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def head(shared_program, people, tmp_path_factory):
+    file = tmp_path_factory.mktemp("head") / "head"
+    done = shared_program("--model", "dlib", "classify", "train", people, "-o", file)
+    assert done.code == 0, done.stderr
+    return file
+
+
+def test_the_slider_moves_the_numbers(page, scores):
+    from selenium.webdriver.common.keys import Keys
+
+    opened(page, "threshold", "source", scores)
+    page.wait("document.getElementById('fmr').textContent !== ''")
+    page.browser.execute_script("document.getElementById('range').focus()")
+    page.press(Keys.HOME)
+    page.wait("document.getElementById('fnmr').textContent.startsWith('0 (')")
+    let_in, line = page.one("fmr").text, page.one("line").get_attribute("x1")
+    assert let_in.startswith("100 % ") and "confidence" in let_in
+    assert page.one("admitted-title").text == "Strangers let in: 2,640"
+    page.press(Keys.END)
+    page.wait("document.getElementById('fmr').textContent.startsWith('0 (')")
+    assert float(page.one("line").get_attribute("x1")) > float(line)
+    assert page.one("refused-title").text == "Own photos refused: 60"
+    page.click(page.one("find"))  # one in 1,000, of which 30 people cannot tell
+    page.wait("document.getElementById('save-error').hidden === false")
+    assert "insufficient data" in page.one("save-error").text
+
+
+def test_a_pair_and_a_photo_of_a_folder_are_opened(page, people):
+    from selenium.webdriver.common.keys import Keys
+
+    opened(page, "explore", "path", people)
+    page.wait("document.getElementById('found').hidden === false")
+    photos = len(page.all("#map > svg:first-child circle"))
+    assert photos >= 5 and "of 2 people" in page.one("summary").text
+    page.browser.execute_script("document.getElementById('heat').focus()")
+    page.press(*[Keys.ARROW_DOWN] * photos, Keys.ENTER)
+    assert "no match" in page.one("pair-said").text and "Grace/two.jpg" in page.one("pair-said").text
+    faces = page.all("#pair img")
+    assert len(faces) == 2 and not page.all("#pair figcaption b")
+    page.browser.execute_script("document.querySelector('#map > svg').focus()")
+    page.press(Keys.ARROW_LEFT, Keys.ENTER)
+    assert page.one("map-said").text == "Grace: Grace/two.jpg"
+    assert "Most alike: Grace/one.jpg" in page.one("photo").text
+
+
+def test_a_classifier_names_a_group_photo(page, head, group):
+    page.go("classify")
+    page.one("classify-file").send_keys(str(group))
+    page.wait("document.getElementById('classify-error').hidden === false")
+    page.one("head").send_keys(str(head))
+    page.one("classify-file").send_keys(str(group))
+    page.answered()
+    assert page.one("found").text == "Eileen <b>Collins, Grace"
+    assert len(page.all("#faces td[data-column='Probability']")) == 2
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_everything_fits_and_everybody_can_use_it(page, group, width, scheme):
+def test_everything_fits_and_everybody_can_use_it(page, group, people, scores, head, width, scheme):
     axe = pytest.importorskip("axe_selenium_python").Axe(page.browser)
     show(page.browser, width, scheme)
     page.one("try-file").send_keys(str(group))
@@ -285,6 +373,18 @@ def test_everything_fits_and_everybody_can_use_it(page, group, width, scheme):
     check(page, axe, width)
     page.go("people")
     page.wait("document.querySelectorAll('#cards li').length >= 1")
+    check(page, axe, width)
+    opened(page, "threshold", "source", scores)
+    page.wait("document.getElementById('fmr').textContent !== ''")
+    check(page, axe, width)
+    opened(page, "explore", "path", people)
+    page.wait("document.getElementById('found').hidden === false")
+    page.click(page.one("heat"))
+    check(page, axe, width)
+    page.go("classify")
+    page.one("head").send_keys(str(head))
+    page.one("classify-file").send_keys(str(group))
+    page.answered()
     check(page, axe, width)
 
 

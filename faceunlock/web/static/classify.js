@@ -21,7 +21,8 @@ function show({ data, picture, width, height }, photo) {
   const faces = data.photos;
   const named = faces.filter((face) => face.name !== null).map((face) => face.name);
   const others = faces.length - named.length;
-  $('found').textContent = [...named, ...(others ? [`${others} ${NONE}`] : [])].join(', ');
+  const rest = others === 1 ? `1 face is ${NONE}` : `${others} faces are ${NONE}`;
+  $('found').textContent = [named.join(', '), others ? rest : ''].filter(Boolean).join('; ');
   drawFaces({ name: photo.name, picture, width, height }, faces, label, pick);
   const rows = faces.map((face, index) =>
     make('tr', { id: `face-${index}` },
