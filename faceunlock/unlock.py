@@ -158,7 +158,10 @@ class FaceUnlock(Workspace):
         return identify(self, photos, **options)
 
     def explain(
-        self, photo: PhotoPath | Picture, name: str | None = None, **options: Unpack[ExplainOptions]
+        self,
+        photo: PhotoPath | Picture | PhotoFile,
+        name: str | None = None,
+        **options: Unpack[ExplainOptions],
     ) -> Explanation:
         """Explain what is seen on a photo and whom it resembles; see `faceunlock.tasks.explain.explain`."""
         from faceunlock.tasks.explain import explain
@@ -167,8 +170,8 @@ class FaceUnlock(Workspace):
 
     def compare(
         self,
-        photo: PhotoPath | Picture | BinaryIO,
-        other: PhotoPath | Picture,
+        photo: PhotoPath | Picture | BinaryIO | PhotoFile,
+        other: PhotoPath | Picture | PhotoFile,
         **options: Unpack[CompareOptions],
     ) -> PairComparison:
         """Compare a photo with another, or with those of a folder; see `faceunlock.tasks.compare.compare`."""
@@ -283,7 +286,7 @@ class FaceUnlock(Workspace):
 
     def classify(
         self,
-        photos: PhotoPath | Sequence[PhotoPath],
+        photos: Photos,
         head: PhotoPath,
         **options: Unpack[ClassifyOptions],
     ) -> list[NamedPhoto | LeftOut]:
