@@ -7,8 +7,11 @@ moment when a real decoder would have been taken over: while it searches a photo
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import resource
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -110,6 +113,17 @@ def _tries(secret: str) -> Iterator[tuple[str, str]]:
         "kill": lambda: os.kill(os.getppid(), 0),
         "root": lambda: os.setuid(0),
         "ptrace": lambda: _called(101, 16, os.getppid(), 0, 0),
+        "terminal": lambda: os.open("/dev/tty", os.O_RDONLY),
+        "read-itself": lambda: Path("/proc/self/maps").read_bytes(),
+        "queue-signal": lambda: _called(129, os.getppid(), 18, 0),
+        "signal-thread": lambda: _called(234, os.getppid(), os.getppid(), 0),
+        "own-io": lambda: fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid()),
+        "own-io-device": lambda: fcntl.ioctl(0, 0x8901, struct.pack("i", os.getppid())),
+        "limit-parent": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU),
+        "limits": lambda: resource.getrlimit(resource.RLIMIT_CPU)[0] > 0,
+        "outlive": lambda: _called(157, 1, 0, 0, 0, 0),
+        "message-queue": lambda: _called(69, 0, b"", 0, 0),
+        "session": lambda: os.getsid(0) == os.getpid(),
         "thread": lambda: threading.Thread(target=lambda: None).start() or "started",
         "from-thread": _socket_of_a_thread,
     }

@@ -85,12 +85,13 @@ def test_what_it_may_open_write_and_connect_to_tried_from_inside_it(child, photo
     done = dict(word.split("=", 1) for word in caught.value.message.split(": ", 1)[1].split())
     refused = {name for name, what in done.items() if what in ("E1", "E13")}
     always = {
-        "append", "exec", "fork", "from-thread", "kill", "mkdir", "pair", "ptrace", "root", "shadow",
-        "socket",
-        "spawn", "unix", "unlink", "write",
+        "append", "exec", "fork", "from-thread", "kill", "limit-parent", "message-queue", "mkdir", "outlive",
+        "own-io", "own-io-device", "pair", "passwd", "ptrace", "queue-signal", "read-itself", "root",
+        "secret", "shadow", "signal-thread", "socket", "spawn", "terminal", "unix", "unlink", "write",
     }  # fmt: skip
-    assert refused == always | ({"secret"} if NOT_ROOT_S else set()), done
-    assert done["passwd"] == "True" and done["thread"] == "started"
+    assert refused == always, done
+    assert done["limits"] == "True" and done["thread"] == "started"
+    assert done["session"] == "True", "it has no terminal to read passwords from, or to type at"
     assert done["uid"] == ("65534" if NOT_ROOT_S else str(os.geteuid()))
     assert secret.read_text() == "of root"
 
