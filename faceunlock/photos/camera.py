@@ -101,10 +101,12 @@ class Camera:
         Name of the camera in messages.
     live : bool
         Whether it is a device; a video file has its own time and an end.
+    source : object
+        What the capture reads; OpenCV 5.0 crashes if nobody else has it when the capture is released.
     """
 
-    def __init__(self, capture: Any, name: str, *, live: bool) -> None:
-        self._capture, self.name, self.live = capture, name, live
+    def __init__(self, capture: Any, name: str, *, live: bool, source: object = None) -> None:
+        self._capture, self.name, self.live, self._source = capture, name, live, source
 
     def __enter__(self) -> Self:
         return self
@@ -199,7 +201,7 @@ def open_film(device: str, *, films: bool = True) -> Callable[[], Camera]:
         file = path.open("rb")
     except OSError as error:
         raise CameraError("unreadable-video", f"{device}: {error.strerror}") from error
-    return lambda: _played(cv2.VideoCapture(file, cv2.CAP_FFMPEG, []), device)
+    return lambda: _played(cv2.VideoCapture(file, cv2.CAP_FFMPEG, []), device, file)
 
 
 def require_camera(device: str, *, films: bool = True) -> Path | None:
@@ -287,11 +289,11 @@ def _opened(capture: Any, name: str) -> Camera:
     return Camera(capture, name, live=True)
 
 
-def _played(capture: Any, name: str) -> Camera:
+def _played(capture: Any, name: str, source: object = None) -> Camera:
     if not capture.isOpened():
         capture.release()
         raise CameraError("unreadable-video", f"{name} is not a video that can be read")
-    return Camera(capture, name, live=False)
+    return Camera(capture, name, live=False, source=source)
 
 
 def _present() -> str:

@@ -22,10 +22,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 from support.fakes import FakeDetector, FakeEmbedder, paint
-from support.made_heads import HEAD, MARK, HeadDetector, Obedient, Stage, View, paint_heads
+from support.made_heads import HEAD, MARK, HeadDetector, Live, Obedient, Stage, View, paint_heads
 
 from faceunlock.errors import PhotoError
 from faceunlock.files.channel import Channel
+from faceunlock.photos import capture
 from faceunlock.photos.camera import Camera
 from faceunlock.photos.face import Face
 from faceunlock.pipeline.acquisition import Acquisition
@@ -52,7 +53,7 @@ def run(descriptor: int, action: str, argument: str) -> NoReturn:
 def _acquisition(action: str, argument: str) -> Acquisition:
     if action == "dies while loading":
         os._exit(1)
-    if action == "camera head":
+    if action in ("camera head", "camera sitting"):
         return Acquisition(HeadDetector(), HeadEmbedder())
     return Acquisition(Taken(action, argument), FakeEmbedder())
 
@@ -158,32 +159,44 @@ def _socket_of_a_thread() -> object:
     return found[0]
 
 
+def _use_head(*, sitting: bool) -> None:
+    """Put somebody before the camera who does what is said: in a dialogue, or in a sitting for photos."""
+    head = (
+        Obedient(HEAD, 1, angle=24.0, view=View(centre=(200.0, 150.0), eyes=22.0))
+        if sitting
+        else Obedient(HEAD, 1, view=View(centre=(200.0, 150.0), eyes=22.0))
+    )
+    stage = Stage(lambda now: paint_heads([(5 if sitting else 1, head.face(now))]), 10.0)
+    usual = Channel.send
+
+    def send(self: Channel, kind: str, data: bytes = b"", **words: Any) -> None:
+        usual(self, kind, data, **words)
+        if kind in ("tell", "guide"):
+            head.hear(words["word"], stage.now)
+
+    Channel.send = send  # type: ignore[method-assign]
+    made = Live(stage, "camera 0", live=True) if sitting else Camera(stage, "camera 0", live=False)
+    apart_process.open_camera = lambda device, films: made  # type: ignore[assignment]
+    capture.DIFFERENT = 0.0
+
+
 def _use_camera(kind: str) -> None:
     """Put a made camera in the place of OpenCV's."""
-    if kind == "head":
-        head = Obedient(HEAD, 1, view=View(centre=(200.0, 150.0), eyes=22.0))
-        stage = Stage(lambda now: paint_heads([(1, head.face(now))]), 10.0)
-        usual = apart_process.Work.tell
-
-        def tell(self: apart_process.Work, word: Any) -> None:
-            usual(self, word)
-            head.hear(word, stage.now)
-
-        apart_process.Work.tell = tell  # type: ignore[method-assign]
-        apart_process.open_camera = lambda device, films: Camera(stage, device, live=False)  # type: ignore[assignment]
+    if kind in ("head", "sitting"):
+        _use_head(sitting=kind == "sitting")
         return
     pictures = {
         "person": np.ascontiguousarray(paint(1)[:, :, ::-1]),
         "stranger": np.ascontiguousarray(paint(9)[:, :, ::-1]),
         "black": np.zeros((100, 100, 3), np.uint8),
     }
-    capture = SimpleNamespace(
+    made = SimpleNamespace(
         isOpened=lambda: True,
         get=lambda _: 0.0,
         read=lambda: (time.sleep(0.02), (kind in pictures, pictures.get(kind)))[1],
         release=lambda: None,
     )
-    apart_process.open_camera = lambda device, films: Camera(capture, device, live=True)  # type: ignore[assignment]
+    apart_process.open_camera = lambda device, films: Camera(made, device, live=True)  # type: ignore[assignment]
 
 
 def _say(what: str) -> None:
