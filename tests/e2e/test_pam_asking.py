@@ -10,8 +10,10 @@ import pty
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ import pytest
 from support.logins import PASSWORD, SERVICE, SERVICE_FILE, offered
 
 import faceunlock as package
+from faceunlock.agent import protocol
 
 SUDOERS = Path("/etc/sudoers.d") / SERVICE.replace("-", "")
 
@@ -107,20 +110,40 @@ def test_a_resident_process_that_does_not_answer_ends_in_the_password(login, ask
         login.program("agent", "stop")
 
 
-def test_a_resident_process_that_is_slow_after_enter_ends_in_the_password(login, asking):
-    """It took the question, so nobody else answers it."""
+def test_a_resident_process_that_does_not_take_the_question_leaves_it_to_the_program(login, asking):
     assert login.program("agent", "start").code == 0
     pid = login.program("agent", "status", "--json").data["pid"]
     try:
         os.kill(pid, signal.SIGSTOP)
-        started = time.monotonic()
-        assert not login.enter(login.enrolled, terminal=True)
-        assert time.monotonic() - started < 20
+        assert login.enter(login.enrolled, terminal=True)
         assert asking() == 1
-        assert login.enter(login.enrolled, PASSWORD, terminal=True)
     finally:
         os.kill(pid, signal.SIGCONT)
         login.program("agent", "stop")
+
+
+def test_a_resident_process_that_is_slow_after_enter_ends_in_the_password(login, asking):
+    """It took the question, so nobody else answers it, although the face is right."""
+    taken = threading.Event()
+
+    def take() -> None:
+        with listening.accept()[0] as connection:
+            connection.recv(1 << 16)
+            connection.sendall(protocol.frame([protocol.TAKEN]))
+            taken.set()
+            connection.recv(1 << 16)  # until the client has gone
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(login.home / "agent.sock"))
+        (login.home / "agent.sock").chmod(0o600)
+        listening.listen()
+        threading.Thread(target=take, daemon=True).start()
+        started = time.monotonic()
+        assert not login.enter(login.enrolled, terminal=True)
+        assert time.monotonic() - started < 15
+        assert taken.is_set() and asking() == 1
+        assert login.enter(login.enrolled, PASSWORD, terminal=True)
+    assert login.outcomes() == []
 
 
 _CAMERA = """
@@ -166,7 +189,7 @@ def camera(login) -> Callable[[str], None]:
     (modules / "real.pth").write_text("\n".join(map(str, places)))
     kind = login.home.parent / "kind"
     (modules / "cv2.py").write_text(_CAMERA.format(kind=str(kind), photo=str(login.photo)))
-    line = offered("--camera=/dev/null", home=login.home, ask=True, timeout=30)
+    line = offered("--camera=/dev/null", home=login.home, ask=True, timeout=12)
     assert str(sys.executable) in line
     login.serve(line.replace(str(sys.executable), str(folder / "bin" / "python")))
     return kind.write_text

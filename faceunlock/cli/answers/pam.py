@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.files.text import printable
 from faceunlock.tasks.pam import command_line
 from faceunlock.tasks.pam_files import written
+from faceunlock.tasks.pam_options import GREETERS, NEVER_UNASKED
 
 if TYPE_CHECKING:
     from faceunlock.tasks.pam import Proposal, ServiceCheck
@@ -45,6 +46,7 @@ def services(names: Sequence[str]) -> str:
 def proposal(offer: Proposal) -> str:
     """Return the PAM line with explanations as comments, so that all of it can be pasted."""
     comments = [
+        *_meaning(offer),
         *(LIVE_WARNING if offer.require_live else WARNING),
         *_turns_offered(offer),
         "",
@@ -70,6 +72,18 @@ def proposal(offer: Proposal) -> str:
             "gallery that is copied without it.",
         ]
     return "\n".join([*(f"# {printable(comment)}".rstrip() for comment in comments), offer.line])
+
+
+def _meaning(offer: Proposal) -> list[str]:
+    """Say what a face in front of a service means, where people expect something else."""
+    if offer.service in NEVER_UNASKED:
+        return [
+            "Whoever sits here, looks like you and presses Enter becomes root, for the command that any",
+            "program of yours may have typed.",
+        ]
+    if offer.service in GREETERS:
+        return ["Your keyring stays locked after a login with a face: only the password opens it."]
+    return []
 
 
 def _turns_offered(offer: Proposal) -> list[str]:
