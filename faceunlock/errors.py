@@ -42,6 +42,11 @@ SLUGS: dict[str, Slug] = {
         "A part of the face is outside the photo.", "Keep the whole face in the picture.", True
     ),
     "face-turned": Slug("The face is turned to the side.", "Look straight at the camera.", True),
+    "eyes-shaded": Slug(
+        "The eyes are much darker than the cheeks.",
+        "Take off cap and dark glasses, and turn to the light.",
+        True,
+    ),
     "too-blurred": Slug("The face is too blurred to learn from.", "Hold the camera still and focus.", True),
     "too-dark": Slug("The face is too dark to learn from.", "Put more light on the face.", True),
     "unreadable-photo": Slug(

@@ -52,7 +52,7 @@ class Likeness:
 
 
 def exceeds(errors: int, trials: int, rate: float) -> bool:
-    """Return whether so many errors, or more, have a chance of less than 5 % at this rate.
+    """Return whether this many errors, or more, have a chance of less than 5 % at this rate.
 
     This is the exact binomial test, one-sided. Comparisons that share people are not independent, so it is
     a reason to warn, not a proof.

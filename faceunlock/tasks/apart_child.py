@@ -27,7 +27,7 @@ TAKING_SECONDS = 30.0
 """How long a child may leave a message unread: it asks before it gets one."""
 
 _QUALITIES = 4
-"""Numbers of a quality that are always known; a turn may follow."""
+"""Numbers of a quality that are always known; two more follow, each of which may be null."""
 
 _MOST_TEXT = 500
 
@@ -181,10 +181,11 @@ def _finite(values: object, count: int) -> list[float]:
 def quality_of(message: Message) -> Quality:
     """Return the quality of a face in a message."""
     values = message.words.get("quality")
-    has_turn = isinstance(values, list) and len(values) == _QUALITIES + 1
-    numbers = _finite(values, _QUALITIES + has_turn)
-    size, sharpness, brightness, cut_off = numbers[:_QUALITIES]
-    return Quality(size, sharpness, brightness, numbers[-1] if has_turn else None, cut_off)
+    if not isinstance(values, list) or len(values) != _QUALITIES + 2:
+        raise nonsense()
+    size, sharpness, brightness, cut_off = _finite(values[:_QUALITIES], _QUALITIES)
+    turn, eye_light = (None if one is None else _finite([one], 1)[0] for one in values[_QUALITIES:])
+    return Quality(size, sharpness, brightness, turn, cut_off, eye_light)
 
 
 def word_of(message: Message) -> Word:

@@ -235,9 +235,9 @@ class Work:
         self._channel.send("left-out", slug=outcome.reason, detail=outcome.detail, hint=outcome.hint)
 
 
-def _numbers(quality: Quality) -> list[float]:
-    measured = [quality.size, quality.sharpness, quality.brightness, quality.cut_off]
-    return [float(value) for value in (*measured, *(() if quality.turn is None else (quality.turn,)))]
+def _numbers(quality: Quality) -> list[float | None]:
+    known = [float(one) for one in (quality.size, quality.sharpness, quality.brightness, quality.cut_off)]
+    return known + [None if one is None else float(one) for one in (quality.turn, quality.eye_light)]
 
 
 def _gates(words: dict[str, Any]) -> Gates:

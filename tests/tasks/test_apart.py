@@ -344,8 +344,14 @@ def test_whatever_a_child_says_is_understood_or_refused(words):
             read(said)
 
 
-@pytest.mark.parametrize("turn", [None, -41.5])
-def test_how_a_face_stands_comes_from_the_child_too(turn):
-    quality = Quality(80.0, 20.0, 120.0, turn, 0.25)
+@pytest.mark.parametrize(("turn", "eyes"), [(None, None), (-41.5, None), (None, 0.3), (-41.5, 0.3)])
+def test_how_a_face_stands_comes_from_the_child_too(turn, eyes):
+    quality = Quality(80.0, 20.0, 120.0, turn, 0.25, eyes)
     sent = Message("sample", {"quality": _numbers(quality)}, b"")
     assert apart_child.quality_of(sent) == quality
+
+
+@pytest.mark.parametrize("numbers", [[80, 20, 120, None, None, None], [1, 1, 1, 1, "1", None], [1] * 5, None])
+def test_a_quality_of_another_form_is_nonsense(numbers):
+    with pytest.raises(PhotoError, match="nonsense"):
+        apart_child.quality_of(Message("sample", {"quality": numbers}, b""))

@@ -23,7 +23,6 @@ from faceunlock.errors import (
     PhotoError,
     SettingsError,
 )
-from faceunlock.files.text import at_home
 
 if TYPE_CHECKING:
     from faceunlock.cli.answers.init import Setup
@@ -208,7 +207,8 @@ def _learned(session: Session, name: str, source: _Source, *, replace: bool) -> 
         console.say(f"The test could not be decided: {setup.error.message} [{setup.error.slug}]")
         console.note(f"  {setup.error.hint}")
     else:
-        console.part(at_home(answers.tested(setup), console.home))
+        for part in answers.tested(setup, console.home):
+            console.part(part)
     return setup
 
 
