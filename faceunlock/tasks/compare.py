@@ -14,7 +14,7 @@ from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities, unit
 from faceunlock.matching.wording import needed
 from faceunlock.photos.face import Quality, SubjectRule
-from faceunlock.photos.photo import PhotoFile, Source, find_photos, load_photo
+from faceunlock.photos.photo import PhotoFile, Source, find_photos, load_photo, nothing_found
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
 from faceunlock.studies.collection import sort_out
 from faceunlock.tasks.pictures import as_photo, small_faces
@@ -259,7 +259,7 @@ def _beside(photo: Source | BinaryIO, beside: Source) -> tuple[tuple[Source, ...
         return (beside,), 0
     listing = find_photos([beside])
     if not listing.photos:
-        raise PhotoError("photo-not-found", f"{beside} contains no photos{listing.others}")
+        raise nothing_found([beside], listing.others)
     if not beside.is_dir():
         return listing.photos, 0
     photos = tuple(file for file in listing.photos if not _same_file(photo, file))

@@ -416,7 +416,8 @@ def photos_of(photos: Photos) -> tuple[list[Source], int]:
     _refuse_sub_folders(paths, listing.photos)
     sources = in_order(given, listing.photos)
     if given and not sources:
-        raise EnrolmentError("too-few-photos", f"no photos found{listing.others}")
+        where = ", ".join(map(str, paths))
+        raise EnrolmentError("too-few-photos", f"{where}: no photos found{listing.others}")
     return sources, listing.skipped
 
 
