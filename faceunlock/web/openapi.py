@@ -17,7 +17,7 @@ SCHEMAS = {
         "confidence:number method:string one_sided:boolean"
     ),
     "Model": "model:string weights_sha256:string preprocessing:string dimension:integer",
-    "Quality": "size:number sharpness:number brightness:number turn:number? cut_off:number",
+    "Quality": "size:number sharpness:number brightness:number turn:number? cut_off:number eye_light:number?",
     "LeftOut": "photo:string reason:string detail:string",
     "SameFace": "name:string enrolled_as:string similarity:number threshold:number",
     "NearestStranger": "name:string similarity:number threshold:number match:boolean strangers:integer",
