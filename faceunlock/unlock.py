@@ -341,9 +341,12 @@ class FaceUnlock(Workspace):
 
     # people and their attempts
 
-    def people(self) -> tuple[Person, ...]:
-        """Return everybody who is enrolled, sorted by name."""
-        return self.gallery.people()
+    def people(self, *, marks: bool = True) -> tuple[Person, ...]:
+        """Return everybody who is enrolled, sorted by name.
+
+        Without `marks`, faster: the templates then have no `photo_key` and no `photo_hashes`.
+        """
+        return self.gallery.people(marks=marks)
 
     def person(self, name: str) -> Person:
         """Return one person; raise ``not-enrolled`` if nobody has this name."""

@@ -226,7 +226,7 @@ def _compare_enrolled(
     """Compare the templates of enrolled people with the bank."""
     from faceunlock.studies.comparisons import compare_enrolled
 
-    if not workspace.gallery.people():
+    if workspace.gallery.is_empty():
         raise GalleryError(
             "nobody-enrolled",
             hint="Enroll people, name a FOLDER with a sub-folder per person, or use --strangers.",

@@ -196,7 +196,7 @@ def _resembled(
     claimed: Person | None,
     security: Security | None,
 ) -> Resembled | None:
-    people = [one for one in workspace.gallery.people() if one.template.identity == identity]
+    people = [one for one in workspace.gallery.people(marks=False) if one.template.identity == identity]
     if claimed is not None and all(one.name != claimed.name for one in people):
         raise GalleryError("model-mismatch")
     if not people:
