@@ -28,7 +28,7 @@ from faceunlock.tasks.demo import make_pictures
 MODELS = ("compact", "dlib")
 
 
-def enrol(home: Path, model: str, photos: Path) -> tuple[float, float]:
+def enroll(home: Path, model: str, photos: Path) -> tuple[float, float]:
     """Return the seconds that an enrolment takes in a new process, and those of all cores together."""
     words = ["--home", home, "--model", model, "enroll", "Eileen", photos]
     began, worked = time.perf_counter(), work_of_children()
@@ -47,10 +47,10 @@ def measure(model: str, photos: Path, folder: Path, rounds: int) -> dict:
     runs: dict[str, list[tuple[float, float]]] = {"first": [], "second": []}
     for number in range(rounds):
         first, second = folder / f"{model}-{number}-first", folder / f"{model}-{number}-second"
-        runs["first"].append(enrol(first, model, photos))
+        runs["first"].append(enroll(first, model, photos))
         second.mkdir(mode=0o700)
         shutil.copytree(first / "cache", second / "cache")
-        runs["second"].append(enrol(second, model, photos))
+        runs["second"].append(enroll(second, model, photos))
     row = {}
     for place, kind in enumerate(("seconds", "core_seconds")):
         values = {name: [run[place] for run in measured] for name, measured in runs.items()}

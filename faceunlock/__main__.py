@@ -55,7 +55,7 @@ def main(*, login: bool = False) -> None:
 
 
 class _Ending:
-    """Ends the process with the code of the command; what is not known to be an answer is none.
+    """Ends the process with the code of the command; without an answer that was delivered, with 2.
 
     Python would end with 120 if a stream cannot be flushed.
     """

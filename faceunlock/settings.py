@@ -198,8 +198,8 @@ SETTINGS: dict[str, Setting] = {
     ),
     "camera_photos": Setting("Frames that enroll takes from a camera.", 8, low=2, high=100),
     "decode_apart": Setting(
-        "Whether a process without rights reads photos and frames; auto: for root's enroll, and for a login "
-        "through PAM.",
+        "Whether a process without rights reads photos and frames; auto: for root's enroll and init, "
+        "and for a login through PAM.",
         "auto",
         choices=("auto", "always"),
         stricter="higher",

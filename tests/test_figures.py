@@ -1,4 +1,4 @@
-"""Every figure in the README and in docs comes from a committed result file."""
+"""Every figure in README and docs comes from a committed result file."""
 
 import json
 import re
@@ -9,10 +9,12 @@ import pytest
 
 from faceunlock.matching.security import TARGETS
 from faceunlock.photos.pose import MOST_CUT_OFF, MOST_TURN
+from faceunlock.photos.shade import LEAST_EYE_LIGHT
 
 PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = PROJECT / "benchmarks" / "results"
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+MEASUREMENTS = (PROJECT / "docs" / "measurements.md").read_text(encoding="utf-8")
 LIMITATIONS = (PROJECT / "docs" / "limitations.md").read_text(encoding="utf-8")
 
 
@@ -53,8 +55,6 @@ def lfw_lines():
     for model, lfw in measured.items():
         protocol = lfw["protocol"]
         yield f"`{model}` {protocol['accuracy']:.4f} ± {protocol['standard_error']:.4f}"
-        size = 256 if model == "retail-0095" else 128
-        yield f"| {size} numbers | {lfw['shipped']['threshold']:.3f}, measured on LFW for an FMR of 1e-5 |"
         for level, row in lfw["levels"].items():
             fmr = row["fmr"]
             yield (
@@ -195,8 +195,41 @@ def first_run_lines():
     "line",
     [*expected_lines(), *speed_lines(), *parity_lines(), *first_run_lines()],
 )
+def test_the_measurements_quote_the_result_files(line):
+    assert " ".join(line.split()) in " ".join(MEASUREMENTS.split())
+
+
+def readme_lines():
+    for model in MEASURED:
+        shipped = result(f"lfw-{model}")["shipped"]
+        size = 256 if model == "retail-0095" else 128
+        yield f"| {size} numbers | {shipped['threshold']:.3f}, measured on LFW for an FMR of 1e-5 |"
+    phone, lfw = result("phone10-retail-0095"), result("lfw-retail-0095")
+    owners = f"{phone['genuine_accepted']} of {phone['genuine']} owners accepted"
+    yield f"{owners}, {phone['impostor_accepted']} of {phone['impostor']} strangers"
+    row = lfw["levels"]["normal"]
+    fmr = row["fmr"]
+    yield f"| {fmr['errors']} of {fmr['trials']:,}, at most 1 in {round(1 / fmr['upper']):,} |"
+    yield f"| {percent(row['fnmr'])} |"
+    yield f"| {lfw['protocol']['accuracy']:.4f} ± {lfw['protocol']['standard_error']:.4f} |"
+    rows = result("speed")["sections"]["verify-1mp"]["rows"]["contestants"]
+    ours, script = rows["faceunlock compact"], rows["facenet-pytorch script"]
+    yield (
+        f"| {ours['median_s']:.2f} s and {ours['peak_mb']:.0f} MB; a facenet-pytorch script takes "
+        f"{script['median_s']:.2f} s and {script['peak_mb']:.0f} MB |"
+    )
+    bad = result("bad-photos")
+    yield f"| {bad['tracebacks']} of {bad['files']} |"
+
+
+@pytest.mark.parametrize("line", readme_lines())
 def test_the_readme_quotes_the_result_files(line):
-    assert " ".join(line.split()) in " ".join(README.split())
+    assert line in README
+
+
+def test_the_readme_shows_six_figures():
+    figures = README.partition("## Six figures")[2].partition("\n## ")[0]
+    assert len([line for line in figures.splitlines() if line.startswith("| ")]) == 1 + 6
 
 
 def test_the_limitations_quote_what_strict_can_claim():
@@ -223,20 +256,25 @@ def test_the_limitations_quote_the_phone_photos():
 
 
 def tight_lines():
-    tight = result("tight-compact")
-    yield f"`compact`, {tight['pairs']:,} pairs of {tight['people']:,} people"
-    for name, row in tight["cuts"].items():
-        cells = [
-            f"{1 - row[when]['accuracy']:.1%}".replace("%", " %")
-            + f" | {row[when]['fnmr'][0]['value']:.1%}".replace("%", " %")
-            for when in ("before", "after")
-        ]
-        yield f"| {name} | {' | '.join(cells)} |"
+    """A table for each model, as one text: both have rows of the same names."""
+    for model in ("retail-0095", "compact"):
+        tight = result(f"tight-{model}")
+        rows = [f"`{model}`, {tight['pairs']:,} pairs of {tight['people']:,} people"]
+        for name, row in tight["cuts"].items():
+            cells = [
+                f"{1 - row[when]['accuracy']:.1%}".replace("%", " %")
+                + f" | {row[when]['fnmr'][0]['value']:.1%}".replace("%", " %")
+                for when in ("before", "after")
+            ]
+            rows.append(f"| {name} | {' | '.join(cells)} |")
+        yield rows
 
 
-@pytest.mark.parametrize("line", tight_lines())
-def test_the_limitations_quote_the_tight_crops(line):
-    assert line in LIMITATIONS
+@pytest.mark.parametrize("rows", tight_lines(), ids=lambda rows: rows[0])
+def test_the_limitations_quote_the_tight_crops(rows):
+    title, *table = rows
+    assert title in LIMITATIONS
+    assert "\n".join(table) in LIMITATIONS.partition(title)[2].partition("\n\n`")[0]
 
 
 def test_the_limitations_compare_the_groups():
@@ -359,6 +397,9 @@ def test_the_threshold_for_pairs_is_the_plain_one_rounded_up(model):
         "docs/cli.md",
         "docs/audit.md",
         "docs/training.md",
+        "docs/measurements.md",
+        "docs/transcripts.md",
+        "docs/figures.md",
     ],
 )
 def test_links_lead_somewhere(page):
@@ -675,3 +716,47 @@ def test_turned_faces_are_refused_more_often_by_the_model_that_comes_with_the_pa
     turns = result("pose-compact")["turns"]
     beyond, within = together(turns, MOST_TURN, 91), together(turns, 0, MOST_TURN)
     assert beyond["refused"] / beyond["photos"] > 2 * within["refused"] / within["photos"]
+
+
+def eye_lines():
+    found = [result(f"eyes-{model}") for model in POSED]
+    limit = found[0]["least_eye_light"]
+    words = f"{100 * limit:.0f} % of the cheeks' light"
+    for label, key, low, high in (
+        (f"LFW, eyes with at least {words}", "lights", limit, 2),
+        ("LFW, eyes darker than that", "lights", 0, limit),
+        ("shade drawn over the eyes, down to less than that", "shaded", 0, limit),
+    ):
+        cells = [pose_counts(together(one[key], low, high)) for one in found]
+        yield f"| {label} | {' | '.join(cells)} |"
+    lfw, phone = ([one[data] for one in found] for data in ("lfw", "phone10"))
+    yield (
+        f"Of {phone[0]['photos']} photos of phone users {phone[0]['shaded']} are below the limit; of "
+        f"{lfw[0]['photos']:,} of LFW {lfw[0]['shaded']}, of which {lfw[0]['shaded_but_yes']} "
+        f"(`retail-0095`) and {lfw[1]['shaded_but_yes']} (`compact`) are a yes all the same"
+    )
+    groups = found[1]["groups"]
+    medians = [f"{group['median']:.2f}" for group in groups]
+    portraits, shaded = (sum(group[key] for group in groups) for key in ("photos", "shaded"))
+    yield (
+        f"Of {portraits} portraits of three groups of people, {shaded} are below it; the medians of the "
+        f"groups are {', '.join(medians[:-1])} and {medians[-1]}"
+    )
+    yield f"{found[0]['shaded_photos_lost']} of {found[0]['shaded_photos']:,} photos with drawn shade"
+
+
+@pytest.mark.parametrize("line", eye_lines())
+def test_the_limitations_quote_how_light_the_eyes_are(line):
+    assert line in " ".join(LIMITATIONS.split()) or line in LIMITATIONS
+
+
+@pytest.mark.parametrize("model", POSED)
+def test_the_limit_of_the_eyes_is_the_measured_one(model):
+    measured = result(f"eyes-{model}")
+    assert measured["least_eye_light"] == LEAST_EYE_LIGHT
+    for key in ("lights", "shaded"):
+        dark = together(measured[key], 0, LEAST_EYE_LIGHT)
+        light = together(measured["lights"], LEAST_EYE_LIGHT, 2)
+        assert dark["refused"] / dark["photos"] > 2 * light["refused"] / light["photos"]
+    assert measured["phone10"]["shaded"] == 0
+    assert {group["shaded"] for group in measured["groups"]} == {0}

@@ -49,6 +49,7 @@ MODULES = {
     "audit": "audit",
     "bench": "bench",
     "people": "people",
+    "serve": "serve",
     "models": "models",
     "train": "train",
     "classify": "classify",

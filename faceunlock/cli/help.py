@@ -18,7 +18,7 @@ WIDEST = 120
 
 GROUPS = {
     "Start": ("init", "demo", "status"),
-    "Every day": ("enroll", "verify", "identify", "compare", "people"),
+    "Every day": ("enroll", "verify", "identify", "compare", "people", "serve"),
     "Look closer": ("report", "explain", "log"),
     "Login": ("pam", "protect", "agent", "camera", "unlock-attempts"),
     "Lab": (
@@ -42,6 +42,7 @@ EXAMPLES = {
     "people show": "faceunlock people show Ada",
     "people rename": "faceunlock people rename Ada 'Ada Lovelace'",
     "people forget": "faceunlock people forget Ada",
+    "serve": "faceunlock serve --open",
     "report": "faceunlock report ~/Pictures/people -o report.html",
     "explain": "faceunlock explain selfie.jpg --as Ada",
     "log": "faceunlock log --as Ada",

@@ -20,6 +20,10 @@ NARROWEST = 16
 
 _NUMBER = re.compile(r"-?[\d,]+(?:\.\d+)?(?:e[+-]?\d+)?(?: (?:%|[kMG]?B))?|-|")
 _LABEL = re.compile(r"\s*\S+(?: \S+)*? {2,}(?=\S)")
+_COMMAND = re.compile(r" +faceunlock(?: [^\s;()—,]+)+(?<!\.)")
+"""A line that is a command and nothing else stays whole, however long: the terminal breaks it, and what is
+copied has no line break."""
+
 _UNIT = re.compile(r"(?<=: )faceunlock(?: [^\s;()—,]+)+,?|\S*\d (?:%|kB|MB|s|min|h)(?!\w)\S*|\S+")
 """A command stays on one line, so that it can be copied, and a number with its unit; the rest may wrap."""
 
@@ -44,7 +48,7 @@ def wrapped(text: str, width: int) -> str:
 
 
 def _wrapped_line(line: str, width: int) -> str:
-    if _cells(line) <= width:
+    if _cells(line) <= width or _COMMAND.fullmatch(line):
         return line
     label = _LABEL.match(line)
     margin = len(line) - len(line.lstrip()) + GAP

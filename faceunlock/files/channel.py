@@ -48,10 +48,10 @@ class Channel:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
-    def send(self, kind: str, data: bytes = b"", **words: Any) -> None:
-        """Send a message; `OSError` if the other end is gone."""
+    def send(self, kind: str, data: bytes = b"", *, within: float | None = None, **words: Any) -> None:
+        """Send a message; `OSError` if the other end is gone, or does not take it `within` these seconds."""
         text = json.dumps([kind, words]).encode("ascii")
-        self._connection.settimeout(None)
+        self._connection.settimeout(within)
         self._connection.sendall(_LENGTHS.pack(len(text), len(data)) + text)
         if data:
             self._connection.sendall(data)

@@ -1,7 +1,7 @@
 """A process gives up what it does not need before it reads the bytes of strangers; Linux only.
 
-A photo is a program for a decoder. What such a program could do is decided here: nothing but compute, answer
-on what is already open, and open files for reading that anybody may read.
+A photo is a program for a decoder. What such a program could do is decided here: nothing but compute, and
+answer on what is already open.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ctypes
 import os
 import platform
 import resource
+import signal
 import struct
 import sys
 
@@ -19,14 +20,13 @@ NOBODY = 65534
 MEMORY = 3 << 30
 """Bytes of memory that a confined process may have: several times what a photo of 100 megapixels takes."""
 
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVILEGES = 4, 38
+_PR_SET_DEATH_SIGNAL, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVILEGES = 1, 4, 38
 _SET_FILTER, _ALL_THREADS = 1, 1
 _KILL, _ERROR, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
-_NOT_PERMITTED, _NO_SUCH_CALL = 1, 38
+_NOT_PERMITTED, _DENIED, _NO_SUCH_CALL = 1, 13, 38
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _CLONE_THREAD = 0x10000
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _FOREIGN_NUMBERS = 0x40000000
 """From here on, the numbers of x86-64 mean its 32-bit variant."""
 
@@ -39,29 +39,47 @@ _REFUSED = {
     # start, stop or read another program
     "execve": (59, 221), "execveat": (322, 281), "fork": (57, None), "vfork": (58, None),
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
-    "kill": (62, 129), "tkill": (200, 130), "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424),
-    "shmget": (29, 194), "shmat": (30, 196),
-    "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240), "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424),
+    "pidfd_getfd": (438, 438), "kcmp": (312, 272), "process_madvise": (440, 440),
+    "move_pages": (279, 239), "migrate_pages": (256, 238), "setpriority": (141, 140),
+    "ioprio_set": (251, 30), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195),
+    "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187),
+    "semget": (64, 190), "semop": (65, 193), "semtimedop": (220, 192), "semctl": (66, 191),
+    "mq_open": (240, 180), "mq_unlink": (241, 181),
+    # stay when its parent is gone, or be read by others
+    "prctl": (157, 167),
     # change a file or a directory
-    "creat": (85, None), "openat2": (437, 437), "truncate": (76, 45), "rename": (82, None),
+    "creat": (85, None), "truncate": (76, 45), "rename": (82, None),
     "renameat": (264, 38), "renameat2": (316, 276), "mkdir": (83, None), "mkdirat": (258, 34),
     "rmdir": (84, None), "link": (86, None), "linkat": (265, 37), "unlink": (87, None), "unlinkat": (263, 35),
     "symlink": (88, None), "symlinkat": (266, 36), "mknod": (133, None), "mknodat": (259, 33),
     "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
-    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "utimensat": (280, 88),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "removexattr": (197, 14),
+    "lremovexattr": (198, 15), "fremovexattr": (199, 16), "setxattrat": (463, 463),
+    "removexattrat": (466, 466), "file_setattr": (469, 469), "utimensat": (280, 88),
     "utime": (132, None), "utimes": (235, None), "futimesat": (261, None),
     # change the system, or reach parts of the kernel that no decoder needs
-    "mount": (165, 40), "umount2": (166, 39), "chroot": (161, 51), "pivot_root": (155, 41),
-    "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "perf_event_open": (298, 241),
-    "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "userfaultfd": (323, 282),
-    "io_uring_setup": (425, 425), "open_by_handle_at": (304, 265), "init_module": (175, 105),
+    "mount": (165, 40), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
+    "fspick": (433, 433), "mount_setattr": (442, 442), "umount2": (166, 39), "chroot": (161, 51),
+    "pivot_root": (155, 41), "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280),
+    "perf_event_open": (298, 241), "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425), "syslog": (103, 116), "init_module": (175, 105),
     "finit_module": (313, 273), "kexec_load": (246, 104), "reboot": (169, 142),
 }  # fmt: skip
 _MACHINES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}
 """Column of the table above, the kernel's name of the architecture, and the number of ``seccomp``."""
 
-_CLONE, _CLONE3, _OPEN, _OPENAT = (56, 220), (435, 435), (2, None), (257, 56)
+_OPENING = ((2, None), (257, 56), (437, 437), (304, 265))
+"""``open``, ``openat``, ``openat2`` and ``open_by_handle_at``."""
+
+_CLONE, _CLONE3, _LIMIT, _CONTROL, _DEVICE = (56, 220), (435, 435), (302, 261), (72, 25), (16, 29)
+_OWNERS = {_CONTROL: (8, 10, 15), _DEVICE: (0x8901, 0x8902)}
+"""What of ``fcntl`` and ``ioctl`` names a process that the kernel then sends a signal; see fcntl(2)."""
 
 
 class ConfinementError(Exception):
@@ -71,9 +89,10 @@ class ConfinementError(Exception):
 def confine(seconds: float, *, memory: int = MEMORY) -> None:
     """Give up every right that decoding a photo does not need; what is open stays open.
 
-    Root becomes nobody. No process, no connection and no file can be made or changed any more, in all
-    threads, where the kernel has seccomp (x86-64 and aarch64); nothing can be written to any file on every
-    kernel. Memory, processor time and core files are limited.
+    Root becomes nobody. No file can be opened, no process, connection or file made or changed, and nobody
+    sent a signal any more, in all threads, where the kernel has seccomp (x86-64 and aarch64); nothing can be
+    written to any file on every kernel. Memory, processor time and core files are limited. The process ends
+    with its parent.
 
     Parameters
     ----------
@@ -109,6 +128,7 @@ def confine(seconds: float, *, memory: int = MEMORY) -> None:
     if _can_be_root_again():
         raise ConfinementError("root's rights could be taken back")
     library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    library.prctl(_PR_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)  # forgotten when the user changes
     if library.prctl(_PR_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0:
         _install_filter(library)
 
@@ -154,26 +174,41 @@ def filter_program(column: int, architecture: int) -> bytes:
     if column == 0:
         lines += [(_AT_LEAST, 0, 1, _FOREIGN_NUMBERS), (_RETURN, 0, 0, _KILL)]
     for numbers in _REFUSED.values():
-        lines += _on_call(numbers[column], [(_RETURN, 0, 0, _ERROR | _NOT_PERMITTED)])
+        lines += _on_call(numbers[column], [_refusal(_NOT_PERMITTED)])
+    for numbers in _OPENING:
+        lines += _on_call(numbers[column], [_refusal(_DENIED)])
     # The C library then makes its threads with `clone`, whose flags can be seen.
-    lines += _on_call(_CLONE3[column], [(_RETURN, 0, 0, _ERROR | _NO_SUCH_CALL)])
-    lines += _on_call(_CLONE[column], _unless(0, _CLONE_THREAD, wanted=True))
-    lines += _on_call(_OPEN[column], _unless(1, _WRITING, wanted=False))
-    lines += _on_call(_OPENAT[column], _unless(2, _WRITING, wanted=False))
+    lines += _on_call(_CLONE3[column], [_refusal(_NO_SUCH_CALL)])
+    lines += _on_call(_CLONE[column], _only_if(0, _ANY_BIT, _CLONE_THREAD))
+    lines += _on_call(_LIMIT[column], _only_if(0, _EQUAL, 0))  # limits of this process only
+    for numbers, commands in _OWNERS.items():
+        lines += _on_call(numbers[column], _unless(1, commands))
     lines.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
-def _on_call(number: int | None, then: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+_Lines = list[tuple[int, int, int, int]]
+
+
+def _on_call(number: int | None, then: _Lines) -> _Lines:
     return [] if number is None else [(_EQUAL, 0, len(then), number), *then]
 
 
-def _unless(argument: int, bits: int, *, wanted: bool) -> list[tuple[int, int, int, int]]:
-    """Return the end of a call: allowed if an argument has one of the bits, or none of them."""
-    allow, refuse = (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ERROR | _NOT_PERMITTED)
-    return [
-        (_LOAD, 0, 0, _ARGUMENTS + 8 * argument),
-        (_ANY_BIT, 0, 1, bits),
-        allow if wanted else refuse,
-        refuse if wanted else allow,
-    ]
+def _refusal(error: int) -> tuple[int, int, int, int]:
+    return (_RETURN, 0, 0, _ERROR | error)
+
+
+def _only_if(argument: int, test: int, value: int) -> _Lines:
+    """Return the end of a call: refused unless an argument is a value, or has its bits."""
+    return [_load(argument), (test, 1, 0, value), _refusal(_NOT_PERMITTED), (_RETURN, 0, 0, _ALLOW)]
+
+
+def _unless(argument: int, values: tuple[int, ...]) -> _Lines:
+    """Return the end of a call: refused if an argument is one of some values."""
+    tests = [(_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
+    return [_load(argument), *tests, (_RETURN, 0, 0, _ALLOW), _refusal(_NOT_PERMITTED)]
+
+
+def _load(argument: int) -> tuple[int, int, int, int]:
+    """Return the instruction that loads the lower half of an argument, where all flags are."""
+    return (_LOAD, 0, 0, _ARGUMENTS + 8 * argument)

@@ -14,7 +14,7 @@ from pathlib import Path
 from faceunlock.files.reading import open_file
 
 _NEAR = 96
-"""A mark lies within so many bytes of the start or the end of a file."""
+"""A mark lies within this many bytes of the start or the end of a file."""
 
 _PNG, _PNG_HEADER = b"\x89PNG\r\n\x1a\n", 33
 _JPEG = b"\xff\xd8"

@@ -59,7 +59,7 @@ class Followed:
 
 
 class Following:
-    """Follows one face; after a break, begins again with the largest face.
+    """Follows one face; after a break, starts over with the largest face.
 
     A second face at least 1 / `DOMINANCE` as large as the first ends it: either could be the one that turns.
     """

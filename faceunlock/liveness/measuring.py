@@ -118,8 +118,8 @@ class StageRates:
     def stops(self) -> tuple[str, ...]:
         """The species that it stops, as far as this can be told: the bound is low, and below chance.
 
-        What refuses everybody stops every attack. So the bound of the APCER and the BPCER must add up to less
-        than 1. Without a live presentation, nothing is known of the BPCER, and nothing is claimed.
+        A check that rejects everyone stops every attack, so the bound of the APCER and the BPCER must beat
+        chance (1). Without a live presentation, nothing is known of the BPCER, and nothing is claimed.
         """
         if not self.bpcer.trials:
             return ()

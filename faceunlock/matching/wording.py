@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.rate import Rate
 
 _ALL_DIGITS = 17
-"""Two different numbers of double precision differ in so many digits."""
+"""Two different numbers of double precision differ within this many digits."""
 
 MORE_ALIKE = (
     "These people are more alike than the strangers behind the threshold: its false match rate does not hold "

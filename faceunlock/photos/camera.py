@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -101,10 +101,12 @@ class Camera:
         Name of the camera in messages.
     live : bool
         Whether it is a device; a video file has its own time and an end.
+    source : object
+        What the capture reads; OpenCV 5.0 crashes if nobody else has it when the capture is released.
     """
 
-    def __init__(self, capture: Any, name: str, *, live: bool) -> None:
-        self._capture, self.name, self.live = capture, name, live
+    def __init__(self, capture: Any, name: str, *, live: bool, source: object = None) -> None:
+        self._capture, self.name, self.live, self._source = capture, name, live, source
 
     def __enter__(self) -> Self:
         return self
@@ -182,11 +184,24 @@ def open_camera(device: str, *, films: bool = True) -> Camera:
         name = device if number is None else f"camera {number}"
         return _opened(cv2.VideoCapture(str(path), cv2.CAP_V4L2), name)
     # Nothing in an absolute path can be mistaken for a URL or a pattern of file names.
-    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        capture.release()
-        raise CameraError("unreadable-video", f"{device} is not a video that can be read")
-    return Camera(capture, device, live=False)
+    return _played(cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG), device)
+
+
+def open_film(device: str, *, films: bool = True) -> Callable[[], Camera]:
+    """Open a video file, and return what makes a camera of it; not a byte is read before that.
+
+    Parameters and errors are as for `open_camera`, ``camera-support-missing`` also with an OpenCV that reads
+    only files it opens itself, older than 4.11.
+    """
+    path = require_camera(device, films=films)
+    cv2 = opencv()
+    if path is None or not hasattr(cv2, "IStreamReader"):
+        raise CameraError("camera-support-missing", f"{device}: a film needs OpenCV 4.11 or later here")
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise CameraError("unreadable-video", f"{device}: {error.strerror}") from error
+    return lambda: _played(cv2.VideoCapture(file, cv2.CAP_FFMPEG, []), device, file)
 
 
 def require_camera(device: str, *, films: bool = True) -> Path | None:
@@ -272,6 +287,13 @@ def _opened(capture: Any, name: str) -> Camera:
         capture.release()
         raise CameraError("no-camera", f"{name} is not a camera that can be opened", hint=_present())
     return Camera(capture, name, live=True)
+
+
+def _played(capture: Any, name: str, source: object = None) -> Camera:
+    if not capture.isOpened():
+        capture.release()
+        raise CameraError("unreadable-video", f"{name} is not a video that can be read")
+    return Camera(capture, name, live=False, source=source)
 
 
 def _present() -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from faceunlock.errors import PhotoError
 from faceunlock.photos.pose import outside, yaw
+from faceunlock.photos.shade import eye_light
 
 RGBImage = NDArray[np.uint8]
 """An upright photo: shape (height, width, 3), sRGB, 0 to 255."""
@@ -119,6 +120,8 @@ class Quality:
         How far the head is turned to the side, in degrees: see `faceunlock.photos.pose.yaw`.
     cut_off : float
         Share of the face's box outside the photo, 0 to 1.
+    eye_light : float or None
+        Light of the eyes, as a share of the cheeks': see `faceunlock.photos.shade.eye_light`.
     """
 
     size: float
@@ -126,6 +129,7 @@ class Quality:
     brightness: float
     turn: float | None = None
     cut_off: float = 0.0
+    eye_light: float | None = None
 
 
 QUALITY_SIDE = 96
@@ -133,7 +137,7 @@ QUALITY_SIDE = 96
 
 
 def measure_quality(image: RGBImage, face: Face) -> Quality:
-    """Return the size, sharpness and brightness of a face, and how it stands in the photo.
+    """Return the size, sharpness and light of a face, and how it stands in the photo.
 
     Sharpness is the standard deviation of the Laplacian divided by the standard deviation of the
     luma, in percent, after the box has been resized to `QUALITY_SIDE` pixels. It is the variance of
@@ -160,4 +164,6 @@ def measure_quality(image: RGBImage, face: Face) -> Quality:
     # Not np.median: it imports numpy.ma, which takes a third of the time of importing NumPy.
     middle = luma.size // 2
     brightness = np.partition(luma.ravel(), (middle - 1, middle))[middle - 1 : middle + 1].mean()
-    return Quality(face.size, sharpness, float(brightness), turn, cut_off)
+    across, down = QUALITY_SIDE / (right - left), QUALITY_SIDE / (bottom - top)
+    points = [((x - left) * across, (y - top) * down) for x, y in face.landmarks]
+    return Quality(face.size, sharpness, float(brightness), turn, cut_off, eye_light(luma, points))

@@ -7,12 +7,13 @@ from typing import Literal
 
 from faceunlock.photos.face import Quality
 from faceunlock.photos.pose import MOST_CUT_OFF, MOST_TURN
+from faceunlock.photos.shade import LEAST_EYE_LIGHT
 
-Fault = Literal["face-too-small", "face-cut-off", "face-turned", "too-dark", "too-blurred"]
+Fault = Literal["face-too-small", "face-cut-off", "face-turned", "eyes-shaded", "too-dark", "too-blurred"]
 """The slug of what is wrong with a face."""
 
 
-AT_LEAST: frozenset[Fault] = frozenset({"face-too-small", "too-dark", "too-blurred"})
+AT_LEAST: frozenset[Fault] = frozenset({"face-too-small", "eyes-shaded", "too-dark", "too-blurred"})
 """Faults of a measure below its limit; the others are above it."""
 
 
@@ -73,6 +74,8 @@ def measures(quality: Quality, limits: Limits) -> tuple[Measure, ...]:
     turn = None if quality.turn is None else abs(quality.turn)
     size, sharp, light = limits.min_size, limits.min_sharpness, limits.min_brightness
     cut = 100 * quality.cut_off
+    eyes = None if quality.eye_light is None else 100 * quality.eye_light
+    shaded = quality.eye_light is not None and quality.eye_light < LEAST_EYE_LIGHT
     return (
         Measure("face-too-small", "size of the face", quality.size, size, "pixels", quality.size >= size),
         Measure(
@@ -81,6 +84,7 @@ def measures(quality: Quality, limits: Limits) -> tuple[Measure, ...]:
         Measure(
             "face-turned", "turned to the side", turn, MOST_TURN, "degrees", turn is None or turn <= MOST_TURN
         ),
+        Measure("eyes-shaded", "eyes against cheeks", eyes, 100 * LEAST_EYE_LIGHT, "%", not shaded),
         Measure("too-dark", "brightness", quality.brightness, light, "of 255", quality.brightness >= light),
         Measure("too-blurred", "sharpness", quality.sharpness, sharp, "%", quality.sharpness >= sharp),
     )

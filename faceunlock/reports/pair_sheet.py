@@ -19,7 +19,7 @@ YES, NO = "#00603f", "#9c3a00"
 """Green and vermilion of equal darkness; the words carry the meaning too."""
 
 FEW, ACROSS = 12, (2, 4)
-"""Up to so many pairs there are two in a row, with more four."""
+"""Up to `FEW` pairs, two stand in a row; beyond, four."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ embedding, which is as good as a wrong photo, and nothing else. See `faceunlock.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from faceunlock.tasks.apart_child import (
     Child,
     Job,
     error_of,
+    guidance_of,
     nonsense,
     quality_of,
     text_of,
@@ -31,6 +33,7 @@ from faceunlock.tasks.apart_child import (
     word_of,
 )
 from faceunlock.tasks.models import NETWORKS
+from faceunlock.tasks.sitting import longest
 from faceunlock.tasks.turns import SHOWN
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
     from faceunlock.files.channel import Message
     from faceunlock.liveness.dialogue import Turned
+    from faceunlock.liveness.guidance import Guidance
     from faceunlock.matching.people import Person
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import SubjectRule
@@ -50,6 +54,9 @@ PHOTO_SECONDS = 60.0
 
 MOST_FRAME = 256 << 20
 """Bytes of one frame that a child may send."""
+
+MOST_WORDS = 1000
+"""Words about the picture that a child may say in one sitting."""
 
 _UNIT = 1e-3
 """How far the length of an embedding may be from 1."""
@@ -70,6 +77,28 @@ class Taken(Capture):
     identity: ModelIdentity
 
 
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """What a child is to say while it takes photos to enroll somebody, and what is done with it.
+
+    Attributes
+    ----------
+    guide : callable or None
+        Gets words for the person.
+    mirrored : bool or None
+        Whether the camera shows a mirror image; None if that is not known.
+    turn : callable
+        Asks the person to turn, which shows it.
+    learn : callable or None
+        Gets what the turn showed; None if nothing is to be learnt.
+    """
+
+    guide: Callable[[Guidance], None] | None
+    mirrored: bool | None
+    turn: Callable[[], None]
+    learn: Callable[[bool | None], None] | None
+
+
 def apart_acquisition(
     workspace: Workspace, person: Person | None = None, *, fetch: bool = False, photos: int = 1
 ) -> tuple[ApartAcquisition, ModelIdentity]:
@@ -80,7 +109,7 @@ def apart_acquisition(
     choice = workspace.choice
     model = choice.chosen(person)
     if person is not None and person.template.identity.model != model:
-        raise choice.mismatch(person, model)
+        raise choice.mismatch(person.name, person.template.identity, model)
     spec = choice.spec(model)
     if fetch:
         choice.loader.fetch(spec)
@@ -92,7 +121,7 @@ def apart_acquisition(
     acquisition: ApartAcquisition = workspace.readers[key]
     identity = acquisition.identity
     if person is not None and person.template.identity != identity:
-        raise choice.mismatch(person, model)
+        raise choice.mismatch(person.name, person.template.identity, model)
     return acquisition, identity
 
 
@@ -161,19 +190,21 @@ class ApartAcquisition:
         remaining = iter(photos)
         pending: deque[LeftOut | tuple[str, bytes]] = deque()
         count = len(photos) if isinstance(photos, list) else 1
+        all_given = False
         with self._child() as child:
             child.send("photos", faces=rule, processor_seconds=PHOTO_SECONDS * max(1, count))
             while True:
                 message = child.receive(PHOTO_SECONDS)
-                if message.kind == "next":
+                if message.kind == "next" and not all_given:
                     file = self._next(remaining, pending)
                     if file is None:
+                        all_given = True
                         child.send("end")
                     else:
                         child.send("photo", file.data, name=file.name)
                     continue
                 yield from _left_out_before(pending)
-                if message.kind == "end" and not pending:
+                if message.kind == "end" and all_given and not pending:
                     return
                 if not pending:
                     raise nonsense()
@@ -228,63 +259,68 @@ class ApartAcquisition:
         file = PhotoFile(name, b"", self._settings.max_pixels)
         return Taken(file, camera, sample, self.identity)
 
-    def several(
-        self,
-        device: str,
-        gates: Gates,
-        mirror: Callable[[bool | None], None] | None,
-        turn: Callable[[], None],
-    ) -> Iterator[PhotoFile]:
-        """Yield different frames with good faces, which nobody has decoded here.
-
-        Parameters
-        ----------
-        device : str
-        gates : Gates
-        mirror : callable or None
-            Gets whether the camera shows a mirror image, once that is known.
-        turn : callable
-            Asks the person to turn, which shows it.
-        """
+    def several(self, device: str, gates: Gates, sitting: Sitting) -> Iterator[PhotoFile]:
+        """Yield different frames with good faces, which nobody has decoded here."""
+        photos = 0
         with self._child() as child:
-            child.send("several", mirror=mirror is not None, **self._camera(device, gates))
-            for _ in range(self._settings.camera_photos + 3):
-                message = child.receive(self._settings.camera_seconds + PHOTO_SECONDS, MOST_FRAME)
+            child.send(
+                "several",
+                guide=sitting.guide is not None,
+                mirrored=sitting.mirrored,
+                mirror=sitting.learn is not None,
+                **self._camera(device, gates),
+            )
+            for message in self._messages(child, MOST_WORDS, MOST_FRAME):
                 if message.kind == "end":
                     return
-                if message.kind == "photo":
+                if message.kind == "photo" and photos < self._settings.camera_photos:
+                    photos += 1
                     name = text_of(message.words.get("name"))
                     yield PhotoFile(name, message.data, self._settings.max_pixels)
-                elif message.kind == "turn":
-                    turn()
-                elif message.kind == "mirror" and mirror is not None:
+                elif message.kind == "guide" and sitting.guide is not None:
+                    sitting.guide(guidance_of(message, self._settings.camera_photos))
+                elif message.kind == "turn" and sitting.learn is not None:
+                    sitting.turn()
+                elif message.kind == "mirror" and sitting.learn is not None:
                     found = message.words.get("mirrored")
-                    mirror(found if isinstance(found, bool) else None)
+                    sitting.learn(found if isinstance(found, bool) else None)
                 else:
                     raise nonsense()
-            raise nonsense()
 
     def dialogue(self, device: str, gates: Gates, judge: Judge, *, mirrored: bool) -> Turned | None:
         """Let a child hold a dialogue of turns, and return what it saw: `faceunlock.tasks.turns.Watch`."""
-        limit = self._settings.camera_seconds + LONGEST + PHOTO_SECONDS
+        asked = False
         with self._child() as child:
             child.send("dialogue", mirrored=mirrored, **self._camera(device, gates))
-            while True:
-                message = child.receive(limit)
+            for message in self._messages(child, MOST_WORDS):
                 if message.kind == "tell":
                     judge.tell(word_of(message))
-                elif message.kind == "known":
-                    quality = quality_of(message)
-                    child.send("judged", answer=judge.known(self._embedding(message), quality))
-                elif message.kind == "shows" and message.words.get("part") in SHOWN:
+                elif message.kind == "known" and not asked:
+                    asked = True
+                    if not judge.known(self._embedding(message), quality_of(message)):
+                        return None  # whatever it says next: this attempt failed, and counts
+                    child.send("judged", answer=True)
+                elif message.kind == "shows" and asked and message.words.get("part") in SHOWN:
                     shown = judge.shows(message.words["part"], self._embedding(message))
                     child.send("judged", answer=shown)
-                elif message.kind == "nobody":
-                    return None
-                elif message.kind == "turned":
+                elif message.kind == "turned" and asked:
                     return turned_of(message)
                 else:
                     raise nonsense()
+        raise nonsense()
+
+    def _messages(self, child: Child, count: int, most_data: int = 1 << 16) -> Iterator[Message]:
+        """Yield what a child with a camera says, at most so many times and for so long in all."""
+        until = time.monotonic() + self._job_seconds
+        patience = longest(self._settings) + LONGEST + PHOTO_SECONDS
+        for _ in range(count):
+            yield child.receive(min(patience, max(0.0, until - time.monotonic())), most_data)
+        raise nonsense()
+
+    @property
+    def _job_seconds(self) -> float:
+        """How long a job with a camera may take, of the clock and of the processors."""
+        return 8 * (longest(self._settings) + LONGEST) + PHOTO_SECONDS
 
     def _camera(self, device: str, gates: Gates) -> dict[str, Any]:
         return {
@@ -292,7 +328,7 @@ class ApartAcquisition:
             "films": self._settings.camera_films != "never",
             "min_sharpness": gates.min_sharpness,
             "min_brightness": gates.min_brightness,
-            "processor_seconds": 8 * (self._settings.camera_seconds + LONGEST) + PHOTO_SECONDS,
+            "processor_seconds": self._job_seconds,
         }
 
     def _child(self) -> Job:

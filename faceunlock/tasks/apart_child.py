@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import subprocess
 import sys
@@ -16,16 +15,24 @@ from faceunlock.files.channel import Channel, Message
 from faceunlock.files.text import printable
 from faceunlock.liveness.asking import Word
 from faceunlock.liveness.dialogue import Turned
+from faceunlock.liveness.guidance import Guidance
+from faceunlock.liveness.guidance import Word as GuidanceWord
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Quality
 
 LOADING_SECONDS = 120.0
 """How long a child may load networks; preparing them takes longest."""
 
+TAKING_SECONDS = 30.0
+"""How long a child may leave a message unread: it asks before it gets one."""
+
 _QUALITIES = 4
-"""Numbers of a quality that are always known; a turn may follow."""
+"""Numbers of a quality that are always known; two more follow, each of which may be null."""
 
 _MOST_TEXT = 500
+
+_LARGEST = 1e9
+"""No quality, angle or time of a frame is larger; JSON also has whole numbers that are no `float`."""
 
 _START = (
     "import sys; sys.path[:] = {path!r}; from faceunlock.tasks.apart_process import main; main({descriptor})"
@@ -72,6 +79,7 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # or it could read and type at the terminal of its parent
                     cwd="/",
                     env=_VARIABLES,
                 )
@@ -99,7 +107,7 @@ class Child:
     def send(self, kind: str, data: bytes = b"", **words: Any) -> None:
         """Send a message."""
         try:
-            self._channel.send(kind, data, **words)
+            self._channel.send(kind, data, within=TAKING_SECONDS, **words)
         except OSError as error:
             raise self._gone() from error
 
@@ -142,11 +150,11 @@ def _end(process: subprocess.Popen[bytes], channel: Channel) -> None:
 def error_of(words: dict[str, Any], *, trusted: bool = False) -> FaceUnlockError:
     """Return the error that a child reports: about a photo or a camera, unless it is `trusted`."""
     slug, kind = words.get("slug"), words.get("type")
-    if slug not in SLUGS:
+    if not isinstance(slug, str) or not isinstance(kind, str) or slug not in SLUGS:
         raise nonsense()
     hint = words.get("hint")
-    classes: dict[Any, type[FaceUnlockError]] = {"PhotoError": PhotoError, "CameraError": CameraError}
-    if trusted and isinstance(kind, str):
+    classes: dict[str, type[FaceUnlockError]] = {"PhotoError": PhotoError, "CameraError": CameraError}
+    if trusted:
         found = getattr(errors, kind, None)
         if isinstance(found, type) and issubclass(found, FaceUnlockError):
             classes = {kind: found}
@@ -165,18 +173,19 @@ def text_of(value: object) -> str:
 def _finite(values: object, count: int) -> list[float]:
     if not isinstance(values, list) or len(values) != count:
         raise nonsense()
-    if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
-        raise nonsense()
+    if not all(type(value) in (int, float) and abs(value) <= _LARGEST for value in values):
+        raise nonsense()  # a NaN, too, is not at most anything
     return [float(value) for value in values]
 
 
 def quality_of(message: Message) -> Quality:
     """Return the quality of a face in a message."""
     values = message.words.get("quality")
-    has_turn = isinstance(values, list) and len(values) == _QUALITIES + 1
-    numbers = _finite(values, _QUALITIES + has_turn)
-    size, sharpness, brightness, cut_off = numbers[:_QUALITIES]
-    return Quality(size, sharpness, brightness, numbers[-1] if has_turn else None, cut_off)
+    if not isinstance(values, list) or len(values) != _QUALITIES + 2:
+        raise nonsense()
+    size, sharpness, brightness, cut_off = _finite(values[:_QUALITIES], _QUALITIES)
+    turn, eye_light = (None if one is None else _finite([one], 1)[0] for one in values[_QUALITIES:])
+    return Quality(size, sharpness, brightness, turn, cut_off, eye_light)
 
 
 def word_of(message: Message) -> Word:
@@ -187,10 +196,21 @@ def word_of(message: Message) -> Word:
         raise nonsense() from error
 
 
+def guidance_of(message: Message, count: int) -> Guidance:
+    """Return the word about the picture in a message of a sitting for so many photos."""
+    number = message.words.get("number")
+    if type(number) is not int or not 1 <= number <= count:
+        raise nonsense()
+    try:
+        return Guidance(GuidanceWord(str(message.words.get("word"))), number, count)
+    except ValueError as error:
+        raise nonsense() from error
+
+
 def turned_of(message: Message) -> Turned:
     """Return what a child says it saw of a dialogue."""
     turns = message.words.get("turns")
-    if not isinstance(turns, list) or not {"left", "right"}.issuperset(turns) or len(turns) > 9:
+    if not isinstance(turns, list) or len(turns) > 9 or any(one not in ("left", "right") for one in turns):
         raise nonsense()
     return Turned(tuple(turns), *_finite(message.words.get("numbers"), 4))
 

@@ -13,6 +13,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,32 +23,36 @@ from faceunlock.errors import CameraError, FaceUnlockError, GalleryError, ModelE
 from faceunlock.files.channel import Channel, Message
 from faceunlock.files.confinement import ConfinementError, confine
 from faceunlock.liveness.asking import LONGEST, Word
-from faceunlock.photos.camera import Camera, open_camera
-from faceunlock.photos.capture import one_good, several_good
+from faceunlock.photos.camera import Camera, open_camera, open_film
+from faceunlock.photos.capture import one_good
 from faceunlock.photos.face import Quality
 from faceunlock.photos.photo import PhotoFile
+from faceunlock.pipeline.enrolment import Gates
 from faceunlock.pipeline.models.folder import names_folder, read_model_folder
 from faceunlock.pipeline.models.registry import WITH_WEIGHTS
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.settings import Settings
+from faceunlock.tasks.live import random_dialogue
 from faceunlock.tasks.loading import NetworkLoader
+from faceunlock.tasks.mirrors import LEARNING_SECONDS, first_turn
+from faceunlock.tasks.sitting import sit
+from faceunlock.tasks.turns import Watch, requirement
+from faceunlock.tasks.workspace import examiner
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from faceunlock.liveness.guidance import Guidance
     from faceunlock.photos.camera import Frame
     from faceunlock.pipeline.acquisition import Acquisition
-    from faceunlock.pipeline.enrolment import Gates
 
 _DECODERS = (
-    "cv2", "pillow_heif", "PIL.AvifImagePlugin", "PIL.BmpImagePlugin", "PIL.GifImagePlugin",
-    "PIL.ImageCms", "PIL.JpegImagePlugin", "PIL.MpoImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin",
-    "PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "PIL.features", "faceunlock.photos.gray",
-    "faceunlock.pipeline.detection.following", "faceunlock.tasks.live", "faceunlock.tasks.workspace",
+    "cv2", "encodings.latin_1", "encodings.utf_16", "pillow_heif", "PIL.AvifImagePlugin",
+    "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.ImageCms", "PIL.JpegImagePlugin", "PIL.MpoImagePlugin",
+    "PIL.PngImagePlugin", "PIL.PpmImagePlugin", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "PIL.features",
+    "faceunlock.photos.gray", "faceunlock.pipeline.detection.following",
 )  # fmt: skip
-"""Modules that are imported when they are needed, which is too late here: their files may be root's alone."""
-
-_CAMERA_JOBS = ("look", "dialogue", "several")
+"""Modules that are imported when they are needed, which is too late here: no file can be opened then."""
 
 
 def main(descriptor: int) -> NoReturn:
@@ -69,7 +74,10 @@ def main(descriptor: int) -> NoReturn:
             channel.send(
                 "error", type=type(error).__name__, slug=error.slug, message=error.message, hint=error.hint
             )
-    except (OSError, ValueError, ConfinementError, MemoryError):
+    except ConfinementError as error:  # no picture was read
+        with suppress(OSError):
+            channel.send("error", type="PhotoError", slug="reader-failed", message=str(error))
+    except (OSError, ValueError, MemoryError):
         pass  # nobody is there, or nothing can be done: the other end notices
     finally:
         os._exit(0)
@@ -140,21 +148,26 @@ class Work:
             yield PhotoFile(given.words["name"], given.data, self._settings.max_pixels)
 
     def _look(self, words: dict[str, Any]) -> None:
-        from faceunlock.tasks.workspace import examiner
-
         with self._camera(words) as camera:
             look = examiner(self.acquisition, _gates(words), self._settings.max_pixels, words["faces"])
             taken = one_good(self._frames(camera, self._settings.camera_seconds), look)
         self._send_sample(self.acquisition.sample(taken.photo, words["faces"]), camera=taken.camera)
 
     def _several(self, words: dict[str, Any]) -> None:
-        from faceunlock.tasks.mirrors import LEARNING_SECONDS, first_turn
-        from faceunlock.tasks.workspace import examiner
+        def guide(guidance: Guidance) -> None:
+            self._channel.send("guide", word=str(guidance.word), number=guidance.number)
 
         with self._camera(words) as camera:
-            good = examiner(self.acquisition, _gates(words), self._settings.max_pixels)
-            frames = self._frames(camera, self._settings.camera_seconds)
-            for photo in several_good(frames, good, self._settings.camera_photos):
+            photos = sit(
+                partial(self._frames, camera),
+                self.acquisition,
+                _gates(words),
+                self._settings,
+                guide if words["guide"] else None,
+                live=camera.live,
+                mirrored=words["mirrored"],
+            )
+            for photo in photos:
                 self._channel.send("photo", photo.data, name=photo.name)
             if words["mirror"] and camera.live:
                 self._channel.send("turn")
@@ -163,18 +176,13 @@ class Work:
         self._channel.send("end")
 
     def _dialogue(self, words: dict[str, Any]) -> None:
-        from faceunlock.tasks.live import random_dialogue
-        from faceunlock.tasks.turns import Watch, requirement
-
         with self._camera(words) as camera:
             patience = self._settings.camera_seconds
             fault = requirement(_gates(words), self._settings.min_face_pixels)
             watch = Watch(self.acquisition, fault, self._deny, self)
             frames = self._frames(camera, patience + LONGEST + 2.0)
             turned = watch.talk(frames, random_dialogue(mirrored=words["mirrored"], patience=patience))
-        if turned is None:
-            self._channel.send("nobody")
-        else:
+        if turned is not None:  # otherwise this process was ended
             self._channel.send(
                 "turned",
                 turns=list(turned.turns),
@@ -200,13 +208,17 @@ class Work:
     def _camera(self, words: dict[str, Any]) -> Camera:
         """Return an open camera; this process has no more rights when the first picture is read.
 
-        A device is opened before, because nobody else may open it: that reads no picture. A film is a file
-        of strange bytes from its first one, so it is opened after.
+        A device or a file is opened before, because it cannot be later. OpenCV gets the file after that: it
+        is strange from its first byte.
         """
         device, films = words["device"], words["films"]
-        opened = None if _is_file(device) else open_camera(device, films=films)
+        if not _is_file(device):
+            opened = open_camera(device, films=films)
+            confine(words["processor_seconds"])
+            return opened
+        film = open_film(device, films=films)
         confine(words["processor_seconds"])
-        return opened or open_camera(device, films=films)
+        return film()
 
     def _frames(self, camera: Camera, seconds: float) -> Iterator[Frame]:
         """Yield frames as long as somebody waits for an answer: the camera is let go at once."""
@@ -223,15 +235,13 @@ class Work:
         self._channel.send("left-out", slug=outcome.reason, detail=outcome.detail, hint=outcome.hint)
 
 
-def _numbers(quality: Quality) -> list[float]:
-    measured = [quality.size, quality.sharpness, quality.brightness, quality.cut_off]
-    return [float(value) for value in (*measured, *(() if quality.turn is None else (quality.turn,)))]
+def _numbers(quality: Quality) -> list[float | None]:
+    known = [float(one) for one in (quality.size, quality.sharpness, quality.brightness, quality.cut_off)]
+    return known + [None if one is None else float(one) for one in (quality.turn, quality.eye_light)]
 
 
 def _gates(words: dict[str, Any]) -> Gates:
     """Return what a face in a frame must meet; nothing here compares faces."""
-    from faceunlock.pipeline.enrolment import Gates
-
     return Gates(words["min_sharpness"], words["min_brightness"], min_similarity=0.0, min_photos=2)
 
 

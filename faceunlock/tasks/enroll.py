@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -20,21 +20,11 @@ from faceunlock.tasks.enrolling import (
     photo_reader,
     photos_of,
 )
-from faceunlock.tasks.workspace import (
-    Workspace,
-    apart_camera,
-    examiner,
-    is_apart,
-    is_film,
-    open_camera,
-    quality_gates,
-)
+from faceunlock.tasks.workspace import Workspace, apart_camera, is_apart, open_camera, quality_gates
 
 if TYPE_CHECKING:
-    from faceunlock.liveness.guidance import Coach, Guidance
+    from faceunlock.liveness.guidance import Guidance
     from faceunlock.matching.people import Person
-    from faceunlock.photos.camera import Frame
-    from faceunlock.pipeline.detection import Detector
     from faceunlock.tasks.pictures import Photos
 
 __all__ = ["EnrolmentOutcome", "Resemblance", "enroll", "take_several"]
@@ -154,58 +144,45 @@ def take_several(
     known. Other parameters and errors are as for `enroll` and `faceunlock.tasks.verify.take`, so nobody sits
     for the camera if the enrolment would be refused.
     """
-    from faceunlock.liveness.guidance import PATIENCE, Coach, Limits
-    from faceunlock.photos.capture import several_good
     from faceunlock.tasks import mirrors
+    from faceunlock.tasks.sitting import sit
 
-    settings = workspace.settings
-    count = settings.camera_photos
     look = None if look is None else normalise_name(look)
     known = Wanted(normalise_name(name), look, add=add, replace=replace).known(workspace)
-    device = settings.camera if device is None else device
-    if is_apart(workspace, root=True) and not is_film(device):
-        yield from _several_apart(workspace, known, device, mirror)
+    device = workspace.settings.camera if device is None else device
+    mirrored = mirrors.is_mirrored(workspace, device) if mirrors.is_known(workspace, device) else None
+    if is_apart(workspace, root=True):
+        yield from _several_apart(workspace, known, device, mirror, guide, mirrored)
         return
     with open_camera(workspace, device) as camera:
         acquisition, identity = workspace.choice.acquisition(known, fetch=True)
         gates = quality_gates(workspace, identity)
-        good = examiner(acquisition, gates, settings.max_pixels)
-        if guide is None:
-            yield from several_good(camera.frames(settings.camera_seconds), good, count)
-        else:
-            is_known = mirrors.is_known(workspace, device)
-            coach = Coach(
-                Limits(settings.min_face_pixels, gates.min_brightness, gates.min_sharpness),
-                count,
-                guide,
-                poses=camera.live,
-                mirrored=mirrors.is_mirrored(workspace, device) if is_known else None,
-            )
-            seconds = settings.camera_seconds + (count * PATIENCE if camera.live else 0.0)
-            frames = _wanted_frames(camera.frames(seconds), acquisition.detector, coach)
-            for photo in several_good(frames, good, count):
-                coach.took()
-                yield photo
-        if mirror is not None and camera.live and not mirrors.is_known(workspace, device):
+        yield from sit(
+            camera.frames, acquisition, gates, workspace.settings, guide, live=camera.live, mirrored=mirrored
+        )
+        if mirror is not None and camera.live and mirrored is None:
             mirror("turn")
             found = mirrors.first_turn(camera.frames(mirrors.LEARNING_SECONDS), acquisition.detector)
             _learned(workspace, device, mirror, found)
 
 
 def _several_apart(
-    workspace: Workspace, known: Person | None, device: str, mirror: Callable[[Mirror], None] | None
+    workspace: Workspace,
+    known: Person | None,
+    device: str,
+    mirror: Callable[[Mirror], None] | None,
+    guide: Callable[[Guidance], None] | None,
+    mirrored: bool | None,
 ) -> Iterator[PhotoFile]:
-    """Yield what a process without rights takes for root; it gives no words for the person."""
-    from faceunlock.tasks import mirrors
-    from faceunlock.tasks.apart import apart_acquisition
+    """Yield what a process without rights takes, for root."""
+    from faceunlock.tasks.apart import Sitting, apart_acquisition
 
     opened = apart_camera(workspace, device)
     reader, identity = apart_acquisition(workspace, known, fetch=True)
-    learned = None
-    if mirror is not None and not mirrors.is_known(workspace, device):
-        learned = partial(_learned, workspace, device, mirror)
+    learn = None if mirror is None or mirrored is not None else partial(_learned, workspace, device, mirror)
     tell = mirror or (lambda _: None)
-    yield from reader.several(opened, quality_gates(workspace, identity), learned, lambda: tell("turn"))
+    sitting = Sitting(guide=guide, mirrored=mirrored, turn=lambda: tell("turn"), learn=learn)
+    yield from reader.several(opened, quality_gates(workspace, identity), sitting)
 
 
 def _learned(workspace: Workspace, device: str, mirror: Callable[[Mirror], None], found: bool | None) -> None:
@@ -215,16 +192,3 @@ def _learned(workspace: Workspace, device: str, mirror: Callable[[Mirror], None]
     if found is not None:
         mirrors.learn(workspace, device, found)
     mirror("unknown" if found is None else "mirrored" if found else "not-mirrored")
-
-
-def _wanted_frames(frames: Iterable[Frame], detector: Detector, coach: Coach) -> Iterator[Frame]:
-    """Yield the frames that a coach wants."""
-    from faceunlock.liveness.guidance import Seen
-    from faceunlock.photos.camera import light
-    from faceunlock.photos.face import measure_quality
-
-    for frame in frames:
-        faces = detector.detect(frame.image)
-        quality = measure_quality(frame.image, faces[0]) if faces else None
-        if coach.wants(Seen(frame.seconds, frame.image.shape, light(frame.image), faces, quality)):
-            yield frame

@@ -96,7 +96,7 @@ def enroll_each(
 ) -> EachOutcome:
     """Enroll one person from each first-level sub-folder, under its name; each person wholly or not at all.
 
-    Whoever is enrolled already is left as they are, so the same call again goes on where one was stopped.
+    People who are enrolled already stay as they are, so the same call resumes one that was stopped.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def enroll_each(
     tell : callable
         Gets each person's outcome as soon as it is known.
     add : bool
-        Add new photos to whoever is enrolled already, and enroll the others.
+        Add new photos to people who are enrolled already, and enroll the others.
     replace : bool
         Enroll everybody again.
     min_photos, dry_run, even_so, track
@@ -153,7 +153,7 @@ class _Plan:
         self._add, self._replace = options.get("add", False), options.get("replace", False)
         self._even_so = options.get("even_so", False)
         # Read once: a gallery is read for each person otherwise.
-        self._there = {name_key(person.name) for person in workspace.gallery.people()}
+        self._there = {name_key(name) for name in workspace.gallery.crowd().names()}
         self._seen: set[str] = set()
 
     def of(self, name: str, folders: list[Path]) -> Planned | PersonOutcome:

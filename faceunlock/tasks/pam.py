@@ -31,7 +31,14 @@ from faceunlock.tasks.pam_options import (
     unsuitable,
 )
 from faceunlock.tasks.pam_sources import camera_problems, program_problems
-from faceunlock.tasks.pam_stack import asks, deciding_programs, foreign_modules, lets_everybody_in
+from faceunlock.tasks.pam_stack import (
+    asks,
+    deciding_programs,
+    foreign_modules,
+    jumps_over,
+    keeps_out,
+    lets_everybody_in,
+)
 
 SYSTEM_HOME = Path("/var/lib/faceunlock")
 HELPER = "faceunlock.pam"
@@ -226,10 +233,17 @@ def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
     return tuple(file.name for file in files if any(line.is_ours for line in read_lines(file)))
 
 
-def undo(service: str, file: Path | None = None) -> tuple[Line, ...]:
-    """Return the lines to take out of a service file, and of those it includes, so that it asks no face.
+def undo(service: str, file: Path | None = None) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """Return what to take out of a service file, and of those it includes, so that it asks no face.
 
     Any service: what must not be set up must be removable. Parameters are as for `check`.
+
+    Returns
+    -------
+    tuple of Line
+        The lines to take out.
+    tuple of Line
+        The lines that skip one of them, and would then skip too much.
 
     Raises
     ------
@@ -237,8 +251,10 @@ def undo(service: str, file: Path | None = None) -> tuple[Line, ...]:
         ``file-unreadable``; ``pam-unsuitable`` if that is not the name of a service.
     """
     require_name(service)
-    file = DIRECTORY / service if file is None else file
-    return tuple(line for line in read_lines(file, []) if line.is_ours)
+    lines = list(read_lines(DIRECTORY / service if file is None else file, []))
+    ours = tuple(line for line in lines if line.is_ours)
+    jumping = dict.fromkeys(line for taken in ours for line in jumps_over(lines, taken) if not line.is_ours)
+    return ours, tuple(jumping)
 
 
 def require_name(service: str) -> None:
@@ -282,6 +298,8 @@ def check(service: str, file: Path | None = None) -> ServiceCheck:
                 f"a wrong face and a wrong password are let in: {yes.file}:{yes.number}: "
                 f"{yes.module} says yes, and no line refuses"
             )
+        if keeps_out(lines):
+            problems.append("a wrong face and the right password are refused: no line says yes to them")
     for line in ours:
         at = f"{line.file}:{line.number}: "
         after = lines[lines.index(line) + 1 :]

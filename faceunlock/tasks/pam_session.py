@@ -17,8 +17,9 @@ from faceunlock.tasks.pam_options import GREETERS, SCREEN_LOCKERS, CannotAskErro
 
 REMOTE_PROGRAMS = frozenset(
     (
-        "cockpit-session", "dropbear", "in.rlogind", "in.telnetd", "mosh-server", "sshd", "sshd-session",
-        "telnetd", "xrdp-sesman", "xrdp-sesexec",
+        "cockpit-session", "dropbear", "gotty", "in.rlogind", "in.rshd", "in.telnetd", "mosh-server",
+        "shellinaboxd", "sshd", "sshd-session", "tailscaled", "teleport", "telnetd", "ttyd", "xrdp-sesexec",
+        "xrdp-sesman",
     )
 )  # fmt: skip
 """What a session over the network descends from; names of processes, as the kernel shortens them."""

@@ -56,13 +56,36 @@ def lets_everybody_in(lines: Sequence[Line]) -> Line | None:
     lines : sequence of Line
         All lines of a service, in the order in which PAM applies them.
     """
+    return _success(lines, right=False)
+
+
+def keeps_out(lines: Sequence[Line]) -> bool:
+    """Return whether a login fails though only the face is wrong, and every password is right.
+
+    So it is where a line was put below a jump that was counted without it. Parameters are as for
+    `lets_everybody_in`.
+    """
+    return _success(lines, right=True) is None
+
+
+def jumps_over(lines: Sequence[Line], taken: Line) -> Iterator[Line]:
+    """Yield the lines that skip a line: without it, each would skip one line too many."""
+    stack = [line for line in lines if line.kind == taken.kind]
+    end = stack.index(taken)
+    for at, line in enumerate(stack[:end]):
+        if any(action.isdigit() and at + int(action) >= end for action in _actions(line.control).values()):
+            yield line
+
+
+def _success(lines: Sequence[Line], *, right: bool) -> Line | None:
+    """Return the line by which a login with a wrong face and a wrong or right password succeeds, or None."""
     stack = [line for line in lines if line.kind == "auth"]
     yes: Line | None = None  # the line that a success would rest on
     refused = False
     at = 0
     while at < len(stack):
         line = stack[at]
-        action = _action(line)
+        action = _action(line, right=right)
         at += 1
         if action.isdigit():
             at += int(action)
@@ -121,11 +144,11 @@ def _directories() -> list[Path]:
     ]
 
 
-def _action(line: Line) -> str:
-    """Return what PAM does after a line, with a wrong face and a wrong password."""
+def _action(line: Line, *, right: bool) -> str:
+    """Return what PAM does after a line, with a wrong face and a wrong or right password."""
     actions = _actions(line.control)
     otherwise = actions.get("default", "bad")
-    if _name(line) in ALWAYS_YES:
+    if _name(line) in ALWAYS_YES or (right and asks(line)):
         return actions.get("success", otherwise)
     if _is_condition(line) and not line.is_ours:
         met = actions.get("success", otherwise)

@@ -337,11 +337,6 @@ def open_camera(workspace: Workspace, device: str) -> Camera:
     return open_camera(device, films=workspace.settings.camera_films != "never")
 
 
-def is_film(device: str) -> bool:
-    """Return whether a camera is a video file."""
-    return not device.isdecimal() and Path(device).is_file()
-
-
 def apart_camera(workspace: Workspace, device: str) -> str:
     """Return the name of a camera that a process without rights will open, or refuse it at once.
 

@@ -24,7 +24,10 @@ STRANGERS = 0.01
 """Share of strangers who may be taken for one of the people."""
 
 INVERSE_REGULARISATION = 10.0
-"""Of the logistic regression, on embeddings scaled to a root mean square distance of 1 from their mean."""
+"""Inverse penalty of the logistic regression.
+
+Its embeddings are scaled to a root mean square distance of 1 from their mean.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

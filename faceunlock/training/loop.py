@@ -206,7 +206,7 @@ class Training:
             group["lr"] = group["highest"] * schedule(number, total)
         person = torch.from_numpy(self._person[batch])
         if self._recipe.cutmix:
-            pictures, person = self._exchanged(pictures, person)
+            pictures, person = self._cut_and_mixed(pictures, person)
         taught = self._taught(batch, pictures)
         self._learner.train()
         with torch.autocast(
@@ -227,7 +227,7 @@ class Training:
         self.progress.loss_sum += value * len(batch)
         self.progress.steps.note(value)
 
-    def _exchanged(self, pictures: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
+    def _cut_and_mixed(self, pictures: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
         progress, recipe = self.progress, self._recipe
         seed = seed_of(recipe.seed, progress.epoch, progress.step, BATCH_LEVEL)
         return exchange_parts(pictures, person, people=len(self.people), share=recipe.cutmix, seed=seed)

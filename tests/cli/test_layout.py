@@ -44,6 +44,13 @@ def test_what_fits_stays_as_it_is():
     assert wrapped("a  b   c\n\n  d", 10) == "a  b   c\n\n  d"
 
 
+def test_a_line_that_is_a_command_stays_whole_so_that_it_can_be_copied():
+    command = "    faceunlock --home /srv/faces/of/everybody enroll ada PHOTOS --look glasses"
+    assert wrapped(f"What next?\n{command}", 40) == f"What next?\n{command}"
+    said = "  faceunlock reads photos, and it keeps none of them."
+    assert all(len(line) <= 40 for line in wrapped(said, 40).splitlines())
+
+
 def test_gaps_between_phrases_stay():
     line = "epoch 12/30  loss 0.1989  EER 3.5 %  FNMR at FMR 1e-2 10 % (1 of 10)  about 11 s left"
     assert wrapped(line, 44).splitlines() == [

@@ -30,7 +30,7 @@ def test_models_are_listed_with_where_each_number_comes_from(faceunlock):
     for model in models.values():
         assert f"{model['threshold']['value']:.4f}" in rows[model["id"]]
         assert f"\n{model['id']}: {model['network']}\n" in result.stdout
-        assert f"  licence    {model['licence']}\n  trained on {model['training_data']}\n" in result.stdout
+        assert f"  licence     {model['licence']}\n  trained on  {model['training_data']}\n" in result.stdout
 
 
 def test_weights_that_are_there_are_checked_again(faceunlock):

@@ -10,13 +10,19 @@ import pty
 import select
 import shutil
 import signal
+import socket
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.logins import PASSWORD, SERVICE, SERVICE_FILE
+from support.logins import PASSWORD, SERVICE, SERVICE_FILE, offered
+
+import faceunlock as package
+from faceunlock.agent import protocol
 
 SUDOERS = Path("/etc/sudoers.d") / SERVICE.replace("-", "")
 
@@ -102,6 +108,101 @@ def test_a_resident_process_that_does_not_answer_ends_in_the_password(login, ask
             os.kill(pid, signal.SIGCONT)
     finally:
         login.program("agent", "stop")
+
+
+def test_a_resident_process_that_does_not_take_the_question_leaves_it_to_the_program(login, asking):
+    assert login.program("agent", "start").code == 0
+    pid = login.program("agent", "status", "--json").data["pid"]
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        assert login.enter(login.enrolled, terminal=True)
+        assert asking() == 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        login.program("agent", "stop")
+
+
+def test_a_resident_process_that_is_slow_after_enter_ends_in_the_password(login, asking):
+    """It took the question, so nobody else answers it, although the face is right."""
+    taken = threading.Event()
+
+    def take() -> None:
+        with listening.accept()[0] as connection:
+            connection.recv(1 << 16)
+            connection.sendall(protocol.frame([protocol.TAKEN]))
+            taken.set()
+            connection.recv(1 << 16)  # until the client has gone
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(login.home / "agent.sock"))
+        (login.home / "agent.sock").chmod(0o600)
+        listening.listen()
+        threading.Thread(target=take, daemon=True).start()
+        started = time.monotonic()
+        assert not login.enter(login.enrolled, terminal=True)
+        assert time.monotonic() - started < 15
+        assert taken.is_set() and asking() == 1
+        assert login.enter(login.enrolled, PASSWORD, terminal=True)
+    assert login.outcomes() == []
+
+
+_CAMERA = """
+import numpy as np
+from PIL import Image
+
+CAP_V4L2, CAP_FFMPEG, CAP_PROP_FPS, COLOR_BGR2RGB, COLOR_GRAY2RGB = range(5)
+error = type("error", (Exception,), {{}})
+
+
+def cvtColor(pixels, code):
+    return pixels
+
+
+class VideoCapture:
+    def __init__(self, device, *_):
+        kind = open({kind!r}).read()
+        picture = np.asarray(Image.open({photo!r}).convert("RGB"))
+        self._frame = {{"there": picture, "black": np.zeros_like(picture), "busy": None}}[kind]
+
+    def isOpened(self):
+        return True
+
+    def get(self, _):
+        return 0.0
+
+    def read(self):
+        return self._frame is not None, self._frame
+
+    def release(self):
+        pass
+"""
+"""What stands in the place of OpenCV: this machine need not have a camera."""
+
+
+@pytest.fixture
+def camera(login) -> Callable[[str], None]:
+    """A line with a camera of the machine, in an installation whose OpenCV is made; says what it shows."""
+    folder = login.home.parent / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", folder], check=True)
+    (modules,) = folder.glob("lib/python*/site-packages")
+    places = [Path(package.__file__).parents[1], *(one for one in sys.path if one.endswith("-packages"))]
+    (modules / "real.pth").write_text("\n".join(map(str, places)))
+    kind = login.home.parent / "kind"
+    (modules / "cv2.py").write_text(_CAMERA.format(kind=str(kind), photo=str(login.photo)))
+    line = offered("--camera=/dev/null", home=login.home, ask=True, timeout=12)
+    assert str(sys.executable) in line
+    login.serve(line.replace(str(sys.executable), str(folder / "bin" / "python")))
+    return kind.write_text
+
+
+@pytest.mark.parametrize(
+    ("shows", "outcome"), [("there", "yes"), ("black", "camera-black"), ("busy", "camera-busy")]
+)
+def test_a_camera_of_the_machine_that_works_is_black_or_is_in_use(login, camera, shows, outcome):
+    camera(shows)
+    assert login.enter(login.enrolled, terminal=True) == (outcome == "yes")
+    assert login.enter(login.enrolled, PASSWORD, terminal=True)
+    assert login.outcomes() == [outcome]
 
 
 def test_a_camera_that_is_missing_ends_in_the_password_at_once(login):

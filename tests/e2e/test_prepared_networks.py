@@ -45,13 +45,14 @@ conversion.prepare(source, cache, keeping=Keeping())
 
 
 def login(program, photo):
-    """Ask as PAM does; Python's isolated mode needs the path to this program."""
+    """Ask as PAM does after Enter; Python's isolated mode needs the path to this program."""
     path = f"import sys; sys.path.insert(0, {str(PROJECT)!r})"
     script = f"{path}; from faceunlock.pam import main; main(sys.argv[1:])"
-    words = [f"--home={program.home}", f"--photo={photo}", "--timeout=60"]
+    words = [f"--home={program.home}", f"--photo={photo}", "--timeout=60", "--ask"]
     return subprocess.run(
         [sys.executable, "-I", "-c", script, *words],
-        env={"PAM_USER": "eileen", "PAM_TYPE": "auth"},
+        env={"PAM_USER": "eileen", "PAM_TYPE": "auth", "PAM_SERVICE": "swaylock"},
+        input="",
         capture_output=True,
         text=True,
         check=False,

@@ -81,9 +81,10 @@ def named(problems, *things):
     assert not missing, f"{missing}\nare not in\n{text}"
 
 
-def line(installation, home, source, control="sufficient", words="quiet seteuid", module="pam_exec.so"):
-    python = installation[0]
-    return f"auth {control} {module} {words} type=auth {python} -I -m faceunlock.pam --home={home} {source}\n"
+def line(installation, home, source, *, control="sufficient", module="pam_exec.so", asks=True):
+    words = "quiet seteuid expose_authtok" if asks else "expose_authtok"
+    program = f"{installation[0]} -I -m faceunlock.pam --home={home}" + (" --ask" if asks else "")
+    return f"auth {control} {module} {words} type=auth {program} {source}\n"
 
 
 def test_every_spoilt_thing_is_named(tmp_path, installation, check, enrolled):
@@ -122,9 +123,8 @@ def test_every_spoilt_thing_is_named(tmp_path, installation, check, enrolled):
     # the service
     included = give_away(write(tmp_path / "included", "session optional pam_mail.so\n"))
     foreign = write(tmp_path / "pam_exec.so"), write(tmp_path / "pam_other.so")
-    text = line(
-        installation, home, f"--capture={capture}", "required", "expose_authtok", module=str(foreign[0])
-    )
+    source = f"--capture={capture}"
+    text = line(installation, home, source, control="required", module=str(foreign[0]), asks=False)
     text += f"auth optional {foreign[1]}\nauth sufficient pam_permit.so\n@include included\n"
 
     named(

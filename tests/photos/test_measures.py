@@ -8,8 +8,9 @@ from faceunlock.errors import SLUGS
 from faceunlock.photos.face import Quality
 from faceunlock.photos.measures import AT_LEAST, Limits, measures
 from faceunlock.photos.pose import MOST_CUT_OFF, MOST_TURN
+from faceunlock.photos.shade import LEAST_EYE_LIGHT
 
-GOOD = Quality(80.0, 20.0, 120.0, 10.0, 0.0)
+GOOD = Quality(80.0, 20.0, 120.0, 10.0, 0.0, 0.8)
 LIMITS = Limits(40, 7.0, 30)
 
 
@@ -30,6 +31,7 @@ def test_a_good_photo_has_no_fault_and_every_fault_is_a_slug_with_a_hint():
         ({"cut_off": MOST_CUT_OFF + 0.01}, "face-cut-off"),
         ({"turn": MOST_TURN + 1}, "face-turned"),
         ({"turn": -MOST_TURN - 1}, "face-turned"),
+        ({"eye_light": LEAST_EYE_LIGHT - 0.01}, "eyes-shaded"),
         ({"brightness": 29.0}, "too-dark"),
         ({"sharpness": 6.9}, "too-blurred"),
     ],
@@ -41,5 +43,5 @@ def test_each_fault(change, fault):
 
 
 def test_the_limit_itself_is_good_and_what_cannot_be_told_is_no_fault():
-    assert faults(Quality(40, 7.0, 30, MOST_TURN, MOST_CUT_OFF)) == []
-    assert faults(replace(GOOD, turn=None)) == []
+    assert faults(Quality(40, 7.0, 30, MOST_TURN, MOST_CUT_OFF, LEAST_EYE_LIGHT)) == []
+    assert faults(replace(GOOD, turn=None, eye_light=None)) == []

@@ -7,8 +7,11 @@ moment when a real decoder would have been taken over: while it searches a photo
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import resource
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -19,10 +22,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 from support.fakes import FakeDetector, FakeEmbedder, paint
-from support.made_heads import HEAD, MARK, HeadDetector, Obedient, Stage, View, paint_heads
+from support.made_heads import HEAD, MARK, HeadDetector, Live, Obedient, Stage, View, paint_heads
 
 from faceunlock.errors import PhotoError
 from faceunlock.files.channel import Channel
+from faceunlock.photos import capture
 from faceunlock.photos.camera import Camera
 from faceunlock.photos.face import Face
 from faceunlock.pipeline.acquisition import Acquisition
@@ -49,7 +53,7 @@ def run(descriptor: int, action: str, argument: str) -> NoReturn:
 def _acquisition(action: str, argument: str) -> Acquisition:
     if action == "dies while loading":
         os._exit(1)
-    if action == "camera head":
+    if action in ("camera head", "camera sitting"):
         return Acquisition(HeadDetector(), HeadEmbedder())
     return Acquisition(Taken(action, argument), FakeEmbedder())
 
@@ -110,6 +114,17 @@ def _tries(secret: str) -> Iterator[tuple[str, str]]:
         "kill": lambda: os.kill(os.getppid(), 0),
         "root": lambda: os.setuid(0),
         "ptrace": lambda: _called(101, 16, os.getppid(), 0, 0),
+        "terminal": lambda: os.open("/dev/tty", os.O_RDONLY),
+        "read-itself": lambda: Path("/proc/self/maps").read_bytes(),
+        "queue-signal": lambda: _called(129, os.getppid(), 18, 0),
+        "signal-thread": lambda: _called(234, os.getppid(), os.getppid(), 0),
+        "own-io": lambda: fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid()),
+        "own-io-device": lambda: fcntl.ioctl(0, 0x8901, struct.pack("i", os.getppid())),
+        "limit-parent": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU),
+        "limits": lambda: resource.getrlimit(resource.RLIMIT_CPU)[0] > 0,
+        "outlive": lambda: _called(157, 1, 0, 0, 0, 0),
+        "message-queue": lambda: _called(69, 0, b"", 0, 0),
+        "session": lambda: os.getsid(0) == os.getpid(),
         "thread": lambda: threading.Thread(target=lambda: None).start() or "started",
         "from-thread": _socket_of_a_thread,
     }
@@ -144,32 +159,44 @@ def _socket_of_a_thread() -> object:
     return found[0]
 
 
+def _use_head(*, sitting: bool) -> None:
+    """Put somebody before the camera who does what is said: in a dialogue, or in a sitting for photos."""
+    head = (
+        Obedient(HEAD, 1, angle=24.0, view=View(centre=(200.0, 150.0), eyes=22.0))
+        if sitting
+        else Obedient(HEAD, 1, view=View(centre=(200.0, 150.0), eyes=22.0))
+    )
+    stage = Stage(lambda now: paint_heads([(5 if sitting else 1, head.face(now))]), 10.0)
+    usual = Channel.send
+
+    def send(self: Channel, kind: str, data: bytes = b"", **words: Any) -> None:
+        usual(self, kind, data, **words)
+        if kind in ("tell", "guide"):
+            head.hear(words["word"], stage.now)
+
+    Channel.send = send  # type: ignore[method-assign]
+    made = Live(stage, "camera 0", live=True) if sitting else Camera(stage, "camera 0", live=False)
+    apart_process.open_camera = lambda device, films: made  # type: ignore[assignment]
+    capture.DIFFERENT = 0.0
+
+
 def _use_camera(kind: str) -> None:
     """Put a made camera in the place of OpenCV's."""
-    if kind == "head":
-        head = Obedient(HEAD, 1, view=View(centre=(200.0, 150.0), eyes=22.0))
-        stage = Stage(lambda now: paint_heads([(1, head.face(now))]), 10.0)
-        usual = apart_process.Work.tell
-
-        def tell(self: apart_process.Work, word: Any) -> None:
-            usual(self, word)
-            head.hear(word, stage.now)
-
-        apart_process.Work.tell = tell  # type: ignore[method-assign]
-        apart_process.open_camera = lambda device, films: Camera(stage, device, live=False)  # type: ignore[assignment]
+    if kind in ("head", "sitting"):
+        _use_head(sitting=kind == "sitting")
         return
     pictures = {
         "person": np.ascontiguousarray(paint(1)[:, :, ::-1]),
         "stranger": np.ascontiguousarray(paint(9)[:, :, ::-1]),
         "black": np.zeros((100, 100, 3), np.uint8),
     }
-    capture = SimpleNamespace(
+    made = SimpleNamespace(
         isOpened=lambda: True,
         get=lambda _: 0.0,
         read=lambda: (time.sleep(0.02), (kind in pictures, pictures.get(kind)))[1],
         release=lambda: None,
     )
-    apart_process.open_camera = lambda device, films: Camera(capture, device, live=True)  # type: ignore[assignment]
+    apart_process.open_camera = lambda device, films: Camera(made, device, live=True)  # type: ignore[assignment]
 
 
 def _say(what: str) -> None:

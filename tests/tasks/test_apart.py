@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from support.fakes import GREY, paint, save, slug_of
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fakes import GREY, embedding, paint, save, slug_of
 
-from faceunlock.errors import PhotoError
+from faceunlock.errors import FaceUnlockError, PhotoError
 from faceunlock.files.channel import Message
 from faceunlock.liveness.asking import Word
 from faceunlock.photos.face import Quality
@@ -85,12 +89,13 @@ def test_what_it_may_open_write_and_connect_to_tried_from_inside_it(child, photo
     done = dict(word.split("=", 1) for word in caught.value.message.split(": ", 1)[1].split())
     refused = {name for name, what in done.items() if what in ("E1", "E13")}
     always = {
-        "append", "exec", "fork", "from-thread", "kill", "mkdir", "pair", "ptrace", "root", "shadow",
-        "socket",
-        "spawn", "unix", "unlink", "write",
+        "append", "exec", "fork", "from-thread", "kill", "limit-parent", "message-queue", "mkdir", "outlive",
+        "own-io", "own-io-device", "pair", "passwd", "ptrace", "queue-signal", "read-itself", "root",
+        "secret", "shadow", "signal-thread", "socket", "spawn", "terminal", "unix", "unlink", "write",
     }  # fmt: skip
-    assert refused == always | ({"secret"} if NOT_ROOT_S else set()), done
-    assert done["passwd"] == "True" and done["thread"] == "started"
+    assert refused == always, done
+    assert done["limits"] == "True" and done["thread"] == "started"
+    assert done["session"] == "True", "it has no terminal to read passwords from, or to type at"
     assert done["uid"] == ("65534" if NOT_ROOT_S else str(os.geteuid()))
     assert secret.read_text() == "of root"
 
@@ -168,15 +173,185 @@ def test_it_ends_with_its_job_and_the_next_one_waits(child, photo):
 
 
 @pytest.mark.skipif(not NOT_ROOT_S, reason="needs root")
-def test_roots_enroll_reads_photos_in_a_child(child, bob):
+@pytest.mark.parametrize("task", ["enroll", "init"])
+def test_roots_enroll_and_init_read_photos_in_a_child(child, bob, task, monkeypatch):
+    monkeypatch.setattr("faceunlock.photos.decoding.decode_view", lambda *_: pytest.fail("read by root"))
     unlock = child()
     unlock.settings = replace(unlock.settings, decode_apart="auto")
-    assert unlock.enroll("Bob", bob).saved
-    assert len(unlock.readers) == 1
+    assert getattr(unlock, task)("Bob", bob)
+    assert "Bob" in [person.name for person in unlock.gallery.people()]
 
 
-@pytest.mark.parametrize("turn", [None, -41.5])
-def test_how_a_face_stands_comes_from_the_child_too(turn):
-    quality = Quality(80.0, 20.0, 120.0, turn, 0.25)
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_sitting_in_the_child_gives_the_same_words(child, mirror):
+    unlock, said, found = child("camera sitting", camera_photos=4), [], []
+    photos = list(
+        unlock.take_several(
+            "Eve",
+            "/dev/null",
+            guide=lambda word: said.append((word.number, word.count, str(word.word))),
+            mirror=found.append if mirror else None,
+        )
+    )
+    assert said[:4] == [(1, 4, "ahead"), (2, 4, "left"), (3, 4, "right"), (4, 4, "up")]
+    assert len(photos) == 4 and unlock.enroll("Eve", photos).saved
+    assert found[:1] == (["turn"] if mirror else [])
+
+
+@pytest.mark.skipif(not NOT_ROOT_S, reason="needs root")
+def test_a_film_of_roots_own_is_read_in_the_child(child, tmp_path, monkeypatch):
+    """Nobody else may open it, so the child opens it before it gives up that right."""
+    pytest.importorskip("cv2")
+    from support.clips import write_clip
+
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0o700)
+    film = write_clip(folder / "film.avi", [paint(1, number % 3) for number in range(30)])
+    film.chmod(0o600)
+    monkeypatch.setattr("faceunlock.photos.camera.opencv", lambda: pytest.fail("read by root"))
+    unlock = child()
+    unlock.settings = replace(unlock.settings, decode_apart="auto")
+    with pytest.raises(PhotoError, match="no good face in 11 frames"):  # compression spoils painted faces
+        list(unlock.take_several("Eve", str(film), guide=lambda _: None))
+    assert slug_of(lambda: list(unlock.take_several("Eve", str(folder)))) == "no-camera"
+    (folder / "junk.avi").write_bytes(b"no film")
+    assert slug_of(lambda: list(unlock.take_several("Eve", str(folder / "junk.avi")))) == "unreadable-video"
+
+
+class Scripted:
+    """A child that says what a test wants, whatever it is asked."""
+
+    def __init__(self, *says: Message) -> None:
+        self.says, self.heard, self.ended = iter(says), [], False
+
+    def receive(self, seconds: float, most_data: int = 0) -> Message:
+        message = next(self.says, None)
+        if message is None:
+            raise PhotoError("reader-failed", "it ended")
+        return message
+
+    def send(self, kind: str, data: bytes = b"", **words: object) -> None:
+        self.heard.append((kind, words.get("answer")))
+
+    def end(self) -> None:
+        self.ended = True
+
+
+@pytest.fixture
+def scripted(child, monkeypatch):
+    """A gallery whose child is under a stranger's control from its first job."""
+    unlock = child()
+    reader, _ = apart.apart_acquisition(unlock)
+
+    def make(*says):
+        made = Scripted(*says)
+        monkeypatch.setattr(type(reader), "_child", lambda _: apart_child.Job(made, lambda: None))
+        return unlock, made
+
+    return make
+
+
+def sample(kind, person, **words):
+    return Message(
+        kind,
+        {"quality": [80.0, 20.0, 120.0, 0.0], **words},
+        embedding(person, 0).astype(np.float32).tobytes(),
+    )
+
+
+TURNED = Message("turned", {"turns": ["left", "right", "left"], "numbers": [0.0, 1.0, -1.0, 5.0]})
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        [Message("end", {})],
+        [Message("next", {})] * 9,
+        [Message("next", {}), Message("end", {})],
+        [Message("next", {}), Message("next", {}), Message("end", {})],
+        [Message("left-out", {"slug": "no-face", "detail": "x"})],
+        [Message("next", {}), Message("left-out", {"slug": ["no-face"], "detail": "x"})],
+        [Message("next", {}), Message("left-out", {"slug": "no-face", "detail": 7})],
+        [Message("next", {}), sample("sample", 1, quality=[10**400, 1, 1, 0])],
+    ],
+)
+def test_a_child_that_keeps_to_no_order_is_no_answer(scripted, photo, says):
+    unlock, there = scripted(*says)
+    assert slug_of(unlock.verify, photo, "Ada") == "reader-failed"
+    assert there.ended and len(there.heard) < 4, "it does not keep its parent busy"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        [TURNED],
+        [Message("shows", {"part": "left"}, embedding(1, 0).astype(np.float32).tobytes()), TURNED],
+        [sample("known", 1), sample("known", 1), TURNED],
+        [sample("known", 1), Message("turned", {"turns": [["left"]], "numbers": [0, 0, 0, 0]})],
+        [sample("known", 1), Message("turned", {"turns": ["left"], "numbers": [0, 0, 0, 10**400]})],
+        [Message("nobody", {})],
+        [Message("tell", {"word": "look"})] * 5000,
+    ],
+)
+def test_a_dialogue_that_did_not_happen_is_no_yes(scripted, says):
+    unlock, _ = scripted(*says)
+    assert slug_of(unlock.verify_live, "/dev/null", "Ada") == "reader-failed"
+    assert "yes" not in {entry.outcome for entry in unlock.attempts.log.entries()}
+
+
+def test_a_child_cannot_try_one_face_after_the_other(scripted):
+    """The first one that is not known ends it, and counts; it learns no more."""
+    unlock, there = scripted(*(sample("known", person) for person in range(2, 99)))
+    for _ in range(unlock.settings.failures_before_wait):
+        assert not unlock.verify_live("/dev/null", "Ada").decision.match
+    assert slug_of(unlock.verify_live, "/dev/null", "Ada") == "locked-out"
+    assert ("judged", True) not in there.heard and next(there.says) is not None
+
+
+def test_turns_that_showed_somebody_else_are_no_yes(scripted):
+    others = [
+        Message("shows", {"part": part}, embedding(2, 0).astype(np.float32).tobytes())
+        for part in ("left", "right", "last")
+    ]
+    unlock, _ = scripted(sample("known", 1), *others, TURNED)
+    assert slug_of(unlock.verify_live, "/dev/null", "Ada") == "face-changed"
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from([10**400, "no-face", "PhotoError", "left", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.just("left"), inner),
+    max_leaves=8,
+)
+_SAID = ["slug", "type", "message", "hint", "quality", "turns", "numbers", "word", "number"]
+
+
+@given(st.dictionaries(st.sampled_from(_SAID), _VALUES))
+def test_whatever_a_child_says_is_understood_or_refused(words):
+    said = Message("any", words)
+    readers = [
+        apart_child.quality_of,
+        apart_child.turned_of,
+        apart_child.word_of,
+        lambda message: apart_child.guidance_of(message, 4),
+        lambda message: apart_child.error_of(message.words),
+    ]
+    for read in readers:
+        with suppress(FaceUnlockError):
+            read(said)
+
+
+@pytest.mark.parametrize(("turn", "eyes"), [(None, None), (-41.5, None), (None, 0.3), (-41.5, 0.3)])
+def test_how_a_face_stands_comes_from_the_child_too(turn, eyes):
+    quality = Quality(80.0, 20.0, 120.0, turn, 0.25, eyes)
     sent = Message("sample", {"quality": _numbers(quality)}, b"")
     assert apart_child.quality_of(sent) == quality
+
+
+@pytest.mark.parametrize("numbers", [[80, 20, 120, None, None, None], [1, 1, 1, 1, "1", None], [1] * 5, None])
+def test_a_quality_of_another_form_is_nonsense(numbers):
+    with pytest.raises(PhotoError, match="nonsense"):
+        apart_child.quality_of(Message("sample", {"quality": numbers}, b""))

@@ -9,11 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 from support.fakes import FakeEmbedder, embedding, paint, save, slug_of
-from support.made_heads import HEAD, MARK, PICTURE, HeadDetector, Obedient, Stage, View, face, paint_heads
+from support.made_heads import (
+    HEAD,
+    MARK,
+    PICTURE,
+    HeadDetector,
+    Live,
+    Obedient,
+    Stage,
+    View,
+    face,
+    paint_heads,
+)
 
 from faceunlock.errors import LockoutError, PhotoError
 from faceunlock.liveness.asking import Word
-from faceunlock.photos.camera import Camera, Frame
+from faceunlock.photos.camera import Camera
 from faceunlock.photos.face import Face
 
 SEAT = View(centre=(200.0, 150.0), eyes=22.0)
@@ -292,16 +303,3 @@ def test_a_film_is_asked_for_nothing(sitting):
 
 def test_a_sitting_without_a_good_face_ends_with_its_reason(sitting, live):
     assert slug_of(sitting, 1.0, lambda faces, now: []) == "no-face"
-
-
-class Live(Camera):
-    """A device whose time is that of its frames, so that no test waits."""
-
-    def frames(self, seconds: float) -> Any:
-        start = None
-        while True:
-            _, pixels = self._capture.read()
-            start = self._capture.now if start is None else start
-            if self._capture.now - start > seconds:
-                return
-            yield Frame(self.name, self._capture.now - start, np.ascontiguousarray(pixels[:, :, ::-1]))

@@ -110,7 +110,8 @@ def test_the_lines_to_take_out_are_shown_as_they_stand(tmp_path):
     file = tmp_path / "su"
     (tmp_path / "common").write_text(f"\n{GOOD}  # here, too\n")
     file.write_text(f"{UNIX}\n{LINE} \\\n  --home=/srv \\\n --camera\n{UNIX}\n@include common\n")
-    lines = pam_service.undo("su", file)
+    lines, jumping = pam_service.undo("su", file)
+    assert jumping == ()
     assert [written(line) for line in lines] == [
         f"{LINE} \\\n  --home=/srv \\\n --camera",
         f"{GOOD}  # here, too",
@@ -118,8 +119,24 @@ def test_the_lines_to_take_out_are_shown_as_they_stand(tmp_path):
     assert [(line.file.name, line.number) for line in lines] == [("su", 2), ("common", 2)]
     left = [text for text in file.read_text().splitlines() if text not in written(lines[0]).splitlines()]
     file.write_text("\n".join(left) + "\n")
-    assert [line.file.name for line in pam_service.undo("su", file)] == ["common"]
+    assert [line.file.name for line in pam_service.undo("su", file)[0]] == ["common"]
     assert slug_of(pam_service.undo, "../x") == "pam-unsuitable"
+
+
+def test_a_jump_over_a_line_that_is_taken_out_must_become_shorter(tmp_path):
+    file = tmp_path / "su"
+    jump = "auth [success=2 default=ignore] pam_unix.so"
+    short = "auth [success=1 default=ignore] pam_localuser.so"
+    file.write_text(f"{short}\n{jump}\n{LINE}\nauth requisite pam_deny.so\nauth required pam_permit.so\n")
+    lines, jumping = pam_service.undo("su", file)
+    assert [written(line) for line in (*lines, *jumping)] == [LINE, jump]
+
+
+def test_a_line_below_a_jump_that_was_counted_without_it_is_named(problems):
+    jump, rest = "auth [success={} default=ignore] pam_unix.so", (GOOD, "auth requisite pam_deny.so")
+    permit = "auth required pam_permit.so"
+    assert "the right password are refused" in problems(jump.format(1), *rest, permit)
+    assert "the right password are refused" not in problems(jump.format(2), *rest, permit)
 
 
 def test_options_that_the_helper_would_refuse_are_not_proposed(trusting):

@@ -135,7 +135,7 @@ def test_a_session_over_the_network_counts_for_all_programs_of_its_user(machine,
     assert machine.ask() is not None, "one that cannot be read may be remote"
 
 
-@pytest.mark.parametrize("name", ["sshd", "sshd-session", "mosh-server", "xrdp-sesman"])
+@pytest.mark.parametrize("name", ["sshd", "sshd-session", "mosh-server", "xrdp-sesman", "tailscaled", "ttyd"])
 def test_a_program_that_descends_from_a_server_is_refused(machine, name):
     machine.process(300, name, 1)
     assert name in machine.ask()

@@ -1,7 +1,7 @@
 import pytest
 
 from faceunlock.tasks.pam_files import read_lines
-from faceunlock.tasks.pam_stack import deciding_programs, foreign_modules, lets_everybody_in
+from faceunlock.tasks.pam_stack import deciding_programs, foreign_modules, keeps_out, lets_everybody_in
 
 OURS = "auth sufficient pam_exec.so quiet /opt/python -I -m faceunlock.pam --camera"
 DEBIAN = (
@@ -58,6 +58,7 @@ def lines(tmp_path):
 )
 def test_a_stack_in_which_a_wrong_password_is_refused(lines, rest):
     assert lets_everybody_in(lines(OURS, *rest)) is None
+    assert not keeps_out(lines(OURS, *rest)), "the right password is let in"
 
 
 @pytest.mark.parametrize(

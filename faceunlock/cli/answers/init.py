@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.cli.answers import enroll, verify
 from faceunlock.cli.answers.parts import Document, refusal
-from faceunlock.files.text import at_home
+from faceunlock.files.text import Verdict
 from faceunlock.matching.security import chances
 from faceunlock.matching.wording import counted
 
@@ -59,14 +59,16 @@ def learned(first: FirstEnrolment) -> str:
     return _filled(" ".join([said, *enroll.notes(outcome)]))
 
 
-def tested(setup: Setup) -> str:
+def tested(setup: Setup, home: Path | None = None) -> list[Verdict | str]:
     """Return the test that was decided, what its score means, and what to do after a no."""
-    found = setup.verification
+    found, who = setup.verification, shlex.quote(setup.first.outcome.name)
     if found is None:
-        return _filled(
-            "All photos were needed to learn from, so none is left for a test. Take another one, and run: "
-            f"faceunlock verify PHOTO --as {shlex.quote(setup.first.outcome.name)}"
-        )
+        return [
+            _leading_to(
+                "All photos were needed to learn from, so none is left for a test. Take another, and run:",
+                f"{_program(home)} verify PHOTO --as {who}",
+            )
+        ]
     decision = found.decision
     meaning = (
         f"The score, {decision.similarity:.3f}, says how alike this face and the learned one are: 1 would be "
@@ -77,21 +79,20 @@ def tested(setup: Setup) -> str:
         meaning += " How often strangers reach that was not measured for this model."
     else:
         meaning += f" In our tests with that limit, {known}."
-    parts = [str(verify.text(found)), _filled(meaning)]
+    parts: list[Verdict | str] = [verify.text(found), _filled(meaning)]
     if not decision.match:
         parts.append(
-            _filled(
-                "A no for a photo of yourself: add photos with other light, and with and without glasses: "
-                f"faceunlock enroll {shlex.quote(setup.first.outcome.name)} PHOTOS --add"
+            _leading_to(
+                "A no for a photo of yourself: add photos with other light, and with and without glasses:",
+                f"{_program(home)} enroll {who} PHOTOS --add",
             )
         )
-    return "\n".join(parts)
+    return parts
 
 
 def steps(name: str, home: Path | None) -> list[tuple[str, str]]:
     """Return what somebody may want to do next: in words, and the command for it, which names the home."""
-    who = shlex.quote(name)
-    program = "faceunlock" if home is None else f"faceunlock --home {shlex.quote(str(home))}"
+    who, program = shlex.quote(name), _program(home)
     return [
         ("Try another photo", f"{program} verify PHOTO --as {who}"),
         ("Teach it glasses, or a beard", f"{program} enroll {who} PHOTOS --look glasses"),
@@ -106,12 +107,14 @@ def text(setup: Setup, home: Path | None = None) -> str:
     """Return what comes next."""
     found = steps(setup.first.outcome.name, home)
     wide = max(len(words) for words, _ in found)
-    warning = (
-        "A printed photo of you may get a yes. With a camera, this asks you to turn your head, too: "
-        "faceunlock verify --camera --require-live"
+    warning = _leading_to(
+        "A printed photo of you may get a yes. With a camera, this asks you to turn your head, too:",
+        f"{_program(home)} verify --camera --require-live",
     )
     lines = [f"  {words:{wide}}  {command}" for words, command in found]
-    return "\n".join(["", "What next?", *lines, "", at_home(_filled(warning), home)])
+    if max(map(len, lines)) > WIDTH:  # a command that is broken in two cannot be copied
+        lines = [f"  {words}\n    {command}" for words, command in found]
+    return "\n".join(["", "What next?", *lines, "", warning])
 
 
 def document(setup: Setup, home: Path | None = None) -> Document:
@@ -124,6 +127,16 @@ def document(setup: Setup, home: Path | None = None) -> Document:
         "error": None if setup.error is None else refusal(setup.error),
         "next": [command for _, command in steps(setup.first.outcome.name, home)],
     }
+
+
+def _program(home: Path | None) -> str:
+    """Return how a command begins that works on the gallery of this set-up."""
+    return "faceunlock" if home is None else f"faceunlock --home {shlex.quote(str(home))}"
+
+
+def _leading_to(paragraph: str, command: str) -> str:
+    """Return a paragraph, and the command it ends in on a line of its own, which can be copied."""
+    return f"{_filled(paragraph)}\n  {command}"
 
 
 def _filled(paragraph: str) -> str:

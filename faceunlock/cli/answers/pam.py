@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.files.text import printable
 from faceunlock.tasks.pam import command_line
 from faceunlock.tasks.pam_files import written
+from faceunlock.tasks.pam_options import GREETERS, NEVER_UNASKED
 
 if TYPE_CHECKING:
     from faceunlock.tasks.pam import Proposal, ServiceCheck
@@ -45,6 +46,7 @@ def services(names: Sequence[str]) -> str:
 def proposal(offer: Proposal) -> str:
     """Return the PAM line with explanations as comments, so that all of it can be pasted."""
     comments = [
+        *_meaning(offer),
         *(LIVE_WARNING if offer.require_live else WARNING),
         *_turns_offered(offer),
         "",
@@ -70,6 +72,18 @@ def proposal(offer: Proposal) -> str:
             "gallery that is copied without it.",
         ]
     return "\n".join([*(f"# {printable(comment)}".rstrip() for comment in comments), offer.line])
+
+
+def _meaning(offer: Proposal) -> list[str]:
+    """Say what a face in front of a service means, where people expect something else."""
+    if offer.service in NEVER_UNASKED:
+        return [
+            "Whoever sits here, looks like you and presses Enter becomes root, for the command that any",
+            "program of yours may have typed.",
+        ]
+    if offer.service in GREETERS:
+        return ["Your keyring stays locked after a login with a face: only the password opens it."]
+    return []
 
 
 def _turns_offered(offer: Proposal) -> list[str]:
@@ -110,14 +124,27 @@ def _own_command(offer: Proposal, word: str) -> str:
     return f"{root}{offer.program} -I -m faceunlock pam {word} {offer.service}"
 
 
-def undone(service: str, lines: Sequence[Line]) -> str:
+def undone(service: str, lines: Sequence[Line], jumping: Sequence[Line]) -> str:
     """Return the answer to ``pam undo``: each line to take out, below the place where it is."""
     if not lines:
         return f"{printable(service)} does not ask for a face; there is nothing to take out."
-    places = [
-        f"{printable(line.file)}:{line.number}: take out\n{printable_lines(written(line))}" for line in lines
+    places = [f"{_place(line)}: take out\n{printable_lines(written(line))}" for line in lines]
+    places += [
+        f"{_place(line)}: it skips a line that you take out, so make its number smaller by one\n"
+        f"{printable_lines(written(line))}"
+        for line in jumping
     ]
-    return "\n".join([*places, "Nothing else was changed. Then a password is asked as before."])
+    return "\n".join(
+        [
+            *places,
+            "If you added a pam_echo line or a passprompt about Enter, take that out, too.",
+            "Nothing else was changed. Then a password is asked as before.",
+        ]
+    )
+
+
+def _place(line: Line) -> str:
+    return f"{printable(line.file)}:{line.number}"
 
 
 def printable_lines(text: str) -> str:
@@ -125,10 +152,13 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.splitlines()))
 
 
-def undone_document(service: str, lines: Sequence[Line]) -> dict[str, Any]:
+def undone_document(service: str, lines: Sequence[Line], jumping: Sequence[Line]) -> dict[str, Any]:
     """Return the data of ``pam undo``."""
-    found = [{"file": str(line.file), "number": line.number, "text": written(line)} for line in lines]
-    return {"service": service, "lines": found}
+    return {"service": service, "lines": _documents(lines), "jumps": _documents(jumping)}
+
+
+def _documents(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    return [{"file": str(line.file), "number": line.number, "text": written(line)} for line in lines]
 
 
 def proposal_document(offer: Proposal) -> dict[str, Any]:

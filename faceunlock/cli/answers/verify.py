@@ -21,6 +21,7 @@ FAULTS: dict[Fault, str] = {
     "face-too-small": "The face is small; come closer.",
     "face-cut-off": "Part of the face is outside the photo; keep the whole face in the picture.",
     "face-turned": "The face is turned to the side; look straight at the camera.",
+    "eyes-shaded": "The eyes lie in shade; take off cap and dark glasses, and turn to the light.",
     "too-dark": "The face is dark; more light may help.",
     "too-blurred": "The face is blurred; a sharper photo may help.",
 }

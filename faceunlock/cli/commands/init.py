@@ -23,7 +23,6 @@ from faceunlock.errors import (
     PhotoError,
     SettingsError,
 )
-from faceunlock.files.text import at_home
 
 if TYPE_CHECKING:
     from faceunlock.cli.answers.init import Setup
@@ -134,7 +133,9 @@ def _wants_again(session: Session, name: str, *, asking: bool) -> bool:
 
     name = normalise_name(name)
     with session.unlock() as unlock:
-        there = [person.name for person in unlock.people() if name_key(person.name) == name_key(name)]
+        there = [
+            person.name for person in unlock.people(marks=False) if name_key(person.name) == name_key(name)
+        ]
     if not there:
         return False
     if asking:
@@ -208,7 +209,8 @@ def _learned(session: Session, name: str, source: _Source, *, replace: bool) -> 
         console.say(f"The test could not be decided: {setup.error.message} [{setup.error.slug}]")
         console.note(f"  {setup.error.hint}")
     else:
-        console.part(at_home(answers.tested(setup), console.home))
+        for part in answers.tested(setup, console.home):
+            console.part(part)
     return setup
 
 

@@ -143,8 +143,9 @@ def undo(session: Session, service: Service, file: File = None) -> None:
     from faceunlock.cli.answers import pam as answers
     from faceunlock.tasks.pam import undo as find
 
-    found = find(service, file)
-    session.console.answer(answers.undone(service, found), answers.undone_document(service, found))
+    found, jumping = find(service, file)
+    text, data = answers.undone(service, found, jumping), answers.undone_document(service, found, jumping)
+    session.console.answer(text, data)
     if not found:
         raise typer.Exit(1)
 

@@ -28,7 +28,7 @@ def list_people(session: Session) -> None:
     from faceunlock.cli.answers import people as answers
 
     with session.unlock() as unlock:
-        people = unlock.people()
+        people = unlock.people(marks=False)
     session.console.answer(answers.people(people), answers.people_document(people))
 
 

@@ -152,7 +152,7 @@ def answers_like_the_original(source: NetworkSource, cache: Path, keeping: Keepi
     return True
 
 
-def _convert(source: NetworkSource, directory: Path, told: Told) -> Path:
+def _convert(source: NetworkSource, directory: Path, told: Told = untold) -> Path:
     """Write and optimise a network, check its answers, and return its file."""
     import secrets
 

@@ -45,6 +45,15 @@ def test_each_line_comes_with_its_file_its_undo_and_a_test(monkeypatch, service)
     assert ("--home=/var/lib/faceunlock" in said) != own_gallery
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_face_means_is_said_before_the_line(monkeypatch, service):
+    monkeypatch.setattr("faceunlock.tasks.pam.installation_problems", lambda _: ())
+    said = answers.proposal(propose(service))
+    assert ("becomes root" in said) == (service == "sudo")
+    greets = service in ("login", "gdm-password", "sddm", "lightdm")
+    assert ("keyring stays locked" in said) == greets
+
+
 def test_the_offered_command_keeps_the_home_and_the_camera():
     home = Path("/srv/my faces")
     said = answers.proposal(propose("swaylock", "--camera=0", home=home)).splitlines()

@@ -13,6 +13,7 @@ from faceunlock.matching.rate import Rate
 from faceunlock.matching.similarity import Decision
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import Quality
+from faceunlock.photos.measures import Fault
 from faceunlock.tasks.verify import Verification
 
 IDENTITY = ModelIdentity("dlib", "a" * 64, "dlib-1", 128)
@@ -117,6 +118,13 @@ def test_how_a_face_stands_is_told_with_a_no():
     turned = replace(answer(False), quality=Quality(80.0, 20.0, 120.0, turn=-55.0, cut_off=0.4))
     cut, side = verify_answers.notes(turned, 2.0, 30)
     assert "outside the photo" in cut and "turned to the side" in side
+    shaded = replace(answer(False), quality=Quality(80.0, 20.0, 120.0, eye_light=0.2))
+    (eyes,) = verify_answers.notes(shaded, 2.0, 30)
+    assert "eyes lie in shade" in eyes
+
+
+def test_every_fault_of_a_face_has_a_sentence():
+    assert set(verify_answers.FAULTS) == set(get_args(Fault))
 
 
 def test_a_threshold_that_nobody_measured_is_said_with_a_yes_too():

@@ -49,6 +49,20 @@ def test_without_questions_a_folder_ends_with_a_yes_and_what_comes_next(faceunlo
     assert faceunlock.data("people")["people"][0]["photos"] == 5
 
 
+def test_a_terminal_shows_the_answer_of_the_test_in_colour(faceunlock, photos, monkeypatch):
+    monkeypatch.setattr("faceunlock.cli.console.wants_colour", lambda: True)
+    assert "\n\x1b[1;32myes\x1b[0m  Ada  0.9" in faceunlock("init", "Ada", photos, "--yes")[1]
+
+
+def test_every_command_stands_on_one_line(faceunlock, tmp_path):
+    save_person(tmp_path / "few", 1, 3)
+    out = faceunlock("init", "Ada", tmp_path / "few", "--yes")[1]
+    home = tmp_path / "home"
+    lines = [line.strip() for line in out.splitlines() if "faceunlock" in line]
+    assert len(lines) == 8 and all(line.startswith(f"faceunlock --home {home} ") for line in lines)
+    assert f"faceunlock --home {home} verify PHOTO --as Ada" in lines
+
+
 def test_the_document_has_both_answers(faceunlock, photos):
     data = faceunlock.data("init", "Ada", photos)
     assert data["enrolment"]["name"] == "Ada" and data["held_back"] == str(photos / "5.png")
