@@ -121,6 +121,11 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
 
     Every file is written in one step, so nothing is left half-done, as after any other kill.
     """
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses the keys twice is told once
+    if sys.__stderr__ is not None:
+        sys.stderr = sys.__stderr__  # a progress bar puts lines elsewhere, and would end up below them
     try:
         cli = sys.modules.get("faceunlock.cli")
         if cli is not None and hasattr(cli, "report_interrupt"):

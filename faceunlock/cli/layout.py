@@ -192,11 +192,14 @@ def _cut(cell: str, width: int) -> Iterator[str]:
 
 
 def _pieces(word: str, width: int) -> Iterator[str]:
+    """Yield the parts of a word that fit; a path is cut between its parts, if that leaves no great gap."""
     piece = ""
     for char in word:
         if piece and _cells(piece + char) > width:
-            yield piece
-            piece = ""
+            end = max(*(piece.rfind(mark) + 1 for mark in "/_-"), piece.rfind("."))
+            end = end if end > len(piece) // 2 else len(piece)
+            yield piece[:end]
+            piece = piece[end:]
         piece += char
     yield piece
 

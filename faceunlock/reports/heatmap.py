@@ -161,6 +161,9 @@ def mark_threshold(
     inner = [round(float(norm.inverse(share)), 2) for share in (0.16, 0.32, 0.68, 0.84)]
     ticks = [norm.vmin, *(tick for tick in dict.fromkeys(inner) if norm.vmin < tick < norm.vmax), norm.vmax]
     scale.set_ticks(ticks, labels=[f"{round(tick, 2):g}" for tick in ticks], minor=False)  # type: ignore[attr-defined]
+    first, *_, last = scale.ax.get_xticklabels()  # type: ignore[attr-defined]
+    first.set_horizontalalignment("left")  # centred, they would reach over the edge of the picture
+    last.set_horizontalalignment("right")
     scale.minorticks_off()  # type: ignore[attr-defined]
     scale.outline.set_visible(False)  # type: ignore[attr-defined]
     scale.set_label(label)  # type: ignore[attr-defined]

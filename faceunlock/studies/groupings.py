@@ -28,6 +28,12 @@ DELIMITERS = (",", ";", "\t")
 NAMED = 3
 """Maximum number of wrong lines that one message names."""
 
+_NO_GROUPS = (
+    "Use a folder per group, with one in it per person; or name the groups otherwise: "
+    "--by pattern:REGEX, or --by FILE.csv."
+)
+"""What to do about a folder that has no groups in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupedPhoto:
@@ -127,7 +133,11 @@ def read_grouping(folder: Path, by: str) -> Grouping:
             if grouping.ungrouped
             else ""
         )
-        raise AuditError("bad-grouping", f"{folder} has no photo in any group by {grouping.source}{left}")
+        raise AuditError(
+            "bad-grouping",
+            f"{folder} has no photo in any group by {grouping.source}{left}",
+            hint=_NO_GROUPS if by == FOLDERS else None,
+        )
     _refuse_two_groups(grouping.photos)
     if by == FOLDERS:
         return grouping  # already in the natural order of the folders

@@ -118,6 +118,11 @@ def test_a_table_of_many_narrow_columns_gets_numbers_and_a_legend():
     assert next(line for line in lines if line.startswith("Somebody03")).split()[4] == "1"
 
 
+def test_a_long_path_is_cut_between_its_parts():
+    text = drawn(table("photo", "face", rows=[("/home/ada/phone10/test/Ulin/Ulin6.jpg", 1)]), 32)
+    assert text.splitlines()[2:] == ["/home/ada/phone10/test/        1", "Ulin/Ulin6.jpg"]
+
+
 def test_a_number_stays_with_its_unit():
     assert wrapped(
         "failures  48.1 % (13 of 27; 95 % interval 28.7 % to 69.6 %, of people)", 58

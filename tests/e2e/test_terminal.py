@@ -179,6 +179,30 @@ def test_ctrl_c_changes_nothing(enrolled, pictures, people_of):
     assert people_of(enrolled) == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_ctrl_c_at_a_question_is_told_once_and_on_a_line_of_its_own(enrolled):
+    terminal, end = os.openpty()
+    with subprocess.Popen(
+        enrolled.command("log", "--clear"),
+        stdin=end,
+        stdout=subprocess.DEVNULL,
+        stderr=end,
+        env=enrolled.environment(),
+    ) as process:
+        os.close(end)
+        said = b""
+        while b"[y/N]: " not in said:
+            said += os.read(terminal, 1 << 16)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):
+            while part := os.read(terminal, 1 << 16):
+                said += part
+        assert process.wait() == 130
+    os.close(terminal)
+    assert b"[y/N]: \r\nfaceunlock: The command was interrupted" in said and said.count(b"faceunlock: ") == 1
+
+
 def test_ctrl_c_says_what_is_there(faceunlock, pictures, tmp_path):
     faces = tmp_path / "faces"
     many = tmp_path / "many"

@@ -73,6 +73,15 @@ def test_the_threshold_is_on_the_scale_where_the_colours_change():
     assert np.abs(below - above).max() > 0.15
 
 
+def test_the_ends_of_the_scale_stay_inside_the_picture():
+    _, _, drawing = drawn([3, 3])
+    scale = next(
+        axes for axes in drawing.axes if "threshold 0.6000" in [text.get_text() for text in axes.texts]
+    )
+    left, *_, right = scale.get_xticklabels()
+    assert (left.get_horizontalalignment(), right.get_horizontalalignment()) == ("left", "right")
+
+
 def test_without_faces_there_are_none():
     _, _, drawing = drawn([3, 3], faces=False)
     assert not faces(drawing) and len(texts(drawing, VALUE)) == 30

@@ -130,6 +130,9 @@ def test_folders_without_what_is_needed(tmp_path, by):
     assert slug_of(read_grouping, tmp_path, by, kind=AuditError) == "bad-grouping"
     with pytest.raises(AuditError, match="none of its 1 photo has a group"):
         read_grouping(make(tmp_path, "a.jpg"), by)
+    with pytest.raises(AuditError) as caught:
+        read_grouping(tmp_path, by)
+    assert ("folder per group" in caught.value.hint) == (by == "folders")
     assert slug_of(read_grouping, tmp_path / "none", by, kind=PhotoError) == "photo-not-found"
     assert slug_of(read_grouping, tmp_path / "a.jpg", by, kind=FaceUnlockError) == "photo-not-found"
 

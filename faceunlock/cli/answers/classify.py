@@ -87,7 +87,7 @@ def named(answers: Sequence[NamedPhoto]) -> list[str | Table]:
         for number, face in enumerate(answer.faces, start=1)
     ]
     titles = ("person", "similarity", "closest", "probability", "face", "photo")
-    return [table(*titles, rows=rows, paths=("photo",))] if rows else []
+    return [table(*titles, rows=rows, paths=("photo",))] if rows else ["No face was named."]
 
 
 def notes(answers: Sequence[NamedPhoto], output: Path | None) -> list[str]:

@@ -21,9 +21,10 @@ def text(found: Identification) -> list[Verdict | Table]:
     faces, photos = len(found.faces), len(found.photos)
     who = ", ".join(printable(name) for name in found.names) or "nobody"
     named = sum(face.name is not None for face in found.faces)
-    count = f"{named:,} of {counted(faces, 'face')} in {counted(photos, 'photo')}"
+    count = f"{named:,} of {counted(faces, 'face')}" if faces else "no face"
+    needs = f" (needs {found.threshold:.3f})" if faces else ""
     return [
-        Verdict(bool(found.names), f"{who}  {count} (needs {found.threshold:.3f})"),
+        Verdict(bool(found.names), f"{who}  {count} in {counted(photos, 'photo')}{needs}"),
         table(
             *("name", "similarity", "closest", "face", "photo", "left,top,width,height"),
             rows=rows,

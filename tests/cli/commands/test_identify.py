@@ -28,6 +28,7 @@ def test_a_line_for_each_face_and_what_the_search_is_worth(known, tmp_path):
     assert lines[2].startswith("Bob\t0.9") and lines[2].endswith(f"\tBob\t1\t{both}\t20,20,60,60")
     assert lines[3].startswith("unknown\t") and f"\t2\t{both}\t" in lines[3]
     assert lines[4] == f"no face\t\t\t\t{grey}\t"
+    assert known("identify", grey)[1].startswith("no   nobody  no face in 1 photo\n")
     _, _, err = known("identify", both, grey, "--verbose")
     assert "2 faces compared with 2 people at threshold 0.9" in err
     for level, target in (("relaxed", "0e-04"), ("normal", "0e-05")):  # relaxed is usual on pictures

@@ -150,6 +150,8 @@ def test_classify_learns_and_names(faceunlock, set_of_three, tmp_path):
     nobody = save(tmp_path / "nobody.png", np.full((50, 50, 3), 128, np.uint8))
     code, out, err = faceunlock("classify", "name", set_of_three / "Ada", nobody, "--head", head)
     assert code == 2 and "no-face" in err and "\tAda\t" in out
+    code, out, err = faceunlock("classify", "name", nobody, "--head", head)
+    assert code == 2 and out == "No face was named.\n" and "no-face" in err
     code, out, err = faceunlock("classify", "name", nobody, "--head", tmp_path / "nowhere")
     assert code == 2 and "[file-unreadable]" in err
     code, out, err = faceunlock("classify", "train", set_of_three, "-o", head)
