@@ -329,6 +329,24 @@ SLUGS: dict[str, Slug] = {
         "The resident process could not be started or stopped.", "See: faceunlock agent run"
     ),
     "agent-unsupported": Slug("The resident process needs Linux.", "Everything else works without it."),
+    # the page
+    "web-support-missing": Slug(
+        "Starlette and uvicorn, which serve the page, are not installed.",
+        "In your clone of faceunlock, run: pip install '.[web]'",
+    ),
+    "port-unavailable": Slug(
+        "The port cannot be used.", "Name another with --port, or leave it out: any free one is then used."
+    ),
+    "not-admitted": Slug(
+        "The page answers only its own user, through the address that it printed.",
+        "Open the address that faceunlock serve printed; a program sends its token in a header.",
+    ),
+    "read-only": Slug(
+        "The page was started with --read-only, so nothing can be changed through it.",
+        "Start it without --read-only.",
+    ),
+    "server-busy": Slug("Too many requests are waiting.", "Try again in a moment.", True),
+    "too-slow": Slug("The request took too long to arrive.", "Try again, with fewer photos at once.", True),
     # audits
     "bad-grouping": Slug(
         "The grouping does not fit the photos.",
@@ -473,6 +491,10 @@ class PamError(FaceUnlockError):
 
 class AgentError(FaceUnlockError):
     """The resident process cannot be started, reached or stopped."""
+
+
+class WebError(FaceUnlockError):
+    """The page cannot be served, or a request is not answered."""
 
 
 class AuditError(FaceUnlockError):

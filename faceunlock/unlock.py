@@ -158,7 +158,10 @@ class FaceUnlock(Workspace):
         return identify(self, photos, **options)
 
     def explain(
-        self, photo: PhotoPath | Picture, name: str | None = None, **options: Unpack[ExplainOptions]
+        self,
+        photo: PhotoPath | Picture | PhotoFile,
+        name: str | None = None,
+        **options: Unpack[ExplainOptions],
     ) -> Explanation:
         """Explain what is seen on a photo and whom it resembles; see `faceunlock.tasks.explain.explain`."""
         from faceunlock.tasks.explain import explain
@@ -167,8 +170,8 @@ class FaceUnlock(Workspace):
 
     def compare(
         self,
-        photo: PhotoPath | Picture | BinaryIO,
-        other: PhotoPath | Picture,
+        photo: PhotoPath | Picture | BinaryIO | PhotoFile,
+        other: PhotoPath | Picture | PhotoFile,
         **options: Unpack[CompareOptions],
     ) -> PairComparison:
         """Compare a photo with another, or with those of a folder; see `faceunlock.tasks.compare.compare`."""
@@ -283,7 +286,7 @@ class FaceUnlock(Workspace):
 
     def classify(
         self,
-        photos: PhotoPath | Sequence[PhotoPath],
+        photos: Photos,
         head: PhotoPath,
         **options: Unpack[ClassifyOptions],
     ) -> list[NamedPhoto | LeftOut]:
@@ -338,9 +341,12 @@ class FaceUnlock(Workspace):
 
     # people and their attempts
 
-    def people(self) -> tuple[Person, ...]:
-        """Return everybody who is enrolled, sorted by name."""
-        return self.gallery.people()
+    def people(self, *, marks: bool = True) -> tuple[Person, ...]:
+        """Return everybody who is enrolled, sorted by name.
+
+        Without `marks`, faster: the templates then have no `photo_key` and no `photo_hashes`.
+        """
+        return self.gallery.people(marks=marks)
 
     def person(self, name: str) -> Person:
         """Return one person; raise ``not-enrolled`` if nobody has this name."""

@@ -18,7 +18,7 @@ LEVELS = (
     ("reports",),
     ("tasks",),
     ("unlock",),
-    ("agent",),
+    ("agent", "web"),
     ("cli",),
     ("__main__", "pam"),
 )

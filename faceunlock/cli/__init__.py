@@ -72,6 +72,8 @@ def _run(arguments: list[str]) -> int:
 
 def report_interrupt(arguments: Sequence[str]) -> None:
     """Report that the command was interrupted, as text and, with ``--json``, as JSON too."""
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
+        print(file=sys.stderr)  # a question, and the terminal's ^C, may stand on the line
     _report(_interruption(), list(arguments), {})
 
 

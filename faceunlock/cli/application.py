@@ -31,6 +31,9 @@ INSTALL_COMPLETION = "--install-completion"
 UNKNOWN_COMMAND = re.compile(r"No such command '(.*?)'")
 """How Typer's message about a command that does not exist begins."""
 
+TOO_MUCH = re.compile(r"Got unexpected extra argument\(s\) \((.*)\)", re.DOTALL)
+"""Typer's message about more arguments than a command takes."""
+
 MODULES = {
     "init": "init",
     "enroll": "enroll",
@@ -46,6 +49,7 @@ MODULES = {
     "audit": "audit",
     "bench": "bench",
     "people": "people",
+    "serve": "serve",
     "models": "models",
     "train": "train",
     "classify": "classify",
@@ -145,8 +149,8 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
             understood["command"] = command_name(context)
             given = context.find_root().params  # which nobody has recorded yet if the command does not exist
             understood |= {name: given[name] for name in COMMON if given.get(name) is not None} | understood
-        message = " ".join(error.format_message().split())  # choices come on lines of their own
-        raise SettingsError("usage", message, hint=_other_command(error, understood)) from error
+        other = _other_command(error, understood)
+        raise SettingsError("usage", _in_our_words(error, known=other is not None), hint=other) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except (OSError, RuntimeError, UnicodeError) as error:
@@ -162,6 +166,21 @@ def execute(arguments: list[str], understood: dict[str, Any]) -> int:
     if code == EXIT_INTERRUPTED:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code or EXIT_DONE
+
+
+def _in_our_words(error: typer.TyperException, *, known: bool) -> str:
+    """Return what is wrong with a command line; `known` if the hint has the command that was meant."""
+    unknown = UNKNOWN_COMMAND.match(error.message)
+    if unknown is not None and known:  # Typer's guess, by the letters, would contradict the hint
+        return unknown[0]
+    too_much = TOO_MUCH.fullmatch(error.message)
+    if too_much is not None:
+        return f"This is more than the command takes: {too_much[1]}"
+    possible = getattr(error, "possibilities", None)
+    if possible:
+        return f"{error.message}. Did you mean {' or '.join(sorted(possible))}?"
+    message = " ".join(error.format_message().split())  # choices come on lines of their own
+    return message.removesuffix(".")
 
 
 def _other_command(error: typer.TyperException, understood: dict[str, Any]) -> str | None:

@@ -149,8 +149,7 @@ class Console:
         With `as_is`, lines are not wrapped, because they are to be copied into a file.
         """
         if self.json:
-            document = {"schema": SCHEMA, "command": self.command, "ok": True, "data": data}
-            self.write(_encoded(document))
+            self.write(answer_document(self.command, data))
             return
         for part in [text] if isinstance(text, str) or not isinstance(text, Sequence) else text:
             self._show(part, as_is=as_is)
@@ -254,18 +253,7 @@ class Console:
         if hint:
             self.say(f"  {printable(hint)}")
         if self.json:
-            details = {
-                "code": error.slug,
-                "message": error.message,
-                "hint": hint,
-                "retryable": error.retryable,
-            }
-            if error.seconds_left is not None:
-                details["seconds_left"] = math.ceil(error.seconds_left)
-            if error.groups:
-                details["groups"] = error.groups
-            document = {"schema": SCHEMA, "command": self.command, "ok": False, "error": details}
-            self.write(_encoded(document))
+            self.write(error_document(self.command, error, self.home))
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -388,6 +376,26 @@ def abandon(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def answer_document(command: str, data: dict[str, Any]) -> str:
+    """Return the JSON document of a command that was done."""
+    return _encoded({"schema": SCHEMA, "command": command, "ok": True, "data": data})
+
+
+def error_document(command: str, error: FaceUnlockError, home: Path | None) -> str:
+    """Return the JSON document of a command that was not done; its hint names the home directory."""
+    details: dict[str, Any] = {
+        "code": error.slug,
+        "message": error.message,
+        "hint": at_home(error.hint, home),
+        "retryable": error.retryable,
+    }
+    if error.seconds_left is not None:
+        details["seconds_left"] = math.ceil(error.seconds_left)
+    if error.groups:
+        details["groups"] = error.groups
+    return _encoded({"schema": SCHEMA, "command": command, "ok": False, "error": details})
 
 
 def _encoded(document: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from faceunlock.cli.console import Console, Progress
 from faceunlock.errors import SettingsError
@@ -13,6 +13,18 @@ from faceunlock.settings import Locations, Settings, load_settings, locate
 
 if TYPE_CHECKING:
     from faceunlock.unlock import FaceUnlock
+
+
+class Shown(Protocol):
+    """What shows how far long work is."""
+
+    def download(self, done: int, total: int) -> None:
+        """Show the progress of a download, in bytes."""
+        ...
+
+    def preparation(self, network: str, done: int, steps: int) -> None:
+        """Show how far a network is that is made at first use."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,7 @@ class Session:
     locations: Locations
     settings: Settings
 
-    def unlock(self, progress: Progress | None = None) -> FaceUnlock:
+    def unlock(self, progress: Shown | None = None) -> FaceUnlock:
         """Return the library's entry point; this loads NumPy, but no network."""
         from faceunlock.unlock import FaceUnlock
 

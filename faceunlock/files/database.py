@@ -37,6 +37,12 @@ Signature = tuple[int, int, int, int, int]
 """Changes whenever a file's content does: device, inode, size, and its mtime and ctime in nanoseconds."""
 
 
+SMALL = 1 << 22
+"""A file of up to 4 MiB is looked at page by page whenever it is opened, which takes a few milliseconds."""
+
+BATCH = 1000
+"""Rows that are read at a time where there may be many."""
+
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 
 _JOURNALS = ("-journal", "-wal", "-shm")
@@ -77,6 +83,10 @@ class PrivateDatabase:
         Number in the file's header that identifies the kind of file.
     slugs : Slugs
         Slugs of its errors.
+    growing : frozenset of str
+        Tables that may hold so much that looking at every page takes long. In a file of more than `SMALL`
+        bytes their pages are checked before the first write, and by `check_pages`, but not for reading: rows
+        have checksums, and who reads all of them counts them.
 
     Parameters
     ----------
@@ -89,6 +99,7 @@ class PrivateDatabase:
     file_name: ClassVar[str]
     application_id: ClassVar[int]
     slugs: ClassVar[Slugs]
+    growing: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, directory: Path, busy_timeout: float) -> None:
         self.directory = directory
@@ -96,6 +107,7 @@ class PrivateDatabase:
         self._busy_timeout = busy_timeout
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        self._pages_checked = False
         self._expected: dict[tuple[str, tuple[str | int, ...]], list[tuple[Any, ...]]] = {}
 
     @classmethod
@@ -120,6 +132,38 @@ class PrivateDatabase:
         with self.reading(), self._translating():
             connection = self._connection
             return [] if connection is None else connection.execute(statement, values).fetchall()
+
+    def batches(self, statement: str, *values: str | int) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a statement that changes nothing, some thousand at a time; as `query`."""
+        with self.reading():
+            connection = self._connection
+            if connection is None:
+                return
+            with self._translating():
+                cursor = connection.execute(statement, values)
+            rows: list[tuple[Any, ...]] | None = None
+            while rows != []:
+                with self._translating():
+                    rows = cursor.fetchmany(BATCH)
+                if rows:
+                    yield rows
+
+    def check_pages(self) -> None:
+        """Look at every page of the file, if that was not done since it was opened.
+
+        Raises
+        ------
+        GalleryError
+            As `query`.
+        """
+        with self.reading(), self._translating():
+            if self._connection is not None:
+                self._check_every_page(self._connection)
+
+    def version(self) -> int | None:
+        """Return a number that changes when another process changes the file; None if there is no file."""
+        with self.reading(), self._translating():
+            return None if self._connection is None else int(_pragma(self._connection, "data_version"))
 
     def signature(self) -> Signature | None:
         """Return the signature of the file, which shows later writes; None if there is no file."""
@@ -183,6 +227,7 @@ class PrivateDatabase:
             self._expected.clear()
             with _transaction(connection):
                 self._check_schema(connection)
+                self._check_every_page(connection)
                 yield connection
                 self._refuse(self._unlike(connection))
                 before = _pragma(connection, "data_version")
@@ -302,11 +347,30 @@ class PrivateDatabase:
         if version < 1:
             raise GalleryError(self.slugs.damaged, f"{self.path} is damaged")
         self._check_schema(connection, migrations[:version])
-        # Not quick_check: it does not check that the indexes agree with their tables.
-        if _pragma(connection, "integrity_check(1)") != "ok":
-            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged")
+        self._pages_checked = False
+        if version < len(migrations) or not self._is_large(connection):
+            self._check_every_page(connection)
+        else:
+            for table in sorted(_tables(connection) - self.growing):
+                self._check_pages_of(connection, table)
         if version < len(migrations):
             _migrate(connection, migrations)
+
+    def _is_large(self, connection: sqlite3.Connection) -> bool:
+        if not self.growing:
+            return False
+        return bool(_pragma(connection, "page_count") * _pragma(connection, "page_size") > SMALL)
+
+    def _check_every_page(self, connection: sqlite3.Connection) -> None:
+        if not self._pages_checked:
+            self._check_pages_of(connection, 1)
+            self._pages_checked = True
+
+    def _check_pages_of(self, connection: sqlite3.Connection, what: str | int) -> None:
+        """Refuse damaged pages of a table, or with 1 of the whole file."""
+        # Not quick_check: it does not check that the indexes agree with their tables.
+        if _pragma(connection, f"integrity_check({what})") != "ok":
+            raise GalleryError(self.slugs.damaged, f"{self.path} is damaged")
 
     def _check_schema(
         self, connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] | None = None
@@ -390,6 +454,10 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _commit(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> Any:

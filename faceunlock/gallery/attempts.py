@@ -165,9 +165,13 @@ class Attempts:
         """Return the lock of each of these people who is locked out now."""
         present = self._clock()
         everybody = self._counts.under(EVERYBODY)
+        common = lock(everybody, self._limits, present)
+        failed = self._counts.who_failed(names)
         locks = {}
         for name in names:
-            found = lock([*everybody, *self._counts.of(name)], self._limits, present)
+            found = common
+            if name in failed:
+                found = lock([*everybody, *self._counts.of(name)], self._limits, present)
             if found is not None:
                 locks[name] = found
         return locks

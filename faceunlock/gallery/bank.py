@@ -195,7 +195,7 @@ class StrangerBanks:
         if rows:
             with self._removing_others(), self._guard.changing() as change:
                 keys = {key for (key,) in self._file.query(f"SELECT identity FROM {TABLE}")}  # noqa: S608
-                change.delete(TABLE, *(keys | change.seal.keys(TABLE)))
+                change.delete(TABLE, *(keys | {*change.seal.keys(TABLE)}))
         return photos
 
     def problems(self) -> tuple[str, ...]:
@@ -211,7 +211,7 @@ class StrangerBanks:
 
     def _find(self, seal: Plain, key: str) -> _Entry | None:
         rows = self._file.query(f"{_ROW} WHERE identity = ?", key)
-        if not rows and key not in seal.keys(TABLE):
+        if not rows and not seal.lists(TABLE, key):
             return None
         return self._entry(seal, rows[0] if rows else (key,))
 

@@ -10,35 +10,73 @@ from typing import Any
 from faceunlock.errors import GalleryError
 from faceunlock.files.reading import parse_json
 from faceunlock.files.text import quoted
+from faceunlock.gallery.change import Change
+from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, PHOTOS
+from faceunlock.gallery.packing import pack, unpack
 from faceunlock.gallery.seal import Plain, Row
-from faceunlock.matching.people import Person, record_to_identity, record_to_person
+from faceunlock.matching.people import (
+    Person,
+    name_key,
+    person_to_record,
+    record_to_identity,
+    record_to_person,
+)
 from faceunlock.matching.templates import ModelIdentity
 
-PEOPLE, CALIBRATIONS = "people", "calibrations"
 
+def person_of(row: Row, marks: Row | None, seal: Plain, path: Path) -> Person:
+    """Return the person in a row of the gallery at `path`, and in the row with the marks of their photos.
 
-def person_of(row: Row, seal: Plain, path: Path) -> Person:
-    """Return the person in a row of the gallery at `path`.
+    Without that row, None, the templates have no marks; see `faceunlock.gallery.packing.unpack`.
 
     Raises
     ------
     GalleryError
         ``gallery-damaged``, or ``gallery-tampered`` if the gallery is sealed: it is not what was written.
     """
+    with refusing(row[0], seal, path):
+        key, _, name, created, updated, template = seal.read(PEOPLE, row)
+        if marks is None:
+            return unpack(name, created, updated, template, None)
+        of, photos = seal.read(PHOTOS, marks)
+        if of != key:
+            raise ValueError("the marks of its photos are another's")
+        return unpack(name, created, updated, template, photos)
+
+
+@contextlib.contextmanager
+def refusing(key: object, seal: Plain, path: Path) -> Iterator[None]:
+    """Turn the ValueError of a ``with`` block into the error that names a person whose row is wrong."""
     try:
-        _, name, created, updated, template = seal.read(PEOPLE, row)
-        content = parse_json(template)
-        fields = {"name": name, "created": created, "updated": updated, "template": content}
-        if isinstance(content, dict) and "looks" in content:
-            fields["looks"] = content.pop("looks")
-        return record_to_person(fields)
+        yield
     except ValueError as error:
         raise GalleryError(
             seal.slug,
-            f"{path}: the entry for {quoted(row[0])} is {seal.verdict}: {error}",
-            hint=f"Run: faceunlock people forget {quoted(row[0])} — then enroll this person again, "
+            f"{path}: the entry for {quoted(key)} is {seal.verdict}: {error}",
+            hint=f"Run: faceunlock people forget {quoted(key)} — then enroll this person again, "
             "or import an export.",
         ) from error
+
+
+def write_person(change: Change, key: str, person: Person) -> None:
+    """Write a person under a key, replacing the one that is there.
+
+    Raises
+    ------
+    ValueError
+        If the person is not valid. That is a bug of the caller, since user input is checked before
+        it gets here.
+    """
+    person = record_to_person(person_to_record(person))
+    template, marks = pack(person)
+    change.write(PEOPLE, (key, name_key(key), person.name, person.created, person.updated, template))
+    change.write(PHOTOS, (key, marks))
+
+
+def delete_people(change: Change, *keys: str) -> int:
+    """Delete people, damaged or not, and return how many there were or should have been."""
+    marks = change.delete(PHOTOS, *keys)
+    return max(change.delete(PEOPLE, *keys), marks)
 
 
 def calibration_of(row: Row, seal: Plain, path: Path) -> tuple[ModelIdentity, dict[str, Any]]:

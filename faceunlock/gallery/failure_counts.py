@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.database import PrivateDatabase
 from faceunlock.gallery.lockout import Failures, Moment
-from faceunlock.matching.people import name_keys
+from faceunlock.matching.people import name_key, name_keys
 
 CREATE = (
     "CREATE TABLE failures (key TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL, boot TEXT NOT NULL, "
@@ -51,6 +51,13 @@ class FailureCounts:
     def of(self, name: str) -> list[Failures]:
         """Return the failures recorded for a person, the latest record last."""
         return [record for key in name_keys(name) for record in self.under(key)]
+
+    def who_failed(self, names: Collection[str]) -> Collection[str]:
+        """Return those of these people for whom there may be failures; the others need no further look."""
+        if len(names) == 1:
+            return names
+        known = {name_key(str(key)) for (key,) in self._file.query("SELECT key FROM failures")} - {EVERYBODY}
+        return {name for name in names if name_key(name) in known} if known else ()
 
     def add(self, connection: sqlite3.Connection, key: str) -> None:
         """Count a failure now."""

@@ -12,20 +12,27 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.text import quoted
 from faceunlock.gallery.bank import StrangerBanks
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
-from faceunlock.gallery.entries import CALIBRATIONS, PEOPLE, asked_for, calibration_of, noting, person_of
-from faceunlock.gallery.file import GalleryFile
+from faceunlock.gallery.entries import (
+    asked_for,
+    calibration_of,
+    delete_people,
+    noting,
+    person_of,
+    write_person,
+)
+from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.gallery.seal import Place, Plain, document
+from faceunlock.gallery.seal import Place, Plain, Row, document
 from faceunlock.matching.people import (
     Person,
     identity_to_record,
@@ -34,14 +41,27 @@ from faceunlock.matching.people import (
     name_keys,
     normalise_name,
     now,
-    person_to_record,
-    record_to_person,
 )
 from faceunlock.matching.templates import ModelIdentity, Template
 
+if TYPE_CHECKING:
+    from faceunlock.matching.crowd import Crowd
+
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
 
-_PERSON = "SELECT key, name, created, updated, template, checksum FROM people"
+_OWN = "people.key, alike, name, created, updated, CAST(template AS BLOB), CAST(people.checksum AS BLOB)"
+"""Columns of the table of people. What is damaged may have become a text that is none: bytes it always is."""
+
+_TEMPLATE = f"SELECT {_OWN} FROM people"  # noqa: S608
+_PERSON = (
+    f"SELECT {_OWN}, photos.key, CAST(marks AS BLOB), CAST(photos.checksum AS BLOB) "  # noqa: S608
+    "FROM people LEFT JOIN photos ON photos.key = people.key"
+)
+_COLUMNS = 7
+"""Columns of `_PERSON` that are those of the table of people."""
+
+MAX_NEAR = 5000
+"""How many names are compared with one that is not enrolled, for a hint."""
 _CALIBRATION = "SELECT identity, data, checksum FROM calibrations"
 
 
@@ -91,6 +111,7 @@ class Gallery:
         keyring = DesktopKeyring(keyring_timeout)
         self._guard = Guard(self._file, KeyStore(keys or directory / "keys", self._file.path, keyring))
         self.strangers = StrangerBanks(self._file, self._guard)
+        self._crowd: tuple[object, Crowd] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +123,7 @@ class Gallery:
         """Close the file and forget the key; the next use opens it again."""
         self._file.close()
         self._guard.forget_key()
+        self._crowd = None
 
     @property
     def path(self) -> Path:
@@ -110,21 +132,63 @@ class Gallery:
 
     # people
 
-    def people(self) -> tuple[Person, ...]:
-        """Return everyone enrolled, sorted by name."""
+    def people(self, *, marks: bool = True) -> tuple[Person, ...]:
+        """Return everyone enrolled, sorted by name.
+
+        Parameters
+        ----------
+        marks : bool
+            Whether to read what recognises the photos; without it, the templates have an empty `photo_key`
+            and no `photo_hashes`, and are read faster.
+        """
         with self._guard.reading() as seal:
-            rows = seal.complete(PEOPLE, self._file.query(_PERSON))
-            found = [person_of(row, seal, self.path) for row in rows]
+            found = [person_of(*row, seal, self.path) for row in self._rows(seal, marks=marks)]
         return tuple(sorted(found, key=lambda person: name_key(person.name)))
 
-    def intact_people(self) -> tuple[Person, ...]:
-        """Return everyone whose row can be trusted; damaged rows are passed over."""
+    def intact_people(self, *, marks: bool = True) -> tuple[Person, ...]:
+        """Return everyone whose row can be trusted; damaged rows are passed over. Parameters as `people`."""
         found: list[Person] = []
         with self._guard.reading() as seal:
-            for row in seal.complete(PEOPLE, self._file.query(_PERSON)):
+            for row in self._rows(seal, marks=marks):
                 with contextlib.suppress(GalleryError):
-                    found.append(person_of(row, seal, self.path))
+                    found.append(person_of(*row, seal, self.path))
         return tuple(found)
+
+    def crowd(self, *, intact: bool = False) -> Crowd:
+        """Return everyone's templates as arrays.
+
+        As long as nobody changes the gallery, they are read once.
+
+        Parameters
+        ----------
+        intact : bool
+            Pass over damaged rows instead of raising the error that names one.
+        """
+        from faceunlock.gallery.crowd_rows import crowd_of
+        from faceunlock.matching.crowd import Crowd
+
+        with self._guard.reading() as seal:
+            moment = self._guard.moment()
+            if self._crowd is not None and moment is not None and self._crowd[0] == moment:
+                return self._crowd[1]
+            self._crowd = None
+            try:
+                crowd = crowd_of(self._counted(_TEMPLATE), seal)
+            except ValueError:
+                people = self.intact_people(marks=False) if intact else self.people(marks=False)
+                return Crowd.of(people)
+            self._crowd = (moment, crowd)
+        return crowd
+
+    def is_empty(self) -> bool:
+        """Return whether nobody is enrolled; rows are not looked at."""
+        with self._guard.reading() as seal:
+            return not self._file.query("SELECT 1 FROM people LIMIT 1") and not seal.keys(PEOPLE)
+
+    def enrolled(self, name: str) -> bool:
+        """Return whether somebody has this name, in any of its spellings; the row is not looked at."""
+        with self._guard.reading() as seal:
+            return self._is_known(seal, self._key(seal, known_name(name)))
 
     def get(self, name: str) -> Person:
         """Return one person.
@@ -136,10 +200,11 @@ class Gallery:
         """
         with self._guard.reading() as seal:
             key = self._key(seal, known_name(name))
-            rows = self._file.query(f"{_PERSON} WHERE key = ?", key)
-            if not rows and key not in seal.keys(PEOPLE):
+            rows = self._file.query(f"{_PERSON} WHERE people.key = ?", key)
+            if not rows and not seal.lists(PEOPLE, key):
                 raise self._not_enrolled(name)
-            return person_of(asked_for(key, rows, seal, self.path), seal, self.path)
+            row, marks = _halves(rows[0]) if rows else ((key,), (key,))
+            return person_of(asked_for(key, [row], seal, self.path), marks, seal, self.path)
 
     def add(self, name: str, template: Template) -> Person:
         """Enroll a new person.
@@ -171,10 +236,9 @@ class Gallery:
         person = Person(normalise_name(name), template, moment, moment)
         with self._guard.changing() as change:
             key = self._key(change.seal, person.name)
-            rows = self._file.query(f"{_PERSON} WHERE key = ?", key)
-            if rows:
+            if self._file.query("SELECT 1 FROM people WHERE key = ?", key):
                 with contextlib.suppress(GalleryError):
-                    earlier = person_of(asked_for(key, rows, change.seal, self.path), change.seal, self.path)
+                    earlier = self.get(person.name)
                     person = Person(earlier.name, template, earlier.created, moment)
             self.restore(person)
         return person
@@ -236,10 +300,10 @@ class Gallery:
         """
         with self._guard.reading() as seal:
             key = self._key(seal, known_name(name))
-            if not self._row_is_known(seal, PEOPLE, "key", key, name):
+            if not self._is_known(seal, key) and not self._is_known(seal, name):
                 raise self._not_enrolled(name)
         with self._guard.changing() as change:
-            if not change.delete(PEOPLE, key, name):
+            if not delete_people(change, *{key, name}):
                 raise self._not_enrolled(name)
 
     def forget_all(self) -> int:
@@ -257,8 +321,8 @@ class Gallery:
                 return 0
             with self._guard.changing() as change:
                 keys = {key for (key,) in self._file.query("SELECT key FROM people")}
-                change.delete(PEOPLE, *seal.keys(PEOPLE) - keys)
-                return change.delete(PEOPLE, *keys)
+                delete_people(change, *seal.missing(PEOPLE, keys))
+                return delete_people(change, *keys)
         except GalleryError as error:
             if error.slug not in ("gallery-tampered", "key-missing", "keyring-unavailable"):
                 raise
@@ -275,17 +339,12 @@ class Gallery:
             If the person is not valid. That is a bug of the caller, since user input is checked before
             it gets here.
         """
-        record = person_to_record(person)
-        record_to_person(record)
-        content = record["template"] | {name: record[name] for name in ("looks",) if name in record}
-        values = person.name, person.created, person.updated, document(content)
         with self._guard.changing() as change:
-            change.write(PEOPLE, (self._key(change.seal, person.name), *values))
+            write_person(change, self._key(change.seal, person.name), person)
 
     def models(self) -> tuple[ModelIdentity, ...]:
         """Return the distinct models that made the templates, sorted by id."""
-        found = {person.template.identity for person in self.people()}
-        return tuple(sorted(found, key=lambda identity: (identity.model, identity.weights_sha256)))
+        return self.crowd().identities
 
     # calibrations
 
@@ -294,7 +353,7 @@ class Gallery:
         key = document(identity_to_record(identity))
         with self._guard.reading() as seal:
             rows = self._file.query(f"{_CALIBRATION} WHERE identity = ?", key)
-            if not rows and key not in seal.keys(CALIBRATIONS):
+            if not rows and not seal.lists(CALIBRATIONS, key):
                 return None
             return calibration_of(asked_for(key, rows, seal, self.path), seal, self.path)[1]
 
@@ -352,9 +411,9 @@ class Gallery:
         """Return one sentence for each thing in the gallery that cannot be trusted, damaged rows first."""
         found: list[str] = []
         with noting(found), self._guard.reading() as seal:
-            for row in seal.complete(PEOPLE, self._file.query(_PERSON)):
+            for person, marks in self._rows(seal):
                 with noting(found):
-                    person_of(row, seal, self.path)
+                    person_of(person, marks, seal, self.path)
             for row in seal.complete(CALIBRATIONS, self._file.query(_CALIBRATION)):
                 with noting(found):
                     calibration_of(row, seal, self.path)
@@ -382,27 +441,55 @@ class Gallery:
         Rows of earlier versions keep the key they were given, in which invisible characters count.
         """
         for key in name_keys(name):
-            if self._row_is_known(seal, PEOPLE, "key", key):
+            if self._is_known(seal, key):
                 return key
         wanted = name_key(name)
-        stored = {key for (key,) in self._file.query("SELECT key FROM people")} | seal.keys(PEOPLE)
-        alike = [key for key in stored if isinstance(key, str) and name_key(key) == wanted]
-        return min(alike, default=wanted)
+        stored = {key for (key,) in self._file.query("SELECT key FROM people WHERE alike = ?", wanted)}
+        return min(
+            (key for key in stored | {*seal.alike(PEOPLE, wanted)} if isinstance(key, str)), default=wanted
+        )
 
-    def _row_is_known(self, seal: Plain, table: str, column: str, *keys: str) -> bool:
-        """Return whether a row is there or should be."""
-        marks = ", ".join("?" * len(keys))
-        there = self._file.query(f"SELECT 1 FROM {table} WHERE {column} IN ({marks})", *keys)  # noqa: S608
-        return bool(there) or not seal.keys(table).isdisjoint(keys)
+    def _is_known(self, seal: Plain, key: str) -> bool:
+        """Return whether a person's row is there or should be."""
+        return bool(self._file.query("SELECT 1 FROM people WHERE key = ?", key)) or seal.lists(PEOPLE, key)
+
+    def _rows(self, seal: Plain, *, marks: bool = True) -> Iterator[tuple[Row, Row | None]]:
+        """Yield everybody's row with that of the marks; rows of only the key in place of missing ones."""
+        there = set()
+        for rows in self._counted(_PERSON if marks else _TEMPLATE):
+            there.update([row[0] for row in rows])
+            for row in rows:
+                yield _halves(row) if marks else (row, None)
+        for key in seal.missing(PEOPLE, there):
+            yield (key,), (key,)
+
+    def _counted(self, statement: str) -> Iterator[Sequence[Row]]:
+        """Yield all rows of people, and refuse a file whose indexes do not know of as many."""
+        count = 0
+        for rows in self._file.batches(statement):
+            count += len(rows)
+            yield rows
+        for column in ("key", "alike"):
+            known = self._file.query(f"SELECT count(*) FROM people WHERE {column} >= ''")  # noqa: S608
+            if known not in ([], [(count,)]):
+                raise GalleryError("gallery-damaged", f"{self.path} is damaged: rows of it cannot be found")
 
     def _refuse_enrolled(self, seal: Plain, name: str, hint: str | None = None) -> None:
-        if self._row_is_known(seal, PEOPLE, "key", self._key(seal, name)):
+        if self._is_known(seal, self._key(seal, name)):
             raise GalleryError("already-enrolled", f"{quoted(name)} is already enrolled", hint=hint)
 
     def _not_enrolled(self, name: str) -> GalleryError:
-        names = {name_key(enrolled): enrolled for (enrolled,) in self._file.query("SELECT name FROM people")}
+        self._file.check_pages()  # an index with a damaged page does not find who is there
+        near = self._file.query("SELECT name FROM people LIMIT ?", MAX_NEAR)
+        names = {name_key(enrolled): enrolled for (enrolled,) in near}
         import difflib
 
         close = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
         hint = f"Did you mean {' or '.join(close)}? See: faceunlock people" if close else None
         return GalleryError("not-enrolled", f"{quoted(name)} is not enrolled", hint=hint)
+
+
+def _halves(row: Row) -> tuple[Row, Row]:
+    """Return a person's row and the row of the marks, which is one of only the key if it is missing."""
+    person, marks = row[:_COLUMNS], row[_COLUMNS:]
+    return person, (person[:1] if marks[0] is None else marks)

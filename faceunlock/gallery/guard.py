@@ -18,26 +18,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.database import Signature
+from faceunlock.gallery.change import EVERY, Change, row_of
 from faceunlock.gallery.desktop_keyring import SERVICE
-from faceunlock.gallery.file import GalleryFile
+from faceunlock.gallery.earlier import convert
+from faceunlock.gallery.file import EARLIER, PARTS, PEOPLE, GalleryFile
 from faceunlock.gallery.keys import KeyStore
 from faceunlock.gallery.seal import Cipher, Place, Plain, Row, Sealed, SealRecord, Secret
 
 _log = logging.getLogger(__name__)
 
-TABLES = {"people": "key", "calibrations": "identity", "strangers": "identity"}
-"""The tables of a gallery and their primary keys; see `faceunlock.gallery.seal.Row`."""
-
 Claim = tuple[SealRecord, str]
 """What a gallery says about itself, and the MAC that is claimed for it."""
-
-Rows = Sequence[Row]
 
 _SEAL = "SELECT key_id, place, generation, manifest, mac FROM seal"
 
@@ -66,67 +63,6 @@ class ProtectionState:
     waiting: Path | None = None
 
 
-class Change:
-    """One transaction on a gallery.
-
-    Parameters
-    ----------
-    connection : sqlite3.Connection
-        The connection, inside a transaction.
-    seal : Plain or Sealed
-        How rows are read and written; replaced when the gallery is sealed or unsealed.
-    expect : callable
-        `PrivateDatabase.expect` of the file: told what every row must be after the commit.
-    """
-
-    def __init__(
-        self, connection: sqlite3.Connection, seal: Plain, expect: Callable[[str, Sequence[str], Rows], None]
-    ) -> None:
-        self.connection, self.seal = connection, seal
-        self._expect = expect
-        self.before = seal
-        self.dirty = False
-
-    def write(self, table: str, values: Sequence[str]) -> None:
-        """Store a row, replacing the one with the same key."""
-        row = self.seal.write(table, values)
-        marks = ", ".join("?" * len(row))
-        self.connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608
-        self._expect(_row_of(table), (values[0],), (row,))
-        self.dirty = True
-
-    def delete(self, table: str, *keys: str) -> int:
-        """Delete rows, damaged or not, and return how many there were or should have been."""
-        marks = ", ".join("?" * len(keys))
-        statement = f"DELETE FROM {table} WHERE {TABLES[table]} IN ({marks})"  # noqa: S608
-        count = self.connection.execute(statement, keys).rowcount
-        for key in keys:
-            self._expect(_row_of(table), (key,), ())
-        self.dirty = True
-        return max(count, self.seal.drop(table, keys))
-
-    def rows(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield every row with its table.
-
-        Raises
-        ------
-        ValueError
-            If a row is missing or not as it was written.
-        """
-        for table, key in TABLES.items():
-            rows = self.connection.execute(f"SELECT * FROM {table} ORDER BY {key}").fetchall()  # noqa: S608
-            for row in self.seal.complete(table, rows):
-                yield table, self.seal.read(table, row)
-
-    def reseal(self, seal: Plain) -> None:
-        """Rewrite every row under a different seal."""
-        rows = list(self.rows())
-        self.seal = seal
-        for table, values in rows:
-            self.write(table, values)
-        self.dirty = True
-
-
 class Guard:
     """Reads and changes a gallery's file, and trusts nothing that is not verified.
 
@@ -141,6 +77,7 @@ class Guard:
         self._file, self._keys = file, keys
         self._known: tuple[Signature, Claim, Sealed] | None = None
         self._change: Change | None = None
+        self._commits = 0
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Plain]:
@@ -148,9 +85,21 @@ class Guard:
         if self._change is not None:
             yield self._change.seal
             return
+        if self._waits():
+            with self.changing():  # which converts it
+                pass
         fetched = self._fetched()
         with self._file.reading():
             yield self._opened(fetched)
+
+    def moment(self) -> object | None:
+        """Return what is equal as long as nobody changes the gallery; None inside a change that has begun.
+
+        Call it in the block of `reading`, which keeps others from changing anything.
+        """
+        if self._change is not None and self._change.dirty:
+            return None
+        return self._file.signature(), self._file.version(), self._commits
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Change]:
@@ -164,10 +113,13 @@ class Guard:
             change = self._begin(connection, seal)
             self._change = change
             try:
+                if self._waits():
+                    convert(change)
                 yield change
                 record = self._finish(change)
             finally:
                 self._change = None
+                self._commits += 1
         if change.before is not change.seal or (record is not None and record.place == "keyring"):
             self._let_keys_follow(record)
 
@@ -224,12 +176,12 @@ class Guard:
     def start_again(self) -> int:
         """Empty an unverifiable gallery, leave it unsealed, and return how many people were in it."""
         with self._file.transaction() as connection:
-            count = connection.execute("DELETE FROM people WHERE TRUE").rowcount
-            connection.execute("DELETE FROM calibrations")
-            connection.execute("DELETE FROM strangers")
-            connection.execute("DELETE FROM seal")
-            for table in (*TABLES, "seal"):
+            count = 0
+            for table in (*EVERY, "seal"):
+                gone = connection.execute(f"DELETE FROM {table} WHERE TRUE").rowcount  # noqa: S608
+                count += gone if table in (PEOPLE, EARLIER) else 0
                 self._file.expect(f"SELECT 1 FROM {table} LIMIT 1", (), ())  # noqa: S608
+            self._commits += 1
             self._keys.retire()
         self._let_keys_follow(None)
         _log.warning(
@@ -269,9 +221,8 @@ class Guard:
         # The gallery is new and empty, and the one it replaces was sealed.
         secret = self._keys.fetch(marker.key_id, marker.place)
         change = Change(connection, seal, self._file.expect)
-        change.reseal(
-            Sealed(SealRecord(marker.key_id, marker.place, 0, {}), Cipher(secret.key, marker.key_id), secret)
-        )
+        record = SealRecord(marker.key_id, marker.place, 0, {})
+        change.reseal(Sealed(record, Cipher(secret.key, marker.key_id), secret, self._part))
         return change
 
     def _finish(self, change: Change) -> SealRecord | None:
@@ -279,6 +230,7 @@ class Guard:
         seal = change.seal
         if not isinstance(seal, Sealed) or not change.dirty:
             return None
+        change.write_parts(seal)
         record, mac = seal.closed()
         accepted = seal.secret.accepted or ()
         if record.generation not in accepted:
@@ -320,7 +272,7 @@ class Guard:
         replaced = None if old is None else (old.record.key_id, old.secret)
         key_id, secret = self._keys.create(place, generation + 1, replaced)
         record = SealRecord(key_id, place, generation, {})
-        seal = Sealed(record, Cipher(secret.key, key_id), secret)
+        seal = Sealed(record, Cipher(secret.key, key_id), secret, self._part)
         seal.next_generation = generation + 1
         return seal
 
@@ -373,7 +325,7 @@ class Guard:
             raise self._tampered("it does not match its key")
         if not secret.accepts(record.generation):
             raise self._tampered(f"it is an older copy: change {record.generation} was not the last one")
-        sealed = Sealed(record, cipher, secret)
+        sealed = Sealed(record, cipher, secret, self._part)
         self._known = None if signature is None else (signature, found, sealed)
         return sealed
 
@@ -385,12 +337,15 @@ class Guard:
         """Refuse an unsealed gallery that should be sealed, unless it is empty and so can deceive nobody."""
         if self._keys.marker() is None:
             return
-        if any(self._file.query(f"SELECT 1 FROM {table} LIMIT 1") for table in TABLES):  # noqa: S608
+        if any(self._file.query(f"SELECT 1 FROM {table} LIMIT 1") for table in EVERY):  # noqa: S608
             raise self._tampered("it was sealed and no longer is")
+
+    def _part(self, name: str) -> Sequence[Row]:
+        return self._file.query(row_of(PARTS), name)
+
+    def _waits(self) -> bool:
+        """Return whether there are people as an earlier version stored them."""
+        return bool(self._file.query(f"SELECT 1 FROM {EARLIER} LIMIT 1"))  # noqa: S608
 
     def _tampered(self, what: str) -> GalleryError:
         return GalleryError("gallery-tampered", f"{self._file.path} was changed from outside: {what}")
-
-
-def _row_of(table: str) -> str:
-    return f"SELECT * FROM {table} WHERE {TABLES[table]} = ?"  # noqa: S608

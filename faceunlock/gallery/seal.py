@@ -8,6 +8,9 @@ Encryption alone would not notice a row that is gone, or an older one of the sam
 lists the checksum of every row, and an HMAC-SHA-256 covers the manifest, the generation and the name of the
 key. Each change carries the manifest over and updates only the entries of the rows that it writes. A manifest
 rebuilt from the file would vouch for any row that somebody else has put there.
+
+The rows of people are many, so they are listed in parts (`faceunlock.gallery.listing`), and the manifest
+lists the parts. Whoever asks for one person proves the manifest and one part of the list.
 """
 
 from __future__ import annotations
@@ -18,11 +21,14 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from faceunlock.errors import GalleryError
 from faceunlock.files.reading import parse_json
+from faceunlock.gallery.file import PARTS, PEOPLE, PHOTOS
+from faceunlock.gallery.listing import Entry, Listing
 
 VERSION = 1
 """Version of this scheme; part of all authenticated data."""
@@ -36,11 +42,22 @@ PREFIX = f"sealed-{VERSION}"
 Place = Literal["keyring", "file"]
 """Where a key is stored: in the desktop keyring or in a private file."""
 
-Entry = tuple[str, str]
-"""A row: its table and its primary key."""
-
 Row = Sequence[Any]
 """The columns of a row: its key, other readable columns, the sealed column, and a checksum of them all."""
+
+Fetch = Callable[[str], Sequence[Row]]
+"""Returns the stored row of a part of the list, if there is one."""
+
+PACKED = frozenset((PEOPLE, PHOTOS, PARTS))
+"""Tables whose last column, and checksum, are bytes; in all others they are texts."""
+
+_LIST = "the list of a sealed gallery's people was changed from outside:"
+
+_NOT_LAST = "it is not what was last written there"
+
+_BINARY = b"sealed-2"
+_GENERATION_BYTES = 8
+_START_BYTES = len(_BINARY) + _GENERATION_BYTES
 
 
 def document(value: object) -> str:
@@ -51,6 +68,44 @@ def document(value: object) -> str:
 def checksum(values: Sequence[str]) -> str:
     """Return the SHA-256 of the columns of a row, 64 hexadecimal digits."""
     return hashlib.sha256(document(tuple(values)).encode("ascii")).hexdigest()
+
+
+def context_of(table: str, values: Sequence[str]) -> bytes:
+    """Return a table and texts as bytes, in a way that no other texts have.
+
+    Raises
+    ------
+    ValueError
+        If a value is no text, or has the character that separates them; no name, date or key has it.
+    """
+    try:
+        joined = "\0".join((table, *values))
+    except TypeError as error:
+        raise ValueError("a column has the wrong type") from error
+    if joined.count("\0") != len(values):
+        raise ValueError("a text has a zero character")
+    return joined.encode("utf-8")
+
+
+def proven(table: str, row: Row) -> tuple[Sequence[str], bytes, bytes]:
+    """Return the texts of a row of a `PACKED` table, its bytes, and the context that the bytes belong to.
+
+    Raises
+    ------
+    ValueError
+        If the row does not have the checksum that it claims.
+    """
+    if len(row) < 3:
+        raise ValueError("it is missing")
+    *texts, content, claimed = row
+    context = context_of(table, texts)
+    if not isinstance(content, bytes) or _packed_checksum(context, content) != claimed:
+        raise ValueError("its checksum does not match")
+    return texts, content, context
+
+
+def _packed_checksum(context: bytes, content: bytes) -> bytes:
+    return hashlib.sha256(context + b"\0" + content).digest()
 
 
 def is_key_id(text: object) -> bool:
@@ -201,6 +256,24 @@ class Cipher:
             raise ValueError("it was not encrypted with this key for this row") from error
         return plain.decode("utf-8")
 
+    def seal_packed(self, content: bytes, context: bytes, *, generation: int) -> bytes:
+        """Encrypt bytes and bind them to their context and to the generation, which stays readable."""
+        start = _BINARY + generation.to_bytes(_GENERATION_BYTES, "big")
+        nonce = os.urandom(NONCE_BYTES)
+        return start + nonce + self._rows.encrypt(nonce, content, start + context)
+
+    def unseal_packed(self, sealed: bytes, context: bytes) -> bytes:
+        """Decrypt bytes; raises as `unseal`."""
+        from cryptography.exceptions import InvalidTag
+
+        start, begins = sealed[:_START_BYTES], _START_BYTES + NONCE_BYTES
+        if not sealed.startswith(_BINARY) or len(sealed) < begins:
+            raise ValueError("it is not encrypted")
+        try:
+            return self._rows.decrypt(sealed[_START_BYTES:begins], sealed[begins:], start + context)
+        except InvalidTag as error:
+            raise ValueError("it was not encrypted with this key for this row") from error
+
     def mac(self, record: SealRecord) -> str:
         """Return the MAC of a record, 64 hexadecimal digits."""
         what = document([VERSION, record.key_id, record.place, record.generation, record.listing()])
@@ -216,7 +289,7 @@ class Plain:
 
     slug, verdict = "gallery-damaged", "damaged"
 
-    def read(self, table: str, row: Row) -> list[str]:
+    def read(self, table: str, row: Row) -> list[Any]:
         """Return the columns of a stored row without its checksum.
 
         Raises
@@ -224,6 +297,9 @@ class Plain:
         ValueError
             If the row is not as it was written.
         """
+        if table in PACKED:
+            texts, content, _ = proven(table, row)
+            return [*texts, content]
         *values, claimed = row
         if not values:
             raise ValueError("it is missing")
@@ -231,8 +307,15 @@ class Plain:
             raise ValueError("its checksum does not match")
         return values
 
-    def write(self, table: str, values: Sequence[str]) -> Row:
+    def read_all(self, table: str, rows: Sequence[Row]) -> list[list[Any]]:
+        """Return what `read` returns for each of many rows; raises as it does if one is not as written."""
+        return [self.read(table, row) for row in rows]
+
+    def write(self, table: str, values: Sequence[Any]) -> Row:
         """Return a row in its stored form."""
+        if table in PACKED:
+            *texts, content = values
+            return (*values, _packed_checksum(context_of(table, texts), content))
         return (*values, checksum(values))
 
     def drop(self, table: str, keys: Iterable[str]) -> int:
@@ -243,14 +326,25 @@ class Plain:
         """Return a key for something outside the gallery, or None if there is no key to derive it from."""
         return None
 
-    def keys(self, table: str) -> frozenset[str]:
+    def keys(self, table: str) -> Collection[str]:
         """Return the keys of the rows that must be there."""
+        return frozenset()
+
+    def lists(self, table: str, key: str) -> bool:
+        """Return whether a row must be there."""
+        return False
+
+    def alike(self, table: str, key: str) -> Collection[str]:
+        """Return the keys of rows that must be there and are spellings of the same name."""
         return frozenset()
 
     def complete(self, table: str, rows: Sequence[Row]) -> list[Row]:
         """Return all rows of a table, with a row of only the key in place of each missing one."""
-        there = {row[0] for row in rows}
-        return [*rows, *((key,) for key in sorted(self.keys(table) - there))]
+        return [*rows, *((key,) for key in self.missing(table, {row[0] for row in rows}))]
+
+    def missing(self, table: str, there: Collection[str]) -> list[str]:
+        """Return the keys of the rows that must be there and are not, sorted."""
+        return sorted(key for key in self.keys(table) if key not in there)
 
 
 class Sealed(Plain):
@@ -264,51 +358,104 @@ class Sealed(Plain):
         The cipher of its key.
     secret : Secret
         The key.
+    fetch : callable
+        Returns the row of a part of the list, none or one; see `Listing`.
     """
 
     slug, verdict = "gallery-tampered", "not what faceunlock wrote"
 
-    def __init__(self, record: SealRecord, cipher: Cipher, secret: Secret) -> None:
+    def __init__(
+        self, record: SealRecord, cipher: Cipher, secret: Secret, fetch: Fetch = lambda _: ()
+    ) -> None:
         self.record, self.cipher, self.secret = record, cipher, secret
-        self.manifest: dict[Entry, str] = dict(record.manifest)
+        self._fetch = fetch
+        self.listing = Listing(record.manifest, self._part)
         # Never reuse a number, even one of a change that was not committed.
         self.next_generation = max([record.generation, *(secret.accepted or ())]) + 1
 
     def copy(self) -> Sealed:
         """Return a copy that can be changed without affecting this seal."""
-        return Sealed(self.record, self.cipher, self.secret)
+        copied = Sealed(self.record, self.cipher, self.secret, self._fetch)
+        copied.listing = self.listing.copy()
+        return copied
 
-    def read(self, table: str, row: Row) -> list[str]:
+    def read(self, table: str, row: Row) -> list[Any]:
         """Return the columns of a stored row, decrypted; see `Plain.read`."""
-        values = super().read(table, row)
-        if self.manifest.get((table, values[0])) != row[-1]:
-            raise ValueError("it is not what was last written there")
-        return [*values[:-1], self.cipher.unseal(values[-1], [table, *values[:-1]])]
+        if table in PACKED:
+            return self._opened(table, row, {row[0]: self.listing.get(table, row[0])})
+        *visible, sealed = super().read(table, row)
+        if self.listing.get(table, visible[0]) != row[-1]:
+            raise ValueError(_NOT_LAST)
+        return [*visible, self.cipher.unseal(sealed, [table, *visible])]
 
-    def write(self, table: str, values: Sequence[str]) -> Row:
+    def read_all(self, table: str, rows: Sequence[Row]) -> list[list[Any]]:
+        """Return what `read` returns for each of many rows; looks every one up in the list at once."""
+        if table not in PACKED:
+            return super().read_all(table, rows)
+        listed = self.listing.rows(table)
+        return [self._opened(table, row, listed) for row in rows]
+
+    def write(self, table: str, values: Sequence[Any]) -> Row:
         """Return a row in its stored form, encrypted, and add it to the manifest."""
         *visible, secret = values
-        sealed = self.cipher.seal(secret, [table, *visible], generation=self.next_generation)
+        sealed: str | bytes
+        if table in PACKED:
+            context = context_of(table, visible)
+            sealed = self.cipher.seal_packed(secret, context, generation=self.next_generation)
+        else:
+            sealed = self.cipher.seal(secret, [table, *visible], generation=self.next_generation)
         row = super().write(table, [*visible, sealed])
-        self.manifest[table, values[0]] = row[-1]
+        self.listing.put(table, values[0], row[-1])
         return row
 
     def drop(self, table: str, keys: Iterable[str]) -> int:
         """Remove rows from the manifest, and return how many of them it listed."""
-        return sum(self.manifest.pop((table, key), None) is not None for key in keys)
+        return sum([self.listing.remove(table, key) for key in keys])
 
     def derived_key(self, purpose: str) -> bytes | None:
         """Return 32 bytes that depend on the gallery's key and the purpose, and reveal nothing about it."""
         return _derived(self.secret.key, f"faceunlock {purpose} {self.record.key_id}")
 
-    def keys(self, table: str) -> frozenset[str]:
+    def keys(self, table: str) -> Collection[str]:
         """Return the keys that the manifest lists."""
-        return frozenset(key for listed, key in self.manifest if listed == table)
+        return self.listing.keys(table)
+
+    def lists(self, table: str, key: str) -> bool:
+        """Return whether the manifest lists a row."""
+        return self.listing.get(table, key) is not None
+
+    def alike(self, table: str, key: str) -> Collection[str]:
+        """Return the keys that the manifest lists and that are spellings of the same name."""
+        return self.listing.alike(table, key)
+
+    def parts(self) -> Iterator[tuple[str, Row | None]]:
+        """Yield the stored form of each part of the list that was changed, None for one that is empty."""
+        for name, content in self.listing.changed():
+            row = None if content is None else super().write(PARTS, [name, content])
+            self.listing.close(name, None if row is None else row[-1])
+            yield name, row
 
     def closed(self) -> tuple[SealRecord, str]:
-        """Return the record of the next generation, and its MAC."""
-        record = replace(self.record, generation=self.next_generation, manifest=dict(self.manifest))
+        """Return the record of the next generation, and its MAC; call it after `parts`."""
+        record = replace(self.record, generation=self.next_generation, manifest=self.listing.manifest())
         return record, self.cipher.mac(record)
+
+    def _part(self, name: str) -> bytes:
+        """Return the content of a part of the list; refuse one that is not what the manifest lists."""
+        row = (*self._fetch(name), (name,))[0]
+        try:
+            _, content = super().read(PARTS, row)
+        except ValueError as error:
+            raise GalleryError(self.slug, f"{_LIST} part {name}: {error}") from error
+        if self.record.manifest.get((PARTS, name)) != row[-1].hex():
+            raise GalleryError(self.slug, f"{_LIST} part {name} is not what was last written there")
+        return bytes(content)
+
+    def _opened(self, table: str, row: Row, listed: Mapping[str, str | bytes | None]) -> list[Any]:
+        texts, content, context = proven(table, row)
+        if listed.get(row[0]) != row[-1]:
+            raise ValueError(_NOT_LAST)
+        return [*texts, self.cipher.unseal_packed(content, context)]
 
 
 def proof_of_successor(old_id: str, old: bytes, new: bytes, note: Sequence[str]) -> str:

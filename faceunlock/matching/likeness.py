@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 
 
+BLOCK = 256
+"""People who are compared with all others at a time, so that memory does not grow with the pairs."""
+
+MOST_PEOPLE = 20_000
+
+
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """How alike enrolled people are, and how alike strangers are.
@@ -89,6 +95,8 @@ def exceeds(errors: int, trials: int, rate: float) -> bool:
 def likeness_of(people: Sequence[Person], calibration: Calibration) -> Likeness | None:
     """Return how alike people are, from their templates; None with one person or an unmeasured threshold.
 
+    It is None for more than `MOST_PEOPLE`, too: the pairs grow with the square of the people.
+
     The similarity of a person's photos to another template is known on average: it is the mean embedding,
     the sum divided by the count, times the other centroid. A mean scatters less than single photos do, so
     fewer pairs reach a threshold by chance than the rate says.
@@ -102,21 +110,33 @@ def likeness_of(people: Sequence[Person], calibration: Calibration) -> Likeness 
     """
     import numpy as np
 
-    if len(people) < 2 or calibration.status == "not-calibrated" or calibration.fmr is None:
+    if (
+        not 2 <= len(people) <= MOST_PEOPLE
+        or calibration.status == "not-calibrated"
+        or calibration.fmr is None
+    ):
         return None
-    owner = np.array([i for i, person in enumerate(people) for _ in person.templates])
     templates = [template for person in people for _, template in person.templates]
+    first = np.cumsum([0, *(len(person.templates) for person in people)])
     means = np.stack([np.asarray(one.vector_sum) / one.count for one in templates])
-    scores = means @ np.stack([one.centroid for one in templates]).T
-    between = np.full((len(people), len(people)), -1.0)
-    np.maximum.at(between, (owner[:, None], owner[None, :]), np.clip(scores, -1.0, 1.0))
-    np.fill_diagonal(between, -np.inf)
-    first, second = np.unravel_index(int(between.argmax()), between.shape)
+    centroids = np.stack([one.centroid for one in templates])
+    alike, closest = 0, (-np.inf, 0, 0)
+    for start in range(0, len(people), BLOCK):
+        stop = min(start + BLOCK, len(people))
+        scores = np.clip(means[first[start] : first[stop]] @ centroids.T, -1.0, 1.0)
+        between = np.maximum.reduceat(scores, first[:-1], axis=1)
+        between = np.maximum.reduceat(between, first[start:stop] - first[start], axis=0)
+        between[np.arange(stop - start), np.arange(start, stop)] = -np.inf
+        alike += int(np.sum(between >= calibration.threshold))
+        one, other = np.unravel_index(int(between.argmax()), between.shape)
+        found = float(between[one, other]), start + int(one), int(other)
+        closest = max(closest, found, key=lambda pair: pair[0])
+    similarity, one_person, other_person = closest
     return Likeness(
         pairs=len(people) * (len(people) - 1),
-        alike=int(np.sum(between >= calibration.threshold)),
+        alike=alike,
         threshold=calibration.threshold,
         fmr=calibration.fmr.upper,
-        closest=(people[int(first)].name, people[int(second)].name),
-        similarity=float(between[first, second]),
+        closest=(people[one_person].name, people[other_person].name),
+        similarity=similarity,
     )

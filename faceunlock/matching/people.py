@@ -12,9 +12,10 @@ import re
 import sys
 import unicodedata
 from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.invisible import belongs, is_invisible, without_invisible
@@ -29,7 +30,14 @@ MAX_NAME_LENGTH = 64
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """ISO 8601, UTC, to the second."""
 
+MAX_COUNT = 2**32 - 1
+"""Photos in a template: a number of four bytes."""
+
 _HEX_256 = re.compile("[0-9a-f]{64}")
+_PLAIN_NAME = re.compile(r"(?!\.{1,2}\Z)[!-.0-\[\]-~]+(?: [!-.0-\[\]-~]+)*")
+"""Printable ASCII without a slash or backslash, one space between words: most names, and quickly told."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _PERSON_FIELDS = {"name", "created", "updated", "template"}
 _LOOK_FIELDS = {"name", "created", "template"}
 _IDENTITY_FIELDS = {"model", "weights_sha256", "preprocessing", "dimension"}
@@ -186,9 +194,22 @@ def name_key(name: str) -> str:
     >>> name_key("ADA") == name_key("ada") == name_key("Ａｄａ") == name_key("A\u034fda")
     True
     """
+    if name.isascii():  # nothing to decompose and nothing invisible
+        return name.lower()
     key = _caseless(name)
     seen = without_invisible(key)
     return key if seen == key else _caseless(seen)
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names sorted as people are listed, regardless of case.
+
+    Examples
+    --------
+    >>> in_order(["bob", "Cleo", "Ada"])
+    ('Ada', 'bob', 'Cleo')
+    """
+    return tuple(sorted(names, key=name_key))
 
 
 def name_keys(name: str) -> tuple[str, ...]:
@@ -235,33 +256,72 @@ def record_to_person(record: object) -> Person:
     ValueError
         If the record is not exactly what `person_to_record` makes.
     """
-    looks = isinstance(record, dict) and "looks" in record
-    fields = _fields(record, _PERSON_FIELDS | {"looks"} if looks else _PERSON_FIELDS)
-    _check_name(fields["name"])
-    for moment in (fields["created"], fields["updated"]):
-        _check_time(moment)
+    has_looks = isinstance(record, dict) and "looks" in record
+    fields = _fields(record, _PERSON_FIELDS | {"looks"} if has_looks else _PERSON_FIELDS)
     template = record_to_template(fields["template"])
-    person = Person(fields["name"], template, fields["created"], fields["updated"])
-    return replace(person, looks=_looks(fields["looks"], template.identity)) if looks else person
+    looks = _looks(fields["looks"]) if has_looks else ()
+    person = Person(fields["name"], template, fields["created"], fields["updated"], looks)
+    check_person(person)
+    return person
 
 
-def _looks(records: object, identity: ModelIdentity) -> tuple[Look, ...]:
+def _looks(records: object) -> tuple[Look, ...]:
     _require(isinstance(records, list) and records != [], "the looks are not a list, or there is none")
     looks = []
     for record in records if isinstance(records, list) else []:
         fields = _fields(record, _LOOK_FIELDS)
-        _check_name(fields["name"])
-        _check_time(fields["created"])
         looks.append(Look(fields["name"], record_to_template(fields["template"]), fields["created"]))
-    keys = [name_key(look.name) for look in looks]
-    _require(keys == sorted(set(keys)), "the looks are not sorted, or one occurs twice")
-    _require(
-        all(look.template.identity == identity for look in looks), "a look was made by a different model"
-    )
     return tuple(looks)
 
 
-def _check_name(name: object) -> None:
+def well_formed(names: Sequence[str]) -> bool:
+    """Return whether it is sure, without looking at each by itself, that all are names as they are stored.
+
+    False only says that each has to be looked at with `known_name`.
+
+    Examples
+    --------
+    >>> well_formed(["Ada", "Zoë Lovelace"]), well_formed(["Ada", "a/b"]), well_formed(["Ada "])
+    (True, False, False)
+    """
+    lines = "\n" + "\n".join(names) + "\n"
+    if not "".join(names).isprintable() or max(map(len, names), default=0) > MAX_NAME_LENGTH:
+        return False
+    if any(part in lines for part in ("\n\n", "\n ", " \n", "  ", "/", "\\", "\n.\n", "\n..\n")):
+        return False
+    return lines.count("\n") == len(names) + 1 and unicodedata.is_normalized("NFC", lines)
+
+
+def check_person(person: Person) -> None:
+    """Raise ValueError unless everything about a person is as `record_to_person` requires it."""
+    check_name(person.name)
+    for moment in (person.created, person.updated):
+        check_time(moment)
+    check_template(person.template)
+    if not person.looks:
+        return
+    check_looks([(look.name, look.created) for look in person.looks])
+    for look in person.looks:
+        check_template(look.template)
+    _require(
+        all(look.template.identity == person.template.identity for look in person.looks),
+        "a look was made by a different model",
+    )
+
+
+def check_looks(looks: Sequence[tuple[str, str]]) -> None:
+    """Raise ValueError unless the names and dates of looks are those of one person."""
+    for name, created in looks:
+        check_name(name)
+        check_time(created)
+    keys = [name_key(name) for name, _ in looks]
+    _require(keys == sorted(set(keys)), "the looks are not sorted, or one occurs twice")
+
+
+def check_name(name: object) -> None:
+    """Raise ValueError unless a text is a name as `known_name` returns it."""
+    if isinstance(name, str) and len(name) <= MAX_NAME_LENGTH and _PLAIN_NAME.fullmatch(name):
+        return
     try:
         named = isinstance(name, str) and known_name(name) == name
     except GalleryError as error:
@@ -269,8 +329,12 @@ def _check_name(name: object) -> None:
     _require(named, "the name is not normalised")
 
 
-def _check_time(moment: object) -> None:
+def check_time(moment: object) -> None:
+    """Raise ValueError unless a text is a time as `Person` stores it."""
     _require(isinstance(moment, str), "a time is not a text")
+    if _TIME.fullmatch(str(moment)):  # much faster than strptime, which also takes digits left out
+        datetime.fromisoformat(str(moment)[:-1])
+        return
     datetime.strptime(str(moment), TIME_FORMAT).replace(tzinfo=UTC)
 
 
@@ -303,8 +367,9 @@ def record_to_identity(record: object) -> ModelIdentity:
 def template_to_record(template: Template) -> Record:
     """Return a template as a dict of JSON types.
 
-    The vector is base64 of its little-endian float64 bytes, exact to the last bit. The photo key is
-    hexadecimal. The photo hashes are sorted, so that equal templates have equal records.
+    The vector is base64 of its little-endian float64 bytes, exact to the last bit. A template that is read
+    from a record has it as float32, as a gallery stores it. The photo key is hexadecimal. The photo hashes
+    are sorted, so that equal templates have equal records.
     """
     return {
         "identity": identity_to_record(template.identity),
@@ -335,27 +400,47 @@ def record_to_template(record: object) -> Template:
     vector = array("d", content)
     if sys.byteorder == "big":
         vector.byteswap()
-    # The sum of squares, as in `faceunlock.matching.similarity.unit`, where it must not overflow or vanish.
-    length = sum(number * number for number in vector)
-    _require(math.isfinite(length) and length > 0, "the vector has no direction")
-    _require(_is_count(fields["count"]), "the number of photos is not positive")
     for field in ("mean_similarity", "lowest_similarity"):
         value = fields[field]
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        _require(number and -1 <= value <= 1, f"{field} is not between -1 and 1")
+        _require(number, f"{field} is not a number")
     _require(_is_hex_256(fields["photo_key"]), "the photo key has the wrong length")
     hashes = fields["photo_hashes"]
     _require(isinstance(hashes, list) and all(map(_is_hex_256, hashes)), "a photo hash is malformed")
     _require(len(set(hashes)) == len(hashes), "a photo hash is repeated")
-    return Template(
+    template = Template(
         identity=identity,
-        vector_sum=vector,
+        vector_sum=array("f", vector),
         count=fields["count"],
-        mean_similarity=float(fields["mean_similarity"]),
-        lowest_similarity=float(fields["lowest_similarity"]),
+        mean_similarity=_number(fields["mean_similarity"]),
+        lowest_similarity=_number(fields["lowest_similarity"]),
         photo_key=bytes.fromhex(fields["photo_key"]),
         photo_hashes=frozenset(hashes),
     )
+    check_template(template)
+    return template
+
+
+def check_template(template: Template) -> None:
+    """Raise ValueError unless a template has a direction, photos and similarities as `Template` says.
+
+    The vector must be a plain array, as it is read from a gallery or a record.
+    """
+    vector = cast("array[float]", template.vector_sum)
+    _require(len(vector) == template.identity.dimension, "the vector has the wrong length")
+    length = math.hypot(*vector)
+    _require(math.isfinite(length) and length > 0, "the vector has no direction")
+    _require(_is_count(template.count), "the number of photos is not positive")
+    _require(template.count <= MAX_COUNT, "the number of photos is too large")
+    for field in ("mean_similarity", "lowest_similarity"):
+        _require(-1 <= getattr(template, field) <= 1, f"{field} is not between -1 and 1")
+
+
+def _number(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _packed(vector: ArrayLike) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from faceunlock.matching.people import Person, name_key
+import numpy as np
+
+from faceunlock.matching.people import name_key
 from faceunlock.matching.templates import Template
+
+if TYPE_CHECKING:
+    from faceunlock.matching.crowd import Crowd
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,7 @@ class SameFace:
     threshold: float
 
 
-def same_faces(
-    name: str, template: Template, people: Iterable[Person], threshold: float
-) -> tuple[SameFace, ...]:
+def same_faces(name: str, template: Template, people: Crowd, threshold: float) -> tuple[SameFace, ...]:
     """Return every person of another name who has a template that matches this one, most similar first.
 
     The centroids are compared, not the lengths of the sums: a length is whatever the maker of a file wrote.
@@ -44,17 +47,19 @@ def same_faces(
         The person of `template`; people of this name are passed over.
     template : Template
         What was learned or is to be imported.
-    people : iterable of Person
+    people : Crowd
         People with a different model cannot be compared and are passed over.
     threshold : float
         The unlock threshold of the model, in [-1, 1].
     """
-    found = []
-    for person in people:
-        if name_key(person.name) == name_key(name) or person.template.identity != template.identity:
-            continue
-        centroid = template.centroid
-        similarity = min(1.0, max(float(centroid @ other.centroid) for _, other in person.templates))
-        if similarity >= threshold:
-            found.append(SameFace(name, person.name, similarity, threshold))
-    return tuple(sorted(found, key=lambda same: -same.similarity))
+    others = people.made_by(template.identity)
+    if others is None:
+        return ()
+    scores = others.best_looks([template.centroid])[0]
+    key = name_key(name)
+    found = [
+        SameFace(name, others.names[at], float(scores[at]), threshold)
+        for at in map(int, np.flatnonzero(scores >= threshold))
+        if name_key(others.names[at]) != key
+    ]
+    return tuple(sorted(found, key=lambda same: (-same.similarity, name_key(same.enrolled_as))))

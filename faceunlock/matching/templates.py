@@ -47,9 +47,9 @@ class Template:
     ----------
     identity : ModelIdentity
         What made the embeddings.
-    vector_sum : array_like of float64, shape (dimension,)
-        Sum of the unit embeddings of `count` photos. When read from a gallery it is a plain `array.array`,
-        so that listing people needs no NumPy.
+    vector_sum : array_like of float64 or float32, shape (dimension,)
+        Sum of the unit embeddings of `count` photos. A gallery stores it as float32. When read from one it
+        is a plain `array.array`, so that listing people needs no NumPy.
     count : int
         Number of photos in the sum, at least 1.
     mean_similarity, lowest_similarity : float

@@ -349,3 +349,12 @@ def cannot_open(path: Path, error: OSError | ValueError) -> PhotoError:
     reason = getattr(error, "strerror", None) or error
     hint = _NOT_OPENED.get(getattr(error, "errno", None) or 0, "Check the path.")
     return PhotoError("unreadable-photo", f"{name}: cannot be opened: {reason}", hint=hint)
+
+
+def nothing_found(sources: Iterable[Path], others: str) -> PhotoError:
+    """Return the error for photos and folders in which there is no photo; `others` is what else is there."""
+    return PhotoError(
+        "photo-not-found",
+        f"{', '.join(map(str, sources))}: no photos found{others}",
+        hint="Name photos, or a folder that holds some.",
+    )

@@ -22,6 +22,7 @@ from faceunlock.photos.folders import (
     PhotoListing,
     cannot_open,
     find_photos,
+    nothing_found,
     person_folders,
 )
 from faceunlock.photos.in_memory import InMemory
@@ -38,6 +39,7 @@ __all__ = [
     "find_photos",
     "in_order",
     "name_of",
+    "nothing_found",
     "person_folders",
 ]
 

@@ -369,7 +369,8 @@ def _new_template(
 ) -> Template:
     key = secrets.token_bytes(KEY_BYTES)
     hashes = frozenset(photo_hash(key, sample.digest) for sample in samples)
-    return Template(identity, vectors.sum(axis=0), len(samples), mean, lowest, key, hashes)
+    total = vectors.sum(axis=0).astype(np.float32)  # as it is stored
+    return Template(identity, total, len(samples), mean, lowest, key, hashes)
 
 
 def _grown_template(
@@ -382,7 +383,7 @@ def _grown_template(
     count = known.count + len(samples)
     return Template(
         identity=known.identity,
-        vector_sum=np.asarray(known.vector_sum) + vectors.sum(axis=0),
+        vector_sum=(np.asarray(known.vector_sum) + vectors.sum(axis=0)).astype(np.float32),
         count=count,
         # Single embeddings are not kept, so the old photos count with their earlier scores.
         mean_similarity=float(np.average([known.mean_similarity, mean], weights=[known.count, len(samples)])),

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.errors import PhotoError
 from faceunlock.files.outputs import copy_name, plan_folder, write_picture
-from faceunlock.photos.photo import PhotoListing, find_photos, load_photo
+from faceunlock.photos.photo import PhotoListing, find_photos, load_photo, nothing_found
 
 if TYPE_CHECKING:
     from faceunlock.reports.annotation import Mark
@@ -25,9 +24,7 @@ def photos_to_annotate(sources: Sequence[Path]) -> PhotoListing:
     """
     listing = find_photos(sources)
     if not listing.photos:
-        raise PhotoError(
-            "photo-not-found", f"{', '.join(map(str, sources))}: no photos found{listing.others}"
-        )
+        raise nothing_found(sources, listing.others)
     return listing
 
 

@@ -109,7 +109,7 @@ def apart_acquisition(
     choice = workspace.choice
     model = choice.chosen(person)
     if person is not None and person.template.identity.model != model:
-        raise choice.mismatch(person, model)
+        raise choice.mismatch(person.name, person.template.identity, model)
     spec = choice.spec(model)
     if fetch:
         choice.loader.fetch(spec)
@@ -121,7 +121,7 @@ def apart_acquisition(
     acquisition: ApartAcquisition = workspace.readers[key]
     identity = acquisition.identity
     if person is not None and person.template.identity != identity:
-        raise choice.mismatch(person, model)
+        raise choice.mismatch(person.name, person.template.identity, model)
     return acquisition, identity
 
 

@@ -16,9 +16,9 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from faceunlock.errors import PhotoError, SettingsError
+from faceunlock.errors import SettingsError
 from faceunlock.photos.decoding import stored_size
-from faceunlock.photos.photo import PhotoListing, find_photos, load_photo
+from faceunlock.photos.photo import PhotoListing, find_photos, load_photo, nothing_found
 from faceunlock.pipeline.acquisition import BATCH, FIRST_LOOK, Acquisition
 from faceunlock.pipeline.runtime.machine import Machine, describe_machine
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Track, untracked
@@ -216,7 +216,7 @@ def _photos(sources: Sequence[Path], cache: Path) -> Iterator[PhotoListing]:
     if sources:
         listing = find_photos(sources)
         if not listing.photos:
-            raise PhotoError("photo-not-found", f"{sources[0]}: no photos found{listing.others}")
+            raise nothing_found(sources, listing.others)
         yield listing
         return
     from faceunlock.files.temporary import temporary_folder

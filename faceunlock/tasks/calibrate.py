@@ -226,7 +226,7 @@ def _compare_enrolled(
     """Compare the templates of enrolled people with the bank."""
     from faceunlock.studies.comparisons import compare_enrolled
 
-    if not workspace.gallery.people():
+    if workspace.gallery.is_empty():
         raise GalleryError(
             "nobody-enrolled",
             hint="Enroll people, name a FOLDER with a sub-folder per person, or use --strangers.",
@@ -290,9 +290,44 @@ def judge_scores(
         ``usage`` for a target out of range.
     """
     from faceunlock.studies.calibration_report import report_for
-    from faceunlock.studies.score_file import read_scores
 
     target = _target(workspace, target_fmr)
+    return report_for(_stored(workspace, file), target)
+
+
+def compared(
+    workspace: Workspace, source: PhotoPath | None = None, *, track: Track = untracked
+) -> Comparisons:
+    """Return the comparisons that a calibration would judge, to look at them with any threshold.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        As for `calibrate`.
+    source : path, optional
+        A file written with ``save_scores``, or a folder with one sub-folder per person. When omitted, the
+        templates of enrolled people are compared with the bank of strangers.
+    track : callable, optional
+        Shows progress over the photos of a folder.
+
+    Raises as `judge_scores` for a file, otherwise as `calibrate`.
+    """
+    from faceunlock.studies.comparisons import Plan
+
+    plan, target = Plan(None, 0, "dominant"), workspace.settings.target_fmr
+    if source is None:
+        return _compare_enrolled(workspace, plan, target, lambda _: None)
+    path = as_path(source)
+    if not path.is_dir():
+        return _stored(workspace, path)
+    aim = _Aim(target, None, lambda _: None)
+    return _compare_folder(workspace, path, None, plan, lambda _: None, aim, track)
+
+
+def _stored(workspace: Workspace, file: PhotoPath) -> Comparisons:
+    """Return the comparisons of a file, made by the model that is named."""
+    from faceunlock.studies.score_file import read_scores
+
     comparisons = read_scores(as_path(file))
     made_by = comparisons.identity.model
     if workspace.choice.named not in (AUTO, made_by):
@@ -301,7 +336,7 @@ def judge_scores(
             f"{file} holds scores of {made_by}, not of {workspace.choice.named}",
             hint=f"To calibrate {made_by}, use --model auto.",
         )
-    return report_for(comparisons, target)
+    return comparisons
 
 
 def save_calibration(

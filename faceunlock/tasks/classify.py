@@ -13,17 +13,20 @@ import numpy as np
 from faceunlock.errors import CalibrationError, PhotoError
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.photos.face import SubjectRule
+from faceunlock.photos.photo import in_order
 from faceunlock.pipeline.models.folder import names_folder
 from faceunlock.pipeline.samples import LeftOut, NamedFace, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
 from faceunlock.studies.collection import LabelledSamples, collect, own_photos_of
 from faceunlock.tasks.models import AUTO
-from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, as_paths
+from faceunlock.tasks.pictures import as_photos
+from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 from faceunlock.training.head import Head, HeldOut, learn_head
 from faceunlock.training.head_file import check_head, check_identity, read_head, write_head
 
 if TYPE_CHECKING:
     from faceunlock.reports.annotation import Mark
+    from faceunlock.tasks.pictures import Photos
 
 
 class LearnOptions(TypedDict, total=False):
@@ -177,7 +180,7 @@ class NamedPhoto:
 
 def classify(
     workspace: Workspace,
-    photos: PhotoPath | Sequence[PhotoPath],
+    photos: Photos,
     head: PhotoPath,
     *,
     faces: SubjectRule | Literal["all"] = "dominant",
@@ -191,8 +194,8 @@ def classify(
     ----------
     workspace : Workspace
         Its model must be the head's; ``auto`` uses the head's model.
-    photos : path or sequence of paths
-        Photos, and folders that are searched for photos.
+    photos : path, NumPy array or PIL image, or a sequence of them
+        Photos, and folders that are searched for photos; also files that were read already.
     head : path
         Folder of the head.
     faces : {"dominant", "largest", "central", "all"}
@@ -220,9 +223,11 @@ def classify(
         ``file-exists`` or ``file-unwritable``.
     """
     kept = read_head(as_path(head))
-    sources, folder = as_paths(photos), None if destination is None else Path(destination)
-    listing = photos_to_annotate(sources).photos
-    copies = plan_copies(listing, sources, folder, overwrite=overwrite)
+    sources, folder = as_photos(photos), None if destination is None else Path(destination)
+    paths = [source for source in sources if isinstance(source, Path)]
+    found = photos_to_annotate(paths).photos if paths or not sources else ()
+    listing = in_order(sources, found)
+    copies = plan_copies(found, paths, folder, overwrite=overwrite)
     choice = workspace.choose(kept.model) if workspace.named == AUTO else workspace.choice
     acquisition, identity = choice.acquisition(fetch=True, photos=len(listing), small_faces=faces == "all")
     check_identity(kept, identity)

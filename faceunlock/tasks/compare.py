@@ -14,7 +14,7 @@ from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities, unit
 from faceunlock.matching.wording import needed
 from faceunlock.photos.face import Quality, SubjectRule
-from faceunlock.photos.photo import Source, find_photos, load_photo
+from faceunlock.photos.photo import PhotoFile, Source, find_photos, load_photo, nothing_found
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
 from faceunlock.studies.collection import sort_out
 from faceunlock.tasks.pictures import as_photo, small_faces
@@ -170,8 +170,8 @@ def distance(similarity: float) -> float:
 
 def compare(
     workspace: Workspace,
-    photo: PhotoPath | Picture | BinaryIO,
-    other: PhotoPath | Picture,
+    photo: PhotoPath | Picture | BinaryIO | PhotoFile,
+    other: PhotoPath | Picture | PhotoFile,
     *,
     threshold: float | None = None,
     faces: SubjectRule = "dominant",
@@ -183,9 +183,9 @@ def compare(
     ----------
     workspace : Workspace
         Its model is used, with the threshold for two photos.
-    photo : path, NumPy array, PIL image or binary file
+    photo : path, NumPy array, PIL image, binary file, or a file that was read already
         An array holds uint8: gray, RGB or RGBA; see `faceunlock.photos.in_memory`.
-    other : path, NumPy array or PIL image
+    other : path, NumPy array, PIL image, or a file that was read already
         A photo, or a folder that is searched at any depth.
     threshold : float, optional
         Used instead of the model's, in [-1, 1].
@@ -207,7 +207,8 @@ def compare(
     check_threshold(threshold)
     max_pixels = workspace.settings.max_pixels
     # Read before any network is loaded, so that a missing photo fails at once.
-    first, beside = as_photo(photo), as_photo(other)
+    first: Source | BinaryIO = as_photo(photo)
+    beside: Source = as_photo(other)
     probe = load_photo(first, max_pixels=max_pixels)
     is_folder = isinstance(beside, Path) and beside.is_dir()
     photos, skipped = _beside(first, beside)
@@ -258,7 +259,7 @@ def _beside(photo: Source | BinaryIO, beside: Source) -> tuple[tuple[Source, ...
         return (beside,), 0
     listing = find_photos([beside])
     if not listing.photos:
-        raise PhotoError("photo-not-found", f"{beside} contains no photos{listing.others}")
+        raise nothing_found([beside], listing.others)
     if not beside.is_dir():
         return listing.photos, 0
     photos = tuple(file for file in listing.photos if not _same_file(photo, file))

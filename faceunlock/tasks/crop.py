@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from PIL import Image
 
-from faceunlock.errors import PhotoError, ReportError
+from faceunlock.errors import ReportError
 from faceunlock.files.marks import Mark
 from faceunlock.files.outputs import plan_folder, write_picture
 from faceunlock.matching.wording import counted
 from faceunlock.photos.face import SubjectRule
-from faceunlock.photos.photo import person_folders
+from faceunlock.photos.photo import nothing_found, person_folders
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, PhotoCrops, Track, untracked
 from faceunlock.reports.before_sheet import PHOTOS_SHOWN, Before, before_sheet
 from faceunlock.reports.contact_sheet import (
@@ -156,7 +156,7 @@ def crop(
     found = person_folders(source)
     photos: list[tuple[Path, str | None]] = [*((path, None) for path in found.loose), *found.labelled]
     if not photos:
-        raise PhotoError("photo-not-found", f"{source}: no photos found{found.others}")
+        raise nothing_found([source], found.others)
     names = [Path(person or "") / f"{path.stem}.png" for path, person in photos]
     sheet, beside, *files = plan_folder(
         target,

@@ -153,7 +153,7 @@ class _Plan:
         self._add, self._replace = options.get("add", False), options.get("replace", False)
         self._even_so = options.get("even_so", False)
         # Read once: a gallery is read for each person otherwise.
-        self._there = {name_key(person.name) for person in workspace.gallery.people()}
+        self._there = {name_key(name) for name in workspace.gallery.crowd().names()}
         self._seen: set[str] = set()
 
     def of(self, name: str, folders: list[Path]) -> Planned | PersonOutcome:

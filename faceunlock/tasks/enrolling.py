@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.errors import EnrolmentError, GalleryError
 from faceunlock.files.text import quoted
-from faceunlock.matching.people import Person, name_key
+from faceunlock.matching.people import Person
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.strangers import NearStranger
 from faceunlock.matching.templates import Template
@@ -152,8 +152,7 @@ class Wanted:
             return person
         if self.add:
             return gallery.get(self.name)
-        people = gallery.people()
-        if not self.replace and any(name_key(self.name) == name_key(person.name) for person in people):
+        if not self.replace and gallery.enrolled(self.name):
             raise GalleryError("already-enrolled", f"{self.name} is already enrolled")
         return None
 
@@ -306,7 +305,9 @@ class _Enrolling:
             # The template may have grown since it was read, so judge against the stored one.
             stored = gallery.get(wanted.name)
             if stored.template.identity != self._identity:
-                raise self._workspace.choice.mismatch(stored, self._identity.model)
+                raise self._workspace.choice.mismatch(
+                    stored.name, stored.template.identity, self._identity.model
+                )
             wanted.known(self._workspace)
             if wanted.add:
                 enrolment = self._learned(stored)
@@ -415,7 +416,8 @@ def photos_of(photos: Photos) -> tuple[list[Source], int]:
     _refuse_sub_folders(paths, listing.photos)
     sources = in_order(given, listing.photos)
     if given and not sources:
-        raise EnrolmentError("too-few-photos", f"no photos found{listing.others}")
+        where = ", ".join(map(str, paths))
+        raise EnrolmentError("too-few-photos", f"{where}: no photos found{listing.others}")
     return sources, listing.skipped
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.similarity import similarities
-from faceunlock.photos.face import Face, Quality
+from faceunlock.photos.face import Face, Quality, SubjectRule
 from faceunlock.photos.measures import Limits, Measure, measures
 from faceunlock.photos.photo import load_photo
 from faceunlock.tasks.pictures import as_photo
@@ -32,6 +32,7 @@ class ExplainOptions(TypedDict, total=False):
     """Options of `explain`."""
 
     security: Security | None
+    faces: SubjectRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +130,11 @@ class Explanation:
 
 def explain(
     workspace: Workspace,
-    photo: PhotoPath | Picture,
+    photo: PhotoPath | Picture | PhotoFile,
     name: str | None = None,
     *,
     security: Security | None = None,
+    faces: SubjectRule = "dominant",
 ) -> Explanation:
     """Explain a photo; nothing is counted, logged or changed, and nobody is let in.
 
@@ -140,11 +142,13 @@ def explain(
     ----------
     workspace : Workspace
         Its limits, people and bank of strangers are used.
-    photo : path, NumPy array or PIL image
+    photo : path, NumPy array, PIL image, or a file that was read already
     name : str, optional
         The person it should show; without it, the most similar person enrolled.
     security : {"relaxed", "normal", "strict"}, optional
         As for `faceunlock.tasks.verify.verify`.
+    faces : {"dominant", "largest", "central"}
+        Which face is explained; where ``dominant`` finds none, the largest is, and the result says so.
 
     Raises
     ------
@@ -159,7 +163,7 @@ def explain(
     person = None if name is None else workspace.gallery.get(name)
     file = load_photo(as_photo(photo), max_pixels=settings.max_pixels)
     acquisition, identity = workspace.choice.acquisition(person, fetch=True, access=False)
-    crop, face, several = _subject(acquisition, file)
+    crop, face, several = _subject(acquisition, file, faces)
     embedding = acquisition.embedder.embed(crop.pixels[None])[0]
     limits = Limits(settings.min_face_pixels, settings.min_sharpness, settings.min_brightness)
     return Explanation(
@@ -175,10 +179,10 @@ def explain(
     )
 
 
-def _subject(acquisition: Acquisition, file: PhotoFile) -> tuple[Crop, Face, bool]:
+def _subject(acquisition: Acquisition, file: PhotoFile, rule: SubjectRule) -> tuple[Crop, Face, bool]:
     """Return the subject of a photo, and whether it was chosen among several."""
     try:
-        return *acquisition.inspect(file), False
+        return *acquisition.inspect(file, rule), False
     except PhotoError as error:
         if error.slug != "several-faces":
             raise
@@ -192,7 +196,7 @@ def _resembled(
     claimed: Person | None,
     security: Security | None,
 ) -> Resembled | None:
-    people = [one for one in workspace.gallery.people() if one.template.identity == identity]
+    people = [one for one in workspace.gallery.people(marks=False) if one.template.identity == identity]
     if claimed is not None and all(one.name != claimed.name for one in people):
         raise GalleryError("model-mismatch")
     if not people:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from faceunlock.errors import GalleryError, PhotoError, SettingsError
-from faceunlock.matching.similarity import Vector, assign, best_looks
+from faceunlock.matching.similarity import assign
 from faceunlock.photos.photo import PhotoListing, in_order
 from faceunlock.pipeline.samples import LeftOut, NamedFace, NoneUsableError, PhotoFaces, Track, untracked
 from faceunlock.reports.annotated_copies import photos_to_annotate, plan_copies, write_copy
@@ -24,6 +24,7 @@ from faceunlock.tasks.workspace import (
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.crowd import Templates
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.reports.annotation import Mark
     from faceunlock.reports.notebook import Line
@@ -232,8 +233,8 @@ def identify(
         ``not-measured`` if a level was chosen and no threshold was measured for the model.
     """
     check_threshold(threshold, security)
-    people = workspace.gallery.people()
-    if not people:
+    crowd = workspace.gallery.crowd()
+    if not len(crowd):
         raise GalleryError("nobody-enrolled")
     sources, folder = as_photos(photos), None if destination is None else Path(destination)
     paths = [source for source in sources if isinstance(source, Path)]
@@ -243,15 +244,11 @@ def identify(
     given = in_order(sources, listing.photos)
     copies = plan_copies(listing.photos, paths, folder, overwrite=overwrite)
     acquisition, identity = workspace.choice.acquisition(photos=len(given), small_faces=True)
-    comparable = {
-        person.name: np.stack([template.centroid for _, template in person.templates])
-        for person in people
-        if person.template.identity == identity
-    }
-    if not comparable:
-        raise workspace.choice.mismatch(people[0], identity.model)
+    comparable = crowd.made_by(identity)
+    if comparable is None:
+        raise workspace.choice.mismatch(*crowd.first(), identity.model)
     calibration = deciding_calibration(workspace, identity, threshold, security, "relaxed")
-    looks = sum(map(len, comparable.values()))
+    looks = len(comparable)
     point, threshold = operating_point(calibration, looks, threshold)
     usual = workspace.choice.calibration(identity, "normal")
     identified: list[IdentifiedPhoto] = []
@@ -286,33 +283,30 @@ def identify(
         photos=tuple(identified),
         left_out=tuple(left_out),
         skipped=listing.skipped,
-        people=len(comparable),
+        people=len(comparable.names),
         threshold=threshold,
         calibration=calibration,
         point=point,
         identity=identity,
-        not_compared=tuple(person.name for person in people if person.name not in comparable),
+        not_compared=crowd.others(identity),
         sure_threshold=None if usual.status == "not-calibrated" else operating_point(usual, looks, None)[1],
     )
 
 
-def named(photo: PhotoFaces, centroids: dict[str, Vector], threshold: float) -> tuple[NamedFace, ...]:
+def named(photo: PhotoFaces, enrolled: Templates, threshold: float) -> tuple[NamedFace, ...]:
     """Return the name of each face in a photo.
 
     Parameters
     ----------
     photo : PhotoFaces
-    centroids : dict of str to ndarray of shape (dimension,) or (looks, dimension)
-        At least one person; unit vectors. The most similar look of a person counts.
+    enrolled : Templates
+        At least one person's. The most similar look of a person counts.
     threshold : float
         Lowest similarity at which a face may be assigned to a person.
     """
-    names = list(centroids)
+    names = enrolled.names
     embeddings = [face.embedding for face in photo.faces if face.embedding is not None]
-    if embeddings:
-        scores = best_looks(np.stack(embeddings), [centroids[name] for name in names])
-    else:
-        scores = np.empty((0, len(names)))
+    scores = enrolled.best_looks(np.stack(embeddings)) if embeddings else np.empty((0, len(names)))
     rows = iter(zip(scores, assign(scores, threshold), strict=True))
     faces = []
     for found in photo.faces:

@@ -265,17 +265,16 @@ class ModelChoice:
                 "gallery-damaged", f"{self._gallery.path}: the calibration of {identity.model}: {error}"
             ) from error
 
-    def mismatch(self, person: Person, model: str) -> GalleryError:
+    def mismatch(self, name: str, made_by: ModelIdentity, model: str) -> GalleryError:
         """Return the error for a model that cannot be compared with a person's template."""
-        made_by = person.template.identity
         other = f"the model {made_by.model}" if made_by.model != model else f"different weights of {model}"
         named = model
         if self._trained is not None and model == self._trained.spec.id:
             named = shlex.quote(str(weights_file(self._trained.spec).parent))
         return GalleryError(
             "model-mismatch",
-            f"{person.name} was enrolled with {other}, so {model} cannot compare with that template",
-            hint=f"Re-enroll: faceunlock enroll {quoted(person.name)} FOLDER --replace --model {named}",
+            f"{name} was enrolled with {other}, so {model} cannot compare with that template",
+            hint=f"Re-enroll: faceunlock enroll {quoted(name)} FOLDER --replace --model {named}",
         )
 
     def pair_calibration(self, identity: ModelIdentity) -> Calibration:
@@ -350,7 +349,7 @@ class ModelChoice:
         """
         model = self.chosen(person)
         if person is not None and person.template.identity.model != model:
-            raise self.mismatch(person, model)
+            raise self.mismatch(person.name, person.template.identity, model)
         networks = self.loader.networks(
             self._loadable(model),
             fetch=fetch,
@@ -361,7 +360,7 @@ class ModelChoice:
         )
         identity = networks.embedder.identity
         if person is not None and person.template.identity != identity:
-            raise self.mismatch(person, model)
+            raise self.mismatch(person.name, person.template.identity, model)
         return self.loader.acquiring(networks), identity
 
     def networks(self, *, fetch: bool = False, photos: int = 1) -> Networks:

@@ -131,7 +131,7 @@ def unprepared(workspace: Workspace) -> tuple[str, ...]:
     Models that are not on this machine, or have other faults, are left to `faceunlock.tasks.status`.
     """
     found = []
-    used = {person.template.identity.model for person in workspace.gallery.intact_people()}
+    used = {identity.model for identity in workspace.gallery.crowd(intact=True).identities}
     for model in sorted(used | {MINIFASNET.id} if used else used):
         try:
             spec = workspace.choice.spec(model)

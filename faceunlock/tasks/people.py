@@ -102,7 +102,8 @@ def likeness(workspace: Workspace, identity: ModelIdentity) -> Likeness | None:
     from faceunlock.matching.likeness import likeness_of
 
     workspace.choice.spec(identity.model)  # its threshold is known only if the model is
-    people = [one for one in workspace.gallery.intact_people() if one.template.identity == identity]
+    enrolled = workspace.gallery.intact_people(marks=False)
+    people = [one for one in enrolled if one.template.identity == identity]
     return likeness_of(people, workspace.choice.calibration(identity, "relaxed"))
 
 

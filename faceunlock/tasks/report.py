@@ -16,8 +16,10 @@ from faceunlock.studies.projection import Method, check_method
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold
 
 if TYPE_CHECKING:
+    from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import SubjectRule
     from faceunlock.reports.report import Report
+    from faceunlock.studies.overview import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,57 @@ def report(
 
     from faceunlock.matching.people import now
     from faceunlock.reports.report import FIGURES, Report, compose, draw
-    from faceunlock.studies.collection import collect
-    from faceunlock.studies.overview import study
 
     if pictures is not None:
         check_pictures(pictures, FIGURES, overwrite=overwrite, never=sources)
+    results, identity = _studied(workspace, source, found, show_faces, faces, map_method, threshold, track)
+    data, created = source.resolve().name or str(source), now()
+    found_out = Report(
+        folder=str(source),
+        data=data,
+        created=created,
+        identity=identity,
+        skipped=found.skipped,
+        own_threshold=threshold is not None,
+        study=results,
+        figures=draw(results),
+    )
+    content = compose(found_out, own_version())
+    files = (
+        ()
+        if pictures is None
+        else write_pictures(pictures, list(found_out.figures.values()), overwrite=overwrite)
+    )
+    write_page(target, content, overwrite=overwrite)
+    return ReportOutcome(found_out, target, files)
+
+
+def studied(
+    workspace: Workspace, folder: PhotoPath, *, map_method: Method = "pca", track: Track = untracked
+) -> Study:
+    """Return what `report` would show about the photos of a folder, with a picture of every face.
+
+    Parameters and errors are as for `report`, but nothing is written.
+    """
+    source = as_path(folder)
+    check_method(map_method)
+    results, _ = _studied(workspace, source, _labelled(source), True, "dominant", map_method, None, track)
+    return results
+
+
+def _studied(
+    workspace: Workspace,
+    source: Path,
+    found: _Found,
+    show_faces: bool,
+    faces: SubjectRule,
+    map_method: Method,
+    threshold: float | None,
+    track: Track,
+) -> tuple[Study, ModelIdentity]:
+    from faceunlock.studies.collection import collect
+    from faceunlock.studies.overview import study
+
     acquisition, identity = workspace.choice.acquisition(fetch=True, photos=len(found.photos))
     samples = collect(
         found.photos,
@@ -145,25 +193,7 @@ def report(
         threshold=threshold,
         method=map_method,
     )
-    data, created = source.resolve().name or str(source), now()
-    found_out = Report(
-        folder=str(source),
-        data=data,
-        created=created,
-        identity=identity,
-        skipped=found.skipped,
-        own_threshold=threshold is not None,
-        study=results,
-        figures=draw(results),
-    )
-    content = compose(found_out, own_version())
-    files = (
-        ()
-        if pictures is None
-        else write_pictures(pictures, list(found_out.figures.values()), overwrite=overwrite)
-    )
-    write_page(target, content, overwrite=overwrite)
-    return ReportOutcome(found_out, target, files)
+    return results, identity
 
 
 @dataclass(frozen=True, slots=True)

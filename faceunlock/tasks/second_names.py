@@ -31,11 +31,10 @@ def check_second_name(
     from faceunlock.matching.second_names import same_faces
 
     threshold = workspace.choice.calibration(template.identity, "normal").threshold
-    people = workspace.gallery.intact_people()
+    people = workspace.gallery.crowd(intact=True)
     found = same_faces(name, template, people, threshold)
-    known = {person.name for person in people}
     hint = None
-    if name not in known and found:
+    if found and name not in people.names():
         other = quoted(found[0].enrolled_as)
         hint = (
             "Use --even-so if these are two people; "
@@ -61,26 +60,33 @@ def inspector(workspace: Workspace, *, even_so: bool) -> Inspect:
         Raises ``second-name`` for a match, without `even_so`; ``unknown-model`` if templates of a trained
         model must be compared and its folder is not named.
     """
+    from faceunlock.matching.crowd import Crowd
     from faceunlock.matching.second_names import same_faces
 
     def inspect(arriving: tuple[Person, ...], staying: tuple[Person, ...]) -> tuple[SameFace, ...]:
         found: list[SameFace] = []
         thresholds: dict[ModelIdentity, float] = {}
-        for index, person in enumerate(arriving):
+        everybody = Crowd.of((*staying, *arriving))
+        later = {person.name for person in arriving}
+        before = {person.template.identity for person in staying}
+        for person in arriving:
             identity = person.template.identity
-            others = (*staying, *arriving[:index])
-            comparable = [other for other in others if other.template.identity == identity]
-            if not comparable:
+            if identity not in before:
+                before.add(identity)
+                later.discard(person.name)
                 continue
             if identity not in thresholds:
                 workspace.choice.spec(identity.model)  # its threshold is known only if the model is
                 thresholds[identity] = workspace.choice.calibration(identity, "normal").threshold
             best: dict[str, SameFace] = {}
             for _, template in person.templates:
-                for same in same_faces(person.name, template, comparable, thresholds[identity]):
+                for same in same_faces(person.name, template, everybody, thresholds[identity]):
+                    if same.enrolled_as in later:
+                        continue
                     known = best.get(same.enrolled_as)
                     best[same.enrolled_as] = max(known or same, same, key=lambda one: one.similarity)
             found += best.values()
+            later.discard(person.name)
         _refuse(
             found,
             arriving=[person.name for person in arriving],

@@ -11,6 +11,7 @@ from faceunlock.errors import GalleryError, ModelError
 from faceunlock.files.private import problems
 from faceunlock.files.text import at_home
 from faceunlock.liveness import MEASUREMENT
+from faceunlock.matching.people import in_order
 from faceunlock.pipeline.models.registry import MINIFASNET
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
 from faceunlock.tasks.camera import cameras, missing_camera
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.matching.likeness import Likeness
-    from faceunlock.matching.people import Person
     from faceunlock.settings import Locations, Settings
     from faceunlock.tasks.models import ModelState
     from faceunlock.tasks.workspace import Workspace
@@ -94,10 +94,9 @@ def _in_use(workspace: Workspace, found: list[str]) -> tuple[str | None, tuple[s
     """Return the model in use, and those that may be if that cannot be told because something is wrong."""
     with _noting(found):
         return workspace.choice.local(), ()
-    people: tuple[Person, ...] = ()
+    used: set[str] = set()
     with _noting(found):
-        people = workspace.gallery.intact_people()
-    used = {person.template.identity.model for person in people}
+        used = {identity.model for identity in workspace.gallery.crowd(intact=True).identities}
     here = (state.model for state in workspace.choice.states() if _can_answer(state))
     return None, tuple(sorted(used or here))
 
@@ -140,9 +139,9 @@ def status(workspace: Workspace) -> Status:
     with _noting(found):
         protection = gallery.protection()
     with _noting(found):
-        people = gallery.people()
-        names = tuple(person.name for person in people)
-        templates = sum(len(person.templates) for person in people)
+        crowd = gallery.crowd()
+        names = in_order(crowd.names())
+        templates = sum(map(len, crowd.parts))
     with _noting(found):
         found += gallery.strangers.problems()
     with contextlib.suppress(GalleryError):  # noted above

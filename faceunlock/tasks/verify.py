@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from faceunlock.errors import GalleryError, PhotoError
-from faceunlock.matching.similarity import decide
+from faceunlock.matching.crowd import Crowd
+from faceunlock.matching.people import in_order
 from faceunlock.matching.wording import needed
 from faceunlock.photos.capture import Capture
 from faceunlock.photos.in_memory import InMemory, Picture
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from faceunlock.liveness.dialogue import Turned
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.people import Person
-    from faceunlock.matching.similarity import Decision, Label, Vector
+    from faceunlock.matching.similarity import Decision
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import Quality, RGBImage, SubjectRule
     from faceunlock.pipeline.acquisition import Acquisition
@@ -211,11 +212,12 @@ def candidates(workspace: Workspace, attempt: Attempt, name: str | None) -> Cand
     GalleryError
         ``nobody-enrolled``, ``not-enrolled``; also if the gallery cannot be trusted.
     """
-    people = [workspace.gallery.get(name)] if name is not None else list(workspace.gallery.people())
-    if not people:
+    person = None if name is None else workspace.gallery.get(name)
+    crowd = workspace.gallery.crowd() if person is None else Crowd.of([person])
+    if not len(crowd):
         raise GalleryError("nobody-enrolled")
-    attempt.admit([person.name for person in people], named=name is not None)
-    return Candidates(workspace, people, named=name is not None)
+    attempt.admit([person.name] if person is not None else crowd.names(), named=person is not None)
+    return Candidates(workspace, crowd, person)
 
 
 class Candidates:
@@ -224,10 +226,10 @@ class Candidates:
     Parameters
     ----------
     workspace : Workspace
-    people : list of Person
+    crowd : Crowd
         The claimed person, or everybody.
-    named : bool
-        Whether a person was claimed.
+    person : Person or None
+        The claimed person.
 
     Attributes
     ----------
@@ -237,9 +239,8 @@ class Candidates:
 
     identity: ModelIdentity
 
-    def __init__(self, workspace: Workspace, people: list[Person], *, named: bool) -> None:
-        self._workspace, self._people, self._named = workspace, people, named
-        self._comparable: list[Person] = []
+    def __init__(self, workspace: Workspace, crowd: Crowd, person: Person | None) -> None:
+        self._workspace, self._crowd, self._person = workspace, crowd, person
         self._threshold: float | None = None
 
     def load(self, threshold: float | None, security: Security | None) -> Acquisition:
@@ -252,7 +253,7 @@ class Candidates:
         ModelError
             The weights or the device cannot be used; ``not-measured``.
         """
-        acquisition, identity = self._workspace.choice.acquisition(self._claimed)
+        acquisition, identity = self._workspace.choice.acquisition(self._person)
         self._judge_by(identity, threshold, security)
         return acquisition
 
@@ -260,38 +261,31 @@ class Candidates:
         """Return what turns photos into embeddings in a process without rights; otherwise as `load`."""
         from faceunlock.tasks.apart import apart_acquisition
 
-        reader, identity = apart_acquisition(self._workspace, self._claimed)
+        reader, identity = apart_acquisition(self._workspace, self._person)
         self._judge_by(identity, threshold, security)
         return reader
 
-    @property
-    def _claimed(self) -> Person | None:
-        return self._people[0] if self._named else None
-
     def _judge_by(self, identity: ModelIdentity, threshold: float | None, security: Security | None) -> None:
         self.identity = identity
-        self._comparable = [one for one in self._people if self._is_comparable(one)]
-        if not self._comparable:
-            raise self._workspace.choice.mismatch(self._people[0], self.identity.model)
+        comparable = self._crowd.made_by(identity)
+        if comparable is None:
+            raise self._workspace.choice.mismatch(*self._crowd.first(), identity.model)
+        self._comparable = comparable
         self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
         pairs = self._workspace.choice.pair_calibration(self.identity)
         self._near = None if pairs.status == "not-calibrated" else pairs.threshold
         self._threshold = threshold
 
-    def _is_comparable(self, person: Person) -> bool:
-        return person.template.identity == self.identity
-
     @property
-    def names(self) -> list[str]:
+    def names(self) -> Sequence[str]:
         """The people who can be compared."""
-        return [person.name for person in self._comparable]
+        return self._comparable.names
 
     def decision(self, embedding: ArrayLike, *, only: str | None = None) -> Decision:
         """Return what an embedding says; with `only`, of that person at the threshold for all of them."""
-        everybody = self._centroids(self._comparable)
+        everybody = self._comparable
         _, limit = operating_point(self._calibration, len(everybody), self._threshold)
-        compared = {label: one for label, one in everybody.items() if only is None or label[0] == only}
-        return decide(embedding, compared, limit)
+        return (everybody if only is None else everybody.only([only])).decide(embedding, limit)
 
     def answering(
         self,
@@ -306,10 +300,10 @@ class Candidates:
         face = small_faces([crop])
 
         def answer(admitted: Collection[str]) -> Verification:
-            there = [person for person in self._comparable if person.name in admitted]
-            centroids = self._centroids(there)
-            point, limit = operating_point(self._calibration, len(centroids), self._threshold)
-            decision = decide(embedding, centroids, limit)
+            locked = {*self.names} - {*admitted}
+            there = self._comparable.without(locked)
+            point, limit = operating_point(self._calibration, len(there), self._threshold)
+            decision = there.decide(embedding, limit)
             near = self._near is not None and decision.similarity >= self._near
             return Verification(
                 decision=decision,
@@ -317,23 +311,17 @@ class Candidates:
                 calibration=self._calibration,
                 point=point,
                 quality=quality,
-                not_compared=tuple(one.name for one in self._people if not self._is_comparable(one)),
-                locked_out=tuple(one.name for one in self._comparable if one.name not in admitted),
+                not_compared=self._crowd.others(self.identity),
+                locked_out=in_order(locked),
                 liveness=turned,
-                people=len(there),
-                named=self._named,
+                people=len(there.names),
+                named=self._person is not None,
                 near_miss=near and not decision.match,
                 counted=counted,
                 face=face,
             )
 
         return answer
-
-    @staticmethod
-    def _centroids(people: list[Person]) -> dict[Label, Vector]:
-        return {
-            (person.name, look): template.centroid for person in people for look, template in person.templates
-        }
 
 
 def take(
@@ -374,11 +362,11 @@ def take(
     device = settings.camera if device is None else device
     with workspace.attempts.attempt(f"camera {device}", count=count) as attempt:
         person = None if name is None else workspace.gallery.get(name)
-        people = workspace.gallery.people() if person is None else (person,)
-        if not people:
+        names = workspace.gallery.crowd().names() if person is None else [person.name]
+        if not names:
             raise GalleryError("nobody-enrolled")
         # Nobody should sit for the camera if the attempt would be refused.
-        attempt.admit([somebody.name for somebody in people], named=person is not None)
+        attempt.admit(names, named=person is not None)
         if is_apart(workspace):
             from faceunlock.tasks.apart import apart_acquisition
 
@@ -394,7 +382,7 @@ def take(
 
 def prepare(workspace: Workspace) -> None:
     """Load the networks that `verify` will need, so that its first answer is faster."""
-    if not workspace.gallery.people():
+    if not len(workspace.gallery.crowd()):
         return
     if is_apart(workspace):
         from faceunlock.tasks.apart import apart_acquisition

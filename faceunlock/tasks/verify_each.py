@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from faceunlock.errors import FaceUnlockError, LockoutError, PhotoError
-from faceunlock.photos.photo import find_photos
+from faceunlock.photos.photo import find_photos, nothing_found
 from faceunlock.tasks.verify import Verification, verify
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_paths
 
@@ -111,9 +111,10 @@ def verify_each(
     GalleryError, ModelError, SettingsError
         As for `verify`.
     """
-    listing = find_photos(as_paths(photos))
+    sources = as_paths(photos)
+    listing = find_photos(sources)
     if not listing.photos:
-        raise PhotoError("photo-not-found", f"no photos found{listing.others}")
+        raise nothing_found(sources, listing.others)
     answers: list[VerifiedPhoto] = []
     for photo in listing.photos:
         error: FaceUnlockError | None = None

@@ -97,6 +97,7 @@ def test_a_command_of_another_name_leads_to_the_right_one(words, capfd):
     out, err = capfd.readouterr()
     instead, purpose = INSTEAD[words]
     assert out == "" and "[usage]" in err and f"To {purpose}: faceunlock {instead}\n" in err
+    assert "Did you mean" not in err, "a guess by the letters contradicts the hint"
     there = [word for word in instead.split() if word.islower() and not word.startswith("-")]
     assert tuple(there) in ALL, instead
 
@@ -123,3 +124,19 @@ def test_a_wrong_value_is_told_in_plain_words(words, said, capfd):
     err = capfd.readouterr().err
     assert said in err and "[usage]" in err and err.count("\n") == 2
     assert "Input should" not in err and "\t" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("log me too", "This is more than the command takes: me too [usage]"),
+        ("compare a b c", "This is more than the command takes: c [usage]"),
+        ("verify --az Ada x", "No such option: --az. Did you mean --as? [usage]"),
+        ("--vresion", "No such option: --vresion. Did you mean --json or --version? [usage]"),
+        ("crop", "Missing argument 'FOLDER' [usage]"),
+        ("veryfy", "No such command 'veryfy'. Did you mean 'verify'? [usage]"),
+    ],
+)
+def test_a_slip_is_told_in_plain_words(words, said, capfd):
+    assert run(words.split()) == 2
+    assert capfd.readouterr().err.startswith(f"faceunlock: {said}\n")

@@ -133,3 +133,27 @@ def test_photos_that_are_in_already_an_empty_file_and_a_no(faceunlock, ada, tmp_
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     assert hint_of(faceunlock, "people", "forget", "Ada") == "Nothing was changed."
     assert [person["name"] for person in faceunlock.data("people")["people"]] == ["Ada"]
+
+
+def test_nobody_is_asked_whether_to_forget_what_is_not_there(faceunlock, ada, monkeypatch):
+    faceunlock("enroll", "Ada", ada)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\ny\n"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for words, slug in ((("Eda",), "not-enrolled"), (("Ada", "--look", "hat"), "no-such-look")):
+        code, _, err = faceunlock("people", "forget", *words)
+        assert code == 2 and f"[{slug}]" in err and "Forget " not in err
+    assert sys.stdin.read() == "y\ny\n"
+
+
+def test_a_folder_without_photos_is_named(faceunlock, ada, tmp_path):
+    faceunlock("enroll", "Ada", ada)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "note.txt").touch()
+    empty = tmp_path / "empty"
+    for words in (("verify", empty), ("identify", empty), ("compare", ada / "1.png", empty), ("crop", empty)):
+        output = ("-o", tmp_path / "out") if words[0] == "crop" else ()
+        code, _, err = faceunlock(*words, *output)
+        said = f"{empty}: no photos found (1 file is not a photo: 1 .txt) [photo-not-found]"
+        assert code == 2 and said in err, words
+        assert "  Name photos, or a folder that holds some.\n" in err
+    assert f"{empty}: no photos found" in faceunlock("enroll", "Bob", empty)[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -19,6 +20,7 @@ from support.fakes import GREY, FakeDetector, paint, save, slug_of, stream
 from faceunlock.errors import GalleryError, LockoutError, PhotoError
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.lockout import Limits, Moment
+from faceunlock.matching.crowd import Crowd
 from faceunlock.photos.photo import load_photo
 from faceunlock.tasks.verify import Candidates
 
@@ -653,7 +655,20 @@ def test_a_charge_that_is_taken_back_leaves_the_moment_of_the_last_failure(peopl
         attempt.admit(["Ada"], named=True)
         attempt.charge()
         clock.seconds += 20
-        ada = Candidates(people, [people.gallery.get("Ada")], named=True)
+        person = people.gallery.get("Ada")
+        ada = Candidates(people, Crowd.of([person]), person)
         sample = ada.load(None, None).sample(load_photo(photos["Ada"]))
         assert attempt.settle(["Ada"], ada.answering(sample.embedding, sample.quality)).decision.match
     assert people.unlock_attempts("Ada") == 0
+
+
+def test_locks_of_many_people_are_those_of_each(people, photos, clock):
+    """However they are asked for: all at once, or one by one."""
+    names = ["Ada", "Bob", "Zoë", "Nobody"]
+    for failed, unnamed in ((0, 0), (3, 0), (1, 2), (1, 2)):
+        for name in ["Ada"] * failed + [None] * unnamed:
+            with contextlib.suppress(LockoutError):
+                people.verify(photos["stranger"], name)
+        alone = {name: lock for name in names for lock in people.attempts.locks([name]).values()}
+        assert people.attempts.locks(names) == alone
+    assert len(alone) == 1 or len(alone) == len(names)

@@ -6,8 +6,8 @@ import pytest
 from support.fakes import slug_of
 from support.made_templates import make_template
 
-from faceunlock.gallery.seal import document
-from faceunlock.matching.people import name_key, template_to_record
+from faceunlock.gallery.entries import write_person
+from faceunlock.matching.people import Person, name_key
 
 INVISIBLE, DOUBLE = "\u3164", "Ada\ufe0f"
 MOMENT = "2025-01-31T09:30:00Z"
@@ -20,9 +20,9 @@ def as_before(name):
 
 def store(gallery, name, template=None):
     """Write a row as an earlier version did."""
-    values = as_before(name), name, MOMENT, MOMENT, document(template_to_record(template or make_template()))
+    person = Person(name, template or make_template(), MOMENT, MOMENT)
     with gallery._guard.changing() as change:
-        change.write("people", values)
+        write_person(change, as_before(name), person)
 
 
 @pytest.fixture(params=["plain", "sealed"])

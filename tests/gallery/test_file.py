@@ -85,15 +85,15 @@ def test_version_1_is_read_for_ever(old_gallery):
 def test_migrations_run_once_in_order(old_gallery, monkeypatch):
     extended = (
         *gallery_file.MIGRATIONS,
-        ("ALTER TABLE people ADD COLUMN note TEXT",),
-        ("UPDATE people SET note = 'migrated'",),
+        ("CREATE TABLE notes (note TEXT)",),
+        ("INSERT INTO notes VALUES ('migrated')",),
     )
     monkeypatch.setattr(gallery_file, "MIGRATIONS", extended)
     assert names(old_gallery) == ["Ada"]
     old_gallery.close()
     assert names(old_gallery) == ["Ada"]
     with closing(sqlite3.connect(old_gallery.path)) as connection:
-        assert connection.execute("SELECT note FROM people").fetchall() == [("migrated",)]
+        assert connection.execute("SELECT note FROM notes").fetchall() == [("migrated",)]
         assert connection.execute("PRAGMA user_version").fetchone() == (len(extended),)
     monkeypatch.undo()
     old_gallery.close()

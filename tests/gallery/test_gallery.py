@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 import sqlite3
 import stat
+import struct
 import threading
 from contextlib import closing
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,8 @@ from support.made_templates import make_template
 
 from faceunlock.errors import GalleryError
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.people import template_to_record
+from faceunlock.matching.crowd import Crowd
+from faceunlock.matching.people import Person, template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 OTHER_MODEL = ModelIdentity("vggface2", "cd" * 32, "mtcnn-160", 3)
@@ -52,17 +54,35 @@ def execute(gallery, statement, *values):
         connection.execute(statement, values)
 
 
-def rewrite_template(gallery, key, **changes):
+def rewrite_template(gallery, key, change=lambda packed: packed):
     """Store a wrong template under a correct checksum."""
     with closing(sqlite3.connect(gallery.path)) as connection, connection:
-        *start, template = connection.execute(
-            "SELECT key, name, created, updated, template FROM people WHERE key = ?", (key,)
-        ).fetchone()
-        values = [*start, json.dumps(json.loads(template) | changes)]
-        checksum = hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).hexdigest()
+        *texts, packed, _ = connection.execute("SELECT * FROM people WHERE key = ?", (key,)).fetchone()
+        packed = change(packed)
+        checksum = hashlib.sha256("\0".join(["people", *texts]).encode() + b"\0" + packed).digest()
         connection.execute(
-            "UPDATE people SET template = ?, checksum = ? WHERE key = ?", (values[-1], checksum, key)
+            "UPDATE people SET template = ?, checksum = ? WHERE key = ?", (packed, checksum, key)
         )
+
+
+def with_numbers(mean=0.9, lowest=0.8, count=5, vector=(1.0, 2.0, 3.0)):
+    """Return what replaces the numbers of a packed person."""
+
+    def change(packed):
+        start = 4 + int.from_bytes(packed[:4], "little")
+        return packed[:start] + struct.pack(f"<ddI{len(vector)}f", mean, lowest, count, *vector)
+
+    return change
+
+
+def with_header(text):
+    """Return what replaces the header of a packed person."""
+
+    def change(packed):
+        start = 4 + int.from_bytes(packed[:4], "little")
+        return len(text).to_bytes(4, "little") + text.encode() + packed[start:]
+
+    return change
 
 
 def test_queries_on_a_gallery_that_does_not_exist_find_nothing_and_create_nothing(gallery, tmp_path):
@@ -76,7 +96,7 @@ def test_queries_on_a_gallery_that_does_not_exist_find_nothing_and_create_nothin
 
 
 def test_what_is_added_comes_back_in_another_process_exactly(gallery):
-    template = make_template([0.1, 1 / 3, -2.5e-7])
+    template = make_template(np.float32([0.1, 1 / 3, -2.5e-7]))
     added = gallery.add("  Ada  Lovelace", template)
     found = Gallery(gallery.path.parent).get("ADA LOVELACE")
     assert found.name == "Ada Lovelace"
@@ -199,14 +219,10 @@ def all_bytes(gallery) -> bytes:
 
 def traces(name, template) -> list[bytes]:
     record = template_to_record(template)
-    texts = [
-        name,
-        name.casefold(),
-        record["vector_sum"][:40],
-        record["vector_sum"][-40:],
-        record["photo_key"],
-    ]
-    return [text.encode() for text in [*texts, *record["photo_hashes"]]]
+    numbers = np.asarray(template.vector_sum, dtype="<f4").tobytes()
+    texts = [name, name.casefold()]
+    marks = map(bytes.fromhex, [record["photo_key"], *record["photo_hashes"]])
+    return [*(text.encode() for text in texts), numbers[:30], numbers[-30:], *marks]
 
 
 @settings(max_examples=15, deadline=None)
@@ -280,34 +296,151 @@ def test_a_person_with_a_damaged_key_is_forgotten_by_the_name_that_is_shown(gall
     assert gallery.people() == ()
 
 
+IDENTITY = '{"identity":{"dimension":%s,"model":"dlib","preprocessing":"aligned-150","weights_sha256":"%s"},'
+
+
 @pytest.mark.parametrize(
-    "changes",
+    "change",
     [
-        {"count": 0},
-        {"vector_sum": template_to_record(make_template([1.0]))["vector_sum"]},
-        {"vector_sum": template_to_record(make_template([1.0, float("nan"), 1.0]))["vector_sum"]},
-        {"photo_key": ""},
-        {"mean_similarity": 2},
+        with_numbers(count=0),
+        with_numbers(vector=[1.0]),
+        with_numbers(vector=[1.0, float("nan"), 1.0]),
+        with_numbers(vector=[1.0, float("inf"), 1.0]),
+        with_numbers(vector=[0.0, 0.0, 0.0]),
+        with_numbers(mean=2.0),
+        with_numbers(mean=float("nan")),
+        with_numbers(lowest=-1.1),
+        with_header(IDENTITY % (0, "ab" * 32) + '"looks":[]}'),
+        with_header(IDENTITY % (3, "xy" * 32) + '"looks":[]}'),
+        with_header(IDENTITY % (3, "ab" * 32) + '"looks":[["hat","2025-01-31T09:30:00Z"]]}'),
+        with_header(IDENTITY % (3, "ab" * 32) + '"looks":[["a/b","2025-01-31T09:30:00Z"]]}'),
+        with_header(IDENTITY % (3, "ab" * 32) + '"looks":[1]}'),
+        with_header(IDENTITY % (3, "ab" * 32) + '"more":[]}'),
+        with_header("{}"),
+        with_header("no"),
+        with_header(100_000 * "["),
+        lambda packed: b"",
+        lambda packed: packed[:3],
+        lambda packed: packed + b"\0",
+        lambda packed: b"\xff" * 4 + packed[4:],
     ],
 )
-def test_a_wrong_template_is_refused_even_under_a_correct_checksum(gallery, changes):
+def test_a_wrong_template_is_refused_even_under_a_correct_checksum(gallery, change):
     gallery.add("Ada", make_template())
+    gallery.add("Bob", make_template())
     rewrite_template(gallery, "ada")
     assert same(gallery.get("Ada").template, make_template()), "the checksum of this test is the gallery's"
-    rewrite_template(gallery, "ada", **changes)
-    assert slug_of(gallery.get, "Ada") == "gallery-damaged"
-
-
-def test_a_template_that_is_nested_too_deeply_is_refused_like_any_other(gallery, monkeypatch):
-    gallery.add("Ada", make_template())
-    monkeypatch.setattr(
-        json,
-        "dumps",
-        lambda value, dumps=json.dumps, **how: dumps(value, **how).replace("1e+99", 100_000 * "["),
+    assert sorted(gallery.crowd().names()) == ["Ada", "Bob"]
+    rewrite_template(gallery, "ada", change)
+    assert (
+        slug_of(gallery.get, "Ada") == slug_of(gallery.people) == slug_of(gallery.crowd) == "gallery-damaged"
     )
-    rewrite_template(gallery, "ada", count=1e99)
-    assert slug_of(gallery.get, "Ada") == "gallery-damaged"
     assert "'ada'" in gallery.problems()[0]
+    assert gallery.crowd(intact=True).names() == ["Bob"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda marks: b"", lambda marks: marks[:-1], lambda marks: marks + marks, lambda marks: marks[:40]],
+)
+def test_wrong_marks_of_photos_are_refused_where_they_are_needed(gallery, change):
+    gallery.add("Ada", make_template())
+    with closing(sqlite3.connect(gallery.path)) as connection, connection:
+        ((_, marks, _),) = connection.execute("SELECT * FROM photos").fetchall()
+        marks = change(marks)
+        checksum = hashlib.sha256(b"photos\0ada\0" + marks).digest()
+        connection.execute("UPDATE photos SET marks = ?, checksum = ?", (marks, checksum))
+    assert slug_of(gallery.get, "Ada") == slug_of(gallery.people) == "gallery-damaged"
+    assert "'ada'" in gallery.problems()[0] and gallery.crowd().names() == ["Ada"]
+    gallery.forget("Ada")
+    assert gallery.people() == () == gallery.problems()
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM photos", "UPDATE photos SET key = 'bob'"])
+def test_missing_marks_of_photos_are_damage(gallery, statement):
+    gallery.add("Ada", make_template())
+    execute(gallery, statement)
+    assert slug_of(gallery.get, "Ada") == slug_of(gallery.people) == "gallery-damaged"
+    gallery.replace("Ada", make_template())
+    assert same(gallery.get("Ada").template, make_template())
+
+
+def test_a_person_without_marks_cannot_be_stored(gallery):
+    gallery.add("Ada", make_template())
+    (ada,) = gallery.people(marks=False)
+    assert ada.template.photo_hashes == frozenset() and ada.template.count == 5
+    with pytest.raises(ValueError):
+        gallery.restore(ada)
+    assert same(gallery.get("Ada").template, make_template())
+
+
+def random_people(random, count):
+    """People of two models, some with looks, with names and dates of all kinds."""
+    names = ["Ada", "Zoë", "علی‌رضا", "李 小龍", "O'Neil", "x", "Marie-Luise"]
+    for number in range(count):
+        one = make_template([random.gauss(0, 1) for _ in range(3)], count=random.randrange(1, 2**32))
+        if random.random() < 0.3:
+            one = dataclasses.replace(one, identity=OTHER_MODEL)
+        moment = f"20{random.randrange(10, 99)}-0{random.randrange(1, 10)}-30T23:59:59Z"
+        moment = moment.replace("02-30", "02-28")
+        person = Person(f"{random.choice(names)} {number}", one, moment, moment)
+        for look in random.sample(["hat", "beard", "Brille"], random.choice([0, 0, 1, 2])):
+            vector = [random.gauss(0, 1) for _ in range(3)]
+            person = person.with_look(look, make_template(vector, identity=one.identity))
+        yield person
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 40), st.integers(0, 2**32), st.booleans())
+def test_a_crowd_is_everybody(tmp_path_factory, count, seed, sealed):
+    """What is read by columns is what is read one by one."""
+    folder = tmp_path_factory.mktemp("crowd")
+    gallery = Gallery(folder / "data", keys=folder / "keys")
+    if sealed:
+        gallery.protect("file")
+    with gallery.transaction():
+        for person in random_people(Random(seed), count):
+            gallery.restore(person)
+    people, crowd = gallery.people(), gallery.crowd()
+    assert sorted(crowd.names()) == sorted(person.name for person in people)
+    assert crowd.identities == Crowd.of(people).identities == gallery.models()
+    for part in crowd.parts:
+        there = {
+            (person.name, look): np.asarray(template.vector_sum)
+            for person in people
+            for look, template in person.templates
+            if template.identity == part.identity
+        }
+        labels = [(part.names[owner], part.looks.get(row)) for row, owner in enumerate(part.owner)]
+        assert labels and len(set(labels)) == len(labels) and {*labels} == {*there}
+        for row, label in enumerate(labels):
+            assert part.sums[row].tobytes() == there[label].tobytes()
+            assert part.lengths[row] == pytest.approx(np.linalg.norm(there[label].astype(float)))
+    gallery.close()
+
+
+def test_a_crowd_is_read_once_until_somebody_changes_the_gallery(gallery):
+    gallery.add("Ada", make_template())
+    first = gallery.crowd()
+    assert gallery.crowd() is first and gallery.crowd(intact=True) is first
+    gallery.add("Bob", make_template())
+    assert sorted(gallery.crowd().names()) == ["Ada", "Bob"]
+    with Gallery(gallery.path.parent) as other:
+        other.forget("Bob")
+    assert gallery.crowd().names() == ["Ada"]
+    with gallery.transaction():
+        gallery.add("Cleo", make_template())
+        assert len(gallery.crowd()) == 2
+        gallery.forget("Ada")
+        assert gallery.crowd().names() == ["Cleo"]
+    assert gallery.crowd().names() == ["Cleo"]
+    with pytest.raises(RuntimeError), gallery.transaction():
+        gallery.forget("Cleo")
+        assert len(gallery.crowd()) == 0
+        raise RuntimeError
+    assert gallery.crowd().names() == ["Cleo"]
+    execute(gallery, "UPDATE people SET name = 'Eve'")
+    assert slug_of(gallery.crowd) == "gallery-damaged" and len(gallery.crowd(intact=True)) == 0
 
 
 def test_a_changed_calibration_is_refused_and_can_be_replaced_or_forgotten(gallery):

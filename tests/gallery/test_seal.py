@@ -93,18 +93,46 @@ def test_a_record_survives_storage_and_nothing_else_is_one():
             SealRecord.from_row([*row[:column], wrong, *row[column + 1 :]])
 
 
-def test_rows_count_only_as_the_manifest_lists_them(sealed):
-    old = sealed.write("people", ("ada", "Ada", "old"))
-    new = sealed.write("people", ("ada", "Ada", "new"))
-    assert sealed.read("people", new) == ["ada", "Ada", "new"]
-    for row in (old, Plain().write("people", ("ada", "Ada", "new")), ("ada",)):
+@pytest.mark.parametrize("table", ["people", "calibrations"])
+def test_rows_count_only_as_the_manifest_lists_them(sealed, table):
+    old_value, new_value = (b"old", b"new") if table == "people" else ("old", "new")
+    old = sealed.write(table, ("ada", "Ada", old_value))
+    new = sealed.write(table, ("ada", "Ada", new_value))
+    assert sealed.read(table, new) == ["ada", "Ada", new_value] == sealed.read_all(table, [new])[0]
+    for row in (old, Plain().write(table, ("ada", "Ada", new_value)), ("ada",)):
         with pytest.raises(ValueError):
-            sealed.read("people", row)
+            sealed.read(table, row)
+        with pytest.raises(ValueError):
+            sealed.read_all(table, [new, row])
     with pytest.raises(ValueError):
-        sealed.read("calibrations", new)
-    assert sealed.complete("people", []) == [("ada",)] and sealed.complete("people", [new]) == [new]
-    assert sealed.drop("people", ["ada", "bob"]) == 1
-    assert sealed.keys("people") == set() == Plain().keys("people")
+        sealed.read("photos" if table == "people" else "strangers", new)
+    assert sealed.complete(table, []) == [("ada",)] and sealed.complete(table, [new]) == [new]
+    assert sealed.lists(table, "ada") and not sealed.lists(table, "bob")
+    assert sealed.drop(table, ["ada", "bob"]) == 1
+    assert sealed.keys(table) == set() == Plain().keys(table)
+
+
+@pytest.mark.parametrize(
+    "values", [("ada", "A\0da", b"x"), ("ada", 5, b"x"), ("ada", b"Ada", b"x"), ("ada", "Ada", "x")]
+)
+def test_columns_of_another_type_are_refused(values):
+    with pytest.raises((ValueError, TypeError)):
+        Plain().write("people", values)
+    with pytest.raises(ValueError):
+        Plain().read("people", (*values, bytes(32)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60), st.binary(max_size=20), st.data())
+def test_any_change_of_one_bit_of_sealed_bytes_is_noticed(content, context, data):
+    cipher = Cipher(KEY, "00000000000000c1")
+    sealed = cipher.seal_packed(content, context, generation=12)
+    assert cipher.unseal_packed(sealed, context) == content
+    changed = bytearray(sealed)
+    changed[data.draw(st.integers(0, len(sealed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    for wrong, where in ((bytes(changed), context), (sealed, context + b"x"), (sealed[:-1], context)):
+        with pytest.raises(ValueError):
+            cipher.unseal_packed(wrong, where)
 
 
 def test_the_number_of_a_change_is_used_once():

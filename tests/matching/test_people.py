@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 import numpy as np
@@ -15,6 +16,8 @@ from faceunlock.files.invisible import belongs, is_invisible
 from faceunlock.matching.people import (
     MAX_NAME_LENGTH,
     Person,
+    check_name,
+    check_time,
     known_name,
     name_key,
     name_keys,
@@ -23,6 +26,7 @@ from faceunlock.matching.people import (
     record_to_person,
     record_to_template,
     template_to_record,
+    well_formed,
 )
 
 
@@ -130,7 +134,7 @@ def slug_of_bad(call, name):
     return caught.value.slug
 
 
-finite = st.floats(min_value=-1e6, max_value=1e6, allow_subnormal=False)
+finite = st.floats(min_value=-1e6, max_value=1e6, allow_subnormal=False, width=32)
 
 
 @given(
@@ -140,14 +144,15 @@ finite = st.floats(min_value=-1e6, max_value=1e6, allow_subnormal=False)
     st.binary(min_size=32, max_size=32),
     st.frozensets(st.binary(min_size=32, max_size=32).map(bytes.hex), max_size=4),
 )
-def test_a_record_carries_every_bit_of_a_template(vector, count, similarity, key, hashes):
+def test_a_record_carries_every_bit_of_a_template_as_it_is_stored(vector, count, similarity, key, hashes):
     template = make_template(
         vector, count=count, mean_similarity=similarity, lowest_similarity=similarity, photo_key=key,
         photo_hashes=hashes,
     )  # fmt: skip
     back = record_to_template(template_to_record(template))
-    assert np.asarray(back.vector_sum).tobytes() == template.vector_sum.tobytes()
-    assert np.asarray(back.vector_sum).dtype == np.float64
+    assert np.asarray(back.vector_sum).tobytes() == template.vector_sum.astype(np.float32).tobytes()
+    assert np.asarray(back.vector_sum, dtype=np.float64).tobytes() == template.vector_sum.tobytes()
+    assert np.asarray(back.vector_sum).dtype == np.float32
     for field in ("identity", "count", "mean_similarity", "lowest_similarity", "photo_key", "photo_hashes"):
         assert getattr(back, field) == getattr(template, field)
 
@@ -263,3 +268,46 @@ def test_looks_that_are_not_exactly_right_are_refused(looks):
     assert record_to_person(record).looks
     with pytest.raises(ValueError):
         record_to_person(record | {"looks": looks})
+
+
+@pytest.mark.parametrize("length", range(5))
+def test_names_that_are_quickly_told_are_those_that_may_be_stored(length):
+    """Both short ways say yes only where `known_name` keeps a name as it is; one of them says it for each."""
+
+    def as_it_is(name):
+        try:
+            return known_name(name) == name
+        except GalleryError:
+            return False
+
+    def checked(name):
+        try:
+            check_name(name)
+        except ValueError:
+            return False
+        return True
+
+    letters = "a ./\\\u00e9e\u0301\u200d\u00a0\n\x7f" if length < 4 else "a ./\u0301\n"
+    for chosen in itertools.product(letters, repeat=length):
+        name = "".join(chosen)
+        assert checked(name) == as_it_is(name), ascii(name)
+        assert as_it_is(name) or not well_formed(["Ada", name, "Bob"]), ascii(name)
+    assert checked("a" * 64) and not checked("a" * 65) and not well_formed(["a" * 65])
+    assert well_formed(["Ada", "Zo\u00eb", "\u674e \u5c0f\u9f8d"])
+
+
+@pytest.mark.parametrize(
+    ("moment", "valid"),
+    [
+        ("2025-01-31T09:30:00Z", True), ("2025-1-31T9:30:00Z", True), ("2025-02-30T09:30:00Z", False),
+        ("2025-01-31T24:00:00Z", False), ("2025-01-31T09:30:00", False), ("once", False), ("", False),
+        ("2025-01-31 09:30:00Z", False), ("\u0662025-01-31T09:30:00Z", True), (5, False),
+        ("0000-01-31T09:30:00Z", False),
+    ],
+)  # fmt: skip
+def test_times_as_they_are_stored(moment, valid):
+    if valid:
+        check_time(moment)
+    else:
+        with pytest.raises(ValueError):
+            check_time(moment)

@@ -1,8 +1,10 @@
 import re
 
+import numpy as np
 import pytest
 from support.made_templates import make_template
 
+from faceunlock.matching import likeness
 from faceunlock.matching.likeness import exceeds, likeness_of
 from faceunlock.matching.people import Person
 from faceunlock.matching.security import LEVELS, TARGETS, chances, level_of
@@ -128,3 +130,18 @@ def test_nothing_is_told_of_one_person_or_without_a_measurement():
     pair = [person("Ada", (2, 0, 0)), person("Bob", (2, 0, 0))]
     assert likeness_of(pair[:1], shipped_calibration("compact")) is None
     assert likeness_of(pair, shipped_calibration("vggface2")) is None
+
+
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_people_are_as_alike_however_many_are_compared_at_a_time(monkeypatch, block):
+    random = np.random.default_rng(3)
+    people = [
+        person(f"P{number}", *random.normal(size=(1 + number % 3, 3)).round(2).tolist())
+        for number in range(7)
+    ]
+    calibration = shipped_calibration("compact", "relaxed")
+    whole = likeness_of(people, calibration)
+    monkeypatch.setattr(likeness, "BLOCK", block)
+    assert likeness_of(people, calibration) == whole
+    monkeypatch.setattr(likeness, "MOST_PEOPLE", 6)
+    assert likeness_of(people, calibration) is None

@@ -45,7 +45,7 @@ def test_a_template_is_the_sum_of_its_photos():
     template = enrolment.template
     vectors = np.stack([one.embedding for one in samples]).astype(float)
     assert np.allclose(template.vector_sum, vectors.sum(axis=0))
-    assert template.vector_sum.dtype == np.float64
+    assert template.vector_sum.dtype == np.float32
     assert (template.count, template.identity) == (5, IDENTITY)
     assert enrolment.used == tuple(one.photo for one in samples) and enrolment.left_out == ()
     by_hand = [vectors[i] @ unit(np.delete(vectors, i, axis=0).sum(axis=0)) for i in range(5)]

@@ -1,3 +1,6 @@
+from faceunlock.cli.answers import status as answers
+
+
 def test_status_of_a_gallery_in_order(unlock, ada, home):
     unlock.enroll("Ada", ada)
     status = unlock.status()
@@ -44,3 +47,16 @@ def test_a_sealed_gallery_that_is_gone_is_a_problem(unlock, ada, home):
     state = unlock.status()
     assert state.protection.sealed and state.protection.waiting is None
     assert not [problem for problem in state.problems if "missing or empty" in problem]
+
+
+def test_the_terminal_names_some_of_many_people_and_the_document_all(unlock, ada):
+    unlock.enroll("Ada", ada)
+    few = answers.text(unlock.status())
+    assert "people      1: Ada\n" in few
+    with unlock.gallery.transaction():
+        for number in range(30):
+            unlock.gallery.add(f"Person {number:02}", unlock.person("Ada").template)
+    state = unlock.status()
+    (line,) = [one for one in answers.text(state).split("\n") if one.startswith("people")]
+    assert line.startswith("people      31: Ada, Person 00, ") and line.endswith("Person 18, and 11 more")
+    assert len(answers.document(state)["people"]) == 31

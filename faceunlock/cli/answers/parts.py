@@ -48,7 +48,12 @@ def unproven(calibration: Calibration, point: OperatingPoint | None) -> list[str
 
 def identity(made_by: ModelIdentity) -> Document:
     """Return the model, weights and preprocessing that made an embedding."""
-    return asdict(made_by)
+    return {
+        "model": made_by.model,
+        "weights_sha256": made_by.weights_sha256,
+        "preprocessing": made_by.preprocessing,
+        "dimension": made_by.dimension,
+    }
 
 
 def threshold(calibration: Calibration) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
     from faceunlock.tasks.liveness import Stages
     from faceunlock.tasks.status import Status
+
+MOST_NAMES = 20
+"""People whom the terminal names; `people` lists everybody, and the document has all."""
 
 
 def text(state: Status) -> str:
@@ -48,9 +52,7 @@ def text(state: Status) -> str:
         lines += _threshold_lines(state, calibration)
         if state.likeness is not None and state.likeness.unexpected:
             lines.append(f"likeness    {likeness_warning(state.likeness)}")
-    lines.append(
-        f"people      {len(state.people)}" + (f": {', '.join(state.people)}" if state.people else "")
-    )
+    lines.append(f"people      {len(state.people)}" + _names(state.people))
     lines.append(f"strangers   {strangers.summary(state.strangers)}")
     if state.liveness is not None:
         lines.append(f"liveness    {_liveness(state.liveness)}")
@@ -120,3 +122,10 @@ def document(state: Status) -> Document:
         "settings": asdict(state.settings),
         "problems": list(state.problems),
     }
+
+
+def _names(people: Sequence[str]) -> str:
+    if not people:
+        return ""
+    more = len(people) - MOST_NAMES
+    return f": {', '.join(people[:MOST_NAMES])}" + (f", and {more:,} more" if more > 0 else "")

@@ -133,7 +133,9 @@ def _wants_again(session: Session, name: str, *, asking: bool) -> bool:
 
     name = normalise_name(name)
     with session.unlock() as unlock:
-        there = [person.name for person in unlock.people() if name_key(person.name) == name_key(name)]
+        there = [
+            person.name for person in unlock.people(marks=False) if name_key(person.name) == name_key(name)
+        ]
     if not there:
         return False
     if asking:

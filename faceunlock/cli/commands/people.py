@@ -8,7 +8,7 @@ import typer
 
 from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
-from faceunlock.errors import SettingsError
+from faceunlock.errors import GalleryError, SettingsError
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An enrolled person.", show_default=False)]
 
@@ -28,7 +28,7 @@ def list_people(session: Session) -> None:
     from faceunlock.cli.answers import people as answers
 
     with session.unlock() as unlock:
-        people = unlock.people()
+        people = unlock.people(marks=False)
     session.console.answer(answers.people(people), answers.people_document(people))
 
 
@@ -75,6 +75,8 @@ def forget(
     if everybody and look is not None:
         raise SettingsError("usage", "--look needs a NAME")
     if not yes:
+        if name is not None:
+            _refuse_unknown(session, name, look)
         who = (name or "everybody") if look is None else f"the look {look} of {name}"
         session.console.confirm(
             f"Forget {who} for good?", doing=f"forgetting {who}", declined=f"{who} was not forgotten"
@@ -90,3 +92,18 @@ def forget(
     session.console.answer(
         answers.forgotten(name, count, look), answers.forgotten_document(name, count, look)
     )
+
+
+def _refuse_unknown(session: Session, name: str, look: str | None) -> None:
+    """Raise the error for a person, or a look, that is not there: nobody is asked about that."""
+    from faceunlock.tasks.people import no_such_look
+
+    with session.unlock() as unlock:
+        try:
+            person = unlock.person(name)
+        except GalleryError as error:
+            if error.slug == "not-enrolled":
+                raise
+            return  # what is damaged can be forgotten, too
+    if look is not None and person.look(look) is None:
+        raise no_such_look(person, look)

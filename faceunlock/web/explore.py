@@ -1,0 +1,78 @@
+"""A folder of people as a heatmap and a map that answer to the mouse and the keyboard."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import BaseRoute, Route
+
+from faceunlock.errors import PhotoError
+from faceunlock.matching.similarity import similarities
+from faceunlock.reports.selection import choose_photos
+from faceunlock.studies.overview import Study
+from faceunlock.tasks.report import studied
+from faceunlock.tasks.workspace import as_path
+from faceunlock.unlock import FaceUnlock
+from faceunlock.web.api import Desk, answered
+from faceunlock.web.uploads import Field
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_PATH = Field("path", "text", "A folder with a sub-folder per person.", required=True)
+
+
+def routes(desk: Desk) -> list[BaseRoute]:
+    """Return the routes that the page of a folder asks."""
+
+    async def explored(request: Request) -> str:
+        form = await desk.uploads.read(request, (_PATH,), desk.max_pixels)
+        return json.dumps(await desk.worker.ask(lambda unlock: _explored(unlock, form["path"])))
+
+    return [Route("/explore", answered(desk, "", explored), methods=["POST"])]
+
+
+def _explored(unlock: FaceUnlock, path: str) -> dict[str, Any]:
+    folder = Path(as_path(path.strip())).expanduser()
+    if not folder.is_absolute():
+        raise PhotoError("photo-not-found", "Name the folder by its whole path, or begin with ~.")
+    return picture(studied(unlock, folder), folder)
+
+
+def picture(found: Study, folder: Path) -> dict[str, Any]:
+    """Return what the page draws: as many photos as a report shows, grouped by person.
+
+    Parameters
+    ----------
+    found : Study
+        With a thumbnail of each face.
+    folder : Path
+        Names of photos are relative to it.
+    """
+    samples = found.samples
+    chosen = choose_photos(samples.person_index)
+    embeddings = samples.embeddings[chosen]
+    points = [] if found.projection is None else found.projection.points[chosen].tolist()
+    return {
+        "threshold": found.pairs.threshold,
+        "all": len(samples),
+        "share": [] if found.projection is None else list(found.projection.share),
+        "left_out": [{"photo": _below(folder, one.photo), "reason": one.reason} for one in samples.failures],
+        "photos": [
+            {
+                "name": _below(folder, samples.photo[at]),
+                "person": samples.person[at],
+                "face": f"data:image/jpeg;base64,{base64.b64encode(samples.thumbnails[at]).decode('ascii')}",
+            }
+            for at in chosen
+        ],
+        "points": points,
+        "similarity": similarities(embeddings, embeddings).round(4).tolist(),
+    }
+
+
+def _below(folder: Path, photo: str) -> str:
+    return photo.removeprefix(f"{folder}/")

@@ -1,0 +1,186 @@
+// What every page needs: asking the server, saying what goes on, and taking in photos.
+
+export const $ = (id) => document.getElementById(id);
+
+const CSRF = document.querySelector('meta[name="csrf"]').content;
+const SLOW = 400; // milliseconds after which something is shown
+const POLL = 700;
+
+export class Refused extends Error {
+  constructor(error, status) {
+    super(error.message);
+    Object.assign(this, { hint: error.hint, code: error.code, status });
+  }
+}
+
+// Sends a form and returns the JSON answer; a document of the API is unpacked.
+export async function ask(method, path, fields) {
+  const body = fields && new FormData();
+  for (const [name, value] of fields ?? []) {
+    if (value instanceof Blob) body.append(name, value, value.name ?? 'camera.jpg');
+    else body.append(name, value);
+  }
+  let response;
+  try {
+    response = await fetch(path, { method, body, headers: { 'X-Faceunlock-Csrf': CSRF } });
+  } catch {
+    throw new Refused({ message: 'faceunlock does not answer.', hint: 'Is faceunlock serve still running?' }, 0);
+  }
+  const type = response.headers.get('content-type') ?? '';
+  if (!type.startsWith('application/json')) {
+    throw new Refused({ message: (await response.text()).trim() || 'The server could not do this.', hint: '' }, response.status);
+  }
+  const document = await response.json();
+  if (document.ok === false) throw new Refused(document.error, response.status);
+  return document.ok === true ? document.data : document;
+}
+
+// Says that something goes on once it takes long, and what went wrong. Only the newest task counts.
+const newest = new Map();
+export async function during(id, doing, task) {
+  const turn = (newest.get(id) ?? 0) + 1;
+  newest.set(id, turn);
+  const current = () => newest.get(id) === turn;
+  $(`${id}-error`).hidden = true;
+  let poll;
+  const show = () => {
+    if (!current()) return;
+    $(`${id}-doing`).textContent = doing;
+    $(`${id}-busy`).hidden = false;
+    poll = setInterval(async () => {
+      const { words } = await ask('GET', '/state').catch(() => ({ words: '' }));
+      if (current()) $(`${id}-doing`).textContent = words || doing;
+    }, POLL);
+  };
+  const timer = setTimeout(show, SLOW);
+  try {
+    const found = await task();
+    return current() ? found : undefined;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (current()) say(id, error);
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+    clearInterval(poll);
+    if (current()) $(`${id}-busy`).hidden = true;
+  }
+}
+
+export function say(id, error) {
+  const box = $(`${id}-error`);
+  const hint = (error.hint ?? '').trim();
+  box.textContent = [error.message.replace(/[.:]?$/, '.'), hint].filter(Boolean).join(' ');
+  box.hidden = false;
+}
+
+export function make(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === 'text') made.textContent = value;
+    else if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== undefined) made.setAttribute(name, value === true ? '' : value);
+  }
+  made.append(...children);
+  return made;
+}
+
+// Asks, and returns null for a no; for a yes true, or what was typed.
+export function question(text, yes, field) {
+  const dialog = $('question');
+  $('question-text').textContent = text;
+  $('question-yes').textContent = yes;
+  $('question-field').hidden = !field;
+  $('question-label').textContent = field?.label ?? '';
+  $('question-input').value = field?.value ?? '';
+  dialog.returnValue = 'no';
+  dialog.showModal();
+  (field ? $('question-input') : $('question-no')).focus();
+  return new Promise((done) =>
+    dialog.addEventListener('close', () => done(dialog.returnValue === 'yes' ? ($('question-input').value.trim() || true) : null), { once: true }));
+}
+
+// Takes in photos: chosen, dropped or pasted.
+export function takeIn(id, taken) {
+  const input = $(`${id}-file`);
+  const drop = $(`${id}-drop`);
+  const give = (files) => {
+    const photos = [...files].filter((file) => file.type.startsWith('image/') || /\.(heic|heif|tiff?)$/i.test(file.name));
+    if (photos.length) taken(photos);
+    else if (files.length) say(id, { message: 'That is not a photo', hint: 'Choose a JPEG, PNG, HEIC, WebP or TIFF file.' });
+  };
+  input.addEventListener('change', () => {
+    give(input.files);
+    input.value = '';
+  });
+  drop.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    drop.classList.add('over');
+  });
+  drop.addEventListener('dragleave', () => drop.classList.remove('over'));
+  drop.addEventListener('drop', (event) => {
+    event.preventDefault();
+    drop.classList.remove('over');
+    give(event.dataTransfer.files);
+  });
+  // A photo dropped beside the zone must not replace the page.
+  for (const kind of ['dragover', 'drop']) window.addEventListener(kind, (event) => event.preventDefault());
+  document.addEventListener('paste', (event) => {
+    if (event.clipboardData.files.length) give(event.clipboardData.files);
+  });
+}
+
+// The camera: opened by its button, closed by another, by Escape or with the page.
+export class Camera {
+  constructor(id, { opened = () => {}, closed = () => {} } = {}) {
+    this.id = id;
+    this.opened = opened;
+    this.closed = closed;
+    this.stream = null;
+    $(`${id}-camera`).addEventListener('click', () => (this.stream ? this.close() : this.open()));
+    $(`${id}-close`).addEventListener('click', () => this.close());
+    $(`${id}-live`).addEventListener('keydown', (event) => event.key === 'Escape' && this.close());
+    window.addEventListener('pagehide', () => this.close());
+  }
+
+  async open() {
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
+    } catch (error) {
+      const denied = error.name === 'NotAllowedError';
+      say(this.id, {
+        message: denied ? 'The browser may not use the camera' : 'No camera can be used',
+        hint: denied ? 'Allow it in the address bar.' : 'Connect one, or close what uses it.',
+      });
+      return;
+    }
+    const video = $(`${this.id}-video`);
+    video.srcObject = this.stream;
+    $(`${this.id}-live`).hidden = false;
+    $(`${this.id}-camera`).setAttribute('aria-expanded', 'true');
+    await video.play();
+    $(`${this.id}-shoot`).focus();
+    this.opened();
+  }
+
+  close() {
+    if (!this.stream) return;
+    for (const track of this.stream.getTracks()) track.stop();
+    this.stream = null;
+    $(`${this.id}-live`).hidden = true;
+    $(`${this.id}-said`).textContent = '';
+    const button = $(`${this.id}-camera`);
+    button.setAttribute('aria-expanded', 'false');
+    button.focus();
+    this.closed();
+  }
+
+  // Returns the picture of this moment as a file.
+  async photo(name) {
+    const video = $(`${this.id}-video`);
+    const canvas = make('canvas', { width: video.videoWidth, height: video.videoHeight });
+    canvas.getContext('2d').drawImage(video, 0, 0);
+    const blob = await new Promise((done) => canvas.toBlob(done, 'image/jpeg', 0.95));
+    return new File([blob], name, { type: 'image/jpeg' });
+  }
+}

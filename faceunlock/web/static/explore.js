@@ -1,0 +1,193 @@
+// Explore: a heatmap of all similarities and a map of the embeddings, for mouse and keyboard.
+
+import { $, ask, during, make } from './common.js';
+
+const SVG = 'http://www.w3.org/2000/svg';
+const PEOPLE = ['#2f81f7', '#d2691e', '#2da44e', '#a371f7', '#cf222e', '#0e8a8a', '#bf8700', '#db61a2', '#6e7781', '#7a5c00'];
+const ABOVE = [47, 129, 247];
+const BELOW = [222, 130, 60];
+const GREY = [128, 128, 128];
+
+let data;
+let cell; // row and column under the cursor
+let kept = false; // whether the open pair stays when the mouse moves on
+let at; // photo under the cursor of the map
+
+$('open').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const found = await during('open', 'Comparing every photo with every photo…', () => ask('POST', '/explore', [['path', $('path').value]]));
+  if (!found) return;
+  data = found;
+  kept = false;
+  cell = [0, Math.min(1, data.photos.length - 1)];
+  at = 0;
+  $('pair').hidden = true;
+  $('photo').hidden = true;
+  $('pair-said').textContent = '';
+  $('map-said').textContent = '';
+  const people = new Set(data.photos.map((photo) => photo.person)).size;
+  const part = data.all > data.photos.length ? ` ${data.photos.length} of ${data.all} are shown.` : '';
+  $('summary').textContent = `${data.photos.length} photos of ${people} people.${part} Two photos match from a similarity of ${data.threshold.toFixed(3)}.`;
+  $('legend').replaceChildren(swatch(1, 'match'), swatch(data.threshold - 0.001, 'just below'), swatch(lowest(), `least alike, ${lowest().toFixed(2)}`));
+  $('left').replaceChildren(...data.left_out.map((one) => make('li', { text: `${one.photo}: ${one.reason}` })));
+  $('left-section').hidden = !data.left_out.length;
+  $('found').hidden = false;
+  drawHeat();
+  drawMap();
+  $('similarity').focus();
+});
+
+const lowest = () => data.lowest ??= Math.min(...data.similarity.flat());
+
+// Blue from the threshold on; below it from grey to orange, the less alike the stronger.
+function colour(similarity) {
+  const { threshold } = data;
+  const [to, share] = similarity >= threshold
+    ? [ABOVE, 0.45 + (0.55 * (similarity - threshold)) / Math.max(1e-6, 1 - threshold)]
+    : [BELOW, (threshold - similarity) / Math.max(1e-6, threshold - lowest())];
+  return to.map((value, index) => Math.round(GREY[index] + (value - GREY[index]) * Math.min(1, share)));
+}
+
+function swatch(similarity, text) {
+  const box = make('canvas', { width: 16, height: 16, 'aria-hidden': 'true' });
+  const brush = box.getContext('2d');
+  brush.fillStyle = `rgb(${colour(similarity)})`;
+  brush.fillRect(0, 0, 16, 16);
+  return make('span', {}, box, ` ${text} `);
+}
+
+function drawHeat() {
+  const canvas = $('heat');
+  const count = data.photos.length;
+  const side = Math.max(1, Math.floor($('heat-frame').clientWidth / count));
+  const size = Math.min(side, 40) * count;
+  Object.assign(canvas, { width: size, height: size });
+  const brush = canvas.getContext('2d');
+  const step = size / count;
+  data.similarity.forEach((row, y) => row.forEach((value, x) => {
+    brush.fillStyle = x === y ? 'rgb(128 128 128 / .25)' : `rgb(${colour(value)})`;
+    brush.fillRect(x * step, y * step, step, step);
+  }));
+  brush.strokeStyle = getComputedStyle(document.body).backgroundColor;
+  brush.lineWidth = 2;
+  data.photos.forEach((photo, index) => {
+    if (!index || photo.person === data.photos[index - 1].person) return;
+    brush.strokeRect(index * step, -2, 0, size + 4);
+    brush.strokeRect(-2, index * step, size + 4, 0);
+  });
+  if (document.activeElement === canvas) {
+    brush.strokeStyle = getComputedStyle(document.body).color;
+    brush.strokeRect(cell[1] * step, cell[0] * step, step, step);
+  }
+}
+
+function sayPair() {
+  const [one, other] = cell.map((index) => data.photos[index]);
+  $('pair-said').textContent = cell[0] === cell[1] ? `${one.name} itself` : `${one.name} and ${other.name}: ${verdict()}`;
+}
+
+function verdict() {
+  const value = data.similarity[cell[0]][cell[1]];
+  return `${value.toFixed(3)}, ${value >= data.threshold ? 'match' : 'no match'}`;
+}
+
+function openPair() {
+  if (cell[0] === cell[1]) return;
+  const same = data.photos[cell[0]].person === data.photos[cell[1]].person;
+  const match = data.similarity[cell[0]][cell[1]] >= data.threshold;
+  const wrong = same === match ? '' : same ? ' One person, and no match: a photo to look at.' : ' Two people, and a match: look whether both folders are right.';
+  $('pair').replaceChildren(...cell.map((index) => face(data.photos[index])), make('p', {}, make('span', { class: same === match ? 'word-yes' : 'word-no', text: verdict() }), `.${wrong}`));
+  $('pair').hidden = false;
+}
+
+const face = (photo) => make('figure', {}, make('img', { src: photo.face, alt: `Face of ${photo.person}`, width: 140, height: 140 }), make('figcaption', { text: `${photo.person}: ${photo.name}` }));
+
+const heat = $('heat');
+function under(event) {
+  const box = heat.getBoundingClientRect();
+  const place = (value, start, length) => Math.min(data.photos.length - 1, Math.max(0, Math.floor(((value - start) / length) * data.photos.length)));
+  cell = [place(event.clientY, box.top, box.height), place(event.clientX, box.left, box.width)];
+  sayPair();
+}
+heat.addEventListener('mousemove', (event) => {
+  if (kept) return;
+  under(event);
+  openPair();
+});
+heat.addEventListener('click', (event) => {
+  kept = !kept;
+  under(event);
+  openPair();
+  drawHeat();
+});
+heat.addEventListener('focus', drawHeat);
+heat.addEventListener('blur', drawHeat);
+heat.addEventListener('keydown', (event) => {
+  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+  if (event.key === 'Enter') {
+    kept = true;
+    openPair();
+  }
+  if (!step) return;
+  event.preventDefault();
+  cell = cell.map((index, axis) => Math.min(data.photos.length - 1, Math.max(0, index + step[axis])));
+  sayPair();
+  drawHeat();
+});
+window.addEventListener('resize', () => data && drawHeat());
+
+function drawMap() {
+  $('map-section').hidden = !data.points.length;
+  if (!data.points.length) return;
+  const [wide, high, edge] = [900, 560, 24];
+  const range = (axis) => {
+    const values = data.points.map((point) => point[axis]);
+    return [Math.min(...values), Math.max(...values)];
+  };
+  const [[left, right], [low, top]] = [range(0), range(1)];
+  const x = (value) => edge + ((value - left) / Math.max(1e-9, right - left)) * (wide - 2 * edge);
+  const y = (value) => high - edge - ((value - low) / Math.max(1e-9, top - low)) * (high - 2 * edge);
+  const people = [...new Set(data.photos.map((photo) => photo.person))];
+  const svg = draw('svg', { viewBox: `0 0 ${wide} ${high}`, tabindex: 0, role: 'application', 'aria-label': 'Map of the photos; arrow keys move from photo to photo' });
+  data.points.forEach((point, index) => {
+    const dot = draw('circle', { cx: x(point[0]), cy: y(point[1]), r: 9, fill: PEOPLE[people.indexOf(data.photos[index].person) % PEOPLE.length] });
+    dot.addEventListener('mouseenter', () => sayPhoto(index));
+    dot.addEventListener('click', () => openPhoto(index));
+    svg.append(dot);
+  });
+  svg.addEventListener('keydown', (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (event.key === 'Enter') openPhoto(at);
+    if (!step) return;
+    event.preventDefault();
+    sayPhoto((at + step + data.points.length) % data.points.length);
+  });
+  const key = make('p', { class: 'legend' }, ...people.map((name, index) => {
+    const dot = draw('svg', { viewBox: '0 0 12 12', width: 12, height: 12, 'aria-hidden': 'true' });
+    dot.append(draw('circle', { cx: 6, cy: 6, r: 6, fill: PEOPLE[index % PEOPLE.length] }));
+    return make('span', {}, dot, ` ${name} `);
+  }));
+  $('map').replaceChildren(svg, key);
+}
+
+function draw(tag, attributes) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+function sayPhoto(index) {
+  at = index;
+  for (const dot of document.querySelectorAll('#map circle.here')) dot.classList.remove('here');
+  document.querySelectorAll('#map > svg:first-child circle')[index].classList.add('here');
+  const photo = data.photos[index];
+  $('map-said').textContent = `${photo.person}: ${photo.name}`;
+}
+
+function openPhoto(index) {
+  sayPhoto(index);
+  const ranked = data.similarity[index].map((value, other) => [value, other]).filter(([, other]) => other !== index).sort((one, other) => other[0] - one[0]).slice(0, 3);
+  const alike = ranked.map(([value, other]) => `${data.photos[other].name} (${value.toFixed(3)})`).join(', ');
+  $('photo').replaceChildren(face(data.photos[index]), make('p', { text: `Most alike: ${alike}.` }));
+  $('photo').hidden = false;
+}

@@ -1,0 +1,175 @@
+// Threshold: the numbers, the histograms and the DET curve move with a slider.
+
+import { $, Refused, ask, during, make, question, say } from './common.js';
+
+const SVG = 'http://www.w3.org/2000/svg';
+const WIDE = 600;
+const HIGH = 260;
+const LEFT = 84;
+const BELOW = 36;
+const FIRST = 8; // of those who are wronged, shown at once
+const WAIT = 120; // milliseconds after which a moving slider counts as still
+
+let data;
+let timer;
+
+const readOnly = $('judge').dataset.readOnly === 'true';
+const url = (part = '') => `/threshold/${data.name}${part}`;
+
+$('open').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const found = await during('open', 'Comparing…', () => ask('POST', '/threshold', [['source', $('source').value]]));
+  if (!found) return;
+  data = found;
+  const [low, high] = [data.edges[0], data.edges.at(-1)];
+  Object.assign($('range'), { min: low.toFixed(3), max: Math.min(1, high + 0.002).toFixed(3) });
+  $('data').textContent = `${data.data}; model ${data.model}, ${data.people} people and ${data.strangers} strangers.`;
+  $('now').textContent = `In use now: ${data.now.toFixed(4)} (${data.status}).`;
+  $('target').value = [...$('target').options].find((one) => Number(one.value) === data.target)?.value ?? '1e-4';
+  $('saved').textContent = '';
+  $('judge').hidden = false;
+  drawHistogram();
+  drawCurve();
+  move(data.now, true);
+  $('slide').focus();
+});
+
+function move(threshold, soon = false) {
+  $('range').value = threshold;
+  if (document.activeElement !== $('number')) $('number').value = threshold.toFixed(4);
+  $('range').setAttribute('aria-valuetext', `threshold ${threshold.toFixed(3)}`);
+  placeLine(threshold);
+  clearTimeout(timer);
+  timer = setTimeout(async () => {
+    const found = await during('move', 'Counting…', () => ask('POST', url(), [['threshold', String(threshold)]]));
+    if (found) show(found);
+  }, soon ? 0 : WAIT);
+}
+
+function show({ fmr, fnmr, refused, admitted }) {
+  $('fmr').textContent = fmr.words;
+  $('fnmr').textContent = fnmr.words;
+  $('spoken').textContent = `Strangers let in: ${fmr.words}. Own people refused: ${fnmr.words}.`;
+  $('refused-title').textContent = `Own photos refused: ${fnmr.errors.toLocaleString('en')}`;
+  $('admitted-title').textContent = `Strangers let in: ${fmr.errors.toLocaleString('en')}`;
+  list('refused', refused, (one) => `${one.photo}: ${one.similarity.toFixed(3)}, would not be taken for ${one.person}`, 'None of those compared.');
+  list('admitted', admitted, (one) => `${one.photo}: ${one.similarity.toFixed(3)}, would be taken for ${one.person}`, 'None of those compared.');
+}
+
+function list(id, rows, words, none) {
+  const items = rows.map((one) => make('li', { text: words(one) }));
+  const rest = items.splice(FIRST);
+  const more = rest.length ? [make('li', {}, make('details', {}, make('summary', { text: `${rest.length} more, less extreme` }), make('ul', { class: 'said-list' }, ...rest)))] : [];
+  $(id).replaceChildren(...(rows.length ? [...items, ...more] : [make('li', { class: 'hint', text: none })]));
+}
+
+$('range').addEventListener('input', () => move(Number($('range').value)));
+$('number').addEventListener('input', () => {
+  const typed = Number($('number').value);
+  if ($('number').value && typed >= -1 && typed <= 1) move(typed);
+});
+
+// Saving, by the rules of calibrate.
+
+async function find() {
+  const target = $('target').value;
+  $('saved').textContent = '';
+  const found = await during('save', 'Looking for the threshold…', () => ask('POST', url('/target'), [['target', target]]));
+  if (!found) return null;
+  move(found.threshold, true);
+  if (!found.supported) say('save', found);
+  else $('saved').textContent = `Threshold ${found.threshold.toFixed(4)} keeps it.`;
+  return found;
+}
+
+$('find').addEventListener('click', find);
+
+async function save(extra = []) {
+  const fields = [['target', $('target').value], ...extra];
+  const done = await during('save', 'Saving…', async () => {
+    try {
+      return await ask('POST', url('/save'), fields);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.code !== 'lower-threshold') throw error;
+      return error;
+    }
+  });
+  if (done instanceof Refused) {
+    const sure = await question(`${done.message}. Use it all the same? Choose this only if these photos show your real conditions.`, 'Use it');
+    if (sure) await save([['allow_lower', 'true']]);
+  } else if (done) {
+    $('saved').textContent = `Threshold ${done.threshold.toFixed(4)} is used from now on.`;
+    $('now').textContent = `In use now: ${done.threshold.toFixed(4)} (calibrated).`;
+    move(done.threshold, true);
+  }
+}
+
+$('save').addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (readOnly) find();
+  else save();
+});
+
+// Drawings
+
+function draw(tag, attributes, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+const words = (x, y, text, anchor = 'middle') => draw('text', { x, y, 'text-anchor': anchor }, document.createTextNode(text));
+const across = (value) => LEFT + ((value - data.edges[0]) / (data.edges.at(-1) - data.edges[0])) * (WIDE - LEFT - 26);
+
+function drawHistogram() {
+  const most = Math.max(...data.genuine, ...data.impostor);
+  const y = (share) => HIGH - BELOW - (share / most) * (HIGH - BELOW - 14);
+  const steps = (shares) => {
+    const parts = [`M${across(data.edges[0])},${y(0)}`];
+    shares.forEach((share, at) => parts.push(`V${y(share)}`, `H${across(data.edges[at + 1])}`));
+    return [...parts, `V${y(0)}Z`].join('');
+  };
+  const ticks = [0, 1, 2, 3, 4].map((at) => data.edges[0] + (at / 4) * (data.edges.at(-1) - data.edges[0]));
+  const svg = draw('svg', { viewBox: `0 0 ${WIDE} ${HIGH}`, role: 'img', 'aria-label': 'Histograms of the similarities of own and of other people' },
+    draw('path', { class: 'other', d: steps(data.impostor) }),
+    draw('path', { class: 'own', d: steps(data.genuine) }),
+    draw('line', { class: 'axis', x1: LEFT, x2: WIDE - 24, y1: y(0), y2: y(0) }),
+    ...ticks.map((tick) => words(across(tick), HIGH - 14, tick.toFixed(2))),
+    words(LEFT - 8, y(most) + 8, `${(most * 100).toPrecision(2)} %`, 'end'),
+    words(LEFT - 8, y(0), '0', 'end'),
+    draw('line', { class: 'line', id: 'line', y1: 4, y2: y(0) }));
+  $('histogram').replaceChildren(svg);
+}
+
+const log = (rate, floor) => Math.log10(Math.max(rate, floor));
+
+function drawCurve() {
+  $('det-figure').hidden = !data.det.length;
+  if (!data.det.length) return;
+  const smallest = (at) => Math.min(...data.det.map((point) => point[at]).filter((rate) => rate > 0), 0.1) / 2;
+  const floors = [smallest(1), smallest(2)];
+  const x = (rate) => LEFT + ((log(rate, floors[0]) - Math.log10(floors[0])) / -Math.log10(floors[0])) * (WIDE - LEFT - 24);
+  const y = (rate) => HIGH - BELOW - ((log(rate, floors[1]) - Math.log10(floors[1])) / -Math.log10(floors[1])) * (HIGH - BELOW - 14);
+  const powers = (floor) => Array.from({ length: Math.floor(-Math.log10(floor)) + 1 }, (_, at) => 10 ** -at);
+  const name = (rate) => (rate >= 0.01 ? `${rate * 100} %` : rate.toExponential(0));
+  const path = data.det.map(([, fmr, fnmr], at) => `${at ? 'L' : 'M'}${x(fmr)},${y(fnmr)}`).join('');
+  $('det').replaceChildren(draw('svg', { viewBox: `0 0 ${WIDE} ${HIGH}`, role: 'img', 'aria-label': 'DET curve' },
+    ...powers(floors[0]).flatMap((rate) => [draw('line', { class: 'grid', x1: x(rate), x2: x(rate), y1: 8, y2: HIGH - BELOW }), words(x(rate), HIGH - 14, name(rate))]),
+    ...powers(floors[1]).flatMap((rate) => [draw('line', { class: 'grid', x1: LEFT, x2: WIDE - 24, y1: y(rate), y2: y(rate) }), words(LEFT - 8, y(rate) + 5, name(rate), 'end')]),
+    draw('path', { class: 'curve', d: path }),
+    draw('circle', { class: 'dot', id: 'dot', r: 7 })));
+  drawCurve.place = (fmr, fnmr) => {
+    $('dot').setAttribute('cx', x(fmr));
+    $('dot').setAttribute('cy', y(fnmr));
+  };
+}
+
+function placeLine(threshold) {
+  const at = across(Math.min(Math.max(threshold, data.edges[0]), data.edges.at(-1)));
+  $('line').setAttribute('x1', at);
+  $('line').setAttribute('x2', at);
+  if (!data.det.length) return;
+  const point = data.det.find(([one]) => one >= threshold) ?? [1, 0, 1];
+  drawCurve.place(point[1], point[2]);
+}

@@ -1,0 +1,103 @@
+"""One thread that does the work of all requests, one after another, with models kept loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from faceunlock.errors import ModelError, WebError
+from faceunlock.unlock import FaceUnlock
+
+WAITING = 16
+"""Requests that may wait for the worker; any further one is refused at once."""
+
+T = TypeVar("T")
+
+
+class Progress:
+    """What the worker is doing, in words, for a page that asks; written by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._networks: dict[str, tuple[int, int]] = {}
+        self._bytes: tuple[int, int] | None = None
+
+    def download(self, done: int, total: int) -> None:
+        """Note how far a download of weights is, in bytes."""
+        with self._lock:
+            self._bytes = None if done >= total else (done, total)
+
+    def preparation(self, network: str, done: int, steps: int) -> None:
+        """Note how far a network is that is made at first use."""
+        with self._lock:
+            self._networks[network] = done, steps
+            if all(some == every for some, every in self._networks.values()):
+                self._networks.clear()
+
+    @property
+    def words(self) -> str:
+        """What takes long now; empty if it is nothing but the photos themselves."""
+        with self._lock:
+            if self._bytes is not None:
+                done, total = self._bytes
+                return f"Downloading the model: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+            if self._networks:
+                done = sum(some for some, _ in self._networks.values())
+                steps = sum(every for _, every in self._networks.values())
+                return f"First use: preparing the networks, {100 * done // max(steps, 1)} %"
+            return ""
+
+
+class Worker:
+    """Does tasks with one gallery, each after the one before it.
+
+    Parameters
+    ----------
+    open_unlock : callable
+        Returns the gallery with nothing loaded; called in the worker's thread, again after a model failed.
+    """
+
+    def __init__(self, open_unlock: Callable[[Progress], FaceUnlock]) -> None:
+        self.progress = Progress()
+        self._open = open_unlock
+        self._unlock: FaceUnlock | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="faceunlock-page")
+        self._waiting = 0
+
+    async def ask(self, task: Callable[[FaceUnlock], T]) -> T:
+        """Return what a task returns, once it was its turn.
+
+        Raises
+        ------
+        WebError
+            ``server-busy`` if too many wait already.
+        """
+        if self._waiting >= WAITING:
+            raise WebError("server-busy")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, task)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """Finish the task in progress, leave the others, and close the gallery."""
+        self._thread.submit(self._forget)
+        self._thread.shutdown(wait=True)
+
+    def _do(self, task: Callable[[FaceUnlock], T]) -> T:
+        if self._unlock is None:
+            self._unlock = self._open(self.progress)
+        try:
+            return task(self._unlock)
+        except ModelError:
+            self._forget()  # the missing file may be there next time
+            raise
+
+    def _forget(self) -> None:
+        if self._unlock is not None:
+            self._unlock.close()
+            self._unlock = None
