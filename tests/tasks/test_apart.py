@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.fakes import GREY, embedding, paint, save, slug_of
 
@@ -254,7 +254,7 @@ def scripted(child, monkeypatch):
 def sample(kind, person, **words):
     return Message(
         kind,
-        {"quality": [80.0, 20.0, 120.0, 0.0], **words},
+        {"quality": [80.0, 20.0, 120.0, 0.0, None, None], **words},
         embedding(person, 0).astype(np.float32).tobytes(),
     )
 
@@ -272,7 +272,7 @@ TURNED = Message("turned", {"turns": ["left", "right", "left"], "numbers": [0.0,
         [Message("left-out", {"slug": "no-face", "detail": "x"})],
         [Message("next", {}), Message("left-out", {"slug": ["no-face"], "detail": "x"})],
         [Message("next", {}), Message("left-out", {"slug": "no-face", "detail": 7})],
-        [Message("next", {}), sample("sample", 1, quality=[10**400, 1, 1, 0])],
+        [Message("next", {}), sample("sample", 1, quality=[10**400, 1, 1, 0, None, None])],
     ],
 )
 def test_a_child_that_keeps_to_no_order_is_no_answer(scripted, photo, says):
@@ -329,6 +329,7 @@ _VALUES = st.recursive(
 _SAID = ["slug", "type", "message", "hint", "quality", "turns", "numbers", "word", "number"]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(_SAID), _VALUES))
 def test_whatever_a_child_says_is_understood_or_refused(words):
     said = Message("any", words)
