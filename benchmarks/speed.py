@@ -40,7 +40,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from common import HERE, RESULTS, WORK, collection, save
+from common import HERE, RESULTS, WORK, collection, machine, save
 from parts import measure, show
 from processes import Measured, Process, side_by_side
 
@@ -170,7 +170,8 @@ def main() -> None:
         return
     earlier = RESULTS / "speed.json"
     kept = json.loads(earlier.read_text(encoding="utf-8"))["sections"] if earlier.exists() else {}
-    fresh = {name: {"load_before": round(load, 2), "rows": rows} for name, rows in result.items()}
+    here = {"machine": machine(), "load_before": round(load, 2)}  # other sections may be of another machine
+    fresh = {name: {**here, "rows": rows} for name, rows in result.items()}
     save("speed", {"runs": arguments.runs, "sections": {**kept, **fresh}})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import shlex
 import sys
 from contextlib import suppress
@@ -110,6 +109,8 @@ def init(
 
 def _login_name() -> str:
     """Return the name of the user who is logged in; "me" if the system has none."""
+    import getpass  # --help of all commands imports this module
+
     with suppress(OSError, KeyError):
         return getpass.getuser()
     return "me"
