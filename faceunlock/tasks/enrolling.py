@@ -304,10 +304,7 @@ class _Enrolling:
                 return draft
             # The template may have grown since it was read, so judge against the stored one.
             stored = gallery.get(wanted.name)
-            if stored.template.identity != self._identity:
-                raise self._workspace.choice.mismatch(
-                    stored.name, stored.template.identity, self._identity.model
-                )
+            self._workspace.choice.check(stored, self._identity)
             wanted.known(self._workspace)
             if wanted.add:
                 enrolment = self._learned(stored)

@@ -206,14 +206,14 @@ def _resembled(
     looks = _looks(person, embedding)
     others = enrolled.without([person.name])
     following = others.decide(embedding, 1.0) if len(others) else None
-    pairs = workspace.choice.pair_calibration(identity)
+    near = workspace.choice.pair_threshold(identity)
     return Resembled(
         name=person.name,
         claimed=claimed is not None,
         looks=looks,
         threshold=threshold,
         next=None if following is None else (following.name, following.similarity),
-        near_miss=pairs.status != "not-calibrated" and pairs.threshold <= looks[0].similarity < threshold,
+        near_miss=near is not None and near <= looks[0].similarity < threshold,
     )
 
 

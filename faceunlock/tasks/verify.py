@@ -266,14 +266,11 @@ class Candidates:
         return reader
 
     def _judge_by(self, identity: ModelIdentity, threshold: float | None, security: Security | None) -> None:
+        choice = self._workspace.choice
         self.identity = identity
-        comparable = self._crowd.made_by(identity)
-        if comparable is None:
-            raise self._workspace.choice.mismatch(*self._crowd.first(), identity.model)
-        self._comparable = comparable
-        self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
-        pairs = self._workspace.choice.pair_calibration(self.identity)
-        self._near = None if pairs.status == "not-calibrated" else pairs.threshold
+        self._comparable = choice.comparable(self._crowd, identity)
+        self._calibration = deciding_calibration(self._workspace, identity, threshold, security)
+        self._near = choice.pair_threshold(identity)
         self._threshold = threshold
 
     @property
@@ -304,7 +301,6 @@ class Candidates:
             there = self._comparable.without(locked)
             point, limit = operating_point(self._calibration, len(there), self._threshold)
             decision = there.decide(embedding, limit)
-            near = self._near is not None and decision.similarity >= self._near
             return Verification(
                 decision=decision,
                 identity=self.identity,
@@ -316,7 +312,7 @@ class Candidates:
                 liveness=turned,
                 people=len(there.names),
                 named=self._person is not None,
-                near_miss=near and not decision.match,
+                near_miss=self._near is not None and self._near <= decision.similarity < limit,
                 counted=counted,
                 face=face,
             )

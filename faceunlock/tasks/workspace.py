@@ -292,13 +292,12 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
     from faceunlock.pipeline.enrolment import Gates
 
     settings = workspace.settings
-    pairs = workspace.choice.pair_calibration(identity)
     return Gates(
         min_sharpness=settings.min_sharpness,
         min_brightness=settings.min_brightness,
         min_similarity=workspace.choice.calibration(identity, "normal").threshold,
         min_photos=min_photos or settings.min_photos,
-        pair_similarity=None if pairs.status == "not-calibrated" else pairs.threshold,
+        pair_similarity=workspace.choice.pair_threshold(identity),
     )
 
 
