@@ -266,7 +266,7 @@ class ModelChoice:
                 "gallery-damaged", f"{self._gallery.path}: the calibration of {identity.model}: {error}"
             ) from error
 
-    def mismatch(self, name: str, made_by: ModelIdentity, model: str) -> GalleryError:
+    def _mismatch(self, name: str, made_by: ModelIdentity, model: str) -> GalleryError:
         """Return the error for a model that cannot be compared with a person's template."""
         other = f"the model {made_by.model}" if made_by.model != model else f"different weights of {model}"
         named = model
@@ -281,13 +281,13 @@ class ModelChoice:
     def check(self, person: Person | None, identity: ModelIdentity) -> None:
         """Refuse embeddings that cannot be compared with a person's template; ``model-mismatch``."""
         if person is not None and person.template.identity != identity:
-            raise self.mismatch(person.name, person.template.identity, identity.model)
+            raise self._mismatch(person.name, person.template.identity, identity.model)
 
     def comparable(self, crowd: Crowd, identity: ModelIdentity) -> Templates:
         """Return those of at least one person that embeddings can be compared with; ``model-mismatch``."""
         found = crowd.made_by(identity)
         if found is None:
-            raise self.mismatch(*crowd.first(), identity.model)
+            raise self._mismatch(*crowd.first(), identity.model)
         return found
 
     def pair_calibration(self, identity: ModelIdentity) -> Calibration:
@@ -418,7 +418,7 @@ class ModelChoice:
             return person.template.identity.model
         model = self.local() or self._fetchable()
         if person is not None and person.template.identity.model != model:
-            raise self.mismatch(person.name, person.template.identity, model)
+            raise self._mismatch(person.name, person.template.identity, model)
         return model
 
     def _fetchable(self) -> str:
