@@ -17,7 +17,7 @@ from faceunlock.tasks.enrolling import (
     Resemblance,
     Wanted,
     finish,
-    photo_reader,
+    look_at,
     photos_of,
 )
 from faceunlock.tasks.workspace import Workspace, apart_camera, is_apart, open_camera, quality_gates
@@ -115,11 +115,8 @@ def enroll(
         raise SettingsError("usage", "add and replace exclude each other")
     look = None if look is None else normalise_name(look)
     wanted = Wanted(normalise_name(name), look, add=add, replace=replace, even_so=even_so)
-    known = wanted.known(workspace)
-    planned = Planned(wanted, known, *photos_of(photos))
-    acquisition, identity = photo_reader(workspace, known, len(planned.photos))
-    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
-    outcomes = list(track(samples, len(planned.photos), "photos"))
+    planned = Planned(wanted, wanted.known(workspace), *photos_of(photos))
+    outcomes, identity = look_at(workspace, planned, track)
     return finish(
         workspace, planned, outcomes, identity, min_photos=min_photos, dry_run=dry_run, accept=accept
     )

@@ -17,7 +17,7 @@ from faceunlock.matching.templates import Template
 from faceunlock.photos.photo import Source, find_photos, in_order
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
-from faceunlock.pipeline.samples import LeftOut, Sample
+from faceunlock.pipeline.samples import LeftOut, Sample, Track
 from faceunlock.tasks.people import no_such_look
 from faceunlock.tasks.pictures import as_photos, small_faces
 from faceunlock.tasks.second_names import check_second_name
@@ -190,6 +190,18 @@ def photo_reader(
 
         return apart_acquisition(workspace, known, fetch=True, photos=photos)
     return workspace.choice.acquisition(known, fetch=True, photos=photos)
+
+
+def look_at(
+    workspace: Workspace, planned: Planned, track: Track
+) -> tuple[list[Sample | LeftOut], ModelIdentity]:
+    """Return a sample, or why there is none, for each photo of a plan, and what made the embeddings.
+
+    Raises as `photo_reader`; `track` shows progress over the photos.
+    """
+    acquisition, identity = photo_reader(workspace, planned.known, len(planned.photos))
+    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
+    return list(track(samples, len(planned.photos), "photos")), identity
 
 
 def finish(

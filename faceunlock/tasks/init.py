@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from faceunlock.matching.people import normalise_name
 from faceunlock.photos.photo import Source, name_of
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, photo_reader, photos_of
+from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, look_at, photos_of
 from faceunlock.tasks.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def init(
     """
     wanted = Wanted(normalise_name(name), None, add=False, replace=replace)
     planned = Planned(wanted, wanted.known(workspace), *photos_of(photos))
-    acquisition, identity = photo_reader(workspace, None, len(planned.photos))
-    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
-    outcomes = list(track(samples, len(planned.photos), "photos"))
+    outcomes, identity = look_at(workspace, planned, track)
     held_back = None
     if hold_back:
         # Judged with all of them first, so that what is kept back is a photo like the others.
