@@ -27,7 +27,6 @@ from faceunlock.tasks.workspace import Workspace, is_apart, quality_gates
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.acquisition import Acquisition
-    from faceunlock.pipeline.enrolment import Gates
     from faceunlock.tasks.apart import ApartAcquisition
     from faceunlock.tasks.pictures import Photos
 
@@ -204,6 +203,13 @@ def look_at(
     return list(track(samples, len(planned.photos), "photos")), identity
 
 
+def learnable(
+    workspace: Workspace, planned: Planned, outcomes: Sequence[Sample | LeftOut], identity: ModelIdentity
+) -> Enrolment:
+    """Return what would be learned, and store nothing; parameters and errors are as for `finish`."""
+    return _Enrolling(workspace, planned.wanted, outcomes, identity).tried(planned.known, None).enrolment
+
+
 def finish(
     workspace: Workspace,
     planned: Planned,
@@ -227,8 +233,7 @@ def finish(
     min_photos, dry_run, accept
         As for `faceunlock.tasks.enroll.enroll`, which also says what is raised.
     """
-    gates = quality_gates(workspace, identity, min_photos)
-    enrolling = _Enrolling(workspace, planned.wanted, outcomes, identity, gates)
+    enrolling = _Enrolling(workspace, planned.wanted, outcomes, identity, min_photos)
     draft = (enrolling.tried if dry_run else enrolling.saved)(planned.known, accept)
     used = {*draft.enrolment.used}
     shown = [one.crop for one in outcomes if isinstance(one, Sample) and one.photo in used]
@@ -276,7 +281,8 @@ class _Enrolling:
         One for each photo.
     identity : ModelIdentity
         What made the embeddings.
-    gates : Gates
+    min_photos : int, optional
+        As for `quality_gates`.
 
     Attributes
     ----------
@@ -290,9 +296,10 @@ class _Enrolling:
         wanted: Wanted,
         outcomes: Sequence[Sample | LeftOut],
         identity: ModelIdentity,
-        gates: Gates,
+        min_photos: int | None = None,
     ) -> None:
-        self._workspace, self._wanted, self._identity, self._gates = workspace, wanted, identity, gates
+        self._workspace, self._wanted, self._identity = workspace, wanted, identity
+        self._gates = quality_gates(workspace, identity, min_photos)
         self._samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
         self._failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
         self.vouched: tuple[str, ...] = ()

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, TypedDict
 from faceunlock.matching.people import normalise_name
 from faceunlock.photos.photo import Source, name_of
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, look_at, photos_of
+from faceunlock.tasks.enrolling import (
+    EnrolmentOutcome,
+    Planned,
+    Wanted,
+    finish,
+    learnable,
+    look_at,
+    photos_of,
+)
 from faceunlock.tasks.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -66,7 +74,7 @@ def init(
     held_back = None
     if hold_back:
         # Judged with all of them first, so that what is kept back is a photo like the others.
-        used = {*finish(workspace, planned, outcomes, identity, dry_run=True).enrolment.used}
+        used = {*learnable(workspace, planned, outcomes, identity).used}
         last = max(index for index, photo in enumerate(planned.photos) if name_of(photo) in used)
         if len(used) > workspace.settings.min_photos:
             held_back = planned.photos[last]
