@@ -10,16 +10,8 @@ from faceunlock.errors import SettingsError
 from faceunlock.matching.people import normalise_name
 from faceunlock.photos.photo import PhotoFile
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.tasks.enrolling import (
-    Accept,
-    EnrolmentOutcome,
-    Planned,
-    Resemblance,
-    Wanted,
-    finish,
-    look_at,
-    photos_of,
-)
+from faceunlock.tasks.enrolling import Accept, EnrolmentOutcome, Resemblance, finish, look_at
+from faceunlock.tasks.planning import Planned, Wanted, photos_of
 from faceunlock.tasks.workspace import Workspace, apart_camera, is_apart, open_camera, quality_gates
 
 if TYPE_CHECKING:

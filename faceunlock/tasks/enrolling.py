@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.errors import EnrolmentError, GalleryError
+from faceunlock.errors import EnrolmentError
 from faceunlock.files.text import quoted
 from faceunlock.matching.people import Person
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.strangers import NearStranger
 from faceunlock.matching.templates import Template
-from faceunlock.photos.photo import Source, find_photos, in_order
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
 from faceunlock.pipeline.samples import LeftOut, Sample, Track
 from faceunlock.tasks.people import no_such_look
-from faceunlock.tasks.pictures import as_photos, small_faces
+from faceunlock.tasks.pictures import small_faces
+from faceunlock.tasks.planning import Planned, Wanted
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
 from faceunlock.tasks.workspace import Workspace, is_apart, quality_gates
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.tasks.apart import ApartAcquisition
-    from faceunlock.tasks.pictures import Photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,57 +122,6 @@ class EnrolmentOutcome:
         used, left_out = len(self.enrolment.used), len(self.enrolment.left_out)
         end = "saved" if self.saved else "a dry run, not saved"
         return f"{who}: {used} of {used + left_out} photos used, {end}"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Who is to be enrolled, and how: options of `faceunlock.tasks.enroll.enroll`, names as stored."""
-
-    name: str
-    look: str | None
-    add: bool
-    replace: bool
-    even_so: bool = False
-
-    def known(self, workspace: Workspace) -> Person | None:
-        """Return the person to add to, or None; raises early rather than after minutes of work."""
-        gallery = workspace.gallery
-        if self.look is not None:
-            person = gallery.get(self.name)
-            there = person.look(self.look)
-            if self.add and there is None:
-                raise no_such_look(person, self.look)
-            if there is not None and not (self.add or self.replace):
-                raise GalleryError(
-                    "already-enrolled", f"{person.name} already has the look {quoted(self.look)}"
-                )
-            return person
-        if self.add:
-            return gallery.get(self.name)
-        if not self.replace and gallery.enrolled(self.name):
-            raise GalleryError("already-enrolled", f"{self.name} is already enrolled")
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """Everything about an enrolment that can be known before a photo is read.
-
-    Attributes
-    ----------
-    wanted : Wanted
-    known : Person or None
-        The person that photos or a look are added to.
-    photos : list of Path, PhotoFile or InMemory
-        The photos to look at.
-    skipped : int
-        Number of files that are not photos.
-    """
-
-    wanted: Wanted
-    known: Person | None
-    photos: list[Source]
-    skipped: int
 
 
 def photo_reader(
@@ -416,32 +363,3 @@ def _unlike(person: Person, found: Resemblance) -> EnrolmentError:
         f"the photos do not resemble {person.name}: similarity {found.similarity:.4f}, at least "
         f"{found.threshold:.4f} needed",
     )
-
-
-def photos_of(photos: Photos) -> tuple[list[Source], int]:
-    """Return the photos to look at, and how many files are not photos.
-
-    Raises
-    ------
-    EnrolmentError
-        ``sub-folders``; ``too-few-photos`` if there are none.
-    """
-    given = as_photos(photos)
-    paths = [photo for photo in given if isinstance(photo, Path)]
-    listing = find_photos(paths)
-    _refuse_sub_folders(paths, listing.photos)
-    sources = in_order(given, listing.photos)
-    if given and not sources:
-        where = ", ".join(map(str, paths))
-        raise EnrolmentError("too-few-photos", f"{where}: no photos found{listing.others}")
-    return sources, listing.skipped
-
-
-def _refuse_sub_folders(given: Sequence[Path], photos: Sequence[Path]) -> None:
-    """Refuse photos below a given folder: the folder above several people's looks like one person's."""
-    named = {*given}
-    inside = sorted({photo.parent for photo in photos if photo not in named and photo.parent not in named})
-    if inside:
-        first = ", ".join(str(folder) for folder in inside[:3])
-        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
-        raise EnrolmentError("sub-folders", f"these sub-folders hold photos, too: {first}{more}")

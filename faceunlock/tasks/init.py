@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, TypedDict
 from faceunlock.matching.people import normalise_name
 from faceunlock.photos.photo import Source, name_of
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.tasks.enrolling import (
-    EnrolmentOutcome,
-    Planned,
-    Wanted,
-    finish,
-    learnable,
-    look_at,
-    photos_of,
-)
+from faceunlock.tasks.enrolling import EnrolmentOutcome, finish, learnable, look_at
+from faceunlock.tasks.planning import Planned, Wanted, photos_of
 from faceunlock.tasks.workspace import Workspace
 
 if TYPE_CHECKING:
