@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
-from faceunlock.matching.similarity import similarities
+from faceunlock.matching.similarity import cosine
 from faceunlock.photos.face import Face, Quality, SubjectRule
 from faceunlock.photos.measures import Limits, Measure, measures
 from faceunlock.photos.photo import load_photo
@@ -219,11 +219,7 @@ def _resembled(
 
 def _looks(person: Person, embedding: NDArray[np.float32]) -> tuple[LookScore, ...]:
     found = [
-        LookScore(
-            look,
-            float(similarities(embedding[None], np.asarray(template.centroid)[None])[0, 0]),
-            template.count,
-        )
+        LookScore(look, cosine(embedding, template.centroid), template.count)
         for look, template in person.templates
     ]
     return tuple(sorted(found, key=lambda one: one.similarity, reverse=True))
