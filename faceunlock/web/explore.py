@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities
@@ -16,7 +15,7 @@ from faceunlock.studies.overview import Study
 from faceunlock.tasks.report import studied
 from faceunlock.tasks.workspace import as_path
 from faceunlock.unlock import FaceUnlock
-from faceunlock.web.api import Desk, answered
+from faceunlock.web.api import Desk, beside
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
@@ -28,11 +27,11 @@ _PATH = Field("path", "text", "A folder with a sub-folder per person.", required
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes that the page of a folder asks."""
 
-    async def explored(request: Request) -> str:
-        form = await desk.uploads.read(request, (_PATH,), desk.max_pixels)
-        return json.dumps(await desk.worker.ask(lambda unlock: _explored(unlock, form["path"])))
+    async def explored(request: Request) -> dict[str, Any]:
+        form = await desk.form(request, _PATH)
+        return await desk.worker.ask(lambda unlock: _explored(unlock, form["path"]))
 
-    return [Route("/explore", answered(desk, "", explored), methods=["POST"])]
+    return [beside(desk, "POST", "/explore", explored)]
 
 
 def _explored(unlock: FaceUnlock, path: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -28,8 +27,7 @@ from faceunlock.pipeline.samples import LeftOut
 from faceunlock.tasks.workspace import as_path, quality_gates
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web import explore, threshold
-from faceunlock.web.answers import json_response
-from faceunlock.web.api import Desk, answered
+from faceunlock.web.api import Desk, beside
 from faceunlock.web.folders import Folders
 from faceunlock.web.uploads import Field
 
@@ -69,8 +67,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of the pages, their scripts and their style."""
     folders = Folders()
 
-    async def state(request: Request) -> Response:
-        return json_response(json.dumps({"words": desk.worker.progress.words}))
+    async def state(request: Request) -> dict[str, Any]:
+        return {"words": desk.worker.progress.words}
 
     async def style(request: Request) -> Response:
         return Response(_style(), media_type="text/css")
@@ -78,55 +76,49 @@ def routes(desk: Desk) -> list[BaseRoute]:
     async def chosen(request: Request) -> Source:
         if "folder" in request.path_params:
             return folders.photo(request.path_params["folder"], request.path_params["number"])
-        form = await desk.uploads.read(request, (_PHOTO,), desk.max_pixels)
-        found: PhotoFile = form["photo"]
+        found: PhotoFile = (await desk.form(request, _PHOTO))["photo"]
         return found
 
-    async def tried(request: Request) -> str:
+    async def tried(request: Request) -> dict[str, Any]:
         photo = await chosen(request)
-        return json.dumps(await desk.worker.ask(lambda unlock: _tried(unlock, desk, photo)))
+        return await desk.worker.ask(lambda unlock: _tried(unlock, desk, photo))
 
-    async def classified(request: Request) -> str:
-        form = await desk.uploads.read(request, (_PHOTO, _HEAD), desk.max_pixels)
-        return json.dumps(
-            await desk.worker.ask(lambda unlock: _classified(unlock, desk, form["photo"], form["head"]))
-        )
+    async def classified(request: Request) -> dict[str, Any]:
+        form = await desk.form(request, _PHOTO, _HEAD)
+        return await desk.worker.ask(lambda unlock: _classified(unlock, desk, form["photo"], form["head"]))
 
-    async def why(request: Request) -> str:
+    async def why(request: Request) -> dict[str, Any]:
         here = () if "folder" in request.path_params else (_PHOTO,)
-        form = await desk.uploads.read(request, (*here, _BOX), desk.max_pixels)
+        form = await desk.form(request, *here, _BOX)
         photo = form["photo"] if here else await chosen(request)
         box = _box(form["box"])
-        return json.dumps(await desk.worker.ask(lambda unlock: _why(unlock, desk, photo, box)))
+        return await desk.worker.ask(lambda unlock: _why(unlock, desk, photo, box))
 
-    async def looked(request: Request) -> str:
-        form = await desk.uploads.read(request, (_PHOTO, _TAKEN), desk.max_pixels)
+    async def looked(request: Request) -> dict[str, Any]:
+        form = await desk.form(request, _PHOTO, _TAKEN)
         taken = int(form["taken"]) if form["taken"].isdecimal() else 0
-        return json.dumps(await desk.worker.ask(lambda unlock: _looked(unlock, desk, form["photo"], taken)))
+        return await desk.worker.ask(lambda unlock: _looked(unlock, desk, form["photo"], taken))
 
-    async def opened(request: Request) -> str:
-        form = await desk.uploads.read(request, (_PATH,), desk.max_pixels)
-        return json.dumps(await desk.worker.ask(lambda _: folders.open(form["path"])))
+    async def opened(request: Request) -> dict[str, Any]:
+        form = await desk.form(request, _PATH)
+        return await desk.worker.ask(lambda _: folders.open(form["path"]))
 
     async def thumbnail(request: Request) -> Response:
         photo = await chosen(request)
         content = await desk.worker.ask(lambda _: _jpeg(_shown(photo, desk, THUMBNAIL).image, THUMBNAIL))
         return Response(content, media_type="image/jpeg")
 
-    def asked(method: str, path: str, answer: Callable[[Request], Awaitable[str | Response]]) -> Route:
-        return Route(path, answered(desk, "", answer), methods=[method])
-
     return [
         *(Route(path, _page(path, desk), methods=["GET"]) for path in PAGES),
-        Route("/state", state, methods=["GET"]),
-        asked("POST", "/try", tried),
-        asked("POST", "/classify", classified),
-        asked("POST", "/why", why),
-        asked("POST", "/look", looked),
-        asked("POST", "/folder", opened),
-        asked("POST", "/folder/{folder}/{number:int}", tried),
-        asked("POST", "/folder/{folder}/{number:int}/why", why),
-        asked("GET", "/folder/{folder}/{number:int}", thumbnail),
+        beside(desk, "GET", "/state", state),
+        beside(desk, "POST", "/try", tried),
+        beside(desk, "POST", "/classify", classified),
+        beside(desk, "POST", "/why", why),
+        beside(desk, "POST", "/look", looked),
+        beside(desk, "POST", "/folder", opened),
+        beside(desk, "POST", "/folder/{folder}/{number:int}", tried),
+        beside(desk, "POST", "/folder/{folder}/{number:int}/why", why),
+        beside(desk, "GET", "/folder/{folder}/{number:int}", thumbnail),
         *explore.routes(desk),
         *threshold.routes(desk),
         Route("/static/page.css", style, methods=["GET"]),
