@@ -71,7 +71,9 @@ def page(browser, address):
     browser.get(address)
     wait(browser, f"location.href === '{base}' && document.readyState === 'complete'")
     yield Page(browser, base)
-    assert {url for url in requested(browser) if not url.startswith((base, "data:", f"blob:{base}", "about:"))} == set()
+    assert {
+        url for url in requested(browser) if not url.startswith((base, "data:", f"blob:{base}", "about:"))
+    } == set()
     assert [entry for entry in browser.get_log("browser") if not _expected(entry)] == []
 
 
