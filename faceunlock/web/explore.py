@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute
 
-from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities
+from faceunlock.reports.figures import data_address
 from faceunlock.reports.selection import choose_photos
 from faceunlock.studies.overview import Study
 from faceunlock.tasks.report import studied
-from faceunlock.tasks.workspace import as_path
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web.api import Desk, beside
+from faceunlock.web.folders import folder_of
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
@@ -35,9 +34,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
 
 def _explored(unlock: FaceUnlock, path: str) -> dict[str, Any]:
-    folder = Path(as_path(path.strip())).expanduser()
-    if not folder.is_absolute():
-        raise PhotoError("photo-not-found", "Name the folder by its whole path, or begin with ~.")
+    folder = folder_of(path)
     return picture(studied(unlock, folder), folder)
 
 
@@ -64,7 +61,7 @@ def picture(found: Study, folder: Path) -> dict[str, Any]:
             {
                 "name": _below(folder, samples.photo[at]),
                 "person": samples.person[at],
-                "face": f"data:image/jpeg;base64,{base64.b64encode(samples.thumbnails[at]).decode('ascii')}",
+                "face": data_address("image/jpeg", samples.thumbnails[at]),
             }
             for at in chosen
         ],

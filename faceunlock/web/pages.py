@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -24,15 +23,16 @@ from faceunlock.photos.face import measure_quality
 from faceunlock.photos.in_memory import as_file
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.pipeline.samples import LeftOut
-from faceunlock.tasks.workspace import as_path, quality_gates
+from faceunlock.reports.figures import data_address
+from faceunlock.reports.page import templates_of
+from faceunlock.tasks.workspace import quality_gates
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web import explore, threshold
 from faceunlock.web.api import Desk, beside
-from faceunlock.web.folders import Folders
+from faceunlock.web.folders import Folders, whole_path
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from starlette.requests import Request
 
     from faceunlock.photos.face import RGBImage
@@ -129,7 +129,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
 def _page(path: str, desk: Desk) -> Callable[[Request], Awaitable[Response]]:
     async def page(request: Request) -> Response:
         text = (
-            _environment()
+            templates_of("faceunlock.web")
             .get_template(PAGES[path][0])
             .render(
                 pages=[(address, name) for address, (_, name) in PAGES.items()],
@@ -155,8 +155,8 @@ def _tried(unlock: FaceUnlock, desk: Desk, photo: Source) -> dict[str, Any]:
 
 def _classified(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, head: str) -> dict[str, Any]:
     """Return whom a head sees on a photo, and the photo as a browser can show it."""
-    folder = Path(as_path(head.strip())).expanduser()
-    if not folder.is_absolute():
+    folder = whole_path(head)
+    if folder is None:
         raise SettingsError("usage", "Name the folder of the head by its whole path, or begin with ~.")
     (found,) = unlock.classify([photo], folder, faces="all")
     if isinstance(found, LeftOut):
@@ -168,7 +168,7 @@ def _picture(file: PhotoFile) -> dict[str, Any]:
     shown = file.view(PICTURE)
     height, width = shown.image.shape[:2]
     return {
-        "picture": _data(_jpeg(shown.image, PICTURE)),
+        "picture": _address(shown.image),
         "width": round(width * shown.scale),
         "height": round(height * shown.scale),
     }
@@ -186,7 +186,7 @@ def _why(unlock: FaceUnlock, desk: Desk, photo: Source, box: tuple[int, int, int
     if part.size == 0:
         raise SettingsError("usage", "the box lies outside the photo")
     found = unlock.explain(PhotoFile(file.name, as_file(part), desk.max_pixels), faces="central")
-    return desk.documents.explanation(found) | {"face": _data(_jpeg(found.crop, PICTURE))}
+    return desk.documents.explanation(found) | {"face": _address(found.crop)}
 
 
 def _box(text: str) -> tuple[int, int, int, int]:
@@ -195,10 +195,6 @@ def _box(text: str) -> tuple[int, int, int, int]:
         raise SettingsError("usage", "a box is four whole numbers: left, top, width, height")
     left, top, wide, high = map(int, numbers)
     return left, top, wide, high
-
-
-def _data(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
 
 def _looked(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, taken: int) -> dict[str, Any]:
@@ -233,6 +229,11 @@ def _last_part(photo: Source) -> str | None:
     return photo.name if isinstance(photo, Path) else None
 
 
+def _address(image: RGBImage) -> str:
+    """Return an address that holds an image, at most `PICTURE` pixels on its longer side."""
+    return data_address("image/jpeg", _jpeg(image, PICTURE))
+
+
 def _jpeg(image: RGBImage, side: int) -> bytes:
     """Return an image as a JPEG file, at most `side` pixels on its longer side."""
     from PIL import Image
@@ -242,19 +243,6 @@ def _jpeg(image: RGBImage, side: int) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("faceunlock.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 @cache

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute
@@ -15,6 +13,7 @@ from faceunlock.studies.effects import Effects
 from faceunlock.tasks.calibrate import compared
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web.api import Desk, beside
+from faceunlock.web.folders import Kept
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
@@ -31,30 +30,13 @@ _TARGET = Field("target", "number", "A false match rate.", required=True)
 _LOWER = Field("allow_lower", "flag", "Save a threshold below the shipped one.")
 
 
-class Opened:
-    """The comparisons that pages look at, each under a name that nobody can guess."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Effects] = OrderedDict()
-
-    def keep(self, effects: Effects) -> str:
-        """Keep comparisons, and return their name."""
-        name = secrets.token_urlsafe(12)
-        self._kept[name] = effects
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return name
-
-    def find(self, name: str) -> Effects:
-        """Return the comparisons of a name; ``usage`` if they are gone."""
-        if name not in self._kept:
-            raise SettingsError("usage", "These comparisons are not open any more.", hint="Open them again.")
-        return self._kept[name]
+Opened = Kept[Effects]
+"""The comparisons that pages look at."""
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes that the page of the threshold asks."""
-    opened = Opened()
+    opened = Opened(KEPT)
 
     async def started(request: Request) -> dict[str, Any]:
         given = await desk.form(request, _SOURCE)
@@ -64,18 +46,18 @@ def routes(desk: Desk) -> list[BaseRoute]:
         threshold = (await desk.form(request, _THRESHOLD))["threshold"]
         if not -1.0 <= threshold <= 1.0:
             raise SettingsError("usage", "a threshold is a number from -1 to 1")
-        effects = opened.find(request.path_params["name"])
+        effects = _found(opened, request)
         return await desk.worker.ask(lambda _: effect(effects, threshold))
 
     async def judged(request: Request) -> dict[str, Any]:
-        effects = opened.find(request.path_params["name"])
+        effects = _found(opened, request)
         target = _valid((await desk.form(request, _TARGET))["target"])
         return await desk.worker.ask(lambda _: judgement(_report(effects, target)))
 
     async def saved(request: Request) -> dict[str, Any]:
         if desk.read_only:
             raise WebError("read-only")
-        effects = opened.find(request.path_params["name"])
+        effects = _found(opened, request)
         given = await desk.form(request, _TARGET, _LOWER)
         target, lower = _valid(given["target"]), given.get("allow_lower", False)
 
@@ -90,6 +72,14 @@ def routes(desk: Desk) -> list[BaseRoute]:
         beside(desk, "POST", "/threshold/{name}/target", judged),
         beside(desk, "POST", "/threshold/{name}/save", saved),
     ]
+
+
+def _found(opened: Opened, request: Request) -> Effects:
+    """Return the comparisons that a request is about; ``usage`` if they are gone."""
+    effects = opened.find(request.path_params["name"])
+    if effects is None:
+        raise SettingsError("usage", "These comparisons are not open any more.", hint="Open them again.")
+    return effects
 
 
 def _start(unlock: FaceUnlock, opened: Opened, source: str | None) -> dict[str, Any]:
