@@ -16,15 +16,14 @@ from starlette.staticfiles import StaticFiles
 
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.packages import own_version
-from faceunlock.liveness.guidance import POSES, Limits, Seen, fault, follows
+from faceunlock.liveness.guidance import POSES, fault, follows
 from faceunlock.liveness.turning import offset_of
-from faceunlock.photos.camera import light
-from faceunlock.photos.face import measure_quality
 from faceunlock.photos.in_memory import as_file
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.pipeline.samples import LeftOut
 from faceunlock.reports.figures import data_address
 from faceunlock.reports.page import templates_of
+from faceunlock.tasks.sitting import limits_of, seen_in
 from faceunlock.tasks.workspace import quality_gates
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web import explore, threshold
@@ -212,12 +211,10 @@ def _looked(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, taken: int) -> dic
     image = photo.view().image
     acquisition, identity = unlock.choice.acquisition(fetch=True)
     gates = quality_gates(unlock, identity)
-    faces = acquisition.detector.detect(image)
-    quality = measure_quality(image, faces[0]) if faces else None
-    limits = Limits(unlock.settings.min_face_pixels, gates.min_brightness, gates.min_sharpness)
-    word = fault(Seen(0.0, image.shape, light(image), faces, quality), limits)
+    seen = seen_in(image, acquisition.detector)
+    word = fault(seen, limits_of(unlock.settings, gates))
     pose = POSES[taken % len(POSES)]
-    good = word is None and follows(pose, offset_of(faces[0]), None)
+    good = word is None and follows(pose, offset_of(seen.faces[0]), None)
     return {"good": good, "clear": word is None, "say": desk.documents.guidance(word or pose)}
 
 
