@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import CameraError, PhotoError, SettingsError
 from faceunlock.files.private import atomic_write, ensure_private_directory
 from faceunlock.settings import SETTINGS
-from faceunlock.tasks.workspace import Workspace, open_camera
+from faceunlock.tasks.workspace import Workspace, device_file, open_camera
 
 if TYPE_CHECKING:
     import numpy as np
@@ -245,8 +245,7 @@ def missing_camera(
     present : callable
         Returns what is there; asked only if the camera is not, because it opens every device.
     """
-    path = Path(f"/dev/video{camera}") if camera.isdecimal() else Path(camera)
-    if path.exists():
+    if Path(device_file(camera)).exists():
         return None
     devices = present()
     if not devices and camera == SETTINGS["camera"].default:

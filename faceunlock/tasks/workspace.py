@@ -336,6 +336,17 @@ def open_camera(workspace: Workspace, device: str) -> Camera:
     return open_camera(device, films=workspace.settings.camera_films != "never")
 
 
+def device_file(device: str) -> str:
+    """Return the device file of a camera that is named by its number; any other name unchanged.
+
+    Examples
+    --------
+    >>> device_file("0"), device_file("/dev/video2")
+    ('/dev/video0', '/dev/video2')
+    """
+    return f"/dev/video{int(device)}" if device.isdecimal() else device
+
+
 def apart_camera(workspace: Workspace, device: str) -> str:
     """Return the name of a camera that a process without rights will open, or refuse it at once.
 
