@@ -334,16 +334,15 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
 def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
     command = line.words[len(module_options(line)) :]
     program = Path(*command[:1])
-    if not program.is_absolute():
+    absolute = program.is_absolute()
+    if not absolute:
         yield "the program needs an absolute path"
     if command[1:4] != INTERPRETER_WORDS:
         yield f"the program is not called as PYTHON {' '.join(INTERPRETER_WORDS)}"
         return
-    if not program.is_absolute():
-        pass  # said above
-    elif system:
+    if absolute and system:
         yield from installation_problems(program)
-    elif not program.exists():
+    elif absolute and not program.exists():
         yield f"{program} does not exist"
     yield from faults(command[4:])
     options = recognised(command[4:])  # also of options that are wrong, to find what else is
