@@ -231,9 +231,7 @@ def _write(config: Path, camera: str) -> None:
         raise SettingsError("file-unwritable", f"{config}: {error.strerror}") from error
 
 
-def missing_camera(
-    camera: str, present: Callable[[], tuple[CameraDevice, ...]] = cameras
-) -> str | None:
+def missing_camera(camera: str, present: Callable[[], tuple[CameraDevice, ...]] = cameras) -> str | None:
     """Return what is wrong if the camera of the settings is gone, such as after a suspend, or None.
 
     A machine without any camera has not lost one, unless the setting names it.
