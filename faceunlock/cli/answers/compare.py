@@ -180,4 +180,6 @@ def _meaning(comparison: PairComparison) -> str:
     unknown, found = unmeasured(calibration, comparison.point), calibration.fmr
     if unknown is not None or found is None:
         return str(unknown)
-    return f"threshold from {calibration.data}: {found.errors:,} false matches in {found.trials:,} comparisons"
+    return (
+        f"threshold from {calibration.data}: {found.errors:,} false matches in {found.trials:,} comparisons"
+    )
