@@ -89,14 +89,17 @@ def _password_typed() -> bool:
 
 def _require_key() -> None:
     """Refuse unless standard input is the pipe through which ``pam_exec`` would have passed on a password."""
+    if not _is_pipe(0):
+        raise CannotAskError("--ask needs the option expose_authtok in the line, or no key was waited for")
+
+
+def _is_pipe(descriptor: int) -> bool:
     import stat
 
     try:
-        asked = stat.S_ISFIFO(os.fstat(0).st_mode)
+        return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
     except OSError:
-        asked = False
-    if not asked:
-        raise CannotAskError("--ask needs the option expose_authtok in the line, or no key was waited for")
+        return False
 
 
 def _refuse(error: CannotAskError) -> NoReturn:
@@ -190,12 +193,7 @@ def _words_are_shown(*, live: bool) -> bool:
     conversation. Otherwise they end in the null device or in a log. How similar a face was is not for
     everybody to read. A dialogue that nobody could read is refused.
     """
-    import stat
-
-    try:
-        shown = stat.S_ISFIFO(os.fstat(2).st_mode)
-    except OSError:
-        shown = False
+    shown = _is_pipe(2)
     if live and not shown:
         raise CannotAskError(
             "--require-live says what to do, and this login cannot show it; put stdout before seteuid or "

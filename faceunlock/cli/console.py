@@ -246,6 +246,17 @@ class Console:
             detail = photo.detail.removeprefix(f"{photo.photo}: ")
             self.note(f"{printable(name)}: {photo.reason}: {printable(detail)}")
 
+    @contextmanager
+    def naming_left_out(self) -> Iterator[None]:
+        """Print why each photo was left out if a block ends because none of them can be used."""
+        from faceunlock.pipeline.samples import NoneUsableError
+
+        try:
+            yield
+        except NoneUsableError as error:
+            self.left_out(error.left_out)
+            raise
+
     def error(self, error: FaceUnlockError) -> None:
         """Print an error and its hint on stderr; with JSON, also print the error document on stdout."""
         self.say(f"faceunlock: {printable(error.message)} [{error.slug}]")

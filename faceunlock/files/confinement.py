@@ -86,7 +86,7 @@ class ConfinementError(Exception):
     """What must be given up could not be given up."""
 
 
-def confine(seconds: float, *, memory: int = MEMORY) -> None:
+def confine(seconds: float) -> None:
     """Give up every right that decoding a photo does not need; what is open stays open.
 
     Root becomes nobody. No file can be opened, no process, connection or file made or changed, and nobody
@@ -98,8 +98,6 @@ def confine(seconds: float, *, memory: int = MEMORY) -> None:
     ----------
     seconds : float
         Processor time, from now on.
-    memory : int
-        Bytes of data.
 
     Raises
     ------
@@ -113,7 +111,7 @@ def confine(seconds: float, *, memory: int = MEMORY) -> None:
         for limit, most in (
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_FSIZE, 0),
-            (resource.RLIMIT_DATA, memory),
+            (resource.RLIMIT_DATA, MEMORY),
             (resource.RLIMIT_CPU, spent),
         ):
             hard = resource.getrlimit(limit)[1]

@@ -72,6 +72,15 @@ def require(memory: int = COMMAND_MEMORY, files: int = COMMAND_FILES) -> None:
             )
 
 
+def no_core_dump() -> None:
+    """Keep a crash from writing memory, with biometric data in it, to a file."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def reached(error: BaseException) -> SettingsError | None:
     """Return the error to report if a limit of the system caused another one; None if it was something else.
 

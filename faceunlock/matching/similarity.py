@@ -98,6 +98,17 @@ def similarities(probes: ArrayLike, centroids: ArrayLike) -> Vector:
     return np.clip(product, -1.0, 1.0)
 
 
+def cosine(one: ArrayLike, other: ArrayLike) -> float:
+    """Return the cosine similarity of two unit vectors, in [-1, 1].
+
+    Examples
+    --------
+    >>> cosine([1.0, 0.0], [0.6, 0.8])
+    0.6
+    """
+    return float(similarities(np.asarray(one)[None], np.asarray(other)[None])[0, 0])
+
+
 def leave_one_out(embeddings: ArrayLike, base: ArrayLike | None = None) -> Vector:
     """Return the similarity of each embedding to the centroid of all the others.
 

@@ -91,16 +91,22 @@ def _picture(folder: Path, name: str) -> Path:
 
 
 @cache
-def _environment() -> Environment:
+def templates_of(package: str) -> Environment:
+    """Return the templates of a package: everything they show is escaped, a missing variable is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
-        loader=PackageLoader("faceunlock.reports"),
+    return Environment(
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def _environment() -> Environment:
+    environment = templates_of("faceunlock.reports")
     environment.filters["count"] = lambda number: f"{number:,}"
     # A non-breaking space, so that no line begins with a percent sign.
     environment.finalize = lambda value: value.replace(" %", "\u00a0%") if type(value) is str else value

@@ -108,8 +108,6 @@ def apart_acquisition(
     """
     choice = workspace.choice
     model = choice.chosen(person)
-    if person is not None and person.template.identity.model != model:
-        raise choice.mismatch(person.name, person.template.identity, model)
     spec = choice.spec(model)
     if fetch:
         choice.loader.fetch(spec)
@@ -120,8 +118,7 @@ def apart_acquisition(
         workspace.readers[key] = ApartAcquisition(workspace, name, photos=photos)
     acquisition: ApartAcquisition = workspace.readers[key]
     identity = acquisition.identity
-    if person is not None and person.template.identity != identity:
-        raise choice.mismatch(person.name, person.template.identity, model)
+    choice.check(person, identity)
     return acquisition, identity
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from faceunlock.errors import CameraError, FaceUnlockError, GalleryError, ModelError
 from faceunlock.files.channel import Channel, Message
 from faceunlock.files.confinement import ConfinementError, confine
-from faceunlock.liveness.asking import LONGEST, Word
+from faceunlock.liveness.asking import Word
 from faceunlock.photos.camera import Camera, open_camera, open_film
 from faceunlock.photos.capture import one_good
 from faceunlock.photos.face import Quality
@@ -32,11 +32,10 @@ from faceunlock.pipeline.models.folder import names_folder, read_model_folder
 from faceunlock.pipeline.models.registry import WITH_WEIGHTS
 from faceunlock.pipeline.samples import LeftOut, Sample
 from faceunlock.settings import Settings
-from faceunlock.tasks.live import random_dialogue
 from faceunlock.tasks.loading import NetworkLoader
 from faceunlock.tasks.mirrors import LEARNING_SECONDS, first_turn
 from faceunlock.tasks.sitting import sit
-from faceunlock.tasks.turns import Watch, requirement
+from faceunlock.tasks.turns import hold
 from faceunlock.tasks.workspace import examiner
 
 if TYPE_CHECKING:
@@ -177,11 +176,15 @@ class Work:
 
     def _dialogue(self, words: dict[str, Any]) -> None:
         with self._camera(words) as camera:
-            patience = self._settings.camera_seconds
-            fault = requirement(_gates(words), self._settings.min_face_pixels)
-            watch = Watch(self.acquisition, fault, self._deny, self)
-            frames = self._frames(camera, patience + LONGEST + 2.0)
-            turned = watch.talk(frames, random_dialogue(mirrored=words["mirrored"], patience=patience))
+            turned = hold(
+                partial(self._frames, camera),
+                self.acquisition,
+                _gates(words),
+                self._settings,
+                self._deny,
+                self,
+                mirrored=words["mirrored"],
+            )
         if turned is not None:  # otherwise this process was ended
             self._channel.send(
                 "turned",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from faceunlock.errors import CameraError, PhotoError, SettingsError
 from faceunlock.files.private import atomic_write, ensure_private_directory
 from faceunlock.settings import SETTINGS
-from faceunlock.tasks.workspace import Workspace, open_camera
+from faceunlock.tasks.workspace import Workspace, device_file, open_camera
 
 if TYPE_CHECKING:
     import numpy as np
@@ -230,7 +231,7 @@ def _write(config: Path, camera: str) -> None:
         raise SettingsError("file-unwritable", f"{config}: {error.strerror}") from error
 
 
-def missing_camera(camera: str, devices: tuple[CameraDevice, ...]) -> str | None:
+def missing_camera(camera: str, present: Callable[[], tuple[CameraDevice, ...]] = cameras) -> str | None:
     """Return what is wrong if the camera of the settings is gone, such as after a suspend, or None.
 
     A machine without any camera has not lost one, unless the setting names it.
@@ -239,11 +240,13 @@ def missing_camera(camera: str, devices: tuple[CameraDevice, ...]) -> str | None
     ----------
     camera : str
         The setting.
-    devices : tuple of CameraDevice
-        What is there.
+    present : callable
+        Returns what is there; asked only if the camera is not, because it opens every device.
     """
-    path = Path(f"/dev/video{camera}") if camera.isdecimal() else Path(camera)
-    if path.exists() or (not devices and camera == SETTINGS["camera"].default):
+    if Path(device_file(camera)).exists():
+        return None
+    devices = present()
+    if not devices and camera == SETTINGS["camera"].default:
         return None
     there = ", ".join(str(device.path) for device in devices) or "none"
     return (

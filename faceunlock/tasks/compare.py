@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
-from faceunlock.matching.similarity import similarities, unit
+from faceunlock.matching.similarity import cosine, unit
 from faceunlock.matching.wording import needed
 from faceunlock.photos.face import Quality, SubjectRule
 from faceunlock.photos.photo import PhotoFile, Source, find_photos, load_photo, nothing_found
@@ -152,6 +152,11 @@ class PairComparison:
         return min(1.0, len(self.others) * self.point.fmr)
 
 
+def alike(one: Sample, other: Sample) -> float:
+    """Return the cosine of the embeddings of two photos, in [-1, 1]."""
+    return cosine(unit(one.embedding), unit(other.embedding))
+
+
 def distance(similarity: float) -> float:
     """Return the Euclidean distance of two unit vectors from their cosine.
 
@@ -227,7 +232,7 @@ def compare(
 
     def compared(outcome: Sample, _index: int) -> ComparedPhoto:
         nonlocal best
-        similarity = float(similarities(unit(sample.embedding)[None], unit(outcome.embedding)[None])[0, 0])
+        similarity = alike(sample, outcome)
         if similarity > best:
             best, crops[1] = similarity, outcome.crop
         match = similarity >= limit

@@ -10,16 +10,8 @@ from faceunlock.errors import SettingsError
 from faceunlock.matching.people import normalise_name
 from faceunlock.photos.photo import PhotoFile
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.tasks.enrolling import (
-    Accept,
-    EnrolmentOutcome,
-    Planned,
-    Resemblance,
-    Wanted,
-    finish,
-    photo_reader,
-    photos_of,
-)
+from faceunlock.tasks.enrolling import Accept, EnrolmentOutcome, Resemblance, finish, look_at
+from faceunlock.tasks.planning import Planned, Wanted, photos_of
 from faceunlock.tasks.workspace import Workspace, apart_camera, is_apart, open_camera, quality_gates
 
 if TYPE_CHECKING:
@@ -115,11 +107,8 @@ def enroll(
         raise SettingsError("usage", "add and replace exclude each other")
     look = None if look is None else normalise_name(look)
     wanted = Wanted(normalise_name(name), look, add=add, replace=replace, even_so=even_so)
-    known = wanted.known(workspace)
-    planned = Planned(wanted, known, *photos_of(photos))
-    acquisition, identity = photo_reader(workspace, known, len(planned.photos))
-    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
-    outcomes = list(track(samples, len(planned.photos), "photos"))
+    planned = Planned(wanted, wanted.known(workspace), *photos_of(photos))
+    outcomes, identity = look_at(workspace, planned, track)
     return finish(
         workspace, planned, outcomes, identity, min_photos=min_photos, dry_run=dry_run, accept=accept
     )

@@ -13,7 +13,8 @@ from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.enrolment import RefusedPhotosError, TooFewPhotosError
 from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
-from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, photo_reader, photos_of
+from faceunlock.tasks.enrolling import EnrolmentOutcome, finish, photo_reader
+from faceunlock.tasks.planning import Planned, Wanted, photos_of
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.errors import EnrolmentError, GalleryError
+from faceunlock.errors import EnrolmentError
 from faceunlock.files.text import quoted
 from faceunlock.matching.people import Person
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.strangers import NearStranger
 from faceunlock.matching.templates import Template
-from faceunlock.photos.photo import Source, find_photos, in_order
 from faceunlock.pipeline.enrolment import Enrolment
 from faceunlock.pipeline.enrolment import enroll as learn
-from faceunlock.pipeline.samples import LeftOut, Sample
+from faceunlock.pipeline.samples import LeftOut, Sample, Track
 from faceunlock.tasks.people import no_such_look
-from faceunlock.tasks.pictures import as_photos, small_faces
+from faceunlock.tasks.pictures import small_faces
+from faceunlock.tasks.planning import Planned, Wanted
 from faceunlock.tasks.second_names import check_second_name
 from faceunlock.tasks.strangers import nearest_stranger
 from faceunlock.tasks.workspace import Workspace, is_apart, quality_gates
@@ -27,9 +26,7 @@ from faceunlock.tasks.workspace import Workspace, is_apart, quality_gates
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.pipeline.acquisition import Acquisition
-    from faceunlock.pipeline.enrolment import Gates
     from faceunlock.tasks.apart import ApartAcquisition
-    from faceunlock.tasks.pictures import Photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,57 +124,6 @@ class EnrolmentOutcome:
         return f"{who}: {used} of {used + left_out} photos used, {end}"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Who is to be enrolled, and how: options of `faceunlock.tasks.enroll.enroll`, names as stored."""
-
-    name: str
-    look: str | None
-    add: bool
-    replace: bool
-    even_so: bool = False
-
-    def known(self, workspace: Workspace) -> Person | None:
-        """Return the person to add to, or None; raises early rather than after minutes of work."""
-        gallery = workspace.gallery
-        if self.look is not None:
-            person = gallery.get(self.name)
-            there = person.look(self.look)
-            if self.add and there is None:
-                raise no_such_look(person, self.look)
-            if there is not None and not (self.add or self.replace):
-                raise GalleryError(
-                    "already-enrolled", f"{person.name} already has the look {quoted(self.look)}"
-                )
-            return person
-        if self.add:
-            return gallery.get(self.name)
-        if not self.replace and gallery.enrolled(self.name):
-            raise GalleryError("already-enrolled", f"{self.name} is already enrolled")
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """Everything about an enrolment that can be known before a photo is read.
-
-    Attributes
-    ----------
-    wanted : Wanted
-    known : Person or None
-        The person that photos or a look are added to.
-    photos : list of Path, PhotoFile or InMemory
-        The photos to look at.
-    skipped : int
-        Number of files that are not photos.
-    """
-
-    wanted: Wanted
-    known: Person | None
-    photos: list[Source]
-    skipped: int
-
-
 def photo_reader(
     workspace: Workspace, known: Person | None, photos: int
 ) -> tuple[Acquisition | ApartAcquisition, ModelIdentity]:
@@ -190,6 +136,25 @@ def photo_reader(
 
         return apart_acquisition(workspace, known, fetch=True, photos=photos)
     return workspace.choice.acquisition(known, fetch=True, photos=photos)
+
+
+def look_at(
+    workspace: Workspace, planned: Planned, track: Track
+) -> tuple[list[Sample | LeftOut], ModelIdentity]:
+    """Return a sample, or why there is none, for each photo of a plan, and what made the embeddings.
+
+    Raises as `photo_reader`; `track` shows progress over the photos.
+    """
+    acquisition, identity = photo_reader(workspace, planned.known, len(planned.photos))
+    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
+    return list(track(samples, len(planned.photos), "photos")), identity
+
+
+def learnable(
+    workspace: Workspace, planned: Planned, outcomes: Sequence[Sample | LeftOut], identity: ModelIdentity
+) -> Enrolment:
+    """Return what would be learned, and store nothing; parameters and errors are as for `finish`."""
+    return _Enrolling(workspace, planned.wanted, outcomes, identity).tried(planned.known, None).enrolment
 
 
 def finish(
@@ -215,8 +180,7 @@ def finish(
     min_photos, dry_run, accept
         As for `faceunlock.tasks.enroll.enroll`, which also says what is raised.
     """
-    gates = quality_gates(workspace, identity, min_photos)
-    enrolling = _Enrolling(workspace, planned.wanted, outcomes, identity, gates)
+    enrolling = _Enrolling(workspace, planned.wanted, outcomes, identity, min_photos)
     draft = (enrolling.tried if dry_run else enrolling.saved)(planned.known, accept)
     used = {*draft.enrolment.used}
     shown = [one.crop for one in outcomes if isinstance(one, Sample) and one.photo in used]
@@ -264,7 +228,8 @@ class _Enrolling:
         One for each photo.
     identity : ModelIdentity
         What made the embeddings.
-    gates : Gates
+    min_photos : int, optional
+        As for `quality_gates`.
 
     Attributes
     ----------
@@ -278,9 +243,10 @@ class _Enrolling:
         wanted: Wanted,
         outcomes: Sequence[Sample | LeftOut],
         identity: ModelIdentity,
-        gates: Gates,
+        min_photos: int | None = None,
     ) -> None:
-        self._workspace, self._wanted, self._identity, self._gates = workspace, wanted, identity, gates
+        self._workspace, self._wanted, self._identity = workspace, wanted, identity
+        self._gates = quality_gates(workspace, identity, min_photos)
         self._samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
         self._failures = [outcome for outcome in outcomes if isinstance(outcome, LeftOut)]
         self.vouched: tuple[str, ...] = ()
@@ -304,10 +270,7 @@ class _Enrolling:
                 return draft
             # The template may have grown since it was read, so judge against the stored one.
             stored = gallery.get(wanted.name)
-            if stored.template.identity != self._identity:
-                raise self._workspace.choice.mismatch(
-                    stored.name, stored.template.identity, self._identity.model
-                )
+            self._workspace.choice.check(stored, self._identity)
             wanted.known(self._workspace)
             if wanted.add:
                 enrolment = self._learned(stored)
@@ -400,32 +363,3 @@ def _unlike(person: Person, found: Resemblance) -> EnrolmentError:
         f"the photos do not resemble {person.name}: similarity {found.similarity:.4f}, at least "
         f"{found.threshold:.4f} needed",
     )
-
-
-def photos_of(photos: Photos) -> tuple[list[Source], int]:
-    """Return the photos to look at, and how many files are not photos.
-
-    Raises
-    ------
-    EnrolmentError
-        ``sub-folders``; ``too-few-photos`` if there are none.
-    """
-    given = as_photos(photos)
-    paths = [photo for photo in given if isinstance(photo, Path)]
-    listing = find_photos(paths)
-    _refuse_sub_folders(paths, listing.photos)
-    sources = in_order(given, listing.photos)
-    if given and not sources:
-        where = ", ".join(map(str, paths))
-        raise EnrolmentError("too-few-photos", f"{where}: no photos found{listing.others}")
-    return sources, listing.skipped
-
-
-def _refuse_sub_folders(given: Sequence[Path], photos: Sequence[Path]) -> None:
-    """Refuse photos below a given folder: the folder above several people's looks like one person's."""
-    named = {*given}
-    inside = sorted({photo.parent for photo in photos if photo not in named and photo.parent not in named})
-    if inside:
-        first = ", ".join(str(folder) for folder in inside[:3])
-        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
-        raise EnrolmentError("sub-folders", f"these sub-folders hold photos, too: {first}{more}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.errors import GalleryError, PhotoError
-from faceunlock.matching.similarity import similarities
+from faceunlock.errors import PhotoError
+from faceunlock.matching.similarity import cosine
 from faceunlock.photos.face import Face, Quality, SubjectRule
 from faceunlock.photos.measures import Limits, Measure, measures
 from faceunlock.photos.photo import load_photo
@@ -196,37 +196,30 @@ def _resembled(
     claimed: Person | None,
     security: Security | None,
 ) -> Resembled | None:
-    people = [one for one in workspace.gallery.people(marks=False) if one.template.identity == identity]
-    if claimed is not None and all(one.name != claimed.name for one in people):
-        raise GalleryError("model-mismatch")
-    if not people:
+    enrolled = workspace.gallery.crowd().made_by(identity)
+    if enrolled is None:
         return None
-    scores = {one.name: _looks(one, embedding) for one in people}
-    ranked = sorted(scores, key=lambda one: scores[one][0].similarity, reverse=True)
-    name = ranked[0] if claimed is None else claimed.name
-    others = [one for one in ranked if one != name]
-    searched = people if claimed is None else [one for one in people if one.name == name]
+    person = claimed or workspace.gallery.get(enrolled.decide(embedding, 1.0).name)
+    searched = len(enrolled) if claimed is None else len(person.templates)
     calibration = deciding_calibration(workspace, identity, None, security)
-    _, threshold = operating_point(calibration, sum(len(one.templates) for one in searched), None)
-    pairs = workspace.choice.pair_calibration(identity)
-    best = scores[name][0].similarity
+    _, threshold = operating_point(calibration, searched, None)
+    looks = _looks(person, embedding)
+    others = enrolled.without([person.name])
+    following = others.decide(embedding, 1.0) if len(others) else None
+    near = workspace.choice.pair_threshold(identity)
     return Resembled(
-        name=name,
+        name=person.name,
         claimed=claimed is not None,
-        looks=scores[name],
+        looks=looks,
         threshold=threshold,
-        next=(others[0], scores[others[0]][0].similarity) if others else None,
-        near_miss=pairs.status != "not-calibrated" and pairs.threshold <= best < threshold,
+        next=None if following is None else (following.name, following.similarity),
+        near_miss=near is not None and near <= looks[0].similarity < threshold,
     )
 
 
 def _looks(person: Person, embedding: NDArray[np.float32]) -> tuple[LookScore, ...]:
     found = [
-        LookScore(
-            look,
-            float(similarities(embedding[None], np.asarray(template.centroid)[None])[0, 0]),
-            template.count,
-        )
+        LookScore(look, cosine(embedding, template.centroid), template.count)
         for look, template in person.templates
     ]
     return tuple(sorted(found, key=lambda one: one.similarity, reverse=True))

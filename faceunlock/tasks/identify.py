@@ -244,9 +244,7 @@ def identify(
     given = in_order(sources, listing.photos)
     copies = plan_copies(listing.photos, paths, folder, overwrite=overwrite)
     acquisition, identity = workspace.choice.acquisition(photos=len(given), small_faces=True)
-    comparable = crowd.made_by(identity)
-    if comparable is None:
-        raise workspace.choice.mismatch(*crowd.first(), identity.model)
+    comparable = workspace.choice.comparable(crowd, identity)
     calibration = deciding_calibration(workspace, identity, threshold, security, "relaxed")
     looks = len(comparable)
     point, threshold = operating_point(calibration, looks, threshold)

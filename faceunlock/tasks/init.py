@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypedDict
 from faceunlock.matching.people import normalise_name
 from faceunlock.photos.photo import Source, name_of
 from faceunlock.pipeline.samples import Track, untracked
-from faceunlock.tasks.enrolling import EnrolmentOutcome, Planned, Wanted, finish, photo_reader, photos_of
+from faceunlock.tasks.enrolling import EnrolmentOutcome, finish, learnable, look_at
+from faceunlock.tasks.planning import Planned, Wanted, photos_of
 from faceunlock.tasks.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -62,13 +63,11 @@ def init(
     """
     wanted = Wanted(normalise_name(name), None, add=False, replace=replace)
     planned = Planned(wanted, wanted.known(workspace), *photos_of(photos))
-    acquisition, identity = photo_reader(workspace, None, len(planned.photos))
-    samples = acquisition.samples(planned.photos, keep_crops=workspace.keep_faces)
-    outcomes = list(track(samples, len(planned.photos), "photos"))
+    outcomes, identity = look_at(workspace, planned, track)
     held_back = None
     if hold_back:
         # Judged with all of them first, so that what is kept back is a photo like the others.
-        used = {*finish(workspace, planned, outcomes, identity, dry_run=True).enrolment.used}
+        used = {*learnable(workspace, planned, outcomes, identity).used}
         last = max(index for index, photo in enumerate(planned.photos) if name_of(photo) in used)
         if len(used) > workspace.settings.min_photos:
             held_back = planned.photos[last]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from random import SystemRandom
 from typing import TYPE_CHECKING, TypedDict
 
 from faceunlock.errors import PhotoError
-from faceunlock.liveness.asking import LONGEST, Word, random_pauses, random_turns
-from faceunlock.liveness.dialogue import Dialogue
+from faceunlock.liveness.asking import Word
 from faceunlock.photos.folders import PHOTO_SUFFIXES
 from faceunlock.tasks.liveness import denial
 from faceunlock.tasks.mirrors import is_mirrored
-from faceunlock.tasks.turns import SHOWN, Deny, Watch, requirement
+from faceunlock.tasks.turns import SHOWN, Deny, hold
 from faceunlock.tasks.verify import Candidates, Verification, candidates
 from faceunlock.tasks.workspace import (
     Workspace,
@@ -110,17 +108,10 @@ def verify_live(
             return judge.settle(turned)
         with open_camera(workspace, device) as camera:
             acquisition = people.load(threshold, security)
-            fault = requirement(quality_gates(workspace, people.identity), settings.min_face_pixels)
-            watch = Watch(acquisition, fault, deny or denial(workspace), judge)
-            dialogue = random_dialogue(mirrored=mirrored, patience=settings.camera_seconds)
-            turned = watch.talk(camera.frames(settings.camera_seconds + LONGEST + 2.0), dialogue)
+            gates = quality_gates(workspace, people.identity)
+            deny = deny or denial(workspace)
+            turned = hold(camera.frames, acquisition, gates, settings, deny, judge, mirrored=mirrored)
         return judge.settle(turned)
-
-
-def random_dialogue(*, mirrored: bool, patience: float) -> Dialogue:
-    """Return a dialogue whose turns and pauses nobody can know; parameters as for `Dialogue`."""
-    random = SystemRandom()
-    return Dialogue(random_turns(random), random_pauses(random), mirrored=mirrored, patience=patience)
 
 
 class _Judge:

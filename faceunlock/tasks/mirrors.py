@@ -16,6 +16,7 @@ from faceunlock.files.private import (
 from faceunlock.files.reading import SMALL, parse_json, read_file
 from faceunlock.liveness import CAMERAS
 from faceunlock.liveness.turning import FRONTAL, TURNED, offset_of
+from faceunlock.tasks.workspace import device_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,12 +38,12 @@ def is_mirrored(workspace: Workspace, device: str) -> bool:
         ``insecure-permissions`` if others could have changed what was learnt; ``gallery-damaged``.
     """
     setting = workspace.settings.camera_mirrored
-    return _learnt(workspace).get(_key(device), False) if setting == "auto" else setting == "yes"
+    return _learnt(workspace).get(device_file(device), False) if setting == "auto" else setting == "yes"
 
 
 def is_known(workspace: Workspace, device: str) -> bool:
     """Return whether a setting says, or an enrolment learnt, if a camera shows a mirror image."""
-    return workspace.settings.camera_mirrored != "auto" or _key(device) in _learnt(workspace)
+    return workspace.settings.camera_mirrored != "auto" or device_file(device) in _learnt(workspace)
 
 
 def learn(workspace: Workspace, device: str, mirrored: bool) -> None:
@@ -53,7 +54,7 @@ def learn(workspace: Workspace, device: str, mirrored: bool) -> None:
     GalleryError
         ``gallery-unwritable``, or as `is_mirrored`.
     """
-    known = _learnt(workspace) | {_key(device): mirrored}
+    known = _learnt(workspace) | {device_file(device): mirrored}
     path = workspace.locations.data / CAMERAS
     ensure_private_directory(workspace.locations.data)
     try:
@@ -95,11 +96,6 @@ def first_turn(frames: Iterable[Frame], detector: Detector) -> bool | None:
         if abs(turned) >= TURNED:
             return turned < 0
     return None
-
-
-def _key(device: str) -> str:
-    """Return one name for a camera that can be named by its number or its device file."""
-    return f"/dev/video{int(device)}" if device.isdecimal() else device
 
 
 def _learnt(workspace: Workspace) -> dict[str, bool]:

@@ -38,6 +38,7 @@ from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
+    from faceunlock.matching.crowd import Crowd, Templates
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.detection import Detector
     from faceunlock.pipeline.embedding import Embedder
@@ -265,7 +266,7 @@ class ModelChoice:
                 "gallery-damaged", f"{self._gallery.path}: the calibration of {identity.model}: {error}"
             ) from error
 
-    def mismatch(self, name: str, made_by: ModelIdentity, model: str) -> GalleryError:
+    def _mismatch(self, name: str, made_by: ModelIdentity, model: str) -> GalleryError:
         """Return the error for a model that cannot be compared with a person's template."""
         other = f"the model {made_by.model}" if made_by.model != model else f"different weights of {model}"
         named = model
@@ -277,6 +278,18 @@ class ModelChoice:
             hint=f"Re-enroll: faceunlock enroll {quoted(name)} FOLDER --replace --model {named}",
         )
 
+    def check(self, person: Person | None, identity: ModelIdentity) -> None:
+        """Refuse embeddings that cannot be compared with a person's template; ``model-mismatch``."""
+        if person is not None and person.template.identity != identity:
+            raise self._mismatch(person.name, person.template.identity, identity.model)
+
+    def comparable(self, crowd: Crowd, identity: ModelIdentity) -> Templates:
+        """Return those of at least one person that embeddings can be compared with; ``model-mismatch``."""
+        found = crowd.made_by(identity)
+        if found is None:
+            raise self._mismatch(*crowd.first(), identity.model)
+        return found
+
     def pair_calibration(self, identity: ModelIdentity) -> Calibration:
         """Return the calibration for two single photos; see `shipped_pair_calibration`.
 
@@ -287,6 +300,11 @@ class ModelChoice:
         if self._trained is not None and identity.model == self._trained.spec.id:
             return self._trained.calibration
         return shipped_pair_calibration(identity.model)
+
+    def pair_threshold(self, identity: ModelIdentity) -> float | None:
+        """Return the threshold for two single photos; None if it was not measured."""
+        pairs = self.pair_calibration(identity)
+        return None if pairs.status == "not-calibrated" else pairs.threshold
 
     def local(self) -> str | None:
         """Return the id of the model in use, or None if that depends on what can be downloaded.
@@ -347,11 +365,8 @@ class ModelChoice:
         ModelError
             The weights or the device cannot be used.
         """
-        model = self.chosen(person)
-        if person is not None and person.template.identity.model != model:
-            raise self.mismatch(person.name, person.template.identity, model)
         networks = self.loader.networks(
-            self._loadable(model),
+            self._loadable(self.chosen(person)),
             fetch=fetch,
             photos=photos,
             small_faces=small_faces,
@@ -359,8 +374,7 @@ class ModelChoice:
             access=access,
         )
         identity = networks.embedder.identity
-        if person is not None and person.template.identity != identity:
-            raise self.mismatch(person.name, person.template.identity, model)
+        self.check(person, identity)
         return self.loader.acquiring(networks), identity
 
     def networks(self, *, fetch: bool = False, photos: int = 1) -> Networks:
@@ -392,13 +406,23 @@ class ModelChoice:
         return None if self.loader.given is not None else self.spec(model)
 
     def chosen(self, person: Person | None = None) -> str:
-        """Return the model to use; for an empty gallery the recommended one if it can be had in seconds."""
+        """Return the model to use; for an empty gallery the recommended one if it can be had in seconds.
+
+        Raises
+        ------
+        GalleryError
+            ``model-mismatch`` if the person's template was made by a different model.
+        """
         # A claimed person's own template decides, so damage to others and their models do not matter.
         if person is not None and self.loader.given is None and self._model == AUTO:
             return person.template.identity.model
-        local = self.local()
-        if local is not None:
-            return local
+        model = self.local() or self._fetchable()
+        if person is not None and person.template.identity.model != model:
+            raise self._mismatch(person.name, person.template.identity, model)
+        return model
+
+    def _fetchable(self) -> str:
+        """Return the recommended model if it can be had in seconds, or else the one that is always here."""
         mirror = self._settings.weights_mirror or None
         if self._recommended_is_here(mirror):
             return RECOMMENDED

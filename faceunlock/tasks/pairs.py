@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError, SettingsError
-from faceunlock.matching.similarity import similarities, unit
 from faceunlock.photos.face import SubjectRule
 from faceunlock.photos.photo import person_folders
 from faceunlock.pipeline.samples import LeftOut, NoneUsableError, Sample, Track, untracked
-from faceunlock.tasks.compare import distance
+from faceunlock.tasks.compare import alike, distance
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path, check_threshold, operating_point
 
 if TYPE_CHECKING:
@@ -201,7 +200,7 @@ def compare_pairs(
 def _compared(
     first: Sample, second: Sample, people: tuple[str | None, str | None], limit: float
 ) -> PhotoPairResult:
-    similarity = float(similarities(unit(first.embedding)[None], unit(second.embedding)[None])[0, 0])
+    similarity = alike(first, second)
     crops = (first.crop, second.crop)
     if crops[0] is None or crops[1] is None:
         raise ValueError("the samples have no crops")

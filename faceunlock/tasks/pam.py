@@ -66,12 +66,8 @@ class Proposal:
         The line.
     problems : tuple of str
         What makes the line unsafe on this machine now.
-    require_live : bool
-        Whether the line asks for turns of the head.
     options : tuple of str
         The options of `faceunlock.pam` in the line, not quoted.
-    ask : bool
-        Whether the line waits for a key.
     """
 
     service: str
@@ -81,9 +77,17 @@ class Proposal:
     program: Path
     line: str
     problems: tuple[str, ...]
-    require_live: bool = False
-    options: tuple[str, ...] = ()
-    ask: bool = False
+    options: tuple[str, ...]
+
+    @property
+    def require_live(self) -> bool:
+        """Whether the line asks for turns of the head."""
+        return "--require-live" in self.options
+
+    @property
+    def ask(self) -> bool:
+        """Whether the line waits for a key."""
+        return "--ask" in self.options
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +215,7 @@ def propose(
     if kind == "--camera" and device:
         problems += camera_problems(device)
     file = DIRECTORY / service
-    return Proposal(
-        service, file, system, home, program, line, tuple(problems), require_live, tuple(options), ask
-    )
+    return Proposal(service, file, system, home, program, line, tuple(problems), tuple(options))
 
 
 def services(directory: Path = DIRECTORY) -> tuple[str, ...]:
@@ -334,16 +336,15 @@ def _line_problems(line: Line, after: list[Line], *, system: bool) -> Iterator[s
 def _program_problems(line: Line, *, system: bool) -> Iterator[str]:
     command = line.words[len(module_options(line)) :]
     program = Path(*command[:1])
-    if not program.is_absolute():
+    absolute = program.is_absolute()
+    if not absolute:
         yield "the program needs an absolute path"
     if command[1:4] != INTERPRETER_WORDS:
         yield f"the program is not called as PYTHON {' '.join(INTERPRETER_WORDS)}"
         return
-    if not program.is_absolute():
-        pass  # said above
-    elif system:
+    if absolute and system:
         yield from installation_problems(program)
-    elif not program.exists():
+    elif absolute and not program.exists():
         yield f"{program} does not exist"
     yield from faults(command[4:])
     options = recognised(command[4:])  # also of options that are wrong, to find what else is
@@ -414,8 +415,8 @@ def _opening_problems(camera: str) -> Iterator[str]:
         yield error.message
 
 
-def command_line(proposal: Proposal, *words: str) -> str:
-    """Return a shell command that works on the gallery of a proposal."""
+def command_line(proposal: Proposal, *words: str, root: bool = True) -> str:
+    """Return a shell command that works on the gallery of a proposal, as root if the gallery is root's."""
     home = [] if proposal.home is None else [f"--home={proposal.home}"]
-    root = ["sudo"] if proposal.system else []
-    return shlex.join([*root, str(proposal.program), "-I", "-m", "faceunlock", *home, *words])
+    sudo = ["sudo"] if proposal.system and root else []
+    return shlex.join([*sudo, str(proposal.program), "-I", "-m", "faceunlock", *home, *words])

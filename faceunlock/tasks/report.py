@@ -143,16 +143,13 @@ def report(
     return ReportOutcome(found_out, target, files)
 
 
-def studied(
-    workspace: Workspace, folder: PhotoPath, *, map_method: Method = "pca", track: Track = untracked
-) -> Study:
+def studied(workspace: Workspace, folder: PhotoPath) -> Study:
     """Return what `report` would show about the photos of a folder, with a picture of every face.
 
     Parameters and errors are as for `report`, but nothing is written.
     """
     source = as_path(folder)
-    check_method(map_method)
-    results, _ = _studied(workspace, source, _labelled(source), True, "dominant", map_method, None, track)
+    results, _ = _studied(workspace, source, _labelled(source), True, "dominant", "pca", None, untracked)
     return results
 
 

@@ -13,6 +13,7 @@ from faceunlock.tasks.workspace import examiner
 
 if TYPE_CHECKING:
     from faceunlock.photos.camera import Frame
+    from faceunlock.photos.face import RGBImage
     from faceunlock.photos.photo import PhotoFile
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.detection import Detector
@@ -66,8 +67,7 @@ def sit(
     if guide is None:
         yield from several_good(frames(settings.camera_seconds), good, count)
         return
-    limits = Limits(settings.min_face_pixels, gates.min_brightness, gates.min_sharpness)
-    coach = Coach(limits, count, guide, poses=live, mirrored=mirrored)
+    coach = Coach(limits_of(settings, gates), count, guide, poses=live, mirrored=mirrored)
     wanted = _wanted(frames(longest(settings, live=live)), acquisition.detector, coach)
     for photo in several_good(wanted, good, count):
         coach.took()
@@ -76,8 +76,24 @@ def sit(
 
 def _wanted(frames: Iterable[Frame], detector: Detector, coach: Coach) -> Iterator[Frame]:
     """Yield the frames that a coach wants."""
-    for frame in frames:
-        faces = detector.detect(frame.image)
-        quality = measure_quality(frame.image, faces[0]) if faces else None
-        if coach.wants(Seen(frame.seconds, frame.image.shape, light(frame.image), faces, quality)):
-            yield frame
+    return (frame for frame in frames if coach.wants(seen_in(frame.image, detector, frame.seconds)))
+
+
+def limits_of(settings: Settings, gates: Gates) -> Limits:
+    """Return what a face in a picture needs to be learned from."""
+    return Limits(settings.min_face_pixels, gates.min_brightness, gates.min_sharpness)
+
+
+def seen_in(image: RGBImage, detector: Detector, seconds: float = 0.0) -> Seen:
+    """Return what one picture shows.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+    detector : Detector
+    seconds : float
+        When it was taken.
+    """
+    faces = detector.detect(image)
+    quality = measure_quality(image, faces[0]) if faces else None
+    return Seen(seconds, image.shape, light(image), faces, quality)

@@ -14,7 +14,7 @@ from faceunlock.liveness import MEASUREMENT
 from faceunlock.matching.people import in_order
 from faceunlock.pipeline.models.registry import MINIFASNET
 from faceunlock.pipeline.runtime import NVIDIA_DRIVER
-from faceunlock.tasks.camera import cameras, missing_camera
+from faceunlock.tasks.camera import missing_camera
 from faceunlock.tasks.liveness import Stages, stages
 from faceunlock.tasks.people import likeness as people_likeness
 
@@ -147,7 +147,7 @@ def status(workspace: Workspace) -> Status:
     with contextlib.suppress(GalleryError):  # noted above
         banks = gallery.strangers.states()
     found += workspace.attempts.problems(names)
-    gone = missing_camera(workspace.settings.camera, cameras())
+    gone = missing_camera(workspace.settings.camera)
     found += [] if gone is None else [gone]
     model = likeness = None
     chosen, others = _in_use(workspace, found)

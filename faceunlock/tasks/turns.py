@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from random import SystemRandom
 from typing import TYPE_CHECKING, Protocol
 
 from faceunlock.errors import CameraError, PhotoError
-from faceunlock.liveness.asking import Word
+from faceunlock.liveness.asking import LONGEST, Word, random_pauses, random_turns
 from faceunlock.liveness.dialogue import DENIED, Dialogue, Step
 from faceunlock.photos.face import RGBImage, measure_quality
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from faceunlock.photos.face import Face, Quality
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.enrolment import Gates
+    from faceunlock.settings import Settings
+    from faceunlock.tasks.sitting import Frames
 
 Deny = Callable[[Sequence[tuple[RGBImage, "Face"]]], float | None]
 """Returns the live score of the frontal frames, 0 to 1; None if there is nothing to score them with."""
@@ -30,6 +33,9 @@ SHOWN = ("left", "right", "last")
 
 KEPT_FRAMES = 4
 """Frames of each part that are compared if the first ones do not match: a quick turn blurs some."""
+
+COMPARING_SECONDS = 2.0
+"""How long a camera goes on for a dialogue that has nothing more to ask."""
 
 
 class Judge(Protocol):
@@ -46,6 +52,36 @@ class Judge(Protocol):
     def shows(self, part: str, embedding: NDArray[np.float32]) -> bool:
         """Return whether a later frame, of one of the parts in `SHOWN`, shows the same person."""
         ...
+
+
+def hold(
+    frames: Frames,
+    acquisition: Acquisition,
+    gates: Gates,
+    settings: Settings,
+    deny: Deny | None,
+    judge: Judge,
+    *,
+    mirrored: bool,
+) -> Turned | None:
+    """Hold a dialogue whose turns and pauses nobody can know; see `Watch.talk`, which also raises.
+
+    Parameters
+    ----------
+    frames : callable
+    acquisition : Acquisition
+    gates : Gates
+        What a frontal frame must meet.
+    settings : Settings
+    deny, judge
+        As for `Watch`.
+    mirrored : bool
+        Whether the camera shows a mirror image.
+    """
+    random, patience = SystemRandom(), settings.camera_seconds
+    dialogue = Dialogue(random_turns(random), random_pauses(random), mirrored=mirrored, patience=patience)
+    watch = Watch(acquisition, requirement(gates, settings.min_face_pixels), deny, judge)
+    return watch.talk(frames(patience + LONGEST + COMPARING_SECONDS), dialogue)
 
 
 def requirement(gates: Gates, smallest: float) -> Callable[[RGBImage, Face], PhotoError | None]:
@@ -97,7 +133,7 @@ class Watch:
         self._frontal: list[tuple[RGBImage, Face]] = []
         self._crops: dict[str, list[NDArray[np.uint8]]] = {part: [] for part in SHOWN}
 
-    def talk(self, frames: Iterator[Frame], dialogue: Dialogue) -> Turned | None:
+    def talk(self, frames: Iterable[Frame], dialogue: Dialogue) -> Turned | None:
         """Hold the dialogue, and return what it saw; None if the first frames show nobody enrolled.
 
         Raises

@@ -216,7 +216,7 @@ def candidates(workspace: Workspace, attempt: Attempt, name: str | None) -> Cand
     crowd = workspace.gallery.crowd() if person is None else Crowd.of([person])
     if not len(crowd):
         raise GalleryError("nobody-enrolled")
-    attempt.admit([person.name] if person is not None else crowd.names(), named=person is not None)
+    attempt.admit(crowd.names(), named=person is not None)
     return Candidates(workspace, crowd, person)
 
 
@@ -233,6 +233,8 @@ class Candidates:
 
     Attributes
     ----------
+    person : Person or None
+        The claimed person.
     identity : ModelIdentity
         The model that makes the embeddings, once `load` was called.
     """
@@ -240,8 +242,8 @@ class Candidates:
     identity: ModelIdentity
 
     def __init__(self, workspace: Workspace, crowd: Crowd, person: Person | None) -> None:
-        self._workspace, self._crowd, self._person = workspace, crowd, person
-        self._threshold: float | None = None
+        self.person = person
+        self._workspace, self._crowd = workspace, crowd
 
     def load(self, threshold: float | None, security: Security | None) -> Acquisition:
         """Return what turns photos into embeddings, and find the threshold; parameters as for `verify`.
@@ -253,7 +255,7 @@ class Candidates:
         ModelError
             The weights or the device cannot be used; ``not-measured``.
         """
-        acquisition, identity = self._workspace.choice.acquisition(self._person)
+        acquisition, identity = self._workspace.choice.acquisition(self.person)
         self._judge_by(identity, threshold, security)
         return acquisition
 
@@ -261,19 +263,16 @@ class Candidates:
         """Return what turns photos into embeddings in a process without rights; otherwise as `load`."""
         from faceunlock.tasks.apart import apart_acquisition
 
-        reader, identity = apart_acquisition(self._workspace, self._person)
+        reader, identity = apart_acquisition(self._workspace, self.person)
         self._judge_by(identity, threshold, security)
         return reader
 
     def _judge_by(self, identity: ModelIdentity, threshold: float | None, security: Security | None) -> None:
+        choice = self._workspace.choice
         self.identity = identity
-        comparable = self._crowd.made_by(identity)
-        if comparable is None:
-            raise self._workspace.choice.mismatch(*self._crowd.first(), identity.model)
-        self._comparable = comparable
-        self._calibration = deciding_calibration(self._workspace, self.identity, threshold, security)
-        pairs = self._workspace.choice.pair_calibration(self.identity)
-        self._near = None if pairs.status == "not-calibrated" else pairs.threshold
+        self._comparable = choice.comparable(self._crowd, identity)
+        self._calibration = deciding_calibration(self._workspace, identity, threshold, security)
+        self._near = choice.pair_threshold(identity)
         self._threshold = threshold
 
     @property
@@ -304,7 +303,6 @@ class Candidates:
             there = self._comparable.without(locked)
             point, limit = operating_point(self._calibration, len(there), self._threshold)
             decision = there.decide(embedding, limit)
-            near = self._near is not None and decision.similarity >= self._near
             return Verification(
                 decision=decision,
                 identity=self.identity,
@@ -315,8 +313,8 @@ class Candidates:
                 locked_out=in_order(locked),
                 liveness=turned,
                 people=len(there.names),
-                named=self._person is not None,
-                near_miss=near and not decision.match,
+                named=self.person is not None,
+                near_miss=self._near is not None and self._near <= decision.similarity < limit,
                 counted=counted,
                 face=face,
             )
@@ -361,12 +359,8 @@ def take(
     settings = workspace.settings
     device = settings.camera if device is None else device
     with workspace.attempts.attempt(f"camera {device}", count=count) as attempt:
-        person = None if name is None else workspace.gallery.get(name)
-        names = workspace.gallery.crowd().names() if person is None else [person.name]
-        if not names:
-            raise GalleryError("nobody-enrolled")
         # Nobody should sit for the camera if the attempt would be refused.
-        attempt.admit(names, named=person is not None)
+        person = candidates(workspace, attempt, name).person
         if is_apart(workspace):
             from faceunlock.tasks.apart import apart_acquisition
 

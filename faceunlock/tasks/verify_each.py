@@ -117,13 +117,12 @@ def verify_each(
         raise nothing_found(sources, listing.others)
     answers: list[VerifiedPhoto] = []
     for photo in listing.photos:
-        error: FaceUnlockError | None = None
         try:
             found = VerifiedPhoto(photo, verify(workspace, photo, name, **options))
-        except (PhotoError, LockoutError) as reason:
-            error, found = reason, VerifiedPhoto(photo, error=reason)
+        except (PhotoError, LockoutError) as error:
+            found = VerifiedPhoto(photo, error=error)
         answers.append(found)
         tell(found)
-        if isinstance(error, LockoutError):
+        if isinstance(found.error, LockoutError):
             break
     return VerifiedPhotos(tuple(answers), len(listing.photos), listing.skipped)

@@ -292,13 +292,12 @@ def quality_gates(workspace: Workspace, identity: ModelIdentity, min_photos: int
     from faceunlock.pipeline.enrolment import Gates
 
     settings = workspace.settings
-    pairs = workspace.choice.pair_calibration(identity)
     return Gates(
         min_sharpness=settings.min_sharpness,
         min_brightness=settings.min_brightness,
         min_similarity=workspace.choice.calibration(identity, "normal").threshold,
         min_photos=min_photos or settings.min_photos,
-        pair_similarity=None if pairs.status == "not-calibrated" else pairs.threshold,
+        pair_similarity=workspace.choice.pair_threshold(identity),
     )
 
 
@@ -335,6 +334,17 @@ def open_camera(workspace: Workspace, device: str) -> Camera:
     from faceunlock.photos.camera import open_camera
 
     return open_camera(device, films=workspace.settings.camera_films != "never")
+
+
+def device_file(device: str) -> str:
+    """Return the device file of a camera that is named by its number; any other name unchanged.
+
+    Examples
+    --------
+    >>> device_file("0"), device_file("/dev/video2")
+    ('/dev/video0', '/dev/video2')
+    """
+    return f"/dev/video{int(device)}" if device.isdecimal() else device
 
 
 def apart_camera(workspace: Workspace, device: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,10 @@ class Desk:
     max_pixels: int
     read_only: bool = False
     uploads: Uploads = field(default_factory=Uploads)
+
+    async def form(self, request: Request, *fields: Field) -> dict[str, Any]:
+        """Return what the form of a request holds; see `faceunlock.web.uploads.Uploads.read`."""
+        return await self.uploads.read(request, fields, self.max_pixels)
 
 
 def verify(
@@ -211,7 +216,7 @@ def route(endpoint: Endpoint, desk: Desk) -> Route:
     async def answer(request: Request) -> str:
         if endpoint.changes and desk.read_only:
             raise WebError("read-only")
-        form = await desk.uploads.read(request, endpoint.fields, desk.max_pixels) if endpoint.fields else {}
+        form = await desk.form(request, *endpoint.fields) if endpoint.fields else {}
         given = form | request.path_params
         data = await desk.worker.ask(lambda unlock: endpoint.work(unlock, desk.documents, **given))
         return desk.documents.answer(endpoint.command, data)
@@ -219,9 +224,16 @@ def route(endpoint: Endpoint, desk: Desk) -> Route:
     return Route(API + endpoint.path, answered(desk, endpoint.command, answer), methods=[endpoint.method])
 
 
-def answered(
-    desk: Desk, command: str, answer: Callable[[Request], Awaitable[str | Response]]
-) -> Callable[[Request], Awaitable[Response]]:
+Answer = Callable[["Request"], Awaitable[dict[str, Any] | str | Response]]
+"""Answers a request: plain values, a whole JSON document, or another response."""
+
+
+def beside(desk: Desk, method: str, path: str, answer: Answer) -> Route:
+    """Return the route of what only the scripts of the pages ask; it is no command's."""
+    return Route(path, answered(desk, "", answer), methods=[method])
+
+
+def answered(desk: Desk, command: str, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
     """Return a function that answers a request, with the command's error document if it cannot.
 
     Parameters
@@ -230,7 +242,6 @@ def answered(
     command : str
         The words of the command; empty for what has none.
     answer : callable
-        Returns a JSON document, or another response.
     """
 
     async def respond(request: Request) -> Response:
@@ -243,6 +254,8 @@ def answered(
             if reason is None:
                 raise
             return refusal(desk.documents, command, reason)
-        return found if isinstance(found, Response) else json_response(found)
+        if isinstance(found, Response):
+            return found
+        return json_response(found if isinstance(found, str) else json.dumps(found))
 
     return respond

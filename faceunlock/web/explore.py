@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import similarities
+from faceunlock.reports.figures import data_address
 from faceunlock.reports.selection import choose_photos
 from faceunlock.studies.overview import Study
 from faceunlock.tasks.report import studied
-from faceunlock.tasks.workspace import as_path
 from faceunlock.unlock import FaceUnlock
-from faceunlock.web.api import Desk, answered
+from faceunlock.web.api import Desk, beside
+from faceunlock.web.folders import folder_of
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
@@ -28,17 +26,15 @@ _PATH = Field("path", "text", "A folder with a sub-folder per person.", required
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes that the page of a folder asks."""
 
-    async def explored(request: Request) -> str:
-        form = await desk.uploads.read(request, (_PATH,), desk.max_pixels)
-        return json.dumps(await desk.worker.ask(lambda unlock: _explored(unlock, form["path"])))
+    async def explored(request: Request) -> dict[str, Any]:
+        form = await desk.form(request, _PATH)
+        return await desk.worker.ask(lambda unlock: _explored(unlock, form["path"]))
 
-    return [Route("/explore", answered(desk, "", explored), methods=["POST"])]
+    return [beside(desk, "POST", "/explore", explored)]
 
 
 def _explored(unlock: FaceUnlock, path: str) -> dict[str, Any]:
-    folder = Path(as_path(path.strip())).expanduser()
-    if not folder.is_absolute():
-        raise PhotoError("photo-not-found", "Name the folder by its whole path, or begin with ~.")
+    folder = folder_of(path)
     return picture(studied(unlock, folder), folder)
 
 
@@ -65,7 +61,7 @@ def picture(found: Study, folder: Path) -> dict[str, Any]:
             {
                 "name": _below(folder, samples.photo[at]),
                 "person": samples.person[at],
-                "face": f"data:image/jpeg;base64,{base64.b64encode(samples.thumbnails[at]).decode('ascii')}",
+                "face": data_address("image/jpeg", samples.thumbnails[at]),
             }
             for at in chosen
         ],

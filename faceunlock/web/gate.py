@@ -68,21 +68,20 @@ class Gate:
     port : int
         The port that clients name.
     documents : Documents
-    token : str, optional
-        What the printed address holds; a new one when omitted.
 
     Attributes
     ----------
     token : str
+        What the printed address holds.
     csrf : str
         What a page's own script must send with whatever changes something.
     """
 
-    def __init__(self, app: ASGIApp, port: int, documents: Documents, token: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, port: int, documents: Documents) -> None:
         self._app, self._port, self._documents = app, port, documents
         self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "[::1]", "localhost"))
         self._cookie, self._session = f"faceunlock-{port}", secrets.token_urlsafe(32)
-        self.token, self.csrf = token or secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self.token, self.csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -18,23 +16,22 @@ from starlette.staticfiles import StaticFiles
 
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.packages import own_version
-from faceunlock.liveness.guidance import POSES, Limits, Seen, fault, follows
+from faceunlock.liveness.guidance import POSES, fault, follows
 from faceunlock.liveness.turning import offset_of
-from faceunlock.photos.camera import light
-from faceunlock.photos.face import measure_quality
 from faceunlock.photos.in_memory import as_file
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.pipeline.samples import LeftOut
-from faceunlock.tasks.workspace import as_path, quality_gates
+from faceunlock.reports.figures import data_address
+from faceunlock.reports.page import templates_of
+from faceunlock.tasks.sitting import limits_of, seen_in
+from faceunlock.tasks.workspace import quality_gates
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web import explore, threshold
-from faceunlock.web.answers import json_response
-from faceunlock.web.api import Desk, answered
-from faceunlock.web.folders import Folders
+from faceunlock.web.api import Desk, beside
+from faceunlock.web.folders import Folders, whole_path
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from starlette.requests import Request
 
     from faceunlock.photos.face import RGBImage
@@ -69,8 +66,8 @@ def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of the pages, their scripts and their style."""
     folders = Folders()
 
-    async def state(request: Request) -> Response:
-        return json_response(json.dumps({"words": desk.worker.progress.words}))
+    async def state(request: Request) -> dict[str, Any]:
+        return {"words": desk.worker.progress.words}
 
     async def style(request: Request) -> Response:
         return Response(_style(), media_type="text/css")
@@ -78,55 +75,49 @@ def routes(desk: Desk) -> list[BaseRoute]:
     async def chosen(request: Request) -> Source:
         if "folder" in request.path_params:
             return folders.photo(request.path_params["folder"], request.path_params["number"])
-        form = await desk.uploads.read(request, (_PHOTO,), desk.max_pixels)
-        found: PhotoFile = form["photo"]
+        found: PhotoFile = (await desk.form(request, _PHOTO))["photo"]
         return found
 
-    async def tried(request: Request) -> str:
+    async def tried(request: Request) -> dict[str, Any]:
         photo = await chosen(request)
-        return json.dumps(await desk.worker.ask(lambda unlock: _tried(unlock, desk, photo)))
+        return await desk.worker.ask(lambda unlock: _tried(unlock, desk, photo))
 
-    async def classified(request: Request) -> str:
-        form = await desk.uploads.read(request, (_PHOTO, _HEAD), desk.max_pixels)
-        return json.dumps(
-            await desk.worker.ask(lambda unlock: _classified(unlock, desk, form["photo"], form["head"]))
-        )
+    async def classified(request: Request) -> dict[str, Any]:
+        form = await desk.form(request, _PHOTO, _HEAD)
+        return await desk.worker.ask(lambda unlock: _classified(unlock, desk, form["photo"], form["head"]))
 
-    async def why(request: Request) -> str:
+    async def why(request: Request) -> dict[str, Any]:
         here = () if "folder" in request.path_params else (_PHOTO,)
-        form = await desk.uploads.read(request, (*here, _BOX), desk.max_pixels)
+        form = await desk.form(request, *here, _BOX)
         photo = form["photo"] if here else await chosen(request)
         box = _box(form["box"])
-        return json.dumps(await desk.worker.ask(lambda unlock: _why(unlock, desk, photo, box)))
+        return await desk.worker.ask(lambda unlock: _why(unlock, desk, photo, box))
 
-    async def looked(request: Request) -> str:
-        form = await desk.uploads.read(request, (_PHOTO, _TAKEN), desk.max_pixels)
+    async def looked(request: Request) -> dict[str, Any]:
+        form = await desk.form(request, _PHOTO, _TAKEN)
         taken = int(form["taken"]) if form["taken"].isdecimal() else 0
-        return json.dumps(await desk.worker.ask(lambda unlock: _looked(unlock, desk, form["photo"], taken)))
+        return await desk.worker.ask(lambda unlock: _looked(unlock, desk, form["photo"], taken))
 
-    async def opened(request: Request) -> str:
-        form = await desk.uploads.read(request, (_PATH,), desk.max_pixels)
-        return json.dumps(await desk.worker.ask(lambda _: folders.open(form["path"])))
+    async def opened(request: Request) -> dict[str, Any]:
+        form = await desk.form(request, _PATH)
+        return await desk.worker.ask(lambda _: folders.open(form["path"]))
 
     async def thumbnail(request: Request) -> Response:
         photo = await chosen(request)
         content = await desk.worker.ask(lambda _: _jpeg(_shown(photo, desk, THUMBNAIL).image, THUMBNAIL))
         return Response(content, media_type="image/jpeg")
 
-    def asked(method: str, path: str, answer: Callable[[Request], Awaitable[str | Response]]) -> Route:
-        return Route(path, answered(desk, "", answer), methods=[method])
-
     return [
         *(Route(path, _page(path, desk), methods=["GET"]) for path in PAGES),
-        Route("/state", state, methods=["GET"]),
-        asked("POST", "/try", tried),
-        asked("POST", "/classify", classified),
-        asked("POST", "/why", why),
-        asked("POST", "/look", looked),
-        asked("POST", "/folder", opened),
-        asked("POST", "/folder/{folder}/{number:int}", tried),
-        asked("POST", "/folder/{folder}/{number:int}/why", why),
-        asked("GET", "/folder/{folder}/{number:int}", thumbnail),
+        beside(desk, "GET", "/state", state),
+        beside(desk, "POST", "/try", tried),
+        beside(desk, "POST", "/classify", classified),
+        beside(desk, "POST", "/why", why),
+        beside(desk, "POST", "/look", looked),
+        beside(desk, "POST", "/folder", opened),
+        beside(desk, "POST", "/folder/{folder}/{number:int}", tried),
+        beside(desk, "POST", "/folder/{folder}/{number:int}/why", why),
+        beside(desk, "GET", "/folder/{folder}/{number:int}", thumbnail),
         *explore.routes(desk),
         *threshold.routes(desk),
         Route("/static/page.css", style, methods=["GET"]),
@@ -137,7 +128,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
 def _page(path: str, desk: Desk) -> Callable[[Request], Awaitable[Response]]:
     async def page(request: Request) -> Response:
         text = (
-            _environment()
+            templates_of("faceunlock.web")
             .get_template(PAGES[path][0])
             .render(
                 pages=[(address, name) for address, (_, name) in PAGES.items()],
@@ -163,8 +154,8 @@ def _tried(unlock: FaceUnlock, desk: Desk, photo: Source) -> dict[str, Any]:
 
 def _classified(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, head: str) -> dict[str, Any]:
     """Return whom a head sees on a photo, and the photo as a browser can show it."""
-    folder = Path(as_path(head.strip())).expanduser()
-    if not folder.is_absolute():
+    folder = whole_path(head)
+    if folder is None:
         raise SettingsError("usage", "Name the folder of the head by its whole path, or begin with ~.")
     (found,) = unlock.classify([photo], folder, faces="all")
     if isinstance(found, LeftOut):
@@ -176,7 +167,7 @@ def _picture(file: PhotoFile) -> dict[str, Any]:
     shown = file.view(PICTURE)
     height, width = shown.image.shape[:2]
     return {
-        "picture": _data(_jpeg(shown.image, PICTURE)),
+        "picture": _address(shown.image),
         "width": round(width * shown.scale),
         "height": round(height * shown.scale),
     }
@@ -194,7 +185,7 @@ def _why(unlock: FaceUnlock, desk: Desk, photo: Source, box: tuple[int, int, int
     if part.size == 0:
         raise SettingsError("usage", "the box lies outside the photo")
     found = unlock.explain(PhotoFile(file.name, as_file(part), desk.max_pixels), faces="central")
-    return desk.documents.explanation(found) | {"face": _data(_jpeg(found.crop, PICTURE))}
+    return desk.documents.explanation(found) | {"face": _address(found.crop)}
 
 
 def _box(text: str) -> tuple[int, int, int, int]:
@@ -203,10 +194,6 @@ def _box(text: str) -> tuple[int, int, int, int]:
         raise SettingsError("usage", "a box is four whole numbers: left, top, width, height")
     left, top, wide, high = map(int, numbers)
     return left, top, wide, high
-
-
-def _data(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
 
 def _looked(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, taken: int) -> dict[str, Any]:
@@ -224,12 +211,10 @@ def _looked(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, taken: int) -> dic
     image = photo.view().image
     acquisition, identity = unlock.choice.acquisition(fetch=True)
     gates = quality_gates(unlock, identity)
-    faces = acquisition.detector.detect(image)
-    quality = measure_quality(image, faces[0]) if faces else None
-    limits = Limits(unlock.settings.min_face_pixels, gates.min_brightness, gates.min_sharpness)
-    word = fault(Seen(0.0, image.shape, light(image), faces, quality), limits)
+    seen = seen_in(image, acquisition.detector)
+    word = fault(seen, limits_of(unlock.settings, gates))
     pose = POSES[taken % len(POSES)]
-    good = word is None and follows(pose, offset_of(faces[0]), None)
+    good = word is None and follows(pose, offset_of(seen.faces[0]), None)
     return {"good": good, "clear": word is None, "say": desk.documents.guidance(word or pose)}
 
 
@@ -241,6 +226,11 @@ def _last_part(photo: Source) -> str | None:
     return photo.name if isinstance(photo, Path) else None
 
 
+def _address(image: RGBImage) -> str:
+    """Return an address that holds an image, at most `PICTURE` pixels on its longer side."""
+    return data_address("image/jpeg", _jpeg(image, PICTURE))
+
+
 def _jpeg(image: RGBImage, side: int) -> bytes:
     """Return an image as a JPEG file, at most `side` pixels on its longer side."""
     from PIL import Image
@@ -250,19 +240,6 @@ def _jpeg(image: RGBImage, side: int) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("faceunlock.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 @cache

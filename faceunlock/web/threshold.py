@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from faceunlock.errors import SettingsError, WebError
 from faceunlock.matching.wording import rate
@@ -17,7 +12,8 @@ from faceunlock.studies.calibration_report import CalibrationReport, Pair, repor
 from faceunlock.studies.effects import Effects
 from faceunlock.tasks.calibrate import compared
 from faceunlock.unlock import FaceUnlock
-from faceunlock.web.api import Desk, answered
+from faceunlock.web.api import Desk, beside
+from faceunlock.web.folders import Kept
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
@@ -34,73 +30,56 @@ _TARGET = Field("target", "number", "A false match rate.", required=True)
 _LOWER = Field("allow_lower", "flag", "Save a threshold below the shipped one.")
 
 
-class Opened:
-    """The comparisons that pages look at, each under a name that nobody can guess."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Effects] = OrderedDict()
-
-    def keep(self, effects: Effects) -> str:
-        """Keep comparisons, and return their name."""
-        name = secrets.token_urlsafe(12)
-        self._kept[name] = effects
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return name
-
-    def find(self, name: str) -> Effects:
-        """Return the comparisons of a name; ``usage`` if they are gone."""
-        if name not in self._kept:
-            raise SettingsError("usage", "These comparisons are not open any more.", hint="Open them again.")
-        return self._kept[name]
+Opened = Kept[Effects]
+"""The comparisons that pages look at."""
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes that the page of the threshold asks."""
-    opened = Opened()
+    opened = Opened(KEPT)
 
-    async def form(request: Request, *fields: Field) -> dict[str, Any]:
-        return await desk.uploads.read(request, fields, desk.max_pixels)
+    async def started(request: Request) -> dict[str, Any]:
+        given = await desk.form(request, _SOURCE)
+        return await desk.worker.ask(lambda unlock: _start(unlock, opened, given.get("source")))
 
-    async def started(request: Request) -> str:
-        given = await form(request, _SOURCE)
-        return json.dumps(await desk.worker.ask(lambda unlock: _start(unlock, opened, given.get("source"))))
-
-    async def moved(request: Request) -> str:
-        threshold = (await form(request, _THRESHOLD))["threshold"]
+    async def moved(request: Request) -> dict[str, Any]:
+        threshold = (await desk.form(request, _THRESHOLD))["threshold"]
         if not -1.0 <= threshold <= 1.0:
             raise SettingsError("usage", "a threshold is a number from -1 to 1")
-        effects = opened.find(request.path_params["name"])
-        return json.dumps(await desk.worker.ask(lambda _: effect(effects, threshold)))
+        effects = _found(opened, request)
+        return await desk.worker.ask(lambda _: effect(effects, threshold))
 
-    async def judged(request: Request) -> str:
-        effects, target = opened.find(request.path_params["name"]), await aim(request)
-        return json.dumps(await desk.worker.ask(lambda _: judgement(_report(effects, target))))
+    async def judged(request: Request) -> dict[str, Any]:
+        effects = _found(opened, request)
+        target = _valid((await desk.form(request, _TARGET))["target"])
+        return await desk.worker.ask(lambda _: judgement(_report(effects, target)))
 
-    async def saved(request: Request) -> str:
+    async def saved(request: Request) -> dict[str, Any]:
         if desk.read_only:
             raise WebError("read-only")
-        effects = opened.find(request.path_params["name"])
-        given = await form(request, _TARGET, _LOWER)
+        effects = _found(opened, request)
+        given = await desk.form(request, _TARGET, _LOWER)
         target, lower = _valid(given["target"]), given.get("allow_lower", False)
 
         def save(unlock: FaceUnlock) -> float:
             return unlock.save_calibration(_report(effects, target), allow_lower=lower).threshold
 
-        return json.dumps({"threshold": await desk.worker.ask(save)})
-
-    async def aim(request: Request) -> float:
-        return _valid((await form(request, _TARGET))["target"])
-
-    def asked(path: str, answer: Callable[[Request], Awaitable[str | Response]]) -> Route:
-        return Route(path, answered(desk, "", answer), methods=["POST"])
+        return {"threshold": await desk.worker.ask(save)}
 
     return [
-        asked("/threshold", started),
-        asked("/threshold/{name}", moved),
-        asked("/threshold/{name}/target", judged),
-        asked("/threshold/{name}/save", saved),
+        beside(desk, "POST", "/threshold", started),
+        beside(desk, "POST", "/threshold/{name}", moved),
+        beside(desk, "POST", "/threshold/{name}/target", judged),
+        beside(desk, "POST", "/threshold/{name}/save", saved),
     ]
+
+
+def _found(opened: Opened, request: Request) -> Effects:
+    """Return the comparisons that a request is about; ``usage`` if they are gone."""
+    effects = opened.find(request.path_params["name"])
+    if effects is None:
+        raise SettingsError("usage", "These comparisons are not open any more.", hint="Open them again.")
+    return effects
 
 
 def _start(unlock: FaceUnlock, opened: Opened, source: str | None) -> dict[str, Any]:

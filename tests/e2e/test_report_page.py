@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import pytest
+from support.browser import WIDTHS, chromium, requested, show
 
 SECTIONS = (
     "summary",
@@ -17,7 +17,6 @@ SECTIONS = (
     "people",
     "left-out",
 )
-WIDTHS = (1280, 390)
 SCROLLING = """
 return [...document.querySelectorAll('main *')]
   .filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1)
@@ -31,36 +30,13 @@ return [...document.querySelectorAll('main *')]
 
 EDGES = "return [...document.querySelectorAll('section > *')].map(e => e.getBoundingClientRect().left)"
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("Chromium and its driver are not installed")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    browser.get("about:blank")
-    browser.get_log("performance")  # what the browser's own first page asked for
-    yield browser
-    browser.quit()
+    with chromium(tmp_path_factory.mktemp("chromium")) as browser:
+        browser.get("about:blank")
+        browser.get_log("performance")  # what the browser's own first page asked for
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -75,22 +51,12 @@ def page(shared_program, pictures, hopper_path, tmp_path_factory):
     return folder / "report.html"
 
 
-def requests(browser):
-    """Addresses asked for since the last call."""
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    return [url for url in sent if not url.startswith("data:")]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_shows_everything_and_asks_for_nothing(browser, page, width, scheme):
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    show(browser, width, scheme)
     browser.get(page.as_uri())
-    assert requests(browser) == [page.as_uri()]
+    assert [url for url in requested(browser) if not url.startswith("data:")] == [page.as_uri()]
     assert browser.get_log("browser") == []
 
     run = browser.execute_script

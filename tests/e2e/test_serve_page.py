@@ -10,25 +10,14 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from support.browser import WIDTHS, chromium, requested, show
 from support.made_comparisons import made
 
 from faceunlock.studies.score_file import write_scores
 
-WIDTHS = (1280, 390)
 SECONDS = 60
 SERIOUS = ("serious", "critical")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-)
+CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +35,9 @@ def clip(pictures, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(clip, tmp_path_factory):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("Chromium and its driver are not installed")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    data = f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"
-    for flag in (*FLAGS, data, f"--use-file-for-fake-video-capture={clip}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
+    film = f"--use-file-for-fake-video-capture={clip}"
+    with chromium(tmp_path_factory.mktemp("chromium"), *CAMERA, film) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -94,22 +71,15 @@ def page(browser, address):
     browser.get(address)
     wait(browser, f"location.href === '{base}' && document.readyState === 'complete'")
     yield Page(browser, base)
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
-    assert {url for url in asked if not url.startswith((base, "data:", f"blob:{base}", "about:"))} == set()
+    assert {
+        url for url in requested(browser) if not url.startswith((base, "data:", f"blob:{base}", "about:"))
+    } == set()
     assert [entry for entry in browser.get_log("browser") if not _expected(entry)] == []
 
 
 def _expected(entry):
     """A refusal is a status of 4xx, which the browser notes by itself."""
     return entry["source"] == "network" and " status of 4" in entry["message"]
-
-
-def show(browser, width, scheme):
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
 
 def wait(browser, condition):

@@ -42,7 +42,9 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def show(open_home, ada, detector, monkeypatch) -> Callable[[Any], str]:
     open_home().enroll("Ada", ada)
     live = open_home(detector=detector, embedder=Anybody())
-    monkeypatch.setattr("faceunlock.tasks.live.requirement", lambda gates, smallest: lambda image, face: None)
+    monkeypatch.setattr(
+        "faceunlock.tasks.turns.requirement", lambda gates, smallest: lambda image, face: None
+    )
 
     def session(frame: Callable[[float], Any], tell: Callable[[Word], None] = lambda _: None) -> str:
         stage = Stage(frame, 10.0)

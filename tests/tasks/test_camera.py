@@ -128,6 +128,6 @@ def test_a_config_file_that_is_not_understood_stays_as_it_is(unlock, monkeypatch
     ],
 )
 def test_a_camera_that_is_gone_is_named_with_what_is_there(setting, there, gone):
-    said = missing_camera(setting, tuple(map(device, there)))
+    said = missing_camera(setting, lambda: tuple(map(device, there)))
     assert (said is not None) == gone
     assert said is None or all(word in said for word in (setting, "faceunlock camera choose", *there))

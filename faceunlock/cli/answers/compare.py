@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity, left_out, unproven
+from faceunlock.cli.answers.parts import Document, fmr, identity, left_out, threshold_status, unproven
 from faceunlock.files.text import Table, Verdict, printable, table
 from faceunlock.matching.wording import counted, needed, probability, rate, threshold_meaning, unmeasured
 
@@ -88,7 +88,7 @@ def notes(comparison: PairComparison, output: Path | None) -> list[str]:
 def document(comparison: PairComparison, output: Path | None) -> Document:
     """Return the data of ``compare``."""
     point = comparison.point
-    measured, missed = comparison.calibration.fmr, comparison.calibration.fnmr
+    missed = comparison.calibration.fnmr
     return {
         "match": comparison.matches > 0,
         "matches": comparison.matches,
@@ -99,9 +99,9 @@ def document(comparison: PairComparison, output: Path | None) -> Document:
         "skipped": comparison.skipped,
         "identical": comparison.identical,
         "threshold": comparison.threshold,
-        "threshold_status": "override" if point is None else comparison.calibration.status,
+        "threshold_status": threshold_status(comparison.calibration, point),
         "target_fmr": None if point is None else point.fmr,
-        "fmr": None if point is None or measured is None else measured.to_dict(),
+        "fmr": None if point is None else fmr(comparison.calibration),
         "fnmr": None if point is None or missed is None else missed.to_dict(),
         "false_match_bound": comparison.false_match_bound,
         "picture": None if output is None else str(output),
@@ -177,7 +177,9 @@ def enlarged(crop: NDArray[np.uint8], side: int) -> Image.Image:
 
 def _meaning(comparison: PairComparison) -> str:
     calibration = comparison.calibration
-    unknown, fmr = unmeasured(calibration, comparison.point), calibration.fmr
-    if unknown is not None or fmr is None:
+    unknown, found = unmeasured(calibration, comparison.point), calibration.fmr
+    if unknown is not None or found is None:
         return str(unknown)
-    return f"threshold from {calibration.data}: {fmr.errors:,} false matches in {fmr.trials:,} comparisons"
+    return (
+        f"threshold from {calibration.data}: {found.errors:,} false matches in {found.trials:,} comparisons"
+    )

@@ -116,13 +116,11 @@ def notes(found: Explanation, photo: str, output: Path | None) -> list[str]:
 
 def page(found: Explanation, version: str, created: str) -> str:
     """Return the page, one HTML file that needs nothing else."""
-    from PIL import Image
-
+    from faceunlock.cli.answers.compare import enlarged
     from faceunlock.reports.page import render_page
 
     picture = io.BytesIO()
-    large = (SHOWN, SHOWN)
-    Image.fromarray(found.crop).resize(large, Image.Resampling.BICUBIC).save(picture, "PNG")
+    enlarged(found.crop, SHOWN).save(picture, "PNG")
     answer = verdict(found)
     return render_page(
         "explain.html",

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity, left_out, unproven
+from faceunlock.cli.answers.parts import (
+    Document,
+    fmr,
+    identity,
+    left_out,
+    not_compared,
+    threshold_status,
+    unproven,
+)
 from faceunlock.files.text import Table, Verdict, printable, table
 from faceunlock.matching.security import level_of
 from faceunlock.matching.wording import counted, probability, unmeasured
@@ -85,14 +93,7 @@ def meaning(found: Identification) -> str:
 
 def notes(found: Identification, output: Path | None) -> list[str]:
     """Return the notes below the answer."""
-    said = []
-    if found.not_compared:
-        names = ", ".join(printable(name) for name in found.not_compared)
-        model = found.identity.model
-        said.append(
-            "Not compared, because enrolled with a different model, weights or preprocessing than "
-            f"{model}: {names}"
-        )
+    said = not_compared(found.not_compared, found.identity)
     said += unproven(found.calibration, found.point)
     doubtful = found.doubtful
     if doubtful and found.sure_threshold is not None:
@@ -111,7 +112,6 @@ def notes(found: Identification, output: Path | None) -> list[str]:
 def document(found: Identification) -> Document:
     """Return the data of ``identify``."""
     point, calibration = found.point, found.calibration
-    measured = calibration.fmr
     return {
         "names": list(found.names),
         "photos": [
@@ -129,12 +129,12 @@ def document(found: Identification) -> Document:
         "people": found.people,
         "threshold": found.threshold,
         "sure_threshold": found.sure_threshold,
-        "threshold_status": "override" if point is None else calibration.status,
+        "threshold_status": threshold_status(calibration, point),
         "security": None if point is None else level_of(calibration),
         "supported": point is not None and point.supported,
         "target_fmr": None if point is None else point.fmr,
         "false_name_bound": found.false_name_bound,
-        "fmr": None if point is None or measured is None else measured.to_dict(),
+        "fmr": None if point is None else fmr(calibration),
         "not_compared": list(found.not_compared),
         "model": identity(found.identity),
     }

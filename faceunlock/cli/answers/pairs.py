@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, identity, left_out
+from faceunlock.cli.answers.parts import Document, identity, left_out, threshold_status
 from faceunlock.files.text import Table, printable, table
 from faceunlock.matching.wording import counted, threshold_meaning
 from faceunlock.tasks.compare import distance
@@ -79,7 +79,7 @@ def document(outcome: PairsOutcome, output: Path | None) -> Document:
         "left_out": [left_out(photo) for photo in outcome.left_out],
         "skipped": outcome.skipped,
         "threshold": outcome.threshold,
-        "threshold_status": "override" if outcome.point is None else outcome.calibration.status,
+        "threshold_status": threshold_status(outcome.calibration, outcome.point),
         "seed": outcome.seed,
         "picture": None if output is None else str(output),
         "model": identity(outcome.identity),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -91,13 +90,11 @@ def _turns_offered(offer: Proposal) -> list[str]:
     camera = next((word for word in offer.options if word.partition("=")[0] == "--camera"), None)
     if offer.require_live or camera is None:
         return []
-    home = [] if offer.home is None else [f"--home={offer.home}"]
     device = camera.partition("=")[2]
     words = ["pam", "print", offer.service, *(["--camera", device] if device else []), "--require-live"]
-    command = shlex.join([str(offer.program), "-I", "-m", "faceunlock", *home, *words])
     return [
         "If it shows text while it asks, it can ask for turns of the head, which a photo cannot do:",
-        f"  {command}",
+        f"  {command_line(offer, *words, root=False)}",
     ]
 
 

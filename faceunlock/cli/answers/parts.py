@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from faceunlock.files.text import printable
 from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
@@ -75,6 +77,21 @@ def threshold(calibration: Calibration) -> Document:
 def fmr(calibration: Calibration) -> Document | None:
     """Return the measured FMR of a threshold; None if it is not known."""
     return None if calibration.fmr is None else calibration.fmr.to_dict()
+
+
+def threshold_status(calibration: Calibration, point: OperatingPoint | None) -> str:
+    """Return where the threshold that decided comes from; ``override`` for one of the user's own."""
+    return "override" if point is None else calibration.status
+
+
+def not_compared(names: Sequence[str], made_by: ModelIdentity) -> list[str]:
+    """Return the note about people whose templates another model made; nothing if there are none."""
+    if not names:
+        return []
+    return [
+        "Not compared, because enrolled with a different model, weights or preprocessing than "
+        f"{made_by.model}: {', '.join(map(printable, names))}"
+    ]
 
 
 def refusal(error: FaceUnlockError) -> Document:

@@ -6,7 +6,15 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from faceunlock.cli.answers.parts import Document, fmr, identity, refusal, unproven
+from faceunlock.cli.answers.parts import (
+    Document,
+    fmr,
+    identity,
+    not_compared,
+    refusal,
+    threshold_status,
+    unproven,
+)
 from faceunlock.files.text import Verdict, printable
 from faceunlock.matching.security import chances, level_of
 from faceunlock.matching.wording import counted, likeness_warning, needed, threshold_meaning
@@ -88,13 +96,7 @@ def _word(text: str) -> str:
 
 def left_aside(answer: Verification) -> list[str]:
     """Return who was not compared, and why."""
-    notes = []
-    if answer.not_compared:
-        names = ", ".join(answer.not_compared)
-        notes.append(
-            "Not compared, because enrolled with a different model, weights or preprocessing than "
-            f"{answer.identity.model}: {names}"
-        )
+    notes = not_compared(answer.not_compared, answer.identity)
     if answer.locked_out:
         names = ", ".join(answer.locked_out)
         notes.append(f"Not compared, because locked out after failed attempts: {names}")
@@ -122,7 +124,7 @@ def document(answer: Verification) -> Document:
         "similarity": decision.similarity,
         "threshold": decision.threshold,
         "candidates": decision.candidates,
-        "threshold_status": "override" if point is None else answer.calibration.status,
+        "threshold_status": threshold_status(answer.calibration, point),
         "security": None if point is None else level_of(answer.calibration),
         "supported": point is not None and point.supported,
         "target_fmr": None if point is None else point.fmr,

@@ -32,15 +32,14 @@ def run(session: Session) -> None:
     from faceunlock.agent import control
 
     control.refuse_other_systems()
-    import resource
     import signal
 
     from faceunlock.agent.listener import listening
     from faceunlock.agent.server import Server
     from faceunlock.cli.resident import Answerer
+    from faceunlock.files.limits import no_core_dump
 
-    # No core dump: biometric data in memory must not end up in a file.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    no_core_dump()
     received: list[int] = []
     with listening(control.socket_of(session.locations)) as listener:
         server = Server(listener, Answerer(session.locations), session.settings)

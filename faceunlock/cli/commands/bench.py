@@ -34,14 +34,9 @@ def bench(
     warm process. Nobody needs to be enrolled; nothing is stored.
     """
     from faceunlock.cli.answers import bench as answers
-    from faceunlock.pipeline.samples import NoneUsableError
 
     console = session.console
-    with console.progress() as progress, session.unlock(progress) as unlock:
-        try:
-            timing = unlock.bench(photos or (), runs=runs, track=progress.track)
-        except NoneUsableError as error:
-            console.left_out(error.left_out)
-            raise
+    with console.progress() as progress, session.unlock(progress) as unlock, console.naming_left_out():
+        timing = unlock.bench(photos or (), runs=runs, track=progress.track)
     console.left_out(timing.left_out)
     console.answer(answers.text(timing), answers.document(timing))

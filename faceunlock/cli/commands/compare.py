@@ -68,7 +68,6 @@ def compare(
     not, 2 if it cannot be decided. Shows the evidence with --verbose.
     """
     from faceunlock.cli.answers import compare as answers
-    from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
         raise SettingsError("usage", "--overwrite needs -o")
@@ -93,14 +92,10 @@ def compare(
         check_picture(output, overwrite=overwrite, never=sources)
     console = session.console
     source = sys.stdin.buffer if photo == "-" else photo
-    with console.progress() as progress, session.unlock(progress) as unlock:
-        try:
-            comparison = unlock.compare(
-                source, other, threshold=threshold, faces=faces.value, track=progress.track
-            )
-        except NoneUsableError as error:
-            console.left_out(error.left_out)
-            raise
+    with console.progress() as progress, session.unlock(progress) as unlock, console.naming_left_out():
+        comparison = unlock.compare(
+            source, other, threshold=threshold, faces=faces.value, track=progress.track
+        )
     if output is not None:
         from faceunlock.cli.answers.compare import pair_picture
         from faceunlock.files.outputs import write_picture
@@ -131,19 +126,14 @@ def _pairs(
     from faceunlock.cli.answers import pairs as answers
     from faceunlock.files.outputs import check_picture, write_picture
     from faceunlock.photos.folders import photos_in
-    from faceunlock.pipeline.samples import NoneUsableError
 
     if output is not None:
         check_picture(output, overwrite=overwrite, never=photos_in(folder))
     console = session.console
-    with console.progress() as progress, session.unlock(progress) as unlock:
-        try:
-            outcome = unlock.compare_pairs(
-                folder, count, threshold=threshold, faces=faces.value, seed=seed, track=progress.track
-            )
-        except NoneUsableError as error:
-            console.left_out(error.left_out)
-            raise
+    with console.progress() as progress, session.unlock(progress) as unlock, console.naming_left_out():
+        outcome = unlock.compare_pairs(
+            folder, count, threshold=threshold, faces=faces.value, seed=seed, track=progress.track
+        )
     console.left_out(outcome.left_out)
     if output is not None:
         write_picture(output, answers.picture(outcome), overwrite=overwrite)

@@ -59,21 +59,16 @@ def crop(
     Writes one folder per person, and a contact sheet. Photos without a clear face are left out and named.
     """
     from faceunlock.cli.answers import crop as answers
-    from faceunlock.pipeline.samples import NoneUsableError
 
     console = session.console
-    with console.progress() as progress, session.unlock(progress) as unlock:
-        try:
-            outcome = unlock.crop(
-                folder,
-                output,
-                faces=faces.value,
-                before=before,
-                overwrite=overwrite,
-                track=progress.track,
-            )
-        except NoneUsableError as error:
-            console.left_out(error.left_out)
-            raise
+    with console.progress() as progress, session.unlock(progress) as unlock, console.naming_left_out():
+        outcome = unlock.crop(
+            folder,
+            output,
+            faces=faces.value,
+            before=before,
+            overwrite=overwrite,
+            track=progress.track,
+        )
     console.answer(answers.text(outcome), answers.document(outcome))
     console.left_out(outcome.left_out)

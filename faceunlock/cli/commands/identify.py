@@ -44,24 +44,19 @@ def identify(
     identified, 1 if nobody was, 2 if it cannot be decided. Shows the error rates with --verbose.
     """
     from faceunlock.cli.answers import identify as answers
-    from faceunlock.pipeline.samples import NoneUsableError
 
     if overwrite and output is None:
         raise SettingsError("usage", "--overwrite needs -o")
     console = session.console
-    with console.progress() as progress, session.unlock(progress) as unlock:
-        try:
-            found = unlock.identify(
-                photos,
-                threshold=threshold,
-                security=None if security is None else security.value,
-                destination=output,
-                overwrite=overwrite,
-                track=progress.track,
-            )
-        except NoneUsableError as error:
-            console.left_out(error.left_out)
-            raise
+    with console.progress() as progress, session.unlock(progress) as unlock, console.naming_left_out():
+        found = unlock.identify(
+            photos,
+            threshold=threshold,
+            security=None if security is None else security.value,
+            destination=output,
+            overwrite=overwrite,
+            track=progress.track,
+        )
     console.answer(answers.text(found), answers.document(found))
     console.left_out(found.left_out)
     if console.verbose:

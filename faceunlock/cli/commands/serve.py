@@ -45,10 +45,10 @@ def serve(
     import signal
 
     from faceunlock.cli.served import CommandDocuments
-    from faceunlock.files.limits import NETWORK_FILES, NETWORK_MEMORY, require
+    from faceunlock.files.limits import NETWORK_FILES, NETWORK_MEMORY, no_core_dump, require
 
     require(NETWORK_MEMORY, NETWORK_FILES)
-    _no_core_dump()
+    no_core_dump()
     documents = CommandDocuments(session.locations.home)
     server = Server(
         bound(port),
@@ -76,14 +76,6 @@ def serve(
         server.serve()
     if signal.SIGINT in received:
         raise typer.Exit(EXIT_INTERRUPTED)
-
-
-def _no_core_dump() -> None:
-    """Biometric data in memory must not end up in a file."""
-    with contextlib.suppress(ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 // Classify: a trained head names the faces of a photo, with probabilities and "none of these".
 
-import { $, Camera, ask, during, make, say, takeIn } from './common.js';
-import { drawFaces, placeTags } from './stage.js';
+import { $, ask, during, make, say, shoot, takeIn } from './common.js';
+import { drawFaces, mark, showResult } from './stage.js';
 
 const COLUMNS = ['Face', 'Name', 'Most probable', 'Probability', 'Similarity', 'Needed'];
 const NONE = 'none of these';
@@ -23,7 +23,7 @@ function show({ data, picture, width, height }, photo) {
   const others = faces.length - named.length;
   const rest = others === 1 ? `1 face is ${NONE}` : `${others} faces are ${NONE}`;
   $('found').textContent = [named.join(', '), others ? rest : ''].filter(Boolean).join('; ');
-  drawFaces({ name: photo.name, picture, width, height }, faces, label, pick);
+  drawFaces({ name: photo.name, picture, width, height }, faces, label, mark);
   const rows = faces.map((face, index) =>
     make('tr', { id: `face-${index}` },
       make('th', { scope: 'row', text: `${index + 1}` }),
@@ -34,27 +34,13 @@ function show({ data, picture, width, height }, photo) {
     make('caption', { text: `Every face, from left to right; the similarity decides between a name and “${NONE}”.${small}` }),
     make('thead', {}, make('tr', {}, ...COLUMNS.map((text) => make('th', { scope: 'col', text })))),
     make('tbody', {}, ...rows)));
-  $('result').hidden = false;
-  placeTags();
-  $('found').focus();
-  $('result').scrollIntoView({ block: 'start' });
+  showResult();
 }
 
 function label(face, index) {
   return `Face ${index + 1}: ${face.name ?? NONE}, most probable ${face.closest}, ${(100 * face.probability).toFixed(1)} %`;
 }
 
-function pick(index) {
-  for (const one of document.querySelectorAll('.picked')) one.classList.remove('picked');
-  document.querySelectorAll('#stage g')[index].classList.add('picked');
-  $(`face-${index}`).classList.add('picked');
-}
-
 takeIn('classify', ([photo]) => name(photo));
-const camera = new Camera('classify');
-$('classify-shoot').addEventListener('click', async () => {
-  const photo = await camera.photo('camera.jpg');
-  camera.close();
-  name(photo);
-});
+shoot('classify', name);
 $('open').addEventListener('submit', (event) => event.preventDefault());

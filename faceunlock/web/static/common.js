@@ -2,6 +2,7 @@
 
 export const $ = (id) => document.getElementById(id);
 
+const SVG = 'http://www.w3.org/2000/svg';
 const CSRF = document.querySelector('meta[name="csrf"]').content;
 const SLOW = 400; // milliseconds after which something is shown
 const POLL = 700;
@@ -33,6 +34,16 @@ export async function ask(method, path, fields) {
   const document = await response.json();
   if (document.ok === false) throw new Refused(document.error, response.status);
   return document.ok === true ? document.data : document;
+}
+
+// The same, but returns the refusal if its code is one of those that somebody is asked about.
+export async function askOr(codes, ...request) {
+  try {
+    return await ask(...request);
+  } catch (error) {
+    if (error instanceof Refused && codes.includes(error.code)) return error;
+    throw error;
+  }
 }
 
 // Says that something goes on once it takes long, and what went wrong. Only the newest task counts.
@@ -83,6 +94,17 @@ export function make(tag, attributes = {}, ...children) {
   }
   made.append(...children);
   return made;
+}
+
+export function draw(tag, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  set(made, attributes);
+  made.append(...children);
+  return made;
+}
+
+export function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
 }
 
 // Asks, and returns null for a no; for a yes true, or what was typed.
@@ -183,4 +205,14 @@ export class Camera {
     const blob = await new Promise((done) => canvas.toBlob(done, 'image/jpeg', 0.95));
     return new File([blob], name, { type: 'image/jpeg' });
   }
+}
+
+// One photo from the camera, which its button takes.
+export function shoot(id, taken) {
+  const camera = new Camera(id);
+  $(`${id}-shoot`).addEventListener('click', async () => {
+    const photo = await camera.photo('camera.jpg');
+    camera.close();
+    taken(photo);
+  });
 }

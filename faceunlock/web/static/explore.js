@@ -1,8 +1,7 @@
 // Explore: a heatmap of all similarities and a map of the embeddings, for mouse and keyboard.
 
-import { $, ask, during, make } from './common.js';
+import { $, ask, draw, during, make } from './common.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
 const PEOPLE = ['#2f81f7', '#d2691e', '#2da44e', '#a371f7', '#cf222e', '#0e8a8a', '#bf8700', '#db61a2', '#6e7781', '#7a5c00'];
 const ABOVE = [47, 129, 247];
 const BELOW = [222, 130, 60];
@@ -168,12 +167,6 @@ function drawMap() {
     return make('span', {}, dot, ` ${name} `);
   }));
   $('map').replaceChildren(svg, key);
-}
-
-function draw(tag, attributes) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
 }
 
 function sayPhoto(index) {

@@ -1,6 +1,6 @@
 // People: who is enrolled, and enrolling from photos or the camera.
 
-import { $, Camera, Refused, ask, during, make, question, say, takeIn } from './common.js';
+import { $, Camera, Refused, ask, askOr, during, make, question, say, takeIn } from './common.js';
 
 const API = '/api/v1/people';
 const ENOUGH = 8; // photos the camera takes
@@ -115,14 +115,7 @@ async function enroll(extra = []) {
   if (how === 'look') fields.push(['look', $('look').value.trim()]);
   if (how === 'add' || how === 'replace') fields.push([how, 'true']);
   $('go').disabled = true;
-  const done = await during('enroll', `Looking at ${chosen.length} photos…`, async () => {
-    try {
-      return await ask('POST', address(name), fields);
-    } catch (error) {
-      if (!(error instanceof Refused) || !ASKED[error.code]) throw error;
-      return error;
-    }
-  });
+  const done = await during('enroll', `Looking at ${chosen.length} photos…`, () => askOr(Object.keys(ASKED), 'POST', address(name), fields));
   $('go').disabled = false;
   if (done instanceof Refused) {
     const [field, text] = ASKED[done.code];

@@ -1,8 +1,7 @@
 // A photo with a box and a name on every face, for mouse, keyboard and screen reader.
 
-import { $, make } from './common.js';
+import { $, draw, make, set } from './common.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
 const LETTERS = 14; // pixels
 
 // Draws a photo with its faces into the stage; `picked` hears of the face that is chosen.
@@ -35,7 +34,7 @@ function overlay(faces, width, height, label, picked) {
 }
 
 // Letters have one size on the screen, however large the photo and the window are.
-export function placeTags() {
+function placeTags() {
   const layer = $('stage').querySelector('svg');
   if (!layer?.clientWidth) return;
   const { width, height } = layer.viewBox.baseVal;
@@ -52,14 +51,19 @@ export function placeTags() {
   }
 }
 
-function draw(tag, attributes) {
-  const made = document.createElementNS(SVG, tag);
-  set(made, attributes);
-  return made;
+// Shows a result that is complete, and tells who listens.
+export function showResult() {
+  $('result').hidden = false;
+  placeTags();
+  $('found').focus();
+  $('result').scrollIntoView({ block: 'start' });
 }
 
-function set(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+// Marks a face and its row.
+export function mark(index) {
+  for (const one of document.querySelectorAll('.picked')) one.classList.remove('picked');
+  document.querySelectorAll('#stage g')[index].classList.add('picked');
+  $(`face-${index}`).classList.add('picked');
 }
 
 new ResizeObserver(placeTags).observe($('stage'));

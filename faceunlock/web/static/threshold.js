@@ -1,8 +1,7 @@
 // Threshold: the numbers, the histograms and the DET curve move with a slider.
 
-import { $, Refused, ask, during, make, question, say } from './common.js';
+import { $, Refused, ask, askOr, draw, during, make, question, say } from './common.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
 const WIDE = 600;
 const HIGH = 260;
 const LEFT = 84;
@@ -86,14 +85,7 @@ $('find').addEventListener('click', find);
 
 async function save(extra = []) {
   const fields = [['target', $('target').value], ...extra];
-  const done = await during('save', 'Saving…', async () => {
-    try {
-      return await ask('POST', url('/save'), fields);
-    } catch (error) {
-      if (!(error instanceof Refused) || error.code !== 'lower-threshold') throw error;
-      return error;
-    }
-  });
+  const done = await during('save', 'Saving…', () => askOr(['lower-threshold'], 'POST', url('/save'), fields));
   if (done instanceof Refused) {
     const sure = await question(`${done.message}. Use it all the same? Choose this only if these photos show your real conditions.`, 'Use it');
     if (sure) await save([['allow_lower', 'true']]);
@@ -111,13 +103,6 @@ $('save').addEventListener('submit', (event) => {
 });
 
 // Drawings
-
-function draw(tag, attributes, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
 
 const words = (x, y, text, anchor = 'middle') => draw('text', { x, y, 'text-anchor': anchor }, document.createTextNode(text));
 const across = (value) => LEFT + ((value - data.edges[0]) / (data.edges.at(-1) - data.edges[0])) * (WIDE - LEFT - 26);

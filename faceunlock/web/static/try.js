@@ -1,7 +1,7 @@
 // Try: a photo goes in, and every face comes out boxed and named.
 
-import { $, Camera, ask, during, make, takeIn } from './common.js';
-import { drawFaces, placeTags } from './stage.js';
+import { $, ask, during, make, shoot, takeIn } from './common.js';
+import { drawFaces, mark, showResult } from './stage.js';
 
 const COLUMNS = ['Face', 'Name', 'Similarity', 'Needed', 'Most alike', 'Remark'];
 const REMARKS = { 'face-too-small': 'too small to compare' };
@@ -29,10 +29,7 @@ function show({ data, picture, width, height }) {
   $('faces').replaceChildren(...(photo.faces.length ? [table(photo.faces, data.threshold)] : []));
   $('why').hidden = true;
   $('why-error').hidden = true;
-  $('result').hidden = false;
-  placeTags();
-  $('found').focus();
-  $('result').scrollIntoView({ block: 'start' });
+  showResult();
 }
 
 function sentence(faces, named) {
@@ -83,10 +80,7 @@ function table(faces, needed) {
 }
 
 async function pickFace(index, face) {
-  for (const one of document.querySelectorAll('.picked')) one.classList.remove('picked');
-  document.querySelectorAll('#stage g')[index].classList.add('picked');
-  const row = $(`face-${index}`);
-  row.classList.add('picked');
+  mark(index);
   const fields = [...source.fields, ['box', face.box.join(',')]];
   const found = await during('why', 'Looking closer…', () => ask('POST', source.path, fields));
   if (!found) return;
@@ -141,12 +135,7 @@ async function openFolder(path) {
 }
 
 takeIn('try', ([photo]) => attempt('/try', photo));
-const camera = new Camera('try');
-$('try-shoot').addEventListener('click', async () => {
-  const photo = await camera.photo('camera.jpg');
-  camera.close();
-  attempt('/try', photo);
-});
+shoot('try', (photo) => attempt('/try', photo));
 $('folder-form').addEventListener('submit', (event) => {
   event.preventDefault();
   openFolder($('folder-path').value);
