@@ -689,9 +689,9 @@ def pose_lines():
         yield f"| {label} | {' | '.join(cells)} |"
     lfw, phone = ([one[data] for one in found] for data in ("lfw", "phone10"))
     yield (
-        f"Of {phone[0]['photos']} photos of phone users {phone[0]['turned']} are beyond the first limit and "
-        f"{phone[0]['cut_off']} beyond the second; of {lfw[0]['photos']:,} of LFW {lfw[0]['turned']} and "
-        f"{lfw[0]['cut_off']}, of which {lfw[0]['turned_but_yes']} (`retail-0095`) and "
+        f"Turned further than the limit are {phone[0]['turned']} of {phone[0]['photos']} photos of phone users "
+        f"and {lfw[0]['turned']} of {lfw[0]['photos']:,} of LFW, cut off {phone[0]['cut_off']} and "
+        f"{lfw[0]['cut_off']}. Of the turned ones of LFW, {lfw[0]['turned_but_yes']} (`retail-0095`) and "
         f"{lfw[1]['turned_but_yes']} (`compact`) are a yes all the same"
     )
     yield f"{found[0]['cut_photos_lost']:,} of {found[0]['cut_photos']:,} cut photos"
