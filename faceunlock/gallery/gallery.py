@@ -314,14 +314,12 @@ class Gallery:
         gallery is no longer sealed. It is empty, so that lets nobody in.
         """
         try:
-            with self._guard.reading() as seal:
-                empty = not self._file.query("SELECT 1 FROM people LIMIT 1") and not seal.keys(PEOPLE)
-            if empty:
+            if self.is_empty():
                 self._guard.check_next_key()
                 return 0
             with self._guard.changing() as change:
                 keys = {key for (key,) in self._file.query("SELECT key FROM people")}
-                delete_people(change, *seal.missing(PEOPLE, keys))
+                delete_people(change, *change.seal.missing(PEOPLE, keys))
                 return delete_people(change, *keys)
         except GalleryError as error:
             if error.slug not in ("gallery-tampered", "key-missing", "keyring-unavailable"):
