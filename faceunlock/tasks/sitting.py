@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from faceunlock.liveness.guidance import PATIENCE, Coach, Guidance, Limits, Seen
+from faceunlock.liveness.guidance import PATIENCE, Coach, Guidance, Seen
 from faceunlock.photos.camera import light
 from faceunlock.photos.capture import several_good
 from faceunlock.photos.face import measure_quality
+from faceunlock.photos.measures import Limits
 from faceunlock.tasks.workspace import examiner
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def sit(
     if guide is None:
         yield from several_good(frames(settings.camera_seconds), good, count)
         return
-    limits = Limits(settings.min_face_pixels, gates.min_brightness, gates.min_sharpness)
+    limits = Limits(settings.min_face_pixels, gates.min_sharpness, gates.min_brightness)
     coach = Coach(limits, count, guide, poses=live, mirrored=mirrored)
     wanted = _wanted(frames(longest(settings, live=live)), acquisition.detector, coach)
     for photo in several_good(wanted, good, count):

@@ -18,11 +18,12 @@ from starlette.staticfiles import StaticFiles
 
 from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.packages import own_version
-from faceunlock.liveness.guidance import POSES, Limits, Seen, fault, follows
+from faceunlock.liveness.guidance import POSES, Seen, fault, follows
 from faceunlock.liveness.turning import offset_of
 from faceunlock.photos.camera import light
 from faceunlock.photos.face import measure_quality
 from faceunlock.photos.in_memory import as_file
+from faceunlock.photos.measures import Limits
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.pipeline.samples import LeftOut
 from faceunlock.tasks.workspace import as_path, quality_gates
@@ -226,7 +227,7 @@ def _looked(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, taken: int) -> dic
     gates = quality_gates(unlock, identity)
     faces = acquisition.detector.detect(image)
     quality = measure_quality(image, faces[0]) if faces else None
-    limits = Limits(unlock.settings.min_face_pixels, gates.min_brightness, gates.min_sharpness)
+    limits = Limits(unlock.settings.min_face_pixels, gates.min_sharpness, gates.min_brightness)
     word = fault(Seen(0.0, image.shape, light(image), faces, quality), limits)
     pose = POSES[taken % len(POSES)]
     good = word is None and follows(pose, offset_of(faces[0]), None)
