@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.matching.wording import MORE_ALIKE, probability, rate, threshold_origin
+from faceunlock.matching.wording import MORE_ALIKE, counted, probability, rate, threshold_origin
 from faceunlock.reports import curves
 from faceunlock.reports import report_words as words
 from faceunlock.reports.embedding_map import draw_map
@@ -125,8 +125,8 @@ def source_line(report: Report) -> str:
     """Return the line under which all figures stand: data, model, thresholds and day."""
     study, samples = report.study, report.study.samples
     return (
-        f"All figures: {report.data}, {words.number(len(samples), 'photo')} of "
-        f"{words.number(len(samples.people), 'person')}; model {report.identity.model}; thresholds "
+        f"All figures: {report.data}, {counted(len(samples), 'photo')} of "
+        f"{counted(len(samples.people), 'person', 'people')}; model {report.identity.model}; thresholds "
         f"{study.pairs.threshold:.4f} (photo against photo) and {study.templates.threshold:.4f} (photo "
         f"against centroid); {report.created[:10]}."
     )
