@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from faceunlock.reports import report_words as words
 from faceunlock.reports.embedding_map import draw_map
 from faceunlock.reports.figures import Figure, render
 from faceunlock.reports.heatmap import draw_heatmap
-from faceunlock.reports.page import render_page
+from faceunlock.reports.page import render_page, shown_pair
 from faceunlock.reports.selection import choose_photos
 from faceunlock.studies.overview import PersonSummary, Study
 from faceunlock.studies.tally import PhotoPair
@@ -200,18 +199,18 @@ def _file(report: Report, photo: str) -> str:
 def _pairs(report: Report, pairs: Sequence[PhotoPair]) -> list[dict[str, Any]]:
     study, samples = report.study, report.study.samples
     return [
-        {
-            "similarity": f"{pair.similarity:.4f}",
-            "verdict": "match" if pair.similarity >= study.pairs.threshold else "no match",
-            "photos": [
-                {
-                    "person": samples.person[position],
-                    "file": _file(report, samples.photo[position]),
-                    "face": b64encode(samples.thumbnails[position]).decode() if samples.thumbnails else "",
-                }
+        shown_pair(
+            pair.similarity,
+            study.pairs.threshold,
+            [
+                (
+                    samples.person[position],
+                    _file(report, samples.photo[position]),
+                    samples.thumbnails[position] if samples.thumbnails else None,
+                )
                 for position in (pair.first, pair.second)
             ],
-        }
+        )
         for pair in pairs
     ]
 
