@@ -32,7 +32,8 @@ from faceunlock.gallery.entries import (
 from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.gallery.seal import Place, Plain, Row, document
+from faceunlock.gallery.cipher import Place, document
+from faceunlock.gallery.seal import Plain, Row
 from faceunlock.matching.people import (
     Person,
     identity_to_record,

@@ -29,7 +29,8 @@ from faceunlock.gallery.desktop_keyring import SERVICE
 from faceunlock.gallery.earlier import convert
 from faceunlock.gallery.file import EARLIER, PARTS, PEOPLE, GalleryFile
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.gallery.seal import Cipher, Place, Plain, Row, Sealed, SealRecord, Secret
+from faceunlock.gallery.cipher import Cipher, Place, SealRecord, Secret
+from faceunlock.gallery.seal import Plain, Row, Sealed
 
 _log = logging.getLogger(__name__)
 

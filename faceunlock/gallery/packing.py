@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from faceunlock.files.reading import parse_json
-from faceunlock.gallery.seal import document
+from faceunlock.gallery.cipher import document
 from faceunlock.matching.people import (
     Look,
     Person,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from faceunlock.gallery.file import APPLICATION_ID, MIGRATIONS
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.gallery.seal import Sealed, SealRecord, checksum, document
+from faceunlock.gallery.cipher import SealRecord, document
+from faceunlock.gallery.seal import Sealed, checksum
 from faceunlock.matching.people import name_key, person_to_record
 
 LAST = 4
