@@ -26,7 +26,8 @@ from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.guard import Guard
 from faceunlock.gallery.cipher import NONCE_BYTES, document, is_key_id, new_key
 from faceunlock.gallery.seal import Plain, Row
-from faceunlock.matching.people import identity_to_record, now, record_to_identity
+from faceunlock.matching.people import now
+from faceunlock.matching.records import identity_to_record, record_to_identity
 from faceunlock.matching.templates import ModelIdentity
 
 if TYPE_CHECKING:

@@ -35,14 +35,8 @@ from faceunlock.gallery.keys import KeyStore
 from faceunlock.gallery.people_rows import PeopleRows
 from faceunlock.gallery.cipher import Place, document
 from faceunlock.gallery.seal import Plain
-from faceunlock.matching.people import (
-    Person,
-    identity_to_record,
-    known_name,
-    name_key,
-    normalise_name,
-    now,
-)
+from faceunlock.matching.people import Person, known_name, name_key, normalise_name, now
+from faceunlock.matching.records import identity_to_record
 from faceunlock.matching.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:

@@ -38,6 +38,7 @@ _LIST = "the list of a sealed gallery's people was changed from outside:"
 
 _NOT_LAST = "it is not what was last written there"
 
+
 def checksum(values: Sequence[str]) -> str:
     """Return the SHA-256 of the columns of a row, 64 hexadecimal digits."""
     return hashlib.sha256(document(tuple(values)).encode("ascii")).hexdigest()

@@ -20,7 +20,7 @@ from faceunlock.errors import GalleryError
 from faceunlock.files import database
 from faceunlock.gallery.file import MIGRATIONS
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.people import person_to_record
+from faceunlock.matching.records import person_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 OTHER_MODEL = ModelIdentity("vggface2", "cd" * 32, "mtcnn-160", 3)

@@ -25,7 +25,7 @@ from faceunlock.files import database
 from faceunlock.gallery import keys as key_store
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.matching.people import template_to_record
+from faceunlock.matching.records import template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 OTHER_MODEL = ModelIdentity("vggface2", "cd" * 32, "mtcnn-160", 3)
