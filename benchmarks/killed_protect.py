@@ -33,7 +33,7 @@ import keyring
 from common import HERE, RESULTS, save
 
 from faceunlock import FaceUnlock
-from faceunlock.matching.people import person_to_record
+from faceunlock.matching.records import person_to_record
 from faceunlock.tasks.demo import make_pictures
 
 TESTS = HERE.parent / "tests"

@@ -15,7 +15,9 @@ Harm: how many photos of owners beyond each limit would have been a yes all the 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from PIL import Image
 from faceunlock.errors import PhotoError
 from faceunlock.matching.error_rates import clopper_pearson_upper
 from faceunlock.matching.similarity import leave_one_out, unit
-from faceunlock.photos.face import Face, choose_subject, measure_quality
+from faceunlock.photos.face import Face, Quality, SubjectRule, choose_subject, measure_quality
 from faceunlock.photos.photo import find_photos
 from faceunlock.photos.pose import MOST_CUT_OFF, MOST_TURN
 from faceunlock.pipeline.detection import load_detector
@@ -42,6 +44,12 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 EDGES = ("left", "right", "top", "bottom")
 MOST_SIDE = 1000
 
+Row = tuple[np.ndarray, Quality]
+"""Embedding and quality of the subject of a photo."""
+
+Alter = Callable[[np.ndarray, Face], Iterable[np.ndarray]]
+Measure = Callable[[Quality], float | None]
+
 
 class Look:
     """Finds the subject of a photo and embeds it."""
@@ -52,17 +60,16 @@ class Look:
         self.detector = load_detector(engine)
         self.embedder = load_embedder(model, cache=cache, engine=engine)
 
-    def subject(self, image: np.ndarray) -> Face:
+    def subject(self, image: np.ndarray, rule: SubjectRule = "central") -> Face:
         """Return the face nearest to the middle, as LFW is cropped around its subject."""
-        return choose_subject(self.detector.detect(image), image.shape, "central")
+        return choose_subject(self.detector.detect(image), image.shape, rule)
 
-    def row(self, image: np.ndarray, face: Face) -> tuple[np.ndarray, float, float]:
-        """Return the embedding, the turn in degrees and the share outside of the photo."""
-        quality = measure_quality(image, face)
+    def row(self, image: np.ndarray, face: Face) -> Row:
+        """Return the embedding and the quality of a face."""
         embedding = self.embedder.embed(self.embedder.crop(image, face)[None])[0]
-        return embedding, np.nan if quality.turn is None else abs(quality.turn), quality.cut_off
+        return embedding, measure_quality(image, face)
 
-    def photo(self, path: Path) -> tuple[np.ndarray, float, float] | None:
+    def photo(self, path: Path) -> Row | None:
         """Return the row of a photo; None without a usable face."""
         image = pixels(path)
         try:
@@ -71,40 +78,91 @@ class Look:
             return None
 
 
-def main() -> None:
-    """Measure, print, write the result file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+@dataclass(frozen=True)
+class Compared:
+    """Photos with their quality, and their similarity to the centroid of the person's others."""
+
+    qualities: list[Quality]
+    similarity: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Photos of LFW and of phone users as they are, and altered; `lost` of these show no face any more."""
+
+    look: Look
+    threshold: float
+    people: int
+    lfw: Compared
+    phone: Compared
+    altered: Compared
+    lost: int
+
+
+def asked_model(description: str | None) -> str:
+    """Return the model of the command line."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", default="compact")
-    model = parser.parse_args().model
+    return parser.parse_args().model
+
+
+def measured(model: str, alter: Alter, rule: SubjectRule) -> Measured:
+    """Compare everybody's photos with the person's others, and altered photos of some; `rule` finds these."""
     threshold = shipped_calibration(model, "normal").threshold
     look, lfw, phone = Look(model), people_of_lfw(), people_of_phones()
-    print(f"{model}: {len(lfw)} people of LFW, {len(phone)} with phones, threshold {threshold}")
+    print(f"{model}: {len(lfw)} people of LFW, {len(phone)} with phones, threshold {threshold}", flush=True)
     seen = {name: looked(look, paths) for name, paths in (lfw | phone).items()}
-    turns = np.concatenate([rows_of(seen[name]) for name in lfw])
-    phones = np.concatenate([rows_of(seen[name]) for name in phone])
-    cut, lost = [], 0
-    for name, paths in {**dict(list(lfw.items())[:60]), **phone}.items():
-        rows, missing = cuts_of(look, paths[:4], seen[name])
-        cut += rows
-        lost += missing
-    cuts = np.array(cut)
+    some = {**dict(list(lfw.items())[:60]), **phone}
+    rows = [row for name, paths in some.items() for row in altered(look, paths[:4], seen[name], alter, rule)]
+    kept = [row for row in rows if row is not None]
+    return Measured(
+        look,
+        threshold,
+        len(lfw),
+        compared(seen[name] for name in lfw),
+        compared(seen[name] for name in phone),
+        Compared([quality for quality, _ in kept], np.array([similarity for _, similarity in kept])),
+        len(rows) - len(kept),
+    )
+
+
+def main() -> None:
+    """Measure, print, write the result file."""
+    model = asked_model(__doc__)
+    found = measured(model, cuts, "largest")
     result = {
         "model": model,
-        "threshold": threshold,
+        "threshold": found.threshold,
         "most_turn": MOST_TURN,
         "most_cut_off": MOST_CUT_OFF,
-        "people": len(lfw),
-        "turns": binned(turns[:, 0], turns[:, 1], threshold, TURNS),
-        "cuts": binned(cuts[:, 0], cuts[:, 2], threshold, CUTS),
-        "cut_photos": len(cuts) + lost,
-        "cut_photos_lost": lost,
-        "lfw": beyond(turns, threshold),
-        "phone10": beyond(phones, threshold),
+        "people": found.people,
+        "turns": binned(found.lfw, turn, found.threshold, TURNS),
+        "cuts": binned(found.altered, cut_off, found.threshold, CUTS),
+        "cut_photos": len(found.altered.qualities) + found.lost,
+        "cut_photos_lost": found.lost,
+        "lfw": beyond(found.lfw, found.threshold),
+        "phone10": beyond(found.phone, found.threshold),
     }
     for key in ("turns", "cuts"):
         print(key, *result[key], sep="\n  ")
-    print("lfw", result["lfw"], "\nphone10", result["phone10"], "\nlost", lost)
+    print("lfw", result["lfw"], "\nphone10", result["phone10"], "\nlost", found.lost)
     save(f"pose-{model}", result)
+
+
+def values(qualities: list[Quality], measure: Measure) -> np.ndarray:
+    """Return a measure of each photo; NaN if it cannot be told."""
+    found = map(measure, qualities)
+    return np.array([np.nan if value is None else value for value in found])
+
+
+def turn(quality: Quality) -> float | None:
+    """Return how far the head is turned to a side, in degrees."""
+    return None if quality.turn is None else abs(quality.turn)
+
+
+def cut_off(quality: Quality) -> float:
+    """Return the share of the face's box outside the photo."""
+    return quality.cut_off
 
 
 def people_of_lfw() -> dict[str, list[Path]]:
@@ -136,46 +194,53 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(image)
 
 
-def looked(look: Look, paths: list[Path]) -> list[tuple[np.ndarray, float, float]]:
+def looked(look: Look, paths: list[Path]) -> list[Row]:
     """Return the rows of a person's usable photos."""
     with ThreadPoolExecutor(2) as pool:
         return [row for row in pool.map(look.photo, paths) if row is not None]
 
 
-def rows_of(seen: list[tuple[np.ndarray, float, float]]) -> np.ndarray:
-    """Return turn, similarity to the centroid of the others, and share outside, for each photo."""
-    if len(seen) < 2:
-        return np.empty((0, 3))
-    similarity = leave_one_out(np.stack([row[0] for row in seen]))
-    return np.column_stack([[row[1] for row in seen], similarity, [row[2] for row in seen]])
+def compared(people: Iterable[list[Row]]) -> Compared:
+    """Return every photo of everybody, each compared with the person's others."""
+    several = [rows for rows in people if len(rows) > 1]
+    return Compared(
+        [quality for rows in several for _, quality in rows],
+        np.concatenate([leave_one_out(np.stack([row[0] for row in rows])) for rows in several]),
+    )
 
 
-def cuts_of(look: Look, paths: list[Path], seen: list) -> tuple[list[tuple[float, float, float]], int]:
-    """Return share outside, share cut and similarity to the centroid of all, for each cut; then the lost."""
+def altered(
+    look: Look,
+    paths: list[Path],
+    seen: list[Row],
+    alter: Alter,
+    rule: SubjectRule,
+) -> Iterator[tuple[Quality, float] | None]:
+    """Yield each altered photo's quality and its similarity to the others' centroid; None if it is lost."""
     if len(seen) < 2:
-        return [], 0
+        return
     total = np.sum([row[0] for row in seen], axis=0, dtype=np.float64)
-    rows, lost = [], 0
     for path in paths:
         image = pixels(path)
         try:
             face = look.subject(image)
-            own = look.row(image, face)[0]
+            others = unit(total - look.row(image, face)[0])
         except PhotoError:
             continue
-        others = unit(total - own)
-        for edge in EDGES:
-            for share in SHARES:
-                part = cut_at(image, face, edge, share)
-                try:
-                    found = look.detector.detect(part)
-                    again = choose_subject(found, part.shape, "largest")
-                    embedding, _, out = look.row(part, again)
-                except PhotoError:
-                    lost += 1
-                    continue
-                rows.append((out, share, float(embedding @ others)))
-    return rows, lost
+        for changed in alter(image, face):
+            try:
+                embedding, quality = look.row(changed, look.subject(changed, rule))
+            except PhotoError:
+                yield None
+            else:
+                yield quality, float(embedding @ others)
+
+
+def cuts(image: np.ndarray, face: Face) -> Iterator[np.ndarray]:
+    """Yield the photo cut at each edge, at each share of the face's box."""
+    for edge in EDGES:
+        for share in SHARES:
+            yield cut_at(image, face, edge, share)
 
 
 def cut_at(image: np.ndarray, face: Face, edge: str, share: float) -> np.ndarray:
@@ -192,12 +257,13 @@ def cut_at(image: np.ndarray, face: Face, edge: str, share: float) -> np.ndarray
     return np.ascontiguousarray(image[limits[edge]])
 
 
-def binned(measure: np.ndarray, similarity: np.ndarray, threshold: float, limits: tuple) -> list[dict]:
+def binned(compared: Compared, measure: Measure, threshold: float, limits: tuple) -> list[dict]:
     """Return, for each range of a measure, the photos in it and how many of them are refused."""
     rows = []
+    found = values(compared.qualities, measure)
     for low, high in pairwise(limits):
-        inside = (measure >= low) & (measure < high) if high < limits[-1] else (measure >= low)
-        refused, photos = int(np.sum(similarity[inside] < threshold)), int(inside.sum())
+        inside = (found >= low) & (found < high) if high < limits[-1] else (found >= low)
+        refused, photos = int(np.sum(compared.similarity[inside] < threshold)), int(inside.sum())
         rows.append(
             {
                 "from": low,
@@ -210,18 +276,19 @@ def binned(measure: np.ndarray, similarity: np.ndarray, threshold: float, limits
     return rows
 
 
-def beyond(rows: np.ndarray, threshold: float) -> dict:
+def beyond(photos: Compared, threshold: float) -> dict:
     """Return how many photos are beyond a limit, and how many of these would be a yes all the same."""
-    turned, cut = rows[:, 0] > MOST_TURN, rows[:, 2] > MOST_CUT_OFF
-    yes = rows[:, 1] >= threshold
+    outside = values(photos.qualities, cut_off)
+    turned, cut = values(photos.qualities, turn) > MOST_TURN, outside > MOST_CUT_OFF
+    yes = photos.similarity >= threshold
     return {
-        "photos": len(rows),
+        "photos": len(yes),
         "refused": int(np.sum(~yes)),
         "turned": int(turned.sum()),
         "turned_but_yes": int(np.sum(turned & yes)),
         "cut_off": int(cut.sum()),
         "cut_off_but_yes": int(np.sum(cut & yes)),
-        "largest_cut_off": round(float(rows[:, 2].max()), 3),
+        "largest_cut_off": round(float(outside.max()), 3),
     }
 
 

@@ -11,9 +11,9 @@ from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 if TYPE_CHECKING:
     from faceunlock.gallery.attempt_log import LogEntry
     from faceunlock.gallery.bank import BankState
+    from faceunlock.gallery.cipher import Place
     from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.gallery.guard import ProtectionState
-    from faceunlock.gallery.seal import Place
     from faceunlock.liveness.asking import Word
     from faceunlock.liveness.presentations import PadReport
     from faceunlock.liveness.recording import Kind, Recording

@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any
 from faceunlock.errors import GalleryError
 from faceunlock.files.private import atomic_write, check_private_file
 from faceunlock.files.reading import parse_json, read_file
+from faceunlock.gallery.cipher import NONCE_BYTES, document, is_key_id, new_key
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.guard import Guard
-from faceunlock.gallery.seal import NONCE_BYTES, Plain, Row, document, is_key_id, new_key
-from faceunlock.matching.people import identity_to_record, now, record_to_identity
+from faceunlock.gallery.seal import Plain, Row
+from faceunlock.matching.people import now
+from faceunlock.matching.records import identity_to_record, record_to_identity
 from faceunlock.matching.templates import ModelIdentity
 
 if TYPE_CHECKING:

@@ -71,7 +71,8 @@ def _alike(values: Sequence[Sequence[Any]]) -> Iterator[tuple[bytes, list[str], 
     for row in values:
         packed = row[5]
         if begin is None or not packed.startswith(begin):
-            begin = LENGTH.pack(len(header_text(packed))) + header_text(packed)
+            text = header_text(packed)
+            begin = LENGTH.pack(len(text)) + text
             names, contents = groups.setdefault(begin, ([], []))
         names.append(row[2])
         contents.append(packed)
@@ -88,11 +89,8 @@ def _add(columns: _Columns, head: Header, start: int, names: list[str], packed: 
     if head.looks:
         for row in range(len(columns.owner), len(columns.owner) + templates * len(names), templates):
             columns.looks.update({row + 1 + place: look for place, (look, _) in enumerate(head.looks)})
-    columns.owner.extend(
-        range(at, at + len(names))
-        if templates == 1
-        else (owner for owner in range(at, at + len(names)) for _ in range(templates))
-    )
+    owners = np.repeat(np.arange(at, at + len(names), dtype=np.int64), templates)
+    columns.owner.frombytes(owners.tobytes())
 
 
 def _check_names(names: Sequence[str]) -> None:

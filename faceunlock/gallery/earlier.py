@@ -17,7 +17,8 @@ from faceunlock.gallery.change import Change
 from faceunlock.gallery.entries import write_person
 from faceunlock.gallery.file import PEOPLE
 from faceunlock.gallery.seal import Plain, Row, Sealed, checksum
-from faceunlock.matching.people import Person, name_key, record_to_person
+from faceunlock.matching.people import Person, name_key
+from faceunlock.matching.records import record_to_person
 
 _ROWS = "SELECT key, name, created, updated, template, checksum FROM earlier ORDER BY key"
 

@@ -14,13 +14,8 @@ from faceunlock.gallery.change import Change
 from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, PHOTOS
 from faceunlock.gallery.packing import pack, unpack
 from faceunlock.gallery.seal import Plain, Row
-from faceunlock.matching.people import (
-    Person,
-    name_key,
-    person_to_record,
-    record_to_identity,
-    record_to_person,
-)
+from faceunlock.matching.people import Person, name_key
+from faceunlock.matching.records import person_to_record, record_to_identity, record_to_person
 from faceunlock.matching.templates import ModelIdentity
 
 

@@ -26,7 +26,8 @@ from faceunlock.files.reading import NotAFileError, open_file, parse_json
 from faceunlock.gallery.export_content import Content, checked_calibration, pack, unpack
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.calibration import Calibration
-from faceunlock.matching.people import Person, Record, name_key, template_to_record
+from faceunlock.matching.people import Person, name_key
+from faceunlock.matching.records import Record, template_to_record
 from faceunlock.matching.second_names import SameFace
 from faceunlock.matching.templates import ModelIdentity
 

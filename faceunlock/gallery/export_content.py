@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 from faceunlock.errors import TransferError
 from faceunlock.files.reading import parse_json
 from faceunlock.matching.calibration import Calibration, calibration_of
-from faceunlock.matching.people import (
-    Person,
+from faceunlock.matching.people import Person, name_key, now
+from faceunlock.matching.records import (
     identity_to_record,
-    name_key,
-    now,
     person_to_record,
     record_to_identity,
     record_to_person,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 from faceunlock.errors import GalleryError
 from faceunlock.files.text import quoted
 from faceunlock.gallery.bank import StrangerBanks
+from faceunlock.gallery.cipher import Place, document
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.entries import (
     asked_for,
@@ -32,16 +33,10 @@ from faceunlock.gallery.entries import (
 from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.gallery.seal import Place, Plain, Row, document
-from faceunlock.matching.people import (
-    Person,
-    identity_to_record,
-    known_name,
-    name_key,
-    name_keys,
-    normalise_name,
-    now,
-)
+from faceunlock.gallery.people_rows import PeopleRows
+from faceunlock.gallery.seal import Plain
+from faceunlock.matching.people import Person, known_name, name_key, normalise_name, now
+from faceunlock.matching.records import identity_to_record
 from faceunlock.matching.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
@@ -49,19 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
 
-_OWN = "people.key, alike, name, created, updated, CAST(template AS BLOB), CAST(people.checksum AS BLOB)"
-"""Columns of the table of people. What is damaged may have become a text that is none: bytes it always is."""
-
-_TEMPLATE = f"SELECT {_OWN} FROM people"  # noqa: S608
-_PERSON = (
-    f"SELECT {_OWN}, photos.key, CAST(marks AS BLOB), CAST(photos.checksum AS BLOB) "  # noqa: S608
-    "FROM people LEFT JOIN photos ON photos.key = people.key"
-)
-_COLUMNS = 7
-"""Columns of `_PERSON` that are those of the table of people."""
-
-MAX_NEAR = 5000
-"""How many names are compared with one that is not enrolled, for a hint."""
 _CALIBRATION = "SELECT identity, data, checksum FROM calibrations"
 
 
@@ -110,6 +92,7 @@ class Gallery:
         self._file = GalleryFile(directory, busy_timeout)
         keyring = DesktopKeyring(keyring_timeout)
         self._guard = Guard(self._file, KeyStore(keys or directory / "keys", self._file.path, keyring))
+        self._rows = PeopleRows(self._file)
         self.strangers = StrangerBanks(self._file, self._guard)
         self._crowd: tuple[object, Crowd] | None = None
 
@@ -142,14 +125,14 @@ class Gallery:
             and no `photo_hashes`, and are read faster.
         """
         with self._guard.reading() as seal:
-            found = [person_of(*row, seal, self.path) for row in self._rows(seal, marks=marks)]
+            found = [person_of(*row, seal, self.path) for row in self._rows.everybody(seal, marks=marks)]
         return tuple(sorted(found, key=lambda person: name_key(person.name)))
 
     def intact_people(self, *, marks: bool = True) -> tuple[Person, ...]:
         """Return everyone whose row can be trusted; damaged rows are passed over. Parameters as `people`."""
         found: list[Person] = []
         with self._guard.reading() as seal:
-            for row in self._rows(seal, marks=marks):
+            for row in self._rows.everybody(seal, marks=marks):
                 with contextlib.suppress(GalleryError):
                     found.append(person_of(*row, seal, self.path))
         return tuple(found)
@@ -173,7 +156,7 @@ class Gallery:
                 return self._crowd[1]
             self._crowd = None
             try:
-                crowd = crowd_of(self._counted(_TEMPLATE), seal)
+                crowd = crowd_of(self._rows.batches(), seal)
             except ValueError:
                 people = self.intact_people(marks=False) if intact else self.people(marks=False)
                 return Crowd.of(people)
@@ -183,12 +166,12 @@ class Gallery:
     def is_empty(self) -> bool:
         """Return whether nobody is enrolled; rows are not looked at."""
         with self._guard.reading() as seal:
-            return not self._file.query("SELECT 1 FROM people LIMIT 1") and not seal.keys(PEOPLE)
+            return self._rows.is_empty(seal)
 
     def enrolled(self, name: str) -> bool:
         """Return whether somebody has this name, in any of its spellings; the row is not looked at."""
         with self._guard.reading() as seal:
-            return self._is_known(seal, self._key(seal, known_name(name)))
+            return self._is_enrolled(seal, known_name(name))
 
     def get(self, name: str) -> Person:
         """Return one person.
@@ -199,11 +182,11 @@ class Gallery:
             ``not-enrolled``, with the closest names as a hint; ``bad-name``.
         """
         with self._guard.reading() as seal:
-            key = self._key(seal, known_name(name))
-            rows = self._file.query(f"{_PERSON} WHERE people.key = ?", key)
-            if not rows and not seal.lists(PEOPLE, key):
+            key = self._rows.key(seal, known_name(name))
+            found = self._rows.one(seal, key)
+            if found is None:
                 raise self._not_enrolled(name)
-            row, marks = _halves(rows[0]) if rows else ((key,), (key,))
+            row, marks = found
             return person_of(asked_for(key, [row], seal, self.path), marks, seal, self.path)
 
     def add(self, name: str, template: Template) -> Person:
@@ -235,8 +218,7 @@ class Gallery:
         moment = now()
         person = Person(normalise_name(name), template, moment, moment)
         with self._guard.changing() as change:
-            key = self._key(change.seal, person.name)
-            if self._file.query("SELECT 1 FROM people WHERE key = ?", key):
+            if self._is_enrolled(change.seal, person.name):
                 with contextlib.suppress(GalleryError):
                     earlier = self.get(person.name)
                     person = Person(earlier.name, template, earlier.created, moment)
@@ -281,7 +263,7 @@ class Gallery:
         self.get(old)  # a name that is not enrolled must not create a gallery
         with self._guard.changing() as change:
             person = self.get(old)
-            if self._key(change.seal, new) != self._key(change.seal, person.name):
+            if self._rows.key(change.seal, new) != self._rows.key(change.seal, person.name):
                 self._refuse_enrolled(change.seal, new, "Choose another name; see: faceunlock people")
             self.forget(person.name)
             person = replace(person, name=new, updated=now())
@@ -299,8 +281,8 @@ class Gallery:
             ``not-enrolled``; ``bad-name``.
         """
         with self._guard.reading() as seal:
-            key = self._key(seal, known_name(name))
-            if not self._is_known(seal, key) and not self._is_known(seal, name):
+            key = self._rows.key(seal, known_name(name))
+            if not self._rows.is_known(seal, key) and not self._rows.is_known(seal, name):
                 raise self._not_enrolled(name)
         with self._guard.changing() as change:
             if not delete_people(change, *{key, name}):
@@ -314,14 +296,12 @@ class Gallery:
         gallery is no longer sealed. It is empty, so that lets nobody in.
         """
         try:
-            with self._guard.reading() as seal:
-                empty = not self._file.query("SELECT 1 FROM people LIMIT 1") and not seal.keys(PEOPLE)
-            if empty:
+            if self.is_empty():
                 self._guard.check_next_key()
                 return 0
             with self._guard.changing() as change:
-                keys = {key for (key,) in self._file.query("SELECT key FROM people")}
-                delete_people(change, *seal.missing(PEOPLE, keys))
+                keys = self._rows.keys()
+                delete_people(change, *change.seal.missing(PEOPLE, keys))
                 return delete_people(change, *keys)
         except GalleryError as error:
             if error.slug not in ("gallery-tampered", "key-missing", "keyring-unavailable"):
@@ -340,7 +320,7 @@ class Gallery:
             it gets here.
         """
         with self._guard.changing() as change:
-            write_person(change, self._key(change.seal, person.name), person)
+            write_person(change, self._rows.key(change.seal, person.name), person)
 
     def models(self) -> tuple[ModelIdentity, ...]:
         """Return the distinct models that made the templates, sorted by id."""
@@ -411,7 +391,7 @@ class Gallery:
         """Return one sentence for each thing in the gallery that cannot be trusted, damaged rows first."""
         found: list[str] = []
         with noting(found), self._guard.reading() as seal:
-            for person, marks in self._rows(seal):
+            for person, marks in self._rows.everybody(seal):
                 with noting(found):
                     person_of(person, marks, seal, self.path)
             for row in seal.complete(CALIBRATIONS, self._file.query(_CALIBRATION)):
@@ -435,61 +415,14 @@ class Gallery:
         with self._guard.changing() as change:
             yield change.connection
 
-    def _key(self, seal: Plain, name: str) -> str:
-        """Return the key of a person's row, or the key for a new row if there is none.
-
-        Rows of earlier versions keep the key they were given, in which invisible characters count.
-        """
-        for key in name_keys(name):
-            if self._is_known(seal, key):
-                return key
-        wanted = name_key(name)
-        stored = {key for (key,) in self._file.query("SELECT key FROM people WHERE alike = ?", wanted)}
-        return min(
-            (key for key in stored | {*seal.alike(PEOPLE, wanted)} if isinstance(key, str)), default=wanted
-        )
-
-    def _is_known(self, seal: Plain, key: str) -> bool:
-        """Return whether a person's row is there or should be."""
-        return bool(self._file.query("SELECT 1 FROM people WHERE key = ?", key)) or seal.lists(PEOPLE, key)
-
-    def _rows(self, seal: Plain, *, marks: bool = True) -> Iterator[tuple[Row, Row | None]]:
-        """Yield everybody's row with that of the marks; rows of only the key in place of missing ones."""
-        there = set()
-        for rows in self._counted(_PERSON if marks else _TEMPLATE):
-            there.update([row[0] for row in rows])
-            for row in rows:
-                yield _halves(row) if marks else (row, None)
-        for key in seal.missing(PEOPLE, there):
-            yield (key,), (key,)
-
-    def _counted(self, statement: str) -> Iterator[Sequence[Row]]:
-        """Yield all rows of people, and refuse a file whose indexes do not know of as many."""
-        count = 0
-        for rows in self._file.batches(statement):
-            count += len(rows)
-            yield rows
-        for column in ("key", "alike"):
-            known = self._file.query(f"SELECT count(*) FROM people WHERE {column} >= ''")  # noqa: S608
-            if known not in ([], [(count,)]):
-                raise GalleryError("gallery-damaged", f"{self.path} is damaged: rows of it cannot be found")
+    def _is_enrolled(self, seal: Plain, name: str) -> bool:
+        return self._rows.is_known(seal, self._rows.key(seal, name))
 
     def _refuse_enrolled(self, seal: Plain, name: str, hint: str | None = None) -> None:
-        if self._is_known(seal, self._key(seal, name)):
+        if self._is_enrolled(seal, name):
             raise GalleryError("already-enrolled", f"{quoted(name)} is already enrolled", hint=hint)
 
     def _not_enrolled(self, name: str) -> GalleryError:
-        self._file.check_pages()  # an index with a damaged page does not find who is there
-        near = self._file.query("SELECT name FROM people LIMIT ?", MAX_NEAR)
-        names = {name_key(enrolled): enrolled for (enrolled,) in near}
-        import difflib
-
-        close = [names[key] for key in difflib.get_close_matches(name_key(name), names)]
+        close = self._rows.near(name)
         hint = f"Did you mean {' or '.join(close)}? See: faceunlock people" if close else None
         return GalleryError("not-enrolled", f"{quoted(name)} is not enrolled", hint=hint)
-
-
-def _halves(row: Row) -> tuple[Row, Row]:
-    """Return a person's row and the row of the marks, which is one of only the key if it is missing."""
-    person, marks = row[:_COLUMNS], row[_COLUMNS:]
-    return person, (person[:1] if marks[0] is None else marks)

@@ -25,11 +25,12 @@ from pathlib import Path
 from faceunlock.errors import GalleryError
 from faceunlock.files.database import Signature
 from faceunlock.gallery.change import EVERY, Change, row_of
+from faceunlock.gallery.cipher import Cipher, Place, SealRecord, Secret
 from faceunlock.gallery.desktop_keyring import SERVICE
 from faceunlock.gallery.earlier import convert
 from faceunlock.gallery.file import EARLIER, PARTS, PEOPLE, GalleryFile
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.gallery.seal import Cipher, Place, Plain, Row, Sealed, SealRecord, Secret
+from faceunlock.gallery.seal import Plain, Row, Sealed
 
 _log = logging.getLogger(__name__)
 

@@ -46,8 +46,8 @@ from faceunlock.files.private import (
     remove_leftovers,
 )
 from faceunlock.files.reading import SMALL, parse_json, read_file
+from faceunlock.gallery.cipher import KEY_BYTES, Place, Secret, is_key_id, new_key, proof_of_successor
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
-from faceunlock.gallery.seal import KEY_BYTES, Place, Secret, is_key_id, new_key, proof_of_successor
 
 Stage = Literal["key", "new", "old", "gone"]
 STAGES: tuple[Stage, ...] = ("key", "new", "old", "gone")

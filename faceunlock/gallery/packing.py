@@ -21,14 +21,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from faceunlock.files.reading import parse_json
-from faceunlock.gallery.seal import document
-from faceunlock.matching.people import (
-    Look,
-    Person,
-    check_person,
-    identity_to_record,
-    record_to_identity,
-)
+from faceunlock.gallery.cipher import document
+from faceunlock.matching.people import Look, Person, check_person
+from faceunlock.matching.records import identity_to_record, record_to_identity
 from faceunlock.matching.templates import KEY_BYTES, ModelIdentity, Template
 
 LENGTH = struct.Struct("<I")
@@ -87,7 +82,7 @@ def pack(person: Person) -> tuple[bytes, bytes]:
     Parameters
     ----------
     person : Person
-        As `faceunlock.matching.people.record_to_person` makes it.
+        As `faceunlock.matching.records.record_to_person` makes it.
     """
     head = {
         "identity": identity_to_record(person.template.identity),

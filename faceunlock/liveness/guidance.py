@@ -14,6 +14,8 @@ from itertools import cycle, islice
 from faceunlock.liveness.turning import FRONTAL, offset_of
 from faceunlock.photos.camera import Light
 from faceunlock.photos.face import DOMINANCE, Face, Quality
+from faceunlock.photos.measures import Limits
+from faceunlock.photos.pose import outside
 
 OUTSIDE_SHARE = 0.1
 """Share of a face's box that may lie outside the picture."""
@@ -66,25 +68,6 @@ MEASURED = (Word.AHEAD, Word.LEFT, Word.RIGHT)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a face needs to be learned from; the same limits that an enrolment has.
-
-    Attributes
-    ----------
-    size : float
-        Smallest shorter side of the face's box, in pixels.
-    brightness : float
-        Lowest `Quality.brightness`, 0 to 255.
-    sharpness : float
-        Lowest `Quality.sharpness`, in percent.
-    """
-
-    size: float
-    brightness: float
-    sharpness: float
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """What one frame shows.
 
@@ -109,21 +92,6 @@ class Seen:
     quality: Quality | None
 
 
-def outside(face: Face, shape: tuple[int, ...]) -> float:
-    """Return the share of a face's box that lies outside the picture, 0 to 1.
-
-    Examples
-    --------
-    >>> outside(Face((-25, 10, 75, 110), (), 0.99), (480, 640))
-    0.25
-    """
-    left, top, right, bottom = face.box
-    height, width = shape[:2]
-    wide = max(0.0, min(right, width) - max(left, 0.0))
-    high = max(0.0, min(bottom, height) - max(top, 0.0))
-    return 1.0 - wide * high / face.area if face.area > 0 else 1.0
-
-
 def fault(seen: Seen, limits: Limits) -> Word | None:
     """Return what is wrong with a frame, the first thing to change; None if a face can be learned from it.
 
@@ -131,12 +99,13 @@ def fault(seen: Seen, limits: Limits) -> Word | None:
     ----------
     seen : Seen
     limits : Limits
+        The same that an enrolment has.
 
     Examples
     --------
     >>> far = Face((300, 200, 330, 230), (), 0.99)
     >>> frame = Seen(0.0, (480, 640, 3), "lit", [far], Quality(30.0, 20.0, 120.0))
-    >>> print(fault(frame, Limits(size=40, brightness=30, sharpness=7)))
+    >>> print(fault(frame, Limits(min_size=40, min_sharpness=7, min_brightness=30)))
     closer
     """
     if seen.light == "black":
@@ -146,11 +115,11 @@ def fault(seen: Seen, limits: Limits) -> Word | None:
     face, quality = seen.faces[0], seen.quality
     checks = (
         (len(seen.faces) > 1 and face.area < DOMINANCE * seen.faces[1].area, Word.SEVERAL),
-        (outside(face, seen.shape) > OUTSIDE_SHARE, Word.OUTSIDE),
-        (face.size < limits.size, Word.CLOSER),
+        (outside(face.box, seen.shape) > OUTSIDE_SHARE, Word.OUTSIDE),
+        (face.size < limits.min_size, Word.CLOSER),
         (face.size > NEAREST * min(seen.shape[:2]), Word.BACK),
-        (quality.brightness < limits.brightness, Word.LIGHT),
-        (quality.sharpness < limits.sharpness, Word.STILL),
+        (quality.brightness < limits.min_brightness, Word.LIGHT),
+        (quality.sharpness < limits.min_sharpness, Word.STILL),
     )
     return next((word for wrong, word in checks if wrong), None)
 
@@ -264,9 +233,10 @@ class Coach:
 
     def took(self) -> None:
         """Note that the last frame was taken, and ask for the next pose."""
-        if self._taken < len(self._poses) and self._poses[self._taken] is Word.LEFT and self._left is None:
-            turned = self._offset is not None and follows(Word.LEFT, self._offset, None)
-            self._left = (1 if (self._offset or 0.0) > 0 else -1) if turned else None
+        looked_left = self._taken < len(self._poses) and self._poses[self._taken] is Word.LEFT
+        offset = self._offset if looked_left and self._left is None else None
+        if offset is not None and follows(Word.LEFT, offset, None):
+            self._left = 1 if offset > 0 else -1
         self._taken += 1
         self._asked = self._now
         if self._taken < len(self._poses):

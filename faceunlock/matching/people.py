@@ -1,30 +1,21 @@
-"""An enrolled person: the rules for names, and the plain record that carries a template.
-
-A record is a dict of JSON types. All code that stores or moves people uses the same records and the same
-validation, so no route accepts what another would refuse.
-"""
+"""An enrolled person: the rules for names, and what everything about a person must be like."""
 
 from __future__ import annotations
 
-import base64
 import math
 import re
-import sys
 import unicodedata
-from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.invisible import belongs, is_invisible, without_invisible
-from faceunlock.matching.templates import ModelIdentity, Template
+from faceunlock.matching.templates import Template
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-Record = dict[str, Any]
+    from array import array
 
 MAX_NAME_LENGTH = 64
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
@@ -33,23 +24,10 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 MAX_COUNT = 2**32 - 1
 """Photos in a template: a number of four bytes."""
 
-_HEX_256 = re.compile("[0-9a-f]{64}")
 _PLAIN_NAME = re.compile(r"(?!\.{1,2}\Z)[!-.0-\[\]-~]+(?: [!-.0-\[\]-~]+)*")
 """Printable ASCII without a slash or backslash, one space between words: most names, and quickly told."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-_PERSON_FIELDS = {"name", "created", "updated", "template"}
-_LOOK_FIELDS = {"name", "created", "template"}
-_IDENTITY_FIELDS = {"model", "weights_sha256", "preprocessing", "dimension"}
-_TEMPLATE_FIELDS = {
-    "identity",
-    "vector_sum",
-    "count",
-    "mean_similarity",
-    "lowest_similarity",
-    "photo_key",
-    "photo_hashes",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,48 +210,6 @@ def _caseless(name: str) -> str:
     return key
 
 
-def person_to_record(person: Person) -> Record:
-    """Return a person as a dict of JSON types; it has an entry ``looks`` only if the person has any."""
-    record: Record = {
-        "name": person.name,
-        "created": person.created,
-        "updated": person.updated,
-        "template": template_to_record(person.template),
-    }
-    if person.looks:
-        record["looks"] = [
-            {"name": look.name, "created": look.created, "template": template_to_record(look.template)}
-            for look in person.looks
-        ]
-    return record
-
-
-def record_to_person(record: object) -> Person:
-    """Return the person in a record, after checking every field.
-
-    Raises
-    ------
-    ValueError
-        If the record is not exactly what `person_to_record` makes.
-    """
-    has_looks = isinstance(record, dict) and "looks" in record
-    fields = _fields(record, _PERSON_FIELDS | {"looks"} if has_looks else _PERSON_FIELDS)
-    template = record_to_template(fields["template"])
-    looks = _looks(fields["looks"]) if has_looks else ()
-    person = Person(fields["name"], template, fields["created"], fields["updated"], looks)
-    check_person(person)
-    return person
-
-
-def _looks(records: object) -> tuple[Look, ...]:
-    _require(isinstance(records, list) and records != [], "the looks are not a list, or there is none")
-    looks = []
-    for record in records if isinstance(records, list) else []:
-        fields = _fields(record, _LOOK_FIELDS)
-        looks.append(Look(fields["name"], record_to_template(fields["template"]), fields["created"]))
-    return tuple(looks)
-
-
 def well_formed(names: Sequence[str]) -> bool:
     """Return whether it is sure, without looking at each by itself, that all are names as they are stored.
 
@@ -293,7 +229,7 @@ def well_formed(names: Sequence[str]) -> bool:
 
 
 def check_person(person: Person) -> None:
-    """Raise ValueError unless everything about a person is as `record_to_person` requires it."""
+    """Raise ValueError unless everything about a person is as a gallery requires it."""
     check_name(person.name)
     for moment in (person.created, person.updated):
         check_time(moment)
@@ -303,7 +239,7 @@ def check_person(person: Person) -> None:
     check_looks([(look.name, look.created) for look in person.looks])
     for look in person.looks:
         check_template(look.template)
-    _require(
+    require(
         all(look.template.identity == person.template.identity for look in person.looks),
         "a look was made by a different model",
     )
@@ -315,7 +251,7 @@ def check_looks(looks: Sequence[tuple[str, str]]) -> None:
         check_name(name)
         check_time(created)
     keys = [name_key(name) for name, _ in looks]
-    _require(keys == sorted(set(keys)), "the looks are not sorted, or one occurs twice")
+    require(keys == sorted(set(keys)), "the looks are not sorted, or one occurs twice")
 
 
 def check_name(name: object) -> None:
@@ -326,99 +262,16 @@ def check_name(name: object) -> None:
         named = isinstance(name, str) and known_name(name) == name
     except GalleryError as error:
         raise ValueError(error.message) from error
-    _require(named, "the name is not normalised")
+    require(named, "the name is not normalised")
 
 
 def check_time(moment: object) -> None:
     """Raise ValueError unless a text is a time as `Person` stores it."""
-    _require(isinstance(moment, str), "a time is not a text")
+    require(isinstance(moment, str), "a time is not a text")
     if _TIME.fullmatch(str(moment)):  # much faster than strptime, which also takes digits left out
         datetime.fromisoformat(str(moment)[:-1])
         return
     datetime.strptime(str(moment), TIME_FORMAT).replace(tzinfo=UTC)
-
-
-def identity_to_record(identity: ModelIdentity) -> Record:
-    """Return the identity of a model as a dict of JSON types."""
-    return {
-        "model": identity.model,
-        "weights_sha256": identity.weights_sha256,
-        "preprocessing": identity.preprocessing,
-        "dimension": identity.dimension,
-    }
-
-
-def record_to_identity(record: object) -> ModelIdentity:
-    """Return the model identity in a record, after checking every field.
-
-    Raises
-    ------
-    ValueError
-        If the record is not exactly what `identity_to_record` makes.
-    """
-    fields = _fields(record, _IDENTITY_FIELDS)
-    for field in ("model", "preprocessing"):
-        _require(isinstance(fields[field], str) and fields[field] != "", f"{field} is not a text")
-    _require(_is_hex_256(fields["weights_sha256"]), "weights_sha256 is not a checksum")
-    _require(_is_count(fields["dimension"]), "dimension is not a positive number")
-    return ModelIdentity(**fields)
-
-
-def template_to_record(template: Template) -> Record:
-    """Return a template as a dict of JSON types.
-
-    The vector is base64 of its little-endian float64 bytes, exact to the last bit. A template that is read
-    from a record has it as float32, as a gallery stores it. The photo key is hexadecimal. The photo hashes
-    are sorted, so that equal templates have equal records.
-    """
-    return {
-        "identity": identity_to_record(template.identity),
-        "vector_sum": _packed(template.vector_sum),
-        "count": int(template.count),
-        "mean_similarity": float(template.mean_similarity),
-        "lowest_similarity": float(template.lowest_similarity),
-        "photo_key": template.photo_key.hex(),
-        "photo_hashes": sorted(template.photo_hashes),
-    }
-
-
-def record_to_template(record: object) -> Template:
-    """Return the template in a record, after checking every field.
-
-    Raises
-    ------
-    ValueError
-        If the record is not exactly what `template_to_record` makes: a vector that is not as long as
-        the model's, not finite, or zero; a count below 1; a similarity outside [-1, 1]; a key that is not
-        32 bytes long; a photo hash that is malformed or repeated.
-    """
-    fields = _fields(record, _TEMPLATE_FIELDS)
-    identity = record_to_identity(fields["identity"])
-    _require(isinstance(fields["vector_sum"], str), "the vector is not a text")
-    content = base64.b64decode(fields["vector_sum"], validate=True)
-    _require(len(content) == 8 * identity.dimension, "the vector has the wrong length")
-    vector = array("d", content)
-    if sys.byteorder == "big":
-        vector.byteswap()
-    for field in ("mean_similarity", "lowest_similarity"):
-        value = fields[field]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        _require(number, f"{field} is not a number")
-    _require(_is_hex_256(fields["photo_key"]), "the photo key has the wrong length")
-    hashes = fields["photo_hashes"]
-    _require(isinstance(hashes, list) and all(map(_is_hex_256, hashes)), "a photo hash is malformed")
-    _require(len(set(hashes)) == len(hashes), "a photo hash is repeated")
-    template = Template(
-        identity=identity,
-        vector_sum=array("f", vector),
-        count=fields["count"],
-        mean_similarity=_number(fields["mean_similarity"]),
-        lowest_similarity=_number(fields["lowest_similarity"]),
-        photo_key=bytes.fromhex(fields["photo_key"]),
-        photo_hashes=frozenset(hashes),
-    )
-    check_template(template)
-    return template
 
 
 def check_template(template: Template) -> None:
@@ -427,43 +280,21 @@ def check_template(template: Template) -> None:
     The vector must be a plain array, as it is read from a gallery or a record.
     """
     vector = cast("array[float]", template.vector_sum)
-    _require(len(vector) == template.identity.dimension, "the vector has the wrong length")
+    require(len(vector) == template.identity.dimension, "the vector has the wrong length")
     length = math.hypot(*vector)
-    _require(math.isfinite(length) and length > 0, "the vector has no direction")
-    _require(_is_count(template.count), "the number of photos is not positive")
-    _require(template.count <= MAX_COUNT, "the number of photos is too large")
+    require(math.isfinite(length) and length > 0, "the vector has no direction")
+    require(is_count(template.count), "the number of photos is not positive")
+    require(template.count <= MAX_COUNT, "the number of photos is too large")
     for field in ("mean_similarity", "lowest_similarity"):
-        _require(-1 <= getattr(template, field) <= 1, f"{field} is not between -1 and 1")
+        require(-1 <= getattr(template, field) <= 1, f"{field} is not between -1 and 1")
 
 
-def _number(value: int | float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _packed(vector: ArrayLike) -> str:
-    import numpy as np
-
-    return base64.b64encode(np.asarray(vector, dtype="<f8").tobytes()).decode("ascii")
-
-
-def _fields(record: object, names: set[str]) -> Record:
-    """Return the record, after checking that it is a dict with exactly these fields."""
-    if not isinstance(record, dict) or set(record) != names:
-        raise ValueError(f"the fields are not exactly {', '.join(sorted(names))}")
-    return record
-
-
-def _require(holds: bool, otherwise: str) -> None:
+def require(holds: bool, otherwise: str) -> None:
+    """Raise ValueError with a message unless something holds."""
     if not holds:
         raise ValueError(otherwise)
 
 
-def _is_hex_256(value: object) -> bool:
-    return isinstance(value, str) and _HEX_256.fullmatch(value) is not None
-
-
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Return whether a value is a whole number above zero."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1

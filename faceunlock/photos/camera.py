@@ -255,10 +255,10 @@ def seems_there(device: str) -> bool:
 
     if find_spec("cv2") is None:
         return False
-    numbered = re.fullmatch("[0-9]{1,3}", device) is not None
-    if numbered and sys.platform != "linux":
+    number = _number(device)
+    if number is not None and sys.platform != "linux":
         return True
-    return os.path.exists(f"/dev/video{int(device)}" if numbered else device)  # noqa: PTH110 - no error
+    return os.path.exists(device if number is None else f"/dev/video{number}")  # noqa: PTH110 - no error
 
 
 def _number(device: str) -> int | None:

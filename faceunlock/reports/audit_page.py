@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from faceunlock.reports.page import render_page
+from faceunlock.reports.page import render_page, shown_pair
 
 if TYPE_CHECKING:
     from faceunlock.reports.figures import Figure
@@ -37,18 +36,11 @@ def _pair(report: AuditReport, pair: SimilarPair, file: Callable[[str], str]) ->
     """Return a pair as the page's building block shows it."""
     faces = report.material.thumbnails
     photos = zip((pair.photo, pair.other), pair.places, strict=True)
-    return {
-        "similarity": f"{pair.similarity:.4f}",
-        "verdict": "match" if pair.similarity >= report.audit.threshold else "no match",
-        "photos": [
-            {
-                "person": pair.group,
-                "file": file(photo),
-                "face": b64encode(faces[place]).decode() if faces else "",
-            }
-            for photo, place in photos
-        ],
-    }
+    return shown_pair(
+        pair.similarity,
+        report.audit.threshold,
+        [(pair.group, file(photo), faces[place] if faces else None) for photo, place in photos],
+    )
 
 
 def compose_page(

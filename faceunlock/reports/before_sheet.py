@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from faceunlock.pipeline.samples import PhotoCrops
-from faceunlock.reports.annotation import Mark, annotate
+from faceunlock.reports.annotation import INK as DARK
+from faceunlock.reports.annotation import NAMED, Mark, annotate
 from faceunlock.reports.contact_sheet import FAINT, GAP, INK, MARGIN, PAPER, RULE
 from faceunlock.reports.lettering import font, height, shortened
 
@@ -93,8 +94,8 @@ def _photo(cut: PhotoCrops) -> Image.Image:
         return annotate(np.asarray(shrunk), marks)
     draw = ImageDraw.Draw(shrunk)
     for mark in marks:
-        draw.rectangle(mark.box, outline="#101010", width=4)
-        draw.rectangle(mark.box, outline="#ffc20a", width=2)
+        draw.rectangle(mark.box, outline=DARK, width=4)
+        draw.rectangle(mark.box, outline=NAMED, width=2)
     return shrunk
 
 
@@ -107,5 +108,5 @@ def _faces(sheet: Image.Image, cut: PhotoCrops, corner: tuple[int, int]) -> None
         x, y = corner[0] + number % 2 * (side + GAP), corner[1] + number // 2 * (side + GAP)
         sheet.paste(Image.fromarray(crop).resize((side, side), Image.Resampling.BICUBIC), (x, y))
         if not alone:
-            draw.rectangle((x, y, x + 16, y + 18), fill="#ffc20a")
+            draw.rectangle((x, y, x + 16, y + 18), fill=NAMED)
             draw.text((x + 8, y + 9), str(number + 1), font=font(13, bold=True), fill=INK, anchor="mm")

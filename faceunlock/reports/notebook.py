@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+
+from faceunlock.reports.figures import data_address
 
 MOST_LINES = 20
 """Lines that are shown; a notebook is no place for a thousand."""
@@ -53,7 +54,7 @@ def _row(line: Line) -> str:
     sign, colour = _MARKS[line.mark]
     faces = "".join(
         f'<img alt="face" height="{SIDE}" style="display:inline;margin:0 2px 0 0" '
-        f'src="data:image/jpeg;base64,{b64encode(face).decode()}">'
+        f'src="{data_address("image/jpeg", face)}">'
         for face in line.faces
     )
     return (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,28 @@ def render_page(template: str, **data: Any) -> str:
         The variables of the template; a missing variable is an error.
     """
     return _environment().get_template(template).render(**data)
+
+
+def shown_pair(
+    similarity: float, threshold: float, photos: Iterable[tuple[str, str, bytes | None]]
+) -> dict[str, Any]:
+    """Return two faces as the macro ``pairs`` of ``parts.html`` shows them.
+
+    Parameters
+    ----------
+    similarity, threshold : float
+        The pair matches if its similarity reaches the threshold.
+    photos : iterable of (str, str, bytes or None)
+        Who is on each photo, its file, and the face as JPEG.
+    """
+    return {
+        "similarity": f"{similarity:.4f}",
+        "verdict": "match" if similarity >= threshold else "no match",
+        "photos": [
+            {"person": person, "file": file, "face": "" if face is None else b64encode(face).decode()}
+            for person, file, face in photos
+        ],
+    }
 
 
 def write_page(file: Path, page: str, *, overwrite: bool = False) -> None:

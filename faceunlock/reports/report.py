@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from faceunlock.matching.templates import ModelIdentity
-from faceunlock.matching.wording import MORE_ALIKE, probability, rate, threshold_origin
+from faceunlock.matching.wording import MORE_ALIKE, counted, probability, rate, threshold_origin
 from faceunlock.reports import curves
 from faceunlock.reports import report_words as words
 from faceunlock.reports.embedding_map import draw_map
 from faceunlock.reports.figures import Figure, render
 from faceunlock.reports.heatmap import draw_heatmap
-from faceunlock.reports.page import render_page
+from faceunlock.reports.page import render_page, shown_pair
 from faceunlock.reports.selection import choose_photos
 from faceunlock.studies.overview import PersonSummary, Study
 from faceunlock.studies.tally import PhotoPair
@@ -125,8 +124,8 @@ def source_line(report: Report) -> str:
     """Return the line under which all figures stand: data, model, thresholds and day."""
     study, samples = report.study, report.study.samples
     return (
-        f"All figures: {report.data}, {words.number(len(samples), 'photo')} of "
-        f"{words.number(len(samples.people), 'person')}; model {report.identity.model}; thresholds "
+        f"All figures: {report.data}, {counted(len(samples), 'photo')} of "
+        f"{counted(len(samples.people), 'person', 'people')}; model {report.identity.model}; thresholds "
         f"{study.pairs.threshold:.4f} (photo against photo) and {study.templates.threshold:.4f} (photo "
         f"against centroid); {report.created[:10]}."
     )
@@ -200,18 +199,18 @@ def _file(report: Report, photo: str) -> str:
 def _pairs(report: Report, pairs: Sequence[PhotoPair]) -> list[dict[str, Any]]:
     study, samples = report.study, report.study.samples
     return [
-        {
-            "similarity": f"{pair.similarity:.4f}",
-            "verdict": "match" if pair.similarity >= study.pairs.threshold else "no match",
-            "photos": [
-                {
-                    "person": samples.person[position],
-                    "file": _file(report, samples.photo[position]),
-                    "face": b64encode(samples.thumbnails[position]).decode() if samples.thumbnails else "",
-                }
+        shown_pair(
+            pair.similarity,
+            study.pairs.threshold,
+            [
+                (
+                    samples.person[position],
+                    _file(report, samples.photo[position]),
+                    samples.thumbnails[position] if samples.thumbnails else None,
+                )
                 for position in (pair.first, pair.second)
             ],
-        }
+        )
         for pair in pairs
     ]
 

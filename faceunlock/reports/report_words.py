@@ -26,7 +26,24 @@ NAMED = 3
 def conclusions(study: Study) -> list[str]:
     """Return what the photos say, in plain sentences, the most important first."""
     people = len(study.samples.people)
-    found = [_recognised(study.templates), _matched(study.pairs), *_alike(study.people), _usable(study)]
+    found = [
+        _judged(
+            "verify",
+            study.templates,
+            right="people are recognised on {} of their photos",
+            wrong="somebody is taken for somebody else in {}",
+            never="nobody is taken for somebody else ({} comparisons)",
+        ),
+        _judged(
+            "compare",
+            study.pairs,
+            right="{} of the pairs of one person match",
+            wrong="{} of the pairs of two people match",
+            never="no pair of two people matches ({} pairs)",
+        ),
+        *_alike(study.people),
+        _usable(study),
+    ]
     bounds = [
         f"{probability(operation.fmr.upper)} with {command}"
         for operation, command in ((study.templates, "verify"), (study.pairs, "compare"))
@@ -34,36 +51,23 @@ def conclusions(study: Study) -> list[str]:
     ]
     could = f"Among other people like these, wrong matches could be as many as {' and '.join(bounds)}."
     if people < FEW_PEOPLE:
-        found.append(f"{number(people, 'person').capitalize()} cannot measure a model.")
+        found.append(f"{counted(people, 'person', 'people')} cannot measure a model.")
     if bounds:
         found.append(could)
     return [sentence for sentence in found if sentence]
 
 
-def _recognised(operation: Operation) -> str:
-    """Return how often verify would be right: a photo against the centroid of the others."""
+def _judged(command: str, operation: Operation, *, right: str, wrong: str, never: str) -> str:
+    """Return how often a command would be right; the words have a place for a share, `never` for a number."""
     fmr, fnmr = operation.fmr, operation.fnmr
     parts = []
     if fnmr.trials:
-        parts.append(f"people are recognised on {_share(fnmr.trials - fnmr.errors, fnmr)} of their photos")
+        parts.append(right.format(_share(fnmr.trials - fnmr.errors, fnmr)))
     if fmr.errors:
-        parts.append(f"somebody is taken for somebody else in {_share(fmr.errors, fmr)}")
+        parts.append(wrong.format(_share(fmr.errors, fmr)))
     elif fmr.trials:
-        parts.append(f"nobody is taken for somebody else ({fmr.trials:,} comparisons)")
-    return f"With verify, {'; '.join(parts)}." if parts else ""
-
-
-def _matched(operation: Operation) -> str:
-    """Return how often compare would be right: a photo against a photo."""
-    fmr, fnmr = operation.fmr, operation.fnmr
-    parts = []
-    if fnmr.trials:
-        parts.append(f"{_share(fnmr.trials - fnmr.errors, fnmr)} of the pairs of one person match")
-    if fmr.errors:
-        parts.append(f"{_share(fmr.errors, fmr)} of the pairs of two people match")
-    elif fmr.trials:
-        parts.append(f"no pair of two people matches ({fmr.trials:,} pairs)")
-    return f"With compare, {'; '.join(parts)}." if parts else ""
+        parts.append(never.format(f"{fmr.trials:,}"))
+    return f"With {command}, {'; '.join(parts)}." if parts else ""
 
 
 def _share(part: int, measured: Rate) -> str:
@@ -135,8 +139,8 @@ def cannot_tell(study: Study) -> dict[str, str]:
         else:
             why = (
                 "some threshold separates all genuine from all impostor comparisons, so there is no "
-                f"trade-off to show. With {number(people, 'person')} that proves little; see the bounds "
-                "above."
+                f"trade-off to show. With {counted(people, 'person', 'people')} that proves little; see the "
+                "bounds above."
             )
         reasons["det"] = why
     return reasons
@@ -200,7 +204,7 @@ def mean_similarities(operation: Operation) -> dict[str, float | None]:
 def map_caption(study: Study, where: Projection) -> str:
     """Return the caption of the map."""
     shown = len(set(study.samples.colours))
-    what = "group" if study.samples.group else "person"
+    what, several = ("group", "groups") if study.samples.group else ("person", "people")
     if where.method == "pca":
         how = (
             f"The two principal components hold {100 * sum(where.share):.1f} % of the variance of the "
@@ -211,7 +215,7 @@ def map_caption(study: Study, where: Projection) -> str:
     colours = (
         f"Each {what} has a colour and a marker. "
         if shown <= COLOURED_PEOPLE
-        else f"{number(shown, what)} are too many for colours of their own. "
+        else f"{counted(shown, what, several)} are too many for colours of their own. "
     )
     faces = "Every photo is a point."
     if study.samples.thumbnails:
@@ -278,12 +282,6 @@ def trials(operation: Operation) -> str:
     """Return the numbers of comparisons in words."""
     tally = operation.tally
     return f"{tally.genuine_trials:,} genuine and {tally.impostor_trials:,} impostor comparisons"
-
-
-def number(count: int, what: str) -> str:
-    """Return a count with its noun: person, photo or group."""
-    plural = {"person": "people", "photo": "photos", "group": "groups"}[what]
-    return f"{count:,} {what if count == 1 else plural}"
 
 
 def _are(count: int) -> str:

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from faceunlock.errors import CalibrationError
 from faceunlock.files.outputs import write_output
 from faceunlock.files.reading import NotAFileError, open_file, parse_json
-from faceunlock.matching.people import TIME_FORMAT, identity_to_record, record_to_identity
+from faceunlock.matching.people import TIME_FORMAT
 from faceunlock.matching.rate import Rate
+from faceunlock.matching.records import identity_to_record, record_to_identity
 from faceunlock.photos.face import SubjectRule
 from faceunlock.pipeline.samples import LeftOut
 from faceunlock.studies.comparisons import Comparisons, Plan, Provenance

@@ -18,7 +18,7 @@ from faceunlock.tasks.models import AUTO, NETWORKS, ModelState
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from faceunlock.gallery.seal import Place
+    from faceunlock.gallery.cipher import Place
     from faceunlock.tasks.workspace import Workspace
 
 _log = logging.getLogger(__name__)

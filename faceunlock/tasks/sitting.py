@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from faceunlock.liveness.guidance import PATIENCE, Coach, Guidance, Limits, Seen
+from faceunlock.liveness.guidance import PATIENCE, Coach, Guidance, Seen
 from faceunlock.photos.camera import light
 from faceunlock.photos.capture import several_good
 from faceunlock.photos.face import measure_quality
+from faceunlock.photos.measures import Limits
 from faceunlock.tasks.workspace import examiner
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _wanted(frames: Iterable[Frame], detector: Detector, coach: Coach) -> Iterat
 
 def limits_of(settings: Settings, gates: Gates) -> Limits:
     """Return what a face in a picture needs to be learned from."""
-    return Limits(settings.min_face_pixels, gates.min_brightness, gates.min_sharpness)
+    return Limits(settings.min_face_pixels, gates.min_sharpness, gates.min_brightness)
 
 
 def seen_in(image: RGBImage, detector: Detector, seconds: float = 0.0) -> Seen:

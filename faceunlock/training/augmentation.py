@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torchvision.transforms import v2
 
 from faceunlock.training.recipe import Augment
+from faceunlock.training.validation import evenly_spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -178,7 +179,7 @@ def contact_sheet(crops: NDArray[np.uint8], kind: Augment, seed: int, cutmix: fl
     """
     side, gap, head = crops.shape[1], 4, 18
     letters = ImageFont.load_default(13)
-    rows = np.unique(np.linspace(0, len(crops) - 1, min(SHEET_FACES, len(crops))).astype(np.intp))
+    rows = evenly_spread(len(crops), SHEET_FACES)
     width = (1 + SHEET_VARIATIONS) * (side + gap) + 3 * gap
     sheet = Image.new("RGB", (width, head + len(rows) * (side + gap) + gap), "white")
     draw = ImageDraw.Draw(sheet)

@@ -18,7 +18,7 @@ from faceunlock.pipeline.models.architecture import Architecture
 from faceunlock.training.face_set import FaceSet
 from faceunlock.training.losses import DistillationLoss, SoftmaxLoss, class_directions, make_loss
 from faceunlock.training.recipe import BY_PAIRS, TrainingRecipe
-from faceunlock.training.validation import Validation, validate
+from faceunlock.training.validation import Validation, evenly_spread, validate
 
 EMBED_BATCH = 256
 
@@ -151,7 +151,7 @@ class Learner(nn.Module):
             targets = np.array([places[one] for one in targets.tolist()], dtype=np.intp)
         elif self._recipe.loss not in BY_PAIRS:
             return None
-        chosen = np.unique(np.linspace(0, len(targets) - 1, min(LOSS_PHOTOS, len(targets))).astype(np.intp))
+        chosen = evenly_spread(len(targets), LOSS_PHOTOS)
         device = next(self.network.parameters()).device
         outputs = torch.from_numpy(embeddings[chosen]).to(device)
         with torch.inference_mode():

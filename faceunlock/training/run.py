@@ -206,10 +206,9 @@ def train(
                 held_out = faces.crops[split.validation]
                 held_out_taught = embed_all(embed, held_out, observer.track, "the teacher, held out")
         stopped_early = training.run(observer.epoch, observer.track, taught, held_out_taught)
-        outcome = _write_model(
+        return _write_model(
             output, training, faces, split, recipe, device, stopped_early, held_out_taught, draw_curves
         )
-        return outcome
 
 
 def _completed(

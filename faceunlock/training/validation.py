@@ -75,6 +75,17 @@ class Validation:
         return cls(**values)
 
 
+def evenly_spread(count: int, most: int) -> NDArray[np.intp]:
+    """Return at most `most` of `count` positions, evenly spread, with the first and the last.
+
+    Examples
+    --------
+    >>> evenly_spread(3, 5).tolist(), evenly_spread(10, 4).tolist()
+    ([0, 1, 2], [0, 3, 6, 9])
+    """
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.intp))
+
+
 def all_pairs(
     embeddings: NDArray[np.float32], person: NDArray[np.intp]
 ) -> tuple[GenuineScores, ImpostorScores]:
@@ -86,9 +97,8 @@ def all_pairs(
         Unit vectors.
     person : ndarray of intp, shape (n,)
     """
-    if len(embeddings) > MOST_PHOTOS:
-        chosen = np.linspace(0, len(embeddings) - 1, MOST_PHOTOS).astype(int)
-        embeddings, person = embeddings[chosen], person[chosen]
+    chosen = evenly_spread(len(embeddings), MOST_PHOTOS)
+    embeddings, person = embeddings[chosen], person[chosen]
     row, column = np.triu_indices(len(embeddings), k=1)
     scores = (embeddings @ embeddings.T)[row, column].clip(-1.0, 1.0)
     mated = person[row] == person[column]

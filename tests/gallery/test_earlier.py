@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import keyring
 import pytest
@@ -21,7 +20,7 @@ from faceunlock.errors import GalleryError
 from faceunlock.files import database
 from faceunlock.gallery.file import MIGRATIONS
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.people import person_to_record
+from faceunlock.matching.records import person_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 OTHER_MODEL = ModelIdentity("vggface2", "cd" * 32, "mtcnn-160", 3)
@@ -171,7 +170,7 @@ def test_a_kill_at_any_step_loses_nothing(tmp_path, earlier, monkeypatch, moment
         assert everything(gallery) == earlier and gallery.problems() == ()
 
 
-def test_a_process_that_is_killed_in_the_middle_is_followed_by_one_that_finishes(tmp_path, earlier):
+def test_a_process_that_is_killed_in_the_middle_is_followed_by_one_that_finishes(tmp_path, earlier, desktop):
     """With pages of the new rows already in the file."""
     script = (
         "import os, signal, sys\nfrom pathlib import Path\n"
@@ -186,11 +185,7 @@ def test_a_process_that_is_killed_in_the_middle_is_followed_by_one_that_finishes
         "earlier.write_person = dying\n"
         "folder = Path(sys.argv[1])\nGallery(folder / 'data', keys=folder / 'keys').people()\n"
     )
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]),
-        "PYTHON_KEYRING_BACKEND": "support.fake_keyring.FakeKeyring",
-        "FAKE_KEYRING": str(tmp_path / "desktop.json"),
-    }
+    environment = os.environ | desktop.environment
     killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=False)
     assert killed.returncode == -9
     with opened(tmp_path) as gallery:

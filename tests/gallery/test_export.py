@@ -18,7 +18,7 @@ from faceunlock.gallery import export as transfer
 from faceunlock.gallery import export_content
 from faceunlock.gallery.export import ImportSummary, export_gallery, import_gallery
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.people import identity_to_record, template_to_record
+from faceunlock.matching.records import identity_to_record, template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 PASSPHRASE = "correct horse battery"

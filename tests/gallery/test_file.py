@@ -17,7 +17,7 @@ from support.made_templates import make_template
 from faceunlock.errors import GalleryError
 from faceunlock.gallery import file as gallery_file
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.people import template_to_record
+from faceunlock.matching.records import template_to_record
 
 VERSION_1 = """
 PRAGMA application_id = 1179995211;

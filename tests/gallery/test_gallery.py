@@ -22,7 +22,8 @@ from support.made_templates import make_template
 from faceunlock.errors import GalleryError
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.matching.crowd import Crowd
-from faceunlock.matching.people import Person, template_to_record
+from faceunlock.matching.people import Person
+from faceunlock.matching.records import template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 OTHER_MODEL = ModelIdentity("vggface2", "cd" * 32, "mtcnn-160", 3)

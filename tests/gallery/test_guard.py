@@ -11,7 +11,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import keyring
 import pytest
@@ -26,7 +25,7 @@ from faceunlock.files import database
 from faceunlock.gallery import keys as key_store
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.keys import KeyStore
-from faceunlock.matching.people import template_to_record
+from faceunlock.matching.records import template_to_record
 from faceunlock.matching.templates import ModelIdentity
 
 OTHER_MODEL = ModelIdentity("vggface2", "cd" * 32, "mtcnn-160", 3)
@@ -905,11 +904,7 @@ def test_nothing_is_lost_between_processes_under_one_keyring(tmp_path, desktop):
         "    gallery.update('Ada', lambda old: dataclasses.replace(old, count=old.count + 1))\n"
         "    if sys.argv[2] == 'rotate': gallery.rotate()\n"
     )
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]),
-        "PYTHON_KEYRING_BACKEND": "support.fake_keyring.FakeKeyring",
-        "FAKE_KEYRING": str(desktop.path),
-    }
+    environment = os.environ | desktop.environment
     processes = [
         subprocess.Popen([sys.executable, "-c", script, str(tmp_path), word], env=environment)
         for word in ("update", "rotate")
@@ -940,11 +935,7 @@ def test_only_what_the_seal_needs_is_loaded(tmp_path, desktop, place, loaded):
         "folder = Path(sys.argv[1])\nGallery(folder / 'data', keys=folder / 'keys').people()\n"
         "print(*sorted({'cryptography', 'keyring'} & set(sys.modules)))"
     )
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]),
-        "PYTHON_KEYRING_BACKEND": "support.fake_keyring.FakeKeyring",
-        "FAKE_KEYRING": str(desktop.path),
-    }
+    environment = os.environ | desktop.environment
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
         env=environment,

@@ -13,7 +13,7 @@ from faceunlock.errors import GalleryError
 from faceunlock.files import database
 from faceunlock.gallery.file import GalleryFile
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.matching.people import template_to_record
+from faceunlock.matching.records import template_to_record
 
 PEOPLE = 40
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceunlock.gallery.seal import Cipher, Plain, Sealed, SealRecord, Secret
+from faceunlock.gallery.cipher import Cipher, SealRecord, Secret
+from faceunlock.gallery.seal import Plain, Sealed
 
 KEY = bytes(range(32))
 RECORD = SealRecord("00000000000000c1", "file", 4, {("people", "ada"): "a", ("people", "bob"): "b"})

@@ -12,18 +12,18 @@ from faceunlock.liveness.guidance import (
     POSES,
     REACTION,
     Coach,
-    Limits,
     Seen,
     Word,
     fault,
     follows,
-    outside,
 )
 from faceunlock.liveness.turning import offset_of
 from faceunlock.photos.camera import light
 from faceunlock.photos.face import Face, Quality, measure_quality
+from faceunlock.photos.measures import Limits
+from faceunlock.photos.pose import outside
 
-LIMITS = Limits(size=40.0, brightness=30.0, sharpness=7.0)
+LIMITS = Limits(min_size=40.0, min_sharpness=7.0, min_brightness=30.0)
 SHAPE = (480, 640, 3)
 GOOD = Quality(120.0, 20.0, 120.0)
 
@@ -80,23 +80,21 @@ boxes = st.builds(box, st.floats(-200, 700), st.floats(-200, 600), st.floats(1, 
 @given(boxes)
 def test_the_share_outside_is_a_share_and_moving_in_is_never_worse(one):
     left, top, right, bottom = one.box
-    share = outside(one, SHAPE)
+    share = outside(one.box, SHAPE)
     assert 0.0 <= share <= 1.0
     inside = left >= 0 and top >= 0 and right <= 640 and bottom <= 480
     assert (share < 1e-9) == inside or share < 1e-6
     x = 0.5 * (320 - one.centre[0])
-    assert (
-        outside(Face((left + x, top, right + x, bottom), (), 0.9), SHAPE) <= share + 1e-9
-        or right - left > 640
-    )
+    assert outside((left + x, top, right + x, bottom), SHAPE) <= share + 1e-9 or right - left > 640
 
 
 @given(boxes, st.floats(0, 255), st.floats(0, 60))
 def test_a_frame_without_a_fault_passes_every_gate_of_an_enrolment(one, brightness, sharpness):
     word = fault(seen(one, quality=Quality(one.size, sharpness, brightness)), LIMITS)
     if word is None:
-        assert one.size >= LIMITS.size and brightness >= LIMITS.brightness and sharpness >= LIMITS.sharpness
-        assert outside(one, SHAPE) <= 0.1
+        assert one.size >= LIMITS.min_size
+        assert brightness >= LIMITS.min_brightness and sharpness >= LIMITS.min_sharpness
+        assert outside(one.box, SHAPE) <= 0.1
     else:
         assert word not in POSES
 

@@ -22,11 +22,13 @@ from faceunlock.matching.people import (
     name_key,
     name_keys,
     normalise_name,
+    well_formed,
+)
+from faceunlock.matching.records import (
     person_to_record,
     record_to_person,
     record_to_template,
     template_to_record,
-    well_formed,
 )
 
 

@@ -6,10 +6,12 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from faceunlock.gallery.cipher import SealRecord, document
 from faceunlock.gallery.file import APPLICATION_ID, MIGRATIONS
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.gallery.seal import Sealed, SealRecord, checksum, document
-from faceunlock.matching.people import name_key, person_to_record
+from faceunlock.gallery.seal import Sealed, checksum
+from faceunlock.matching.people import name_key
+from faceunlock.matching.records import person_to_record
 
 LAST = 4
 """The last version whose people were JSON."""

@@ -28,6 +28,16 @@ class FakeKeyring(KeyringBackend):
         self.calls = 0
 
     @property
+    def environment(self):
+        """What a child process needs to have this keyring, and to find the program and ``support``."""
+        tests = Path(__file__).resolve().parents[1]
+        return {
+            "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)]),
+            "PYTHON_KEYRING_BACKEND": "support.fake_keyring.FakeKeyring",
+            "FAKE_KEYRING": str(self.path),
+        }
+
+    @property
     def items(self):
         return json.loads(self.path.read_text()) if self.path.exists() else {}
 

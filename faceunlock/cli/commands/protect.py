@@ -11,7 +11,7 @@ from faceunlock.cli.options import command, default_command
 from faceunlock.cli.session import Session
 
 if TYPE_CHECKING:
-    from faceunlock.gallery.seal import Place
+    from faceunlock.gallery.cipher import Place
 
 
 class KeyChoice(StrEnum):
