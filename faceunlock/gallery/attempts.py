@@ -167,6 +167,8 @@ class Attempts:
         everybody = self._counts.under(EVERYBODY)
         common = lock(everybody, self._limits, present)
         failed = self._counts.who_failed(names)
+        if common is None:  # then nobody is locked out for the failures of somebody else
+            names = failed
         locks = {}
         for name in names:
             found = common
@@ -340,7 +342,7 @@ class Attempt:
         Parameters
         ----------
         names : sequence of str
-            The claimed person, or everybody.
+            The claimed person, or everybody; at least one.
         named : bool
             Whether a person was claimed.
 
@@ -351,6 +353,8 @@ class Attempt:
         """
         self.named, self.person = named, names[0] if named else None
         locks = self._attempts.locks(names)
+        if not locks:
+            return tuple(names)
         if len(locks) < len(names):
             return tuple(name for name in names if name not in locks)
         first = min(locks.values(), key=lambda found: _unending(found.seconds_left))

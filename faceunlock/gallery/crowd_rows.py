@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,38 +47,49 @@ def crowd_of(batches: Iterable[Sequence[Row]], seal: Plain) -> Crowd:
     ValueError
         If it is not sure that every row is as it was written and holds a person, or that all are there.
     """
-    columns: dict[ModelIdentity, _Columns] = {}
-    keys: set[str] = set()
+    found: dict[ModelIdentity, _Columns] = {}
+    expected, there = seal.keys(PEOPLE), set[str]()
     for rows in batches:
-        values = seal.read_all(PEOPLE, rows)
-        keys.update([row[0] for row in values])
-        _check_names([row[2] for row in values])
-        _check_times([moment for row in values for moment in (row[3], row[4])])
-        for begin, names, packed in _alike(values):
+        keys, _, names, created, updated, packed = seal.columns(PEOPLE, rows)
+        if expected:
+            there.update(keys)
+        _check_names(names)
+        _check_times([*{*created, *updated}])
+        for begin, members, contents in _alike(names, packed):
             head = header(begin[LENGTH.size :])
             check_looks(head.looks)
-            _add(columns.setdefault(head.identity, _Columns()), head, len(begin), names, packed)
-    if seal.missing(PEOPLE, keys):
+            _add(found.setdefault(head.identity, _Columns()), head, len(begin), members, contents)
+    if seal.missing(PEOPLE, there):
         raise ValueError("somebody is missing")
-    return Crowd.sorted(_templates(identity, found) for identity, found in columns.items())
+    return Crowd.sorted(_templates(identity, columns) for identity, columns in found.items())
 
 
-def _alike(values: Sequence[Sequence[Any]]) -> Iterator[tuple[bytes, list[str], list[bytes]]]:
+def _alike(
+    names: Sequence[str], packed: Sequence[bytes]
+) -> Iterator[tuple[bytes, Sequence[str], Sequence[bytes]]]:
     """Yield the beginning that many people share, and all names and packed people with that beginning."""
+    begin = _begin(packed[0])
+    if {one[: len(begin)] for one in packed} == {begin}:
+        yield begin, names, packed
+        return
     groups: dict[bytes, tuple[list[str], list[bytes]]] = {}
-    begin: bytes | None = None
-    for row in values:
-        packed = row[5]
-        if begin is None or not packed.startswith(begin):
-            text = header_text(packed)
-            begin = LENGTH.pack(len(text)) + text
-            names, contents = groups.setdefault(begin, ([], []))
-        names.append(row[2])
-        contents.append(packed)
-    return ((begin, *group) for begin, group in groups.items())
+    for name, one in zip(names, packed, strict=True):
+        members, contents = groups.setdefault(_begin(one), ([], []))
+        members.append(name)
+        contents.append(one)
+    for begin, group in groups.items():
+        yield begin, *group
 
 
-def _add(columns: _Columns, head: Header, start: int, names: list[str], packed: list[bytes]) -> None:
+def _begin(packed: bytes) -> bytes:
+    """Return the length of the header, and the header."""
+    text = header_text(packed)
+    return LENGTH.pack(len(text)) + text
+
+
+def _add(
+    columns: _Columns, head: Header, start: int, names: Sequence[str], packed: Sequence[bytes]
+) -> None:
     templates = 1 + len(head.looks)
     if {*map(len, packed)} != {start + templates * head.block_bytes}:
         raise ValueError("it has the wrong length")
