@@ -167,8 +167,8 @@ class Attempts:
         everybody = self._counts.under(EVERYBODY)
         common = lock(everybody, self._limits, present)
         failed = self._counts.who_failed(names)
-        if common is None:  # then nobody is locked out for the failures of somebody else
-            names = failed
+        if common is None:  # then who did not fail is not locked out
+            names = [name for name in names if name in failed] if failed else ()
         locks = {}
         for name in names:
             found = common

@@ -87,9 +87,7 @@ def _begin(packed: bytes) -> bytes:
     return LENGTH.pack(len(text)) + text
 
 
-def _add(
-    columns: _Columns, head: Header, start: int, names: Sequence[str], packed: Sequence[bytes]
-) -> None:
+def _add(columns: _Columns, head: Header, start: int, names: Sequence[str], packed: Sequence[bytes]) -> None:
     templates = 1 + len(head.looks)
     if {*map(len, packed)} != {start + templates * head.block_bytes}:
         raise ValueError("it has the wrong length")

@@ -97,10 +97,7 @@ def proven_all(
     if "".join(joined).count("\0") != len(texts) * len(rows):  # each has as many as it has texts, or more
         raise ValueError("a text has a zero character")
     contexts = [text.encode("utf-8") for text in joined]
-    sha256 = hashlib.sha256
-    found = [
-        sha256(context + b"\0" + content).digest() for context, content in zip(contexts, contents, strict=True)
-    ]
+    found = [_packed_checksum(context, content) for context, content in zip(contexts, contents, strict=True)]
     if found != [*claimed]:
         raise ValueError("a checksum does not match")
     return texts, contents, contexts, claimed

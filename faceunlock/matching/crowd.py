@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
 
 BLOCK = 1 << 16
-"""Numbers that are turned into float64 at a time: memory does not hold all twice, and a processor's cache does."""
+"""Numbers that are turned into float64 at a time: few enough for the cache of a processor."""
 
 TIE = 1e-9
 """Similarities this close are compared again, one by one, before one of them decides."""
