@@ -167,8 +167,6 @@ class Attempts:
         everybody = self._counts.under(EVERYBODY)
         common = lock(everybody, self._limits, present)
         failed = self._counts.who_failed(names)
-        if common is None:  # then who did not fail is not locked out
-            names = [name for name in names if name in failed] if failed else ()
         locks = {}
         for name in names:
             found = common
@@ -342,7 +340,7 @@ class Attempt:
         Parameters
         ----------
         names : sequence of str
-            The claimed person, or everybody; at least one.
+            The claimed person, or everybody.
         named : bool
             Whether a person was claimed.
 
@@ -353,8 +351,6 @@ class Attempt:
         """
         self.named, self.person = named, names[0] if named else None
         locks = self._attempts.locks(names)
-        if not locks:
-            return tuple(names)
         if len(locks) < len(names):
             return tuple(name for name in names if name not in locks)
         first = min(locks.values(), key=lambda found: _unending(found.seconds_left))

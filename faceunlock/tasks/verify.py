@@ -299,7 +299,7 @@ class Candidates:
         face = small_faces([crop])
 
         def answer(admitted: Collection[str]) -> Verification:
-            locked = {*self.names}.difference(admitted) if len(admitted) < len(self.names) else set()
+            locked = {*self.names} - {*admitted}
             there = self._comparable.without(locked)
             point, limit = operating_point(self._calibration, len(there), self._threshold)
             decision = there.decide(embedding, limit)
