@@ -7,7 +7,7 @@ are read again one by one, by the rules of `faceunlock.gallery.packing.unpack`, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from faceunlock.gallery.file import PEOPLE
 from faceunlock.gallery.packing import LENGTH, NUMBERS, Header, header, header_text
@@ -75,13 +75,13 @@ def summaries_of(batches: Iterable[Sequence[Row]], seal: Plain) -> list[Summary]
     return [summary for group in alike(batches, seal) for summary in _summaries(group)]
 
 
-def _groups(*columns: Sequence[object]) -> Iterator[Alike]:
+def _groups(*columns: Sequence[Any]) -> Iterator[Alike]:
     """Yield rows, given as columns of which the last is the packed people, by their headers."""
     begin = _begin(columns[-1][0])
     if {one[: len(begin)] for one in columns[-1]} == {begin}:  # nearly always
         yield _group(begin, columns)
         return
-    groups: dict[bytes, list[Sequence[object]]] = {}
+    groups: dict[bytes, list[Sequence[Any]]] = {}
     for row in zip(*columns, strict=True):
         groups.setdefault(_begin(row[-1]), []).append(row)
     for begin, rows in groups.items():
@@ -94,7 +94,7 @@ def _begin(packed: bytes) -> bytes:
     return LENGTH.pack(len(text)) + text
 
 
-def _group(begin: bytes, columns: Sequence[Sequence[object]]) -> Alike:
+def _group(begin: bytes, columns: Sequence[Sequence[Any]]) -> Alike:
     head = header(begin[LENGTH.size :])
     check_looks(head.looks)
     group = Alike(head, len(begin), *columns)

@@ -90,7 +90,8 @@ def proven_all(
     ValueError
         If a row does not have the checksum that it claims.
     """
-    *texts, contents, claimed = zip(*rows, strict=True)
+    columns: list[Sequence[Any]] = [*zip(*rows, strict=True)]
+    *texts, contents, claimed = columns
     if any({*map(type, column)} != {str} for column in texts) or {*map(type, contents)} != {bytes}:
         raise ValueError("a column has the wrong type")
     joined = ["\0".join((table, *row)) for row in zip(*texts, strict=True)]

@@ -35,21 +35,24 @@ _TIME_LENGTH = len("2025-01-31T09:30:00Z")
 
 
 class LookSummary(NamedTuple):
-    """What is listed of a look; fields as in `Look` and `faceunlock.matching.templates.Template`."""
+    """What is listed of a look: fields as in `Look`, and the number of photos in its template."""
 
     name: str
-    count: int
+    photos: int
     mean_similarity: float
     lowest_similarity: float
     created: str
 
 
 class Summary(NamedTuple):
-    """What is listed of a person: everything but vectors and marks of photos; fields as in `Person`."""
+    """What is listed of a person: fields as in `Person`, and the number of photos in the person's own template.
+
+    It has neither vectors nor what recognises the photos.
+    """
 
     name: str
     identity: ModelIdentity
-    count: int
+    photos: int
     mean_similarity: float
     lowest_similarity: float
     created: str

@@ -24,7 +24,7 @@ def people(enrolled: Sequence[Summary]) -> str | Table:
     rows = [
         (
             one.name,
-            one.count,
+            one.photos,
             f"{one.mean_similarity:.3f}",
             f"{one.lowest_similarity:.3f}",
             one.identity.model,
@@ -75,7 +75,7 @@ def summary_document(enrolled: Summary) -> Document:
     """Return the data of one person."""
     return {
         "name": enrolled.name,
-        "photos": enrolled.count,
+        "photos": enrolled.photos,
         "mean_similarity": enrolled.mean_similarity,
         "lowest_similarity": enrolled.lowest_similarity,
         "created": enrolled.created,
@@ -84,7 +84,7 @@ def summary_document(enrolled: Summary) -> Document:
         "looks": [
             {
                 "name": look.name,
-                "photos": look.count,
+                "photos": look.photos,
                 "mean_similarity": look.mean_similarity,
                 "lowest_similarity": look.lowest_similarity,
                 "created": look.created,
