@@ -200,7 +200,7 @@ class Cipher:
         from cryptography.exceptions import InvalidTag
 
         begins, decrypt = _START_BYTES + NONCE_BYTES, self._rows.decrypt
-        if any(not one.startswith(_BINARY) or len(one) < begins for one in sealed):
+        if {one[: len(_BINARY)] for one in sealed} != {_BINARY} or min(map(len, sealed)) < begins:
             raise ValueError("it is not encrypted")
         try:
             return [

@@ -45,7 +45,7 @@ class LookSummary(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What is listed of a person: fields as in `Person`, and the number of photos in the person's own template.
+    """What is listed of a person: fields as in `Person`, and what is said of the person's own template.
 
     It has neither vectors nor what recognises the photos.
     """
