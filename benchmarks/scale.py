@@ -5,7 +5,9 @@ Run: nice -n 10 python benchmarks/scale.py [--before TREE] [--sizes 10,1000,1000
 The templates are made up: unit vectors around those of real faces, as far from each other as photos of one
 person are, summed over five photos. Nobody's photo is needed. Each run is a new process, and the runs of all
 galleries alternate, so that a busy moment of the machine meets all of them. The seconds are the medians of
-what a command takes more than the same command in the same round with ten people.
+what a command takes more than the same command in the same round with ten people. How long SQLite alone needs
+to read everybody, how long until Python has the rows, and how long until all are proven and in one array, is
+measured in one process for each gallery.
 
 With ``--before``, a tree of an earlier version (``git worktree add`` or ``git archive``) is measured, too. It
 writes its own galleries, and those sizes are left out that it would need minutes for.
@@ -82,7 +84,37 @@ print(json.dumps([time.perf_counter() - started, usage.ru_maxrss, os.waitstatus_
 """
 """Starts a command from a small process: Linux counts the memory of the one that starts it, too."""
 
-COMMANDS = ("verify", "verify-as", "people", "enroll")
+READING = """
+import contextlib, json, sqlite3, sys, time
+from pathlib import Path
+from faceunlock.gallery.gallery import Gallery
+
+home = Path(sys.argv[1])
+
+def pages():
+    connection.execute("SELECT sum(length(CAST(template AS BLOB))), count(updated) FROM people").fetchall()
+
+def rows():
+    cursor = connection.execute("SELECT * FROM people")
+    while cursor.fetchmany(1000):
+        pass
+
+def crowd():
+    with Gallery(home, keys=home / "keys") as gallery:
+        gallery.crowd()
+
+def seconds(work):
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+with contextlib.closing(sqlite3.connect(home / "gallery.db")) as connection:
+    print(json.dumps({work.__name__: min(seconds(work) for _ in range(5)) for work in (pages, rows, crowd)}))
+"""
+"""Times what one process does again and again: SQLite alone, SQLite with Python's rows, and all that `verify`
+does with the rows. The fastest of five times each."""
+
+COMMANDS = ("verify", "verify-as", "people", "people-json", "enroll")
 KINDS = {"plain": "none", "sealed": "file"}
 SLOW = 1000
 """The largest gallery of which the commands of an earlier version are measured as often as ours, not once."""
@@ -144,6 +176,7 @@ def arguments(command: str, photos: Path, number: int) -> list[str]:
         "verify": ["verify", photo],
         "verify-as": ["verify", photo, "--as", "Person 000003"],
         "people": ["people"],
+        "people-json": ["people", "--json"],
         "enroll": ["enroll", f"New {number}", str(photos), "--even-so"],
     }[command]
 
@@ -175,6 +208,16 @@ def measure(trees: dict[str, Path], sizes: list[int], runs: int, vectors: np.nda
                         env=os.environ | {"PYTHONPATH": str(path)}, cwd=root, check=True,
                     )  # fmt: skip
                     print(f"written: {home.name}", file=sys.stderr, flush=True)
+        reading = {
+            (kind, size): json.loads(
+                subprocess.run(
+                    [sys.executable, "-c", READING, str(home)],
+                    env=os.environ | {"PYTHONPATH": str(TREE)}, cwd=root, stdout=subprocess.PIPE, check=True,
+                ).stdout
+            )
+            for (tree, kind, size), home in homes.items()
+            if tree == "after"
+        }  # fmt: skip
         sizes_of = {case: (home / "gallery.db").stat().st_size for case, home in homes.items()}
         seconds: dict[tuple[str, str, int, str], list[float]] = {}
         memory: dict[tuple[str, str, int, str], list[float]] = {}
@@ -196,6 +239,8 @@ def measure(trees: dict[str, Path], sizes: list[int], runs: int, vectors: np.nda
         base = memory[tree, kind, SMALLEST, command]
         row = result.setdefault(tree, {}).setdefault(kind, {}).setdefault(str(size), {})
         row["file_bytes"] = sizes_of[tree, kind, size]
+        if tree == "after":
+            row["reading"] = {what: round(took, 4) for what, took in reading[kind, size].items()}
         row[command] = {
             "seconds": round(statistics.median(measured), 3),
             "more": round(statistics.median(a - b for a, b in zip(measured, least, strict=False)), 3),

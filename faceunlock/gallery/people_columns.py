@@ -7,6 +7,7 @@ are read again one by one, by the rules of `faceunlock.gallery.packing.unpack`, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from faceunlock.gallery.file import PEOPLE
@@ -17,7 +18,6 @@ from faceunlock.matching.people import (
     Summary,
     check_looks,
     check_name,
-    check_similarities,
     check_times,
     well_formed,
 )
@@ -104,18 +104,21 @@ def _group(begin: bytes, columns: Sequence[Sequence[Any]]) -> Alike:
 
 
 def _summaries(group: Alike) -> Iterator[Summary]:
-    head, start, *columns = group
-    for name, created, updated, packed in zip(*columns, strict=True):
-        own = _numbers(packed, start)
-        looks = [
-            LookSummary(look, *_numbers(packed, start + head.block_bytes * place), since)
-            for place, (look, since) in enumerate(head.looks, start=1)
-        ]
-        yield Summary(name, head.identity, *own, created, updated, tuple(looks))
+    head = group.head
+    own, *others = (_numbers(group, template) for template in range(1 + len(head.looks)))
+    looks = [
+        [LookSummary(look, *numbers, since) for numbers in column]
+        for (look, since), column in zip(head.looks, others, strict=True)
+    ]
+    theirs: Iterable[tuple[LookSummary, ...]] = zip(*looks, strict=True) if looks else repeat((), len(own))
+    people = zip(group.names, own, group.created, group.updated, theirs, strict=True)
+    return (Summary(name, head.identity, *numbers, *moments) for name, numbers, *moments in people)
 
 
-def _numbers(packed: bytes, at: int) -> tuple[int, float, float]:
-    """Return the number of photos, the mean and the lowest similarity of a block."""
-    mean, lowest, count = NUMBERS.unpack_from(packed, at)
-    check_similarities(count, mean, lowest)
-    return count, mean, lowest
+def _numbers(group: Alike, template: int) -> list[tuple[int, float, float]]:
+    """Return the number of photos, the mean and the lowest similarity in one of everybody's templates."""
+    at = group.start + template * group.head.block_bytes
+    found = [NUMBERS.unpack_from(packed, at) for packed in group.packed]
+    if not all(-1 <= mean <= 1 and -1 <= lowest <= 1 and count >= 1 for mean, lowest, count in found):
+        raise ValueError("a number is out of range")
+    return [(count, mean, lowest) for mean, lowest, count in found]

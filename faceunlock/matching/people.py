@@ -332,15 +332,10 @@ def check_template(template: Template) -> None:
     require(len(vector) == template.identity.dimension, "the vector has the wrong length")
     length = math.hypot(*vector)
     require(math.isfinite(length) and length > 0, "the vector has no direction")
-    check_similarities(*_numbers(template))
-
-
-def check_similarities(count: int, mean: float, lowest: float) -> None:
-    """Raise ValueError unless numbers are those of a template: its photos, and how similar they are."""
-    require(is_count(count), "the number of photos is not positive")
-    require(count <= MAX_COUNT, "the number of photos is too large")
-    require(-1 <= mean <= 1, "mean_similarity is not between -1 and 1")
-    require(-1 <= lowest <= 1, "lowest_similarity is not between -1 and 1")
+    require(is_count(template.count), "the number of photos is not positive")
+    require(template.count <= MAX_COUNT, "the number of photos is too large")
+    for field in ("mean_similarity", "lowest_similarity"):
+        require(-1 <= getattr(template, field) <= 1, f"{field} is not between -1 and 1")
 
 
 def _numbers(template: Template) -> tuple[int, float, float]:
