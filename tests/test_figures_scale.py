@@ -8,7 +8,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 FOUND = json.loads((PROJECT / "benchmarks" / "results" / "scale.json").read_text(encoding="utf-8"))
 SPEED = (PROJECT / "docs" / "speed.md").read_text(encoding="utf-8")
-COMMANDS = ("verify", "verify-as", "people", "enroll")
+COMMANDS = ("verify", "verify-as", "people", "people-json", "enroll")
 
 
 def rows():
@@ -35,6 +35,18 @@ def test_the_sentence_before_the_table_is_true():
     assert f"{ten['verify']['seconds']:.2f} s for `verify`" in SPEED
     assert f"{FOUND['real_faces']} real faces" in SPEED and f"({FOUND['dimension']} numbers)" in SPEED
     assert FOUND["machine"]["cpu"] in SPEED
+
+
+def test_what_sqlite_itself_takes_is_in_the_docs():
+    reading = {kind: FOUND["after"][kind]["100000"]["reading"] for kind in ("plain", "sealed")}
+    plain = reading["plain"]
+    assert f"SQLite alone reads the pages of 100,000 rows in {plain['pages']:.2f} s" in SPEED
+    assert f"Python has the rows after {plain['rows']:.2f} s" in SPEED
+    proven = plain["crowd"], reading["sealed"]["crowd"]
+    assert (
+        "proven and in one array after {:.2f} s, in a sealed gallery after {:.2f} s".format(*proven) in SPEED
+    )
+    assert plain["pages"] < plain["rows"] < plain["crowd"]
 
 
 def test_memory_stays_below_three_times_the_templates():
