@@ -106,15 +106,15 @@ def crowd():
         gallery.crowd()
 
 def seconds(work):
-    began = time.perf_counter()
+    began = time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 with contextlib.closing(sqlite3.connect(home / "gallery.db")) as connection:
     print(json.dumps({work.__name__: min(seconds(work) for _ in range(5)) for work in (pages, rows, crowd)}))
 """
 """Times what one process does again and again: SQLite alone, SQLite with Python's rows, and all that `verify`
-does with the rows. The fastest of five times each."""
+does with the rows. The least time of the processor in five runs each."""
 
 COMMANDS = ("verify", "verify-as", "people", "people-json", "enroll")
 KINDS = {"plain": "none", "sealed": "file"}
