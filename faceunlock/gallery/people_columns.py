@@ -111,8 +111,12 @@ def _summaries(group: Alike) -> Iterator[Summary]:
         for (look, since), column in zip(head.looks, others, strict=True)
     ]
     theirs: Iterable[tuple[LookSummary, ...]] = zip(*looks, strict=True) if looks else repeat((), len(own))
-    people = zip(group.names, own, group.created, group.updated, theirs, strict=True)
-    return (Summary(name, head.identity, *numbers, *moments) for name, numbers, *moments in people)
+    return (
+        Summary(name, head.identity, *numbers, created, updated, their)
+        for name, numbers, created, updated, their in zip(
+            group.names, own, group.created, group.updated, theirs, strict=True
+        )
+    )
 
 
 def _numbers(group: Alike, template: int) -> list[tuple[int, float, float]]:
