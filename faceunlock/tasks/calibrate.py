@@ -295,9 +295,7 @@ def judge_scores(
     return report_for(_stored(workspace, file), target)
 
 
-def compared(
-    workspace: Workspace, source: PhotoPath | None = None, track: Track = untracked
-) -> Comparisons:
+def compared(workspace: Workspace, source: PhotoPath | None = None, track: Track = untracked) -> Comparisons:
     """Return the comparisons that a calibration would judge, to look at them with any threshold.
 
     Parameters

@@ -167,9 +167,7 @@ def explain(
     person = None if name is None else workspace.gallery.get(name)
     file = load_photo(as_photo(photo), max_pixels=settings.max_pixels)
     every = not isinstance(faces, str)
-    acquisition, identity = workspace.choice.acquisition(
-        person, fetch=True, small_faces=every, access=False
-    )
+    acquisition, identity = workspace.choice.acquisition(person, fetch=True, small_faces=every, access=False)
     crop, face, several = _subject(acquisition, file, faces)
     embedding = acquisition.embedder.embed(crop.pixels[None])[0]
     limits = Limits(settings.min_face_pixels, settings.min_sharpness, settings.min_brightness)

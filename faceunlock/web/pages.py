@@ -17,6 +17,7 @@ from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.packages import own_version
 from faceunlock.liveness.guidance import POSES, fault, follows
 from faceunlock.liveness.turning import offset_of
+from faceunlock.matching.wording import counted
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.pipeline.samples import LeftOut
 from faceunlock.reports.figures import data_address
@@ -176,9 +177,7 @@ def _picture(file: PhotoFile) -> dict[str, Any]:
     }
 
 
-def _why(
-    unlock: FaceUnlock, desk: Desk, folders: Folders, photo: Source, place: Place
-) -> dict[str, Any]:
+def _why(unlock: FaceUnlock, desk: Desk, folders: Folders, photo: Source, place: Place) -> dict[str, Any]:
     """Return why a face of a photo has its name, or none, as the network sees it, and the closest photo."""
     file = load_photo(photo, name=_last_part(photo), max_pixels=desk.max_pixels)
     found = unlock.explain(file, faces=place)
@@ -192,20 +191,19 @@ def _beside(
     """Return the person's photo that a face resembles most, or why there is none to show."""
     if found.resembled is None:
         return {"words": "Nobody is enrolled, so there is no photo to compare it with."}
-    name, number = found.resembled.name, 0
-    own: list[Path] = []
+    name, seen, own = found.resembled.name, set[Path](), list[Path]()
     for folder in folders:
-        own += photos_of(unlock, name, folder.photos, folder.digests, but=file.digest)
-        number += len(folder.photos)
+        fresh = [photo for photo in folder.photos if photo not in seen]
+        own += photos_of(unlock, name, fresh, folder.digests, but=file.digest)
+        seen.update(fresh)
     near = closest(unlock, found, own, track)
     if near is not None:
         of = "the only enrolled photo" if len(own) == 1 else f"the closest of the {len(own)} enrolled photos"
         words = f"{name} on {near.photo.name}: {of} in the folders opened here."
         return {"words": words, "face": _address(near.crop), "similarity": near.similarity}
     where = "No photo is kept of anybody"
-    if number:
-        photos = "photo" if number == 1 else f"{number:,} photos"
-        where = f"Not one of the {photos} in the folders opened here was used to enroll {name}"
+    if seen:
+        where = f"Of the {counted(len(seen), 'photo')} in the folders opened here, none enrolled {name}"
     return {
         "words": f"{where}. Open the folder of {name}'s photos above: the closest of them then stands here."
     }

@@ -141,7 +141,7 @@ function drawCurve() {
   const name = (rate) => (rate >= 0.01 ? `${rate * 100} %` : rate.toExponential(0));
   const path = data.det.map(([, fmr, fnmr], at) => `${at ? 'L' : 'M'}${x(fmr)},${y(fnmr)}`).join('');
   $('det').replaceChildren(draw('svg', { viewBox: `0 0 ${WIDE} ${HIGH}`, role: 'img', 'aria-label': 'DET curve' },
-    ...powers(floors[0]).flatMap((rate) => [draw('line', { class: 'grid', x1: x(rate), x2: x(rate), y1: 8, y2: HIGH - BELOW }), words(x(rate), HIGH - 14, name(rate))]),
+    ...powers(floors[0]).flatMap((rate) => [draw('line', { class: 'grid', x1: x(rate), x2: x(rate), y1: 8, y2: HIGH - BELOW }), words(rate === 1 ? WIDE : x(rate), HIGH - 14, name(rate), rate === 1 ? 'end' : 'middle')]),
     ...powers(floors[1]).flatMap((rate) => [draw('line', { class: 'grid', x1: LEFT, x2: WIDE - 24, y1: y(rate), y2: y(rate) }), words(LEFT - 8, y(rate) + 5, name(rate), 'end')]),
     draw('path', { class: 'curve', d: path }),
     draw('circle', { class: 'dot', id: 'dot', r: 7 })));
