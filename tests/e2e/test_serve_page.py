@@ -344,8 +344,8 @@ def test_what_the_slider_shows_is_saved_if_it_may_be(page, scores):
         page.browser.execute_script(f"{set_value} one.dispatchEvent(new Event('input'))", threshold)
 
     typed("-1")
-    page.wait("document.getElementById('use').disabled")
-    assert page.one("keeps").text.startswith("It cannot be saved")
+    page.wait("document.getElementById('keeps').textContent.startsWith('It cannot be saved')")
+    assert not page.one("use").is_enabled()
     typed("0.4321")
     page.wait("!document.getElementById('use').disabled")
     assert "It keeps a target FMR of " in page.one("keeps").text
@@ -353,7 +353,9 @@ def test_what_the_slider_shows_is_saved_if_it_may_be(page, scores):
     assert page.one("use").text == "Use 0.4321"
     page.click(page.one("use"))
     page.wait("document.getElementById('question').open")
-    assert "0.4321 is below the shipped one" in page.one("question-text").text
+    asked = page.one("question-text").text
+    assert "below the threshold that comes with the model" in asked and "Use 0.4321 all the same?" in asked
+    assert "less than your aim" in asked
     page.click(page.one("question-no"))
     page.wait("!document.getElementById('question').open")
     assert page.one("saved").text == ""

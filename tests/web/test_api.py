@@ -48,6 +48,7 @@ def test_the_document_is_the_one_of_the_command_line(tmp_path, monkeypatch, capf
             (["people"], "GET", "people", None),
             (["people", "show", "Ada"], "GET", "people/Ada", None),
             (["people", "show", "Eve"], "GET", "people/Eve", None),
+            (["enroll", "Eve", str(file)], "POST", "people/Eve", [("photos", sent)]),
         ):
             code = run(["--home", str(home), *words, "--json"])
             printed = json.loads(capfd.readouterr().out.replace(json.dumps(str(file)), '"photo.png"'))

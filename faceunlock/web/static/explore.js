@@ -72,7 +72,7 @@ function measured() {
   const fine = each >= LEGIBLE;
   const edge = Math.round(fine ? each : Math.min(SIDE, frame / 8)) + GAP;
   const dots = window.devicePixelRatio;
-  const step = Math.max(1, Math.floor(Math.min(LARGEST, (frame - edge) / many) * dots)) / dots;
+  const step = Math.min(LARGEST, (frame - edge) / many);
   const starts = data.photos.map((_, index) => index).filter((index) => fine || !index || data.photos[index].person !== data.photos[index - 1].person);
   return { edge, step, dots, size: edge + step * many, starts };
 }
@@ -88,8 +88,9 @@ function drawHeat() {
   canvas.style.width = `${size}px`;
   const brush = canvas.getContext('2d');
   brush.scale(dots, dots);
-  starts.forEach((start, at) => {
-    const room = ((starts[at + 1] ?? many) - start) * step;
+  const at = (index) => Math.round((edge + index * step) * dots) / dots; // whole pixels, so that no seam shows
+  starts.forEach((start, number) => {
+    const room = ((starts[number + 1] ?? many) - start) * step;
     const side = Math.min(room - 1, edge - GAP);
     const along = edge + start * step + (room - side) / 2;
     brush.drawImage(pictures[start], along, edge - GAP - side, side, side);
@@ -97,14 +98,14 @@ function drawHeat() {
   });
   data.similarity.forEach((row, y) => row.forEach((value, x) => {
     brush.fillStyle = x === y ? 'rgb(128 128 128 / .25)' : `rgb(${colour(value)})`;
-    brush.fillRect(edge + x * step, edge + y * step, step, step);
+    brush.fillRect(at(x), at(y), at(x + 1) - at(x), at(y + 1) - at(y));
   }));
   brush.strokeStyle = getComputedStyle(document.body).backgroundColor;
   brush.lineWidth = 2;
   data.photos.forEach((photo, index) => {
     if (!index || photo.person === data.photos[index - 1].person) return;
-    brush.strokeRect(edge + index * step, edge - 2, 0, size);
-    brush.strokeRect(edge - 2, edge + index * step, size, 0);
+    brush.strokeRect(at(index), edge - 2, 0, size);
+    brush.strokeRect(edge - 2, at(index), size, 0);
   });
   if (document.activeElement === canvas || kept) {
     brush.strokeStyle = getComputedStyle(document.body).color;

@@ -1,6 +1,6 @@
 // Threshold: the numbers, the histograms and the DET curve move with a slider.
 
-import { $, Refused, ask, askOr, count, draw, during, make, question, say } from './common.js';
+import { $, ask, count, draw, during, make, question, say } from './common.js';
 
 const WIDE = 600;
 const HIGH = 260;
@@ -11,6 +11,7 @@ const WAIT = 120; // milliseconds after which a moving slider counts as still
 
 let data;
 let timer;
+let doubt = ''; // what to ask about before the threshold is saved
 let position; // the threshold that is shown, finer than the slider's steps
 
 const url = (part = '') => `/threshold/${data.name}${part}`;
@@ -39,7 +40,10 @@ function move(threshold, soon = false) {
   if (document.activeElement !== $('number')) $('number').value = threshold.toFixed(4);
   $('range').setAttribute('aria-valuetext', `threshold ${threshold.toFixed(3)}`);
   placeLine(threshold);
-  if ($('use')) $('use').textContent = `Use ${threshold.toFixed(4)}`;
+  if ($('use')) {
+    $('use').textContent = `Use ${threshold.toFixed(4)}`;
+    $('use').disabled = true; // until it is known what it keeps
+  }
   clearTimeout(timer);
   timer = setTimeout(async () => {
     const found = await during('move', 'Counting…', (signal) => ask('POST', url(), [['threshold', String(threshold)]], signal));
@@ -57,7 +61,9 @@ function show({ fmr, fnmr, refused, admitted, target, keeps }) {
   list('refused', refused, (one) => `${below(one.photo)}: ${one.similarity.toFixed(3)}, would not be taken for ${one.person}`, own);
   list('admitted', admitted, (one) => `${below(one.photo)}: ${one.similarity.toFixed(3)}, would be taken for ${one.person}`, 'None of those compared.');
   const lower = target !== null && position < data.shipped ? ` It is below the threshold that comes with the model, ${data.shipped.toFixed(4)}.` : '';
-  $('keeps').textContent = `${keeps}${lower}`;
+  const weak = target !== null && target > data.target ? ` That proves less than your aim, ${data.target}; comparing more people proves more.` : '';
+  $('keeps').textContent = `${keeps}${weak}${lower}`;
+  doubt = weak || lower ? $('keeps').textContent : '';
   if ($('use')) $('use').disabled = target === null;
 }
 
@@ -88,14 +94,14 @@ $('aim').addEventListener('submit', async (event) => {
   if (!found.supported) say('save', found);
 });
 
-async function save(extra = []) {
-  const fields = [['threshold', String(position)], ...extra];
+async function save() {
+  const threshold = position;
+  const lower = threshold < data.shipped;
   $('saved').textContent = '';
-  const done = await during('save', 'Saving…', (signal) => askOr(['lower-threshold'], 'POST', url('/save'), fields, signal));
-  if (done instanceof Refused) {
-    const sure = await question(`${done.message}. Use it all the same? Only if these photos show your real conditions.`, 'Use it');
-    if (sure) await save([['allow_lower', 'true']]);
-  } else if (done) {
+  if (doubt && !await question(`${doubt} Use ${threshold.toFixed(4)} all the same?${lower ? ' Only if these photos show your real conditions.' : ''}`, 'Use it')) return;
+  const fields = [['threshold', String(threshold)], ...(lower ? [['allow_lower', 'true']] : [])];
+  const done = await during('save', 'Saving…', (signal) => ask('POST', url('/save'), fields, signal));
+  if (done) {
     $('saved').textContent = `From now on ${done.threshold.toFixed(4)} is needed for a yes; its target FMR is ${done.target}.`;
     $('now').textContent = `In use now: ${done.threshold.toFixed(4)} (calibrated).`;
   }

@@ -105,7 +105,7 @@ async function pickFace(index, face) {
         beside.face ? figure(beside.face, `The closest enrolled photo: ${beside.words}`, `${beside.words} Similarity ${score(beside.similarity)}.`) : make('p', { class: 'hint', text: beside.words })),
       make('div', {},
         pairs('Similarities, from -1 to 1', found.compared),
-        pairs('How good this face is', found.measures.map(([name, value, needed, verdict]) => [name, `${value} (${needed})`, verdict])))),
+        pairs('How good this face is', found.measures.map(([name, value, needed, verdict]) => [name, `${value} (${needed})`.replaceAll(' %', '\u00a0%'), verdict])))),
   );
   $('why').hidden = false;
   $('why').focus();
