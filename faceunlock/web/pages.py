@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -18,6 +19,8 @@ from faceunlock.files.packages import own_version
 from faceunlock.liveness.guidance import POSES, fault, follows
 from faceunlock.liveness.turning import offset_of
 from faceunlock.matching.wording import counted
+from faceunlock.photos.face import measure_quality
+from faceunlock.photos.measures import Limits, measures
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.pipeline.samples import LeftOut
 from faceunlock.reports.figures import data_address
@@ -34,7 +37,7 @@ from faceunlock.web.uploads import Field
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from faceunlock.photos.face import Place, RGBImage
+    from faceunlock.photos.face import Face, Place, RGBImage
     from faceunlock.photos.photo import Photo, Source
     from faceunlock.pipeline.samples import Track
     from faceunlock.tasks.explain import Explanation
@@ -148,12 +151,22 @@ def _page(path: str, desk: Desk) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _tried(unlock: FaceUnlock, desk: Desk, photo: Source) -> dict[str, Any]:
-    """Return who is on a photo, and the photo as a browser can show it.
+    """Return who is on a photo, what is wrong with each face, and the photo as a browser can show it.
 
     A browser cannot show every format, and may turn a photo differently than the faces were found.
     """
     file = load_photo(photo, name=_last_part(photo), max_pixels=desk.max_pixels)
-    return {"data": desk.documents.identify(unlock.identify([file]))} | _picture(file)
+    found, shown = unlock.identify([file]), file.view(PICTURE)
+    faults = [_faults(unlock, shown, one.face) for one in found.photos[0].faces if one.face is not None]
+    return {"data": desk.documents.identify(found), "faults": faults} | _picture(shown)
+
+
+def _faults(unlock: FaceUnlock, photo: Photo, face: Face) -> list[str]:
+    """Return the slugs of what is wrong with a face, the most serious first."""
+    limits, here = unlock.settings, face.scaled(1 / photo.scale)
+    needed = Limits(limits.min_face_pixels, limits.min_sharpness, limits.min_brightness)
+    quality = replace(measure_quality(photo.image, here), size=face.size)
+    return [one.fault for one in measures(quality, needed) if not one.good]
 
 
 def _classified(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, head: str) -> dict[str, Any]:
@@ -164,11 +177,10 @@ def _classified(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, head: str) -> 
     (found,) = unlock.classify([photo], folder, faces="all")
     if isinstance(found, LeftOut):
         raise PhotoError(found.reason, f"{found.photo}: {found.detail.removeprefix(f'{found.photo}: ')}")
-    return {"data": desk.documents.classified(found)} | _picture(photo)
+    return {"data": desk.documents.classified(found)} | _picture(photo.view(PICTURE))
 
 
-def _picture(file: PhotoFile) -> dict[str, Any]:
-    shown = file.view(PICTURE)
+def _picture(shown: Photo) -> dict[str, Any]:
     height, width = shown.image.shape[:2]
     return {
         "picture": _address(shown.image),

@@ -30,6 +30,9 @@ def picture(address):
 def test_a_photo_comes_back_with_its_faces_and_as_a_browser_can_show_it(shared):
     found = answer(shared("POST", "/try", [("photo", png(paint(1, 9, faces=2)))]))
     assert [face["name"] for face in found["data"]["photos"][0]["faces"]] == ["Ada", None]
+    assert found["faults"] == [[], []]
+    poor = answer(shared("POST", "/try", [("photo", png(paint(1, 9, side=30, brightness=0.15)))]))
+    assert poor["faults"] == [["face-too-small", "too-dark"]]
     assert (found["width"], found["height"]) == picture(found["picture"]).size == (240, 160)
 
 

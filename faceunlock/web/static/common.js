@@ -60,6 +60,7 @@ export async function during(id, doing, task, refused = () => {}) {
   $(`${id}-stop`).onclick = () => {
     control.abort();
     $(`${id}-busy`).hidden = true;
+    say(id, { message: 'Stopped' });
   };
   let poll;
   const show = () => {

@@ -127,6 +127,8 @@ async function enroll(extra = []) {
     chosen.length = 0;
     showChosen();
     await list();
+  } else {
+    await list(); // it may have been stopped too late
   }
 }
 

@@ -3,7 +3,8 @@
 import { $, ask, count, during, make, shoot, takeIn } from './common.js';
 import { drawFaces, mark, showResult } from './stage.js';
 
-const COLUMNS = ['Face', 'Name', 'Similarity', 'Needed', 'Most alike', 'Remark'];
+const COLUMNS = ['Face', 'Name', 'Similarity', 'Needed', 'Most alike', 'Quality', 'Remark'];
+const FAULTS = { 'face-too-small': 'small', 'face-cut-off': 'partly outside', 'face-turned': 'turned away', 'eyes-shaded': 'eyes in shade', 'too-dark': 'dark', 'too-blurred': 'blurred' };
 const REMARKS = { 'face-too-small': 'too small to compare' };
 
 const score = (value) => (value === null ? '–' : value.toFixed(3));
@@ -21,14 +22,14 @@ async function attempt(path, photo) {
   return true;
 }
 
-function show({ data, picture, width, height }) {
+function show({ data, faults, picture, width, height }) {
   const photo = data.photos[0];
   $('turn').hidden = true;
   const named = photo.faces.filter((face) => face.name !== null);
   $('found').textContent = sentence(photo.faces, named);
   $('meaning').textContent = meaning(data, photo.faces);
   drawFaces({ name: photo.photo, picture, width, height }, photo.faces, label, pickFace);
-  $('faces').replaceChildren(...(photo.faces.length ? [table(photo.faces, data)] : []));
+  $('faces').replaceChildren(...(photo.faces.length ? [table(photo.faces, faults, data)] : []));
   $('why').hidden = true;
   $('why-error').hidden = true;
   showResult();
@@ -64,14 +65,14 @@ function label(face, index) {
   return `Face ${index + 1}: ${who}${alike}`;
 }
 
-function table(faces, { threshold: needed, sure_threshold: sure }) {
+function table(faces, faults, { threshold: needed, sure_threshold: sure }) {
   const head = make('thead', {}, make('tr', {}, ...COLUMNS.map((name) => make('th', { scope: 'col', text: name }))));
   const rows = faces.map((face, index) => {
     const remark = face.reason ? (REMARKS[face.reason] ?? face.reason)
       : face.name === null ? 'below what is needed'
         : sure !== null && face.similarity < sure ? `perhaps: verify needs ${score(sure)}` : '';
     const who = make('td', { 'data-column': 'Name' }, make('span', { class: face.name === null ? 'word-no' : 'word-yes', text: face.name ?? (face.reason ? 'not compared' : 'unknown') }));
-    const cells = [score(face.similarity), score(needed), face.closest ?? '–', remark];
+    const cells = [score(face.similarity), score(needed), face.closest ?? '–', faults[index].map((one) => FAULTS[one] ?? one).join(', ') || 'good', remark];
     return make(
       'tr',
       { id: `face-${index}` },
