@@ -23,7 +23,7 @@ MOST = 500
 MOST_COMPARED = 3_000
 """Photos of a folder of people that a page compares."""
 
-_MOST_LOOKED_AT = 30_000
+_MOST_LOOKED_AT = 20_000
 
 T = TypeVar("T")
 
@@ -92,11 +92,14 @@ def check_size(folder: Path, instead: str) -> None:
     photos = entries = 0
     seen = set()
     for at, folders, files in os.walk(folder, followlinks=True):
-        where = os.path.realpath(at)  # of a link in a circle, pathlib makes an error
-        if where in seen:
+        try:
+            status = Path(at).stat()
+        except OSError:  # it went away
+            continue
+        if (status.st_dev, status.st_ino) in seen:  # a link in a circle
             folders.clear()
             continue
-        seen.add(where)
+        seen.add((status.st_dev, status.st_ino))
         folders[:] = [name for name in folders if not name.startswith(".")]
         photos += sum(PurePath(name).suffix.lower() in PHOTO_SUFFIXES for name in files)
         entries += len(folders) + len(files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ class Progress:
         self._lock = threading.Lock()
         self._networks: dict[str, tuple[int, int]] = {}
         self._bytes: tuple[int, int] | None = None
-        self._count: tuple[int, int, str] | None = None
+        self._count: tuple[int, int] | None = None
         self._stop = threading.Event()
 
     def begin(self, stop: threading.Event) -> None:
@@ -43,7 +43,7 @@ class Progress:
             self._stop.set()
 
     def track(self, items: Iterable[Any], total: int, label: str) -> Iterator[Any]:
-        """Yield items and count them; a `faceunlock.pipeline.samples.Track`.
+        """Yield photos and count them; a `faceunlock.pipeline.samples.Track`.
 
         Raises
         ------
@@ -52,15 +52,21 @@ class Progress:
         """
         stop = self._stop
         try:
+            self._note(0, total)
             for done, item in enumerate(items, start=1):
                 if stop.is_set():
                     raise aborted()
-                with self._lock:
-                    self._count = done, total, label
+                self._note(done, total)
                 yield item
         finally:
+            if isinstance(items, Generator):
+                items.close()  # now and here: its threads could not wait for themselves
             with self._lock:
                 self._count = None
+
+    def _note(self, done: int, total: int) -> None:
+        with self._lock:
+            self._count = done, total
 
     def download(self, done: int, total: int) -> None:
         """Note how far a download of weights is, in bytes."""
@@ -86,8 +92,8 @@ class Progress:
                 steps = sum(every for _, every in self._networks.values())
                 return f"First use: preparing the networks, {100 * done // max(steps, 1)} %"
             if self._count is not None:
-                done, total, label = self._count
-                return f"{done:,} of {total:,} {label}"
+                done, total = self._count
+                return f"{done:,} of {total:,} photos"
             return ""
 
 

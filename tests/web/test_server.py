@@ -110,7 +110,6 @@ def test_connections_that_never_ask_are_closed(shared, monkeypatch):
                     number % 5
                 ]
             )
-        assert shared("GET", "/state").status == 503
         for one in all_of_them:
             one.settimeout(20)
             while one.recv(4096):  # until the server ends it
@@ -151,16 +150,24 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off(shared, monkeypatch, 
 
 def test_work_that_nobody_waits_for_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "FAREWELL_SECONDS", 0.1)
-    started, ended, counted = threading.Event(), threading.Event(), []
+    started, ended, counted, closed = threading.Event(), threading.Event(), [], []
+    in_time = []
+
+    def photos_without_end():
+        try:
+            yield from range(10_000)
+        finally:
+            closed.append(threading.current_thread())
 
     class Endless(FaceUnlock):
         def identify(self, photos, track, **options):
             started.set()
             try:
-                for number in track(iter(range(10_000)), 10_000, "photos"):
+                for number in track(photos_without_end(), 10_000, "photos"):
                     counted.append(number)
                     time.sleep(0.01)
             finally:
+                in_time.append(closed == [threading.current_thread()])
                 ended.set()
 
     def unlock():
@@ -180,11 +187,12 @@ def test_work_that_nobody_waits_for_is_stopped(tmp_path, monkeypatch):
         assert ended.wait(20) and len(counted) < 10_000
         assert client.api("GET", "people").status == 200
         # The end of the server is not kept waiting either.
+        closed.clear()
         started.clear()
         ended.clear()
         threading.Thread(target=client.api, args=("POST", "identify", [("photos", png(paint(1, 9)))])).start()
         assert started.wait(20)
-    assert ended.is_set()
+    assert ended.is_set() and in_time == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -263,3 +271,5 @@ def test_progress_is_told_in_words():
     for name in "ab":
         progress.preparation(name, 4, 4)
     assert progress.words == ""
+    seen = [progress.words for _ in progress.track(iter("ab"), 1_200, "a folder")]
+    assert seen == ["1 of 1,200 photos", "2 of 1,200 photos"] and progress.words == ""

@@ -18,6 +18,7 @@ async function list() {
   people = found.people;
   $('cards').replaceChildren(...people.map(card));
   $('nobody').hidden = people.length > 0;
+  if (!readOnly) $('to-enroll').hidden = !people.length;
 }
 
 function card(person) {
