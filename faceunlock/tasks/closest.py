@@ -5,7 +5,7 @@ No photo is kept of anybody. A template holds keyed hashes of its photos, so it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +43,13 @@ class ClosestPhoto:
 
 
 def photos_of(
-    workspace: Workspace, name: str, photos: Iterable[Path], digests: dict[Path, bytes], *, but: bytes = b""
+    workspace: Workspace,
+    name: str,
+    photos: Sequence[Path],
+    digests: dict[Path, bytes],
+    *,
+    but: bytes = b"",
+    track: Track = untracked,
 ) -> list[Path]:
     """Return those of some photos that a person was enrolled from, by their content.
 
@@ -52,12 +58,14 @@ def photos_of(
     workspace : Workspace
     name : str
         An enrolled person.
-    photos : iterable of Path
+    photos : sequence of Path
         What cannot be read is passed over.
     digests : dict of Path to bytes
         SHA-256 of the photos that were read already; the others are read and noted here.
     but : bytes
         SHA-256 of a photo that does not count.
+    track : callable
+        Shows progress.
 
     Raises
     ------
@@ -66,7 +74,7 @@ def photos_of(
     """
     person = workspace.gallery.get(name)
     found = []
-    for photo in photos:
+    for photo in track(photos, len(photos), "photos"):
         if photo not in digests:
             try:
                 digests[photo] = load_photo(photo, max_pixels=workspace.settings.max_pixels).digest

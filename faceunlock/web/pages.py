@@ -206,7 +206,7 @@ def _beside(
     name, seen, own = found.resembled.name, set[Path](), list[Path]()
     for folder in folders:
         fresh = [photo for photo in folder.photos if photo not in seen]
-        own += photos_of(unlock, name, fresh, folder.digests, but=file.digest)
+        own += photos_of(unlock, name, fresh, folder.digests, but=file.digest, track=track)
         seen.update(fresh)
     near = closest(unlock, found, own, track)
     if near is not None:

@@ -17,6 +17,7 @@ $('open').addEventListener('submit', async (event) => {
   const found = await during('open', 'Comparing every photo with every photo…', (signal) => ask('POST', '/explore', [['path', $('path').value]], signal));
   if (!found) return;
   data = found;
+  pictures = [];
   kept = false;
   cell = [0, Math.min(1, data.photos.length - 1)];
   at = 0;
@@ -83,6 +84,7 @@ let pictures = []; // the faces of the photos, decoded
 function drawHeat() {
   const canvas = $('heat');
   const many = data.photos.length;
+  if (pictures.length !== many) return; // they are on their way
   const { edge, step, dots, size, starts } = measured();
   Object.assign(canvas, { width: Math.round(size * dots), height: Math.round(size * dots) });
   canvas.style.width = `${size}px`;
