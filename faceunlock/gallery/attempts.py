@@ -22,7 +22,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -36,6 +35,7 @@ from faceunlock.gallery.failure_counts import CREATE as CREATE_FAILURES
 from faceunlock.gallery.failure_counts import EVERYBODY, FailureCounts
 from faceunlock.gallery.file import FILE_NAME as GALLERY_NAME
 from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, moment
+from faceunlock.gallery.store import AttemptsDatabase, Connection
 from faceunlock.matching.people import known_name, name_key, name_keys, now
 
 if TYPE_CHECKING:
@@ -81,6 +81,17 @@ class AttemptFile(PrivateDatabase):
         """Return `MIGRATIONS`."""
         return MIGRATIONS
 
+    def has_gallery(self) -> bool:
+        """Return whether there is a gallery beside the file."""
+        return (self.directory / GALLERY_NAME).exists()
+
+    def require_owner(self) -> None:
+        """Refuse who does not own the files; raises `SettingsError` ``usage``."""
+        for name in (GALLERY_NAME, FILE_NAME):
+            with contextlib.suppress(FileNotFoundError):
+                if (self.directory / name).stat().st_uid != os.geteuid():
+                    raise SettingsError("usage", "only the owner of the gallery may try without counting")
+
 
 class Attempts:
     """Counts and logs the attempts on one gallery.
@@ -91,8 +102,8 @@ class Attempts:
 
     Parameters
     ----------
-    directory : Path
-        The private directory of the gallery.
+    place : Path or AttemptsDatabase
+        The private directory of the gallery, or the database that holds it.
     limits : Limits
         How many failures in a row are allowed.
     log_entries : int
@@ -105,20 +116,20 @@ class Attempts:
 
     def __init__(
         self,
-        directory: Path,
+        place: Path | AttemptsDatabase,
         limits: Limits,
         *,
         log_entries: int = 1000,
         busy_timeout: float = 10.0,
         clock: Callable[[], Moment] = moment,
     ) -> None:
-        self._file = AttemptFile(directory, busy_timeout)
+        self._file = AttemptFile(place, busy_timeout) if isinstance(place, Path) else place
         self._limits, self._clock = limits, clock
         self._counts = FailureCounts(self._file, clock)
         self.log = AttemptLog(self._file, log_entries)
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
+        """Close the file or the connection; the next use opens it again."""
         self._file.close()
 
     # deciding
@@ -143,14 +154,14 @@ class Attempts:
             ``usage`` without `count`, if the gallery belongs to another user.
         """
         if not count:
-            self._require_owner()
+            self._file.require_owner()
         attempt = Attempt(self, self._counts, source, counted=count)
         try:
             yield attempt
         except FaceUnlockError as error:
             # Without a gallery, create nothing. The error matters more than its log entry, so if only the
             # entry is lost, the original error is raised.
-            if count and (self._file.directory / GALLERY_NAME).exists():
+            if count and self._file.has_gallery():
                 if error.slug in COUNTED:
                     with self._counting(attempt) as connection:
                         attempt.uncharge(connection)
@@ -176,12 +187,6 @@ class Attempts:
                 locks[name] = found
         return locks
 
-    def _require_owner(self) -> None:
-        for name in (GALLERY_NAME, FILE_NAME):
-            with contextlib.suppress(FileNotFoundError):
-                if (self._file.directory / name).stat().st_uid != os.geteuid():
-                    raise SettingsError("usage", "only the owner of the gallery may try without counting")
-
     def _settle(
         self, attempt: Attempt, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]
     ) -> AnyAnswer:
@@ -204,7 +209,7 @@ class Attempts:
         return answer
 
     @contextlib.contextmanager
-    def _counting(self, attempt: Attempt) -> Iterator[sqlite3.Connection]:
+    def _counting(self, attempt: Attempt) -> Iterator[Connection]:
         """Yield a transaction that counts a failure; if it cannot be written, count the failure alone."""
         try:
             with self._file.transaction() as connection:
@@ -285,7 +290,7 @@ class Attempts:
 
     def _log(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         attempt: Attempt,
         outcome: str,
         *,
@@ -364,7 +369,7 @@ class Attempt:
         if self._charged is None and self.counted:
             self._charged = self._counts.charge(self.counts_for)
 
-    def uncharge(self, connection: sqlite3.Connection) -> None:
+    def uncharge(self, connection: Connection) -> None:
         """Take back what `charge` counted, as part of a transaction that counts the outcome."""
         if self._charged is not None:
             self._counts.uncharge(connection, self.counts_for, *self._charged)

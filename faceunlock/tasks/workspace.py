@@ -15,6 +15,7 @@ from faceunlock.files.outputs import never_replace
 from faceunlock.files.reading import local_path
 from faceunlock.gallery.attempts import FILE_NAME as ATTEMPTS
 from faceunlock.gallery.attempts import Attempts
+from faceunlock.gallery.file import FILE_NAME as GALLERY
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
 from faceunlock.liveness import CAMERAS, MEASUREMENT
@@ -123,7 +124,7 @@ class Workspace:
             busy_timeout=self.settings.busy_seconds,
         )
         never_replace(
-            self.gallery.path,
+            self.locations.data / GALLERY,
             self.locations.data / ATTEMPTS,
             self.locations.data / MEASUREMENT,
             self.locations.data / CAMERAS,
