@@ -22,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -67,6 +67,30 @@ class Answer(Protocol):
 
 
 AnyAnswer = TypeVar("AnyAnswer", bound=Answer)
+
+
+class Admitted(Collection[str]):
+    """The people that a photo may be compared with.
+
+    Parameters
+    ----------
+    names : collection of str
+        The claimed person, or everybody.
+    locked : collection of str
+        Those of them who are locked out.
+    """
+
+    def __init__(self, names: Collection[str], locked: Collection[str] = ()) -> None:
+        self._names, self.locked = names, locked
+
+    def __len__(self) -> int:
+        return len(self._names) - len(self.locked)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._names if name not in self.locked)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names and name not in self.locked
 
 
 class AttemptFile(PrivateDatabase):
@@ -174,21 +198,33 @@ class Attempts:
 
     def locks(self, names: Collection[str]) -> dict[str, Lock]:
         """Return the lock of each of these people who is locked out now."""
+        common, own = self._locks(names)
+        if common is None:
+            return own
+        return {name: own.get(name, common) for name in names}
+
+    def _locks(self, names: Collection[str]) -> tuple[Lock | None, dict[str, Lock]]:
+        """Return the lock that all share, and those of people who failed themselves."""
         present = self._clock()
         everybody = self._counts.under(EVERYBODY)
-        common = lock(everybody, self._limits, present)
-        failed = self._counts.who_failed(names)
-        locks = {}
-        for name in names:
-            found = common
-            if name in failed:
-                found = lock([*everybody, *self._counts.of(name)], self._limits, present)
+        own = {}
+        for name in self._counts.who_failed(names):
+            found = lock([*everybody, *self._counts.of(name)], self._limits, present)
             if found is not None:
-                locks[name] = found
-        return locks
+                own[name] = found
+        return lock(everybody, self._limits, present), own
+
+    def _admit(self, names: Collection[str], person: str | None) -> Admitted:
+        common, own = self._locks(names)
+        if common is None and len(own) < len(names):
+            return Admitted(names, own.keys())
+        # Failures add up, so the lock of all is the shortest, unless everybody has failed alone as well.
+        locks = [*own.values(), *([common] if common is not None and len(own) < len(names) else [])]
+        first = min(locks, key=lambda found: _unending(found.seconds_left))
+        raise LockoutError("locked-out", _sentence(person, first), seconds_left=first.seconds_left)
 
     def _settle(
-        self, attempt: Attempt, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]
+        self, attempt: Attempt, names: Collection[str], decide: Callable[[Admitted], AnyAnswer]
     ) -> AnyAnswer:
         if not attempt.counted:
             return decide(attempt.admit(names, named=attempt.named))
@@ -339,12 +375,12 @@ class Attempt:
         """The key of the count that a failure adds to."""
         return name_key(self.person) if self.named and self.person is not None else EVERYBODY
 
-    def admit(self, names: Sequence[str], *, named: bool) -> tuple[str, ...]:
+    def admit(self, names: Collection[str], *, named: bool) -> Admitted:
         """Return the people that a photo may be compared with now.
 
         Parameters
         ----------
-        names : sequence of str
+        names : collection of str
             The claimed person, or everybody.
         named : bool
             Whether a person was claimed.
@@ -354,12 +390,8 @@ class Attempt:
         LockoutError
             If all of them are locked out.
         """
-        self.named, self.person = named, names[0] if named else None
-        locks = self._attempts.locks(names)
-        if len(locks) < len(names):
-            return tuple(name for name in names if name not in locks)
-        first = min(locks.values(), key=lambda found: _unending(found.seconds_left))
-        raise LockoutError("locked-out", _sentence(self.person, first), seconds_left=first.seconds_left)
+        self.named, self.person = named, next(iter(names)) if named else None
+        return self._attempts._admit(names, self.person)
 
     def charge(self) -> None:
         """Count a failure in advance, because this process may be killed before it has an answer.
@@ -374,15 +406,15 @@ class Attempt:
         if self._charged is not None:
             self._counts.uncharge(connection, self.counts_for, *self._charged)
 
-    def settle(self, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]) -> AnyAnswer:
+    def settle(self, names: Collection[str], decide: Callable[[Admitted], AnyAnswer]) -> AnyAnswer:
         """Decide, count and log in one transaction, then return the answer.
 
         Parameters
         ----------
-        names : sequence of str
+        names : collection of str
             The people that the photo can be compared with.
         decide : callable
-            Takes the names that are not locked out and returns the answer. Other attempts wait while it
+            Takes those who are not locked out and returns the answer. Other attempts wait while it
             runs, so all slow work must be done before.
 
         Raises

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from faceunlock.errors import GalleryError
 from faceunlock.gallery.lockout import Failures, Moment
@@ -28,6 +28,15 @@ _STORE = (
     "INSERT INTO failures VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET count = excluded.count, "
     "boot = excluded.boot, seconds = excluded.seconds, checksum = excluded.checksum"
 )
+
+
+@runtime_checkable
+class Directory(Protocol):
+    """Names that are looked up by their keys rather than listed, because there are so many."""
+
+    def having(self, keys: Collection[str]) -> Collection[str]:
+        """Return the names that have one of these keys."""
+        ...
 
 
 class FailureCounts:
@@ -60,6 +69,8 @@ class FailureCounts:
         if len(names) == 1:
             return names
         known = {name_key(str(key)) for (key,) in self._file.query("SELECT key FROM failures")} - {EVERYBODY}
+        if isinstance(names, Directory):
+            return names.having(known) if known else ()
         return {name for name in names if name_key(name) in known} if known else ()
 
     def add(self, connection: Connection, key: str) -> None:

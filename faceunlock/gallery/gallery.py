@@ -41,6 +41,7 @@ from faceunlock.matching.records import identity_to_record
 from faceunlock.matching.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
+    from faceunlock.matching.candidates import Everybody
     from faceunlock.matching.crowd import Crowd
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
@@ -143,8 +144,8 @@ class Gallery:
                     found.append(person_of(*row, seal, self.path))
         return tuple(found)
 
-    def crowd(self, *, intact: bool = False) -> Crowd:
-        """Return everyone's templates as arrays.
+    def crowd(self, *, intact: bool = False) -> Everybody:
+        """Return everyone's templates: as arrays, or as what a server searches.
 
         As long as nobody changes the gallery, they are read once.
 
