@@ -63,6 +63,7 @@ MODULES = {
     "export": "export",
     "import": "export",
     "protect": "protect",
+    "gallery": "gallery",
     "agent": "agent",
 }
 """Each command and its module in `faceunlock.cli.commands`."""

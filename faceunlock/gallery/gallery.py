@@ -144,6 +144,12 @@ class Gallery:
                     found.append(person_of(*row, seal, self.path))
         return tuple(found)
 
+    def each(self) -> Iterator[Person]:
+        """Yield everyone enrolled, in no order, without holding all of them in memory."""
+        with self._guard.reading() as seal:
+            for row in self._rows.everybody(seal):
+                yield person_of(*row, seal, self.path)
+
     def crowd(self, *, intact: bool = False) -> Everybody:
         """Return everyone's templates: as arrays, or as what a server searches.
 

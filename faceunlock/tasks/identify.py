@@ -122,6 +122,8 @@ class Identification:
         People whose templates were made by a different model.
     sure_threshold : float or None
         What the level ``normal`` needs for this number of people; None if nobody measured it.
+    approximate : bool
+        Whether an index searched that may miss the most similar person.
     """
 
     photos: tuple[IdentifiedPhoto, ...]
@@ -134,6 +136,7 @@ class Identification:
     identity: ModelIdentity
     not_compared: tuple[str, ...] = ()
     sure_threshold: float | None = None
+    approximate: bool = False
 
     @property
     def doubtful(self) -> tuple[NamedFace, ...]:
@@ -288,6 +291,7 @@ def identify(
         point=point,
         identity=identity,
         not_compared=crowd.others(identity),
+        approximate=comparable.approximate,
         sure_threshold=None if usual.status == "not-calibrated" else operating_point(usual, looks, None)[1],
     )
 

@@ -189,6 +189,7 @@ class PostgresDatabase:
         with self._translating():
             connection = self._open()
             connection.execute("SET statement_timeout = 0")
+            connection.execute("SET lock_timeout = 0")
             try:
                 yield connection
             finally:

@@ -88,7 +88,7 @@ class ServerGuard:
 
     def state(self) -> ProtectionState:
         """Return that the gallery is not sealed."""
-        return ProtectionState(sealed=False)
+        return ProtectionState(sealed=False, server=True)
 
     def protect(self, place: Place | None = None) -> bool:
         """Refuse; raises `GalleryError` ``cannot-seal``."""

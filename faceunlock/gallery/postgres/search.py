@@ -54,7 +54,7 @@ def index_name(number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Model:
+class Stored:
     """A model with at least one person.
 
     Attributes
@@ -83,11 +83,11 @@ class ServerNames(Collection[str]):
     database : PostgresDatabase
     count : int
         How many there are.
-    model : _Model, optional
+    model : Stored, optional
         Only people of this model.
     """
 
-    def __init__(self, database: PostgresDatabase, count: int, model: _Model | None = None) -> None:
+    def __init__(self, database: PostgresDatabase, count: int, model: Stored | None = None) -> None:
         self._database, self._count = database, count
         self._of = "" if model is None else _of_model(model)
 
@@ -107,7 +107,7 @@ class ServerNames(Collection[str]):
         return {name for (name,) in self._database.query(wanted, list(keys))}
 
 
-def _of_model(model: _Model) -> str:
+def _of_model(model: Stored) -> str:
     return f"AND p.key IN (SELECT key FROM templates WHERE model = {model.number})"  # noqa: S608
 
 
@@ -117,12 +117,12 @@ class ServerTemplates:
     Parameters
     ----------
     database : PostgresDatabase
-    model : _Model
+    model : Stored
     left_out : collection of str
         Names of people who are not compared.
     """
 
-    def __init__(self, database: PostgresDatabase, model: _Model, left_out: Collection[str] = ()) -> None:
+    def __init__(self, database: PostgresDatabase, model: Stored, left_out: Collection[str] = ()) -> None:
         self._database, self._model = database, model
         self._left_out = sorted({name_key(name) for name in left_out})
         self.identity = model.identity
@@ -173,6 +173,12 @@ class ServerTemplates:
                         found[row[0]] = person_of(row[:7], None, Plain(), self._database.path)
                     self._check_vector(found[row[0]], *row[7:9])
         return self._local(found.values())
+
+    def nearest(self, probe: ArrayLike, *, by_index: bool) -> float:
+        """Return the largest similarity that the server finds, good to about 1e-5; -1 if it finds nobody."""
+        with self._database.reading():
+            rows = self._ordered(as_text(probe), 1, by_index=by_index)
+        return -float(rows[0][9]) if rows else -1.0
 
     def _closest(self, probe: NDArray[np.float64], least: float) -> Sequence[Sequence[Any]]:
         """Return the rows of all who are near enough, the nearest first, and who else was found."""
@@ -255,6 +261,11 @@ class ServerCrowd:
     database : PostgresDatabase
         Counted now, and searched later.
 
+    Attributes
+    ----------
+    models : list of Stored
+        The models with at least one person.
+
     Raises
     ------
     GalleryError
@@ -274,12 +285,12 @@ class ServerCrowd:
                 f"{database.path}: not everybody has a vector, so a search would miss somebody",
                 hint=MENDING,
             )
-        self._models = [
-            _Model(identity, number, *counts[number], index_name(number) in indexes)
+        self.models = [
+            Stored(identity, number, *counts[number], index_name(number) in indexes)
             for number, identity in ((number, self._identity(text)) for number, text in models)
             if number in counts
         ]
-        if len(self._models) != len(counts):
+        if len(self.models) != len(counts):
             raise GalleryError(
                 "gallery-damaged", f"{database.path}: a model of vectors is unknown", hint=MENDING
             )
@@ -290,7 +301,7 @@ class ServerCrowd:
     @property
     def parts(self) -> tuple[ServerTemplates, ...]:
         """The templates of each model, sorted by model."""
-        models = sorted(self._models, key=lambda model: _order(model.identity))
+        models = sorted(self.models, key=lambda model: _order(model.identity))
         return tuple(ServerTemplates(self._database, model) for model in models)
 
     @property
@@ -315,7 +326,7 @@ class ServerCrowd:
 
     def others(self, identity: ModelIdentity) -> tuple[str, ...]:
         """Return the names of those whose templates another model made, sorted."""
-        others = [model for model in self._models if model.identity != identity]
+        others = [model for model in self.models if model.identity != identity]
         return in_order(name for model in others for name in ServerNames(self._database, model.people, model))
 
     def _identity(self, text: str) -> ModelIdentity:
