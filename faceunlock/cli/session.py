@@ -89,6 +89,7 @@ def open_session(options: Mapping[str, Any]) -> Session:
         verbose=bool(options.get("verbose")),
         command=options["command"],
         home=locations.home,
+        gallery=options.get("gallery"),
     )
     console.listen()
     return Session(console, locations, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -268,7 +269,8 @@ def _measured(
     calibration = workspace.choice.calibration(model.identity, "normal")
     similarity = min(1.0, calibration.threshold_for(model.templates).threshold)
     templates = ServerTemplates(gallery.database, model)
-    chosen = sorted(rng.choice(model.templates, size=min(probes, model.templates), replace=False).tolist())
+    few = model.templates < probes
+    chosen = sorted(rng.choice(model.templates, size=probes, replace=few).tolist())
     found = 0
     for vector in _vectors(gallery, model, chosen):
         probe = _near(vector, similarity, rng)
@@ -280,14 +282,16 @@ def _measured(
 def _vectors(gallery: ServerGallery, model: Stored, chosen: Iterable[int]) -> Iterator[NDArray[np.float32]]:
     """Yield the vectors at some places in the order of their people."""
     keys = gallery.database.query(
-        "SELECT key, place FROM (SELECT key, place, row_number() OVER (ORDER BY key, place) - 1 AS at "
+        "SELECT at, key, place FROM (SELECT key, place, row_number() OVER (ORDER BY key, place) - 1 AS at "
         "FROM templates WHERE model = ?) t WHERE at = ANY(?) ORDER BY at",
         model.number,
-        list(chosen),
+        list({*chosen}),
     )
-    for key, place in keys:
+    times = Counter(chosen)
+    for at, key, place in keys:
         ask = "SELECT unit::text FROM templates WHERE key = ? AND place = ?"
-        yield from (from_text(text) for (text,) in gallery.database.query(ask, key, place))
+        for (text,) in gallery.database.query(ask, key, place):
+            yield from [from_text(text)] * times[at]
 
 
 def _near(vector: NDArray[np.float32], similarity: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -40,7 +40,9 @@ def started(folder: Path):
     """Start a server in a folder, or find the one that another worker started there."""
     pytest.importorskip("psycopg")
     before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(folder.parent)  # pgserver writes there, and warns if it is not set
+    runtime = folder.parent / "runtime"  # pgserver writes there
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
         pgserver = pytest.importorskip("pgserver", reason="needs pgserver, a PostgreSQL with pgvector")
         return pgserver.get_server(folder, cleanup_mode="delete")

@@ -193,4 +193,7 @@ def _shown(parameters: Mapping[str, str]) -> str:
     user = f"{parameters['user']}@" if parameters.get("user") else ""
     port = f":{parameters['port']}" if parameters.get("port") else ""
     host = parameters.get("host", "") or parameters.get("hostaddr", "")
-    return f"postgresql://{user}{host}{port}/{parameters.get('dbname', '')}"
+    database = parameters.get("dbname", "")
+    if host.startswith(("/", "@")):  # a socket
+        return f"postgresql://{user}{port}/{database}?host={host}"
+    return f"postgresql://{user}{host}{port}/{database}"

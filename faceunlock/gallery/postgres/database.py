@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
 from faceunlock.errors import GalleryError, SettingsError
@@ -289,7 +290,7 @@ class PostgresDatabase:
         if usable is False:
             raise GalleryError("server-rights", f"{self.path}: this role may not use the gallery")
         if not made:
-            raise GalleryError("server-not-set-up", f"{self.path}: there is no gallery in this database yet")
+            raise self._not_set_up("there is no gallery in this database yet")
         if place is None:
             what = "this database has no pgvector" if available else "the server has no pgvector"
             raise GalleryError("server-lacks-vector", f"{self.path}: {what}")
@@ -306,10 +307,7 @@ class PostgresDatabase:
         version = rows[0][0] if len(rows) == 1 else 0
         self._refuse_newer(version)
         if version < NEWEST:
-            raise GalleryError(
-                "server-not-set-up",
-                f"{self.path}: its tables have format {version}; format {NEWEST} is needed",
-            )
+            raise self._not_set_up(f"its tables have format {version}; format {NEWEST} is needed")
         if found != {name: (columns, True) for name, columns in schema.SHAPE.items()}:
             odd = sorted(
                 name
@@ -321,6 +319,10 @@ class PostgresDatabase:
                 f"{self.path}: its tables are not those that faceunlock makes: {', '.join(odd)}",
                 hint=MENDING,
             )
+
+    def _not_set_up(self, what: str) -> GalleryError:
+        hint = f"As the owner of the database, run: faceunlock gallery setup --gallery {quote(self.path)}"
+        return GalleryError("server-not-set-up", f"{self.path}: {what}", hint=hint)
 
     def _refuse_newer(self, version: int) -> None:
         if version > NEWEST:

@@ -72,4 +72,4 @@ def refused(error: psycopg.Error, where: str, *, local: bool) -> GalleryError:
 def _said(error: psycopg.Error) -> str:
     """Return what the server or libpq says, on one line; statements and values are left out."""
     text = error.diag.message_primary or str(error)
-    return " ".join(text.split())[:300] or "no reason given"
+    return " ".join(text.split()).removeprefix("connection failed: ")[:300] or "no reason given"

@@ -6,13 +6,16 @@ import functools
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.text import quoted
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
+from faceunlock.gallery.entries import noting
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.lockout import Limits
 from faceunlock.gallery.postgres.address import Address
 from faceunlock.gallery.postgres.banks import BankRows
 from faceunlock.gallery.postgres.database import ATTEMPT_SLUGS, GALLERY_SLUGS, PostgresDatabase
+from faceunlock.gallery.postgres.faults import MENDING
 from faceunlock.gallery.postgres.guard import ServerGuard
 
 if TYPE_CHECKING:
@@ -48,6 +51,19 @@ class ServerGallery(Gallery):
         from faceunlock.gallery.postgres.search import ServerCrowd
 
         return ServerCrowd(self.database)
+
+    def problems(self) -> tuple[str, ...]:
+        """Return one sentence for each thing that cannot be trusted, also of what the server searches."""
+        from faceunlock.gallery.postgres.search import wrong_vectors
+
+        found = [*super().problems()]
+        with noting(found):
+            wrong = list(wrong_vectors(self.database))
+            found += [f"{self.path}: the vectors of {quoted(name)} are not those of the templates. {MENDING}"
+                      for name in wrong]  # fmt: skip
+            if not wrong:
+                self.crowd()
+        return tuple(found)
 
 
 def server_attempts(

@@ -15,12 +15,14 @@ import json
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceunlock.errors import GalleryError
+from faceunlock.gallery.cipher import document
 from faceunlock.gallery.entries import person_of
 from faceunlock.gallery.postgres.database import PostgresDatabase
 from faceunlock.gallery.postgres.faults import MENDING
@@ -28,7 +30,7 @@ from faceunlock.gallery.postgres.vectors import as_text, from_text
 from faceunlock.gallery.seal import Plain
 from faceunlock.matching.crowd import Crowd, Templates
 from faceunlock.matching.people import Person, in_order, name_key
-from faceunlock.matching.records import record_to_identity
+from faceunlock.matching.records import identity_to_record, record_to_identity
 from faceunlock.matching.similarity import Decision
 from faceunlock.matching.templates import ModelIdentity
 
@@ -233,11 +235,8 @@ class ServerTemplates:
 
     def _check_vector(self, person: Person, place: int, text: str) -> None:
         """Refuse a vector that is not the one of the template that it stands for."""
-        templates = person.templates
-        if person.template.identity == self.identity and 0 <= place < len(templates):
-            template = templates[place][1]
-            if np.array_equal(from_text(text), template.centroid.astype(np.float32)):
-                return
+        if person.template.identity == self.identity and _stands_for(text, person, place):
+            return
         raise GalleryError(
             "gallery-damaged",
             f"{self._database.path}: a vector of {person.name} is not that of the template",
@@ -347,3 +346,33 @@ WHERE n.nspname = 'faceunlock' AND i.indisvalid AND position('hnsw' IN c.relname
 
 def _order(identity: ModelIdentity) -> tuple[str, str, str]:
     return identity.model, identity.weights_sha256, identity.preprocessing
+
+
+def wrong_vectors(database: PostgresDatabase) -> Iterator[str]:
+    """Yield everybody whose vectors are not those of the templates; damaged people are left out."""
+    ask = (
+        f"SELECT {_COLUMNS}, m.identity, t.place, t.unit::text FROM people p "  # noqa: S608
+        "LEFT JOIN templates t ON t.key = p.key LEFT JOIN models m ON m.number = t.model "
+        "ORDER BY p.key, t.place"
+    )
+    every = (row for rows in database.batches(ask) for row in rows)
+    for _, rows in groupby(every, key=lambda row: row[0]):
+        vectors = list(rows)
+        try:
+            person = person_of(vectors[0][:7], None, Plain(), database.path)
+        except GalleryError:
+            continue
+        identity = document(identity_to_record(person.template.identity))
+        complete = [place for *_, place, _ in vectors] == list(range(len(person.templates)))
+        if not complete or not all(
+            made_by == identity and _stands_for(text, person, place) for *_, made_by, place, text in vectors
+        ):
+            yield person.name
+
+
+def _stands_for(text: str, person: Person, place: int) -> bool:
+    """Return whether a stored vector is the unit vector of a person's template, rounded to float32."""
+    templates = person.templates
+    return 0 <= place < len(templates) and np.array_equal(
+        from_text(text), templates[place][1].centroid.astype(np.float32)
+    )
