@@ -7,6 +7,7 @@ target holds under the same name but different is never replaced: the copy is re
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -71,13 +72,14 @@ def copy_gallery(
     """
     missing = _missing(source, target)
     written = 0
-    for batch in _batches(track(source.each(), len(source.crowd()), "people"), BATCH):
-        lacking = [person for person in batch if person.name in missing]
-        if lacking:
-            with target.transaction():
-                for person in lacking:
-                    target.restore(person)
-            written += len(lacking)
+    with contextlib.closing(source.each()) as everybody:
+        for batch in _batches(track(everybody, len(source.crowd()), "people"), BATCH):
+            lacking = [person for person in batch if person.name in missing]
+            if lacking:
+                with target.transaction():
+                    for person in lacking:
+                        target.restore(person)
+                written += len(lacking)
     thresholds = _copy_thresholds(source, target)
     banks = _copy_banks(source, target)
     people, checksum = _verify(source, target)

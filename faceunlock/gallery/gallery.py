@@ -11,7 +11,7 @@ person. `faceunlock.gallery.file` keeps the file intact. `faceunlock.gallery.gua
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -144,7 +144,7 @@ class Gallery:
                     found.append(person_of(*row, seal, self.path))
         return tuple(found)
 
-    def each(self) -> Iterator[Person]:
+    def each(self) -> Generator[Person, None, None]:
         """Yield everyone enrolled, in no order, without holding all of them in memory."""
         with self._guard.reading() as seal:
             for row in self._rows.everybody(seal):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faceunlock.errors import SettingsError
+from faceunlock.errors import GalleryError, SettingsError
 from faceunlock.gallery.copying import Copied, copy_gallery
 from faceunlock.gallery.postgres import schema
 from faceunlock.gallery.postgres.address import Address, parse
@@ -129,6 +129,11 @@ def set_up(address: Address) -> SetUp:
         ``server-lacks-vector``, ``server-rights``, ``gallery-newer`` and what every use of a server raises.
     """
     with ServerGallery(address).database.unprepared() as (connection, version):
+        owner = "SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = %s"
+        if connection.execute(owner, [schema.SCHEMA]).fetchone() == (False,):
+            raise GalleryError(
+                "server-rights", f"{address.shown}: only the owner of the tables may set them up"
+            )
         if version < len(schema.MIGRATIONS):
             for statement in schema.creation(version):
                 connection.execute(statement.encode())

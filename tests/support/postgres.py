@@ -72,6 +72,13 @@ def server(tmp_path_factory, worker_id):
         if not known:
             for setting in ("fsync = off", "full_page_writes = off", "max_connections = 200"):
                 found.run(f"ALTER SYSTEM SET {setting}")
+            rules = root / "data" / "pg_hba.conf"
+            asked = "local all asked scram-sha-256\n"  # the one user who needs a password
+            rules.write_text(asked + rules.read_text(encoding="utf-8"), encoding="utf-8")
+            found.run("CREATE ROLE asked LOGIN SUPERUSER PASSWORD 'open sesame'")
+            for role in (schema.VERIFY, schema.ENROLL):
+                found.run(f"CREATE ROLE {role} LOGIN")
+            found.run("CREATE ROLE nobody LOGIN")
             found.run("SELECT pg_reload_conf()")
             found.run("CREATE DATABASE prepared")
             set_up(parse(found.url("prepared")))
@@ -93,7 +100,7 @@ def _worker_database(server, worker_id):
 @pytest.fixture
 def database(server, _worker_database):
     """The name of a database with the tables of a gallery, and nothing in them."""
-    server.run(EMPTY, _worker_database)
+    server.run(f"{EMPTY}; DROP INDEX IF EXISTS templates_hnsw_1, templates_hnsw_2", _worker_database)
     return _worker_database
 
 

@@ -294,9 +294,9 @@ class PostgresDatabase:
         if place is None:
             what = "this database has no pgvector" if available else "the server has no pgvector"
             raise GalleryError("server-lacks-vector", f"{self.path}: {what}")
-        milliseconds = [
-            str(int(1000 * seconds)) for seconds in (STATEMENT_SECONDS, max(0.001, self._busy_timeout), 60)
-        ]
+        waiting = max(0.001, self._busy_timeout)  # 0 would be for ever
+        limits = (STATEMENT_SECONDS + waiting, waiting, STATEMENT_SECONDS)
+        milliseconds = [str(int(1000 * seconds)) for seconds in limits]
         connection.execute(_LIMITS, (_search_path(place), *milliseconds))
         self._check_shape(connection)
 
