@@ -206,8 +206,14 @@ def build_index(
             vectors = f"(unit::vector({model.identity.dimension})) vector_ip_ops"
             made = f"INDEX CONCURRENTLY {name} ON templates USING hnsw ({vectors})"
             connection.execute(f"CREATE {made} WHERE model = {model.number}".encode())
-    rng = np.random.default_rng(seed)
-    return tuple(_measured(workspace, gallery, model, probes, rng) for model in gallery.crowd().models)
+    return measure_index(workspace, probes=probes, seed=seed)
+
+
+def measure_index(workspace: Workspace, *, probes: int = PROBES, seed: int = 0) -> tuple[IndexState, ...]:
+    """Measure the index of each model that has one; parameters and errors as for `build_index`."""
+    gallery, rng = _server(workspace), np.random.default_rng(seed)
+    models = [model for model in gallery.crowd().models if model.indexed]
+    return tuple(_measured(workspace, gallery, model, probes, rng) for model in models)
 
 
 def drop_index(workspace: Workspace) -> int:
