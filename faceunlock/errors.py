@@ -127,6 +127,49 @@ SLUGS: dict[str, Slug] = {
         "Other users could change or read files that must be private.",
         "Run chmod 700 on the directory and chmod 600 on the files named.",
     ),
+    # a gallery on PostgreSQL
+    "bad-gallery": Slug(
+        "The address of the gallery cannot be used.",
+        "Write it as postgresql://USER@HOST/DATABASE; see docs/postgres.md.",
+    ),
+    "postgres-support-missing": Slug(
+        "psycopg, which talks to PostgreSQL, is not installed.",
+        "In your clone of faceunlock, run: pip install '.[postgres]'",
+    ),
+    "server-unreachable": Slug(
+        "The PostgreSQL server does not answer, or the connection was lost.",
+        "Check that the server runs and that the address is right, then try again.",
+        True,
+    ),
+    "server-refused": Slug(
+        "The PostgreSQL server refuses the login.",
+        "Check user and database; the password belongs in ~/.pgpass, in a service file or in the keyring "
+        "(docs/postgres.md).",
+    ),
+    "server-insecure": Slug(
+        "The connection to the PostgreSQL server cannot be protected.",
+        "Give the server a certificate that this machine trusts for its name; see docs/postgres.md.",
+    ),
+    "server-not-set-up": Slug(
+        "The database holds no gallery, or one of an older format.",
+        "As the owner of the database, run: faceunlock gallery setup",
+    ),
+    "server-lacks-vector": Slug(
+        "The database has no pgvector.",
+        "Install pgvector on the server, then run: faceunlock gallery setup",
+    ),
+    "server-rights": Slug(
+        "The database role may not do this.",
+        "Use a role with more rights; faceunlock gallery setup --print shows both roles.",
+    ),
+    "cannot-seal": Slug(
+        "A gallery on PostgreSQL cannot be sealed: the server searches the vectors, so it must read them.",
+        "Encrypt the disk of the server, or keep the gallery in a file; see docs/postgres.md.",
+    ),
+    "copy-differs": Slug(
+        "What was copied is not what the source holds.",
+        "Let nobody change either gallery, and run the same command again.",
+    ),
     # attempts
     "locked-out": Slug(
         "There were too many failed attempts in a row.",
