@@ -40,6 +40,7 @@ MODULES = {
     "verify": "verify",
     "compare": "compare",
     "identify": "identify",
+    "group": "group",
     "explain": "explain",
     "crop": "crop",
     "calibrate": "calibrate",
