@@ -116,8 +116,7 @@ class Naming:
     def _enrolled(
         self, planned: Planned, groups: Sequence[FaceGroup], identity: ModelIdentity
     ) -> EnrolmentOutcome:
-        # Of two faces on one photo, one is somebody else.
-        samples = [face.sample for one in groups for face in one.faces if face.unsure != "same-photo"]
+        samples = [face.sample for one in groups for face in one.faces]
         sources = replace(planned, photos=[Path(sample.photo) for sample in samples])
         try:
             return finish(self._workspace, sources, samples, identity)

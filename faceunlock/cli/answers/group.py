@@ -18,9 +18,6 @@ from faceunlock.matching.wording import counted, threshold_origin
 if TYPE_CHECKING:
     from faceunlock.tasks.group import FaceGroup, GroupedFace, Grouping
 
-UNSURE = {"unlike": "less like the others", "same-photo": "two faces on one photo"}
-"""Why a face may be somebody else, in words."""
-
 REASONS = {"face-too-small": "too small", "too-blurred": "too blurred", "too-dark": "too dark"}
 
 PAIRS_NAMED = 5
@@ -41,7 +38,6 @@ def text(found: Grouping) -> list[str | Table]:
         (
             one.tag,
             len(one.faces),
-            one.photos,
             f"{one.tightness:.3f}",
             one.unsure or "",
             *([_known(one)] if known else []),
@@ -50,7 +46,7 @@ def text(found: Grouping) -> list[str | Table]:
         )
         for one in found.groups
     ]
-    columns = ("group", "faces", "photos", "tightness", "unsure", *(["known"] if known else []))
+    columns = ("group", "faces", "tightness", "unsure", *(["known"] if known else []))
     return [
         summary(found),
         table(
@@ -167,10 +163,7 @@ def page(found: Grouping, folder: str, version: str, created: str) -> str:
 def _row(one: FaceGroup) -> dict[str, Any]:
     """Return a group as the page shows it: the clearest faces first, the unsure ones last."""
     shown = faces_shown(one.faces)
-    said = [
-        f"{counted(len(one.faces), 'face')} on {counted(one.photos, 'photo')}",
-        f"tightness {one.tightness:.3f}",
-    ]
+    said = [counted(len(one.faces), "face"), f"tightness {one.tightness:.3f}"]
     said += [f"{one.unsure:,} unsure"] * bool(one.unsure)
     said += [f"{len(shown):,} shown"] * (len(shown) < len(one.faces))
     return {
@@ -186,18 +179,18 @@ def _row(one: FaceGroup) -> dict[str, Any]:
 def faces_shown(faces: Sequence[GroupedFace]) -> list[GroupedFace]:
     """Return the faces of a group that a page shows: the most alike first, then some of the unsure ones."""
     by_likeness = sorted(faces, key=lambda face: -(face.likeness or 0.0))
-    sure = [face for face in by_likeness if face.unsure is None]
-    unsure = [face for face in by_likeness if face.unsure is not None]
+    sure = [face for face in by_likeness if not face.unsure]
+    unsure = [face for face in by_likeness if face.unsure]
     room = FACES_SHOWN - min(len(unsure), max(UNSURE_SHOWN, FACES_SHOWN - len(sure)))
     return [*sure[:room], *unsure[-(FACES_SHOWN - len(sure[:room])) :]]
 
 
-def _shown(face: GroupedFace) -> dict[str, str]:
+def _shown(face: GroupedFace) -> dict[str, Any]:
     return {
         "picture": b64encode(face.picture).decode("ascii"),
         "file": PurePath(face.photo).name,
         "photo": face.photo,
-        "unsure": "" if face.unsure is None else UNSURE[face.unsure],
+        "unsure": face.unsure,
     }
 
 
@@ -208,7 +201,6 @@ def document(found: Grouping, output: Path | None) -> Document:
             {
                 "group": one.tag,
                 "faces": [_face(face) for face in one.faces],
-                "photos": one.photos,
                 "tightness": one.tightness,
                 "unsure": one.unsure,
                 "similar": None if one.similar is None else asdict(one.similar),
