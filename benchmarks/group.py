@@ -3,16 +3,16 @@
     python benchmarks/group.py [--model compact] [--only people|cost]
 
 LFW: every photo of the 10-fold protocol, its central face, grouped by `faceunlock.matching.clusters.cluster`
-at the shipped threshold for two single photos, as `faceunlock group` does. Beside it: the connected components
-of matching pairs, which is what DBSCAN with min_samples=2 gives; HDBSCAN, which needs no threshold; and
-average linkage at thresholds for other false match rates. That threshold was measured on LFW, so nothing here
-is held out for it. The people of the phone photos are other people.
+at the shipped threshold for two photos, as `faceunlock group` does. Beside it: the connected components of
+matching pairs, which is what DBSCAN with min_samples=2 gives; HDBSCAN, which needs no threshold; and average
+linkage at the thresholds of other false match rates. The threshold was measured on LFW, so nothing here is
+held out for it. The people of the phone photos are other people.
 
 Phone photos: `FaceUnlock.group` on a folder of links to the photos of ten people and to the group photos. The
 largest face of a phone photo is the person's of its folder; all other faces are those of other people.
 
-Pairwise: of all pairs of faces in one group, the share of one person (precision); of all pairs of faces of one
-person, the share in one group (recall). B-cubed (Bagga and Baldwin 1998): the same for each face with the
+Pairwise: of all pairs of faces in one group, the share of one person (precision); of all pairs of faces of
+one person, the share in one group (recall). B-cubed (Bagga and Baldwin 1998): the same for each face with the
 faces of its group, or of its person, itself included; the mean over faces. Intervals: people are drawn with
 replacement, with all their faces; a wrong pair counts as often as both its people were drawn.
 

@@ -1,9 +1,11 @@
 """Vectors grouped by person without names: average linkage down to a threshold, in bounded memory.
 
 Two clusters are joined while the mean similarity of all pairs across them is at or above the threshold, the
-most similar first, and never if one photo shows a face of each: nobody is on a photo twice. A single pair
-that matches by chance does not join two people, as it would where clusters are the connected components of
-matching pairs. ``benchmarks/group.py`` compares both, and HDBSCAN.
+most similar first. A single pair that matches by chance does not join two people, as it would where clusters
+are the connected components of matching pairs. ``benchmarks/group.py`` compares both, and HDBSCAN.
+
+Two faces on one photo may be joined: forbidding it would split everybody who is on a collage into several
+groups. What that leaves in doubt is marked where it is shown.
 
 For unit vectors the mean over all pairs across is a product of two vector sums, so no table of all pairs is
 kept. scikit-learn's ``AgglomerativeClustering`` gives the same clusters, but holds every pair in memory.
@@ -25,12 +27,12 @@ BLOCK_BYTES = 1 << 26
 Indices = NDArray[np.int64]
 
 
-def cluster(vectors: ArrayLike, threshold: float, photos: ArrayLike | None = None) -> Indices:
+def cluster(vectors: ArrayLike, threshold: float) -> Indices:
     """Return the cluster of each vector: average linkage, cut at a mean similarity.
 
-    Clusters that are each other's most similar one are joined, many at a time. A joined cluster is no more
-    similar to any other than the more similar of its two parts was, so the order does not matter (the linkage
-    is reducible: Murtagh 1983, doi:10.1093/comjnl/26.4.354), and only clusters whose most similar one was
+    Clusters that are each other's most similar one are joined, many at a time. The mean similarity to a
+    joined cluster lies between those to its two parts, so the order does not matter (the linkage is
+    reducible: Murtagh 1983, doi:10.1093/comjnl/26.4.354), and only clusters whose most similar one was
     joined are looked at again. Time grows with the square of n, memory with n.
 
     Parameters
@@ -39,8 +41,6 @@ def cluster(vectors: ArrayLike, threshold: float, photos: ArrayLike | None = Non
         Unit vectors.
     threshold : float
         Lowest mean similarity, in [-1, 1], at which two clusters are joined.
-    photos : array_like of int, shape (n,), optional
-        The photo of each vector; two of one photo are never in one cluster.
 
     Returns
     -------
@@ -52,8 +52,6 @@ def cluster(vectors: ArrayLike, threshold: float, photos: ArrayLike | None = Non
     >>> ada, bob = [1.0, 0.0], [0.0, 1.0]
     >>> cluster([ada, bob, ada, bob, [0.6, -0.8]], 0.9)
     array([0, 1, 0, 1, 4])
-    >>> cluster([ada, ada, ada], 0.9, photos=[7, 7, 8])
-    array([0, 1, 0])
     """
     sums = np.array(vectors, dtype=np.float64)
     label = np.arange(len(sums))
@@ -62,9 +60,8 @@ def cluster(vectors: ArrayLike, threshold: float, photos: ArrayLike | None = Non
     counts = np.ones(len(sums))
     nearest, best = np.full(len(sums), -1), np.full(len(sums), -np.inf)
     left = stale = label
-    apart = _apart(label, photos)
     while len(left) > 1:
-        for rows, scores in _blocks(sums, counts, stale, left, apart):
+        for rows, scores in _blocks(sums, counts, stale, left):
             most = scores.argmax(axis=1)
             best[rows], nearest[rows] = scores[np.arange(len(rows)), most], left[most]
         left = left[best[left] >= threshold]  # the others are done: no join brings them nearer to anything
@@ -74,7 +71,7 @@ def cluster(vectors: ArrayLike, threshold: float, photos: ArrayLike | None = Non
         counts[first] += counts[second]
         into = np.arange(len(sums))
         into[second] = first
-        label, apart = into[label], np.unique(into[apart], axis=1)
+        label = into[label]
         changed = np.zeros(len(sums), dtype=bool)
         changed[first] = changed[second] = True
         left = left[into[left] == left]
@@ -88,33 +85,14 @@ def _mutual(left: Indices, nearest: Indices, best: Vector) -> Indices:
     Equal similarities may be rounded differently from the two sides, so that three copies of one picture
     point at each other in a circle; then the most similar two are returned.
     """
-    mutual = left[(nearest[nearest[left]] == left) & (left < nearest[left])]
-    if len(mutual) or not len(left):
-        return mutual
-    return left[[best[left].argmax()]]
-
-
-def _apart(labels: Indices, photos: ArrayLike | None) -> Indices:
-    """Return every two clusters that share a photo, both ways round and sorted, shape (2, m)."""
-    if photos is None:
-        return np.empty((2, 0), dtype=np.int64)
-    by_photo = np.argsort(photos, kind="stable")
-    ends = np.flatnonzero(np.diff(np.asarray(photos)[by_photo])) + 1
-    pairs = [
-        np.stack([np.repeat(part, len(part)), np.tile(part, len(part))])
-        for part in np.split(labels[by_photo], ends)
-        if len(part) > 1
-    ]
-    return np.unique(np.concatenate(pairs, axis=1), axis=1) if pairs else _apart(labels, None)
+    mutual: Indices = left[(nearest[nearest[left]] == left) & (left < nearest[left])]
+    return mutual if len(mutual) or not len(left) else left[[best[left].argmax()]]
 
 
 def _blocks(
-    sums: Vector, counts: Vector, rows: Indices, columns: Indices, apart: Indices
+    sums: Vector, counts: Vector, rows: Indices, columns: Indices
 ) -> Iterator[tuple[Indices, Vector]]:
-    """Yield some rows, which ascend, at a time with their mean similarity to each column.
-
-    It is minus infinity for the cluster itself, and for those that share a photo with it.
-    """
+    """Yield some rows at a time with their mean similarity to each column; a cluster is not like itself."""
     turned = (sums[columns] / counts[columns, None]).T
     place = np.full(len(sums), -1)
     place[columns] = np.arange(len(columns))
@@ -123,9 +101,6 @@ def _blocks(
         some = rows[start : start + step]
         scores = (sums[some] / counts[some, None]) @ turned
         scores[np.arange(len(some)), place[some]] = -np.inf
-        one, other = apart[:, slice(*np.searchsorted(apart[0], [some[0], some[-1] + 1]))]
-        there = np.isin(one, some) & (place[other] >= 0)
-        scores[np.searchsorted(some, one[there]), place[other[there]]] = -np.inf
         yield some, scores
 
 
@@ -140,8 +115,7 @@ class Cluster:
     likeness : ndarray of float64, shape (n,)
         Mean similarity of each member to the others, in [-1, 1].
     nearest : int or None
-        The most similar other cluster, by its place among those described; None if there is none that may
-        be the same person.
+        The most similar other cluster, by its place among those described; None if there is no other.
     nearest_similarity : float
         Mean similarity to it, in [-1, 1]; -1 without one.
     """
@@ -157,7 +131,7 @@ class Cluster:
         return float(self.likeness.mean())
 
 
-def describe(vectors: ArrayLike, labels: Indices, photos: ArrayLike | None = None) -> tuple[Cluster, ...]:
+def describe(vectors: ArrayLike, labels: Indices) -> tuple[Cluster, ...]:
     """Return the clusters of at least two vectors: the largest first, then in the order of their first one.
 
     Parameters
@@ -166,8 +140,6 @@ def describe(vectors: ArrayLike, labels: Indices, photos: ArrayLike | None = Non
         Unit vectors.
     labels : ndarray of int64, shape (n,)
         As `cluster` returns them.
-    photos : array_like of int, shape (n,), optional
-        As for `cluster`.
 
     Examples
     --------
@@ -186,18 +158,15 @@ def describe(vectors: ArrayLike, labels: Indices, photos: ArrayLike | None = Non
     counts = np.array([len(group) for group in groups], dtype=np.float64)
     nearest, best = np.full(len(groups), -1), np.full(len(groups), -1.0)
     everybody = np.arange(len(groups))
-    place = np.full(len(array), -1)
-    for number, group in enumerate(groups):
-        place[group] = number
-    apart = _apart(place, photos)
-    for rows, scores in _blocks(sums, counts, everybody, everybody, apart[:, apart[0] >= 0]):
-        nearest[rows], best[rows] = scores.argmax(axis=1), scores.max(axis=1)
+    for rows, scores in _blocks(sums, counts, everybody, everybody) if len(groups) > 1 else ():
+        nearest[rows] = scores.argmax(axis=1)
+        best[rows] = scores.max(axis=1)
     return tuple(
         Cluster(
             group,
             _likeness(np.asarray(array[group], dtype=np.float64), total),
-            int(near) if np.isfinite(similarity) else None,
-            float(similarity) if np.isfinite(similarity) else -1.0,
+            None if near < 0 else int(near),
+            float(similarity),
         )
         for group, total, near, similarity in zip(groups, sums, nearest, best, strict=True)
     )

@@ -66,8 +66,9 @@ class GroupedFace:
         What an enrolment learns from.
     likeness : float or None
         Mean similarity to the other faces of its group, in [-1, 1]; None for a face that is alone.
-    unsure : bool
-        Whether it may be somebody else, because its likeness is below the threshold.
+    unsure : str or None
+        Why it may be somebody else: ``unlike`` if its likeness is below the threshold, ``same-photo`` if a
+        face that is more like the group is on the same photo, which is right only on a collage.
     picture : bytes
         A small picture of it, as JPEG; empty unless asked for.
     """
@@ -77,7 +78,7 @@ class GroupedFace:
     face: Face
     sample: Sample = field(repr=False)
     likeness: float | None = None
-    unsure: bool = False
+    unsure: str | None = None
     picture: bytes = field(default=b"", repr=False)
 
 
@@ -137,13 +138,18 @@ class FaceGroup:
 
     @property
     def photos(self) -> int:
-        """Number of photos that it is on: nobody is on a photo twice."""
-        return len(self.faces)
+        """Number of photos that it is on."""
+        return len({face.photo for face in self.faces})
 
     @property
     def unsure(self) -> int:
         """Number of faces that may be somebody else."""
-        return sum(face.unsure for face in self.faces)
+        return sum(face.unsure is not None for face in self.faces)
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """What an enrolment learns from: of two faces on one photo, the one more like the group."""
+        return tuple(face.sample for face in self.faces if face.unsure != "same-photo")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,8 +217,8 @@ def group(
 ) -> Grouping:
     """Group the faces of a folder by person; enroll the groups that are named, all of them or none.
 
-    Two faces of one photo are two people. A group is named by its tag, which is made from what is on its
-    photos. If the folder changed so that the group is another one, nobody is enrolled.
+    A group is named by its tag, which is made from what is on its photos. If the folder changed so that the
+    group is another one, nobody is enrolled.
 
     Parameters
     ----------
@@ -268,8 +274,8 @@ def group(
     calibration = workspace.choice.pair_calibration(identity)
     limit = calibration.threshold if threshold is None else threshold
     vectors = np.stack([face.sample.embedding for face in found.faces])
-    labels = cluster(vectors, limit, found.photo)
-    groups = _groups(found.faces, describe(vectors, labels, found.photo), limit)
+    labels = cluster(vectors, limit)
+    groups = _groups(found.faces, describe(vectors, labels), limit)
     if known:
         groups = _with_known(workspace, groups, identity)
     return Grouping(
@@ -284,7 +290,7 @@ def group(
         own_threshold=threshold is not None,
         calibration=calibration,
         identity=identity,
-        enrolled=plan.enroll(groups, identity),
+        enrolled=plan.enroll({one.tag: one.samples for one in groups}, identity),
     )
 
 
@@ -294,7 +300,6 @@ class _Found:
     def __init__(self, gates: Gates, *, pictures: bool) -> None:
         self._gates, self.pictures = gates, pictures
         self.faces: list[GroupedFace] = []
-        self.photo: list[int] = []
         self.faces_left_out: list[LeftOut] = []
         self.left_out: list[LeftOut] = []
         self.duplicates = self._read = 0
@@ -324,7 +329,6 @@ class _Found:
                 continue
             sample = Sample(outcome.photo, outcome.digest, found.quality, found.embedding)
             (picture,) = small_faces([found.crop]) or (b"",)
-            self.photo.append(self._read)
             self.faces.append(GroupedFace(outcome.photo, number, found.face, sample, picture=picture))
 
     def require_faces(self) -> None:
@@ -364,10 +368,16 @@ def _groups(
 
 def _judged(faces: Sequence[GroupedFace], one: Cluster, threshold: float) -> tuple[GroupedFace, ...]:
     """Return the faces of a group, each with its likeness and whether it may be somebody else."""
-    return tuple(
-        replace(faces[member], likeness=float(likeness), unsure=bool(likeness < threshold))
-        for member, likeness in zip(one.members, one.likeness, strict=True)
-    )
+    best: dict[str, float] = {}
+    for member, likeness in zip(one.members, one.likeness, strict=True):
+        photo = faces[member].photo
+        best[photo] = max(best.get(photo, -np.inf), float(likeness))
+    judged = []
+    for member, likeness in zip(one.members, one.likeness, strict=True):
+        face, value = faces[member], float(likeness)
+        unsure = "unlike" if value < threshold else "same-photo" if value < best[face.photo] else None
+        judged.append(replace(face, likeness=value, unsure=unsure))
+    return tuple(judged)
 
 
 def _alone(labels: NDArray[np.int64]) -> list[int]:

@@ -17,7 +17,7 @@ from faceunlock.tasks.planning import Planned, Wanted
 
 if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.tasks.group import FaceGroup
+    from faceunlock.pipeline.samples import Sample
     from faceunlock.tasks.workspace import Workspace
 
 TAG_LENGTH = 8
@@ -99,24 +99,32 @@ class Naming:
         for planned in self._planned.values():
             self._workspace.choice.check(planned.known, identity)
 
-    def enroll(self, groups: Sequence[FaceGroup], identity: ModelIdentity) -> tuple[EnrolmentOutcome, ...]:
-        """Enroll everybody who was named, or nobody."""
+    def enroll(
+        self, groups: Mapping[str, Sequence[Sample]], identity: ModelIdentity
+    ) -> tuple[EnrolmentOutcome, ...]:
+        """Enroll everybody who was named, or nobody.
+
+        Parameters
+        ----------
+        groups : mapping of str to sequence of Sample
+            What an enrolment learns from, by the tag of each group.
+        identity : ModelIdentity
+            What made the embeddings.
+        """
         if not self._planned:
             return ()
-        there = {one.tag: one for one in groups}
         for tag in (tag for tags in self._tags.values() for tag in tags):
-            if tag not in there:
+            if tag not in groups:
                 raise GalleryError("unknown-group", f"there is no group {tag} now; nobody was enrolled")
         with self._workspace.gallery.transaction():
             return tuple(
-                self._enrolled(planned, [there[tag] for tag in self._tags[key]], identity)
+                self._enrolled(planned, [one for tag in self._tags[key] for one in groups[tag]], identity)
                 for key, planned in self._planned.items()
             )
 
     def _enrolled(
-        self, planned: Planned, groups: Sequence[FaceGroup], identity: ModelIdentity
+        self, planned: Planned, samples: Sequence[Sample], identity: ModelIdentity
     ) -> EnrolmentOutcome:
-        samples = [face.sample for one in groups for face in one.faces]
         sources = replace(planned, photos=[Path(sample.photo) for sample in samples])
         try:
             return finish(self._workspace, sources, samples, identity)

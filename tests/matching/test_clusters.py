@@ -75,7 +75,7 @@ def test_copies_of_one_picture_are_together(copies):
 def test_a_circle_of_equals_is_broken(monkeypatch):
     """Rounding may let three copies point at each other in a circle."""
 
-    def circle(sums, counts, rows, columns, apart):
+    def circle(sums, counts, rows, columns):
         scores = np.full((len(rows), len(columns)), 0.95)
         scores[rows[:, None] == columns[None, :]] = -np.inf
         if len(columns) == 3:
@@ -84,50 +84,6 @@ def test_a_circle_of_equals_is_broken(monkeypatch):
 
     monkeypatch.setattr(clusters, "_blocks", circle)
     assert len(set(cluster(np.eye(3), 0.9))) == 1
-
-
-def greedy(vectors, threshold, photos):
-    """Average linkage to the letter: again and again the most similar two that share no photo."""
-    clusters_ = [[index] for index in range(len(vectors))]
-    while len(clusters_) > 1:
-        best = max(
-            (
-                (float((vectors[one] @ vectors[other].T).mean()), one, other)
-                for number, one in enumerate(clusters_)
-                for other in clusters_[:number]
-                if not {photos[index] for index in one} & {photos[index] for index in other}
-            ),
-            default=(-2.0, [], []),
-        )
-        if best[0] < threshold:
-            break
-        clusters_ = [one for one in clusters_ if one not in best[1:]] + [best[1] + best[2]]
-    return {frozenset(one) for one in clusters_}
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    st.integers(0, 10**6),
-    st.integers(1, 4),
-    st.integers(1, 5),
-    st.integers(1, 12),
-    st.floats(0.01, 0.6),
-    st.floats(-0.9, 0.99),
-)
-def test_nobody_is_on_a_photo_twice(seed, people, photos, of, spread, threshold):
-    vectors, _ = made(seed, people, photos, spread)
-    photo = np.random.default_rng(seed).integers(0, of, len(vectors))
-    found = cluster(vectors, threshold, photo)
-    assert partition(found) == greedy(vectors, threshold, photo)
-    for one in partition(found):
-        assert len({photo[index] for index in one}) == len(one)
-    described = describe(vectors, found, photo)
-    for one in described:
-        if one.nearest is not None:
-            assert not {*photo[one.members]} & {*photo[described[one.nearest].members]}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clusters, "BLOCK_BYTES", 24)
-        assert np.array_equal(cluster(vectors, threshold, photo), found)
 
 
 def test_nothing_and_one():

@@ -18,6 +18,9 @@ from faceunlock.matching.wording import counted, threshold_origin
 if TYPE_CHECKING:
     from faceunlock.tasks.group import FaceGroup, GroupedFace, Grouping
 
+UNSURE = {"unlike": "less like the others", "same-photo": "two faces on one photo"}
+"""Why a face may be somebody else, in words."""
+
 REASONS = {"face-too-small": "too small", "too-blurred": "too blurred", "too-dark": "too dark"}
 
 PAIRS_NAMED = 5
@@ -38,6 +41,7 @@ def text(found: Grouping) -> list[str | Table]:
         (
             one.tag,
             len(one.faces),
+            one.photos,
             f"{one.tightness:.3f}",
             one.unsure or "",
             *([_known(one)] if known else []),
@@ -46,7 +50,7 @@ def text(found: Grouping) -> list[str | Table]:
         )
         for one in found.groups
     ]
-    columns = ("group", "faces", "tightness", "unsure", *(["known"] if known else []))
+    columns = ("group", "faces", "photos", "tightness", "unsure", *(["known"] if known else []))
     return [
         summary(found),
         table(
@@ -84,8 +88,8 @@ def meaning(found: Grouping) -> str:
     )
 
 
-def notes(found: Grouping, folder: str, output: Path | None) -> list[str]:
-    """Return the notes below the answer."""
+def notes(found: Grouping, naming: str, output: Path | None) -> list[str]:
+    """Return the notes below the answer; `naming` is the command that `naming_command` returns."""
     said = []
     if found.faces_left_out:
         counts = Counter(one.reason for one in found.faces_left_out)
@@ -106,15 +110,28 @@ def notes(found: Grouping, folder: str, output: Path | None) -> list[str]:
         said.append(f"So may {counted(len(pairs) - PAIRS_NAMED, 'other pair')}; see them with -v.")
     if output is not None:
         said.append(f"Wrote {printable(output)}")
-    if found.groups:
-        said.append(f"To enroll a group: faceunlock group {_command(found, folder)}")
+    if naming:
+        said.append(f"To enroll a group: {naming}")
     return said
 
 
-def _command(found: Grouping, folder: str) -> str:
-    """Return the words after ``faceunlock group`` that enroll the first group."""
-    threshold = f" --threshold {found.threshold:g}" * found.own_threshold
-    return f"{shlex.quote(printable(folder))}{threshold} --name {found.groups[0].tag}=NAME"
+def naming_command(found: Grouping, folder: Path, model: str) -> str:
+    """Return the command that enrolls the first group, with all that changes groups; empty without one.
+
+    Parameters
+    ----------
+    found : Grouping
+    folder : Path
+        As the user gave it.
+    model : str
+        The model as the user asked for it; ``auto`` is the same again.
+    """
+    if not found.groups:
+        return ""
+    words = [shlex.quote(printable(folder))]
+    words += [f"--threshold {found.threshold!r}"] * found.own_threshold
+    words += [f"--model {shlex.quote(model)}"] * (model != "auto")
+    return f"faceunlock group {' '.join(words)} --name {found.groups[0].tag}=NAME"
 
 
 def _reasons(counts: Counter[str]) -> str:
@@ -131,19 +148,19 @@ def similar_pairs(groups: Iterable[FaceGroup]) -> list[tuple[str, str]]:
     return list(reversed(pairs.values()))
 
 
-def page(found: Grouping, folder: str, version: str, created: str) -> str:
-    """Return the page, one HTML file that needs nothing else."""
+def page(found: Grouping, folder: Path, advice: str, version: str, created: str) -> str:
+    """Return the page, one HTML file that needs nothing else; `advice` is how to enroll a group."""
     from faceunlock.reports.page import render_page
 
     origin = "your own" if found.own_threshold else threshold_origin(found.calibration)
     counts = Counter(one.reason for one in found.faces_left_out)
     return render_page(
         "group.html",
-        folder=PurePath(folder).name or folder,
+        folder=folder.resolve().name or str(folder),
         summary=summary(found),
         groups=[_row(one) for one in found.groups[:GROUPS_SHOWN]],
         hidden=max(0, len(found.groups) - GROUPS_SHOWN),
-        command=f"faceunlock group {_command(found, folder)}" if found.groups else "",
+        advice=advice,
         alone=[_shown(face) for face in found.alone[:ALONE_SHOWN]],
         alone_hidden=max(0, len(found.alone) - ALONE_SHOWN),
         facts=[
@@ -163,7 +180,10 @@ def page(found: Grouping, folder: str, version: str, created: str) -> str:
 def _row(one: FaceGroup) -> dict[str, Any]:
     """Return a group as the page shows it: the clearest faces first, the unsure ones last."""
     shown = faces_shown(one.faces)
-    said = [counted(len(one.faces), "face"), f"tightness {one.tightness:.3f}"]
+    said = [
+        f"{counted(len(one.faces), 'face')} on {counted(one.photos, 'photo')}",
+        f"tightness {one.tightness:.3f}",
+    ]
     said += [f"{one.unsure:,} unsure"] * bool(one.unsure)
     said += [f"{len(shown):,} shown"] * (len(shown) < len(one.faces))
     return {
@@ -179,18 +199,18 @@ def _row(one: FaceGroup) -> dict[str, Any]:
 def faces_shown(faces: Sequence[GroupedFace]) -> list[GroupedFace]:
     """Return the faces of a group that a page shows: the most alike first, then some of the unsure ones."""
     by_likeness = sorted(faces, key=lambda face: -(face.likeness or 0.0))
-    sure = [face for face in by_likeness if not face.unsure]
-    unsure = [face for face in by_likeness if face.unsure]
+    sure = [face for face in by_likeness if face.unsure is None]
+    unsure = [face for face in by_likeness if face.unsure is not None]
     room = FACES_SHOWN - min(len(unsure), max(UNSURE_SHOWN, FACES_SHOWN - len(sure)))
     return [*sure[:room], *unsure[-(FACES_SHOWN - len(sure[:room])) :]]
 
 
-def _shown(face: GroupedFace) -> dict[str, Any]:
+def _shown(face: GroupedFace) -> dict[str, str]:
     return {
         "picture": b64encode(face.picture).decode("ascii"),
         "file": PurePath(face.photo).name,
         "photo": face.photo,
-        "unsure": face.unsure,
+        "unsure": "" if face.unsure is None else UNSURE[face.unsure],
     }
 
 
@@ -201,6 +221,7 @@ def document(found: Grouping, output: Path | None) -> Document:
             {
                 "group": one.tag,
                 "faces": [_face(face) for face in one.faces],
+                "photos": one.photos,
                 "tightness": one.tightness,
                 "unsure": one.unsure,
                 "similar": None if one.similar is None else asdict(one.similar),

@@ -95,19 +95,22 @@ def group(
         except RefusedPhotosError as error:
             explain(console, error)
             raise
+    naming = answers.naming_command(found, folder, session.settings.model)
     if output is not None:
         from faceunlock.files.packages import own_version
+        from faceunlock.files.text import at_home
         from faceunlock.matching.people import now
         from faceunlock.reports.page import write_page
 
-        page = answers.page(found, str(folder), own_version(), now())
+        advice = at_home(f"To enroll a group: {naming}", console.home)
+        page = answers.page(found, folder, advice, own_version(), now())
         write_page(output, page, overwrite=overwrite)
     console.answer(answers.text(found), answers.document(found, output))
     console.left_out(found.left_out)
     if console.verbose:
         console.left_out(found.faces_left_out)
         console.note(answers.meaning(found))
-    for note in answers.notes(found, str(folder), output):
+    for note in answers.notes(found, naming, output):
         console.note(note)
     if not found.groups:
         raise typer.Exit(EXIT_COULD_NOT if found.left_out else EXIT_NO)
