@@ -91,6 +91,12 @@ class Naming:
             self._tags.setdefault(key, []).append(tag)
             if key not in self._planned:
                 there = add and workspace.gallery.enrolled(name)
+                if not there and workspace.gallery.enrolled(name):
+                    raise GalleryError(
+                        "already-enrolled",
+                        f"{name} is already enrolled",
+                        hint="Use --add to add the faces of the group, or give it another name.",
+                    )
                 wanted = Wanted(name, None, add=there, replace=False, even_so=even_so)
                 self._planned[key] = Planned(wanted, wanted.known(workspace), [], 0)
 

@@ -192,6 +192,32 @@ def test_named_groups_are_enrolled(unlock, grouped, library, home):
     assert [(one.known.name, one.known.faces) for one in known.groups] == [("Anna", 6), ("Ben", 4)]
 
 
+def test_a_sealed_gallery_takes_all_or_nobody(unlock, grouped, library, monkeypatch):
+    unlock.protect("file")
+    one, two = grouped(library).groups
+    names = {one.tag: "Anna", two.tag: "Ben"}
+    add = type(unlock.gallery).add
+
+    def fail_late(self, name, template):
+        add(self, name, template)
+        if name == "Ben":
+            raise EnrolmentError("aborted", "stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(unlock.gallery), "add", fail_late)
+        assert slug_of(grouped, library, names=names) == "aborted"
+    assert unlock.people() == ()
+    grouped(library, names=names)
+    assert [person.name for person in unlock.people()] == ["Anna", "Ben"]
+
+
+def test_known_people_are_compared_in_blocks(unlock, grouped, library, monkeypatch):
+    one, _ = grouped(library).groups
+    grouped(library, names={one.tag: "Anna"})
+    monkeypatch.setattr("faceunlock.tasks.group.PROBES", 1)
+    assert [one.known and one.known.faces for one in grouped(library, known=True).groups] == [6, None]
+
+
 def test_a_stranger_is_not_known(unlock, grouped, library, tmp_path):
     save_person(tmp_path / "other", 9, 5)
     unlock.enroll("Eve", tmp_path / "other")
