@@ -14,7 +14,8 @@ largest face of a phone photo is the person's of its folder; all other faces are
 Pairwise: of all pairs of faces in one group, the share of one person (precision); of all pairs of faces of
 one person, the share in one group (recall). B-cubed (Bagga and Baldwin 1998): the same for each face with the
 faces of its group, or of its person, itself included; the mean over faces. Intervals: people are drawn with
-replacement, with all their faces; a wrong pair counts as often as both its people were drawn.
+replacement, with all their faces; a wrong pair counts as often as both its people were drawn. Ten people are
+few, so beside it: how many people share a group with another one, with the Clopper-Pearson bound over people.
 
 Cost: made-up unit vectors of 128 numbers, 20 around each of n / 20 directions, each in a process of its own:
 seconds of the clock and of the processor, and how much the memory of the process grew.
@@ -38,6 +39,7 @@ from lfw import all_pairs, photos, read_pairs
 
 from faceunlock import FaceUnlock
 from faceunlock.matching.clusters import cluster
+from faceunlock.matching.error_rates import clopper_pearson_upper
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.thresholds import threshold_at
 from faceunlock.pipeline.models.shipped import shipped_pair_calibration
@@ -140,6 +142,7 @@ def figures(labels: np.ndarray, person: np.ndarray) -> dict[str, Any]:
         }
 
     values = measured(np.ones(people))
+    mixed = len(np.unique([one, two]))
     draw = np.random.default_rng(SEED)
     drawn = [
         measured(np.bincount(draw.integers(0, people, people), minlength=people).astype(float))
@@ -155,6 +158,8 @@ def figures(labels: np.ndarray, person: np.ndarray) -> dict[str, Any]:
         "wrong_pairs": int(wrong.sum()),
         "largest_group": int(group_size.max()),
         "people_in_largest_group": int((cells[0] == group_size.argmax()).sum()),
+        "people_in_mixed_groups": mixed,
+        "people_in_mixed_groups_upper": clopper_pearson_upper(mixed, people),
         **{
             name: {
                 "value": value,

@@ -18,7 +18,7 @@ from faceunlock.matching.wording import counted, threshold_origin
 if TYPE_CHECKING:
     from faceunlock.tasks.group import FaceGroup, GroupedFace, Grouping
 
-UNSURE = {"unlike": "less like the others", "same-photo": "two faces on one photo"}
+UNSURE = {"unlike": "less alike", "same-photo": "same photo"}
 """Why a face may be somebody else, in words."""
 
 REASONS = {"face-too-small": "too small", "too-blurred": "too blurred", "too-dark": "too dark"}
