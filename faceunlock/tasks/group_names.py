@@ -136,4 +136,8 @@ class Naming:
             return finish(self._workspace, sources, samples, identity)
         except EnrolmentError as error:
             error.message = f"{planned.wanted.name}: {error.message}"
+            if error.slug == "several-people":
+                error.hint = (
+                    "Name only the groups of this person; if a group mixes people, raise --threshold."
+                )
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -138,14 +138,15 @@ def _reasons(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} {REASONS.get(slug, slug)}" for slug, count in counts.most_common())
 
 
-def similar_pairs(groups: Iterable[FaceGroup]) -> list[tuple[str, str]]:
-    """Return the pairs of groups that may be one person, each once."""
-    pairs = {
-        tuple(sorted((one.tag, one.similar.tag))): (one.tag, one.similar.tag)
-        for one in reversed(tuple(groups))
-        if one.similar is not None
-    }
-    return list(reversed(pairs.values()))
+def similar_pairs(groups: Sequence[FaceGroup]) -> list[tuple[str, str]]:
+    """Return the pairs of groups that may be one person, each once, but for those known to be."""
+    known = {one.tag: one.known.name for one in groups if one.known is not None}
+    pairs: dict[frozenset[str], tuple[str, str]] = {}
+    for one in groups:
+        if one.similar is None or known.get(one.tag, one.tag) == known.get(one.similar.tag):
+            continue
+        pairs.setdefault(frozenset((one.tag, one.similar.tag)), (one.tag, one.similar.tag))
+    return list(pairs.values())
 
 
 def page(found: Grouping, folder: Path, advice: str, version: str, created: str) -> str:

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import pytest
 from support.fakes import GREY, FakeDetector, FakeEmbedder, paint, save, save_person, snapshot
 
-from faceunlock.cli.answers.group import FACES_SHOWN, UNSURE_SHOWN, faces_shown
+from faceunlock.cli.answers.group import FACES_SHOWN, UNSURE_SHOWN, faces_shown, similar_pairs
 from faceunlock.cli.session import Session
-from faceunlock.tasks.group import GroupedFace
+from faceunlock.tasks.group import FaceGroup, GroupedFace, KnownAs, Similar
 from faceunlock.unlock import FaceUnlock
 
 AT = ("--threshold", "0.7")
@@ -186,6 +186,33 @@ def test_the_page_marks_what_is_unsure_and_escapes_names(faceunlock, tmp_path, m
     text = (tmp_path / "p.html").read_text()
     assert len(Page(text).all("li", **{"class": "unsure"})) == unsure
     assert "<b>in" not in text and "&lt;b&gt;in" in text and "May be the same person as" in text
+
+
+def made(tag, similar, known=None):
+    return FaceGroup(
+        tag, (), 0.9, None if similar is None else Similar(similar, 0.6), known and KnownAs(known, 1)
+    )
+
+
+def test_each_pair_is_told_once_unless_both_are_known_to_be_one_person():
+    assert similar_pairs([made("a", "b"), made("b", "a"), made("c", "a"), made("d", None)]) == [
+        ("a", "b"),
+        ("c", "a"),
+    ]
+    assert similar_pairs([made("a", "b", "Ada"), made("b", "a", "Ada")]) == []
+    assert similar_pairs([made("a", "b", "Ada"), made("b", "a", "Bob"), made("c", "a")]) == [
+        ("a", "b"),
+        ("c", "a"),
+    ]
+
+
+def test_groups_that_mix_people_are_not_enrolled_as_one(faceunlock, library):
+    tags = [group["group"] for group in faceunlock.data("group", library, *AT)["groups"]]
+    words = [word for tag in tags for word in ("--name", f"{tag}=Anna")]
+    code, out, err = faceunlock("group", library, *AT, *words)
+    assert (code, out) == (2, "") and "Anna: the photos show 2 people" in err
+    assert "if a group mixes people, raise --threshold" in err and "several-people: person 2" in err
+    assert faceunlock.data("people")["people"] == []
 
 
 def faces(sure, unsure):
