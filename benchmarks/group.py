@@ -17,8 +17,9 @@ faces of its group, or of its person, itself included; the mean over faces. Inte
 replacement, with all their faces; a wrong pair counts as often as both its people were drawn. Ten people are
 few, so beside it: how many people share a group with another one, with the Clopper-Pearson bound over people.
 
-Cost: made-up unit vectors of 128 numbers, 20 around each of n / 20 directions, each in a process of its own:
-seconds of the clock and of the processor, and how much the memory of the process grew.
+Cost: made-up unit vectors of 128 numbers, grouped in a process of their own: seconds of the clock and of the
+processor, and how much the memory of the process grew. `many` people: 20 vectors around each of n / 20
+directions. An `album`: 10 people, and faces of very different quality, which join a growing group one by one.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ from faceunlock.settings import Locations, locate
 RESAMPLES = 2000
 SEED = 20261129
 SIZES = (1_000, 5_000, 20_000, 50_000)
-MOST_WITH_A_MATRIX = 5_000
+MOST_WITH_A_MATRIX, MOST_IN_AN_ALBUM = 5_000, 20_000
 DIMENSION, PER_PERSON, SPREAD, COST_THRESHOLD = 128, 20, 0.04, 0.6
+PEOPLE_OF_AN_ALBUM, ALBUM_SPREAD = 10, (2.0, 0.03)
 OTHER_RATES = (1e-4, 1e-6)
 
 
@@ -58,10 +60,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="compact")
     parser.add_argument("--only", choices=("people", "cost"))
-    parser.add_argument("--one", nargs=2, metavar=("WAY", "N"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, metavar=("WAY", "DATA", "N"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(one_cost(arguments.one[0], int(arguments.one[1]))))
+        way, data, n = arguments.one
+        print(json.dumps(one_cost(way, made_up(data, int(n)))))
         return
     if arguments.only != "cost":
         save(
@@ -232,25 +235,31 @@ def phones(model: str) -> dict[str, Any]:
 def cost() -> dict[str, Any]:
     """Return seconds and memory for each number of vectors, each in a process of its own."""
     rows = []
-    for way, sizes in (
-        ("group", SIZES),
-        ("scikit-learn", tuple(n for n in SIZES if n <= MOST_WITH_A_MATRIX)),
+    for way, data, most in (
+        ("group", "many", max(SIZES)),
+        ("group", "album", MOST_IN_AN_ALBUM),
+        ("scikit-learn", "many", MOST_WITH_A_MATRIX),
     ):
-        for n in sizes:
-            done = subprocess.run(
-                [sys.executable, __file__, "--one", way, str(n)], check=True, capture_output=True, text=True
-            )
-            rows.append({"way": way, "vectors": n, **json.loads(done.stdout)})
+        for n in (size for size in SIZES if size <= most):
+            words = [sys.executable, __file__, "--one", way, data, str(n)]
+            done = subprocess.run(words, check=True, capture_output=True, text=True)
+            rows.append({"way": way, "data": data, "vectors": n, **json.loads(done.stdout)})
             print(rows[-1], flush=True)
     return {"dimension": DIMENSION, "per_person": PER_PERSON, "threshold": COST_THRESHOLD, "rows": rows}
 
 
-def one_cost(way: str, n: int) -> dict[str, Any]:
-    """Return what grouping so many made-up vectors costs this process."""
+def made_up(data: str, n: int) -> np.ndarray:
+    """Return so many made-up vectors."""
     draw = np.random.default_rng(SEED)
-    centres = unit(draw.normal(size=(n // PER_PERSON, DIMENSION)))
-    whom = draw.permutation(np.repeat(np.arange(n // PER_PERSON), PER_PERSON))
-    vectors = unit(centres[whom] + SPREAD * draw.normal(size=(n, DIMENSION))).astype(np.float32)
+    people = PEOPLE_OF_AN_ALBUM if data == "album" else n // PER_PERSON
+    spread = draw.gamma(*ALBUM_SPREAD, size=(n, 1)) if data == "album" else SPREAD
+    centres = unit(draw.normal(size=(people, DIMENSION)))
+    whom = draw.permutation(np.repeat(np.arange(people), n // people))
+    return unit(centres[whom] + spread * draw.normal(size=(n, DIMENSION))).astype(np.float32)
+
+
+def one_cost(way: str, vectors: np.ndarray) -> dict[str, Any]:
+    """Return what grouping vectors costs this process."""
     if way == "scikit-learn":
         from sklearn.cluster import AgglomerativeClustering
 
@@ -267,7 +276,6 @@ def one_cost(way: str, n: int) -> dict[str, Any]:
         "processor_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "mebibytes_more": (after.ru_maxrss - before.ru_maxrss) / 1024,
         "clusters": len(np.unique(labels)),
-        "people": n // PER_PERSON,
     }
 
 

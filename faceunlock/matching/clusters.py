@@ -32,8 +32,10 @@ def cluster(vectors: ArrayLike, threshold: float) -> Indices:
 
     Clusters that are each other's most similar one are joined, many at a time. The mean similarity to a
     joined cluster lies between those to its two parts, so the order does not matter (the linkage is
-    reducible: Murtagh 1983, doi:10.1093/comjnl/26.4.354), and only clusters whose most similar one was
-    joined are looked at again. Time grows with the square of n, memory with n.
+    reducible: Murtagh 1983, doi:10.1093/comjnl/26.4.354). For the same reason the highest similarity of a
+    cluster never rises. So it is an upper bound once the most similar one was joined to another, and it is
+    computed again only where the bound is among the highest (as in Muellner 2011, arXiv:1109.2378). Time
+    grows with the square of n, memory with n.
 
     Parameters
     ----------
@@ -53,55 +55,115 @@ def cluster(vectors: ArrayLike, threshold: float) -> Indices:
     >>> cluster([ada, bob, ada, bob, [0.6, -0.8]], 0.9)
     array([0, 1, 0, 1, 4])
     """
-    sums = np.array(vectors, dtype=np.float64)
-    label = np.arange(len(sums))
-    if len(sums) < 2:
-        return label
-    counts = np.ones(len(sums))
-    nearest, best = np.full(len(sums), -1), np.full(len(sums), -np.inf)
-    left = stale = label
+    means = _Means(vectors)
+    label = left = np.arange(len(means))
+    nearest, best = np.full(len(means), -1), np.full(len(means), np.inf)
+    known = np.zeros(len(means), dtype=bool)  # whether `best` is exact, and not only a bound
+    room = len(means)
     while len(left) > 1:
-        for rows, scores in _blocks(sums, counts, stale, left):
+        looked_at = _highest(left[~known[left]], best, room)
+        for rows, scores in means.similarities(looked_at):
             most = scores.argmax(axis=1)
-            best[rows], nearest[rows] = scores[np.arange(len(rows)), most], left[most]
+            best[rows], nearest[rows] = scores[np.arange(len(rows)), most], means.clusters[most]
+        known[looked_at] = True
         left = left[best[left] >= threshold]  # the others are done: no join brings them nearer to anything
-        first = _mutual(left, nearest, best)
+        first = _mutual(left[known[left]], nearest, best, known, all_known=bool(known[left].all()))
+        if not len(first):
+            room *= 2
+            continue
         second = nearest[first]
-        sums[first] += sums[second]
-        counts[first] += counts[second]
-        into = np.arange(len(sums))
+        means.join(first, second)
+        into = np.arange(len(label))
         into[second] = first
         label = into[label]
-        changed = np.zeros(len(sums), dtype=bool)
-        changed[first] = changed[second] = True
         left = left[into[left] == left]
-        stale = left[changed[left] | changed[nearest[left]]]
+        joined = np.zeros(len(label), dtype=bool)
+        joined[first] = joined[second] = True
+        known[left[joined[left] | joined[nearest[left]]]] = False
+        room = LOOKS_PER_JOIN * len(first)
     return label
 
 
-def _mutual(left: Indices, nearest: Indices, best: Vector) -> Indices:
+LOOKS_PER_JOIN = 4
+"""For how many clusters the most similar one is computed again for each that was joined just before."""
+
+
+def _highest(clusters: Indices, best: Vector, count: int) -> Indices:
+    """Return those of the highest bounds, in ascending order."""
+    if len(clusters) <= count:
+        return clusters
+    return np.sort(clusters[np.argpartition(-best[clusters], count - 1)[:count]])
+
+
+def _mutual(
+    clusters: Indices, nearest: Indices, best: Vector, known: NDArray[np.bool_], *, all_known: bool
+) -> Indices:
     """Return the first of each two clusters that are each other's most similar one.
 
     Equal similarities may be rounded differently from the two sides, so that three copies of one picture
-    point at each other in a circle; then the most similar two are returned.
+    point at each other in a circle; if `all_known`, the most similar two are then returned.
     """
-    mutual: Indices = left[(nearest[nearest[left]] == left) & (left < nearest[left])]
-    return mutual if len(mutual) or not len(left) else left[[best[left].argmax()]]
+    others = nearest[clusters]
+    mutual: Indices = clusters[known[others] & (nearest[others] == clusters) & (clusters < others)]
+    if len(mutual) or not all_known or not len(clusters):
+        return mutual
+    return clusters[[best[clusters].argmax()]]
 
 
-def _blocks(
-    sums: Vector, counts: Vector, rows: Indices, columns: Indices
-) -> Iterator[tuple[Indices, Vector]]:
-    """Yield some rows at a time with their mean similarity to each column; a cluster is not like itself."""
-    turned = (sums[columns] / counts[columns, None]).T
-    place = np.full(len(sums), -1)
-    place[columns] = np.arange(len(columns))
-    step = max(1, BLOCK_BYTES // (8 * max(1, len(columns))))
-    for start in range(0, len(rows), step):
-        some = rows[start : start + step]
-        scores = (sums[some] / counts[some, None]) @ turned
-        scores[np.arange(len(some)), place[some]] = -np.inf
-        yield some, scores
+class _Means:
+    """The mean vector of each cluster, for mean similarities; at first each vector is a cluster.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (n, dimension)
+
+    Attributes
+    ----------
+    clusters : ndarray of int64, shape (m,)
+        The cluster of each column of similarities.
+    """
+
+    def __init__(self, vectors: ArrayLike) -> None:
+        self._rows = np.array(vectors, dtype=np.float64)
+        self._counts = np.ones(len(self._rows))
+        self.clusters = np.arange(len(self._rows))
+        self._place = self.clusters.copy()
+        self._gone = np.zeros(len(self._rows), dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def join(self, first: Indices, second: Indices) -> None:
+        """Join each first cluster with its second one, which is gone."""
+        one, other = self._place[first], self._place[second]
+        counts = self._counts[one] + self._counts[other]
+        self._rows[one] *= (self._counts[one] / counts)[:, None]
+        self._rows[one] += self._rows[other] * (self._counts[other] / counts)[:, None]
+        self._counts[one] = counts
+        self._gone[other] = True
+        if self._gone.sum() > len(self._gone) // 4:  # seldom, because everything is copied
+            stay = ~self._gone
+            self._rows, self._counts, self.clusters = (
+                self._rows[stay],
+                self._counts[stay],
+                self.clusters[stay],
+            )
+            self._place[self.clusters] = np.arange(len(self.clusters))
+            self._gone = np.zeros(len(self.clusters), dtype=bool)
+
+    def similarities(self, clusters: Indices) -> Iterator[tuple[Indices, Vector]]:
+        """Yield some clusters at a time with their mean similarity to each column.
+
+        It is minus infinity for the cluster itself, and for those that are gone.
+        """
+        step = max(1, BLOCK_BYTES // (8 * max(1, len(self.clusters))))
+        for start in range(0, len(clusters), step):
+            some = clusters[start : start + step]
+            rows = self._place[some]
+            scores = self._rows[rows] @ self._rows.T
+            scores[:, self._gone] = -np.inf
+            scores[np.arange(len(some)), rows] = -np.inf
+            yield some, scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,13 +216,11 @@ def describe(vectors: ArrayLike, labels: Indices) -> tuple[Cluster, ...]:
     groups = sorted((part for part in parts if len(part) > 1), key=lambda part: (-len(part), part[0]))
     if not groups:
         return ()
-    sums = np.stack([array[group].sum(axis=0, dtype=np.float64) for group in groups])
-    counts = np.array([len(group) for group in groups], dtype=np.float64)
+    sums = [array[group].sum(axis=0, dtype=np.float64) for group in groups]
     nearest, best = np.full(len(groups), -1), np.full(len(groups), -1.0)
-    everybody = np.arange(len(groups))
-    for rows, scores in _blocks(sums, counts, everybody, everybody) if len(groups) > 1 else ():
-        nearest[rows] = scores.argmax(axis=1)
-        best[rows] = scores.max(axis=1)
+    means = _Means([total / len(group) for total, group in zip(sums, groups, strict=True)])
+    for rows, scores in means.similarities(means.clusters) if len(groups) > 1 else ():
+        nearest[rows], best[rows] = scores.argmax(axis=1), scores.max(axis=1)
     return tuple(
         Cluster(
             group,

@@ -74,16 +74,33 @@ def test_copies_of_one_picture_are_together(copies):
 
 def test_a_circle_of_equals_is_broken(monkeypatch):
     """Rounding may let three copies point at each other in a circle."""
+    circle = np.array([[-np.inf, 0.96, 0.95], [0.95, -np.inf, 0.96], [0.96, 0.95, -np.inf]])
+    real = clusters._Means.similarities
 
-    def circle(sums, counts, rows, columns):
-        scores = np.full((len(rows), len(columns)), 0.95)
-        scores[rows[:, None] == columns[None, :]] = -np.inf
-        if len(columns) == 3:
-            scores[[0, 1, 2], [1, 2, 0]] += 1e-16 + 1e-15
-        yield rows, scores
+    def rounded(self, some):
+        for rows, scores in real(self, some):
+            yield rows, circle[rows] if len(rows) == 3 else scores
 
-    monkeypatch.setattr(clusters, "_blocks", circle)
-    assert len(set(cluster(np.eye(3), 0.9))) == 1
+    monkeypatch.setattr(clusters._Means, "similarities", rounded)
+    assert len(set(cluster(np.ones((3, 1)), 0.9))) == 1
+
+
+def test_a_large_cluster_that_takes_one_after_the_other_costs_no_more(monkeypatch):
+    """Faces of very different quality: many are most like the same growing cluster."""
+    looked_at = []
+    real = clusters._Means.similarities
+
+    def counted(self, some):
+        looked_at.append(len(some))
+        return real(self, some)
+
+    monkeypatch.setattr(clusters._Means, "similarities", counted)
+    rng = np.random.default_rng(1)
+    centre = unit(rng.normal(size=(1, 128)))
+    vectors = unit(centre + rng.gamma(2, 0.03, size=(1000, 1)) * rng.normal(size=(1000, 128)))
+    found = cluster(vectors, 0.5)
+    assert len(set(found)) < 200
+    assert sum(looked_at) < 8 * len(vectors)
 
 
 def test_nothing_and_one():
