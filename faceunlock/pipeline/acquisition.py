@@ -270,13 +270,13 @@ class Acquisition:
             nearest = choose_subject(seen, photo.image.shape, place)
         except PhotoError as error:
             raise _about(file, error) from error
-        face, pixels = found[seen.index(nearest)]
-        closer = self._closer(photo, nearest.size)
-        here = face.scaled(1 / closer.scale)
-        quality = replace(measure_quality(closer.image, here), size=face.size)
-        if isinstance(pixels, PhotoError):  # too small to be compared, not to be looked at
-            pixels = self._embedder.crop(closer.image, here)
-        return Crop(file.name, file.digest, quality, pixels), face
+        face, cut = found[seen.index(nearest)]
+        if isinstance(cut, PhotoError):  # too small to be compared, not to be looked at
+            closer = self._closer(photo, nearest.size)
+            here = face.scaled(1 / closer.scale)
+            quality = replace(measure_quality(closer.image, here), size=face.size)
+            cut = _Cut(self._embedder.crop(closer.image, here), quality)
+        return Crop(file.name, file.digest, cut.quality, cut.pixels), face
 
     def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
         crop, _ = self.inspect(file, rule)
