@@ -49,8 +49,8 @@ def on_phones(model):
 def of_cost(row):
     way = "faceunlock" if row["way"] == "group" else "scikit-learn"
     return (
-        f"| {row['vectors']:,} | {row['data']} | {way} | {row['seconds']:.1f} s | {row['processor_seconds']:.1f} s | "
-        f"{row['mebibytes_more']:.0f} MiB |"
+        f"| {row['vectors']:,} | {row['data']} | {way} | {row['seconds']:.1f} s | "
+        f"{row['processor_seconds']:.1f} s | {row['mebibytes_more']:.0f} MiB |"
     )
 
 
