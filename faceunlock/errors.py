@@ -92,6 +92,10 @@ SLUGS: dict[str, Slug] = {
     ),
     "nobody-enrolled": Slug("Nobody is enrolled yet.", "Run: faceunlock enroll NAME FOLDER"),
     "not-enrolled": Slug("No person of that name is enrolled.", "See: faceunlock people"),
+    "unknown-group": Slug(
+        "There is no group of that name, or it is no longer the same.",
+        "The folder, the model or the threshold changed. Look again: faceunlock group FOLDER",
+    ),
     "no-such-look": Slug("The person has no look of that name.", "See: faceunlock people show NAME"),
     "unlike-the-person": Slug(
         "The photos of a new look do not resemble the person.",
