@@ -32,6 +32,7 @@ from faceunlock.gallery.entries import (
 )
 from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
+from faceunlock.gallery.journal import discard
 from faceunlock.gallery.keys import KeyStore
 from faceunlock.gallery.people_rows import PeopleRows
 from faceunlock.gallery.seal import Plain
@@ -287,14 +288,17 @@ class Gallery:
         with self._guard.changing() as change:
             if not delete_people(change, *{key, name}):
                 raise self._not_enrolled(name)
+        discard(self.path.parent)
 
     def forget_all(self) -> int:
         """Delete everyone, including damaged rows, and return how many there were; calibrations stay.
 
-        It also works on a sealed gallery that cannot be verified, or whose key or keyring cannot be had: a
-        deletion needs no key. Then the calibrations and the strangers are deleted as well, and the
-        gallery is no longer sealed. It is empty, so that lets nobody in.
+        What a stopped bulk enrolment has seen is deleted, too. It also works on a sealed gallery that cannot
+        be verified, or whose key or keyring cannot be had: a deletion needs no key. Then the calibrations and
+        the strangers are deleted as well, and the gallery is no longer sealed. It is empty, so that lets
+        nobody in.
         """
+        discard(self.path.parent)
         try:
             if self.is_empty():
                 self._guard.check_next_key()
@@ -375,14 +379,17 @@ class Gallery:
 
     def protect(self, place: Place | None = None) -> bool:
         """Encrypt every row; see `faceunlock.gallery.guard.Guard.protect`."""
+        discard(self.path.parent)
         return self._guard.protect(place)
 
     def rotate(self, place: Place | None = None) -> None:
         """Encrypt every row with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
+        discard(self.path.parent)
         self._guard.rotate(place)
 
     def unprotect(self) -> bool:
         """Decrypt every row; see `faceunlock.gallery.guard.Guard.unprotect`."""
+        discard(self.path.parent)
         return self._guard.unprotect()
 
     # state

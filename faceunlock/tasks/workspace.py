@@ -311,9 +311,14 @@ def is_apart(workspace: Workspace, *, root: bool = False) -> bool:
     root : bool
         Whether the task wants it for root, whatever the setting.
     """
-    if sys.platform != "linux" or workspace.choice.loader.is_own:
+    return not workspace.choice.loader.is_own and needs_apart(workspace.settings, root=root)
+
+
+def needs_apart(settings: Settings, *, root: bool = False) -> bool:
+    """Return whether photos must be read by a process without rights; `root` as for `is_apart`."""
+    if sys.platform != "linux":
         return False
-    return workspace.settings.decode_apart == "always" or (root and is_root())
+    return settings.decode_apart == "always" or (root and is_root())
 
 
 def is_root() -> bool:
