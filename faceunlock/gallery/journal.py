@@ -92,7 +92,7 @@ class Journal:
     def __len__(self) -> int:
         return len(self._places)
 
-    def keys(self) -> frozenset[bytes]:
+    def recorded(self) -> frozenset[bytes]:
         """Return the keys of all records."""
         return frozenset(self._places)
 

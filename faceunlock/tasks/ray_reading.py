@@ -113,12 +113,12 @@ class RayAcquisition:
             asked.append(Asked(index, path, info.st_size, info.st_mtime_ns))
         if not asked:
             return
-        known = self._journal.keys() if self._journal is not None else frozenset()
+        known = self._journal.recorded() if self._journal is not None else frozenset()
         for node, answers in self._workers().look(asked, self._words, self._identity, self._context, known):
-            for answer in answers:
-                yield answer.index, self._outcome(sources[answer.index], answer, node)
+            outcomes = [(one.index, self._outcome(sources[one.index], one, node)) for one in answers]
             if self._journal is not None:
-                self._journal.flush()
+                self._journal.flush()  # before anything is made of them
+            yield from outcomes
 
     def _outcome(self, source: Path, answer: Answer, node: str) -> Sample | LeftOut:
         if answer.state == "unread":
