@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, Unpack
 
 from faceunlock.errors import EnrolmentError, FaceUnlockError, GalleryError, SettingsError
+from faceunlock.gallery.journal import discard
 from faceunlock.matching.people import name_key, normalise_name
 from faceunlock.photos.photo import Source, person_folders
 from faceunlock.pipeline.enrolment import RefusedPhotosError, TooFewPhotosError
@@ -212,13 +213,15 @@ class Samples(Protocol):
 @contextmanager
 def _reading(workspace: Workspace, options: EachOptions) -> Iterator[Reader]:
     """Yield what reads photos: this machine's threads unless a cluster is asked for."""
-    address = options.get("ray")
+    address, dry_run = options.get("ray"), options.get("dry_run", False)
     if address is None:
         yield photo_reader
+        if not dry_run:  # everybody is done, so nobody will go on with what a cluster began
+            discard(workspace.locations.data)
         return
     from faceunlock.tasks.ray_reading import RayReading
 
-    with RayReading(workspace, address, keep=not options.get("dry_run", False)) as reading:
+    with RayReading(workspace, address, keep=not dry_run) as reading:
         yield reading.reader
 
 

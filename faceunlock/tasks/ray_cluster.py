@@ -14,13 +14,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from faceunlock.errors import SLUGS, ClusterError, FaceUnlockError, ModelError, SettingsError
 from faceunlock.files.temporary import remove_litter, temporary_folder
@@ -55,7 +56,11 @@ OBJECT_STORE = 100 << 20
 LONGEST_FOLDER = 40
 """Characters of the path of Ray's folder; its sockets lie 60 deeper, and may have 107."""
 
+LITTER_HOURS = 7 * 24.0
+"""Age from which Ray's folder is one that a killed command left; no enrolment takes as long."""
+
 _PREFIX = "faceunlock-ray-"
+_INSIDE = "r"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -222,12 +227,13 @@ def open_cluster(address: str, cache: Path, *, gpus: bool = False) -> Iterator[C
     with ExitStack() as stack:
         if address == LOCAL:
             stack.enter_context(_variables({**_QUIET, **_token()}))
-            remove_litter(_PREFIX, r"session_\S+|\.\S+|node_ip_address\S*|ray\S*")
-            folder = stack.enter_context(temporary_folder(_PREFIX, cache / "ray"))
+            remove_litter(_PREFIX, _INSIDE, hours=LITTER_HOURS)
+            # Ray lets everybody into its folder, so it gets one in a folder that is private.
+            folder = stack.enter_context(temporary_folder(_PREFIX, cache / "ray")) / _INSIDE
             if len(str(folder)) > LONGEST_FOLDER:
                 raise SettingsError(
                     "no-temporary-directory",
-                    f"the path of the temporary directory is too long for Ray: {folder.parent}",
+                    f"the path of the temporary directory is too long for Ray: {folder.parents[1]}",
                     hint="Set TMPDIR to a shorter one, such as /tmp.",
                 )
             options: dict[str, Any] = {
@@ -241,8 +247,10 @@ def open_cluster(address: str, cache: Path, *, gpus: bool = False) -> Iterator[C
             stack.enter_context(_variables(_QUIET))
             _require_answer(address)
             options = {"address": address}
-        _join(options)
+        interrupts = stack.enter_context(_Interrupts())
         stack.callback(_leave)
+        with interrupts.kept():
+            _join(options)
         cluster = Cluster(gpus=gpus)
         cluster.check()
         yield cluster
@@ -261,10 +269,8 @@ def refuse_differing(name: str, ours: Mapping[str, str], theirs: Mapping[str, st
     for what, version in ours.items():
         found = theirs.get(what, "none")
         if found != version:
-            here, there = ("", "") if what == "faceunlock" else (f" (here {version})", f" {found}")
-            raise ClusterError(
-                "ray-worker-unfit", f"{name} has another {what}{there} than this machine{here}"
-            )
+            numbers = "" if what == "faceunlock" else f": {found}, not {version}"
+            raise ClusterError("ray-worker-unfit", f"{name} has another {what} than this machine{numbers}")
 
 
 def _greeting() -> Callable[[], dict[str, str]]:
@@ -328,7 +334,9 @@ def _require_answer(address: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise ClusterError("ray-unreachable", f"{address}: something answers, but not Ray") from error
     if done.returncode:
-        raise ClusterError("ray-unreachable", f"{address}: Ray does not let this machine in")
+        raise ClusterError(
+            "ray-unreachable", f"{address}: no Ray of this version answers, or it lets nobody in"
+        )
 
 
 def _join(options: dict[str, Any]) -> None:
@@ -340,12 +348,48 @@ def _join(options: dict[str, Any]) -> None:
         with _silent():
             ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
     except (RuntimeError, ValueError, ConnectionError, OSError, ray.exceptions.RayError) as error:
-        with suppress(Exception):
-            ray.shutdown()
         raise ClusterError("ray-unreachable", f"Ray at {options['address']}: {_first_line(error)}") from error
     finally:
         with suppress(ValueError):  # not the main thread, where no handler was set
             signal.signal(signal.SIGTERM, handler)
+
+
+class _Interrupts:
+    """Lets the first Ctrl-C end what is done here in order: Ray's processes and folder must go, too.
+
+    While Ray starts it is kept for later, since Ray would lose sight of what it has started. The second one
+    does what the first would have done without this, which is to exit at once.
+    """
+
+    def __init__(self) -> None:
+        self._waits, self._came = False, False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._interrupted)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep a Ctrl-C for the end of the block."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+        if self._came:
+            raise KeyboardInterrupt
+
+    def _interrupted(self, _number: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+        self._came = True
+        if not self._waits:
+            raise KeyboardInterrupt
 
 
 @contextmanager

@@ -72,6 +72,16 @@ def test_a_killed_command_loses_nothing_and_looks_at_each_photo_once(
     assert kept + len(made_cluster.looked) in (15, 16), "each of 15 files that show something, once"
 
 
+def test_the_plain_way_may_finish_what_a_cluster_began(unlock, people, plain, made_cluster, home):
+    made_cluster.dies_after = 2
+    with pytest.raises(KeyboardInterrupt):
+        unlock.enroll_each(people, ray="local")
+    unlock.enroll_each(people, dry_run=True)
+    assert (home / FILE_NAME).exists()
+    unlock.enroll_each(people)
+    assert content(unlock) == plain[1] and not (home / FILE_NAME).exists()
+
+
 def test_a_dry_run_keeps_nothing(unlock, people, plain, made_cluster, home):
     assert len(said(unlock.enroll_each(people, ray="local", dry_run=True))) == 4
     assert unlock.people() == () and not (home / FILE_NAME).exists()
