@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from faceunlock.errors import SLUGS, ClusterError, FaceUnlockError, ModelError, SettingsError
 from faceunlock.files.temporary import remove_litter, temporary_folder
 from faceunlock.files.text import printable
+from faceunlock.tasks.ray_process import QUIET, Interrupts, silent, token, variables
 from faceunlock.tasks.ray_worker import Actor, Answer, Asked, fingerprint
 
 LOCAL = "local"
@@ -61,15 +60,6 @@ LITTER_HOURS = 7 * 24.0
 
 _PREFIX = "faceunlock-ray-"
 _INSIDE = "r"
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-}
-"""Nothing is sent to Ray's makers, and nothing is printed between our lines."""
-
-
 @dataclass(frozen=True, slots=True)
 class Node:
     """A machine of a cluster."""
@@ -121,8 +111,9 @@ class Cluster:
         ClusterError
             ``ray-worker-unfit``, ``ray-unreachable``.
         """
-        import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        ray = _ray()
 
         hello = ray.remote(num_cpus=0, max_retries=0)(_greeting())
         asked = {
@@ -143,9 +134,9 @@ class Cluster:
 
     def workers(self) -> int:
         """Return how many workers the cluster can have."""
-        import ray
+        ray = _ray()
 
-        resources = ray.cluster_resources()
+        resources: dict[str, float] = ray.cluster_resources()
         if not self._gpus:
             return max(1, int(resources.get("CPU", 1)))
         found = int(resources.get("GPU", 0) / GPU_SHARE)
@@ -167,8 +158,7 @@ class Cluster:
         ClusterError
             ``ray-worker-unfit`` with what a worker says, ``ray-failed``.
         """
-        import ray
-        import ray.data
+        ray = _ray()
 
         workers = self.workers()
         rows = min(BLOCK, max(1, -(-len(asked) // (workers * BLOCKS_PER_WORKER))))
@@ -226,7 +216,7 @@ def open_cluster(address: str, cache: Path, *, gpus: bool = False) -> Iterator[C
     require_ray()
     with ExitStack() as stack:
         if address == LOCAL:
-            stack.enter_context(_variables({**_QUIET, **_token()}))
+            stack.enter_context(variables({**QUIET, **token()}))
             remove_litter(_PREFIX, _INSIDE, hours=LITTER_HOURS)
             # Ray lets everybody into its folder, so it gets one in a folder that is private.
             folder = stack.enter_context(temporary_folder(_PREFIX, cache / "ray")) / _INSIDE
@@ -244,10 +234,10 @@ def open_cluster(address: str, cache: Path, *, gpus: bool = False) -> Iterator[C
                 "_temp_dir": str(folder),
             }
         else:
-            stack.enter_context(_variables(_QUIET))
+            stack.enter_context(variables(QUIET))
             _require_answer(address)
             options = {"address": address}
-        interrupts = stack.enter_context(_Interrupts())
+        interrupts = stack.enter_context(Interrupts())
         stack.callback(_leave)
         with interrupts.kept():
             _join(options)
@@ -273,12 +263,21 @@ def refuse_differing(name: str, ours: Mapping[str, str], theirs: Mapping[str, st
             raise ClusterError("ray-worker-unfit", f"{name} has another {what} than this machine{numbers}")
 
 
+def _ray() -> Any:
+    """Return Ray with its part for data; half of its functions have no types."""
+    import ray
+    import ray.data
+
+    return ray
+
+
 def _greeting() -> Callable[[], dict[str, str]]:
     """Return a function that travels as code, so that a machine without faceunlock can say so."""
 
     def hello() -> dict[str, str]:
         try:
-            from faceunlock.tasks.ray_worker import fingerprint as of_worker
+            from faceunlock.tasks.ray_process import QUIET, Interrupts, silent, token, variables
+from faceunlock.tasks.ray_worker import fingerprint as of_worker
         except ImportError as error:
             return {"missing": str(error)}
         return of_worker()
@@ -288,11 +287,9 @@ def _greeting() -> Callable[[], dict[str, str]]:
 
 
 def _nodes() -> list[Node]:
-    import ray
-
     return [
         Node(node["NodeID"], f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})")
-        for node in ray.nodes()
+        for node in _ray().nodes()
         if node["Alive"] and node["Resources"].get("CPU")
     ]
 
@@ -341,11 +338,10 @@ def _require_answer(address: str) -> None:
 
 def _join(options: dict[str, Any]) -> None:
     """Start or join a cluster without a word, and leave signals to whoever handles them now."""
-    import ray
-
+    ray = _ray()
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        with _silent():
+        with silent():
             ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
     except (RuntimeError, ValueError, ConnectionError, OSError, ray.exceptions.RayError) as error:
         raise ClusterError("ray-unreachable", f"Ray at {options['address']}: {_first_line(error)}") from error
@@ -354,63 +350,8 @@ def _join(options: dict[str, Any]) -> None:
             signal.signal(signal.SIGTERM, handler)
 
 
-class _Interrupts:
-    """Lets the first Ctrl-C end what is done here in order: Ray's processes and folder must go, too.
-
-    While Ray starts it is kept for later, since Ray would lose sight of what it has started. The second one
-    does what the first would have done without this, which is to exit at once.
-    """
-
-    def __init__(self) -> None:
-        self._waits, self._came = False, False
-        self._before: Any = None
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._interrupted)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Keep a Ctrl-C for the end of the block."""
-        self._waits = True
-        try:
-            yield
-        finally:
-            self._waits = False
-        if self._came:
-            raise KeyboardInterrupt
-
-    def _interrupted(self, _number: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-        self._came = True
-        if not self._waits:
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Discard what is written to stderr: Ray's native part greets whoever sets how much it may say."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def _leave() -> None:
-    import ray
-
-    ray.shutdown()
+    _ray().shutdown()
 
 
 def _quieten_data(ray: Any) -> None:
@@ -419,26 +360,6 @@ def _quieten_data(ray: Any) -> None:
     context.print_on_execution_start = False
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _token() -> dict[str, str]:
-    """Return what keeps other users of this machine, and of the network, from giving work to a cluster."""
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-
-
-@contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the environment, and put them back at the end."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _cores() -> int:

@@ -177,6 +177,7 @@ class Actor:
         """Return the answers to one block of questions, as `ANSWERS` describes them."""
         import pyarrow
 
+        rows: list[dict[str, object]]
         try:
             if self._error is not None:
                 raise self._error

@@ -156,3 +156,12 @@ def test_a_killed_worker_and_a_killed_command_give_the_same_gallery(cluster, col
     second = program("enroll", "--each", people, "--model", "compact", "--ray", cluster)
     assert content(program.home) == content(plain.home) != [] and not journal.exists()
     assert second.code == first.code and second.stderr == first.stderr, "Ray adds no word of its own"
+
+
+def test_what_a_worker_says_names_its_machine():
+    said = b"weights-missing\nnot here\npull"
+    row = {"index": -1, "state": "error", "digest": b"", "packed": said, "node": "b"}
+    with pytest.raises(ClusterError) as caught:
+        list(ray_cluster._by_node([row]))
+    error = caught.value
+    assert (error.slug, error.message, error.hint) == ("weights-missing", "on b: not here", "pull")
