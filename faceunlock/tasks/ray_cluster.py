@@ -60,6 +60,8 @@ LITTER_HOURS = 7 * 24.0
 
 _PREFIX = "faceunlock-ray-"
 _INSIDE = "r"
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A machine of a cluster."""
@@ -276,8 +278,7 @@ def _greeting() -> Callable[[], dict[str, str]]:
 
     def hello() -> dict[str, str]:
         try:
-            from faceunlock.tasks.ray_process import QUIET, Interrupts, silent, token, variables
-from faceunlock.tasks.ray_worker import fingerprint as of_worker
+            from faceunlock.tasks.ray_worker import fingerprint as of_worker
         except ImportError as error:
             return {"missing": str(error)}
         return of_worker()

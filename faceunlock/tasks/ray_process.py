@@ -1,4 +1,4 @@
-"""This process while Ray is in it: what Ray may print and send, who may give it work, and Ctrl-C."""
+"""What Ray may do in this process: print nothing, send nothing, take work from nobody else, end in order."""
 
 from __future__ import annotations
 
