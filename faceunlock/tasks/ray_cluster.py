@@ -340,6 +340,7 @@ def _require_answer(address: str) -> None:
 def _join(options: dict[str, Any]) -> None:
     """Start or join a cluster without a word, and leave signals to whoever handles them now."""
     ray = _ray()
+    _say_nothing(ray)
     handler = signal.getsignal(signal.SIGTERM)
     try:
         with silent():
@@ -349,6 +350,11 @@ def _join(options: dict[str, Any]) -> None:
     finally:
         with suppress(ValueError):  # not the main thread, where no handler was set
             signal.signal(signal.SIGTERM, handler)
+
+
+def _say_nothing(ray: Any) -> None:
+    """Let no thread of Ray's print that a worker died: it would be on stdout, among our answers."""
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
 
 
 def _leave() -> None:

@@ -145,17 +145,22 @@ def test_a_killed_worker_and_a_killed_command_give_the_same_gallery(cluster, col
 
     words = program.command("enroll", "--each", people, "--model", "compact", "--ray", cluster)
     journal = program.home / FILE_NAME
-    with subprocess.Popen(words, env=program.environment(), stdout=subprocess.DEVNULL) as command:
+    said = tmp_path / "said"
+    with (
+        said.open("wb") as file,
+        subprocess.Popen(words, env=program.environment(), stdout=file, stderr=file) as command,
+    ):
         wait_for(lambda: journal.exists() and journal.stat().st_size)
         os.kill(next(workers()), signal.SIGKILL)
         seen = journal.stat().st_size
         wait_for(lambda: command.poll() is not None or journal.stat().st_size > seen)
         assert command.poll() is None, "it goes on without the worker"
         command.kill()
+    assert "worker" not in said.read_text(), "Ray adds no word of its own"
 
     second = program("enroll", "--each", people, "--model", "compact", "--ray", cluster)
     assert content(program.home) == content(plain.home) != [] and not journal.exists()
-    assert second.code == first.code and second.stderr == first.stderr, "Ray adds no word of its own"
+    assert second.code == first.code and second.stderr == first.stderr
 
 
 def test_what_a_worker_says_names_its_machine():
