@@ -19,6 +19,9 @@ NARROWEST = 16
 """Cells a column keeps at least where a single long word must be cut."""
 
 _NUMBER = re.compile(r"-?[\d,]+(?:\.\d+)?(?:e[+-]?\d+)?(?: (?:%|[kMG]?B))?|-|")
+_WORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\S*|\S+")
+"""A date stays on one line with its time, since the two are one moment."""
+
 _LABEL = re.compile(r"\s*\S+(?: \S+)*? {2,}(?=\S)")
 _COMMAND = re.compile(r" +faceunlock(?: [^\s;()—,]+)+(?<!\.)")
 """A line that is a command and nothing else stays whole, however long: the terminal breaks it, and what is
@@ -161,7 +164,7 @@ def _numbered(columns: Sequence[list[str]], width: int) -> list[str] | None:
 def _fitting(columns: Sequence[list[str]], room: int) -> list[int] | None:
     """Return the width of each column, or None if all together do not have that much room."""
     widths = [max(map(_cells, column)) for column in columns]
-    longest = [max(_cells(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    longest = [max(_cells(word) for cell in column for word in _words(cell) or [""]) for column in columns]
     for least in (longest, [min(word, NARROWEST) for word in longest]):
         while sum(widths) > room:
             can = [i for i, size in enumerate(widths) if size > least[i]]
@@ -227,7 +230,11 @@ def _indented(text: str, width: int) -> list[str]:
 
 def _broken(text: str, width: int) -> list[str]:
     """Return the words of a text, those that are too long in pieces."""
-    return [piece for word in text.split() for piece in _pieces(word, width)]
+    return [piece for word in _words(text) for piece in _pieces(word, width)]
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text)
 
 
 def _cells(text: str) -> int:

@@ -100,10 +100,10 @@ def needed(similarity: float, threshold: float) -> str:
     """
     digits = 3
     while similarity < threshold and digits < _ALL_DIGITS:
-        if f"{similarity:.{digits}f}" != f"{threshold:.{digits}f}":
+        if f"{similarity:z.{digits}f}" != f"{threshold:z.{digits}f}":  # z: no minus before zeros
             break
         digits += 1
-    return f"{similarity:.{digits}f} (needs {threshold:.{digits}f})"
+    return f"{similarity:z.{digits}f} (needs {threshold:z.{digits}f})"
 
 
 def unmeasured(calibration: Calibration, point: OperatingPoint | None) -> str | None:

@@ -78,7 +78,7 @@ def test_a_command_stays_on_one_line(width):
 
 def test_the_answer_fits_eighty_columns_and_details_are_named():
     party = table(
-        *("name", "similarity", "closest", "face", "photo", "left,top,width,height"),
+        *("name", "similarity", "closest or reason", "face", "photo", "left,top,width,height"),
         rows=[("unknown", "0.7315", "Ada Lovelace", 1, "/home/ada/a/long/way/party.jpg", "226,249,79,108")],
         paths=("photo",),
         details=("left,top,width,height",),
@@ -140,3 +140,9 @@ def test_short_names_tell_different_paths_apart(paths):
         assert [other for other, known in zip(paths, names, strict=True) if known == name] == [path] * (
             paths.count(path)
         )
+
+
+def test_a_date_stays_on_one_line_with_its_time():
+    long = "/home/ada/phone10/test/Ulin/on/a/long/way/Ulin6.jpg"
+    text = drawn(table("time", "photo", rows=[("2026-11-29 02:25", long)]), 40, verbose=True)
+    assert text.splitlines()[2].startswith("2026-11-29 02:25  /home")

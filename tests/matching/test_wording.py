@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from faceunlock.matching.wording import needed
@@ -11,6 +11,8 @@ cosines = st.floats(-1, 1, allow_subnormal=False)
 
 
 @given(cosines, cosines)
+@example(-1e-05, 0.0)
+@example(0.0, 1e-05)
 def test_the_two_scores_shown_never_contradict_the_answer(similarity, threshold):
     shown = re.fullmatch(r"(-?\d\.\d+) \(needs (-?\d\.\d+)\)", needed(similarity, threshold))
     one, other = map(float, shown.groups())

@@ -131,15 +131,16 @@ def each_text(each: EachOutcome) -> list[str | Table]:
     rows = [_row(person, each.folder) for person in each.people]
     done = [person.outcome for person in each.people if person.outcome is not None]
     verb = "would be enrolled" if done and not done[0].saved else "enrolled"
-    counts = [f"{len(done):,} of {counted(len(each.people), 'person', 'people')} {verb}"]
+    people = counted(len(each.people), "person", "people")
+    head = f"{len(done):,} of {people} {verb}, " if done else f"Of {people}, nobody new {verb}: "
     already, new = each.count("already-enrolled"), each.count("nothing-new")
     refused = each.count("refused")
-    counts += [f"{already:,} already enrolled"] if already else []
+    counts = [f"{already:,} already enrolled"] if already else []
     counts += [f"{new:,} without new photos"] if new else []
     counts += [f"{refused:,} refused"] if refused else []
     parts: list[str | Table] = [
         table("person", "photos used", "result", rows=rows),
-        f"\n{', '.join(counts)}.",
+        f"\n{(head + ', '.join(counts)).rstrip(', ')}.",
     ]
     if already:
         parts.append("Who was enrolled stays as before: --add adds new photos, --replace starts again.")

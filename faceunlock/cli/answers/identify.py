@@ -34,7 +34,7 @@ def text(found: Identification) -> list[Verdict | Table]:
     return [
         Verdict(bool(found.names), f"{who}  {count} in {counted(photos, 'photo')}{needs}"),
         table(
-            *("name", "similarity", "closest", "face", "photo", "left,top,width,height"),
+            *("name", "similarity", "closest or reason", "face", "photo", "left,top,width,height"),
             rows=rows,
             paths=("photo",),
             details=("left,top,width,height",),

@@ -24,7 +24,7 @@ def test_a_line_for_each_face_and_what_the_search_is_worth(known, tmp_path):
     lines = out.splitlines()
     assert (code, err) == (0, "")
     assert lines[0].startswith("yes  Bob  1 of 2 faces in 2 photos (needs 0.9") and len(lines) == 5
-    assert lines[1] == "name\tsimilarity\tclosest\tface\tphoto\tleft,top,width,height"
+    assert lines[1] == "name\tsimilarity\tclosest or reason\tface\tphoto\tleft,top,width,height"
     assert lines[2].startswith("Bob\t0.9") and lines[2].endswith(f"\tBob\t1\t{both}\t20,20,60,60")
     assert lines[3].startswith("unknown\t") and f"\t2\t{both}\t" in lines[3]
     assert lines[4] == f"no face\t\t\t\t{grey}\t"
