@@ -374,6 +374,9 @@ def _cores() -> int:
 
 
 def _first_line(error: BaseException) -> str:
-    """Return the last word of an error of Ray's, whose texts hold whole tracebacks."""
+    """Return in a line what went wrong: an error of Ray's holds whole tracebacks, and perhaps what caused it."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, BaseException):
+        return f"{type(cause).__name__}: {_first_line(cause)}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return printable(lines[0])[:200] if lines else type(error).__name__

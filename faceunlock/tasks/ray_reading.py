@@ -176,7 +176,8 @@ class RayReading:
         require_ray()
         if workspace.choice.loader.is_own:
             raise SettingsError("usage", "ray needs a model by its name: networks of your own do not travel")
-        if address != LOCAL and workspace.gallery.protection().sealed:
+        state = workspace.gallery.protection()
+        if address != LOCAL and (state.sealed or state.waiting is not None):  # it will be sealed again
             raise ClusterError("ray-sealed")
         self._workspace, self._address, self._keep = workspace, address, keep
         self._stack = ExitStack()

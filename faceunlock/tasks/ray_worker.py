@@ -111,6 +111,7 @@ class Looker:
         cache = Path(words["cache"])
         words = {**words, "cache": str(cache if cache.is_dir() else locate().cache)}
         if needs_apart(self._settings, root=True):
+            words["device"] = "cpu"  # as for this machine's own
             self._acquisition: Any = ApartAcquisition(self._settings, words, ahead=True)
             self._together, made_by = TOGETHER_APART, self._acquisition.identity
         else:

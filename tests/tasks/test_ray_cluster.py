@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from support.fakes import slug_of
 from support.program import Program
 
-from faceunlock.errors import ClusterError
+from faceunlock.errors import ClusterError, SettingsError
 from faceunlock.gallery.gallery import Gallery
 from faceunlock.gallery.journal import FILE_NAME
 from faceunlock.photos.photo import find_photos
@@ -41,6 +42,25 @@ def test_without_ray_it_says_how_to_get_it(monkeypatch, tmp_path):
     with pytest.raises(ClusterError) as caught, open_cluster("local", tmp_path):
         pass
     assert caught.value.slug == "ray-missing" and ".[ray]" in caught.value.hint
+
+
+def test_a_temporary_folder_too_deep_for_ray_is_refused(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    deep = tmp_path / ("d" * 60)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(SettingsError) as caught, open_cluster("local", tmp_path):
+        pass
+    assert caught.value.slug == "no-temporary-directory" and "too long for Ray" in caught.value.message
+    assert list(deep.iterdir()) == []
+
+
+def test_an_error_of_rays_is_told_in_a_line():
+    error = RuntimeError("first\nsecond")
+    assert ray_cluster._first_line(error) == "first"
+    error.cause = ValueError("what it was\nfar below")
+    assert ray_cluster._first_line(error) == "ValueError: what it was"
+    assert ray_cluster._first_line(MemoryError()) == "MemoryError"
 
 
 def test_nobody_waits_for_a_cluster_that_is_not_there(tmp_path):
