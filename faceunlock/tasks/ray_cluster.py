@@ -43,6 +43,9 @@ RESTARTS = 3
 BLOCK = 128
 """Most photos that a worker gets at once: so many are looked at again if it dies."""
 
+LEAST_BLOCK = 8
+"""Fewest: a process without rights, which root's workers use, loads its networks for each block."""
+
 BLOCKS_PER_WORKER = 4
 """Blocks that each worker gets at least, if there are photos enough, so that none waits long at the end."""
 
@@ -163,7 +166,7 @@ class Cluster:
         ray = _ray()
 
         workers = self.workers()
-        rows = min(BLOCK, max(1, -(-len(asked) // (workers * BLOCKS_PER_WORKER))))
+        rows = min(BLOCK, max(LEAST_BLOCK, -(-len(asked) // (workers * BLOCKS_PER_WORKER))))
         blocks = -(-len(asked) // rows)
         _quieten_data(ray)
         with warnings.catch_warnings():
@@ -374,7 +377,7 @@ def _cores() -> int:
 
 
 def _first_line(error: BaseException) -> str:
-    """Return in a line what went wrong: an error of Ray's holds whole tracebacks, and perhaps what caused it."""
+    """Return in a line what went wrong, or its cause: an error of Ray's holds whole tracebacks."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, BaseException):
         return f"{type(cause).__name__}: {_first_line(cause)}"
