@@ -30,7 +30,7 @@ import numpy as np
 from common import collection, save
 
 from faceunlock.gallery.gallery import Gallery
-from faceunlock.gallery.journal import FILE_NAME
+from faceunlock.gallery.journal import FILE_NAME, Journal
 from faceunlock.photos.photo import find_photos
 
 EACH = 5
@@ -72,6 +72,8 @@ def main() -> None:
         assert content(top / "killed") == expected, "another gallery after the kills"
     medians = {name: round(statistics.median(values), 2) for name, values in taken.items()}
     photos = arguments.photos // EACH * EACH
+    start = statistics.median(np.subtract(taken["ray_one"], taken["plain_one"]).tolist())
+    each = statistics.median(np.subtract(taken["plain"], taken["plain_one"]).tolist()) / (photos - EACH)
     save("ray-each", {
         "model": arguments.model,
         "photos": photos,
@@ -82,22 +84,20 @@ def main() -> None:
         "seconds": medians,
         "seconds_all": {name: [round(value, 2) for value in values] for name, values in taken.items()},
         "ratio": round(medians["ray"] / medians["plain"], 2),
-        "start": round(medians["ray_one"] - medians["plain_one"], 2),
+        "start": round(start, 2),
+        "seconds_each_photo": round(each, 4),
         "load_average": round(os.getloadavg()[2], 1),
-        "pays_from": {str(n): pays_from(medians, photos, n) for n in MACHINES},
+        "pays_from": {str(n): pays_from(start, each, n) for n in MACHINES},
         "killed": killed,
     })  # fmt: skip
 
 
-def pays_from(medians: dict[str, float], photos: int, machines: int) -> int | None:
-    """Return from how many photos on so many machines like this one would be faster; None if never.
+def pays_from(start: float, each: float, machines: int) -> int:
+    """Return from how many photos on so many machines like this one Ray is faster.
 
-    Each way takes a start and a time for each photo. With more machines only the latter is divided.
+    The work on a photo is the same in both ways; so many machines do so many photos at once.
     """
-    plain = (medians["plain"] - medians["plain_one"]) / (photos - EACH)
-    ray = (medians["ray"] - medians["ray_one"]) / (photos - EACH) / machines
-    start = medians["ray_one"] - medians["plain_one"]
-    return None if plain <= ray else math.ceil(start / (plain - ray))
+    return math.ceil(start / (each * (1 - 1 / machines)))
 
 
 def copy_people(people: Path, count: int) -> None:
@@ -171,15 +171,15 @@ def cluster_run(home: Path, model: str, folder: Path, temporary: Path) -> dict[s
         wait_for(lambda: journal.stat().st_size > 2 * at_kill)
         driver.kill()
         driver.wait()
-        with Gallery(home) as gallery:
-            before = len(gallery.people())
+        with Journal(home, None) as seen:
+            before = len(seen)
         started = time.monotonic()
         subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
         return {
             "nodes": NODES,
             "workers_killed": 1,
             "commands_killed": 1,
-            "people_before_second_run": before,
+            "photos_seen_before_second_run": before,
             "second_run_seconds": round(time.monotonic() - started, 2),
             "journal_left": journal.exists(),
         }
