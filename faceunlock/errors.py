@@ -7,6 +7,7 @@ A slug is stable between versions. Its meaning, its retryability and its default
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,49 @@ SLUGS: dict[str, Slug] = {
     "insecure-permissions": Slug(
         "Other users could change or read files that must be private.",
         "Run chmod 700 on the directory and chmod 600 on the files named.",
+    ),
+    # a gallery on PostgreSQL
+    "bad-gallery": Slug(
+        "The address of the gallery cannot be used.",
+        "Write it as postgresql://USER@HOST/DATABASE; see docs/postgres.md.",
+    ),
+    "postgres-support-missing": Slug(
+        "psycopg, which talks to PostgreSQL, is not installed.",
+        "In your clone of faceunlock, run: pip install '.[postgres]'",
+    ),
+    "server-unreachable": Slug(
+        "The PostgreSQL server does not answer, or the connection was lost.",
+        "Check that the server runs and that the address is right, then try again.",
+        True,
+    ),
+    "server-refused": Slug(
+        "The PostgreSQL server refuses the login.",
+        "Check user and database; the password belongs in ~/.pgpass, in a service file or in the keyring "
+        "(docs/postgres.md).",
+    ),
+    "server-insecure": Slug(
+        "The connection to the PostgreSQL server cannot be protected.",
+        "Give the server a certificate that this machine trusts for its name; see docs/postgres.md.",
+    ),
+    "server-not-set-up": Slug(
+        "The database holds no gallery, or one of an older format.",
+        "As the owner of the database, run: faceunlock gallery setup",
+    ),
+    "server-lacks-vector": Slug(
+        "The database has no pgvector.",
+        "Install pgvector on the server, then run: faceunlock gallery setup",
+    ),
+    "server-rights": Slug(
+        "The database role may not do this.",
+        "Use a role with more rights; faceunlock gallery setup --print shows both roles.",
+    ),
+    "cannot-seal": Slug(
+        "A gallery on PostgreSQL cannot be sealed: the server searches the vectors, so it must read them.",
+        "Encrypt the disk of the server, or keep the gallery in a file; see docs/postgres.md.",
+    ),
+    "copy-differs": Slug(
+        "What was copied is not what the source holds.",
+        "Let nobody change either gallery, and run the same command again.",
     ),
     # attempts
     "locked-out": Slug(
@@ -416,6 +460,25 @@ SLUGS: dict[str, Slug] = {
 }
 
 
+class UnusedPhoto(Protocol):
+    """A photo that was not used, and why; see `faceunlock.pipeline.samples.LeftOut`."""
+
+    @property
+    def photo(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """A key of `SLUGS`."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """The numbers behind the reason."""
+        ...
+
+
 class FaceUnlockError(Exception):
     """Base of all errors that faceunlock raises on purpose.
 
@@ -427,6 +490,17 @@ class FaceUnlockError(Exception):
         A sentence for a person; the slug's meaning when omitted.
     hint : str, optional
         What to do; the slug's own hint when omitted.
+
+    Attributes
+    ----------
+    seconds_left : float or None
+        Seconds until it may succeed, where that is known.
+    groups : tuple of tuple of str
+        The photos of each person, where photos show several people.
+    usable : tuple of str
+        Photos that would have done, where several photos together do not.
+    left_out : tuple of UnusedPhoto
+        The other photos, where several were given.
 
     Raises
     ------
@@ -448,6 +522,8 @@ class FaceUnlockError(Exception):
         self.retryable = known.retryable
         self.seconds_left: float | None = None
         self.groups: tuple[tuple[str, ...], ...] = ()
+        self.usable: tuple[str, ...] = ()
+        self.left_out: tuple[UnusedPhoto, ...] = ()
         super().__init__(self.message)
 
     @property

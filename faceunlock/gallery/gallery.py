@@ -11,15 +11,14 @@ person. `faceunlock.gallery.file` keeps the file intact. `faceunlock.gallery.gua
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.text import quoted
-from faceunlock.gallery.bank import StrangerBanks
+from faceunlock.gallery.bank import BankFiles, StrangerBanks
 from faceunlock.gallery.cipher import Place, document
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.entries import (
@@ -32,15 +31,18 @@ from faceunlock.gallery.entries import (
 )
 from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
-from faceunlock.gallery.journal import discard
+from faceunlock.gallery.keeper import Keeper
 from faceunlock.gallery.keys import KeyStore
+from faceunlock.gallery.people_columns import summaries_of
 from faceunlock.gallery.people_rows import PeopleRows
 from faceunlock.gallery.seal import Plain
-from faceunlock.matching.people import Person, known_name, name_key, normalise_name, now
+from faceunlock.gallery.store import BankStore, Connection, Database, Where
+from faceunlock.matching.people import Person, Summary, known_name, name_key, normalise_name, now
 from faceunlock.matching.records import identity_to_record
 from faceunlock.matching.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
+    from faceunlock.matching.candidates import Everybody
     from faceunlock.matching.crowd import Crowd
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
@@ -90,11 +92,16 @@ class Gallery:
         keys: Path | None = None,
         keyring_timeout: float = 15.0,
     ) -> None:
-        self._file = GalleryFile(directory, busy_timeout)
+        file = GalleryFile(directory, busy_timeout)
         keyring = DesktopKeyring(keyring_timeout)
-        self._guard = Guard(self._file, KeyStore(keys or directory / "keys", self._file.path, keyring))
-        self._rows = PeopleRows(self._file)
-        self.strangers = StrangerBanks(self._file, self._guard)
+        guard = Guard(file, KeyStore(keys or directory / "keys", file.path, keyring))
+        self._hold(file, guard, BankFiles(directory))
+
+    def _hold(self, file: Database, guard: Keeper, contents: BankStore) -> None:
+        """Keep people in these tables, trusted as `guard` decides, and banks of strangers in `contents`."""
+        self._file, self._guard = file, guard
+        self._rows = PeopleRows(file)
+        self.strangers = StrangerBanks(file, guard, contents)
         self._crowd: tuple[object, Crowd] | None = None
 
     def __enter__(self) -> Self:
@@ -110,8 +117,8 @@ class Gallery:
         self._crowd = None
 
     @property
-    def path(self) -> Path:
-        """Path of the file, which need not exist."""
+    def path(self) -> Where:
+        """Path of the file, which need not exist; or the address of the database."""
         return self._file.path
 
     # people
@@ -129,6 +136,18 @@ class Gallery:
             found = [person_of(*row, seal, self.path) for row in self._rows.everybody(seal, marks=marks)]
         return tuple(sorted(found, key=lambda person: name_key(person.name)))
 
+    def summaries(self) -> tuple[Summary, ...]:
+        """Return what is listed of everyone enrolled, sorted by name; their vectors are not looked at.
+
+        It is many times faster than `people`, and raises as it does.
+        """
+        with self._guard.reading() as seal:
+            try:
+                found = summaries_of(self._rows.batches(), seal)
+            except ValueError:
+                found = [person.summary for person in self.people(marks=False)]
+        return tuple(sorted(found, key=lambda one: name_key(one.name)))
+
     def intact_people(self, *, marks: bool = True) -> tuple[Person, ...]:
         """Return everyone whose row can be trusted; damaged rows are passed over. Parameters as `people`."""
         found: list[Person] = []
@@ -138,8 +157,14 @@ class Gallery:
                     found.append(person_of(*row, seal, self.path))
         return tuple(found)
 
-    def crowd(self, *, intact: bool = False) -> Crowd:
-        """Return everyone's templates as arrays.
+    def each(self) -> Generator[Person, None, None]:
+        """Yield everyone enrolled, in no order, without holding all of them in memory."""
+        with self._guard.reading() as seal:
+            for row in self._rows.everybody(seal):
+                yield person_of(*row, seal, self.path)
+
+    def crowd(self, *, intact: bool = False) -> Everybody:
+        """Return everyone's templates: as arrays, or as what a server searches.
 
         As long as nobody changes the gallery, they are read once.
 
@@ -288,17 +313,14 @@ class Gallery:
         with self._guard.changing() as change:
             if not delete_people(change, *{key, name}):
                 raise self._not_enrolled(name)
-        discard(self.path.parent)
 
     def forget_all(self) -> int:
         """Delete everyone, including damaged rows, and return how many there were; calibrations stay.
 
-        What a stopped bulk enrolment has seen is deleted, too. It also works on a sealed gallery that cannot
-        be verified, or whose key or keyring cannot be had: a deletion needs no key. Then the calibrations and
-        the strangers are deleted as well, and the gallery is no longer sealed. It is empty, so that lets
-        nobody in.
+        It also works on a sealed gallery that cannot be verified, or whose key or keyring cannot be had: a
+        deletion needs no key. Then the calibrations and the strangers are deleted as well, and the
+        gallery is no longer sealed. It is empty, so that lets nobody in.
         """
-        discard(self.path.parent)
         try:
             if self.is_empty():
                 self._guard.check_next_key()
@@ -379,17 +401,14 @@ class Gallery:
 
     def protect(self, place: Place | None = None) -> bool:
         """Encrypt every row; see `faceunlock.gallery.guard.Guard.protect`."""
-        discard(self.path.parent)
         return self._guard.protect(place)
 
     def rotate(self, place: Place | None = None) -> None:
         """Encrypt every row with a new key; see `faceunlock.gallery.guard.Guard.rotate`."""
-        discard(self.path.parent)
         self._guard.rotate(place)
 
     def unprotect(self) -> bool:
         """Decrypt every row; see `faceunlock.gallery.guard.Guard.unprotect`."""
-        discard(self.path.parent)
         return self._guard.unprotect()
 
     # state
@@ -414,7 +433,7 @@ class Gallery:
         return tuple(found)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Return a context in which either all changes happen or none.
 
         The lock is taken at the start, so what is read inside stays true until the end.

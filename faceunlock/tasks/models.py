@@ -38,7 +38,7 @@ from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
-    from faceunlock.matching.crowd import Crowd, Templates
+    from faceunlock.matching.candidates import Comparable, Everybody
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.detection import Detector
     from faceunlock.pipeline.embedding import Embedder
@@ -294,7 +294,7 @@ class ModelChoice:
         if person is not None and person.template.identity != identity:
             raise self._mismatch(person.name, person.template.identity, identity.model)
 
-    def comparable(self, crowd: Crowd, identity: ModelIdentity) -> Templates:
+    def comparable(self, crowd: Everybody, identity: ModelIdentity) -> Comparable:
         """Return those of at least one person that embeddings can be compared with; ``model-mismatch``."""
         found = crowd.made_by(identity)
         if found is None:

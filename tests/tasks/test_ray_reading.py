@@ -82,6 +82,18 @@ def test_the_plain_way_may_finish_what_a_cluster_began(unlock, people, plain, ma
     assert content(unlock) == plain[1] and not (home / FILE_NAME).exists()
 
 
+@pytest.mark.parametrize("change", ["forget", "forget_all", "protect"])
+def test_nobody_is_forgotten_while_a_journal_remembers(unlock, people, ada, made_cluster, home, change):
+    made_cluster.dies_after = 2
+    unlock.enroll("Eve", ada)
+    with pytest.raises(KeyboardInterrupt):
+        unlock.enroll_each(people, ray="local")
+    assert (home / FILE_NAME).exists()
+    words = {"forget": ["Eve"], "forget_all": [], "protect": ["file"]}[change]
+    getattr(unlock, change)(*words)
+    assert not (home / FILE_NAME).exists()
+
+
 def test_a_dry_run_keeps_nothing(unlock, people, plain, made_cluster, home):
     assert len(said(unlock.enroll_each(people, ray="local", dry_run=True))) == 4
     assert unlock.people() == () and not (home / FILE_NAME).exists()
