@@ -395,6 +395,29 @@ SLUGS: dict[str, Slug] = {
     ),
     "server-busy": Slug("Too many requests are waiting.", "Try again in a moment.", True),
     "too-slow": Slug("The request took too long to arrive.", "Try again, with fewer photos at once.", True),
+    # Ray
+    "ray-missing": Slug(
+        "Ray, which looks at photos on several cores or machines, is not installed.",
+        "In your clone of faceunlock, run: pip install '.[ray]' — or leave out --ray.",
+    ),
+    "ray-unreachable": Slug(
+        "No Ray cluster answers at this address.",
+        "Run: ray status — on a machine of the cluster, and use the address it was started with.",
+        True,
+    ),
+    "ray-worker-unfit": Slug(
+        "A machine of the Ray cluster cannot do the work, or would do it differently.",
+        "Give every machine the same faceunlock, Python, packages, weights and photos, under the same paths.",
+    ),
+    "ray-failed": Slug(
+        "Ray stopped before all photos were looked at.",
+        "Run the command again: it does only what is missing.",
+        True,
+    ),
+    "ray-sealed": Slug(
+        "What identifies the people of a sealed gallery does not travel to other machines.",
+        "Use --ray local, or leave out --ray.",
+    ),
     # audits
     "bad-grouping": Slug(
         "The grouping does not fit the photos.",
@@ -575,6 +598,10 @@ class AgentError(FaceUnlockError):
 
 class WebError(FaceUnlockError):
     """The page cannot be served, or a request is not answered."""
+
+
+class ClusterError(FaceUnlockError):
+    """A Ray cluster cannot be used, or stopped in the middle of the work."""
 
 
 class AuditError(FaceUnlockError):
