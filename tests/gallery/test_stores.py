@@ -282,6 +282,7 @@ def test_everybody_is_compared_as_one_by_one_to_the_bit(gallery, count, seed):
             gallery.restore(person)
     people, crowd = gallery.people(), gallery.crowd()
     alone = Crowd.of(people)
+    assert gallery.summaries() == tuple(person.summary for person in people)
     assert len(crowd) == len(people) and sorted(crowd.names()) == sorted(person.name for person in people)
     assert crowd.identities == alone.identities == gallery.models()
     if not people:
