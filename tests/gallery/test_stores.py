@@ -242,6 +242,7 @@ def test_a_changed_row_is_refused_by_name_and_blocks_nobody_else(gallery, behind
     probe = unit([1.0, 2.0, 3.0])
     for query in (
         gallery.people,
+        gallery.summaries,
         lambda: gallery.get("Ada"),
         lambda: gallery.crowd().made_by(make_template().identity).decide(probe, 0.5),
     ):
