@@ -242,6 +242,7 @@ def test_a_changed_row_is_refused_by_name_and_blocks_nobody_else(gallery, behind
     probe = unit([1.0, 2.0, 3.0])
     for query in (
         gallery.people,
+        gallery.summaries,
         lambda: gallery.get("Ada"),
         lambda: gallery.crowd().made_by(make_template().identity).decide(probe, 0.5),
     ):
@@ -282,6 +283,7 @@ def test_everybody_is_compared_as_one_by_one_to_the_bit(gallery, count, seed):
             gallery.restore(person)
     people, crowd = gallery.people(), gallery.crowd()
     alone = Crowd.of(people)
+    assert gallery.summaries() == tuple(person.summary for person in people)
     assert len(crowd) == len(people) and sorted(crowd.names()) == sorted(person.name for person in people)
     assert crowd.identities == alone.identities == gallery.models()
     if not people:
