@@ -46,10 +46,15 @@ def test_each_gives_one_table_with_everyone(faceunlock, people):
     assert err == "Bob/empty.png: no-face: no face was found\n"
     code, out, err = faceunlock("enroll", "--each", people)
     assert (code, err) == (0, "") and "Bob\t\talready enrolled" in out
-    assert "\nOf 2 people, nobody new enrolled: 2 already enrolled.\nWho was enrolled stays as before: --add" in out
+    assert (
+        "\nOf 2 people, nobody new enrolled: 2 already enrolled.\nWho was enrolled stays as before: --add"
+        in out
+    )
     code, out, err = faceunlock("enroll", "--each", people, "--add")
     assert (code, err) == (0, "Bob/empty.png: no-face: no face was found\n")
-    assert "Cyd\t\tno new photos" in out and "Of 2 people, nobody new enrolled: 2 without new photos.\n" in out
+    assert (
+        "Cyd\t\tno new photos" in out and "Of 2 people, nobody new enrolled: 2 without new photos.\n" in out
+    )
 
 
 def test_each_exits_with_2_unless_everyone_was_enrolled(faceunlock, people):
