@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -450,6 +451,7 @@ def test_a_server_that_is_killed_loses_nothing_that_was_answered(tmp_path_factor
         control(handle, "-m", "immediate", "stop")
         handle.cleanup_mode = None
         handle.cleanup()
+        atexit.unregister(handle._cleanup)  # would make its folder again
         shutil.rmtree(root, ignore_errors=True)
 
 
