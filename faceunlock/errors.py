@@ -7,6 +7,7 @@ A slug is stable between versions. Its meaning, its retryability and its default
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,6 +437,25 @@ SLUGS: dict[str, Slug] = {
 }
 
 
+class UnusedPhoto(Protocol):
+    """A photo that was not used, and why; see `faceunlock.pipeline.samples.LeftOut`."""
+
+    @property
+    def photo(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """A key of `SLUGS`."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """The numbers behind the reason."""
+        ...
+
+
 class FaceUnlockError(Exception):
     """Base of all errors that faceunlock raises on purpose.
 
@@ -447,6 +467,17 @@ class FaceUnlockError(Exception):
         A sentence for a person; the slug's meaning when omitted.
     hint : str, optional
         What to do; the slug's own hint when omitted.
+
+    Attributes
+    ----------
+    seconds_left : float or None
+        Seconds until it may succeed, where that is known.
+    groups : tuple of tuple of str
+        The photos of each person, where photos show several people.
+    usable : tuple of str
+        Photos that would have done, where several photos together do not.
+    left_out : tuple of UnusedPhoto
+        The other photos, where several were given.
 
     Raises
     ------
@@ -468,6 +499,8 @@ class FaceUnlockError(Exception):
         self.retryable = known.retryable
         self.seconds_left: float | None = None
         self.groups: tuple[tuple[str, ...], ...] = ()
+        self.usable: tuple[str, ...] = ()
+        self.left_out: tuple[UnusedPhoto, ...] = ()
         super().__init__(self.message)
 
     @property

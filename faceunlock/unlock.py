@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from faceunlock.liveness.recording import Kind, Recording
     from faceunlock.matching.calibration import Calibration
     from faceunlock.matching.likeness import Likeness
-    from faceunlock.matching.people import Person
+    from faceunlock.matching.people import Person, Summary
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.capture import Capture
     from faceunlock.photos.devices import CameraDevice
@@ -349,6 +349,10 @@ class FaceUnlock(Workspace):
         Without `marks`, faster: the templates then have no `photo_key` and no `photo_hashes`.
         """
         return self.gallery.people(marks=marks)
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Return what is listed of everybody who is enrolled, sorted by name: no vectors, and so faster."""
+        return self.gallery.summaries()
 
     def person(self, name: str) -> Person:
         """Return one person; raise ``not-enrolled`` if nobody has this name."""

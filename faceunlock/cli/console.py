@@ -415,6 +415,11 @@ def error_document(
         details["seconds_left"] = math.ceil(error.seconds_left)
     if error.groups:
         details["groups"] = error.groups
+    if error.usable or error.left_out:
+        from faceunlock.cli.answers.parts import left_out
+
+        details["usable"] = error.usable
+        details["left_out"] = list(map(left_out, error.left_out))
     return _encoded({"schema": SCHEMA, "command": command, "ok": False, "error": details})
 
 

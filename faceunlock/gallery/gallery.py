@@ -33,10 +33,11 @@ from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
 from faceunlock.gallery.keeper import Keeper
 from faceunlock.gallery.keys import KeyStore
+from faceunlock.gallery.people_columns import summaries_of
 from faceunlock.gallery.people_rows import PeopleRows
 from faceunlock.gallery.seal import Plain
 from faceunlock.gallery.store import BankStore, Connection, Database, Where
-from faceunlock.matching.people import Person, known_name, name_key, normalise_name, now
+from faceunlock.matching.people import Person, Summary, known_name, name_key, normalise_name, now
 from faceunlock.matching.records import identity_to_record
 from faceunlock.matching.templates import ModelIdentity, Template
 
@@ -134,6 +135,18 @@ class Gallery:
         with self._guard.reading() as seal:
             found = [person_of(*row, seal, self.path) for row in self._rows.everybody(seal, marks=marks)]
         return tuple(sorted(found, key=lambda person: name_key(person.name)))
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Return what is listed of everyone enrolled, sorted by name; their vectors are not looked at.
+
+        It is many times faster than `people`, and raises as it does.
+        """
+        with self._guard.reading() as seal:
+            try:
+                found = summaries_of(self._rows.batches(), seal)
+            except ValueError:
+                found = [person.summary for person in self.people(marks=False)]
+        return tuple(sorted(found, key=lambda one: name_key(one.name)))
 
     def intact_people(self, *, marks: bool = True) -> tuple[Person, ...]:
         """Return everyone whose row can be trusted; damaged rows are passed over. Parameters as `people`."""

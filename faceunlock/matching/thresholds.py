@@ -7,6 +7,7 @@ kept as a `faceunlock.matching.calibration.Calibration`.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, log, log1p
@@ -142,7 +143,11 @@ class ThresholdChoice:
 
 
 def choose_threshold(
-    own: ImpostorScores, strangers: ImpostorScores | None, target: float, seed: int = 0
+    own: ImpostorScores,
+    strangers: ImpostorScores | None,
+    target: float,
+    seed: int = 0,
+    at_least: float = -1.0,
 ) -> ThresholdChoice:
     """Choose the lowest threshold whose FMR, bound included, is at most the target.
 
@@ -162,6 +167,8 @@ def choose_threshold(
         FMR, in (0, 1).
     seed : int
         Seed of the resampling.
+    at_least : float
+        No lower threshold is chosen: one that somebody wants, if it keeps the target.
 
     Raises
     ------
@@ -172,7 +179,7 @@ def choose_threshold(
     if not sets:
         raise ValueError("a threshold needs impostor scores")
     matches = FalseMatches(own if strangers is None else pool(own, strangers), seed=seed)
-    separate = max(threshold_at(part.scores, target) for part in sets)
+    separate = max(at_least, *(threshold_at(part.scores, target) for part in sets))
     threshold, fmr = _bounded(matches, separate, target)
     supported = fmr.upper <= target and threshold <= 1.0
     if not supported:
@@ -186,6 +193,35 @@ def choose_threshold(
     lowest = _lowest_supported(matches, sets)
     needed = people_needed(target)
     return ThresholdChoice(threshold, supported, target, fmr, own_fmr, strangers_fmr, tail, needed, lowest)
+
+
+def target_kept(matches: FalseMatches, sets: Sequence[ImpostorScores], threshold: float) -> float:
+    """Return the lowest target for which `choose_threshold` gives this threshold or a lower one.
+
+    Parameters
+    ----------
+    matches : FalseMatches
+        All comparisons.
+    sets : sequence of ImpostorScores
+        Those of own people and those of strangers, without empty ones.
+    threshold : float
+        In [-1, 1].
+
+    Returns
+    -------
+    float
+        The upper bound of the FMR at the threshold, or the observed FMR of a set if that is higher; 1 if
+        there is no such target.
+
+    Examples
+    --------
+    >>> own = ImpostorScores([0.1, 0.2, 0.3, 0.4], [0, 1, 2, 3], [1, 0, 3, 2])
+    >>> round(target_kept(FalseMatches(own), [own], 0.5), 4), target_kept(FalseMatches(own), [own], 0.0)
+    (0.5271, 1.0)
+    """
+    # One step up, because a rounded quotient may be too low to allow its own numerator.
+    observed = [float(np.nextafter(np.mean(part.scores >= threshold), 1.0)) for part in sets]
+    return min(1.0, max(matches.at(threshold).upper, *observed))
 
 
 def _bounded(matches: FalseMatches, at_least: float, target: float) -> tuple[float, Rate]:
@@ -209,9 +245,7 @@ def _lowest_supported(matches: FalseMatches, sets: list[ImpostorScores]) -> floa
     """
     highest = float(matches.scores.max())
     none = matches.among(np.empty(0, dtype=np.intp)).upper if _just_above(highest) <= 1.0 else 1.0
-    # One step up, because a rounded quotient may be too low to allow its own numerator.
-    observed = [float(np.nextafter(np.mean(part.scores >= highest), 1.0)) for part in sets]
-    return min(none, max(matches.at(highest).upper, *observed))
+    return min(none, target_kept(matches, sets, highest))
 
 
 def _just_above(score: float) -> float:

@@ -19,6 +19,9 @@ RGBImage = NDArray[np.uint8]
 
 SubjectRule = Literal["dominant", "largest", "central"]
 
+Place = tuple[float, float]
+"""A place on a photo: shares of its width and of its height, from the left and from the top, 0 to 1."""
+
 DOMINANCE = 2.0
 """The subject's box must have at least this many times the area of the next face's."""
 
@@ -67,7 +70,9 @@ class Face:
         return (left + right) / 2, (top + bottom) / 2
 
 
-def choose_subject(faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectRule = "dominant") -> Face:
+def choose_subject(
+    faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectRule | Place = "dominant"
+) -> Face:
     """Return the face that a photo is about.
 
     Parameters
@@ -76,10 +81,11 @@ def choose_subject(faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectR
         All faces of one photo.
     shape : tuple of int
         Height and width of the photo (further entries are ignored).
-    rule : {"dominant", "largest", "central"}
+    rule : {"dominant", "largest", "central"}, or tuple of two float
         ``dominant``: the largest face, if it is at least `DOMINANCE` times the area of the next;
         ``largest``: the largest, even if the next is almost as large; ``central``: the one nearest to
-        the middle, for data sets that are cropped around their subject, such as LFW.
+        the middle, for data sets that are cropped around their subject, such as LFW. A place chooses the
+        face nearest to it.
 
     Raises
     ------
@@ -95,9 +101,10 @@ def choose_subject(faces: Sequence[Face], shape: tuple[int, ...], rule: SubjectR
     """
     if not faces:
         raise PhotoError("no-face", "no face was found")
-    if rule == "central":
-        middle_x, middle_y = shape[1] / 2, shape[0] / 2
-        return min(faces, key=lambda face: np.hypot(face.centre[0] - middle_x, face.centre[1] - middle_y))
+    place = (0.5, 0.5) if rule == "central" else rule
+    if not isinstance(place, str):
+        x, y = place[0] * shape[1], place[1] * shape[0]
+        return min(faces, key=lambda face: np.hypot(face.centre[0] - x, face.centre[1] - y))
     by_area = sorted(faces, key=lambda face: face.area, reverse=True)
     if rule == "dominant" and len(by_area) > 1 and by_area[0].area < DOMINANCE * by_area[1].area:
         raise PhotoError("several-faces", f"{len(faces)} faces, and none is clearly the largest")

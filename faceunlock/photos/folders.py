@@ -166,6 +166,45 @@ def find_files(sources: Sequence[Path], suffixes: Collection[str]) -> PhotoListi
     return _without_ours([found], frozenset(named))[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What lies directly in a folder, in natural order, without hidden names.
+
+    Attributes
+    ----------
+    folders : tuple of Path
+        Without those that no person made.
+    photos : tuple of Path
+        Files with one of `PHOTO_SUFFIXES`.
+    """
+
+    folders: tuple[Path, ...]
+    photos: tuple[Path, ...]
+
+
+def one_level(folder: Path) -> Level:
+    """Return what lies directly in a folder; opens no file, and enters no other folder.
+
+    Raises
+    ------
+    PhotoError
+        ``photo-not-found`` or ``unreadable-photo`` if the folder cannot be listed.
+    """
+    folders, photos = [], []
+    try:
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+    except (OSError, ValueError) as error:
+        raise cannot_open(folder, error) from error
+    for entry in sorted(entries, key=lambda one: (_natural(one.name), one.name)):
+        path = folder / entry.name
+        if entry.is_dir():
+            folders += [] if _passed_over(path) else [path]
+        elif path.suffix.lower() in PHOTO_SUFFIXES and entry.is_file():
+            photos.append(path)
+    return Level(tuple(folders), tuple(photos))
+
+
 def photos_in(*sources: Path) -> Iterator[Path]:
     """Yield the photos that `find_photos` finds; nothing is looked at before the first is asked for."""
     yield from find_photos(sources).photos

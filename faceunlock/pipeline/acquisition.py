@@ -15,7 +15,15 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from faceunlock.errors import PhotoError
-from faceunlock.photos.face import Face, Quality, RGBImage, SubjectRule, choose_subject, measure_quality
+from faceunlock.photos.face import (
+    Face,
+    Place,
+    Quality,
+    RGBImage,
+    SubjectRule,
+    choose_subject,
+    measure_quality,
+)
 from faceunlock.photos.memory import FILES, PIXELS
 from faceunlock.photos.photo import (
     DEFAULT_MAX_PIXELS,
@@ -233,6 +241,28 @@ class Acquisition:
         except PhotoError as error:
             raise _about(file, error) from error
         return crop, face.scaled(photo.scale)
+
+    def inspect_at(self, file: PhotoFile, place: Place) -> tuple[Crop, Face]:
+        """Return the face nearest to a place as `faces` embeds it, and where it is, as `inspect` does.
+
+        Raises
+        ------
+        PhotoError
+            ``unreadable-photo``, ``photo-too-large`` or ``no-face``.
+        """
+        try:
+            found, photo = self._every_face(file)[1], file.view(GROUP_LOOK)
+            seen = [face.scaled(1 / photo.scale) for face, _ in found]
+            nearest = choose_subject(seen, photo.image.shape, place)
+        except PhotoError as error:
+            raise _about(file, error) from error
+        face, pixels = found[seen.index(nearest)]
+        closer = self._closer(photo, nearest.size)
+        here = face.scaled(1 / closer.scale)
+        quality = replace(measure_quality(closer.image, here), size=face.size)
+        if isinstance(pixels, PhotoError):  # too small to be compared, not to be looked at
+            pixels = self._embedder.crop(closer.image, here)
+        return Crop(file.name, file.digest, quality, pixels), face
 
     def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
         crop, _ = self.inspect(file, rule)

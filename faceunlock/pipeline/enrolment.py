@@ -145,13 +145,14 @@ def enroll(
     alike, unlike = _without_unlike(good, gates.min_similarity, known)
     left_out = (*unusable, *unlike)
     needed = 1 if known is not None else max(2, gates.min_photos)
+    usable = tuple(sample.photo for sample in alike)
     if len(alike) < needed:
-        raise TooFewPhotosError(len(alike), needed, left_out)
+        raise TooFewPhotosError(usable, needed, left_out)
     vectors = np.stack([sample.embedding for sample in alike]).astype(np.float64)
     base = None if known is None else known.vector_sum
     strangers = _clearly_unlike(good, alike, vectors, base, gates.clearly_unlike)
     if strangers > MOST_UNLIKE * len(good):
-        raise TooManyUnlikeError(strangers, len(good), left_out)
+        raise TooManyUnlikeError(strangers, len(good), left_out, usable)
     scores = leave_one_out(vectors, base)
     mean, lowest = float(scores.mean()), float(scores.min())
     template = (
@@ -160,7 +161,7 @@ def enroll(
         else _grown_template(known, alike, vectors, mean, lowest)
     )
     one_look = len(vectors) > 1 and float(similarities(vectors, vectors).min()) > ONE_LOOK
-    return Enrolment(template, tuple(sample.photo for sample in alike), left_out, mean, lowest, one_look)
+    return Enrolment(template, usable, left_out, mean, lowest, one_look)
 
 
 class RefusedPhotosError(EnrolmentError):
@@ -172,11 +173,16 @@ class RefusedPhotosError(EnrolmentError):
         As for `FaceUnlockError`.
     left_out : tuple of LeftOut
         Every photo that did not pass a gate.
+    usable : tuple of str
+        Names of the others, unless they are the photos of several people.
     """
 
-    def __init__(self, slug: str, message: str, left_out: tuple[LeftOut, ...]) -> None:
+    def __init__(
+        self, slug: str, message: str, left_out: tuple[LeftOut, ...], usable: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(slug, message)
-        self.left_out = left_out
+        self.left_out: tuple[LeftOut, ...] = left_out
+        self.usable = usable
 
 
 class SeveralPeopleError(RefusedPhotosError):
@@ -201,15 +207,19 @@ class TooManyUnlikeError(RefusedPhotosError):
 
     Parameters
     ----------
-    unlike, usable : int
+    unlike, compared : int
         How many photos are clearly unlike the others, and how many could be compared.
     left_out : tuple of LeftOut
         Every photo that did not pass.
+    usable : tuple of str
+        Names of the others.
     """
 
-    def __init__(self, unlike: int, usable: int, left_out: tuple[LeftOut, ...]) -> None:
-        message = f"{unlike} of {usable} usable photos are unlike the others, more than a third"
-        super().__init__("too-many-unlike", message, left_out)
+    def __init__(
+        self, unlike: int, compared: int, left_out: tuple[LeftOut, ...], usable: tuple[str, ...]
+    ) -> None:
+        message = f"{unlike} of {compared} usable photos are unlike the others, more than a third"
+        super().__init__("too-many-unlike", message, left_out, usable)
 
 
 class TooFewPhotosError(RefusedPhotosError):
@@ -217,16 +227,18 @@ class TooFewPhotosError(RefusedPhotosError):
 
     Parameters
     ----------
-    usable, needed : int
-        How many passed and how many are needed.
+    usable : tuple of str
+        Names of the photos that passed.
+    needed : int
+        How many are needed.
     left_out : tuple of LeftOut
         Every photo that did not pass.
     """
 
-    def __init__(self, usable: int, needed: int, left_out: tuple[LeftOut, ...]) -> None:
+    def __init__(self, usable: tuple[str, ...], needed: int, left_out: tuple[LeftOut, ...]) -> None:
         plural = "photo" if needed == 1 else "photos"
-        message = f"{usable} usable, but at least {needed} {plural} needed"
-        super().__init__("too-few-photos", message, left_out)
+        message = f"{len(usable)} usable, but at least {needed} {plural} needed"
+        super().__init__("too-few-photos", message, left_out, usable)
         if left_out and not usable:  # more photos like these would not help
             reason = Counter(photo.reason for photo in left_out).most_common(1)[0][0]
             hints = (photo.hint for photo in left_out if photo.reason == reason)

@@ -188,7 +188,7 @@ class NoneUsableError(PhotoError):
             f"none of {len(left_out):,} photos can be used; the first problem: " if len(left_out) > 1 else ""
         )
         super().__init__(first.reason, f"{count}{first.photo}: {first.detail}", hint=first.hint)
-        self.left_out = tuple(left_out)
+        self.left_out: tuple[LeftOut, ...] = tuple(left_out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def readable_target(lowest: float) -> float | None:
     return rounded if lowest <= rounded < 1.0 else None
 
 
-def report_for(comparisons: Comparisons, target: float) -> CalibrationReport:
+def report_for(comparisons: Comparisons, target: float, at_least: float = -1.0) -> CalibrationReport:
     """Choose the threshold for a target, and return it with its effect on the comparisons.
 
     The same comparisons and the same target always give the same report.
@@ -157,6 +157,8 @@ def report_for(comparisons: Comparisons, target: float) -> CalibrationReport:
     comparisons : Comparisons
     target : float
         False match rate to stay below, in (0, 1).
+    at_least : float
+        No lower threshold is chosen; see `faceunlock.matching.thresholds.choose_threshold`.
 
     Raises
     ------
@@ -166,7 +168,7 @@ def report_for(comparisons: Comparisons, target: float) -> CalibrationReport:
     genuine, own, strangers = comparisons.scores()
     impostor = pool(own, strangers)
     seed = comparisons.plan.seed
-    choice = choose_threshold(own, strangers if len(strangers) else None, target, seed)
+    choice = choose_threshold(own, strangers if len(strangers) else None, target, seed, at_least)
     lowest, highest = _worst(comparisons, genuine, impostor)
     return CalibrationReport(
         **{entry.name: getattr(comparisons, entry.name) for entry in fields(Provenance)},

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from faceunlock.matching.error_rates import FalseMatches, fnmr_at
 from faceunlock.matching.rate import Rate
 from faceunlock.matching.scores import pool, worst_pairs
-from faceunlock.studies.calibration_report import Pair
+from faceunlock.matching.thresholds import target_kept
+from faceunlock.studies.calibration_report import Pair, readable_target
 from faceunlock.studies.comparisons import Comparisons
 
 BARS = 60
@@ -39,6 +40,9 @@ class Effect:
         People's own photos that would be refused, the least similar first; at most `MOST_NAMED`.
     admitted : tuple of Pair
         Other people's photos that would be let in, the most similar first; at most `MOST_NAMED`.
+    target : float or None
+        The lowest target, rounded up to two digits, that the threshold provably keeps, so that a calibration
+        for it may save the threshold; None if it keeps none.
     """
 
     threshold: float
@@ -46,6 +50,7 @@ class Effect:
     fnmr: Rate
     refused: tuple[Pair, ...]
     admitted: tuple[Pair, ...]
+    target: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +86,7 @@ class Effects:
     def __init__(self, comparisons: Comparisons) -> None:
         self.comparisons = comparisons
         self._genuine, own, strangers = comparisons.scores()
+        self._sets = [part for part in (own, strangers) if len(part)]
         self._impostor = pool(own, strangers)
         self._seed = comparisons.plan.seed
         self._matches = FalseMatches(self._impostor, seed=self._seed)
@@ -109,6 +115,7 @@ class Effects:
                 for one in highest
                 if impostor.scores[one] >= threshold
             ),
+            target=readable_target(target_kept(self._matches, self._sets, threshold)),
         )
 
     def curves(self) -> Curves:

@@ -295,7 +295,7 @@ def judge_scores(
     return report_for(_stored(workspace, file), target)
 
 
-def compared(workspace: Workspace, source: PhotoPath | None = None) -> Comparisons:
+def compared(workspace: Workspace, source: PhotoPath | None = None, track: Track = untracked) -> Comparisons:
     """Return the comparisons that a calibration would judge, to look at them with any threshold.
 
     Parameters
@@ -305,6 +305,8 @@ def compared(workspace: Workspace, source: PhotoPath | None = None) -> Compariso
     source : path, optional
         A file written with ``save_scores``, or a folder with one sub-folder per person. When omitted, the
         templates of enrolled people are compared with the bank of strangers.
+    track : callable, optional
+        Shows progress.
 
     Raises as `judge_scores` for a file, otherwise as `calibrate`.
     """
@@ -317,7 +319,7 @@ def compared(workspace: Workspace, source: PhotoPath | None = None) -> Compariso
     if not path.is_dir():
         return _stored(workspace, path)
     aim = _Aim(target, None, lambda _: None)
-    return _compare_folder(workspace, path, None, plan, lambda _: None, aim, untracked)
+    return _compare_folder(workspace, path, None, plan, lambda _: None, aim, track)
 
 
 def _stored(workspace: Workspace, file: PhotoPath) -> Comparisons:

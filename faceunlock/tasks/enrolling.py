@@ -319,11 +319,15 @@ class _Enrolling:
         """Return what can be stored; refuse what is too unlike the person, or is somebody else."""
         wanted, template = self._wanted, enrolment.template
         resemblance = None
-        if person is not None and wanted.look is not None:
-            resemblance = _resemblance(self._workspace, person, template)
-            if not (resemblance.enough or accepted):
-                raise _unlike(person, resemblance)
-        same = check_second_name(self._workspace, wanted.name, template, even_so=wanted.even_so)
+        try:
+            if person is not None and wanted.look is not None:
+                resemblance = _resemblance(self._workspace, person, template)
+                if not (resemblance.enough or accepted):
+                    raise _unlike(person, resemblance)
+            same = check_second_name(self._workspace, wanted.name, template, even_so=wanted.even_so)
+        except EnrolmentError as error:
+            error.usable, error.left_out = enrolment.used, enrolment.left_out
+            raise
         name = wanted.name if person is None else person.name
         return _Draft(name, wanted.look, enrolment, resemblance, same)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from faceunlock.errors import PhotoError
 from faceunlock.matching.similarity import cosine
-from faceunlock.photos.face import Face, Quality, SubjectRule
+from faceunlock.photos.face import Face, Place, Quality, SubjectRule
 from faceunlock.photos.measures import Limits, Measure, measures
 from faceunlock.photos.photo import load_photo
 from faceunlock.tasks.pictures import as_photo
@@ -32,7 +32,7 @@ class ExplainOptions(TypedDict, total=False):
     """Options of `explain`."""
 
     security: Security | None
-    faces: SubjectRule
+    faces: SubjectRule | Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ class Explanation:
         Each with its limit, the most serious fault first.
     crop : ndarray of uint8, shape (side, side, 3)
         The face as the network sees it, sRGB.
+    embedding : ndarray of float32, shape (dimension,)
+        What the network makes of it, a unit vector.
     resembled : Resembled or None
         None if nobody is enrolled with this model.
     stranger : NearStranger or None
@@ -117,6 +119,7 @@ class Explanation:
     quality: Quality
     measures: tuple[Measure, ...]
     crop: NDArray[np.uint8] = field(repr=False)
+    embedding: NDArray[np.float32] = field(repr=False)
     resembled: Resembled | None
     stranger: NearStranger | None
     identity: ModelIdentity
@@ -134,7 +137,7 @@ def explain(
     name: str | None = None,
     *,
     security: Security | None = None,
-    faces: SubjectRule = "dominant",
+    faces: SubjectRule | Place = "dominant",
 ) -> Explanation:
     """Explain a photo; nothing is counted, logged or changed, and nobody is let in.
 
@@ -147,8 +150,9 @@ def explain(
         The person it should show; without it, the most similar person enrolled.
     security : {"relaxed", "normal", "strict"}, optional
         As for `faceunlock.tasks.verify.verify`.
-    faces : {"dominant", "largest", "central"}
-        Which face is explained; where ``dominant`` finds none, the largest is, and the result says so.
+    faces : {"dominant", "largest", "central"}, or tuple of two float
+        Which face is explained; where ``dominant`` finds none, the largest is, and the result says so. A
+        place chooses the face nearest to it, of all that ``identify`` finds.
 
     Raises
     ------
@@ -162,7 +166,8 @@ def explain(
     settings = workspace.settings
     person = None if name is None else workspace.gallery.get(name)
     file = load_photo(as_photo(photo), max_pixels=settings.max_pixels)
-    acquisition, identity = workspace.choice.acquisition(person, fetch=True, access=False)
+    every = not isinstance(faces, str)
+    acquisition, identity = workspace.choice.acquisition(person, fetch=True, small_faces=every, access=False)
     crop, face, several = _subject(acquisition, file, faces)
     embedding = acquisition.embedder.embed(crop.pixels[None])[0]
     limits = Limits(settings.min_face_pixels, settings.min_sharpness, settings.min_brightness)
@@ -173,14 +178,17 @@ def explain(
         quality=crop.quality,
         measures=measures(crop.quality, limits),
         crop=crop.pixels,
+        embedding=embedding,
         resembled=_resembled(workspace, identity, embedding, person, security),
         stranger=nearest_to(workspace, identity, embedding, name=None if person is None else person.name),
         identity=identity,
     )
 
 
-def _subject(acquisition: Acquisition, file: PhotoFile, rule: SubjectRule) -> tuple[Crop, Face, bool]:
+def _subject(acquisition: Acquisition, file: PhotoFile, rule: SubjectRule | Place) -> tuple[Crop, Face, bool]:
     """Return the subject of a photo, and whether it was chosen among several."""
+    if not isinstance(rule, str):
+        return *acquisition.inspect_at(file, rule), False
     try:
         return *acquisition.inspect(file, rule), False
     except PhotoError as error:

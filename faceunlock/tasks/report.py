@@ -143,13 +143,13 @@ def report(
     return ReportOutcome(found_out, target, files)
 
 
-def studied(workspace: Workspace, folder: PhotoPath) -> Study:
+def studied(workspace: Workspace, folder: PhotoPath, track: Track = untracked) -> Study:
     """Return what `report` would show about the photos of a folder, with a picture of every face.
 
     Parameters and errors are as for `report`, but nothing is written.
     """
     source = as_path(folder)
-    results, _ = _studied(workspace, source, _labelled(source), True, "dominant", "pca", None, untracked)
+    results, _ = _studied(workspace, source, _labelled(source), True, "dominant", "pca", None, track)
     return results
 
 

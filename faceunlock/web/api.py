@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from faceunlock.photos.photo import PhotoFile
+
+T = TypeVar("T")
 
 Work = Callable[..., Document]
 """Does the work: gets the gallery, the documents, and the fields of the form and the path by name."""
@@ -47,6 +50,8 @@ class Endpoint:
         Name of the schema of its data.
     changes : bool
         Whether ``--read-only`` refuses it.
+    counts : bool
+        Whether its work counts photos, and takes a `faceunlock.pipeline.samples.Track`.
     """
 
     method: str
@@ -57,6 +62,7 @@ class Endpoint:
     data: str
     fields: tuple[Field, ...] = ()
     changes: bool = False
+    counts: bool = False
 
     @property
     def name(self) -> str:
@@ -89,6 +95,18 @@ class Desk:
         """Return what the form of a request holds; see `faceunlock.web.uploads.Uploads.read`."""
         return await self.uploads.read(request, fields, self.max_pixels)
 
+    async def ask(self, request: Request, task: Callable[[FaceUnlock], T]) -> T:
+        """Return what a task of the worker returns, unless the client goes away before.
+
+        Raises as `faceunlock.web.worker.Worker.ask`; the form of the request must have been read.
+        """
+        return await self.worker.ask(task, partial(_gone, request))
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
 
 def verify(
     unlock: FaceUnlock, documents: Documents, photo: PhotoFile, name: str | None = None, **options: Any
@@ -111,7 +129,7 @@ def compare(
 
 def people(unlock: FaceUnlock, documents: Documents) -> Document:
     """List who is enrolled."""
-    return documents.people(unlock.people())
+    return documents.people(unlock.summaries())
 
 
 def person(unlock: FaceUnlock, documents: Documents, person: str) -> Document:
@@ -173,6 +191,7 @@ ENDPOINTS = (
     Endpoint(
         *("POST", "identify", "identify", "Who is on these photos?", identify, "Identify"),
         fields=(_PHOTOS, _THRESHOLD, _SECURITY),
+        counts=True,
     ),
     Endpoint(
         *("POST", "compare", "compare", "Do two photos show the same person?", compare, "Compare"),
@@ -192,6 +211,7 @@ ENDPOINTS = (
             Field("dry_run", "flag", "Store nothing."),
         ),
         changes=True,
+        counts=True,
     ),
     Endpoint(
         *("PATCH", "people/{person}", "people rename", "Rename a person.", rename, "Renamed"),
@@ -218,7 +238,9 @@ def route(endpoint: Endpoint, desk: Desk) -> Route:
             raise WebError("read-only")
         form = await desk.form(request, *endpoint.fields) if endpoint.fields else {}
         given = form | request.path_params
-        data = await desk.worker.ask(lambda unlock: endpoint.work(unlock, desk.documents, **given))
+        if endpoint.counts:
+            given["track"] = desk.worker.progress.track
+        data = await desk.ask(request, lambda unlock: endpoint.work(unlock, desk.documents, **given))
         return desk.documents.answer(endpoint.command, data)
 
     return Route(API + endpoint.path, answered(desk, endpoint.command, answer), methods=[endpoint.method])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute
 
+from faceunlock.files.text import quoted
 from faceunlock.matching.similarity import similarities
 from faceunlock.reports.figures import data_address
 from faceunlock.reports.selection import choose_photos
@@ -14,11 +15,13 @@ from faceunlock.studies.overview import Study
 from faceunlock.tasks.report import studied
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web.api import Desk, beside
-from faceunlock.web.folders import folder_of
+from faceunlock.web.folders import check_size, folder_of
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from faceunlock.pipeline.samples import Track
 
 _PATH = Field("path", "text", "A folder with a sub-folder per person.", required=True)
 
@@ -27,15 +30,16 @@ def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes that the page of a folder asks."""
 
     async def explored(request: Request) -> dict[str, Any]:
-        form = await desk.form(request, _PATH)
-        return await desk.worker.ask(lambda unlock: _explored(unlock, form["path"]))
+        path, track = (await desk.form(request, _PATH))["path"], desk.worker.progress.track
+        return await desk.ask(request, lambda unlock: _explored(unlock, path, track))
 
     return [beside(desk, "POST", "/explore", explored)]
 
 
-def _explored(unlock: FaceUnlock, path: str) -> dict[str, Any]:
+def _explored(unlock: FaceUnlock, path: str, track: Track) -> dict[str, Any]:
     folder = folder_of(path)
-    return picture(studied(unlock, folder), folder)
+    check_size(folder, f"Make a report instead: faceunlock report {quoted(str(folder))} -o report.html")
+    return picture(studied(unlock, folder, track), folder)
 
 
 def picture(found: Study, folder: Path) -> dict[str, Any]:

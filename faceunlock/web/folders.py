@@ -1,21 +1,29 @@
-"""Folders of this machine that a page shows: a photo is asked for by its number, never by a path."""
+"""Folders of this machine that a page shows: photos and folders in it have numbers; no path is asked for."""
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections import OrderedDict
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any, Generic, TypeVar
 
-from faceunlock.errors import PhotoError
-from faceunlock.photos.photo import find_photos
+from faceunlock.errors import CalibrationError, PhotoError
+from faceunlock.photos.folders import PHOTO_SUFFIXES, one_level, status_of
 from faceunlock.tasks.workspace import as_path
 
 KEPT = 8
 """Folders that stay open; opening one more closes the one opened first."""
 
 MOST = 500
-"""Photos of a folder that are shown."""
+"""Photos of a folder that are shown, and folders in it."""
+
+MOST_COMPARED = 3_000
+"""Photos of a folder of people that a page compares."""
+
+_MOST_LOOKED_AT = 20_000
 
 T = TypeVar("T")
 
@@ -45,6 +53,10 @@ class Kept(Generic[T]):
         """Return what has a name; None if it is gone."""
         return self._kept.get(name)
 
+    def __iter__(self) -> Iterator[T]:
+        """Iterate over what is kept, the newest first."""
+        return reversed(self._kept.values())
+
 
 def whole_path(text: str) -> Path | None:
     """Return a path that a page names, absolute or with ``~`` for the home directory; None for any other."""
@@ -60,37 +72,96 @@ def folder_of(text: str) -> Path:
     return folder
 
 
+def check_size(folder: Path, instead: str) -> None:
+    """Refuse a folder of people that is so large that a page would wait for it, such as a whole disk.
+
+    Parameters
+    ----------
+    folder : Path
+    instead : str
+        What to do with a large folder.
+
+    Raises
+    ------
+    CalibrationError
+        ``bad-folder`` for more than `MOST_COMPARED` photos, or very many files of any kind.
+    PhotoError
+        ``photo-not-found`` or ``unreadable-photo`` if it cannot be opened.
+    """
+    status_of(folder)
+    photos = entries = 0
+    seen = set()
+    for at, folders, files in os.walk(folder, followlinks=True):
+        try:
+            status = Path(at).stat()
+        except OSError:  # it went away
+            continue
+        if (status.st_dev, status.st_ino) in seen:  # a link in a circle
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        photos += sum(PurePath(name).suffix.lower() in PHOTO_SUFFIXES for name in files)
+        entries += len(folders) + len(files)
+        if photos > MOST_COMPARED or entries > _MOST_LOOKED_AT:
+            raise CalibrationError(
+                "bad-folder",
+                f"{folder} holds more than {MOST_COMPARED:,} photos, or very many files: too much for a page",
+                hint=instead,
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenFolder:
+    """A folder that was opened.
+
+    Attributes
+    ----------
+    path : Path
+    folders : tuple of Path
+        The folder above it, if there is one, and the folders in it, at most `MOST`.
+    photos : tuple of Path
+        Photos in it, at most `MOST`.
+    digests : dict of Path to bytes
+        SHA-256 of photos that were read already; see `faceunlock.tasks.closest`.
+    """
+
+    path: Path
+    folders: tuple[Path, ...]
+    photos: tuple[Path, ...]
+    digests: dict[Path, bytes] = field(default_factory=dict, repr=False)
+
+
 class Folders:
     """The folders that were opened."""
 
     def __init__(self) -> None:
-        self._open: Kept[tuple[Path, ...]] = Kept(KEPT)
+        self._open: Kept[OpenFolder] = Kept(KEPT)
 
     def open(self, path: str) -> dict[str, Any]:
-        """Open a folder, and return its name and what its photos are called.
+        """Open a folder, one level of it.
 
         Parameters
         ----------
         path : str
             Absolute, or with ``~`` for the home directory.
 
+        Returns
+        -------
+        dict
+            Its name, its path, the names of its folders and photos, and how many more there are of each.
+
         Raises
         ------
         PhotoError
-            ``photo-not-found`` for a path that is no folder, or has no photos; ``unreadable-photo``.
+            ``photo-not-found`` for a path that is no folder, or has neither photos nor folders;
+            ``unreadable-photo``.
         """
-        folder = folder_of(path)
-        if not folder.is_dir():
-            raise PhotoError("photo-not-found", f"{folder} is not a folder.")
-        listing = find_photos([folder])
-        if not listing.photos:
-            raise PhotoError("photo-not-found", f"{folder} contains no photos{listing.others}")
-        shown = listing.photos[:MOST]
-        return {
-            "folder": self._open.keep(shown),
-            "photos": [str(photo.relative_to(folder)) for photo in shown],
-            "more": len(listing.photos) - len(shown),
-        }
+        return self._entered(folder_of(path))
+
+    def enter(self, folder: str, number: int) -> dict[str, Any]:
+        """Open the folder with this number in an open one, as `open` does."""
+        return self._entered(_at(self._found(folder).folders, number))
 
     def photo(self, folder: str, number: int) -> Path:
         """Return the path of a photo by its number, from 0.
@@ -100,7 +171,42 @@ class Folders:
         PhotoError
             ``photo-not-found``.
         """
-        photos = self._open.find(folder) or ()
-        if not 0 <= number < len(photos):
-            raise PhotoError("photo-not-found", "This photo is not shown any more; open its folder again.")
-        return photos[number]
+        return _at(self._found(folder).photos, number)
+
+    def __iter__(self) -> Iterator[OpenFolder]:
+        """Iterate over the open folders, the newest first."""
+        return iter(self._open)
+
+    def _found(self, folder: str) -> OpenFolder:
+        found = self._open.find(folder)
+        if found is None:
+            raise _gone()
+        return found
+
+    def _entered(self, folder: Path) -> dict[str, Any]:
+        if not folder.is_dir():
+            raise PhotoError("photo-not-found", f"{folder} is not a folder.")
+        level = one_level(folder)
+        if not (level.photos or level.folders):
+            raise PhotoError("photo-not-found", f"{folder} contains no photos.")
+        above = () if folder.parent == folder else (folder.parent,)
+        opened = OpenFolder(folder, (*above, *level.folders[:MOST]), level.photos[:MOST])
+        return {
+            "folder": self._open.keep(opened),
+            "path": str(folder),
+            "above": bool(above),
+            "folders": [".."] * len(above) + [one.name for one in level.folders[:MOST]],
+            "photos": [photo.name for photo in opened.photos],
+            "more_folders": max(0, len(level.folders) - MOST),
+            "more": len(level.photos) - len(opened.photos),
+        }
+
+
+def _at(paths: tuple[Path, ...], number: int) -> Path:
+    if not 0 <= number < len(paths):
+        raise _gone()
+    return paths[number]
+
+
+def _gone() -> PhotoError:
+    return PhotoError("photo-not-found", "This photo is not shown any more; open its folder again.")

@@ -57,9 +57,13 @@ SCHEMAS = {
     ),
     "Renamed": "name:string was:string",
     "Forgotten": "name:string? look:string? forgotten:integer",
-    "Error": "code:string message:string hint:string retryable:boolean",
+    "Error": (
+        "code:string message:string hint:string retryable:boolean seconds_left:integer* "
+        "groups:string[][]* usable:string[]* left_out:LeftOut[]*"
+    ),
 }
-"""The fields of each object: ``name:type``, with ``[]`` for a list and ``?`` for what may be null."""
+"""The fields of each object: ``name:type``, with ``[]`` for a list, ``?`` for what may be null and ``*`` for
+what may be missing."""
 
 
 def description(version: str, address: str) -> dict[str, Any]:
@@ -96,16 +100,20 @@ def object_of(text: str) -> dict[str, Any]:
     >>> object_of("name:string photos:integer?")["properties"]["photos"]
     {'type': ['integer', 'null']}
     """
-    properties = dict(_property(word) for word in text.split())
-    return {"type": "object", "properties": properties, "required": sorted(properties)}
+    words = text.split()
+    always = sorted(word.partition(":")[0] for word in words if not word.endswith("*"))
+    properties = dict(_property(word.removesuffix("*")) for word in words)
+    return {"type": "object", "properties": properties, "required": always}
 
 
 def _property(word: str) -> tuple[str, dict[str, Any]]:
     name, kind = word.split(":")
     optional, kind = kind.endswith("?"), kind.removesuffix("?")
-    many, kind = kind.endswith("[]"), kind.removesuffix("[]")
-    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{kind}"} if kind[0].isupper() else {"type": kind}
-    if many:
+    plain = kind.replace("[]", "")
+    schema: dict[str, Any] = (
+        {"$ref": f"#/components/schemas/{plain}"} if plain[0].isupper() else {"type": plain}
+    )
+    for _ in range(kind.count("[]")):
         schema = {"type": "array", "items": schema}
     if optional:
         schema = {"type": [kind, "null"]} if "type" in schema else {"anyOf": [schema, {"type": "null"}]}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -18,11 +18,14 @@ from faceunlock.errors import PhotoError, SettingsError
 from faceunlock.files.packages import own_version
 from faceunlock.liveness.guidance import POSES, fault, follows
 from faceunlock.liveness.turning import offset_of
-from faceunlock.photos.in_memory import as_file
+from faceunlock.matching.wording import counted
+from faceunlock.photos.face import measure_quality
+from faceunlock.photos.measures import Limits, measures
 from faceunlock.photos.photo import PhotoFile, load_photo
 from faceunlock.pipeline.samples import LeftOut
 from faceunlock.reports.figures import data_address
 from faceunlock.reports.page import templates_of
+from faceunlock.tasks.closest import closest, photos_of
 from faceunlock.tasks.sitting import limits_of, seen_in
 from faceunlock.tasks.workspace import quality_gates
 from faceunlock.unlock import FaceUnlock
@@ -34,8 +37,10 @@ from faceunlock.web.uploads import Field
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from faceunlock.photos.face import RGBImage
+    from faceunlock.photos.face import Face, Place, RGBImage
     from faceunlock.photos.photo import Photo, Source
+    from faceunlock.pipeline.samples import Track
+    from faceunlock.tasks.explain import Explanation
 
 PAGES = {
     "/": ("try.html", "Try"),
@@ -52,11 +57,8 @@ PICTURE = 1600
 THUMBNAIL = 160
 """Longer side of a thumbnail, in pixels."""
 
-AROUND = 1.0
-"""How much of a photo is cut out on each side of a face to explain it, in sides of the face's box."""
-
 _HEAD = Field("head", "text", "The folder of a trained head.", required=True)
-_BOX = Field("box", "text", "Left, top, width and height of a face, in pixels.", required=True)
+_PLACE = Field("place", "text", "Where a face is, as shares of width and height.", required=True)
 _PHOTO = Field("photo", "photo", "The photo.", required=True)
 _TAKEN = Field("taken", "text", "Photos taken so far.", required=True)
 _PATH = Field("path", "text", "A folder on this machine.", required=True)
@@ -80,31 +82,35 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     async def tried(request: Request) -> dict[str, Any]:
         photo = await chosen(request)
-        return await desk.worker.ask(lambda unlock: _tried(unlock, desk, photo))
+        return await desk.ask(request, lambda unlock: _tried(unlock, desk, photo))
 
     async def classified(request: Request) -> dict[str, Any]:
         form = await desk.form(request, _PHOTO, _HEAD)
-        return await desk.worker.ask(lambda unlock: _classified(unlock, desk, form["photo"], form["head"]))
+        return await desk.ask(request, lambda unlock: _classified(unlock, desk, form["photo"], form["head"]))
 
     async def why(request: Request) -> dict[str, Any]:
         here = () if "folder" in request.path_params else (_PHOTO,)
-        form = await desk.form(request, *here, _BOX)
+        form = await desk.form(request, *here, _PLACE)
         photo = form["photo"] if here else await chosen(request)
-        box = _box(form["box"])
-        return await desk.worker.ask(lambda unlock: _why(unlock, desk, photo, box))
+        place = _place(form["place"])
+        return await desk.ask(request, lambda unlock: _why(unlock, desk, folders, photo, place))
 
     async def looked(request: Request) -> dict[str, Any]:
         form = await desk.form(request, _PHOTO, _TAKEN)
         taken = int(form["taken"]) if form["taken"].isdecimal() else 0
-        return await desk.worker.ask(lambda unlock: _looked(unlock, desk, form["photo"], taken))
+        return await desk.ask(request, lambda unlock: _looked(unlock, desk, form["photo"], taken))
 
     async def opened(request: Request) -> dict[str, Any]:
         form = await desk.form(request, _PATH)
-        return await desk.worker.ask(lambda _: folders.open(form["path"]))
+        return await desk.ask(request, lambda _: folders.open(form["path"]))
+
+    async def entered(request: Request) -> dict[str, Any]:
+        given = request.path_params
+        return await desk.ask(request, lambda _: folders.enter(given["folder"], given["number"]))
 
     async def thumbnail(request: Request) -> Response:
         photo = await chosen(request)
-        content = await desk.worker.ask(lambda _: _jpeg(_shown(photo, desk, THUMBNAIL).image, THUMBNAIL))
+        content = await desk.ask(request, lambda _: _jpeg(_shown(photo, desk, THUMBNAIL).image, THUMBNAIL))
         return Response(content, media_type="image/jpeg")
 
     return [
@@ -115,6 +121,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         beside(desk, "POST", "/why", why),
         beside(desk, "POST", "/look", looked),
         beside(desk, "POST", "/folder", opened),
+        beside(desk, "POST", "/folder/{folder}/into/{number:int}", entered),
         beside(desk, "POST", "/folder/{folder}/{number:int}", tried),
         beside(desk, "POST", "/folder/{folder}/{number:int}/why", why),
         beside(desk, "GET", "/folder/{folder}/{number:int}", thumbnail),
@@ -144,12 +151,22 @@ def _page(path: str, desk: Desk) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _tried(unlock: FaceUnlock, desk: Desk, photo: Source) -> dict[str, Any]:
-    """Return who is on a photo, and the photo as a browser can show it.
+    """Return who is on a photo, what is wrong with each face, and the photo as a browser can show it.
 
     A browser cannot show every format, and may turn a photo differently than the faces were found.
     """
     file = load_photo(photo, name=_last_part(photo), max_pixels=desk.max_pixels)
-    return {"data": desk.documents.identify(unlock.identify([file]))} | _picture(file)
+    found, shown = unlock.identify([file]), file.view(PICTURE)
+    faults = [_faults(unlock, shown, one.face) for one in found.photos[0].faces if one.face is not None]
+    return {"data": desk.documents.identify(found), "faults": faults} | _picture(shown)
+
+
+def _faults(unlock: FaceUnlock, photo: Photo, face: Face) -> list[str]:
+    """Return the slugs of what is wrong with a face, the most serious first."""
+    limits, here = unlock.settings, face.scaled(1 / photo.scale)
+    needed = Limits(limits.min_face_pixels, limits.min_sharpness, limits.min_brightness)
+    quality = replace(measure_quality(photo.image, here), size=face.size)
+    return [one.fault for one in measures(quality, needed) if not one.good]
 
 
 def _classified(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, head: str) -> dict[str, Any]:
@@ -160,11 +177,10 @@ def _classified(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, head: str) -> 
     (found,) = unlock.classify([photo], folder, faces="all")
     if isinstance(found, LeftOut):
         raise PhotoError(found.reason, f"{found.photo}: {found.detail.removeprefix(f'{found.photo}: ')}")
-    return {"data": desk.documents.classified(found)} | _picture(photo)
+    return {"data": desk.documents.classified(found)} | _picture(photo.view(PICTURE))
 
 
-def _picture(file: PhotoFile) -> dict[str, Any]:
-    shown = file.view(PICTURE)
+def _picture(shown: Photo) -> dict[str, Any]:
     height, width = shown.image.shape[:2]
     return {
         "picture": _address(shown.image),
@@ -173,27 +189,46 @@ def _picture(file: PhotoFile) -> dict[str, Any]:
     }
 
 
-def _why(unlock: FaceUnlock, desk: Desk, photo: Source, box: tuple[int, int, int, int]) -> dict[str, Any]:
-    """Return why a face of a photo has its name, or none, and the face as the network sees it."""
+def _why(unlock: FaceUnlock, desk: Desk, folders: Folders, photo: Source, place: Place) -> dict[str, Any]:
+    """Return why a face of a photo has its name, or none, as the network sees it, and the closest photo."""
     file = load_photo(photo, name=_last_part(photo), max_pixels=desk.max_pixels)
-    image = file.view().image
-    left, top, wide, high = box
-    margin = round(AROUND * max(wide, high))
-    rows = slice(max(0, top - margin), max(0, top + high + margin))
-    columns = slice(max(0, left - margin), max(0, left + wide + margin))
-    part = image[rows, columns]
-    if part.size == 0:
-        raise SettingsError("usage", "the box lies outside the photo")
-    found = unlock.explain(PhotoFile(file.name, as_file(part), desk.max_pixels), faces="central")
-    return desk.documents.explanation(found) | {"face": _address(found.crop)}
+    found = unlock.explain(file, faces=place)
+    beside = _beside(unlock, found, folders, file, desk.worker.progress.track)
+    return desk.documents.explanation(found) | {"face": _address(found.crop), "beside": beside}
 
 
-def _box(text: str) -> tuple[int, int, int, int]:
-    numbers = text.split(",")
-    if len(numbers) != 4 or not all(re.fullmatch(r"-?\d{1,6}", number) for number in numbers):
-        raise SettingsError("usage", "a box is four whole numbers: left, top, width, height")
-    left, top, wide, high = map(int, numbers)
-    return left, top, wide, high
+def _beside(
+    unlock: FaceUnlock, found: Explanation, folders: Folders, file: PhotoFile, track: Track
+) -> dict[str, Any]:
+    """Return the person's photo that a face resembles most, or why there is none to show."""
+    if found.resembled is None:
+        return {"words": "Nobody is enrolled, so there is no photo to compare it with."}
+    name, seen, own = found.resembled.name, set[Path](), list[Path]()
+    for folder in folders:
+        fresh = [photo for photo in folder.photos if photo not in seen]
+        own += photos_of(unlock, name, fresh, folder.digests, but=file.digest, track=track)
+        seen.update(fresh)
+    near = closest(unlock, found, own, track)
+    if near is not None:
+        of = "the only enrolled photo" if len(own) == 1 else f"the closest of the {len(own)} enrolled photos"
+        words = f"{name} on {near.photo.name}: {of} in the folders opened here."
+        return {"words": words, "face": _address(near.crop), "similarity": near.similarity}
+    where = "No photo is kept of anybody"
+    if seen:
+        where = f"Of the {counted(len(seen), 'photo')} in the folders opened here, none enrolled {name}"
+    return {
+        "words": f"{where}. Open the folder of {name}'s photos above: the closest of them then stands here."
+    }
+
+
+def _place(text: str) -> Place:
+    try:
+        x, y = map(float, text.split(","))
+    except ValueError:
+        x = y = -1.0
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        raise SettingsError("usage", "a place is two numbers from 0 to 1: from the left, from the top")
+    return x, y
 
 
 def _looked(unlock: FaceUnlock, desk: Desk, photo: PhotoFile, taken: int) -> dict[str, Any]:

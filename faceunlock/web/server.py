@@ -25,6 +25,7 @@ from faceunlock.web.answers import Documents, json_response
 from faceunlock.web.api import ENDPOINTS, Desk, route
 from faceunlock.web.gate import API, Gate
 from faceunlock.web.openapi import description
+from faceunlock.web.patience import Impatient
 from faceunlock.web.worker import Progress, Worker
 
 CONNECTIONS = 64
@@ -78,7 +79,7 @@ class Server:
         # Nothing of uvicorn's own: no lifespan, no websockets, no access log with names in it.
         config = uvicorn.Config(
             gate,
-            http="h11",
+            http=Impatient,
             ws="none",
             lifespan="off",
             log_config=None,

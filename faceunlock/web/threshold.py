@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute
 
-from faceunlock.errors import SettingsError, WebError
+from faceunlock.errors import CalibrationError, SettingsError, WebError
+from faceunlock.files.text import quoted
 from faceunlock.matching.wording import rate
 from faceunlock.studies.calibration_report import CalibrationReport, Pair, report_for
 from faceunlock.studies.effects import Effects
 from faceunlock.tasks.calibrate import compared
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web.api import Desk, beside
-from faceunlock.web.folders import Kept
+from faceunlock.web.folders import Kept, check_size, whole_path
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from faceunlock.matching.rate import Rate
+    from faceunlock.pipeline.samples import Track
 
 KEPT = 2
 """Sets of comparisons that stay in memory."""
+
+FEW = 0.01
+"""Rates from here on are said in percent."""
 
 _SOURCE = Field("source", "text", "A file of scores or a folder of people; enrolled people if left out.")
 _THRESHOLD = Field("threshold", "number", "A similarity.", required=True)
@@ -40,31 +46,31 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     async def started(request: Request) -> dict[str, Any]:
         given = await desk.form(request, _SOURCE)
-        return await desk.worker.ask(lambda unlock: _start(unlock, opened, given.get("source")))
+        track = desk.worker.progress.track
+        return await desk.ask(request, lambda unlock: _start(unlock, opened, given.get("source"), track))
 
     async def moved(request: Request) -> dict[str, Any]:
-        threshold = (await desk.form(request, _THRESHOLD))["threshold"]
-        if not -1.0 <= threshold <= 1.0:
-            raise SettingsError("usage", "a threshold is a number from -1 to 1")
+        threshold = _similarity((await desk.form(request, _THRESHOLD))["threshold"])
         effects = _found(opened, request)
-        return await desk.worker.ask(lambda _: effect(effects, threshold))
+        return await desk.ask(request, lambda _: effect(effects, threshold))
 
     async def judged(request: Request) -> dict[str, Any]:
         effects = _found(opened, request)
         target = _valid((await desk.form(request, _TARGET))["target"])
-        return await desk.worker.ask(lambda _: judgement(_report(effects, target)))
+        return await desk.ask(request, lambda _: judgement(_report(effects, target)))
 
     async def saved(request: Request) -> dict[str, Any]:
         if desk.read_only:
             raise WebError("read-only")
         effects = _found(opened, request)
-        given = await desk.form(request, _TARGET, _LOWER)
-        target, lower = _valid(given["target"]), given.get("allow_lower", False)
+        given = await desk.form(request, _THRESHOLD, _LOWER)
+        threshold, lower = _similarity(given["threshold"]), given.get("allow_lower", False)
 
-        def save(unlock: FaceUnlock) -> float:
-            return unlock.save_calibration(_report(effects, target), allow_lower=lower).threshold
+        def save(unlock: FaceUnlock) -> dict[str, Any]:
+            saved = unlock.save_calibration(keeping(effects, threshold), allow_lower=lower)
+            return {"threshold": saved.threshold, "target": saved.target_fmr}
 
-        return {"threshold": await desk.worker.ask(save)}
+        return await desk.ask(request, save)
 
     return [
         beside(desk, "POST", "/threshold", started),
@@ -82,8 +88,12 @@ def _found(opened: Opened, request: Request) -> Effects:
     return effects
 
 
-def _start(unlock: FaceUnlock, opened: Opened, source: str | None) -> dict[str, Any]:
-    comparisons = compared(unlock, source.strip() if source and source.strip() else None)
+def _start(unlock: FaceUnlock, opened: Opened, source: str | None, track: Track) -> dict[str, Any]:
+    named = source.strip() if source else ""
+    if named and (folder := whole_path(named)) is not None and folder.is_dir():
+        instead = f"Make a file of scores and open that: faceunlock calibrate {quoted(str(folder))}"
+        check_size(folder, f"{instead} --save-scores scores.npz")
+    comparisons = compared(unlock, named or None, track)
     effects = Effects(comparisons)
     curves = effects.curves()
     now = unlock.choice.calibration(comparisons.identity, unlock.settings.level("normal"))
@@ -95,6 +105,7 @@ def _start(unlock: FaceUnlock, opened: Opened, source: str | None) -> dict[str, 
         "strangers": comparisons.strangers,
         "now": now.threshold,
         "status": now.status,
+        "shipped": unlock.choice.uncalibrated(comparisons.identity.model).threshold,
         "target": unlock.settings.target_fmr,
         "edges": curves.edges.tolist(),
         "genuine": curves.genuine.tolist(),
@@ -111,7 +122,47 @@ def effect(effects: Effects, threshold: float) -> dict[str, Any]:
         "fnmr": _rate(found.fnmr),
         "refused": [_pair(one) for one in found.refused],
         "admitted": [_pair(one) for one in found.admitted],
+        "target": found.target,
+        "keeps": kept_in_words(found.target),
     }
+
+
+def kept_in_words(target: float | None) -> str:
+    """Return what a threshold that keeps a target proves, for somebody who is about to save it.
+
+    Examples
+    --------
+    >>> kept_in_words(0.00075)
+    'It keeps a target FMR of 0.00075: at most 1 in 1,333 strangers is let in, with 95 % confidence.'
+    >>> kept_in_words(0.12)
+    'It keeps a target FMR of 0.12: at most 12 % of strangers are let in, with 95 % confidence.'
+    """
+    if target is None:
+        return "It cannot be saved: as far as these comparisons tell, it might let in all strangers."
+    many = target >= FEW
+    share = f"{100 * target:.3g} % of strangers are" if many else f"1 in {floor(1 / target):,} strangers is"
+    return f"It keeps a target FMR of {target:.2g}: at most {share} let in, with 95 % confidence."
+
+
+def keeping(effects: Effects, threshold: float) -> CalibrationReport:
+    """Return the report of a calibration for the target that a threshold keeps, with this threshold.
+
+    `calibrate` would take the lowest threshold that keeps the target. This one may be higher, never lower.
+
+    Raises
+    ------
+    CalibrationError
+        ``insufficient-data`` if the threshold keeps no target.
+    """
+    target = effects.at(threshold).target
+    if target is None:
+        raise CalibrationError(
+            "insufficient-data",
+            f"threshold {threshold:.4f} cannot be saved: as far as these comparisons tell, it might let in "
+            "all strangers",
+            hint="Choose a higher one, or compare more people.",
+        )
+    return report_for(effects.comparisons, target, threshold)
 
 
 def judgement(report: CalibrationReport) -> dict[str, Any]:
@@ -129,6 +180,12 @@ def judgement(report: CalibrationReport) -> dict[str, Any]:
 
 def _report(effects: Effects, target: float) -> CalibrationReport:
     return report_for(effects.comparisons, target)
+
+
+def _similarity(threshold: float) -> float:
+    if not -1.0 <= threshold <= 1.0:
+        raise SettingsError("usage", "a threshold is a number from -1 to 1")
+    return threshold
 
 
 def _valid(target: float) -> float:

@@ -14,6 +14,7 @@ from support.browser import WIDTHS, chromium, requested, show
 from support.made_comparisons import made
 
 from faceunlock.studies.score_file import write_scores
+from faceunlock.unlock import FaceUnlock
 
 SECONDS = 60
 SERIOUS = ("serious", "critical")
@@ -187,6 +188,18 @@ def test_the_keyboard_alone_is_enough(page, pictures):
     page.press(Keys.ENTER)
     page.wait("document.getElementById('why').hidden === false")
     assert "verify would say yes" in page.one("why").text
+    # Beside the face stands the closest enrolled photo of the folder, which is not the photo itself.
+    assert len(page.all("#why .two-faces img")) == 2
+    assert "closest of the 2 enrolled photos" in page.one("why").text
+    page.click(page.one("after"))
+    page.wait("document.getElementById('turn-said').textContent.includes('3 of 3')")
+    assert page.one("before") == page.browser.switch_to.active_element or page.one("after").get_property(
+        "disabled"
+    )
+    assert page.one("folder-path").get_property("value") == str(pictures / "few")
+    page.click(page.all("#places button")[0])
+    page.wait(f"document.getElementById('folder-path').value === '{pictures}'")
+    assert [one.text for one in page.all("#places button")] == ["↑ up", "few", "more", "photos"]
 
 
 def test_what_is_no_photo_or_no_folder_is_said(page, tmp_path):
@@ -238,6 +251,24 @@ def test_somebody_is_enrolled_renamed_and_forgotten(page, pictures):
     page.wait("document.querySelectorAll('#cards li').length === 1")
 
 
+def test_a_refused_enrolment_shows_photo_by_photo_why(page, pictures, tmp_path):
+    (tmp_path / "<b>no.jpg").write_bytes(b"no photo")
+    for how, name in (("new", "Nadia"), ("look", "Eileen")):
+        page.go("people")
+        page.wait("document.querySelectorAll('#cards li').length === 1")
+        page.browser.execute_script(f"document.getElementById('how').value = '{how}'")
+        page.one("name").send_keys(name)
+        page.one("enroll-file").send_keys(f"{pictures / 'unseen.jpg'}\n{tmp_path / '<b>no.jpg'}")
+        page.click(page.one("go"))
+        page.wait("document.getElementById('enroll-error').hidden === false")
+        assert "1 usable" in page.one("enroll-error").text
+        rows = [row.text.split("\n") for row in page.all("#outcome tbody tr")]
+        assert [row[0] for row in rows] == ["<b>no.jpg", "unseen.jpg"]
+        assert "left out" in " ".join(rows[0]) and "known format" in " ".join(rows[0])
+        assert "could be used" in " ".join(rows[1])
+        assert len(page.all("#chosen li")) == 2  # still there, to be taken out or added to
+
+
 def test_the_camera_takes_photos_for_an_enrolment_by_itself(page):
     page.go("people")
     page.click(page.one("enroll-camera"))
@@ -267,10 +298,12 @@ def people(pictures, hopper_path, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def scores(tmp_path_factory):
+def scores(home, tmp_path_factory):
     file = tmp_path_factory.mktemp("scores") / "scores.npz"
     names = tuple(f"person <b>{number}" for number in range(30))  # the driver takes no half characters
-    write_scores(replace(made(people=30, strangers=30), names=names), file)
+    with FaceUnlock(home) as unlock:
+        identity = unlock.person("Eileen").template.identity
+    write_scores(replace(made(people=30, strangers=30), names=names, identity=identity), file)
     return file
 
 
@@ -297,9 +330,35 @@ def test_the_slider_moves_the_numbers(page, scores):
     page.wait("document.getElementById('fmr').textContent.startsWith('0 (')")
     assert float(page.one("line").get_attribute("x1")) > float(line)
     assert page.one("refused-title").text == "Own photos refused: 60"
-    page.click(page.one("find"))  # one in 1,000, of which 30 people cannot tell
+    page.click(page.all("#aim button")[0])  # one in 1,000, of which 30 people cannot tell
     page.wait("document.getElementById('save-error').hidden === false")
     assert "insufficient data" in page.one("save-error").text
+
+
+def test_what_the_slider_shows_is_saved_if_it_may_be(page, scores):
+    opened(page, "threshold", "source", scores)
+    page.wait("document.getElementById('fmr').textContent !== ''")
+
+    def typed(threshold):
+        set_value = "const one = document.getElementById('number'); one.value = arguments[0];"
+        page.browser.execute_script(f"{set_value} one.dispatchEvent(new Event('input'))", threshold)
+
+    typed("-1")
+    page.wait("document.getElementById('keeps').textContent.startsWith('It cannot be saved')")
+    assert not page.one("use").is_enabled()
+    typed("0.4321")
+    page.wait("!document.getElementById('use').disabled")
+    assert "It keeps a target FMR of " in page.one("keeps").text
+    assert "below the threshold that comes with the model" in page.one("keeps").text
+    assert page.one("use").text == "Use 0.4321"
+    page.click(page.one("use"))
+    page.wait("document.getElementById('question').open")
+    asked = page.one("question-text").text
+    assert "below the threshold that comes with the model" in asked and "Use 0.4321 all the same?" in asked
+    assert "less than your aim" in asked
+    page.click(page.one("question-no"))
+    page.wait("!document.getElementById('question').open")
+    assert page.one("saved").text == ""
 
 
 def test_a_pair_and_a_photo_of_a_folder_are_opened(page, people):
@@ -309,6 +368,15 @@ def test_a_pair_and_a_photo_of_a_folder_are_opened(page, people):
     page.wait("document.getElementById('found').hidden === false")
     photos = len(page.all("#map > svg:first-child circle"))
     assert photos >= 5 and "of 2 people" in page.one("summary").text
+    # Along both sides of the cells stand the faces, in colours that no cell has.
+    shades = (
+        "const copy = document.createElement('canvas'); copy.width = copy.height = 400;"
+        "const brush = copy.getContext('2d', { willReadFrequently: true });"
+        "brush.drawImage(document.getElementById('heat'), 0, 0);"
+        "const seen = (x, y) => new Set(new Uint32Array(brush.getImageData(x, y, 24, 24).data.buffer)).size;"
+        "return [seen(8, 80), seen(80, 8)]"
+    )
+    assert min(page.browser.execute_script(shades)) > 100
     page.browser.execute_script("document.getElementById('heat').focus()")
     page.press(*[Keys.ARROW_DOWN] * photos, Keys.ENTER)
     assert "no match" in page.one("pair-said").text and "Grace/two.jpg" in page.one("pair-said").text

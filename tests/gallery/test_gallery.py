@@ -265,6 +265,7 @@ def test_a_crowd_is_everybody(tmp_path_factory, count, seed, sealed):
         for person in random_people(Random(seed), count):
             gallery.restore(person)
     people, crowd = gallery.people(), gallery.crowd()
+    assert gallery.summaries() == tuple(person.summary for person in people)
     assert sorted(crowd.names()) == sorted(person.name for person in people)
     assert crowd.identities == Crowd.of(people).identities == gallery.models()
     for part in crowd.parts:

@@ -79,3 +79,22 @@ def test_without_own_photos_there_is_no_curve():
     effects = Effects(alone)
     assert len(effects.curves().thresholds) == 0 and effects.curves().genuine.sum() == 0
     assert effects.at(0.5).fnmr.trials == 0 and effects.at(2.0 - 1.0).refused == ()
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.floats(-1, 1))
+def test_a_calibration_for_the_target_that_a_threshold_keeps_may_save_it(threshold):
+    target = EFFECTS.at(threshold).target
+    if target is None:  # not even a target next to 1 would be kept
+        assert report_for(MANY, 0.999).choice.threshold > threshold
+        return
+    plain, wanted = report_for(MANY, target), report_for(MANY, target, threshold)
+    assert plain.supported and plain.choice.threshold <= threshold
+    assert wanted.supported and wanted.choice.threshold == threshold
+    assert wanted.calibration.threshold_for(3).threshold >= threshold
+    assert EFFECTS.at(threshold).fmr.upper <= target
+
+
+def test_a_higher_threshold_is_no_way_around_the_bound():
+    highest = float(IMPOSTOR.scores.max())
+    assert not report_for(MANY, 1e-4, highest).supported

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from support.fakes import GREY, FakeDetector, FakeEmbedder, paint, save
@@ -47,6 +48,7 @@ def test_the_document_is_the_one_of_the_command_line(tmp_path, monkeypatch, capf
             (["people"], "GET", "people", None),
             (["people", "show", "Ada"], "GET", "people/Ada", None),
             (["people", "show", "Eve"], "GET", "people/Eve", None),
+            (["enroll", "Eve", str(file)], "POST", "people/Eve", [("photos", sent)]),
         ):
             code = run(["--home", str(home), *words, "--json"])
             printed = json.loads(capfd.readouterr().out.replace(json.dumps(str(file)), '"photo.png"'))
@@ -95,6 +97,50 @@ def test_a_second_name_and_an_unlike_look_need_a_yes(served):
     other = [("photos", photo(5, number, f"{number}.png")) for number in range(4)]
     assert served.api("POST", "people/Ada", [*other, ("look", "mask")]).slug == "unlike-the-person"
     assert served.api("POST", "people/Ada", [*other, ("look", "mask"), ("accept", "true")]).data["saved"]
+
+
+def test_a_refused_enrolment_says_which_photos_would_do(served):
+    ada = [("photos", photo(1, number, f"ada{number}.png")) for number in range(20, 24)]
+    poor = [("photos", png(GREY, "grey.png")), ("photos", ("text.jpg", b"no photo"))]
+
+    def refused(name, fields):
+        return served.api("POST", f"people/{name}", fields).document["error"]
+
+    few = refused("Eve", [*ada[:1], *poor])
+    assert few["code"] == "too-few-photos" and few["usable"] == ["ada20.png"]
+    assert {one["photo"]: one["reason"] for one in few["left_out"]} == {
+        "grey.png": "no-face",
+        "text.jpg": "unreadable-photo",
+    }
+    second = refused("Eve", [*ada, *poor])
+    assert second["code"] == "second-name" and len(second["usable"]) == 4 and len(second["left_out"]) == 2
+    stranger = [("photos", photo(5, number, f"other{number}.png")) for number in range(4)]
+    look = refused("Ada", [*stranger, *poor, ("look", "mask")])
+    assert look["code"] == "unlike-the-person" and len(look["usable"]) == 4 and len(look["left_out"]) == 2
+    two = refused("Eve", [*ada, *stranger, *poor])
+    assert two["code"] == "several-people" and len(two["left_out"]) == 2 and "usable" in two
+    assert sorted(map(sorted, two["groups"])) == [
+        [f"ada{number}.png" for number in range(20, 24)],
+        [f"other{number}.png" for number in range(4)],
+    ]
+    nothing = served.api("POST", "identify", poor[1:]).document["error"]
+    assert [one["photo"] for one in nothing["left_out"]] == ["text.jpg"] and nothing["usable"] == []
+    assert "left_out" not in served.api("GET", "people/Eve").document["error"]
+
+
+def test_two_tabs_that_enroll_at_once_do_not_both_succeed(served):
+    photos = [("photos", photo(3, number, f"{number}.png")) for number in range(4)]
+    replies = []
+    tabs = [
+        threading.Thread(target=lambda: replies.append(served.api("POST", "people/Bob", photos)))
+        for _ in range(2)
+    ]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join(20)
+    assert sorted(reply.status for reply in replies) == [200, 409]
+    assert served.api("GET", "people/Bob").data["photos"] == 4
 
 
 def test_photos_that_cannot_be_used_say_why(shared):

@@ -64,6 +64,18 @@ def test_what_is_no_folder_of_people_is_refused(shared, path):
     assert reply.status == 422 and reply.document["error"]["hint"]
 
 
+def test_a_whole_disk_is_not_walked(shared, tmp_path, monkeypatch):
+    reply = shared("POST", "/explore", [("path", "/")])
+    assert reply.slug == "bad-folder" and "report '/' -o" in reply.document["error"]["hint"]
+    monkeypatch.setattr("faceunlock.web.folders.MOST_COMPARED", 5)
+    save_person(tmp_path / "Ada", 1, 3)
+    save_person(tmp_path / "Bob", 2, 2)
+    (tmp_path / "Bob" / "loop").symlink_to(tmp_path)
+    assert shared("POST", "/explore", [("path", str(tmp_path))]).status == 200
+    save_person(tmp_path / "Cyd", 3, 1)
+    assert shared("POST", "/explore", [("path", str(tmp_path))]).slug == "bad-folder"
+
+
 def test_photos_without_people_are_refused(shared, tmp_path):
     save_person(tmp_path, 1, 2)
     assert shared("POST", "/explore", [("path", str(tmp_path))]).slug == "bad-folder"

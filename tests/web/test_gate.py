@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -142,6 +144,29 @@ def test_the_user_of_a_connection_is_known(family, host):
 def test_another_user_of_the_machine_is_refused_even_with_the_token(shared, monkeypatch):
     monkeypatch.setattr("faceunlock.web.gate.user_of", lambda client, port: os.getuid() + 1)
     assert shared.api("GET", "people").slug == "not-admitted"
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="only root can be somebody else")
+def test_a_second_user_of_the_machine_has_the_token_and_is_refused(shared):
+    code = (
+        "import sys, urllib.request, urllib.error\n"
+        "request = urllib.request.Request(sys.argv[1], headers={'Authorization': sys.argv[2]})\n"
+        "try:\n    print(urllib.request.urlopen(request).status)\n"
+        "except urllib.error.HTTPError as error:\n    print(error.code, error.read().decode())\n"
+    )
+    address = f"http://127.0.0.1:{shared.server.port}/api/v1/people"
+    command = ["/usr/bin/env", "-i", shutil.which("python3", path="/usr/bin:/bin") or sys.executable, "-c"]
+    done = subprocess.run(
+        [*command, code, address, f"Bearer {shared.server.token}"],
+        user=65534,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
+    if done.returncode:
+        pytest.skip(f"the second user has no Python: {done.stderr[-80:]}")
+    assert done.stdout.startswith("403") and "another user of this machine" in done.stdout
 
 
 def test_a_system_that_tells_no_user_has_the_token_alone(tmp_path):

@@ -62,11 +62,12 @@ def problems(value, schema, at="data"):
     if isinstance(value, list):
         return [p for i, one in enumerate(value) for p in problems(one, schema["items"], f"{at}[{i}]")]
     if isinstance(value, dict) and "properties" in schema:
-        if set(value) != set(schema["properties"]):
+        if not set(schema["required"]) <= set(value) <= set(schema["properties"]):
             return [f"{at}: {sorted(set(value) ^ set(schema['properties']))}"]
         return [
             p
             for name, one in schema["properties"].items()
+            if name in value
             for p in problems(value[name], one, f"{at}.{name}")
         ]
     return []
@@ -121,6 +122,9 @@ def test_changes_and_errors_are_as_described(served):
     assert problems(served.api("DELETE", "people/Bea").data, object_of(SCHEMAS["Forgotten"])) == []
     error = served.api("DELETE", "people/Bea").document["error"]
     assert problems(error, object_of(SCHEMAS["Error"])) == []
+    photos = [("photos", png(paint(3, 0), "a.png")), ("photos", ("b.png", b"x"))]
+    error = served.api("POST", "people/Bob", photos).document["error"]
+    assert error["usable"] and error["left_out"] and problems(error, object_of(SCHEMAS["Error"])) == []
 
 
 @pytest.mark.parametrize("schema", SECTIONS)

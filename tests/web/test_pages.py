@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from io import BytesIO
 
 import pytest
@@ -29,6 +30,9 @@ def picture(address):
 def test_a_photo_comes_back_with_its_faces_and_as_a_browser_can_show_it(shared):
     found = answer(shared("POST", "/try", [("photo", png(paint(1, 9, faces=2)))]))
     assert [face["name"] for face in found["data"]["photos"][0]["faces"]] == ["Ada", None]
+    assert found["faults"] == [[], []]
+    poor = answer(shared("POST", "/try", [("photo", png(paint(1, 9, side=30, brightness=0.15)))]))
+    assert poor["faults"] == [["face-too-small", "too-dark"]]
     assert (found["width"], found["height"]) == picture(found["picture"]).size == (240, 160)
 
 
@@ -55,25 +59,60 @@ def test_the_face_that_was_clicked_is_explained(shared):
     photo = png(paint(1, 9, faces=2, second_side=40))
     faces = answer(shared("POST", "/try", [("photo", photo)]))["data"]["photos"][0]["faces"]
     for face, who in zip(faces, (True, False), strict=True):
-        box = ",".join(map(str, face["box"]))
-        found = answer(shared("POST", "/why", [("photo", photo), ("box", box)]))
+        found = answer(shared("POST", "/why", [("photo", photo), ("place", place(face, 240, 160))]))
         assert found["answer"] is who and "Ada" in found["words"]
         assert picture(found["face"]).size == (3, 3)
         assert found["measures"] and found["compared"] and found["advice"]
+        # The very face that was named, so the same similarity.
+        assert found["compared"][0] == ["Ada", f"{face['similarity']:.3f}"]
+        assert "Open the folder of Ada's photos" in found["beside"]["words"]
 
 
-@pytest.mark.parametrize("box", ["", "1,2,3", "a,b,c,d", "1,2,3,4,5", "9999,9999,10,10", "1e9,0,1,1"])
-def test_a_box_that_is_none_is_refused(shared, box):
-    reply = shared("POST", "/why", [("photo", png(paint(1, 9))), ("box", box)])
+def place(face, width, height):
+    left, top, wide, high = face["box"]
+    return f"{(left + wide / 2) / width},{(top + high / 2) / height}"
+
+
+@pytest.mark.parametrize("where", ["", "1", "a,b", "0.5,0.5,0.5", "1.1,0", "nan,0", "-0.1,0", "1e9,0"])
+def test_a_place_that_is_none_is_refused(shared, where):
+    reply = shared("POST", "/why", [("photo", png(paint(1, 9))), ("place", where)])
     assert reply.status == 400 and reply.slug == "usage"
 
 
+def test_the_closest_enrolled_photo_stands_beside_the_face(served, tmp_path):
+    probe = png(paint(1, 9), "probe.png")
+    face = answer(served("POST", "/try", [("photo", probe)]))["data"]["photos"][0]["faces"][0]
+    asked = [("photo", probe), ("place", place(face, 140, 160))]
+    save(tmp_path / "others" / "two.png", paint(2, 9))
+    answer(served("POST", "/folder", [("path", str(tmp_path / "others"))]))
+    none = answer(served("POST", "/why", asked))["beside"]
+    assert "face" not in none and "1 photo" in none["words"]
+    for _ in range(2):  # a folder that is opened twice counts once
+        opened = answer(served("POST", "/folder", [("path", str(tmp_path / "ada"))]))
+    found = answer(served("POST", "/why", asked))["beside"]
+    assert picture(found["face"]).size == (3, 3) and "closest of the 5 enrolled" in found["words"]
+    # An enrolled photo is not its own closest.
+    here = f"/folder/{opened['folder']}/0"
+    found = answer(served("POST", f"{here}/why", [("place", asked[1][1])]))["beside"]
+    assert "closest of the 4 enrolled" in found["words"] and opened["photos"][0] not in found["words"]
+    # What was changed since is no enrolled photo any more.
+    for number in range(5):
+        save(tmp_path / "ada" / f"{number}.png", paint(1, 40 + number))
+    answer(served("POST", "/folder", [("path", str(tmp_path / "ada"))]))
+    assert "face" not in answer(served("POST", "/why", asked))["beside"]
+
+
 def test_a_folder_is_clicked_through_by_number(shared, tmp_path):
-    save(tmp_path / "photos" / "b" / "two.png", paint(2, 9))
+    save(tmp_path / "photos" / "<b>b" / "two.png", paint(2, 9))
     save(tmp_path / "photos" / "one.png", paint(1, 9))
     (tmp_path / "photos" / "notes.txt").write_text("no photo")
     opened = answer(shared("POST", "/folder", [("path", str(tmp_path / "photos"))]))
-    assert sorted(opened["photos"]) == ["b/two.png", "one.png"] and opened["more"] == 0
+    assert opened["photos"] == ["one.png"] and opened["folders"] == ["..", "<b>b"] and opened["more"] == 0
+    inner = answer(shared("POST", f"/folder/{opened['folder']}/into/1"))
+    assert inner["photos"] == ["two.png"] and inner["path"] == str(tmp_path / "photos" / "<b>b")
+    outer = answer(shared("POST", f"/folder/{inner['folder']}/into/0"))
+    assert outer["path"] == opened["path"] and outer["above"]
+    assert shared("POST", f"/folder/{opened['folder']}/into/2").status == 422
     number = opened["photos"].index("one.png")
     here = f"/folder/{opened['folder']}/{number}"
     thumbnail = shared("GET", here)
@@ -81,8 +120,31 @@ def test_a_folder_is_clicked_through_by_number(shared, tmp_path):
     assert max(Image.open(BytesIO(thumbnail.body)).size) <= 160
     found = answer(shared("POST", here))
     assert found["data"]["names"] == ["Ada"] and found["data"]["photos"][0]["photo"] == "one.png"
-    box = ",".join(map(str, found["data"]["photos"][0]["faces"][0]["box"]))
-    assert answer(shared("POST", f"{here}/why", [("box", box)]))["answer"] is True
+    where = place(found["data"]["photos"][0]["faces"][0], 140, 160)
+    assert answer(shared("POST", f"{here}/why", [("place", where)]))["answer"] is True
+
+
+def test_the_whole_disk_is_opened_at_once_and_a_level_at_a_time(shared, monkeypatch):
+    def refuse(*args, **options):
+        raise AssertionError("a folder was walked")
+
+    monkeypatch.setattr("os.walk", refuse)
+    monkeypatch.setattr("faceunlock.photos.folders._walk", refuse)
+    opened = answer(shared("POST", "/folder", [("path", "/")]))
+    assert not opened["above"] and "etc" in opened["folders"] and ".." not in opened["folders"]
+
+
+def test_folders_without_end_and_names_of_any_bytes_are_opened(shared, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
+    save(tmp_path / os.fsdecode(b"caf\xe9") / "one.png", paint(1, 9))
+    opened = answer(shared("POST", "/folder", [("path", str(tmp_path))]))
+    assert opened["folders"] == ["..", os.fsdecode(b"caf\xe9"), "loop"]
+    inner = answer(shared("POST", f"/folder/{opened['folder']}/into/1"))
+    assert inner["photos"] == ["one.png"]
+    assert answer(shared("POST", f"/folder/{inner['folder']}/0"))["data"]["names"] == ["Ada"]
+    again = answer(shared("POST", f"/folder/{opened['folder']}/into/2"))
+    assert again["folders"] == opened["folders"]
 
 
 def test_no_path_leads_out_of_a_folder(shared, tmp_path):
@@ -103,7 +165,19 @@ def test_no_path_leads_out_of_a_folder(shared, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["", " ", "photos", "../..", "/dev/null", "/no/such/folder", "/etc/passwd", "file://x/y"]
+    "path",
+    [
+        "",
+        " ",
+        "photos",
+        "../..",
+        "/dev/null",
+        "/no/such/folder",
+        "/etc/passwd",
+        "file://x/y",
+        "/a\0b",
+        "~nobody/x",
+    ],
 )
 def test_what_is_no_folder_with_photos_is_refused(shared, path):
     reply = shared("POST", "/folder", [("path", path)])

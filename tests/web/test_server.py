@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
+import time
+from contextlib import ExitStack
 
 import pytest
 from support.fakes import FakeDetector, FakeEmbedder, paint
-from support.served import Client, png, serving
+from support.served import Client, form, png, serving
 
 from faceunlock.errors import WebError
 from faceunlock.unlock import FaceUnlock
-from faceunlock.web import uploads, worker
-from faceunlock.web.server import bound
+from faceunlock.web import patience, server, uploads, worker
+from faceunlock.web.server import CONNECTIONS, bound
 
 
 @pytest.fixture
@@ -21,12 +24,12 @@ def held(tmp_path):
     free, running, most = threading.Event(), [], []
 
     class Held(FaceUnlock):
-        def people(self):
+        def summaries(self):
             running.append(1)
             most.append(len(running))
             assert free.wait(20)
             running.pop()
-            return super().people()
+            return super().summaries()
 
     def unlock():
         return Held(tmp_path / "home", detector=FakeDetector(), embedder=FakeEmbedder())
@@ -88,6 +91,108 @@ def test_a_slow_client_stops_nobody_else(shared, monkeypatch):
         slow.settimeout(20)
         answer = slow.recv(4096)
         assert b" 408 " in answer.splitlines()[0]
+
+
+def test_connections_that_never_ask_are_closed(shared, monkeypatch):
+    monkeypatch.setattr(patience, "ASKING_SECONDS", 0.4)
+    monkeypatch.setattr(shared.server._server.config, "timeout_keep_alive", 0.4)
+    port, token = shared.server.port, shared.server.token.encode()
+    asked = b"GET /state HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n" % (port, token)
+    with ExitStack() as held:
+        all_of_them = [
+            held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(CONNECTIONS)
+        ]
+        for number, one in enumerate(all_of_them):
+            # Nothing at all, half a line, headers without end, an answer and then half a question, and a body
+            # after the answer.
+            one.sendall(
+                (b"", b"GET / HT", asked, asked + b"\r\nGET", asked + b"Content-Length: 9\r\n\r\n1")[
+                    number % 5
+                ]
+            )
+        for one in all_of_them:
+            one.settimeout(20)
+            while one.recv(4096):  # until the server ends it
+                pass
+        assert shared.api("GET", "people").status == 200
+
+
+def test_a_trickle_of_headers_is_not_waited_for(shared, monkeypatch):
+    monkeypatch.setattr(patience, "ASKING_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", shared.server.port)) as one, pytest.raises(OSError):
+        for _ in range(200):
+            one.sendall(b"X")
+            time.sleep(0.02)
+
+
+def test_a_client_that_does_not_read_its_answer_is_cut_off(shared, monkeypatch, tmp_path):
+    monkeypatch.setattr(patience, "READING_SECONDS", 0.3)
+    ended = threading.Event()
+
+    class Watched(patience.Impatient):
+        def connection_lost(self, exc):
+            super().connection_lost(exc)
+            ended.set()
+
+    async def huge(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(100):
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+
+    monkeypatch.setattr(shared.server._server.config, "http_protocol_class", Watched)
+    monkeypatch.setattr(shared.server._server.config, "loaded_app", huge)
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.connect(("127.0.0.1", shared.server.port))
+        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert ended.wait(20)
+
+
+def test_work_that_nobody_waits_for_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "FAREWELL_SECONDS", 0.1)
+    started, ended, counted, closed = threading.Event(), threading.Event(), [], []
+    in_time = []
+
+    def photos_without_end():
+        try:
+            yield from range(10_000)
+        finally:
+            closed.append(threading.current_thread())
+
+    class Endless(FaceUnlock):
+        def identify(self, photos, track, **options):
+            started.set()
+            try:
+                for number in track(photos_without_end(), 10_000, "photos"):
+                    counted.append(number)
+                    time.sleep(0.01)
+            finally:
+                in_time.append(closed == [threading.current_thread()])
+                ended.set()
+
+    def unlock():
+        return Endless(tmp_path / "home", detector=FakeDetector(), embedder=FakeEmbedder())
+
+    with serving(tmp_path / "home", unlock=unlock) as client:
+        body, kind = form([("photos", png(paint(1, 9)))])
+        with socket.create_connection(("127.0.0.1", client.server.port)) as gone:
+            gone.sendall(
+                b"POST /api/v1/identify HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n"
+                b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n"
+                % (client.server.port, client.server.token.encode(), kind.encode(), len(body))
+                + body
+            )
+            assert started.wait(20)
+            assert "of 10,000 photos" in json.loads(client("GET", "/state").body)["words"]
+        assert ended.wait(20) and len(counted) < 10_000
+        assert client.api("GET", "people").status == 200
+        # The end of the server is not kept waiting either.
+        closed.clear()
+        started.clear()
+        ended.clear()
+        threading.Thread(target=client.api, args=("POST", "identify", [("photos", png(paint(1, 9)))])).start()
+        assert started.wait(20)
+    assert ended.is_set() and in_time == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -166,3 +271,5 @@ def test_progress_is_told_in_words():
     for name in "ab":
         progress.preparation(name, 4, 4)
     assert progress.words == ""
+    seen = [progress.words for _ in progress.track(iter("ab"), 1_200, "a folder")]
+    assert seen == ["1 of 1,200 photos", "2 of 1,200 photos"] and progress.words == ""

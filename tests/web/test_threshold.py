@@ -89,7 +89,8 @@ def test_what_is_not_open_or_no_number_is_refused(shared, opened):
         (opened["name"], []),
         (f"{opened['name']}/target", [("target", "0")]),
         (f"{opened['name']}/target", [("target", "nan")]),
-        ("unknown/save", [("target", "0.1")]),
+        ("unknown/save", [("threshold", "0.1")]),
+        (f"{opened['name']}/save", [("threshold", "1.5")]),
     ):
         reply = shared("POST", f"/threshold/{path}", fields)
         assert reply.status == 400 and reply.slug == "usage", path
@@ -104,17 +105,39 @@ def test_a_threshold_is_saved_by_the_rules_of_calibrate(served, tmp_path):
         file = tmp_path / f"{number}.npz"
         write_scores(comparisons, file)
         names.append(answer(served("POST", "/threshold", [("source", str(file))]))["name"])
-    refused = served("POST", f"/threshold/{names[0]}/save", [("target", "0.3")])
+    refused = served("POST", f"/threshold/{names[0]}/save", [("threshold", "0.5")])
     assert refused.status == 409 and refused.slug == "lower-threshold"
-    little = served("POST", f"/threshold/{names[1]}/save", [("target", "1e-6")])
+    little = served("POST", f"/threshold/{names[1]}/save", [("threshold", "0.9")])
     assert little.status == 409 and little.slug == "insufficient-data"
-    saved = answer(served("POST", f"/threshold/{names[1]}/save", [("target", "0.3")]))
-    again = answer(served("POST", "/threshold", [("source", str(tmp_path / "1.npz"))]))
-    assert again["status"] == "calibrated" and again["now"] == saved["threshold"] > 0.99
-    lower = answer(
-        served("POST", f"/threshold/{again['name']}/save", [("target", "0.3"), ("allow_lower", "true")])
-    )
-    assert lower["threshold"] == saved["threshold"]
+    # Where a target puts the slider, and a little higher: both are saved as they are shown.
+    found = answer(served("POST", f"/threshold/{names[1]}/target", [("target", "0.3")]))["threshold"]
+    for threshold in (found, found + 1e-4):
+        shown = answer(served("POST", f"/threshold/{names[1]}", [("threshold", repr(threshold))]))
+        saved = answer(served("POST", f"/threshold/{names[1]}/save", [("threshold", repr(threshold))]))
+        assert saved == {"threshold": threshold, "target": shown["target"]} and shown["target"] <= 0.3
+        again = answer(served("POST", "/threshold", [("source", str(tmp_path / "1.npz"))]))
+        assert again["status"] == "calibrated" and again["now"] == threshold > 0.99
+    low = answer(served("POST", "/threshold", [("source", str(tmp_path / "0.npz"))]))
+    fields = [("threshold", "0.5"), ("allow_lower", "true")]
+    lower = answer(served("POST", f"/threshold/{low['name']}/save", fields))
+    assert lower["threshold"] == 0.5 < low["shipped"]
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 0.1, 0.3, 0.5, 1.0])
+def test_every_position_says_before_what_it_keeps_or_why_it_cannot_be_saved(shared, opened, threshold):
+    path = f"/threshold/{opened['name']}"
+    shown = answer(shared("POST", path, [("threshold", str(threshold))]))
+    if shown["target"] is None:
+        assert "cannot be saved" in shown["keeps"]
+        refused = shared("POST", f"{path}/save", [("threshold", str(threshold)), ("allow_lower", "true")])
+        assert refused.slug == "insufficient-data" and str(threshold) in refused.document["error"]["message"]
+    else:
+        assert f"{shown['target']:.2g}" in shown["keeps"] and shown["fmr"]["upper"] <= shown["target"]
+
+
+def test_a_whole_disk_is_not_compared(shared):
+    reply = shared("POST", "/threshold", [("source", "/")])
+    assert reply.slug == "bad-folder" and "calibrate '/'" in reply.document["error"]["hint"]
 
 
 def test_read_only_saves_nothing(tmp_path, scores):
@@ -123,6 +146,6 @@ def test_read_only_saves_nothing(tmp_path, scores):
 
     with serving(tmp_path / "home", read_only=True, unlock=unlock) as client:
         name = answer(client("POST", "/threshold", [("source", str(scores))]))["name"]
-        reply = client("POST", f"/threshold/{name}/save", [("target", "0.3"), ("allow_lower", "true")])
+        reply = client("POST", f"/threshold/{name}/save", [("threshold", "0.3"), ("allow_lower", "true")])
         assert reply.slug == "read-only"
         assert b'id="use"' not in client("GET", "/threshold").body

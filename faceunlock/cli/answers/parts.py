@@ -10,17 +10,16 @@ from faceunlock.files.text import printable
 from faceunlock.matching.security import level_of
 
 if TYPE_CHECKING:
-    from faceunlock.errors import FaceUnlockError
+    from faceunlock.errors import FaceUnlockError, UnusedPhoto
     from faceunlock.matching.calibration import Calibration, OperatingPoint
     from faceunlock.matching.second_names import SameFace
     from faceunlock.matching.templates import ModelIdentity
-    from faceunlock.pipeline.samples import LeftOut
 
 Document = dict[str, Any]
 """The ``data`` of a JSON document, in plain values."""
 
 
-def left_out(photo: LeftOut) -> Document:
+def left_out(photo: UnusedPhoto) -> Document:
     """Return a photo that was left out, and why."""
     return {"photo": photo.photo, "reason": photo.reason, "detail": photo.detail}
 

@@ -13,7 +13,7 @@ async function name(photo) {
     $('head').focus();
     return;
   }
-  const found = await during('classify', 'Looking at the photo…', () => ask('POST', '/classify', [['photo', photo], ['head', head]]));
+  const found = await during('classify', 'Looking at the photo…', (signal) => ask('POST', '/classify', [['photo', photo], ['head', head]], signal));
   if (found) show(found, photo);
 }
 

@@ -10,12 +10,13 @@ const POLL = 700;
 export class Refused extends Error {
   constructor(error, status) {
     super(error.message);
-    Object.assign(this, { hint: error.hint, code: error.code, status });
+    const { hint, code, usable = [], left_out = [], groups = [] } = error;
+    Object.assign(this, { hint, code, usable, left_out, groups, status });
   }
 }
 
 // Sends a form and returns the JSON answer; a document of the API is unpacked.
-export async function ask(method, path, fields) {
+export async function ask(method, path, fields, signal) {
   const body = fields && new FormData();
   for (const [name, value] of fields ?? []) {
     if (value instanceof Blob) body.append(name, value, value.name ?? 'camera.jpg');
@@ -23,8 +24,9 @@ export async function ask(method, path, fields) {
   }
   let response;
   try {
-    response = await fetch(path, { method, body, headers: { 'X-Faceunlock-Csrf': CSRF } });
-  } catch {
+    response = await fetch(path, { method, body, signal, headers: { 'X-Faceunlock-Csrf': CSRF } });
+  } catch (error) {
+    if (signal?.aborted) throw error;
     throw new Refused({ message: 'faceunlock does not answer.', hint: 'Is faceunlock serve still running?' }, 0);
   }
   const type = response.headers.get('content-type') ?? '';
@@ -46,13 +48,20 @@ export async function askOr(codes, ...request) {
   }
 }
 
-// Says that something goes on once it takes long, and what went wrong. Only the newest task counts.
+// Says that something goes on once it takes long, and what went wrong. Only the newest task counts: the one
+// before it is stopped, as by the button. The task gets the signal that says so; `refused` hears of a refusal.
 const newest = new Map();
-export async function during(id, doing, task) {
-  const turn = (newest.get(id) ?? 0) + 1;
-  newest.set(id, turn);
-  const current = () => newest.get(id) === turn;
+export async function during(id, doing, task, refused = () => {}) {
+  newest.get(id)?.abort();
+  const control = new AbortController();
+  newest.set(id, control);
+  const current = () => newest.get(id) === control && !control.signal.aborted;
   $(`${id}-error`).hidden = true;
+  $(`${id}-stop`).onclick = () => {
+    control.abort();
+    $(`${id}-busy`).hidden = true;
+    say(id, { message: 'Stopped' });
+  };
   let poll;
   const show = () => {
     if (!current()) return;
@@ -60,16 +69,20 @@ export async function during(id, doing, task) {
     $(`${id}-busy`).hidden = false;
     poll = setInterval(async () => {
       const { words } = await ask('GET', '/state').catch(() => ({ words: '' }));
-      if (current()) $(`${id}-doing`).textContent = words || doing;
+      if (current()) $(`${id}-doing`).textContent = `${doing} ${words}`;
     }, POLL);
   };
   const timer = setTimeout(show, SLOW);
   try {
-    const found = await task();
+    const found = await task(control.signal);
     return current() ? found : undefined;
   } catch (error) {
+    if (control.signal.aborted) return undefined;
     if (!(error instanceof Refused)) throw error;
-    if (current()) say(id, error);
+    if (current()) {
+      say(id, error);
+      refused(error);
+    }
     return undefined;
   } finally {
     clearTimeout(timer);
@@ -78,12 +91,19 @@ export async function during(id, doing, task) {
   }
 }
 
+// What helps on another page, instead of a command.
+const PAGES = { 'nobody-enrolled': ['/people', 'Enroll somebody first'] };
+
 export function say(id, error) {
   const box = $(`${id}-error`);
-  const hint = (error.hint ?? '').trim();
-  box.textContent = [error.message.replace(/[.:]?$/, '.'), hint].filter(Boolean).join(' ');
+  const [page, name] = PAGES[error.code] ?? [];
+  const hint = page ? '' : (error.hint ?? '').trim();
+  box.textContent = `${error.message.replace(/[.:]?$/, '.')} ${hint}`;
+  if (page) box.append(make('a', { href: page, text: name }), '.');
   box.hidden = false;
 }
+
+export const count = (number, word, several = `${word}s`) => `${number.toLocaleString('en')} ${number === 1 ? word : several}`;
 
 export function make(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);

@@ -14,9 +14,10 @@ let at; // photo under the cursor of the map
 
 $('open').addEventListener('submit', async (event) => {
   event.preventDefault();
-  const found = await during('open', 'Comparing every photo with every photo…', () => ask('POST', '/explore', [['path', $('path').value]]));
+  const found = await during('open', 'Comparing every photo with every photo…', (signal) => ask('POST', '/explore', [['path', $('path').value]], signal));
   if (!found) return;
   data = found;
+  pictures = [];
   kept = false;
   cell = [0, Math.min(1, data.photos.length - 1)];
   at = 0;
@@ -31,6 +32,11 @@ $('open').addEventListener('submit', async (event) => {
   $('left').replaceChildren(...data.left_out.map((one) => make('li', { text: `${one.photo}: ${one.reason}` })));
   $('left-section').hidden = !data.left_out.length;
   $('found').hidden = false;
+  pictures = await Promise.all(data.photos.map(async ({ face }) => {
+    const picture = make('img', { src: face });
+    await picture.decode();
+    return picture;
+  }));
   drawHeat();
   drawMap();
   $('similarity').focus();
@@ -55,28 +61,57 @@ function swatch(similarity, text) {
   return make('span', {}, box, ` ${text} `);
 }
 
+// Each photo has its face along the sides; where cells are too small for that, each person has one.
+const LEGIBLE = 24; // pixels
+const LARGEST = 64;
+const SIDE = 44; // of a person's face
+
+function measured() {
+  const many = data.photos.length;
+  const frame = $('heat-frame').clientWidth;
+  const each = Math.min(LARGEST, frame / (many + 1));
+  const fine = each >= LEGIBLE;
+  const edge = Math.round(fine ? each : Math.min(SIDE, frame / 8)) + GAP;
+  const dots = window.devicePixelRatio;
+  const step = Math.min(LARGEST, (frame - edge) / many);
+  const starts = data.photos.map((_, index) => index).filter((index) => fine || !index || data.photos[index].person !== data.photos[index - 1].person);
+  return { edge, step, dots, size: edge + step * many, starts };
+}
+const GAP = 4;
+
+let pictures = []; // the faces of the photos, decoded
+
 function drawHeat() {
   const canvas = $('heat');
-  const count = data.photos.length;
-  const side = Math.max(1, Math.floor($('heat-frame').clientWidth / count));
-  const size = Math.min(side, 40) * count;
-  Object.assign(canvas, { width: size, height: size });
+  const many = data.photos.length;
+  if (pictures.length !== many) return; // they are on their way
+  const { edge, step, dots, size, starts } = measured();
+  Object.assign(canvas, { width: Math.round(size * dots), height: Math.round(size * dots) });
+  canvas.style.width = `${size}px`;
   const brush = canvas.getContext('2d');
-  const step = size / count;
+  brush.scale(dots, dots);
+  const at = (index) => Math.round((edge + index * step) * dots) / dots; // whole pixels, so that no seam shows
+  starts.forEach((start, number) => {
+    const room = ((starts[number + 1] ?? many) - start) * step;
+    const side = Math.min(room - 1, edge - GAP);
+    const along = edge + start * step + (room - side) / 2;
+    brush.drawImage(pictures[start], along, edge - GAP - side, side, side);
+    brush.drawImage(pictures[start], edge - GAP - side, along, side, side);
+  });
   data.similarity.forEach((row, y) => row.forEach((value, x) => {
     brush.fillStyle = x === y ? 'rgb(128 128 128 / .25)' : `rgb(${colour(value)})`;
-    brush.fillRect(x * step, y * step, step, step);
+    brush.fillRect(at(x), at(y), at(x + 1) - at(x), at(y + 1) - at(y));
   }));
   brush.strokeStyle = getComputedStyle(document.body).backgroundColor;
   brush.lineWidth = 2;
   data.photos.forEach((photo, index) => {
     if (!index || photo.person === data.photos[index - 1].person) return;
-    brush.strokeRect(index * step, -2, 0, size + 4);
-    brush.strokeRect(-2, index * step, size + 4, 0);
+    brush.strokeRect(at(index), edge - 2, 0, size);
+    brush.strokeRect(edge - 2, at(index), size, 0);
   });
-  if (document.activeElement === canvas) {
+  if (document.activeElement === canvas || kept) {
     brush.strokeStyle = getComputedStyle(document.body).color;
-    brush.strokeRect(cell[1] * step, cell[0] * step, step, step);
+    brush.strokeRect(edge + cell[1] * step, edge + cell[0] * step, step, step);
   }
 }
 
@@ -91,7 +126,10 @@ function verdict() {
 }
 
 function openPair() {
-  if (cell[0] === cell[1]) return;
+  if (cell[0] === cell[1]) {
+    $('pair').hidden = true;
+    return;
+  }
   const same = data.photos[cell[0]].person === data.photos[cell[1]].person;
   const match = data.similarity[cell[0]][cell[1]] >= data.threshold;
   const wrong = same === match ? '' : same ? ' One person, and no match: a photo to look at.' : ' Two people, and a match: look whether both folders are right.';
@@ -99,13 +137,14 @@ function openPair() {
   $('pair').hidden = false;
 }
 
-const face = (photo) => make('figure', {}, make('img', { src: photo.face, alt: `Face of ${photo.person}`, width: 140, height: 140 }), make('figcaption', { text: `${photo.person}: ${photo.name}` }));
+const face = (photo) => make('figure', {}, make('img', { src: photo.face, alt: `Face of ${photo.person}`, width: 96, height: 96 }), make('figcaption', { text: `${photo.person}: ${photo.name}` }));
 
 const heat = $('heat');
 function under(event) {
   const box = heat.getBoundingClientRect();
-  const place = (value, start, length) => Math.min(data.photos.length - 1, Math.max(0, Math.floor(((value - start) / length) * data.photos.length)));
-  cell = [place(event.clientY, box.top, box.height), place(event.clientX, box.left, box.width)];
+  const { edge, step } = measured();
+  const place = (value, start) => Math.min(data.photos.length - 1, Math.max(0, Math.floor((value - start - edge) / step)));
+  cell = [place(event.clientY, box.top), place(event.clientX, box.left)];
   sayPair();
 }
 heat.addEventListener('mousemove', (event) => {

@@ -1,6 +1,6 @@
 // People: who is enrolled, and enrolling from photos or the camera.
 
-import { $, Camera, Refused, ask, askOr, during, make, question, say, takeIn } from './common.js';
+import { $, Camera, Refused, ask, askOr, count, during, make, question, say, takeIn } from './common.js';
 
 const API = '/api/v1/people';
 const ENOUGH = 8; // photos the camera takes
@@ -13,19 +13,19 @@ const readOnly = !$('enroll');
 let people = [];
 
 async function list() {
-  const found = await during('people', 'Reading the gallery…', () => ask('GET', API));
+  const found = await during('people', 'Reading the gallery…', (signal) => ask('GET', API, undefined, signal));
   if (!found) return;
   people = found.people;
   $('cards').replaceChildren(...people.map(card));
   $('nobody').hidden = people.length > 0;
+  if (!readOnly) $('to-enroll').hidden = !people.length;
 }
 
 function card(person) {
-  const many = person.photos === 1 ? '1 photo' : `${person.photos} photos`;
-  const when = new Date(person.updated).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+  const when = new Date(person.updated).toLocaleDateString([], { dateStyle: 'medium' });
   const button = (text, action) => make('button', { type: 'button', text, 'aria-label': `${text}: ${person.name}`, onclick: action });
   const looks = person.looks.map((look) =>
-    make('p', { class: 'hint', text: `Look ${look.name}: ${look.photos} photos ` }, ...(readOnly ? [] : [
+    make('p', { class: 'hint', text: `Look ${look.name}: ${count(look.photos, 'photo')} ` }, ...(readOnly ? [] : [
       make('button', { type: 'button', text: 'Forget', 'aria-label': `Forget the look ${look.name} of ${person.name}`, onclick: () => forgetLook(person.name, look.name) }),
     ])),
   );
@@ -36,7 +36,7 @@ function card(person) {
       button('Rename', () => rename(person.name)),
       button('Forget', () => forget(person.name))),
   ];
-  return make('li', {}, make('h3', { text: person.name }), make('p', { class: 'hint', text: `${many}, model ${person.model.model}, ${when}` }), ...looks, ...actions);
+  return make('li', {}, make('h3', { text: person.name }), make('p', { class: 'hint', text: `${count(person.photos, 'photo')}, model ${person.model.model}` }), make('p', { class: 'hint', text: `Last changed ${when}` }), ...looks, ...actions);
 }
 
 async function change(doing, task) {
@@ -84,11 +84,8 @@ function add(photos) {
 
 function showChosen() {
   $('chosen').replaceChildren(...chosen.map((photo, number) => {
-    const url = URL.createObjectURL(photo);
-    const picture = make('img', { src: url, alt: photo.name, title: photo.name, width: 96, height: 96 });
-    picture.addEventListener('load', () => URL.revokeObjectURL(url));
-    // A format that this browser cannot show can be enrolled all the same.
-    picture.addEventListener('error', () => picture.replaceWith(make('span', { class: 'no-picture', text: photo.name })));
+    const picture = pictureOf(photo, 96, () => make('span', { class: 'no-picture', text: photo.name }));
+    picture.alt = photo.name;
     const remove = make('button', { type: 'button', text: '×', 'aria-label': `Take out ${photo.name}`, onclick: () => {
       chosen.splice(number, 1);
       showChosen();
@@ -115,16 +112,24 @@ async function enroll(extra = []) {
   if (how === 'look') fields.push(['look', $('look').value.trim()]);
   if (how === 'add' || how === 'replace') fields.push([how, 'true']);
   $('go').disabled = true;
-  const done = await during('enroll', `Looking at ${chosen.length} photos…`, () => askOr(Object.keys(ASKED), 'POST', address(name), fields));
+  const looking = `Looking at ${count(chosen.length, 'photo')}…`;
+  const done = await during('enroll', looking, (signal) => askOr(Object.keys(ASKED), 'POST', address(name), fields, signal), showRefused);
   $('go').disabled = false;
   if (done instanceof Refused) {
     const [field, text] = ASKED[done.code];
-    if (await question(`${done.message}. ${text}`, 'Enroll anyway')) await enroll([...extra, [field, 'true']]);
+    const sure = await question(`${done.message.replace(/[.]?$/, '.')} ${text}`, 'Enroll anyway');
+    if (sure) await enroll([...extra, [field, 'true']]);
+    else {
+      say('enroll', { message: 'Nothing was stored' });
+      showRefused(done);
+    }
   } else if (done) {
+    showOutcome(done);
     chosen.length = 0;
     showChosen();
-    showOutcome(done);
     await list();
+  } else {
+    await list(); // it may have been stopped too late
   }
 }
 
@@ -134,18 +139,49 @@ const ASKED = {
 };
 
 function showOutcome(done) {
-  const used = make('ul', { class: 'said-list' }, ...done.used.map((photo) => make('li', { text: photo })));
-  const refused = make('ul', { class: 'said-list' }, ...done.left_out.map((one) => make('li', { text: `${one.photo}: ${one.detail.replace(`${one.photo}: `, '')}` })));
   const who = done.look ? `${done.name}, look ${done.look},` : done.name;
-  const parts = [
-    make('p', {}, make('span', { class: 'word-yes', text: `${who} is enrolled.` }), ` ${done.used.length} of ${done.photos} photos were used; their similarity to each other is ${done.mean_similarity.toFixed(3)} on average.`),
-    make('details', {}, make('summary', { text: `Photos used: ${done.used.length}` }), used),
-  ];
-  if (done.left_out.length) parts.push(make('p', { text: `Photos left out, and why:` }), refused);
-  if (done.template_photos < 5) parts.push(make('p', { class: 'hint', text: 'Five or more photos are recommended.' }));
+  const how = ` ${done.used.length} of ${count(done.photos, 'photo')} ${done.used.length === 1 ? 'was' : 'were'} used; their similarity to each other is ${done.mean_similarity.toFixed(3)} on average.`;
+  const few = done.template_photos < 5 ? [make('p', { class: 'hint', text: 'Five or more photos are recommended.' })] : [];
+  tell(make('p', {}, make('span', { class: 'word-yes', text: `${who} is enrolled.` }), how), ...few, photoTable(done.used, 'used', done.left_out));
+  $('outcome').focus();
+}
+
+// Why an enrolment was refused, photo by photo; the photos stay chosen, so that some can be taken out.
+function showRefused({ usable, left_out, groups }) {
+  const shown = groups.flatMap((photos, number) => photos.map((photo) => [photo, `person ${number + 1}`]));
+  if (usable.length + left_out.length + shown.length === 0) return;
+  tell(photoTable(usable, 'could be used', left_out, shown));
+}
+
+function tell(...parts) {
   $('outcome').replaceChildren(...parts);
   $('outcome').hidden = false;
-  $('outcome').focus();
+}
+
+function photoTable(good, word, left_out, others = []) {
+  const row = (photo, kind, verdict, why) =>
+    make('tr', {}, make('th', { scope: 'row', class: 'named-photo' }, make('div', {}, thumbnail(photo), make('span', { text: photo }))), make('td', { 'data-column': 'Result' }, make('span', { class: kind, text: verdict })), make('td', { 'data-column': 'Why', text: why }));
+  return make('table', { class: 'outcome' }, make('caption', { text: 'Photo by photo' }),
+    make('thead', {}, make('tr', {}, ...['Photo', 'Result', 'Why'].map((text) => make('th', { scope: 'col', text })))),
+    make('tbody', {},
+      ...left_out.map((one) => row(one.photo, 'word-no', 'left out', one.detail.replace(`${one.photo}: `, ''))),
+      ...others.map(([photo, who]) => row(photo, 'word-no', who, 'enroll each person alone')),
+      ...good.map((photo) => row(photo, 'word-yes', word, ''))));
+}
+
+// A small picture of a chosen photo, if only one has this name and the browser can show it.
+function thumbnail(name) {
+  const same = chosen.filter((photo) => photo.name === name);
+  return same.length === 1 ? pictureOf(same[0], 48, () => make('span', { class: 'no-picture' })) : make('span', { class: 'no-picture' });
+}
+
+function pictureOf(photo, side, instead) {
+  const url = URL.createObjectURL(photo);
+  const picture = make('img', { src: url, alt: '', title: photo.name, width: side, height: side });
+  picture.addEventListener('load', () => URL.revokeObjectURL(url));
+  // A format that this browser cannot show can be enrolled all the same.
+  picture.addEventListener('error', () => picture.replaceWith(instead()));
+  return picture;
 }
 
 // The camera takes photos by itself, while it says what to do.

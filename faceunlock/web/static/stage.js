@@ -3,6 +3,7 @@
 import { $, draw, make, set } from './common.js';
 
 const LETTERS = 14; // pixels
+const MOST = 20; // letters of a name on the photo
 
 // Draws a photo with its faces into the stage; `picked` hears of the face that is chosen.
 export function drawFaces({ name, picture, width, height }, faces, label, picked) {
@@ -18,7 +19,7 @@ function overlay(faces, width, height, label, picked) {
     const [left, top, wide, high] = face.box;
     const group = draw('g', { class: face.name === null ? 'unknown' : 'named', tabindex: 0, role: 'button', 'aria-label': label(face, index) });
     const text = draw('text', {});
-    text.textContent = `${index + 1} ${face.name ?? '?'}`;
+    text.textContent = `${index + 1} ${shortened(face.name ?? '?')}`;
     group.append(draw('rect', { class: 'box', x: left, y: top, width: wide, height: high }), draw('rect', { class: 'tag' }), text);
     const pick = () => picked(index, face);
     group.addEventListener('click', pick);
@@ -32,6 +33,9 @@ function overlay(faces, width, height, label, picked) {
   });
   return layer;
 }
+
+// The tag of a long name would hide the faces beside it; the table has the whole name.
+const shortened = (name) => ([...name].length > MOST ? `${[...name].slice(0, MOST - 1).join('')}…` : name);
 
 // Letters have one size on the screen, however large the photo and the window are.
 function placeTags() {

@@ -1,6 +1,6 @@
 // Threshold: the numbers, the histograms and the DET curve move with a slider.
 
-import { $, Refused, ask, askOr, draw, during, make, question, say } from './common.js';
+import { $, ask, count, draw, during, make, question, say } from './common.js';
 
 const WIDE = 600;
 const HIGH = 260;
@@ -11,18 +11,19 @@ const WAIT = 120; // milliseconds after which a moving slider counts as still
 
 let data;
 let timer;
+let doubt = ''; // what to ask about before the threshold is saved
+let position; // the threshold that is shown, finer than the slider's steps
 
-const readOnly = $('judge').dataset.readOnly === 'true';
 const url = (part = '') => `/threshold/${data.name}${part}`;
 
 $('open').addEventListener('submit', async (event) => {
   event.preventDefault();
-  const found = await during('open', 'Comparing…', () => ask('POST', '/threshold', [['source', $('source').value]]));
+  const found = await during('open', 'Comparing…', (signal) => ask('POST', '/threshold', [['source', $('source').value]], signal));
   if (!found) return;
   data = found;
   const [low, high] = [data.edges[0], data.edges.at(-1)];
   Object.assign($('range'), { min: low.toFixed(3), max: Math.min(1, high + 0.002).toFixed(3) });
-  $('data').textContent = `${data.data}; model ${data.model}, ${data.people} people and ${data.strangers} strangers.`;
+  $('data').textContent = `${data.data}: ${count(data.people, 'person', 'people')} and ${count(data.strangers, 'stranger')}, model ${data.model}.`;
   $('now').textContent = `In use now: ${data.now.toFixed(4)} (${data.status}).`;
   $('target').value = [...$('target').options].find((one) => Number(one.value) === data.target)?.value ?? '1e-4';
   $('saved').textContent = '';
@@ -34,26 +35,40 @@ $('open').addEventListener('submit', async (event) => {
 });
 
 function move(threshold, soon = false) {
+  position = threshold;
   $('range').value = threshold;
   if (document.activeElement !== $('number')) $('number').value = threshold.toFixed(4);
   $('range').setAttribute('aria-valuetext', `threshold ${threshold.toFixed(3)}`);
   placeLine(threshold);
+  if ($('use')) {
+    $('use').textContent = `Use ${threshold.toFixed(4)}`;
+    $('use').disabled = true; // until it is known what it keeps
+  }
   clearTimeout(timer);
   timer = setTimeout(async () => {
-    const found = await during('move', 'Counting…', () => ask('POST', url(), [['threshold', String(threshold)]]));
+    const found = await during('move', 'Counting…', (signal) => ask('POST', url(), [['threshold', String(threshold)]], signal));
     if (found) show(found);
   }, soon ? 0 : WAIT);
 }
 
-function show({ fmr, fnmr, refused, admitted }) {
+function show({ fmr, fnmr, refused, admitted, target, keeps }) {
   $('fmr').textContent = fmr.words;
   $('fnmr').textContent = fnmr.words;
   $('spoken').textContent = `Strangers let in: ${fmr.words}. Own people refused: ${fnmr.words}.`;
   $('refused-title').textContent = `Own photos refused: ${fnmr.errors.toLocaleString('en')}`;
   $('admitted-title').textContent = `Strangers let in: ${fmr.errors.toLocaleString('en')}`;
-  list('refused', refused, (one) => `${one.photo}: ${one.similarity.toFixed(3)}, would not be taken for ${one.person}`, 'None of those compared.');
-  list('admitted', admitted, (one) => `${one.photo}: ${one.similarity.toFixed(3)}, would be taken for ${one.person}`, 'None of those compared.');
+  const own = fnmr.value === null ? 'None were compared: that takes a folder with photos of each person.' : 'None of those compared.';
+  list('refused', refused, (one) => `${below(one.photo)}: ${one.similarity.toFixed(3)}, would not be taken for ${one.person}`, own);
+  list('admitted', admitted, (one) => `${below(one.photo)}: ${one.similarity.toFixed(3)}, would be taken for ${one.person}`, 'None of those compared.');
+  const lower = target !== null && position < data.shipped ? ` It is below the threshold that comes with the model, ${data.shipped.toFixed(4)}.` : '';
+  const weak = target !== null && target > data.target ? ` That proves less than your aim, ${data.target}; comparing more people proves more.` : '';
+  $('keeps').textContent = `${keeps}${weak}${lower}`;
+  doubt = weak || lower ? $('keeps').textContent : '';
+  if ($('use')) $('use').disabled = target === null;
 }
+
+// A photo's path below the folder that was compared.
+const below = (photo) => (photo.startsWith(`${data.data}/`) ? photo.slice(data.data.length + 1) : photo);
 
 function list(id, rows, words, none) {
   const items = rows.map((one) => make('li', { text: words(one) }));
@@ -70,37 +85,29 @@ $('number').addEventListener('input', () => {
 
 // Saving, by the rules of calibrate.
 
-async function find() {
-  const target = $('target').value;
+$('aim').addEventListener('submit', async (event) => {
+  event.preventDefault();
   $('saved').textContent = '';
-  const found = await during('save', 'Looking for the threshold…', () => ask('POST', url('/target'), [['target', target]]));
-  if (!found) return null;
+  const found = await during('save', 'Looking for the threshold…', (signal) => ask('POST', url('/target'), [['target', $('target').value]], signal));
+  if (!found) return;
   move(found.threshold, true);
   if (!found.supported) say('save', found);
-  else $('saved').textContent = `Threshold ${found.threshold.toFixed(4)} keeps it.`;
-  return found;
-}
+});
 
-$('find').addEventListener('click', find);
-
-async function save(extra = []) {
-  const fields = [['target', $('target').value], ...extra];
-  const done = await during('save', 'Saving…', () => askOr(['lower-threshold'], 'POST', url('/save'), fields));
-  if (done instanceof Refused) {
-    const sure = await question(`${done.message}. Use it all the same? Choose this only if these photos show your real conditions.`, 'Use it');
-    if (sure) await save([['allow_lower', 'true']]);
-  } else if (done) {
-    $('saved').textContent = `Threshold ${done.threshold.toFixed(4)} is used from now on.`;
+async function save() {
+  const threshold = position;
+  const lower = threshold < data.shipped;
+  $('saved').textContent = '';
+  if (doubt && !await question(`${doubt} Use ${threshold.toFixed(4)} all the same?${lower ? ' Only if these photos show your real conditions.' : ''}`, 'Use it')) return;
+  const fields = [['threshold', String(threshold)], ...(lower ? [['allow_lower', 'true']] : [])];
+  const done = await during('save', 'Saving…', (signal) => ask('POST', url('/save'), fields, signal));
+  if (done) {
+    $('saved').textContent = `From now on ${done.threshold.toFixed(4)} is needed for a yes; its target FMR is ${done.target}.`;
     $('now').textContent = `In use now: ${done.threshold.toFixed(4)} (calibrated).`;
-    move(done.threshold, true);
   }
 }
 
-$('save').addEventListener('submit', (event) => {
-  event.preventDefault();
-  if (readOnly) find();
-  else save();
-});
+$('use')?.addEventListener('click', () => save());
 
 // Drawings
 
@@ -140,7 +147,7 @@ function drawCurve() {
   const name = (rate) => (rate >= 0.01 ? `${rate * 100} %` : rate.toExponential(0));
   const path = data.det.map(([, fmr, fnmr], at) => `${at ? 'L' : 'M'}${x(fmr)},${y(fnmr)}`).join('');
   $('det').replaceChildren(draw('svg', { viewBox: `0 0 ${WIDE} ${HIGH}`, role: 'img', 'aria-label': 'DET curve' },
-    ...powers(floors[0]).flatMap((rate) => [draw('line', { class: 'grid', x1: x(rate), x2: x(rate), y1: 8, y2: HIGH - BELOW }), words(x(rate), HIGH - 14, name(rate))]),
+    ...powers(floors[0]).flatMap((rate) => [draw('line', { class: 'grid', x1: x(rate), x2: x(rate), y1: 8, y2: HIGH - BELOW }), words(rate === 1 ? WIDE : x(rate), HIGH - 14, name(rate), rate === 1 ? 'end' : 'middle')]),
     ...powers(floors[1]).flatMap((rate) => [draw('line', { class: 'grid', x1: LEFT, x2: WIDE - 24, y1: y(rate), y2: y(rate) }), words(LEFT - 8, y(rate) + 5, name(rate), 'end')]),
     draw('path', { class: 'curve', d: path }),
     draw('circle', { class: 'dot', id: 'dot', r: 7 })));

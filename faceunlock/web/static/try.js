@@ -1,32 +1,35 @@
 // Try: a photo goes in, and every face comes out boxed and named.
 
-import { $, ask, during, make, shoot, takeIn } from './common.js';
+import { $, ask, count, during, make, shoot, takeIn } from './common.js';
 import { drawFaces, mark, showResult } from './stage.js';
 
-const COLUMNS = ['Face', 'Name', 'Similarity', 'Needed', 'Most alike', 'Remark'];
+const COLUMNS = ['Face', 'Name', 'Similarity', 'Needed', 'Most alike', 'Quality', 'Remark'];
+const FAULTS = { 'face-too-small': 'small', 'face-cut-off': 'partly outside', 'face-turned': 'turned away', 'eyes-shaded': 'eyes in shade', 'too-dark': 'dark', 'too-blurred': 'blurred' };
 const REMARKS = { 'face-too-small': 'too small to compare' };
 
 const score = (value) => (value === null ? '–' : value.toFixed(3));
-const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
 
 // Where the photo of the result can be asked about again: a path, and the photo itself if it was uploaded.
 let source;
 
 async function attempt(path, photo) {
   const fields = photo && [['photo', photo]];
-  const found = await during('try', 'Looking at the photo…', () => ask('POST', path, fields));
-  if (!found) return;
-  source = { path: path === '/try' ? '/why' : `${path}/why`, fields: fields ?? [] };
+  const found = await during('try', 'Looking at the photo…', (signal) => ask('POST', path, fields, signal));
+  if (!found) return false;
+  const { width, height, data } = found;
+  source = { path: path === '/try' ? '/why' : `${path}/why`, fields: fields ?? [], width, height, data };
   show(found);
+  return true;
 }
 
-function show({ data, picture, width, height }) {
+function show({ data, faults, picture, width, height }) {
   const photo = data.photos[0];
+  $('turn').hidden = true;
   const named = photo.faces.filter((face) => face.name !== null);
   $('found').textContent = sentence(photo.faces, named);
   $('meaning').textContent = meaning(data, photo.faces);
   drawFaces({ name: photo.photo, picture, width, height }, photo.faces, label, pickFace);
-  $('faces').replaceChildren(...(photo.faces.length ? [table(photo.faces, data.threshold)] : []));
+  $('faces').replaceChildren(...(photo.faces.length ? [table(photo.faces, faults, data)] : []));
   $('why').hidden = true;
   $('why-error').hidden = true;
   showResult();
@@ -62,12 +65,14 @@ function label(face, index) {
   return `Face ${index + 1}: ${who}${alike}`;
 }
 
-function table(faces, needed) {
+function table(faces, faults, { threshold: needed, sure_threshold: sure }) {
   const head = make('thead', {}, make('tr', {}, ...COLUMNS.map((name) => make('th', { scope: 'col', text: name }))));
   const rows = faces.map((face, index) => {
-    const remark = face.reason ? (REMARKS[face.reason] ?? face.reason) : face.name === null ? 'below what is needed' : '';
+    const remark = face.reason ? (REMARKS[face.reason] ?? face.reason)
+      : face.name === null ? 'below what is needed'
+        : sure !== null && face.similarity < sure ? `perhaps: verify needs ${score(sure)}` : '';
     const who = make('td', { 'data-column': 'Name' }, make('span', { class: face.name === null ? 'word-no' : 'word-yes', text: face.name ?? (face.reason ? 'not compared' : 'unknown') }));
-    const cells = [score(face.similarity), score(needed), face.closest ?? '–', remark];
+    const cells = [score(face.similarity), score(needed), face.closest ?? '–', faults[index].map((one) => FAULTS[one] ?? one).join(', ') || 'good', remark];
     return make(
       'tr',
       { id: `face-${index}` },
@@ -79,32 +84,47 @@ function table(faces, needed) {
   return make('table', {}, make('caption', { text: 'Every face, from left to right' }), head, make('tbody', {}, ...rows));
 }
 
+const inside = (share) => Math.min(1, Math.max(0, share));
+
 async function pickFace(index, face) {
   mark(index);
-  const fields = [...source.fields, ['box', face.box.join(',')]];
-  const found = await during('why', 'Looking closer…', () => ask('POST', source.path, fields));
+  const [left, top, wide, high] = face.box;
+  const place = [inside((left + wide / 2) / source.width), inside((top + high / 2) / source.height)];
+  const fields = [...source.fields, ['place', place.join(',')]];
+  const found = await during('why', 'Looking closer…', (signal) => ask('POST', source.path, fields, signal));
   if (!found) return;
+  const { beside } = found;
   const pairs = (caption, rows) => make('table', { class: 'measures' }, make('caption', { text: caption }), make('tbody', {},
     ...rows.map(([name, ...rest]) => make('tr', {}, make('th', { scope: 'row', text: name }), ...rest.map((text) => make('td', { text }))))));
   $('why').replaceChildren(
     make('h3', { text: `Why: face ${index + 1}` }),
+    make('p', {}, make('span', { class: found.answer ? 'word-yes' : 'word-no', text: { true: 'verify would say yes: ', false: 'verify would say no: ' }[found.answer] ?? 'verify could not decide: ' }), found.words),
+    ...found.advice.map((text) => make('p', { text })),
     make('div', { class: 'why' },
-      make('figure', {}, make('img', { src: found.face, width: 160, height: 160, alt: `Face ${index + 1} as the network sees it` }), make('figcaption', { text: 'As the network sees it. Photos of enrolled people are not kept, so none stands beside it.' })),
+      make('div', { class: 'two-faces' },
+        figure(found.face, `Face ${index + 1} as the network sees it`, 'This face, as the network sees it'),
+        beside.face ? figure(beside.face, `The closest enrolled photo: ${beside.words}`, `${beside.words} Similarity ${score(beside.similarity)}.`) : make('p', { class: 'hint', text: beside.words })),
       make('div', {},
-        make('p', {}, make('span', { class: found.answer ? 'word-yes' : 'word-no', text: { true: 'verify would say yes: ', false: 'verify would say no: ' }[found.answer] ?? 'verify could not decide: ' }), found.words),
-        ...found.advice.map((text) => make('p', { text })),
-        pairs('Similarities', found.compared))),
-    make('details', {}, make('summary', { text: 'How good this face is' }), pairs('Measures of this face', found.measures.map(([name, value, needed, verdict]) => [name, `${value} (${needed})`, verdict]))),
+        pairs('Similarities, from -1 to 1', found.compared),
+        pairs('How good this face is', found.measures.map(([name, value, needed, verdict]) => [name, `${value} (${needed})`.replaceAll(' %', '\u00a0%'), verdict])))),
   );
   $('why').hidden = false;
   $('why').focus();
 }
 
-// A folder of this machine, as a strip of thumbnails.
+const figure = (src, alt, text) => make('figure', {}, make('img', { src, width: 160, height: 160, alt }), make('figcaption', { text }));
 
-async function openFolder(path) {
-  const opened = await during('try', 'Opening the folder…', () => ask('POST', '/folder', [['path', path]]));
+// A folder of this machine: the folders in it to go on to, and its photos as a strip of thumbnails.
+
+async function openFolder(path, fields) {
+  const opened = await during('try', 'Opening the folder…', (signal) => ask('POST', path, fields, signal));
   if (!opened) return;
+  $('folder-path').value = opened.path;
+  const places = opened.folders.map((name, number) =>
+    make('button', { type: 'button', class: 'small', text: number === 0 && opened.above ? '↑ up' : name, 'aria-label': number === 0 && opened.above ? 'The folder above' : `Folder ${name}`, onclick: () => openFolder(`/folder/${opened.folder}/into/${number}`) }));
+  if (opened.more_folders) places.push(make('span', { class: 'hint', text: `and ${opened.more_folders} more folders` }));
+  $('places').replaceChildren(...places);
+  $('folder').hidden = false;
   const strip = $('strip');
   const buttons = opened.photos.map((name, number) =>
     make(
@@ -113,12 +133,20 @@ async function openFolder(path) {
       make('img', { src: `/folder/${opened.folder}/${number}`, alt: '', loading: 'lazy', width: 84, height: 84 }),
     ),
   );
-  const choose = (number) => {
+  const choose = async (number, from) => {
     buttons.forEach((button, at) => {
       button.setAttribute('aria-selected', at === number ? 'true' : 'false');
       button.tabIndex = at === number ? 0 : -1;
     });
-    attempt(`/folder/${opened.folder}/${number}`);
+    buttons[number].scrollIntoView({ block: 'nearest' });
+    if (!await attempt(`/folder/${opened.folder}/${number}`)) return;
+    for (const [id, to] of [['before', number - 1], ['after', number + 1]]) {
+      $(id).disabled = !buttons[to];
+      $(id).onclick = () => choose(to, id);
+    }
+    $('turn-said').textContent = `${opened.photos[number]}, ${number + 1} of ${buttons.length}`;
+    $('turn').hidden = buttons.length < 2;
+    if (from && !$(from).disabled) $(from).focus({ preventScroll: true });
   };
   strip.onkeydown = (event) => {
     const at = buttons.indexOf(document.activeElement);
@@ -128,15 +156,15 @@ async function openFolder(path) {
     buttons[to].focus();
   };
   strip.replaceChildren(...buttons);
-  strip.hidden = false;
+  strip.hidden = !buttons.length;
   $('strip-note').hidden = !opened.more;
   $('strip-note').textContent = `The first ${opened.photos.length} photos; ${opened.more} more are not shown.`;
-  buttons[0].focus();
+  (buttons[0] ?? places[0]).focus();
 }
 
 takeIn('try', ([photo]) => attempt('/try', photo));
 shoot('try', (photo) => attempt('/try', photo));
 $('folder-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  openFolder($('folder-path').value);
+  openFolder('/folder', [['path', $('folder-path').value]]);
 });
