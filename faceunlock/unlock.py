@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.enroll_each import EachOptions, EachOutcome, PersonOutcome
     from faceunlock.tasks.explain import ExplainOptions, Explanation
     from faceunlock.tasks.export import ImportOptions
+    from faceunlock.tasks.group import Grouping, GroupOptions
     from faceunlock.tasks.identify import Identification, IdentifyOptions
     from faceunlock.tasks.init import FirstEnrolment, InitOptions
     from faceunlock.tasks.live import LiveOptions
@@ -158,6 +159,12 @@ class FaceUnlock(Workspace):
         from faceunlock.tasks.identify import identify
 
         return identify(self, photos, **options)
+
+    def group(self, folder: PhotoPath, **options: Unpack[GroupOptions]) -> Grouping:
+        """Group the faces of a folder by person; see `faceunlock.tasks.group.group`."""
+        from faceunlock.tasks.group import group
+
+        return group(self, folder, **options)
 
     def explain(
         self,

@@ -41,6 +41,7 @@ MODULES = {
     "verify": "verify",
     "compare": "compare",
     "identify": "identify",
+    "group": "group",
     "explain": "explain",
     "crop": "crop",
     "calibrate": "calibrate",

@@ -19,7 +19,7 @@ WIDEST = 120
 GROUPS = {
     "Start": ("init", "demo", "status"),
     "Every day": ("enroll", "verify", "identify", "compare", "people", "serve"),
-    "Look closer": ("report", "explain", "log"),
+    "Look closer": ("report", "explain", "group", "log"),
     "Login": ("pam", "protect", "agent", "camera", "unlock-attempts"),
     "Lab": (
         *("calibrate", "strangers", "audit", "pad-test", "bench"),
@@ -45,6 +45,7 @@ EXAMPLES = {
     "serve": "faceunlock serve --open",
     "report": "faceunlock report ~/Pictures/people -o report.html",
     "explain": "faceunlock explain selfie.jpg --as Ada",
+    "group": "faceunlock group ~/Pictures -o groups.html",
     "log": "faceunlock log --as Ada",
     "unlock-attempts": "faceunlock unlock-attempts Ada",
     "pam": "faceunlock pam",
@@ -96,6 +97,7 @@ EXAMPLES = {
 
 INSTEAD = {
     "add": ("enroll NAME PHOTOS --add", "add photos of somebody"),
+    "cluster": ("group FOLDER", "group the faces of a folder by person"),
     "config": ("status", "see the settings and where their file is"),
     "delete": ("people forget NAME", "delete what is stored about somebody"),
     "doctor": ("status", "see what is wrong"),

@@ -202,6 +202,17 @@ class ModelChoice:
             spec.id, sha256, spec.preprocessing, spec.dimension
         )
 
+    def identity(self, spec: ModelSpec) -> ModelIdentity:
+        """Return what a model's embeddings will be made by; loads no network.
+
+        Raises
+        ------
+        ModelError
+            ``weights-missing`` or ``weights-corrupt``.
+        """
+        sha256 = weights.trusted_sha256(spec, self._cache)
+        return ModelIdentity(spec.id, sha256, spec.preprocessing, spec.dimension)
+
     def states(self) -> tuple[ModelState, ...]:
         """Return the state of every model, those that judge liveness last; reads no weights."""
         trained = [self._trained.spec.id] if self._trained is not None else []

@@ -15,6 +15,7 @@ from faceunlock.files.outputs import never_replace
 from faceunlock.files.reading import local_path
 from faceunlock.gallery.attempts import FILE_NAME as ATTEMPTS
 from faceunlock.gallery.file import FILE_NAME as GALLERY
+from faceunlock.gallery.journal import FILE_NAME as JOURNAL
 from faceunlock.liveness import CAMERAS, MEASUREMENT
 from faceunlock.matching.security import LEVELS
 from faceunlock.pipeline.runtime.kept import Told, untold
@@ -110,6 +111,7 @@ class Workspace:
         never_replace(
             self.locations.data / GALLERY,
             self.locations.data / ATTEMPTS,
+            self.locations.data / JOURNAL,
             self.locations.data / MEASUREMENT,
             self.locations.data / CAMERAS,
             self.locations.config,
@@ -296,9 +298,14 @@ def is_apart(workspace: Workspace, *, root: bool = False) -> bool:
     root : bool
         Whether the task wants it for root, whatever the setting.
     """
-    if sys.platform != "linux" or workspace.choice.loader.is_own:
+    return not workspace.choice.loader.is_own and needs_apart(workspace.settings, root=root)
+
+
+def needs_apart(settings: Settings, *, root: bool = False) -> bool:
+    """Return whether photos must be read by a process without rights; `root` as for `is_apart`."""
+    if sys.platform != "linux":
         return False
-    return workspace.settings.decode_apart == "always" or (root and is_root())
+    return settings.decode_apart == "always" or (root and is_root())
 
 
 def is_root() -> bool:
