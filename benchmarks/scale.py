@@ -5,7 +5,10 @@ Run: nice -n 10 python benchmarks/scale.py [--before TREE] [--sizes 10,1000,1000
 The templates are made up: unit vectors around those of real faces, as far from each other as photos of one
 person are, summed over five photos. Nobody's photo is needed. Each run is a new process, and the runs of all
 galleries alternate, so that a busy moment of the machine meets all of them. The seconds are the medians of
-what a command takes more than the same command in the same round with ten people.
+what a command takes more than the same command in the same round with ten people: by the clock, which says
+little on a busy machine, and in time of the processor, which hardly depends on what else runs there. How long
+SQLite alone needs to read everybody, how long until Python has the rows, and how long until all are proven
+and in one array, is measured in one process for each gallery.
 
 With ``--before``, a tree of an earlier version (``git worktree add`` or ``git archive``) is measured, too. It
 writes its own galleries, and those sizes are left out that it would need minutes for.
@@ -78,11 +81,42 @@ nowhere = os.open(os.devnull, os.O_RDWR)
 to = [(os.POSIX_SPAWN_DUP2, nowhere, stream) for stream in (0, 1, 2)]
 started = time.perf_counter()
 _, status, usage = os.wait4(os.posix_spawn(command[0], command, os.environ, file_actions=to), 0)
-print(json.dumps([time.perf_counter() - started, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]))
+took, used = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+print(json.dumps([took, used, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]))
 """
 """Starts a command from a small process: Linux counts the memory of the one that starts it, too."""
 
-COMMANDS = ("verify", "verify-as", "people", "enroll")
+READING = """
+import contextlib, json, sqlite3, sys, time
+from pathlib import Path
+from faceunlock.gallery.gallery import Gallery
+
+home = Path(sys.argv[1])
+
+def pages():
+    connection.execute("SELECT sum(length(CAST(template AS BLOB))), count(updated) FROM people").fetchall()
+
+def rows():
+    cursor = connection.execute("SELECT * FROM people")
+    while cursor.fetchmany(1000):
+        pass
+
+def crowd():
+    with Gallery(home, keys=home / "keys") as gallery:
+        gallery.crowd()
+
+def seconds(work):
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+with contextlib.closing(sqlite3.connect(home / "gallery.db")) as connection:
+    print(json.dumps({work.__name__: min(seconds(work) for _ in range(5)) for work in (pages, rows, crowd)}))
+"""
+"""Times what one process does again and again: SQLite alone, SQLite with Python's rows, and all that `verify`
+does with the rows. The least time of the processor in five runs each."""
+
+COMMANDS = ("verify", "verify-as", "people", "people-json", "enroll")
 KINDS = {"plain": "none", "sealed": "file"}
 SLOW = 1000
 """The largest gallery of which the commands of an earlier version are measured as often as ours, not once."""
@@ -121,8 +155,11 @@ def made_up(real: np.ndarray, people: int) -> np.ndarray:
     return sums
 
 
-def once(tree: Path, home: Path, arguments: list[str]) -> tuple[float, float, int]:
-    """Return the seconds, the peak memory in MiB and the exit code of one command in a new process."""
+def once(tree: Path, home: Path, arguments: list[str]) -> tuple[dict[str, float], int]:
+    """Return what one command takes in a new process, and its exit code.
+
+    That is seconds by the clock, seconds of processor time, and MiB of memory at most.
+    """
     (home / "attempts.db").unlink(missing_ok=True)  # a stranger's photo would soon be locked out
     command = [sys.executable, "-m", "faceunlock", "--home", str(home), *arguments]
     done = subprocess.run(
@@ -133,8 +170,8 @@ def once(tree: Path, home: Path, arguments: list[str]) -> tuple[float, float, in
         stderr=subprocess.DEVNULL,
         check=True,
     )
-    seconds, kibibytes, code = json.loads(done.stdout)
-    return seconds, kibibytes / 1024, code
+    seconds, used, kibibytes, code = json.loads(done.stdout)
+    return {"seconds": seconds, "processor": used, "mebibytes": kibibytes / 1024}, code
 
 
 def arguments(command: str, photos: Path, number: int) -> list[str]:
@@ -144,12 +181,13 @@ def arguments(command: str, photos: Path, number: int) -> list[str]:
         "verify": ["verify", photo],
         "verify-as": ["verify", photo, "--as", "Person 000003"],
         "people": ["people"],
+        "people-json": ["people", "--json"],
         "enroll": ["enroll", f"New {number}", str(photos), "--even-so"],
     }[command]
 
 
 def measure(trees: dict[str, Path], sizes: list[int], runs: int, vectors: np.ndarray, identity: Any) -> Any:
-    """Return the median seconds, the seconds more than with ten people, and the peak memory of each case."""
+    """Return what each case takes, and how much more than with ten people; see `summary`."""
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         photos = root / "photos"
@@ -175,39 +213,47 @@ def measure(trees: dict[str, Path], sizes: list[int], runs: int, vectors: np.nda
                         env=os.environ | {"PYTHONPATH": str(path)}, cwd=root, check=True,
                     )  # fmt: skip
                     print(f"written: {home.name}", file=sys.stderr, flush=True)
+        reading = {
+            (kind, size): json.loads(
+                subprocess.run(
+                    [sys.executable, "-c", READING, str(home)],
+                    env=os.environ | {"PYTHONPATH": str(TREE)}, cwd=root, stdout=subprocess.PIPE, check=True,
+                ).stdout
+            )
+            for (tree, kind, size), home in homes.items()
+            if tree == "after"
+        }  # fmt: skip
         sizes_of = {case: (home / "gallery.db").stat().st_size for case, home in homes.items()}
-        seconds: dict[tuple[str, str, int, str], list[float]] = {}
-        memory: dict[tuple[str, str, int, str], list[float]] = {}
+        taken: dict[tuple[str, str, int, str], list[dict[str, float]]] = {}
         for number in range(runs + 1):
             for (tree, kind, size), home in homes.items():
                 if tree == "before" and size > SLOW and number != 1:
                     continue
                 for command in COMMANDS:
-                    took, peak, code = once(trees[tree], home, arguments(command, photos, number))
+                    took, code = once(trees[tree], home, arguments(command, photos, number))
                     if code == 2:
                         sys.exit(f"{tree} {kind} {size}: {command} could not")
                     if number:  # the first round makes files that are kept
-                        seconds.setdefault((tree, kind, size, command), []).append(took)
-                        memory.setdefault((tree, kind, size, command), []).append(peak)
+                        taken.setdefault((tree, kind, size, command), []).append(took)
             print(f"round {number} of {runs}", file=sys.stderr, flush=True)
     result: dict[str, Any] = {}
-    for (tree, kind, size, command), measured in seconds.items():
-        least = seconds[tree, kind, SMALLEST, command]
-        base = memory[tree, kind, SMALLEST, command]
+    for (tree, kind, size, command), measured in taken.items():
         row = result.setdefault(tree, {}).setdefault(kind, {}).setdefault(str(size), {})
         row["file_bytes"] = sizes_of[tree, kind, size]
-        row[command] = {
-            "seconds": round(statistics.median(measured), 3),
-            "more": round(statistics.median(a - b for a, b in zip(measured, least, strict=False)), 3),
-            "mebibytes": round(statistics.median(memory[tree, kind, size, command]), 1),
-            "mebibytes_more": round(
-                statistics.median(
-                    a - b for a, b in zip(memory[tree, kind, size, command], base, strict=False)
-                ),
-                1,
-            ),
-        }
+        if tree == "after":
+            row["reading"] = {what: round(took, 4) for what, took in reading[kind, size].items()}
+        row[command] = summary(measured, taken[tree, kind, SMALLEST, command])
     return result
+
+
+def summary(measured: list[dict[str, float]], least: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each quantity, and the median of how much more it is than with ten people."""
+    found = {}
+    for what in ("seconds", "processor", "mebibytes"):
+        more = [one[what] - other[what] for one, other in zip(measured, least, strict=False)]
+        found[what] = round(statistics.median(one[what] for one in measured), 3)
+        found[f"{what}_more"] = round(statistics.median(more), 3)
+    return found
 
 
 def main() -> None:

@@ -19,13 +19,13 @@ WIDEST = 120
 GROUPS = {
     "Start": ("init", "demo", "status"),
     "Every day": ("enroll", "verify", "identify", "compare", "people", "serve"),
-    "Look closer": ("report", "explain", "log"),
+    "Look closer": ("report", "explain", "group", "log"),
     "Login": ("pam", "protect", "agent", "camera", "unlock-attempts"),
     "Lab": (
         *("calibrate", "strangers", "audit", "pad-test", "bench"),
         *("train", "classify", "crop", "models"),
     ),
-    "Move": ("export", "import"),
+    "Move": ("export", "import", "gallery"),
 }
 """The commands by what they are for, in the order of ``faceunlock --help``."""
 
@@ -45,6 +45,7 @@ EXAMPLES = {
     "serve": "faceunlock serve --open",
     "report": "faceunlock report ~/Pictures/people -o report.html",
     "explain": "faceunlock explain selfie.jpg --as Ada",
+    "group": "faceunlock group ~/Pictures -o groups.html",
     "log": "faceunlock log --as Ada",
     "unlock-attempts": "faceunlock unlock-attempts Ada",
     "pam": "faceunlock pam",
@@ -87,11 +88,16 @@ EXAMPLES = {
     "models prepare": "faceunlock models prepare",
     "export": "faceunlock export gallery.fu",
     "import": "faceunlock import gallery.fu",
+    "gallery": "faceunlock gallery",
+    "gallery setup": "faceunlock gallery setup --print",
+    "gallery index": "faceunlock gallery index",
+    "gallery copy": "faceunlock gallery copy local postgresql://ada@localhost/faces",
 }
 """One example for each command, by its words without the program's name."""
 
 INSTEAD = {
     "add": ("enroll NAME PHOTOS --add", "add photos of somebody"),
+    "cluster": ("group FOLDER", "group the faces of a folder by person"),
     "config": ("status", "see the settings and where their file is"),
     "delete": ("people forget NAME", "delete what is stored about somebody"),
     "doctor": ("status", "see what is wrong"),

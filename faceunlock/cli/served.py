@@ -12,7 +12,7 @@ from faceunlock.cli.console import answer_document, error_document
 if TYPE_CHECKING:
     from faceunlock.errors import FaceUnlockError
     from faceunlock.liveness.guidance import Word
-    from faceunlock.matching.people import Person
+    from faceunlock.matching.people import Person, Summary
     from faceunlock.tasks.classify import NamedPhoto
     from faceunlock.tasks.compare import PairComparison
     from faceunlock.tasks.enroll import EnrolmentOutcome
@@ -53,7 +53,7 @@ class CommandDocuments:
         """Return the data of ``compare``."""
         return compare.document(found, None)
 
-    def people(self, people_: tuple[Person, ...]) -> Document:
+    def people(self, people_: tuple[Summary, ...]) -> Document:
         """Return the data of ``people``."""
         return people.people_document(people_)
 

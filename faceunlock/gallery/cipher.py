@@ -193,13 +193,20 @@ class Cipher:
 
     def unseal_packed(self, sealed: bytes, context: bytes) -> bytes:
         """Decrypt bytes; raises as `unseal`."""
+        return self.unseal_all([sealed], [context])[0]
+
+    def unseal_all(self, sealed: Sequence[bytes], contexts: Sequence[bytes]) -> list[bytes]:
+        """Decrypt bytes, each for its context; raises as `unseal` if one of them is wrong."""
         from cryptography.exceptions import InvalidTag
 
-        start, begins = sealed[:_START_BYTES], _START_BYTES + NONCE_BYTES
-        if not sealed.startswith(_BINARY) or len(sealed) < begins:
+        begins, decrypt = _START_BYTES + NONCE_BYTES, self._rows.decrypt
+        if {one[: len(_BINARY)] for one in sealed} != {_BINARY} or min(map(len, sealed)) < begins:
             raise ValueError("it is not encrypted")
         try:
-            return self._rows.decrypt(sealed[_START_BYTES:begins], sealed[begins:], start + context)
+            return [
+                decrypt(one[_START_BYTES:begins], one[begins:], one[:_START_BYTES] + context)
+                for one, context in zip(sealed, contexts, strict=True)
+            ]
         except InvalidTag as error:
             raise ValueError("it was not encrypted with this key for this row") from error
 

@@ -1,33 +1,18 @@
-"""Reads everybody's templates as arrays: thousands of rows are checked by columns.
-
-Nothing here decides that a row is wrong. Where it is not sure that all rows are right, it raises, and they
-are read again one by one, by the rules of `faceunlock.gallery.packing.unpack`, which know who is damaged.
-"""
+"""Everybody's templates as arrays, from rows that `faceunlock.gallery.people_columns` proves."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceunlock.gallery.file import PEOPLE
-from faceunlock.gallery.packing import LENGTH, Header, header, header_text
+from faceunlock.gallery.people_columns import Alike, alike
 from faceunlock.gallery.seal import Plain, Row
 from faceunlock.matching.crowd import Crowd, Templates, lengths_of
-from faceunlock.matching.people import check_looks, check_name, check_time, well_formed
 from faceunlock.matching.templates import ModelIdentity
-
-TIME_LENGTH = len("2025-01-31T09:30:00Z")
-_SIGNS = [4, 7, 10, 13, 16, 19]
-_SIGN = np.frombuffer(b"--T::Z", dtype=np.uint8)
-_DIGITS = [at for at in range(TIME_LENGTH) if at not in _SIGNS]
-_LEAST = np.array([1, 0, 1, 1, 0, 0, 0])
-_MOST = np.array([99, 99, 12, 28, 23, 59, 59])
-"""Numbers of a time that are right in every month of every year; others are looked at one by one."""
 
 
 @dataclass(slots=True)
@@ -48,42 +33,16 @@ def crowd_of(batches: Iterable[Sequence[Row]], seal: Plain) -> Crowd:
     ValueError
         If it is not sure that every row is as it was written and holds a person, or that all are there.
     """
-    columns: dict[ModelIdentity, _Columns] = {}
-    keys: set[str] = set()
-    for rows in batches:
-        values = seal.read_all(PEOPLE, rows)
-        keys.update([row[0] for row in values])
-        _check_names([row[2] for row in values])
-        _check_times([moment for row in values for moment in (row[3], row[4])])
-        for begin, names, packed in _alike(values):
-            head = header(begin[LENGTH.size :])
-            check_looks(head.looks)
-            _add(columns.setdefault(head.identity, _Columns()), head, len(begin), names, packed)
-    if seal.missing(PEOPLE, keys):
-        raise ValueError("somebody is missing")
-    return Crowd.sorted(_templates(identity, found) for identity, found in columns.items())
+    found: dict[ModelIdentity, _Columns] = {}
+    for group in alike(batches, seal):
+        _add(found.setdefault(group.head.identity, _Columns()), group)
+    return Crowd.sorted(_templates(identity, columns) for identity, columns in found.items())
 
 
-def _alike(values: Sequence[Sequence[Any]]) -> Iterator[tuple[bytes, list[str], list[bytes]]]:
-    """Yield the beginning that many people share, and all names and packed people with that beginning."""
-    groups: dict[bytes, tuple[list[str], list[bytes]]] = {}
-    begin: bytes | None = None
-    for row in values:
-        packed = row[5]
-        if begin is None or not packed.startswith(begin):
-            text = header_text(packed)
-            begin = LENGTH.pack(len(text)) + text
-            names, contents = groups.setdefault(begin, ([], []))
-        names.append(row[2])
-        contents.append(packed)
-    return ((begin, *group) for begin, group in groups.items())
-
-
-def _add(columns: _Columns, head: Header, start: int, names: list[str], packed: list[bytes]) -> None:
+def _add(columns: _Columns, group: Alike) -> None:
+    head, names = group.head, group.names
     templates = 1 + len(head.looks)
-    if {*map(len, packed)} != {start + templates * head.block_bytes}:
-        raise ValueError("it has the wrong length")
-    columns.blocks += b"".join([one[start:] for one in packed])
+    columns.blocks += b"".join([one[group.start :] for one in group.packed])
     at = len(columns.names)
     columns.names += names
     if head.looks:
@@ -91,26 +50,6 @@ def _add(columns: _Columns, head: Header, start: int, names: list[str], packed: 
             columns.looks.update({row + 1 + place: look for place, (look, _) in enumerate(head.looks)})
     owners = np.repeat(np.arange(at, at + len(names), dtype=np.int64), templates)
     columns.owner.frombytes(owners.tobytes())
-
-
-def _check_names(names: Sequence[str]) -> None:
-    if not well_formed(names):
-        for name in names:
-            check_name(name)
-
-
-def _check_times(moments: Sequence[str]) -> None:
-    """Look at all times as a table of characters, and by themselves at those that are not clear at once."""
-    sure = np.zeros(len(moments), dtype=bool)
-    joined = "".join(moments)
-    if joined.isascii() and {*map(len, moments)} == {TIME_LENGTH}:
-        table = np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(-1, TIME_LENGTH)
-        digits = table[:, _DIGITS].astype(np.int16) - ord("0")
-        sure = np.all((digits >= 0) & (digits <= 9), axis=1) & np.all(table[:, _SIGNS] == _SIGN, axis=1)
-        numbers = digits[:, ::2] * 10 + digits[:, 1::2]  # century, year, month, day, hour, minute, second
-        sure &= np.all((numbers >= _LEAST) & (numbers <= _MOST), axis=1)
-    for at in map(int, np.flatnonzero(~sure)):
-        check_time(moments[at])
 
 
 def _templates(identity: ModelIdentity, columns: _Columns) -> Templates:

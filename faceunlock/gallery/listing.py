@@ -98,9 +98,12 @@ class Listing:
         """Return the checksums of all rows of a table that the parts list; made once, until a change."""
         if table not in self._rows:
             names = {key for listed, key in self._top if listed == PARTS} | self._changed
-            self._rows[table] = {}
+            rows: dict[str, bytes] = {}
             for name in names:
-                self._rows[table].update(self._part(name).get(table, {}))
+                part = self._parts.get(name)
+                # A part that nobody has asked for is not kept, so that the other table takes no memory.
+                rows |= _tables(self._load(name), table)[table] if part is None else part.get(table, {})
+            self._rows[table] = rows
         return self._rows[table]
 
     def alike(self, table: str, key: str) -> Set[str]:
@@ -156,14 +159,15 @@ def _content(part: _Part) -> bytes:
     return _LENGTH.pack(len(text)) + text + b"".join(digests)
 
 
-def _tables(content: bytes) -> _Part:
-    """Return the part that `_content` wrote; its checksum is proven, so its form is as well."""
+def _tables(content: bytes, *wanted: str) -> _Part:
+    """Return the part that `_content` wrote, or some of its tables; its checksum proves its form as well."""
     end = _LENGTH.size + _LENGTH.unpack_from(content)[0]
     keys = parse_json(content[_LENGTH.size : end])
     part: _Part = {}
     for table in IN_PARTS:
         stop = end + _DIGEST_BYTES * len(keys[table])
-        digests = [content[at : at + _DIGEST_BYTES] for at in range(end, stop, _DIGEST_BYTES)]
-        part[table] = dict(zip(keys[table], digests, strict=True))
+        if table in (wanted or IN_PARTS):
+            digests = [content[at : at + _DIGEST_BYTES] for at in range(end, stop, _DIGEST_BYTES)]
+            part[table] = dict(zip(keys[table], digests, strict=True))
         end = stop
     return part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from faceunlock.matching.people import Person
     from faceunlock.matching.templates import ModelIdentity
 
-BLOCK = 2048
-"""Templates that are turned into float64 at a time, so that memory does not hold all of them twice."""
+BLOCK = 1 << 16
+"""Numbers that are turned into float64 at a time: few enough for the cache of a processor."""
 
 TIE = 1e-9
 """Similarities this close are compared again, one by one, before one of them decides."""
@@ -68,11 +68,27 @@ class Templates:
         """
         turned = np.asarray(probes, dtype=np.float64).T
         scores = np.empty((len(self), turned.shape[1]))
-        for start in range(0, len(self), BLOCK):
-            part = slice(start, start + BLOCK)
+        for part in _parts(self.sums):
             scores[part] = (self.sums[part].astype(np.float64) / self.lengths[part, None]) @ turned
         found: Vector = np.clip(scores.T, -1.0, 1.0)
         return found
+
+    @property
+    def approximate(self) -> bool:
+        """Return False: every template is compared."""
+        return False
+
+    def near(self, probes: ArrayLike, least: float) -> Templates:
+        """Return templates among which are all that decide about some probes: here, all there are.
+
+        Parameters
+        ----------
+        probes : array_like, shape (n_probes, dimension)
+            Unit vectors.
+        least : float
+            Every template at least this similar to a probe is wanted, and the most similar one of each probe.
+        """
+        return self
 
     def best_looks(self, probes: ArrayLike) -> Vector:
         """Return the similarity of every probe to every person's most similar look.
@@ -205,11 +221,18 @@ def _templates(identity: ModelIdentity, people: Sequence[Person]) -> Templates:
 
 def lengths_of(sums: NDArray[np.float32]) -> Vector:
     """Return the lengths of vectors, shape (n, dimension), as float64."""
-    found = np.empty(len(sums))
-    for start in range(0, len(sums), BLOCK):
-        part = slice(start, start + BLOCK)
-        found[part] = np.linalg.norm(sums[part].astype(np.float64), axis=1)
+    squares = np.empty(len(sums))
+    for part in _parts(sums):
+        some = sums[part].astype(np.float64)
+        squares[part] = np.einsum("ij,ij->i", some, some)
+    found: Vector = np.sqrt(squares)
     return found
+
+
+def _parts(sums: NDArray[np.float32]) -> Iterator[slice]:
+    """Yield the parts of a block of templates that are turned into float64 one after the other."""
+    size = max(1, BLOCK // sums.shape[1])
+    return (slice(start, start + size) for start in range(0, len(sums), size))
 
 
 def _order(identity: ModelIdentity) -> tuple[str, str, str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.invisible import belongs, is_invisible, without_invisible
-from faceunlock.matching.templates import Template
+from faceunlock.matching.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
     from array import array
@@ -28,6 +28,36 @@ _PLAIN_NAME = re.compile(r"(?!\.{1,2}\Z)[!-.0-\[\]-~]+(?: [!-.0-\[\]-~]+)*")
 """Printable ASCII without a slash or backslash, one space between words: most names, and quickly told."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_CLOCKS = re.compile(r"(?:T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ)*", re.ASCII)
+"""The ends of times, from their tenth sign on: those are right on every day."""
+
+_TIME_LENGTH = len("2025-01-31T09:30:00Z")
+
+
+class LookSummary(NamedTuple):
+    """What is listed of a look: fields as in `Look`, and the number of photos in its template."""
+
+    name: str
+    photos: int
+    mean_similarity: float
+    lowest_similarity: float
+    created: str
+
+
+class Summary(NamedTuple):
+    """What is listed of a person: fields as in `Person`, and what is said of the person's own template.
+
+    It has neither vectors nor what recognises the photos.
+    """
+
+    name: str
+    identity: ModelIdentity
+    photos: int
+    mean_similarity: float
+    lowest_similarity: float
+    created: str
+    updated: str
+    looks: tuple[LookSummary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +105,13 @@ class Person:
     def templates(self) -> tuple[tuple[str | None, Template], ...]:
         """Every template with the name of its look; None for the person's own, which comes first."""
         return ((None, self.template), *((look.name, look.template) for look in self.looks))
+
+    @property
+    def summary(self) -> Summary:
+        """What is listed of the person."""
+        own = self.template
+        looks = [LookSummary(look.name, *_numbers(look.template), look.created) for look in self.looks]
+        return Summary(self.name, own.identity, *_numbers(own), self.created, self.updated, tuple(looks))
 
     def look(self, name: str) -> Look | None:
         """Return the look of a name, in any of its spellings; None if there is none."""
@@ -274,6 +311,18 @@ def check_time(moment: object) -> None:
     datetime.strptime(str(moment), TIME_FORMAT).replace(tzinfo=UTC)
 
 
+def check_times(moments: Collection[str]) -> None:
+    """Raise ValueError unless all texts are times as `Person` stores them; a day is looked at once.
+
+    Examples
+    --------
+    >>> check_times(["2025-01-31T09:30:00Z", "2025-01-31T23:59:59Z"])
+    """
+    clear = {*map(len, moments)} == {_TIME_LENGTH} and _CLOCKS.fullmatch("".join([m[10:] for m in moments]))
+    for moment in {moment[:10]: moment for moment in moments}.values() if clear else moments:
+        check_time(moment)
+
+
 def check_template(template: Template) -> None:
     """Raise ValueError unless a template has a direction, photos and similarities as `Template` says.
 
@@ -287,6 +336,10 @@ def check_template(template: Template) -> None:
     require(template.count <= MAX_COUNT, "the number of photos is too large")
     for field in ("mean_similarity", "lowest_similarity"):
         require(-1 <= getattr(template, field) <= 1, f"{field} is not between -1 and 1")
+
+
+def _numbers(template: Template) -> tuple[int, float, float]:
+    return template.count, template.mean_similarity, template.lowest_similarity
 
 
 def require(holds: bool, otherwise: str) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -59,6 +59,20 @@ PICTURE = 480
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
+
+
+class _Cut(NamedTuple):
+    """A face as the network sees it, and how good it is."""
+
+    pixels: RGBImage
+    quality: Quality
+
+
+class _Known(NamedTuple):
+    """What stays known of a photo's file once its content is out of memory."""
+
+    name: str
+    digest: bytes
 
 
 class Acquisition:
@@ -195,16 +209,16 @@ class Acquisition:
             if isinstance(outcome, LeftOut):
                 yield outcome
                 continue
-            name, found = outcome
-            crops = [crop for _, crop in found if not isinstance(crop, PhotoError)]
+            file, found = outcome
+            crops = [cut.pixels for _, cut in found if not isinstance(cut, PhotoError)]
             rows = iter(self._embedder.embed(np.stack(crops)) if crops else ())
             faces = tuple(
-                FoundFace(face, reason=crop.slug)
-                if isinstance(crop, PhotoError)
-                else FoundFace(face, next(rows), crop=crop if keep_crops else None)
-                for face, crop in found
+                FoundFace(face, reason=cut.slug)
+                if isinstance(cut, PhotoError)
+                else FoundFace(face, next(rows), crop=cut.pixels if keep_crops else None, quality=cut.quality)
+                for face, cut in found
             )
-            yield PhotoFaces(name, source if isinstance(source, Path) else None, faces)
+            yield PhotoFaces(file.name, source if isinstance(source, Path) else None, faces, file.digest)
 
     def _photo_crops(
         self, file: PhotoFile, rule: SubjectRule | Literal["all"], *, keep_picture: bool
@@ -212,11 +226,11 @@ class Acquisition:
         if rule == "all":
             photo = file.view(GROUP_LOOK)
             found = self._faces_with_crops(photo)
-            faces = [(face, crop) for face, crop in found if not isinstance(crop, PhotoError)]
+            faces = [(face, cut.pixels) for face, cut in found if not isinstance(cut, PhotoError)]
             if not found:
                 raise PhotoError("no-face", "no face was found")
             if not faces:
-                raise next(crop for _, crop in found if isinstance(crop, PhotoError))
+                raise next(cut for _, cut in found if isinstance(cut, PhotoError))
         else:
             photo, face = self._subject(file.view(FIRST_LOOK), rule)
             self._require_size(face.size * photo.scale)
@@ -256,13 +270,13 @@ class Acquisition:
             nearest = choose_subject(seen, photo.image.shape, place)
         except PhotoError as error:
             raise _about(file, error) from error
-        face, pixels = found[seen.index(nearest)]
-        closer = self._closer(photo, nearest.size)
-        here = face.scaled(1 / closer.scale)
-        quality = replace(measure_quality(closer.image, here), size=face.size)
-        if isinstance(pixels, PhotoError):  # too small to be compared, not to be looked at
-            pixels = self._embedder.crop(closer.image, here)
-        return Crop(file.name, file.digest, quality, pixels), face
+        face, cut = found[seen.index(nearest)]
+        if isinstance(cut, PhotoError):  # too small to be compared, not to be looked at
+            closer = self._closer(photo, nearest.size)
+            here = face.scaled(1 / closer.scale)
+            quality = replace(measure_quality(closer.image, here), size=face.size)
+            cut = _Cut(self._embedder.crop(closer.image, here), quality)
+        return Crop(file.name, file.digest, cut.quality, cut.pixels), face
 
     def _crop(self, file: PhotoFile, rule: SubjectRule) -> Crop:
         crop, _ = self.inspect(file, rule)
@@ -285,17 +299,17 @@ class Acquisition:
         closer = self._closer(photo, face.size)
         return closer, face.scaled(photo.scale / closer.scale)
 
-    def _every_face(self, file: PhotoFile) -> tuple[str, list[tuple[Face, RGBImage | PhotoError]]]:
-        """Return the photo's name and its faces with their crops.
+    def _every_face(self, file: PhotoFile) -> tuple[_Known, list[tuple[Face, _Cut | PhotoError]]]:
+        """Return what stays known of the photo, and its faces with their crops.
 
         Faces come from left to right and are in pixels of the whole photo.
         """
         found = self._faces_with_crops(file.view(GROUP_LOOK))
         if self._subject_detector is not None and found:
             self._take_subject(file, found, self._subject_detector)
-        return file.name, found
+        return _Known(file.name, file.digest), found
 
-    def _faces_with_crops(self, photo: Photo) -> list[tuple[Face, RGBImage | PhotoError]]:
+    def _faces_with_crops(self, photo: Photo) -> list[tuple[Face, _Cut | PhotoError]]:
         faces = sorted(self._detector.detect(photo.image), key=lambda face: face.box[0])
         sizes = [face.size for face in faces if face.size * photo.scale >= self._min_face_pixels]
         closer = self._closer(photo, min(sizes)) if sizes else photo
@@ -303,7 +317,7 @@ class Acquisition:
         return [(face, self._cut(closer, face)) for face in whole]
 
     def _take_subject(
-        self, file: PhotoFile, found: list[tuple[Face, RGBImage | PhotoError]], detector: Detector
+        self, file: PhotoFile, found: list[tuple[Face, _Cut | PhotoError]], detector: Detector
     ) -> None:
         """Put the subject, as `sample` finds and cuts it, in the place of the same face among those found."""
         try:
@@ -319,11 +333,13 @@ class Acquisition:
         if overlap[same] > SAME_FACE:
             found[same] = subject, self._cut(photo, subject)
 
-    def _cut(self, photo: Photo, face: Face) -> RGBImage | PhotoError:
+    def _cut(self, photo: Photo, face: Face) -> _Cut | PhotoError:
         """Return the crop of a face given in pixels of the whole photo, or why it cannot be compared."""
+        here = face.scaled(1 / photo.scale)
         try:
             self._require_size(face.size)
-            return self._embedder.crop(photo.image, face.scaled(1 / photo.scale))
+            pixels = self._embedder.crop(photo.image, here)
+            return _Cut(pixels, replace(measure_quality(photo.image, here), size=face.size))
         except PhotoError as error:
             return error
 

@@ -108,12 +108,15 @@ class FoundFace:
         Slug of the reason why it cannot be compared.
     crop : ndarray of uint8, shape (side, side, 3), or None
         The face as the network sees it, sRGB; None unless it was asked for.
+    quality : Quality or None
+        Size, sharpness and light of the face; None for a face that cannot be compared.
     """
 
     face: Face
     embedding: NDArray[np.float32] | None = field(default=None, repr=False)
     reason: str | None = None
     crop: NDArray[np.uint8] | None = field(default=None, repr=False)
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,11 +131,14 @@ class PhotoFaces:
         Where it is; None for a picture without a file.
     faces : tuple of FoundFace
         From left to right; empty if there are none.
+    digest : bytes
+        SHA-256 of the file's content, 32 bytes.
     """
 
     photo: str
     path: Path | None
     faces: tuple[FoundFace, ...]
+    digest: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from faceunlock.errors import FaceUnlockError
 
 if TYPE_CHECKING:
     from faceunlock.liveness.guidance import Word
-    from faceunlock.matching.people import Person
+    from faceunlock.matching.people import Person, Summary
     from faceunlock.tasks.classify import NamedPhoto
     from faceunlock.tasks.compare import PairComparison
     from faceunlock.tasks.enroll import EnrolmentOutcome
@@ -89,7 +89,7 @@ class Documents(Protocol):
         """Return the data of ``compare``."""
         ...
 
-    def people(self, people: tuple[Person, ...]) -> Document:
+    def people(self, people: tuple[Summary, ...]) -> Document:
         """Return the data of ``people``."""
         ...
 

@@ -129,7 +129,7 @@ def compare(
 
 def people(unlock: FaceUnlock, documents: Documents) -> Document:
     """List who is enrolled."""
-    return documents.people(unlock.people())
+    return documents.people(unlock.summaries())
 
 
 def person(unlock: FaceUnlock, documents: Documents, person: str) -> Document:

@@ -193,6 +193,14 @@ def test_json_of_identify(faceunlock, ada):
     held(data["fmr"], "Part: rate")
 
 
+def test_json_of_group(faceunlock, ada):
+    data = held(faceunlock.data("group", ada), "faceunlock group")
+    one = held(data["groups"][0], "Part: group of faces")
+    held(one["faces"][0], "Part: face of a group")
+    held(data["alone"][0], "Part: face of a group")
+    held(faceunlock.data("group", ada, "--name", f"{one['group']}=Ada")["enrolled"][0], "faceunlock enroll")
+
+
 def test_json_of_crop(faceunlock, ada, tmp_path):
     sheet = held(faceunlock.data("compare", "--pairs", "2", ada), "Part: sheet of pairs")
     held(sheet["pairs"][0], "Part: compared pair")

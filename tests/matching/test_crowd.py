@@ -48,7 +48,7 @@ def same(found, expected):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 30), st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 2048]))
+@given(st.integers(1, 30), st.integers(0, 2**32 - 1), st.sampled_from([1, 3 * DIMENSION, 1 << 16]))
 def test_a_crowd_decides_as_one_comparison_after_the_other_does(count, seed, block):
     random = np.random.default_rng(seed)
     people = [*people_of(random, count)]

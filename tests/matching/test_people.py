@@ -18,6 +18,7 @@ from faceunlock.matching.people import (
     Person,
     check_name,
     check_time,
+    check_times,
     known_name,
     name_key,
     name_keys,
@@ -296,6 +297,29 @@ def test_names_that_are_quickly_told_are_those_that_may_be_stored(length):
         assert as_it_is(name) or not well_formed(["Ada", name, "Bob"]), ascii(name)
     assert checked("a" * 64) and not checked("a" * 65) and not well_formed(["a" * 65])
     assert well_formed(["Ada", "Zo\u00eb", "\u674e \u5c0f\u9f8d"])
+
+
+@given(
+    st.lists(
+        st.sampled_from([
+            "2025-01-31T09:30:00Z", "2025-01-31T23:59:59Z", "2024-02-29T00:00:00Z", "2025-1-31T9:30:00Z",
+            "\u0662025-01-31T09:30:00Z", "2025-02-29T00:00:00Z", "2025-01-31T24:00:00Z",
+            "2025-01-31T09:30:60Z", "2025-01-31T09:60:00Z", "2025-01-31T09:30:00",
+            "2025-01-31T09:30:00ZT09:30:00Z", "2025-01-31", "", "0000-01-31T09:30:00Z",
+            "2025-01-31T\u0662\u0663:30:00Z", "2025-01-31 09:30:00Z",
+        ]),
+        max_size=4,
+    )
+)  # fmt: skip
+def test_many_times_are_right_where_each_is(moments):
+    try:
+        for moment in moments:
+            check_time(moment)
+    except ValueError:
+        with pytest.raises(ValueError):
+            check_times(moments)
+    else:
+        check_times(moments)
 
 
 @pytest.mark.parametrize(

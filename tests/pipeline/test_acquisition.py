@@ -1,3 +1,4 @@
+import hashlib
 import os
 import threading
 import time
@@ -248,9 +249,11 @@ def test_every_face_of_a_photo_from_left_to_right(acquisition, tmp_path):
     assert [found.face.box[0] for found in outcomes[0].faces] == [20, 120, 220]
     for number, found in enumerate(outcomes[0].faces):
         assert np.array_equal(found.embedding, embedding(5 + number, 0)) and found.reason is None
+        assert found.quality.size == (60, 50, 50)[number] and found.quality.sharpness > 0
+    assert outcomes[0].digest == hashlib.sha256(photo.read_bytes()).digest()
     assert outcomes[1].faces == () and outcomes[2].reason == "photo-not-found"
     (small,) = outcomes[3].faces
-    assert (small.embedding, small.reason) == (None, "face-too-small")
+    assert (small.embedding, small.reason) == (None, "face-too-small") and small.quality is None
 
 
 def test_small_faces_are_cut_from_a_closer_view_and_told_in_pixels_of_the_photo(tmp_path):

@@ -24,12 +24,12 @@ def held(tmp_path):
     free, running, most = threading.Event(), [], []
 
     class Held(FaceUnlock):
-        def people(self):
+        def summaries(self):
             running.append(1)
             most.append(len(running))
             assert free.wait(20)
             running.pop()
-            return super().people()
+            return super().summaries()
 
     def unlock():
         return Held(tmp_path / "home", detector=FakeDetector(), embedder=FakeEmbedder())

@@ -10,32 +10,36 @@ from faceunlock.files.text import Table, local_time, printable, table
 from faceunlock.matching.wording import counted
 
 if TYPE_CHECKING:
-    from faceunlock.matching.people import Person
+    from faceunlock.matching.people import Person, Summary
+
+_TO_THE_MINUTE = len("2025-01-31T09:30")
 
 
-def people(enrolled: Sequence[Person]) -> str | Table:
+def people(enrolled: Sequence[Summary]) -> str | Table:
     """Return the table of enrolled people."""
     if not enrolled:
         return "Nobody is enrolled."
+    minutes = {one.updated[:_TO_THE_MINUTE]: one.updated for one in enrolled}
+    shown = {minute: local_time(moment) for minute, moment in minutes.items()}
     rows = [
         (
-            person.name,
-            person.template.count,
-            f"{person.template.mean_similarity:.3f}",
-            f"{person.template.lowest_similarity:.3f}",
-            person.template.identity.model,
-            local_time(person.updated),
+            one.name,
+            one.photos,
+            f"{one.mean_similarity:.3f}",
+            f"{one.lowest_similarity:.3f}",
+            one.identity.model,
+            shown[one.updated[:_TO_THE_MINUTE]],
         )
-        for person in enrolled
+        for one in enrolled
     ]
     return table(
         "name", "photos", "mean", "lowest", "model", "updated", rows=rows, details=("mean", "lowest")
     )
 
 
-def people_document(enrolled: Sequence[Person]) -> Document:
+def people_document(enrolled: Sequence[Summary]) -> Document:
     """Return the data of ``people``."""
-    return {"people": [person_document(one) for one in enrolled]}
+    return {"people": [summary_document(one) for one in enrolled]}
 
 
 def person(enrolled: Person) -> str:
@@ -64,21 +68,25 @@ def person(enrolled: Person) -> str:
 
 def person_document(enrolled: Person) -> Document:
     """Return the data of ``people show``."""
-    template = enrolled.template
+    return summary_document(enrolled.summary)
+
+
+def summary_document(enrolled: Summary) -> Document:
+    """Return the data of one person."""
     return {
         "name": enrolled.name,
-        "photos": template.count,
-        "mean_similarity": template.mean_similarity,
-        "lowest_similarity": template.lowest_similarity,
+        "photos": enrolled.photos,
+        "mean_similarity": enrolled.mean_similarity,
+        "lowest_similarity": enrolled.lowest_similarity,
         "created": enrolled.created,
         "updated": enrolled.updated,
-        "model": identity(template.identity),
+        "model": identity(enrolled.identity),
         "looks": [
             {
                 "name": look.name,
-                "photos": look.template.count,
-                "mean_similarity": look.template.mean_similarity,
-                "lowest_similarity": look.template.lowest_similarity,
+                "photos": look.photos,
+                "mean_similarity": look.mean_similarity,
+                "lowest_similarity": look.lowest_similarity,
                 "created": look.created,
             }
             for look in enrolled.looks

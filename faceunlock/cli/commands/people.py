@@ -28,8 +28,12 @@ def list_people(session: Session) -> None:
     from faceunlock.cli.answers import people as answers
 
     with session.unlock() as unlock:
-        people = unlock.people(marks=False)
-    session.console.answer(answers.people(people), answers.people_document(people))
+        people = unlock.summaries()
+    console = session.console  # the other of the two would be made for nothing, and people may be many
+    console.answer(
+        "" if console.json else answers.people(people),
+        answers.people_document(people) if console.json else {},
+    )
 
 
 def show(session: Session, name: Name) -> None:
