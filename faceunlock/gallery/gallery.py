@@ -158,7 +158,10 @@ class Gallery:
         return tuple(found)
 
     def each(self) -> Generator[Person, None, None]:
-        """Yield everyone enrolled, in no order, without holding all of them in memory."""
+        """Yield everyone enrolled, in no order, without holding all of them in memory.
+
+        Read it to the end or close it: the gallery is being read meanwhile.
+        """
         with self._guard.reading() as seal:
             for row in self._rows.everybody(seal):
                 yield person_of(*row, seal, self.path)

@@ -80,6 +80,7 @@ def test_people_are_sorted_whatever_their_case(gallery):
     for name in ("bob", "Cleo", "Ada"):
         gallery.add(name, make_template())
     assert names(gallery) == ["Ada", "bob", "Cleo"]
+    assert gallery.summaries() == tuple(person.summary for person in gallery.people())
 
 
 def test_a_name_is_enrolled_once_whatever_its_case(gallery):

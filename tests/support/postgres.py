@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -93,6 +94,7 @@ def server(tmp_path_factory, worker_id):
             file.flush()
     yield found
     handle.cleanup()
+    atexit.unregister(handle._cleanup)  # would make a folder again
     if not (root / "data").exists():
         shutil.rmtree(root, ignore_errors=True)
 

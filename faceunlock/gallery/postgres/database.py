@@ -88,6 +88,7 @@ class PostgresDatabase:
         self._lock, self._busy_timeout, self._password = lock, busy_timeout, password
         self._raw: psycopg.Connection[Any] | None = None
         self._changes = False
+        self._cursors = 0
         self._expected: dict[tuple[str, tuple[str | int, ...]], list[tuple[Any, ...]]] = {}
 
     @property
@@ -108,22 +109,23 @@ class PostgresDatabase:
                 "list[tuple[Any, ...]]", self._connected().execute(_numbered(statement), values).fetchall()
             )
 
-    def batches(self, statement: str, *values: str | int) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the rows of a statement that changes nothing, some thousand at a time."""
-        with self.reading():
-            with self._translating():
-                cursor = self._connected().cursor("batches")
-                cursor.execute(_numbered(statement), values)
-            try:
-                rows: list[tuple[Any, ...]] | None = None
-                while rows != []:
-                    with self._translating():
-                        rows = cursor.fetchmany(BATCH)
-                    if rows:
-                        yield rows
-            finally:
-                with self._translating():
-                    cursor.close()
+    def batches(self, statement: str, *values: Any) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a statement that changes nothing, some thousand at a time.
+
+        Inside a block of `reading` they are fetched as they are needed. Whoever stops early leaves nothing to
+        be done: an end that the garbage collector brings could come in the middle of another statement.
+        """
+        if not self._inside():
+            rows = self.query(statement, *values)
+            yield from (rows[at : at + BATCH] for at in range(0, len(rows), BATCH))
+            return
+        self._cursors += 1
+        name = f"batches_{self._cursors}"  # ends with the transaction
+        with self._translating():
+            declared = f"DECLARE {name} NO SCROLL CURSOR FOR {statement}"
+            self._connected().execute(_numbered(declared), values)
+        while rows := self.query(f"FETCH {BATCH} FROM {name}"):
+            yield rows
 
     def check_pages(self) -> None:
         """Do nothing: the pages are the server's."""
@@ -391,7 +393,7 @@ class _Inside:
         return self._raw.execute(_numbered(statement), values)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _numbered(statement: str) -> Any:
     """Return a statement with psycopg's marks for values; none of ours has a question mark otherwise."""
     return statement.replace("?", "%s").encode()

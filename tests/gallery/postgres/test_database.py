@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import signal
@@ -311,6 +312,36 @@ def test_a_server_off_this_machine_without_tls_gets_no_password(monkeypatch):
 
 
 # failing in the middle
+
+
+def test_rows_that_nobody_reads_to_the_end_leave_nothing_to_do(database, opened, monkeypatch):
+    """The garbage collector may end a generator in the middle of a statement of the same connection."""
+    monkeypatch.setattr(module, "BATCH", 1)
+    gallery = opened(database)
+    for number in range(3):
+        gallery.add(f"P{number}", make_template())
+    real = psycopg.Connection.wait
+
+    def wait(self, generator, *arguments, **options):
+        abandoned.clear()
+        return real(self, generator, *arguments, **options)
+
+    abandoned = []
+    for inside in (True, False):
+        with gallery.database.reading() if inside else contextlib.nullcontext():
+            left = gallery.database.batches("SELECT key FROM people WHERE key >= ? ORDER BY key", "p1")
+            assert next(left) == [("p1",)]
+            abandoned.append(left)
+            del left
+            with monkeypatch.context() as patch:
+                patch.setattr(psycopg.Connection, "wait", wait)
+                assert gallery.database.query("SELECT count(*) FROM people") == [(3,)]
+            assert not abandoned
+            with gallery.database.reading():
+                both = zip(gallery.each(), gallery.each(), strict=True)  # two at once
+                assert [one.name == other.name for one, other in both] == [True] * 3
+    assert len(gallery.people()) == 3
+    gallery.add("After", make_template())
 
 
 def test_a_connection_that_was_lost_is_made_anew_but_never_in_a_change(database, server, opened):
