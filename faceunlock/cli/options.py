@@ -91,7 +91,7 @@ Gallery = Annotated[
     typer.Option(
         "--gallery",
         metavar="GALLERY",
-        help="local, the file of this home; or postgresql://USER@HOST/DATABASE.",
+        help="local, or postgresql://USER@HOST/DATABASE.",
         rich_help_panel=COMMON_OPTIONS,
         show_default=False,
     ),

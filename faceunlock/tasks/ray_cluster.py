@@ -55,6 +55,17 @@ GPU_SHARE = 0.25
 OBJECT_STORE = 100 << 20
 """Bytes of shared memory for a cluster of this machine alone; only paths and embeddings pass through it."""
 
+_NO_TOKEN = 3
+_QUESTION = f"""
+import sys
+from ray._raylet import GcsClient
+try:
+    GcsClient(address=sys.argv[1])
+except Exception as error:
+    sys.exit({_NO_TOKEN} if type(error).__name__ == "AuthenticationError" else 1)
+"""
+"""Asks in a process of its own whether a cluster answers: in this one, Ray would wait for minutes."""
+
 LONGEST_FOLDER = 40
 """Characters of the path of Ray's folder; its sockets lie 60 deeper, and may have 107."""
 
@@ -322,10 +333,9 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except OSError as error:
         raise ClusterError("ray-unreachable", f"{address}: {error.strerror or error}") from error
-    question = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
     try:
         done = subprocess.run(  # noqa: S603 - this program's own interpreter
-            [sys.executable, "-c", question, address],
+            [sys.executable, "-c", _QUESTION, address],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -334,6 +344,12 @@ def _require_answer(address: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise ClusterError("ray-unreachable", f"{address}: something answers, but not Ray") from error
+    if done.returncode == _NO_TOKEN:
+        raise ClusterError(
+            "ray-unreachable",
+            f"{address}: the cluster lets in only whoever has its token",
+            hint="Set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as on the machines of the cluster.",
+        )
     if done.returncode:
         raise ClusterError(
             "ray-unreachable", f"{address}: no Ray of this version answers, or it lets nobody in"

@@ -9,7 +9,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Self
+
+from faceunlock.errors import SettingsError
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -20,8 +23,26 @@ QUIET = {
 """Nothing is sent to Ray's makers, and nothing is printed between our lines."""
 
 
+_NATIVE = "ray._raylet"
+
+
+@cache
 def token() -> dict[str, str]:
-    """Return what keeps other users of this machine, and of the network, from giving work to a cluster."""
+    """Return what keeps other users of this machine, and of the network, from giving work to a cluster.
+
+    It is the same for the life of this process, since Ray's native part reads it once, when it is loaded.
+
+    Raises
+    ------
+    SettingsError
+        ``usage`` if it was loaded before.
+    """
+    if _NATIVE in sys.modules:
+        raise SettingsError(
+            "usage",
+            "ray was imported by somebody else, so a cluster on this machine would be open to everybody",
+            hint="Import ray later, or start a cluster and give its address.",
+        )
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
+
+import numpy as np
 
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.crowd import Crowd
@@ -299,13 +302,18 @@ class Candidates:
         counted: bool = True,
         crop: RGBImage | None = None,
     ) -> Callable[[Admitted], Verification]:
-        """Return the function that decides among the people who are not locked out."""
+        """Return the function that decides among the people who are not locked out.
+
+        Who is near is found now: a server may search for a second, and other attempts wait for the function.
+        """
         face = small_faces([crop])
+        near = self._comparable.near(np.asarray(embedding)[None, :], math.inf)
 
         def answer(admitted: Admitted) -> Verification:
             there = self._comparable.without(admitted.locked)
             point, limit = operating_point(self._calibration, len(there), self._threshold)
-            decision = there.decide(embedding, limit)
+            deciding = there if admitted.locked else near
+            decision = replace(deciding.decide(embedding, limit), candidates=len(there))
             return Verification(
                 decision=decision,
                 identity=self.identity,

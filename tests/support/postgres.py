@@ -53,6 +53,13 @@ def started(folder: Path):
             os.environ["XDG_RUNTIME_DIR"] = before
 
 
+def control(handle, *words) -> None:
+    """Start or stop a server with PostgreSQL's own program; pgserver takes a killed one for running."""
+    from pgserver._commands import pg_ctl
+
+    pg_ctl(["-w", "-l", str(handle.log), *words], pgdata=handle.pgdata, user=handle.system_user)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, worker_id):
     """The server; the first worker that needs it starts it, and the last one stops it."""

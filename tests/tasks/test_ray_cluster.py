@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,8 @@ def test_without_ray_it_says_how_to_get_it(monkeypatch, tmp_path):
     assert caught.value.slug == "ray-missing" and ".[ray]" in caught.value.hint
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra ray")
 def test_a_temporary_folder_too_deep_for_ray_is_refused(tmp_path, monkeypatch):
-    pytest.importorskip("ray")
     deep = tmp_path / ("d" * 60)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
@@ -73,8 +74,8 @@ def test_nobody_waits_for_a_cluster_that_is_not_there(tmp_path):
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra ray")
 def test_something_else_at_the_address_is_told_from_ray(tmp_path, monkeypatch):
-    pytest.importorskip("ray")
     monkeypatch.setattr(ray_cluster, "HEALTH_SECONDS", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
@@ -101,23 +102,46 @@ def test_a_machine_that_would_compute_differently_is_refused(theirs, said):
     assert caught.value.slug == "ray-worker-unfit"
 
 
+_CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=1)
+print("at", cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
 @pytest.fixture(scope="session")
 def cluster():
-    """Two nodes with one core each on this machine; the address of the first."""
-    pytest.importorskip("ray")
+    """Two nodes with one core each on this machine, started by another process; the address of the first."""
+    if find_spec("ray") is None:
+        pytest.skip("needs the extra ray")
     folder = Path("/tmp") / f"fu-{os.getpid()}"  # sockets below a test's own folder have names too long
+    quiet = {"RAY_TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"RAY_TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}.items():
+        for name, value in {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "1" * 64}.items():
             patch.setenv(name, value)
-        from ray.cluster_utils import Cluster
+        with subprocess.Popen(
+            [sys.executable, "-c", _CLUSTER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **quiet},
+        ) as made:
+            try:
+                yield next(line for line in made.stdout if line.startswith(b"at ")).split()[1].decode()
+            finally:
+                made.communicate(timeout=60)
+    shutil.rmtree(folder, ignore_errors=True)
 
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        try:
-            made.add_node(num_cpus=1)
-            yield made.address
-        finally:
-            made.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+
+def test_nobody_without_the_token_gets_in(cluster, monkeypatch, tmp_path):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
+    with pytest.raises(ClusterError, match="has its token") as caught, open_cluster(cluster, tmp_path):
+        pass
+    assert caught.value.slug == "ray-unreachable" and "RAY_AUTH_TOKEN" in caught.value.hint
 
 
 def content(home):

@@ -11,6 +11,7 @@ from support.made_templates import make_calibration, make_template
 
 from faceunlock.errors import GalleryError
 from faceunlock.gallery.postgres.gallery import ServerGallery
+from faceunlock.gallery.postgres.search import ServerTemplates
 from faceunlock.matching.similarity import unit
 from faceunlock.matching.templates import ModelIdentity
 from faceunlock.settings import load_settings
@@ -70,6 +71,26 @@ def test_a_life_with_a_gallery(either, ada, bob, tmp_path, stranger_folder, home
     assert unlock.forget_strangers() == 30 and unlock.forget_all() == 2
     if state.settings.gallery != "local":
         assert not list(home.glob("*.db"))  # nothing is left on this machine
+
+
+def test_nobody_waits_while_a_server_searches(on_server, ada, bob, tmp_path, monkeypatch):
+    on_server.enroll("Ada", ada)
+    on_server.enroll("Bob", bob)
+    searched = []
+    real = ServerTemplates._search
+
+    def search(self, *arguments):
+        searched.append(on_server.attempts._file._inside())
+        return real(self, *arguments)
+
+    monkeypatch.setattr(ServerTemplates, "_search", search)
+    probe = save(tmp_path / "probe.png", paint(1, 30))
+    assert on_server.verify(probe).decision.candidates == 2 and searched == [False]
+    for _ in range(5):
+        on_server.verify(probe, "Bob")
+    found = on_server.verify(probe)  # without Bob, who is locked out: searched again, under the lock
+    assert found.decision.match and found.decision.candidates == 1 and found.locked_out == ("Bob",)
+    assert searched == [False, False, True]
 
 
 def test_a_server_is_never_sealed(on_server):

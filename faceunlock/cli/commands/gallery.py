@@ -38,9 +38,10 @@ def setup(
         bool, typer.Option("--print", help="Only print the SQL, with two roles; nothing is asked or changed.")
     ] = False,
 ) -> None:
-    """Make or update the tables in the database that --gallery or the setting names.
+    """Make or update the tables in the database.
 
-    Run it as the owner of the database. Nothing changes if the tables are there already.
+    That is the one that --gallery or the setting names. Run it as the owner of the database. Nothing changes
+    if the tables are there already.
     """
     from faceunlock.cli.answers import gallery as answers
 
@@ -69,7 +70,7 @@ def index(
         int, typer.Option("--probes", metavar="N", min=1, max=100_000, help="Probes to measure it with.")
     ] = 200,
 ) -> None:
-    """Build an HNSW index, and measure how often it finds the right person.
+    """Build an HNSW index, and measure what it misses.
 
     It makes a search among hundreds of thousands of people faster. It may miss somebody, so a no can be
     wrong more often; it never makes a yes. Others can go on meanwhile.
@@ -90,10 +91,10 @@ def copy(
     source: Annotated[str, typer.Argument(metavar="FROM", help=WHERE, show_default=False)],
     target: Annotated[str, typer.Argument(metavar="TO", help=WHERE, show_default=False)],
 ) -> None:
-    """Copy people, thresholds and strangers into another gallery, and read everything back.
+    """Copy a gallery into another, and read it back.
 
-    Nothing in the other gallery is replaced. If the command is interrupted, run it again: it goes on where
-    it stopped. Counts of attempts and the log are not copied.
+    That is people, thresholds and strangers. Nothing in the other gallery is replaced. If the command is
+    interrupted, run it again: it goes on where it stopped. Counts of attempts and the log are not copied.
     """
     from faceunlock.cli.answers import gallery as answers
 

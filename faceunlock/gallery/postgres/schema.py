@@ -37,6 +37,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "place integer NOT NULL, model integer NOT NULL, unit vector NOT NULL, PRIMARY KEY (key, place))",
         # A vector of up to 512 numbers fits into the row itself, where a search reads it faster.
         "ALTER TABLE templates ALTER COLUMN unit SET STORAGE MAIN",
+        # For counting, which is part of every search.
+        "CREATE INDEX templates_model ON templates (model, place)",
         f"CREATE TABLE failures (key {_TEXT} PRIMARY KEY, count bigint NOT NULL, boot text NOT NULL, "
         "seconds double precision NOT NULL, checksum text NOT NULL)",
         f"CREATE TABLE log (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, time text NOT NULL, "

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from support.fake_keyring import FakeKeyring
 from support.fakes import slug_of
 from support.made_templates import make_template
+from support.postgres import Server, control, started
 
 from faceunlock.errors import GalleryError
 from faceunlock.gallery.lockout import Limits
@@ -406,6 +412,48 @@ def test_a_collision_at_the_beginning_is_tried_again(database, opened, monkeypat
 
 
 # many at once, and killed ones
+
+
+def test_a_server_that_is_killed_loses_nothing_that_was_answered(tmp_path_factory):
+    """With a server of its own, which is killed as a power cut would end it, and starts again."""
+    root = Path(tempfile.mkdtemp(prefix="faceunlock-postgres-"))
+    root.chmod(0o755)
+    handle = started(root / "data")
+    try:
+        server = Server(root / "data")
+        set_up(parse(server.url("postgres")))
+        with ServerGallery(parse(server.url("postgres"))) as gallery:
+            gallery.add("Ada", make_template())
+            attempts = attempts_on(server, "postgres")
+            fail(attempts)
+
+            def change():
+                with gallery.transaction():
+                    gallery.forget("Ada")
+                    gallery.add("Bob", make_template())
+                    main = psutil.Process(handle.get_pid())
+                    every = [main, *main.children()]  # these would end by themselves, a little later
+                    for one in every:
+                        one.kill()
+                    psutil.wait_procs(every, timeout=5)
+
+            assert slug_of(change) == slug_of(fail, attempts) == "server-unreachable"
+            assert slug_of(gallery.people) == "server-unreachable"
+            # Where nobody takes note of a dead process, PostgreSQL takes its number for a running server.
+            (server.folder / "postmaster.pid").unlink(missing_ok=True)
+            control(handle, "-o", f"-F -h '' -k {server.folder}", "start")
+            assert [person.name for person in gallery.people()] == ["Ada"] and gallery.problems() == ()
+            assert counted(attempts) == 1
+            fail(attempts)
+            assert counted(attempts) == 2
+            attempts.close()
+    finally:
+        control(handle, "-m", "immediate", "stop")
+        handle.cleanup_mode = None
+        handle.cleanup()
+        atexit.unregister(handle._cleanup)  # would make its folder again
+        shutil.rmtree(root, ignore_errors=True)
+
 
 RACE = """
 import os, sys
