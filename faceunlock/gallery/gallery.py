@@ -132,8 +132,11 @@ class Gallery:
             Whether to read what recognises the photos; without it, the templates have an empty `photo_key`
             and no `photo_hashes`, and are read faster.
         """
-        with self._guard.reading() as seal:
-            found = [person_of(*row, seal, self.path) for row in self._rows.everybody(seal, marks=marks)]
+        with (
+            self._guard.reading() as seal,
+            contextlib.closing(self._rows.everybody(seal, marks=marks)) as rows,
+        ):
+            found = [person_of(*row, seal, self.path) for row in rows]
         return tuple(sorted(found, key=lambda person: name_key(person.name)))
 
     def summaries(self) -> tuple[Summary, ...]:
@@ -143,7 +146,8 @@ class Gallery:
         """
         with self._guard.reading() as seal:
             try:
-                found = summaries_of(self._rows.batches(), seal)
+                with contextlib.closing(self._rows.batches()) as batches:
+                    found = summaries_of(batches, seal)
             except ValueError:
                 found = [person.summary for person in self.people(marks=False)]
         return tuple(sorted(found, key=lambda one: name_key(one.name)))
@@ -185,7 +189,8 @@ class Gallery:
                 return self._crowd[1]
             self._crowd = None
             try:
-                crowd = crowd_of(self._rows.batches(), seal)
+                with contextlib.closing(self._rows.batches()) as batches:
+                    crowd = crowd_of(batches, seal)
             except ValueError:
                 people = self.intact_people(marks=False) if intact else self.people(marks=False)
                 return Crowd.of(people)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from faceunlock.errors import GalleryError
 from faceunlock.gallery.file import PEOPLE
@@ -69,7 +69,7 @@ class PeopleRows:
             return _halves(rows[0])
         return ((key,), (key,)) if seal.lists(PEOPLE, key) else None
 
-    def everybody(self, seal: Plain, *, marks: bool = True) -> Iterator[tuple[Row, Row | None]]:
+    def everybody(self, seal: Plain, *, marks: bool = True) -> Generator[tuple[Row, Row | None], None, None]:
         """Yield everybody's row with that of the marks; rows of only the key in place of missing ones."""
         there = set()
         for rows in self._counted(_PERSON if marks else _TEMPLATE):
@@ -79,8 +79,11 @@ class PeopleRows:
         for key in seal.missing(PEOPLE, there):
             yield (key,), (key,)
 
-    def batches(self) -> Iterator[Sequence[Row]]:
-        """Yield the rows of people that are there, many at a time, without those of the marks."""
+    def batches(self) -> Generator[Sequence[Row], None, None]:
+        """Yield the rows of people that are there, many at a time, without those of the marks.
+
+        Close it where not all are taken: a server keeps a cursor open for it.
+        """
         return self._counted(_TEMPLATE)
 
     def near(self, name: str) -> list[str]:
@@ -92,7 +95,7 @@ class PeopleRows:
         names = {name_key(enrolled): enrolled for (enrolled,) in some}
         return [names[key] for key in difflib.get_close_matches(name_key(name), names)]
 
-    def _counted(self, statement: str) -> Iterator[Sequence[Row]]:
+    def _counted(self, statement: str) -> Generator[Sequence[Row], None, None]:
         """Yield all rows of people, and refuse a file whose indexes do not know of as many."""
         count = 0
         for rows in self._file.batches(statement):
