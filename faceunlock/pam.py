@@ -145,6 +145,7 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
     if "ask" in options:
         _require_key()
     home = _home(options, user)
+    _require_file(home)
     _require_local(options, user, service)
     limit = seconds(options)
     os.umask(0o077)
@@ -171,6 +172,22 @@ def prepare(options: dict[str, str], told: dict[str, str]) -> list[str]:
         words += [*filter(None, [options["camera"]]), "--camera"]
     words += ["--require-live"] if live else []
     return [*words, *_security(options, service), f"--as={user}"]
+
+
+def _require_file(home: str) -> None:
+    """Refuse a gallery on a server: a login must not depend on the network, nor on who else may enroll there.
+
+    A config file that cannot be read is told by the command itself.
+    """
+    from faceunlock.errors import FaceUnlockError
+    from faceunlock.settings import LOCAL, load_settings, locate
+
+    try:
+        where = load_settings(locate(home or None).config, {}).gallery
+    except FaceUnlockError:
+        return
+    if where != LOCAL:
+        raise CannotAskError('a gallery on a server cannot answer a login; set gallery = "local" here')
 
 
 def _require_local(options: dict[str, str], user: str, service: str) -> None:

@@ -25,6 +25,9 @@ CACHE_FOLDER = "cache"
 Other packages are told to write there, and may be the first to create it, and the home with it.
 """
 
+LOCAL = "local"
+"""The gallery in a file of this home."""
+
 Security = Literal["relaxed", "normal", "strict"]
 """A level of security; see `faceunlock.matching.security`."""
 
@@ -133,6 +136,11 @@ class Setting:
 # and one of 7,701 LFW photos. They refuse most photos blurred by 4 % of the face's width or more, where the
 # blur alone takes the similarity to the sharp original below the threshold. Darkness costs little similarity.
 SETTINGS: dict[str, Setting] = {
+    "gallery": Setting(
+        "Where people, thresholds and attempts are kept: local, a file of this home; or the address of a "
+        "PostgreSQL database.",
+        LOCAL,
+    ),
     "model": Setting("Model used when --model is not given; auto: the one the gallery uses.", "auto"),
     "device": Setting("Where networks run.", "auto", choices=("auto", "cpu", "cuda")),
     "runtime": Setting(
@@ -224,6 +232,7 @@ SETTINGS: dict[str, Setting] = {
 class Settings:
     """The values in force; see `SETTINGS` for meanings and ranges."""
 
+    gallery: str
     model: str
     device: str
     runtime: str

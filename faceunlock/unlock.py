@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from faceunlock.gallery.attempt_log import LogEntry
     from faceunlock.gallery.bank import BankState
     from faceunlock.gallery.cipher import Place
+    from faceunlock.gallery.copying import Copied
     from faceunlock.gallery.export import ExportSummary, ImportSummary
     from faceunlock.gallery.guard import ProtectionState
     from faceunlock.liveness.asking import Word
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from faceunlock.photos.devices import CameraDevice
     from faceunlock.photos.in_memory import Picture
     from faceunlock.photos.photo import PhotoFile
-    from faceunlock.pipeline.samples import LeftOut
+    from faceunlock.pipeline.samples import LeftOut, Track
     from faceunlock.studies.audit import AuditReport
     from faceunlock.studies.calibration_report import CalibrationReport
     from faceunlock.tasks.audit import AuditOptions
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from faceunlock.tasks.pairs import PairsOptions, PairsOutcome
     from faceunlock.tasks.pictures import Photos
     from faceunlock.tasks.report import ReportOptions, ReportOutcome
+    from faceunlock.tasks.server import GalleryState, IndexState, SetUp
     from faceunlock.tasks.status import Status
     from faceunlock.tasks.strangers import AddOptions, Filled, PullOptions
     from faceunlock.tasks.train import TrainOptions
@@ -430,6 +432,36 @@ class FaceUnlock(Workspace):
     def unprotect(self) -> bool:
         """Decrypt the gallery; see `faceunlock.gallery.guard.Guard.unprotect`."""
         return self.gallery.unprotect()
+
+    def gallery_state(self) -> GalleryState:
+        """Return where the gallery is and how it is searched; see `faceunlock.tasks.server.state`."""
+        from faceunlock.tasks.server import state
+
+        return state(self)
+
+    def set_up_gallery(self) -> SetUp:
+        """Make or migrate the tables on a server; see `faceunlock.tasks.server.set_up`."""
+        from faceunlock.tasks.server import set_up_gallery
+
+        return set_up_gallery(self)
+
+    def build_index(self, *, memory: int = 512, probes: int = 200) -> tuple[IndexState, ...]:
+        """Build and measure an index on a server; see `faceunlock.tasks.server.build_index`."""
+        from faceunlock.tasks.server import build_index
+
+        return build_index(self, memory=memory, probes=probes)
+
+    def drop_index(self) -> int:
+        """Delete every index on a server; see `faceunlock.tasks.server.drop_index`."""
+        from faceunlock.tasks.server import drop_index
+
+        return drop_index(self)
+
+    def copy_gallery(self, source: str, target: str, track: Track | None = None) -> Copied:
+        """Copy a gallery into another; see `faceunlock.tasks.server.copy`."""
+        from faceunlock.tasks.server import copy
+
+        return copy(self, source, target, track)
 
     def export_to(self, file: PhotoPath, passphrase: str, *, overwrite: bool = False) -> ExportSummary:
         """Write the gallery to one encrypted file; see `faceunlock.gallery.export.export_gallery`."""

@@ -17,7 +17,12 @@ from faceunlock.matching.calibration import Calibration
 from faceunlock.settings import load_settings
 from faceunlock.unlock import FaceUnlock
 
-pytest_plugins = ["support.resident", *(["support.logins"] if os.name == "posix" else [])]
+pytest_plugins = [
+    "support.resident",
+    "support.postgres",
+    "support.made_ray",
+    *(["support.logins"] if os.name == "posix" else []),
+]
 
 PROJECT = Path(__file__).resolve().parents[1]
 

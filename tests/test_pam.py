@@ -172,6 +172,17 @@ def test_what_a_face_cannot_answer(environment, words):
     assert words in refused("--home=/srv/faces", "--camera", PAM_USER="ada", **environment)
 
 
+def test_a_gallery_on_a_server_answers_no_login(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('gallery = "postgresql://db.example/faces"\n', encoding="utf-8")
+    config.chmod(0o600)
+    assert "on a server" in refused(f"--home={tmp_path}", "--camera", PAM_USER="ada")
+    config.write_text('gallery = "local"\n', encoding="utf-8")
+    given = {"FACEUNLOCK_GALLERY": "postgresql://db.example/faces"}  # of whoever logs in
+    _, environment, *_ = asked(f"--home={tmp_path}", "--camera", PAM_USER="ada", **given)
+    assert "FACEUNLOCK_GALLERY" not in environment
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

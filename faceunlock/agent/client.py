@@ -156,7 +156,7 @@ def _fields(kind: str, home: str | None, environ: Mapping[str, str]) -> list[str
     variables = [
         f"env:{name}={value}"
         for name, value in environ.items()
-        if name in protocol.ENVIRONMENT or name.startswith(protocol.SETTINGS_PREFIX)
+        if name in protocol.ENVIRONMENT or name.startswith((protocol.SETTINGS_PREFIX, protocol.SERVER_PREFIX))
     ]
     package = [f"package={protocol.PACKAGE}", f"prefix={sys.prefix}"]
     return [f"version={protocol.VERSION}", f"ask={kind}", *package, f"home={home or ''}", *variables]

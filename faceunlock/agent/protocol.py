@@ -51,6 +51,9 @@ ENVIRONMENT = ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 
 SETTINGS_PREFIX = "FACEUNLOCK_"
 
+SERVER_PREFIX = "PG"
+"""Of the variables with which libpq finds a PostgreSQL server."""
+
 _SOCKET = "agent.sock"
 _LONGEST_ADDRESS = 107
 _LENGTH = 4

@@ -124,7 +124,12 @@ def _report(error: FaceUnlockError, arguments: list[str], understood: dict[str, 
     # Even a command line that was not understood may ask for JSON errors.
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     json = bool(understood.get("json")) or "--json" in options
-    console = Console(json=json, command=understood.get("command", ""), home=_home(understood))
+    console = Console(
+        json=json,
+        command=understood.get("command", ""),
+        home=_home(understood),
+        gallery=understood.get("gallery"),
+    )
     try:
         console.error(error)
     except SettingsError as unwritable:  # the document; the sentence on stderr is all that can be said

@@ -16,6 +16,7 @@ from faceunlock.cli.help import WIDEST, GroupHelp, command_name, instead
 from faceunlock.cli.options import (
     COMMON,
     Device,
+    Gallery,
     Home,
     Json,
     Model,
@@ -63,6 +64,7 @@ MODULES = {
     "export": "export",
     "import": "export",
     "protect": "protect",
+    "gallery": "gallery",
     "agent": "agent",
 }
 """Each command and its module in `faceunlock.cli.commands`."""
@@ -82,6 +84,7 @@ def root(
     quiet: Quiet = None,
     verbose: Verbose = None,
     home: Home = None,
+    gallery: Gallery = None,
     device: Device = None,
     model: Model = None,
     version: Annotated[
@@ -89,7 +92,8 @@ def root(
     ] = False,
 ) -> None:
     """Face unlock for your own photos: enroll a person, verify a selfie, calibrate the threshold."""
-    take_options(context, dict(zip(COMMON, (json, quiet, verbose, home, device, model), strict=True)))
+    given = (json, quiet, verbose, home, gallery, device, model)
+    take_options(context, dict(zip(COMMON, given, strict=True)))
 
 
 def application(words: Sequence[str] = ()) -> typer.Typer:

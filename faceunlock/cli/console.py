@@ -47,7 +47,7 @@ class _Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._console.say(printable(at_home(self.format(record), self._console.home)))
+            self._console.say(printable(self._console.at_home(self.format(record))))
         except OSError:
             self.handleError(record)
 
@@ -67,6 +67,8 @@ class Console:
         Name of the command, for the JSON document.
     home : path, optional
         The home directory, which the commands in hints and notes name.
+    gallery : str, optional
+        The gallery, if the command line names one; these commands then name it, too.
     colour : bool, optional
         Show the first word of an answer in colour; when omitted, what stdout of this process wants.
     """
@@ -79,11 +81,16 @@ class Console:
         verbose: bool = False,
         command: str = "",
         home: Path | None = None,
+        gallery: str | None = None,
         colour: bool | None = None,
     ) -> None:
         self.json, self.quiet, self.verbose, self.command = json, quiet, verbose, command
-        self.home = home
+        self.home, self.gallery = home, gallery
         self.colour = wants_colour() if colour is None else colour
+
+    def at_home(self, text: str) -> str:
+        """Return a text whose commands work on the gallery of this command."""
+        return at_home(text, self.home, self.gallery)
 
     def write(self, text: str) -> None:
         """Write lines to stdout; a terminal shows everything in them and acts on nothing.
@@ -169,7 +176,7 @@ class Console:
             word = _COLOURS[part.match].format(part.word) if self.colour else part.word
             self.put(f"{word}{line.removeprefix(part.word)}")
         else:
-            self.put(_fitted(harmless(at_home(part, self.home)), width))
+            self.put(_fitted(harmless(self.at_home(part)), width))
 
     def _drawn(self, part: Table, stream: TextIO) -> str:
         """Return a table as text: fitted to a terminal, separated by tabs elsewhere."""
@@ -187,7 +194,7 @@ class Console:
         if isinstance(note, Table):
             self.put_beside(harmless(self._drawn(note, sys.stderr)))
         else:
-            self.say(at_home(note, self.home))
+            self.say(self.at_home(note))
 
     def ask(self, question: str) -> bool | None:
         """Ask on stderr, read a line from stdin, and return True only for ``y`` or ``yes``.
@@ -260,11 +267,11 @@ class Console:
     def error(self, error: FaceUnlockError) -> None:
         """Print an error and its hint on stderr; with JSON, also print the error document on stdout."""
         self.say(f"faceunlock: {printable(error.message)} [{error.slug}]")
-        hint = at_home(error.hint, self.home)
+        hint = self.at_home(error.hint)
         if hint:
             self.say(f"  {printable(hint)}")
         if self.json:
-            self.write(error_document(self.command, error, self.home))
+            self.write(error_document(self.command, error, self.home, self.gallery))
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -394,12 +401,14 @@ def answer_document(command: str, data: dict[str, Any]) -> str:
     return _encoded({"schema": SCHEMA, "command": command, "ok": True, "data": data})
 
 
-def error_document(command: str, error: FaceUnlockError, home: Path | None) -> str:
-    """Return the JSON document of a command that was not done; its hint names the home directory."""
+def error_document(
+    command: str, error: FaceUnlockError, home: Path | None, gallery: str | None = None
+) -> str:
+    """Return the JSON document of a command that was not done; its hint names the home and the gallery."""
     details: dict[str, Any] = {
         "code": error.slug,
         "message": error.message,
-        "hint": at_home(error.hint, home),
+        "hint": at_home(error.hint, home, gallery),
         "retryable": error.retryable,
     }
     if error.seconds_left is not None:

@@ -25,7 +25,7 @@ GROUPS = {
         *("calibrate", "strangers", "audit", "pad-test", "bench"),
         *("train", "classify", "crop", "models"),
     ),
-    "Move": ("export", "import"),
+    "Move": ("export", "import", "gallery"),
 }
 """The commands by what they are for, in the order of ``faceunlock --help``."""
 
@@ -88,6 +88,10 @@ EXAMPLES = {
     "models prepare": "faceunlock models prepare",
     "export": "faceunlock export gallery.fu",
     "import": "faceunlock import gallery.fu",
+    "gallery": "faceunlock gallery",
+    "gallery setup": "faceunlock gallery setup --print",
+    "gallery index": "faceunlock gallery index",
+    "gallery copy": "faceunlock gallery copy local postgresql://ada@localhost/faces",
 }
 """One example for each command, by its words without the program's name."""
 

@@ -86,6 +86,16 @@ Home = Annotated[
         show_default=False,
     ),
 ]
+Gallery = Annotated[
+    str | None,
+    typer.Option(
+        "--gallery",
+        metavar="GALLERY",
+        help="local, or postgresql://USER@HOST/DATABASE.",
+        rich_help_panel=COMMON_OPTIONS,
+        show_default=False,
+    ),
+]
 Device = Annotated[
     DeviceChoice | None,
     typer.Option(
@@ -132,6 +142,7 @@ COMMON: dict[str, Any] = {
     "quiet": Quiet,
     "verbose": Verbose,
     "home": Home,
+    "gallery": Gallery,
     "device": Device,
     "model": Model,
 }

@@ -19,7 +19,7 @@ from faceunlock.errors import FaceUnlockError, ModelError
 from faceunlock.matching.security import LEVELS
 from faceunlock.pipeline.models.folder import names_folder
 from faceunlock.pipeline.models.registry import MODELS
-from faceunlock.settings import Locations, Security, Settings, load_settings, locate
+from faceunlock.settings import LOCAL, Locations, Security, Settings, load_settings, locate
 from faceunlock.tasks.models import AUTO
 from faceunlock.unlock import FaceUnlock
 
@@ -65,6 +65,7 @@ class Answerer:
     def __init__(self, locations: Locations, environ: Mapping[str, str] = os.environ) -> None:
         self._locations = locations
         self._directories = {name: environ.get(name) for name in protocol.ENVIRONMENT}
+        self._server = _server(environ)
         self._kept: OrderedDict[tuple[Any, ...], FaceUnlock] = OrderedDict()
 
     def prepare(self, settings: Settings) -> None:
@@ -145,6 +146,8 @@ class Answerer:
             raise Declined(error.message) from error
         if locations != self._locations:
             raise Declined("different gallery")
+        if settings.gallery != LOCAL and _server(question.environ) != self._server:
+            raise Declined("different server")
         settings = dataclasses.replace(
             settings,
             model=question.options.get("model", settings.model),
@@ -165,6 +168,11 @@ class Answerer:
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+
+def _server(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which libpq finds a server."""
+    return {name: value for name, value in environ.items() if name.startswith(protocol.SERVER_PREFIX)}
 
 
 def _threshold(text: str | None) -> float | None:

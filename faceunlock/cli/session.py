@@ -64,7 +64,8 @@ def open_session(options: Mapping[str, Any]) -> Session:
     Parameters
     ----------
     options : mapping
-        ``command``, and any of ``json``, ``quiet``, ``verbose``, ``home``, ``device`` and ``model``.
+        ``command``, and any of ``json``, ``quiet``, ``verbose``, ``home``, ``gallery``, ``device``
+        and ``model``.
 
     Raises
     ------
@@ -76,6 +77,8 @@ def open_session(options: Mapping[str, Any]) -> Session:
         raise SettingsError("usage", "--quiet and --verbose cannot be combined")
     locations = locate(options.get("home"))
     settings = load_settings(locations.config)
+    if "gallery" in options:
+        settings = replace(settings, gallery=options["gallery"])
     if "device" in options:
         settings = replace(settings, device=str(options["device"]))
     if "model" in options:
@@ -86,6 +89,7 @@ def open_session(options: Mapping[str, Any]) -> Session:
         verbose=bool(options.get("verbose")),
         command=options["command"],
         home=locations.home,
+        gallery=options.get("gallery"),
     )
     console.listen()
     return Session(console, locations, settings)

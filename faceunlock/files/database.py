@@ -87,6 +87,8 @@ class PrivateDatabase:
         Tables that may hold so much that looking at every page takes long. In a file of more than `SMALL`
         bytes their pages are checked before the first write, and by `check_pages`, but not for reading: rows
         have checksums, and who reads all of them counts them.
+    mending : str or None
+        What helps where the file is damaged; None: what the slug says.
 
     Parameters
     ----------
@@ -100,6 +102,7 @@ class PrivateDatabase:
     application_id: ClassVar[int]
     slugs: ClassVar[Slugs]
     growing: ClassVar[frozenset[str]] = frozenset()
+    mending: ClassVar[str | None] = None
 
     def __init__(self, directory: Path, busy_timeout: float) -> None:
         self.directory = directory

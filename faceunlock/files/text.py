@@ -68,8 +68,8 @@ def quoted(name: object) -> str:
 _COMMAND = re.compile(r": faceunlock (?=[a-z])(?!.*--help)")
 
 
-def at_home(text: str, home: object) -> str:
-    """Return a text whose commands of faceunlock name the home directory; with None, it stays as it is.
+def at_home(text: str, home: object, gallery: str | None = None) -> str:
+    """Return a text whose commands of faceunlock name the home directory and the gallery that were named.
 
     A command that somebody copies from a message must work on the gallery that the message is about.
 
@@ -78,10 +78,13 @@ def at_home(text: str, home: object) -> str:
     >>> at_home("Run: faceunlock people", "/srv/faces")
     'Run: faceunlock --home /srv/faces people'
     """
-    if home is None:
-        return text
-    named = f": faceunlock --home {shlex.quote(str(home))} "
-    return _COMMAND.sub(lambda _: named, text)
+    if "--gallery" in text:  # another one
+        gallery = None
+    given = {"--home": home, "--gallery": gallery}
+    words = "".join(
+        f"{name} {shlex.quote(str(value))} " for name, value in given.items() if value is not None
+    )
+    return _COMMAND.sub(lambda _: f": faceunlock {words}", text) if words else text
 
 
 def _is_shown(text: str, at: int) -> bool:

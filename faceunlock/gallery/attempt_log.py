@@ -6,12 +6,11 @@ and must not be able to push the others out of the log that way.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import astuple, dataclass
 from typing import Any
 
 from faceunlock.errors import GalleryError
-from faceunlock.files.database import PrivateDatabase
+from faceunlock.gallery.store import Connection, Database
 from faceunlock.matching.people import known_name, name_key, name_keys
 
 CREATE = (
@@ -72,26 +71,26 @@ class AttemptLog:
 
     Parameters
     ----------
-    file : PrivateDatabase
+    file : Database
         Holds the table that `CREATE` creates.
     limit : int
         How many entries are kept of attempts that were decided or counted, and how many of all others; the
         oldest are deleted first. 0 keeps none.
     """
 
-    def __init__(self, file: PrivateDatabase, limit: int) -> None:
+    def __init__(self, file: Database, limit: int) -> None:
         self._file, self._limit = file, limit
 
-    def add(self, connection: sqlite3.Connection, entry: LogEntry) -> int | None:
+    def add(self, connection: Connection, entry: LogEntry) -> int | None:
         """Append an entry and return its number, or None if no log is kept."""
         number = None
         if self._limit:
             row = (None if entry.person is None else name_key(entry.person), *astuple(entry))
-            number = connection.execute(
-                f"INSERT INTO log (key, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (number,) = connection.execute(
+                f"INSERT INTO log (key, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",  # noqa: S608
                 row,
-            ).lastrowid
-            self._file.expect(_ENTRY, (int(number or 0),), (row,))
+            ).fetchone()
+            self._file.expect(_ENTRY, (number,), (row,))
         for kind in _KINDS:
             newest = f"SELECT number FROM log WHERE {kind} ORDER BY number DESC LIMIT 1 OFFSET ?"  # noqa: S608
             connection.execute(
@@ -100,7 +99,7 @@ class AttemptLog:
             )
         return number
 
-    def turn_into_yes(self, connection: sqlite3.Connection, number: int | None, person: str) -> None:
+    def turn_into_yes(self, connection: Connection, number: int | None, person: str) -> None:
         """Change the outcome of an entry to a yes for a person; None is no entry."""
         if number is None:
             return
@@ -125,14 +124,14 @@ class AttemptLog:
         with self._file.transaction() as connection:
             return self.drop(connection, name)
 
-    def drop(self, connection: sqlite3.Connection, name: str | None = None) -> int:
+    def drop(self, connection: Connection, name: str | None = None) -> int:
         """Do what `clear` does, as part of a transaction."""
         where, values = _about(name)
         count = connection.execute(f"DELETE FROM log {where}", values).rowcount  # noqa: S608
         self._file.expect(f"SELECT 1 FROM log {where} LIMIT 1", values, ())  # noqa: S608
         return count
 
-    def rename(self, connection: sqlite3.Connection, old: str, new: str) -> None:
+    def rename(self, connection: Connection, old: str, new: str) -> None:
         """Replace a person's old name with the new one."""
         for key in name_keys(old):
             connection.execute("UPDATE log SET key = ?, person = ? WHERE key = ?", (name_key(new), new, key))
@@ -142,7 +141,11 @@ class AttemptLog:
         texts = (time, outcome, source, person or "", model or "")
         number = 0.0 if similarity is None else similarity
         if not all(isinstance(text, str) for text in texts) or not isinstance(number, float):
-            raise GalleryError("attempts-damaged", f"{self._file.path}: an entry of the log is damaged")
+            raise GalleryError(
+                "attempts-damaged",
+                f"{self._file.path}: an entry of the log is damaged",
+                hint=self._file.mending,
+            )
         return LogEntry(time, person, outcome, similarity, model, source)
 
 

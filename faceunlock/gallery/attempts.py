@@ -22,8 +22,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -36,6 +35,7 @@ from faceunlock.gallery.failure_counts import CREATE as CREATE_FAILURES
 from faceunlock.gallery.failure_counts import EVERYBODY, FailureCounts
 from faceunlock.gallery.file import FILE_NAME as GALLERY_NAME
 from faceunlock.gallery.lockout import Failures, Limits, Lock, Moment, lock, moment
+from faceunlock.gallery.store import AttemptsDatabase, Connection
 from faceunlock.matching.people import known_name, name_key, name_keys, now
 
 if TYPE_CHECKING:
@@ -69,6 +69,30 @@ class Answer(Protocol):
 AnyAnswer = TypeVar("AnyAnswer", bound=Answer)
 
 
+class Admitted(Collection[str]):
+    """The people that a photo may be compared with.
+
+    Parameters
+    ----------
+    names : collection of str
+        The claimed person, or everybody.
+    locked : collection of str
+        Those of them who are locked out.
+    """
+
+    def __init__(self, names: Collection[str], locked: Collection[str] = ()) -> None:
+        self._names, self.locked = names, locked
+
+    def __len__(self) -> int:
+        return len(self._names) - len(self.locked)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._names if name not in self.locked)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names and name not in self.locked
+
+
 class AttemptFile(PrivateDatabase):
     """``attempts.db``."""
 
@@ -81,6 +105,17 @@ class AttemptFile(PrivateDatabase):
         """Return `MIGRATIONS`."""
         return MIGRATIONS
 
+    def has_gallery(self) -> bool:
+        """Return whether there is a gallery beside the file."""
+        return (self.directory / GALLERY_NAME).exists()
+
+    def require_owner(self) -> None:
+        """Refuse who does not own the files; raises `SettingsError` ``usage``."""
+        for name in (GALLERY_NAME, FILE_NAME):
+            with contextlib.suppress(FileNotFoundError):
+                if (self.directory / name).stat().st_uid != os.geteuid():
+                    raise SettingsError("usage", "only the owner of the gallery may try without counting")
+
 
 class Attempts:
     """Counts and logs the attempts on one gallery.
@@ -91,8 +126,8 @@ class Attempts:
 
     Parameters
     ----------
-    directory : Path
-        The private directory of the gallery.
+    place : Path or AttemptsDatabase
+        The private directory of the gallery, or the database that holds it.
     limits : Limits
         How many failures in a row are allowed.
     log_entries : int
@@ -105,20 +140,20 @@ class Attempts:
 
     def __init__(
         self,
-        directory: Path,
+        place: Path | AttemptsDatabase,
         limits: Limits,
         *,
         log_entries: int = 1000,
         busy_timeout: float = 10.0,
         clock: Callable[[], Moment] = moment,
     ) -> None:
-        self._file = AttemptFile(directory, busy_timeout)
+        self._file = AttemptFile(place, busy_timeout) if isinstance(place, Path) else place
         self._limits, self._clock = limits, clock
         self._counts = FailureCounts(self._file, clock)
         self.log = AttemptLog(self._file, log_entries)
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
+        """Close the file or the connection; the next use opens it again."""
         self._file.close()
 
     # deciding
@@ -143,14 +178,14 @@ class Attempts:
             ``usage`` without `count`, if the gallery belongs to another user.
         """
         if not count:
-            self._require_owner()
+            self._file.require_owner()
         attempt = Attempt(self, self._counts, source, counted=count)
         try:
             yield attempt
         except FaceUnlockError as error:
             # Without a gallery, create nothing. The error matters more than its log entry, so if only the
             # entry is lost, the original error is raised.
-            if count and (self._file.directory / GALLERY_NAME).exists():
+            if count and self._file.has_gallery():
                 if error.slug in COUNTED:
                     with self._counting(attempt) as connection:
                         attempt.uncharge(connection)
@@ -163,27 +198,33 @@ class Attempts:
 
     def locks(self, names: Collection[str]) -> dict[str, Lock]:
         """Return the lock of each of these people who is locked out now."""
+        common, own = self._locks(names)
+        if common is None:
+            return own
+        return {name: own.get(name, common) for name in names}
+
+    def _locks(self, names: Collection[str]) -> tuple[Lock | None, dict[str, Lock]]:
+        """Return the lock that all share, and those of people who failed themselves."""
         present = self._clock()
         everybody = self._counts.under(EVERYBODY)
-        common = lock(everybody, self._limits, present)
-        failed = self._counts.who_failed(names)
-        locks = {}
-        for name in names:
-            found = common
-            if name in failed:
-                found = lock([*everybody, *self._counts.of(name)], self._limits, present)
+        own = {}
+        for name in self._counts.who_failed(names):
+            found = lock([*everybody, *self._counts.of(name)], self._limits, present)
             if found is not None:
-                locks[name] = found
-        return locks
+                own[name] = found
+        return lock(everybody, self._limits, present), own
 
-    def _require_owner(self) -> None:
-        for name in (GALLERY_NAME, FILE_NAME):
-            with contextlib.suppress(FileNotFoundError):
-                if (self._file.directory / name).stat().st_uid != os.geteuid():
-                    raise SettingsError("usage", "only the owner of the gallery may try without counting")
+    def _admit(self, names: Collection[str], person: str | None) -> Admitted:
+        common, own = self._locks(names)
+        if common is None and len(own) < len(names):
+            return Admitted(names, own.keys())
+        # Failures add up, so the lock of all is the shortest, unless everybody has failed alone as well.
+        locks = [*own.values(), *([common] if common is not None and len(own) < len(names) else [])]
+        first = min(locks, key=lambda found: _unending(found.seconds_left))
+        raise LockoutError("locked-out", _sentence(person, first), seconds_left=first.seconds_left)
 
     def _settle(
-        self, attempt: Attempt, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]
+        self, attempt: Attempt, names: Collection[str], decide: Callable[[Admitted], AnyAnswer]
     ) -> AnyAnswer:
         if not attempt.counted:
             return decide(attempt.admit(names, named=attempt.named))
@@ -204,7 +245,7 @@ class Attempts:
         return answer
 
     @contextlib.contextmanager
-    def _counting(self, attempt: Attempt) -> Iterator[sqlite3.Connection]:
+    def _counting(self, attempt: Attempt) -> Iterator[Connection]:
         """Yield a transaction that counts a failure; if it cannot be written, count the failure alone."""
         try:
             with self._file.transaction() as connection:
@@ -285,7 +326,7 @@ class Attempts:
 
     def _log(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         attempt: Attempt,
         outcome: str,
         *,
@@ -334,12 +375,12 @@ class Attempt:
         """The key of the count that a failure adds to."""
         return name_key(self.person) if self.named and self.person is not None else EVERYBODY
 
-    def admit(self, names: Sequence[str], *, named: bool) -> tuple[str, ...]:
+    def admit(self, names: Collection[str], *, named: bool) -> Admitted:
         """Return the people that a photo may be compared with now.
 
         Parameters
         ----------
-        names : sequence of str
+        names : collection of str
             The claimed person, or everybody.
         named : bool
             Whether a person was claimed.
@@ -349,12 +390,8 @@ class Attempt:
         LockoutError
             If all of them are locked out.
         """
-        self.named, self.person = named, names[0] if named else None
-        locks = self._attempts.locks(names)
-        if len(locks) < len(names):
-            return tuple(name for name in names if name not in locks)
-        first = min(locks.values(), key=lambda found: _unending(found.seconds_left))
-        raise LockoutError("locked-out", _sentence(self.person, first), seconds_left=first.seconds_left)
+        self.named, self.person = named, next(iter(names)) if named else None
+        return self._attempts._admit(names, self.person)
 
     def charge(self) -> None:
         """Count a failure in advance, because this process may be killed before it has an answer.
@@ -364,20 +401,20 @@ class Attempt:
         if self._charged is None and self.counted:
             self._charged = self._counts.charge(self.counts_for)
 
-    def uncharge(self, connection: sqlite3.Connection) -> None:
+    def uncharge(self, connection: Connection) -> None:
         """Take back what `charge` counted, as part of a transaction that counts the outcome."""
         if self._charged is not None:
             self._counts.uncharge(connection, self.counts_for, *self._charged)
 
-    def settle(self, names: Sequence[str], decide: Callable[[Collection[str]], AnyAnswer]) -> AnyAnswer:
+    def settle(self, names: Collection[str], decide: Callable[[Admitted], AnyAnswer]) -> AnyAnswer:
         """Decide, count and log in one transaction, then return the answer.
 
         Parameters
         ----------
-        names : sequence of str
+        names : collection of str
             The people that the photo can be compared with.
         decide : callable
-            Takes the names that are not locked out and returns the answer. Other attempts wait while it
+            Takes those who are not locked out and returns the answer. Other attempts wait while it
             runs, so all slow work must be done before.
 
         Raises

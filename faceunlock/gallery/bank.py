@@ -23,9 +23,9 @@ from faceunlock.errors import GalleryError
 from faceunlock.files.private import atomic_write, check_private_file
 from faceunlock.files.reading import parse_json, read_file
 from faceunlock.gallery.cipher import NONCE_BYTES, document, is_key_id, new_key
-from faceunlock.gallery.file import GalleryFile
-from faceunlock.gallery.guard import Guard
+from faceunlock.gallery.keeper import Keeper
 from faceunlock.gallery.seal import Plain, Row
+from faceunlock.gallery.store import BankStore, Database
 from faceunlock.matching.people import now
 from faceunlock.matching.records import identity_to_record, record_to_identity
 from faceunlock.matching.templates import ModelIdentity
@@ -123,6 +123,41 @@ class _Entry:
         return entry
 
 
+class BankFiles:
+    """The encrypted contents of banks as files in the private directory of a gallery.
+
+    Parameters
+    ----------
+    directory : Path
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def place(self, name: str) -> Path:
+        """Return the path of a file."""
+        return self._directory / f"strangers-{name}.bank"
+
+    def names(self) -> list[str]:
+        """Return the names of the files that are there."""
+        found = self._directory.glob("strangers-*.bank")
+        return [path.name.removeprefix("strangers-").removesuffix(".bank") for path in found]
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file, or None if it is missing; raises OSError if it cannot be read."""
+        path = self.place(name)
+        return read_file(path, MAX_FILE_BYTES) if check_private_file(path) else None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file in one step; raises OSError if it cannot be written."""
+        atomic_write(self.place(name), content)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if that is possible."""
+        with contextlib.suppress(OSError):
+            self.place(name).unlink()
+
+
 class StrangerBanks:
     """The banks of one gallery.
 
@@ -130,13 +165,15 @@ class StrangerBanks:
 
     Parameters
     ----------
-    file : GalleryFile
-    guard : Guard
+    file : Database
+    guard : Keeper
         Both of the gallery.
+    contents : BankStore
+        Holds the encrypted contents.
     """
 
-    def __init__(self, file: GalleryFile, guard: Guard) -> None:
-        self._file, self._guard = file, guard
+    def __init__(self, file: Database, guard: Keeper, contents: BankStore) -> None:
+        self._file, self._guard, self._contents = file, guard, contents
 
     def states(self) -> tuple[BankState, ...]:
         """Return the state of every bank, sorted by model; reads no bank."""
@@ -228,32 +265,29 @@ class StrangerBanks:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        path = self._path(entry)
+        place = self._contents.place(entry.file)
         try:
-            if not check_private_file(path):
-                raise self._damaged(seal, f"{path} is missing")
-            sealed = read_file(path, MAX_FILE_BYTES)
+            sealed = self._contents.read(entry.file)
+            if sealed is None:
+                raise self._damaged(seal, f"{place} is missing")
             context = document(identity_to_record(entry.state.identity)).encode("ascii")
             content = AESGCM(entry.key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
             return _unpack(content, entry.state.identity)
         except (OSError, InvalidTag, ValueError) as error:
-            raise self._damaged(seal, f"{path} is not the bank that faceunlock last wrote") from error
+            raise self._damaged(seal, f"{place} is not the bank that faceunlock last wrote") from error
 
     def _write(self, entry: _Entry, bank: Strangers) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = os.urandom(NONCE_BYTES)
         context = document(identity_to_record(bank.identity)).encode("ascii")
-        path = self._path(entry)
         try:
-            atomic_write(path, nonce + AESGCM(entry.key).encrypt(nonce, _pack(bank), context))
+            self._contents.write(entry.file, nonce + AESGCM(entry.key).encrypt(nonce, _pack(bank), context))
         except OSError as error:
+            place = self._contents.place(entry.file)
             raise GalleryError(
-                "gallery-unwritable", f"{path} cannot be written: {error.strerror or error}"
+                "gallery-unwritable", f"{place} cannot be written: {error.strerror or error}"
             ) from error
-
-    def _path(self, entry: _Entry) -> Path:
-        return self._file.directory / f"strangers-{entry.file}.bank"
 
     def _damaged(self, seal: Plain, what: str) -> GalleryError:
         return GalleryError(seal.slug, what, hint=_HINT)
@@ -273,13 +307,12 @@ class StrangerBanks:
         """Remove the files that no record names; call it under the lock of the gallery."""
         rows = seal.complete(TABLE, self._file.query(_ROW))
         try:
-            named = {self._path(self._entry(seal, row)).name for row in rows}
+            named = {self._entry(seal, row).file for row in rows}
         except GalleryError:  # a record that cannot be read may name any of them
             return
-        for path in self._file.directory.glob("strangers-*.bank"):
-            if path.name not in named:
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        for name in self._contents.names():
+            if name not in named:
+                self._contents.remove(name)
 
 
 def _state(bank: Strangers) -> BankState:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from faceunlock.gallery.file import CALIBRATIONS, EARLIER, PARTS, PEOPLE, PHOTOS, STRANGERS
 from faceunlock.gallery.seal import Plain, Row, Sealed
+from faceunlock.gallery.store import Connection
 
 TABLES = {PEOPLE: "key", PHOTOS: "key", CALIBRATIONS: "identity", STRANGERS: "identity"}
 """The tables of a gallery and their primary keys; see `faceunlock.gallery.seal.Row`."""
@@ -27,8 +27,8 @@ class Change:
 
     Parameters
     ----------
-    connection : sqlite3.Connection
-        The connection, inside a transaction.
+    connection : Connection
+        Inside a transaction.
     seal : Plain or Sealed
         How rows are read and written; replaced when the gallery is sealed or unsealed.
     expect : callable
@@ -37,7 +37,7 @@ class Change:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         seal: Plain,
         expect: Callable[[str, Sequence[str], Sequence[Row]], None],
     ) -> None:

@@ -38,10 +38,12 @@ class DesktopKeyring:
     ----------
     seconds : float
         How long to wait for each answer; the user may have to type a password.
+    service : str
+        The service that the texts are stored for.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, service: str = SERVICE) -> None:
+        self._seconds, self._service = seconds, service
 
     def name(self) -> str | None:
         """Return the name of the keyring in use, or None without one."""
@@ -50,19 +52,19 @@ class DesktopKeyring:
 
     def get(self, name: str) -> str | None:
         """Return the text stored under a name, or None."""
-        return self._asked(lambda: _needed().get_password(SERVICE, name))
+        return self._asked(lambda: _needed().get_password(self._service, name))
 
     def put(self, name: str, text: str) -> None:
         """Store a text under a name, replacing an earlier one."""
-        self._asked(lambda: _needed().set_password(SERVICE, name, text))
+        self._asked(lambda: _needed().set_password(self._service, name, text))
 
     def remove(self, name: str) -> None:
         """Delete the text stored under a name, if there is one."""
 
         def act() -> None:
             keyring = _needed()
-            if keyring.get_password(SERVICE, name) is not None:
-                keyring.delete_password(SERVICE, name)
+            if keyring.get_password(self._service, name) is not None:
+                keyring.delete_password(self._service, name)
 
         self._asked(act)
 

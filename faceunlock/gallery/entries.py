@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from faceunlock.errors import GalleryError
@@ -14,12 +13,13 @@ from faceunlock.gallery.change import Change
 from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, PHOTOS
 from faceunlock.gallery.packing import pack, unpack
 from faceunlock.gallery.seal import Plain, Row
+from faceunlock.gallery.store import Where
 from faceunlock.matching.people import Person, name_key
 from faceunlock.matching.records import person_to_record, record_to_identity, record_to_person
 from faceunlock.matching.templates import ModelIdentity
 
 
-def person_of(row: Row, marks: Row | None, seal: Plain, path: Path) -> Person:
+def person_of(row: Row, marks: Row | None, seal: Plain, path: Where) -> Person:
     """Return the person in a row of the gallery at `path`, and in the row with the marks of their photos.
 
     Without that row, None, the templates have no marks; see `faceunlock.gallery.packing.unpack`.
@@ -40,7 +40,7 @@ def person_of(row: Row, marks: Row | None, seal: Plain, path: Path) -> Person:
 
 
 @contextlib.contextmanager
-def refusing(key: object, seal: Plain, path: Path) -> Iterator[None]:
+def refusing(key: object, seal: Plain, path: Where) -> Iterator[None]:
     """Turn the ValueError of a ``with`` block into the error that names a person whose row is wrong."""
     try:
         yield
@@ -74,7 +74,7 @@ def delete_people(change: Change, *keys: str) -> int:
     return max(change.delete(PEOPLE, *keys), marks)
 
 
-def calibration_of(row: Row, seal: Plain, path: Path) -> tuple[ModelIdentity, dict[str, Any]]:
+def calibration_of(row: Row, seal: Plain, path: Where) -> tuple[ModelIdentity, dict[str, Any]]:
     """Return the model and the calibration in a row of the gallery at `path`; raises as `person_of`."""
     try:
         key, data = seal.read(CALIBRATIONS, row)
@@ -87,7 +87,7 @@ def calibration_of(row: Row, seal: Plain, path: Path) -> tuple[ModelIdentity, di
         ) from error
 
 
-def asked_for(key: str, rows: Sequence[Row], seal: Plain, path: Path) -> Row:
+def asked_for(key: str, rows: Sequence[Row], seal: Plain, path: Where) -> Row:
     """Return the row of a key, or a row of only the key if it is missing; refuse any other row."""
     row: Row = rows[0] if rows else (key,)
     if row[0] != key:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from faceunlock.errors import GalleryError
-from faceunlock.files.database import PrivateDatabase
 from faceunlock.gallery.lockout import Failures, Moment
+from faceunlock.gallery.store import Connection, Database
 from faceunlock.matching.people import name_key, name_keys
 
 CREATE = (
@@ -25,6 +24,19 @@ EVERYBODY = ""
 """The key of attempts without a name; no person's key is empty."""
 
 _ROW = "SELECT key, count, boot, seconds, checksum FROM failures WHERE key = ?"
+_STORE = (
+    "INSERT INTO failures VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET count = excluded.count, "
+    "boot = excluded.boot, seconds = excluded.seconds, checksum = excluded.checksum"
+)
+
+
+@runtime_checkable
+class Directory(Protocol):
+    """Names that are looked up by their keys rather than listed, because there are so many."""
+
+    def having(self, keys: Collection[str]) -> Collection[str]:
+        """Return the names that have one of these keys."""
+        ...
 
 
 class FailureCounts:
@@ -35,13 +47,13 @@ class FailureCounts:
 
     Parameters
     ----------
-    file : PrivateDatabase
+    file : Database
         Holds the table that `CREATE` creates.
     clock : callable
         Returns the present moment.
     """
 
-    def __init__(self, file: PrivateDatabase, clock: Callable[[], Moment]) -> None:
+    def __init__(self, file: Database, clock: Callable[[], Moment]) -> None:
         self._file, self._clock = file, clock
 
     def under(self, key: str) -> list[Failures]:
@@ -57,9 +69,11 @@ class FailureCounts:
         if len(names) == 1:
             return names
         known = {name_key(str(key)) for (key,) in self._file.query("SELECT key FROM failures")} - {EVERYBODY}
+        if isinstance(names, Directory):
+            return names.having(known) if known else ()
         return {name for name in names if name_key(name) in known} if known else ()
 
-    def add(self, connection: sqlite3.Connection, key: str) -> None:
+    def add(self, connection: Connection, key: str) -> None:
         """Count a failure now."""
         known = self.under(key)
         self.store(connection, key, Failures(1 + sum(f.count for f in known), self._clock()))
@@ -72,7 +86,7 @@ class FailureCounts:
             return before, self.under(key)
 
     def uncharge(
-        self, connection: sqlite3.Connection, key: str, before: list[Failures], after: list[Failures]
+        self, connection: Connection, key: str, before: list[Failures], after: list[Failures]
     ) -> None:
         """Take back what `charge` counted, and nothing that was counted since."""
         present = self.under(key)
@@ -84,19 +98,19 @@ class FailureCounts:
         else:
             self.begin_again(connection, key)
 
-    def store(self, connection: sqlite3.Connection, key: str, failures: Failures) -> None:
+    def store(self, connection: Connection, key: str, failures: Failures) -> None:
         """Replace the record of a key."""
         values = (key, failures.count, failures.last.boot, float(failures.last.seconds))
         row = (*values, _checksum(*values))
-        connection.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?)", row)
+        connection.execute(_STORE, row)
         self._file.expect(_ROW, (key,), (row,))
 
-    def begin_again(self, connection: sqlite3.Connection, key: str) -> None:
+    def begin_again(self, connection: Connection, key: str) -> None:
         """Delete the record of a key."""
         connection.execute("DELETE FROM failures WHERE key = ?", (key,))
         self._file.expect(_ROW, (key,), ())
 
-    def drop(self, connection: sqlite3.Connection) -> None:
+    def drop(self, connection: Connection) -> None:
         """Delete all records."""
         connection.execute("DELETE FROM failures")
         self._file.expect("SELECT 1 FROM failures LIMIT 1", (), ())
@@ -106,7 +120,11 @@ class FailureCounts:
         types = (count, int), (boot, str), (seconds, float)
         typed = key == asked and all(isinstance(value, kind) for value, kind in types)
         if not typed or checksum != _checksum(*row[:-1]):
-            raise GalleryError("attempts-damaged", f"{self._file.path}: a count of attempts is damaged")
+            raise GalleryError(
+                "attempts-damaged",
+                f"{self._file.path}: a count of attempts is damaged",
+                hint=self._file.mending,
+            )
         return Failures(count, Moment(boot, seconds))
 
 

@@ -11,15 +11,14 @@ person. `faceunlock.gallery.file` keeps the file intact. `faceunlock.gallery.gua
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.text import quoted
-from faceunlock.gallery.bank import StrangerBanks
+from faceunlock.gallery.bank import BankFiles, StrangerBanks
 from faceunlock.gallery.cipher import Place, document
 from faceunlock.gallery.desktop_keyring import DesktopKeyring
 from faceunlock.gallery.entries import (
@@ -32,15 +31,18 @@ from faceunlock.gallery.entries import (
 )
 from faceunlock.gallery.file import CALIBRATIONS, PEOPLE, GalleryFile
 from faceunlock.gallery.guard import Guard, ProtectionState
+from faceunlock.gallery.keeper import Keeper
 from faceunlock.gallery.keys import KeyStore
 from faceunlock.gallery.people_columns import summaries_of
 from faceunlock.gallery.people_rows import PeopleRows
 from faceunlock.gallery.seal import Plain
+from faceunlock.gallery.store import BankStore, Connection, Database, Where
 from faceunlock.matching.people import Person, Summary, known_name, name_key, normalise_name, now
 from faceunlock.matching.records import identity_to_record
 from faceunlock.matching.templates import ModelIdentity, Template
 
 if TYPE_CHECKING:
+    from faceunlock.matching.candidates import Everybody
     from faceunlock.matching.crowd import Crowd
 
 __all__ = ["Gallery", "Person", "name_key", "normalise_name"]
@@ -90,11 +92,16 @@ class Gallery:
         keys: Path | None = None,
         keyring_timeout: float = 15.0,
     ) -> None:
-        self._file = GalleryFile(directory, busy_timeout)
+        file = GalleryFile(directory, busy_timeout)
         keyring = DesktopKeyring(keyring_timeout)
-        self._guard = Guard(self._file, KeyStore(keys or directory / "keys", self._file.path, keyring))
-        self._rows = PeopleRows(self._file)
-        self.strangers = StrangerBanks(self._file, self._guard)
+        guard = Guard(file, KeyStore(keys or directory / "keys", file.path, keyring))
+        self._hold(file, guard, BankFiles(directory))
+
+    def _hold(self, file: Database, guard: Keeper, contents: BankStore) -> None:
+        """Keep people in these tables, trusted as `guard` decides, and banks of strangers in `contents`."""
+        self._file, self._guard = file, guard
+        self._rows = PeopleRows(file)
+        self.strangers = StrangerBanks(file, guard, contents)
         self._crowd: tuple[object, Crowd] | None = None
 
     def __enter__(self) -> Self:
@@ -110,8 +117,8 @@ class Gallery:
         self._crowd = None
 
     @property
-    def path(self) -> Path:
-        """Path of the file, which need not exist."""
+    def path(self) -> Where:
+        """Path of the file, which need not exist; or the address of the database."""
         return self._file.path
 
     # people
@@ -150,8 +157,14 @@ class Gallery:
                     found.append(person_of(*row, seal, self.path))
         return tuple(found)
 
-    def crowd(self, *, intact: bool = False) -> Crowd:
-        """Return everyone's templates as arrays.
+    def each(self) -> Generator[Person, None, None]:
+        """Yield everyone enrolled, in no order, without holding all of them in memory."""
+        with self._guard.reading() as seal:
+            for row in self._rows.everybody(seal):
+                yield person_of(*row, seal, self.path)
+
+    def crowd(self, *, intact: bool = False) -> Everybody:
+        """Return everyone's templates: as arrays, or as what a server searches.
 
         As long as nobody changes the gallery, they are read once.
 
@@ -420,7 +433,7 @@ class Gallery:
         return tuple(found)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Return a context in which either all changes happen or none.
 
         The lock is taken at the start, so what is read inside stays true until the end.

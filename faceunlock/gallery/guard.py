@@ -55,6 +55,8 @@ class ProtectionState:
         How many changes were made under seal; None if the gallery is not sealed.
     waiting : Path or None
         What is left of the key of a sealed gallery that is missing or empty now; the next change seals again.
+    server : bool
+        Whether it is on a server, and so can never be sealed.
     """
 
     sealed: bool
@@ -62,6 +64,7 @@ class ProtectionState:
     key_file: Path | None = None
     generation: int | None = None
     waiting: Path | None = None
+    server: bool = False
 
 
 class Guard:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from faceunlock.errors import GalleryError
-from faceunlock.gallery.file import PEOPLE, GalleryFile
+from faceunlock.gallery.file import PEOPLE
 from faceunlock.gallery.seal import Plain, Row
+from faceunlock.gallery.store import Database
 from faceunlock.matching.people import name_key, name_keys
 
 _OWN = "people.key, alike, name, created, updated, CAST(template AS BLOB), CAST(people.checksum AS BLOB)"
@@ -29,10 +30,10 @@ class PeopleRows:
 
     Parameters
     ----------
-    file : GalleryFile
+    file : Database
     """
 
-    def __init__(self, file: GalleryFile) -> None:
+    def __init__(self, file: Database) -> None:
         self._file = file
 
     def is_empty(self, seal: Plain) -> bool:

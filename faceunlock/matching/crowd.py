@@ -73,6 +73,23 @@ class Templates:
         found: Vector = np.clip(scores.T, -1.0, 1.0)
         return found
 
+    @property
+    def approximate(self) -> bool:
+        """Return False: every template is compared."""
+        return False
+
+    def near(self, probes: ArrayLike, least: float) -> Templates:
+        """Return templates among which are all that decide about some probes: here, all there are.
+
+        Parameters
+        ----------
+        probes : array_like, shape (n_probes, dimension)
+            Unit vectors.
+        least : float
+            Every template at least this similar to a probe is wanted, and the most similar one of each probe.
+        """
+        return self
+
     def best_looks(self, probes: ArrayLike) -> Vector:
         """Return the similarity of every probe to every person's most similar look.
 

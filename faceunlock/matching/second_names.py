@@ -11,7 +11,7 @@ from faceunlock.matching.people import name_key
 from faceunlock.matching.templates import Template
 
 if TYPE_CHECKING:
-    from faceunlock.matching.crowd import Crowd
+    from faceunlock.matching.candidates import Everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SameFace:
     threshold: float
 
 
-def same_faces(name: str, template: Template, people: Crowd, threshold: float) -> tuple[SameFace, ...]:
+def same_faces(name: str, template: Template, people: Everybody, threshold: float) -> tuple[SameFace, ...]:
     """Return every person of another name who has a template that matches this one, most similar first.
 
     The centroids are compared, not the lengths of the sums: a length is whatever the maker of a file wrote.
@@ -47,14 +47,15 @@ def same_faces(name: str, template: Template, people: Crowd, threshold: float) -
         The person of `template`; people of this name are passed over.
     template : Template
         What was learned or is to be imported.
-    people : Crowd
+    people : Everybody
         People with a different model cannot be compared and are passed over.
     threshold : float
         The unlock threshold of the model, in [-1, 1].
     """
-    others = people.made_by(template.identity)
-    if others is None:
+    everybody = people.made_by(template.identity)
+    if everybody is None:
         return ()
+    others = everybody.near([template.centroid], threshold)
     scores = others.best_looks([template.centroid])[0]
     key = name_key(name)
     found = [

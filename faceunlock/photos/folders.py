@@ -185,6 +185,8 @@ class Level:
 def one_level(folder: Path) -> Level:
     """Return what lies directly in a folder; opens no file, and enters no other folder.
 
+    What cannot be accessed is left out.
+
     Raises
     ------
     PhotoError
@@ -198,10 +200,13 @@ def one_level(folder: Path) -> Level:
         raise cannot_open(folder, error) from error
     for entry in sorted(entries, key=lambda one: (_natural(one.name), one.name)):
         path = folder / entry.name
-        if entry.is_dir():
-            folders += [] if _passed_over(path) else [path]
-        elif path.suffix.lower() in PHOTO_SUFFIXES and entry.is_file():
-            photos.append(path)
+        try:
+            if entry.is_dir():
+                folders += [] if _passed_over(path) else [path]
+            elif path.suffix.lower() in PHOTO_SUFFIXES and entry.is_file():
+                photos.append(path)
+        except OSError:  # a link in a circle, or to where nobody may look
+            continue
     return Level(tuple(folders), tuple(photos))
 
 

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.photos.face import SubjectRule
     from faceunlock.pipeline.enrolment import Gates
+    from faceunlock.pipeline.models.registry import ModelSpec
+    from faceunlock.settings import Settings
+    from faceunlock.tasks.models import ModelChoice
     from faceunlock.tasks.turns import Judge
     from faceunlock.tasks.workspace import Workspace
 
@@ -111,15 +114,21 @@ def apart_acquisition(
     spec = choice.spec(model)
     if fetch:
         choice.loader.fetch(spec)
-    trained = choice.trained is not None and choice.trained.id == model
-    name = str(weights_file(spec).parent) if trained else model
+    name = model_to_load(choice, spec)
     key = name, photos > 1
     if key not in workspace.readers:
-        workspace.readers[key] = ApartAcquisition(workspace, name, photos=photos)
+        words = words_to_load(workspace, name, photos=photos)
+        workspace.readers[key] = ApartAcquisition(workspace.settings, words, ahead=workspace.readers_ahead)
     acquisition: ApartAcquisition = workspace.readers[key]
     identity = acquisition.identity
     choice.check(person, identity)
     return acquisition, identity
+
+
+def model_to_load(choice: ModelChoice, spec: ModelSpec) -> str:
+    """Return what another process finds a model by: its id, or the folder of a trained one."""
+    trained = choice.trained is not None and choice.trained.id == spec.id
+    return str(weights_file(spec).parent.absolute()) if trained else spec.id
 
 
 class ApartAcquisition:
@@ -127,18 +136,16 @@ class ApartAcquisition:
 
     Parameters
     ----------
-    workspace : Workspace
-        Its settings hold the limits.
-    model : str
-        Id of a model, or the folder of a trained one.
-    photos : int
-        About how many photos will be looked at together.
+    settings : Settings
+        The limits.
+    words : dict
+        What a child needs to load networks, as `words_to_load` returns it.
+    ahead : bool
+        Whether the child for the next job is started as soon as one has ended.
     """
 
-    def __init__(self, workspace: Workspace, model: str, *, photos: int) -> None:
-        self._settings = workspace.settings
-        self._ahead = workspace.readers_ahead
-        self._words = _words(workspace, model, photos)
+    def __init__(self, settings: Settings, words: dict[str, Any], *, ahead: bool = False) -> None:
+        self._settings, self._words, self._ahead = settings, words, ahead
         self._waiting: Child | None = Child(self._words)
         self._identity: ModelIdentity | None = None
 
@@ -343,8 +350,22 @@ class ApartAcquisition:
         self._waiting = Child(self._words)
 
 
-def _words(workspace: Workspace, model: str, photos: int) -> dict[str, Any]:
-    """Return what a child needs to load networks: where they are, and what proves them."""
+def words_to_load(
+    workspace: Workspace, model: str, *, photos: int, workers: int | None = None
+) -> dict[str, Any]:
+    """Return what another process needs to load networks: where they are, and what proves them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its settings hold the limits.
+    model : str
+        Id of a model, or the folder of a trained one.
+    photos : int
+        About how many photos will be looked at together.
+    workers : int, optional
+        Number of threads that look at photos; as many as there are cores when omitted.
+    """
     key, key_error = None, None
     try:
         found = workspace.gallery.derived_key(NETWORKS)
@@ -357,6 +378,7 @@ def _words(workspace: Workspace, model: str, photos: int) -> dict[str, Any]:
         "model": model,
         "device": "cpu",  # a GPU is one more thing that a decoder could reach
         "photos": photos,
+        "workers": workers,
         "texture": workspace.settings.texture == "on",
         "key": key,
         "key_error": key_error,

@@ -96,13 +96,7 @@ class Work:
     def __init__(self, channel: Channel, words: dict[str, Any]) -> None:
         self._channel = channel
         self._settings = Settings(**words["settings"])
-        loader = NetworkLoader(
-            Path(words["cache"]), self._settings, words["device"], _pull_nothing, key=_key_of(words)
-        )
-        model = words["model"]
-        spec = read_model_folder(Path(model)).spec if names_folder(model) else WITH_WEIGHTS[model]
-        networks = loader.networks(spec, photos=words["photos"])
-        self.acquisition: Acquisition = loader.acquiring(networks)
+        loader, self.acquisition = loaded(self._settings, words)
         texture = loader.texture() if words["texture"] else None
         self._deny = None if texture is None else texture.mean
         for module in _DECODERS:
@@ -253,6 +247,21 @@ def _is_file(device: str) -> bool:
         return stat.S_ISREG(Path(device).stat().st_mode)
     except OSError:
         return False
+
+
+def loaded(settings: Settings, words: dict[str, Any]) -> tuple[NetworkLoader, Acquisition]:
+    """Return the networks that words of `faceunlock.tasks.apart.words_to_load` name, and what loads more.
+
+    Raises
+    ------
+    ModelError
+        The weights or the device cannot be used.
+    """
+    loader = NetworkLoader(Path(words["cache"]), settings, words["device"], _pull_nothing, key=_key_of(words))
+    model = words["model"]
+    spec = read_model_folder(Path(model)).spec if names_folder(model) else WITH_WEIGHTS[model]
+    networks = loader.networks(spec, photos=words["photos"])
+    return loader, loader.acquiring(networks, workers=words["workers"])
 
 
 def _key_of(words: dict[str, Any]) -> Callable[[], bytes | None]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, Unpack
 
 from faceunlock.errors import EnrolmentError, FaceUnlockError, GalleryError, SettingsError
+from faceunlock.gallery.journal import discard
 from faceunlock.matching.people import name_key, normalise_name
-from faceunlock.photos.photo import person_folders
+from faceunlock.photos.photo import Source, person_folders
 from faceunlock.pipeline.enrolment import RefusedPhotosError, TooFewPhotosError
 from faceunlock.pipeline.samples import LeftOut, Sample, Track, untracked
 from faceunlock.tasks.enrolling import EnrolmentOutcome, finish, photo_reader
@@ -18,6 +20,7 @@ from faceunlock.tasks.planning import Planned, Wanted, photos_of
 from faceunlock.tasks.workspace import PhotoPath, Workspace, as_path
 
 if TYPE_CHECKING:
+    from faceunlock.matching.people import Person
     from faceunlock.matching.templates import ModelIdentity
 
 State = Literal["enrolled", "already-enrolled", "nothing-new", "refused"]
@@ -33,6 +36,7 @@ class EachOptions(TypedDict, total=False):
     dry_run: bool
     even_so: bool
     track: Track
+    ray: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,9 @@ def enroll_each(
         Enroll everybody again.
     min_photos, dry_run, even_so, track
         As for `faceunlock.tasks.enroll.enroll`; `track` gets the photos of all people.
+    ray : str, optional
+        Look at the photos on a Ray cluster: ``local`` for one on this machine, or HOST:PORT. The people are
+        the same, bit for bit.
 
     Raises
     ------
@@ -122,6 +129,9 @@ def enroll_each(
         ``bad-folder`` if there are no sub-folders.
     ModelError
         The weights or the device cannot be used.
+    ClusterError
+        With `ray`: ``ray-missing``, ``ray-unreachable``, ``ray-worker-unfit``, ``ray-failed`` or
+        ``ray-sealed``.
     """
     if options.get("add") and options.get("replace"):
         raise SettingsError("usage", "add and replace exclude each other")
@@ -140,9 +150,10 @@ def enroll_each(
         for name, photos in found.people.items()
     ]
     people: list[PersonOutcome] = []
-    for person in _enrolled(workspace, plans, options):
-        people.append(person)
-        tell(person)
+    with _reading(workspace, options) as reader:
+        for person in _enrolled(workspace, plans, options, reader):
+            people.append(person)
+            tell(person)
     return EachOutcome(top, tuple(people), found.loose)
 
 
@@ -187,8 +198,38 @@ class _Plan:
         self._seen.add(key)
 
 
+Reader = Callable[["Workspace", "Person | None", int], tuple["Samples", "ModelIdentity"]]
+"""Returns what turns photos into samples; parameters and errors are as for `photo_reader`."""
+
+
+class Samples(Protocol):
+    """What turns photos into samples: threads, a process without rights, or a cluster."""
+
+    def samples(self, photos: Iterable[Source]) -> Iterator[Sample | LeftOut]:
+        """Yield a sample, or the reason why there is none, for every photo in order."""
+        ...
+
+
+@contextmanager
+def _reading(workspace: Workspace, options: EachOptions) -> Iterator[Reader]:
+    """Yield what reads photos: this machine's threads unless a cluster is asked for."""
+    address, dry_run = options.get("ray"), options.get("dry_run", False)
+    if address is None:
+        yield photo_reader
+        if not dry_run:  # everybody is done, so nobody will go on with what a cluster began
+            discard(workspace.locations.data)
+        return
+    from faceunlock.tasks.ray_reading import RayReading
+
+    with RayReading(workspace, address, keep=not dry_run) as reading:
+        yield reading.reader
+
+
 def _enrolled(
-    workspace: Workspace, plans: list[tuple[str, Planned | PersonOutcome]], options: EachOptions
+    workspace: Workspace,
+    plans: list[tuple[str, Planned | PersonOutcome]],
+    options: EachOptions,
+    reader: Reader,
 ) -> Iterator[PersonOutcome]:
     """Yield what becomes of each person, in order.
 
@@ -197,7 +238,7 @@ def _enrolled(
     planned = [plan for _, plan in plans if isinstance(plan, Planned)]
     stream = iter(
         options.get("track", untracked)(
-            _looked_at(workspace, planned), sum(len(plan.photos) for plan in planned), "photos"
+            _looked_at(workspace, planned, reader), sum(len(plan.photos) for plan in planned), "photos"
         )
     )
     for name, plan in plans:
@@ -213,14 +254,14 @@ Looked = tuple["ModelIdentity", Sample | LeftOut] | GalleryError
 """A photo that was looked at, and with which model; or why none of the person's photos can be."""
 
 
-def _looked_at(workspace: Workspace, plans: list[Planned]) -> Iterator[Looked]:
+def _looked_at(workspace: Workspace, plans: list[Planned], reader: Reader) -> Iterator[Looked]:
     """Yield a sample, or why there is none, for each photo of everybody; raises for want of a model."""
     total = sum(len(plan.photos) for plan in plans)
     for _, same in groupby(plans, key=lambda plan: plan.known and plan.known.template.identity):
         group = list(same)
         photos = [photo for plan in group for photo in plan.photos]
         try:
-            acquisition, identity = photo_reader(workspace, group[0].known, total)
+            acquisition, identity = reader(workspace, group[0].known, total)
         except GalleryError as mismatch:
             yield from (mismatch for _ in photos)
             continue

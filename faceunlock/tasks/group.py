@@ -398,11 +398,13 @@ def _with_known(
     step = max(1, PROBES // len(enrolled))
     for start in range(0, len(faces), step):
         some = faces[start : start + step]
-        scores = enrolled.best_looks(np.stack([vector for _, vector in some]))
+        probes = np.stack([vector for _, vector in some])
+        near = enrolled.near(probes, threshold)
+        scores = near.best_looks(probes)
         for (place, _), row in zip(some, scores, strict=True):
             best = int(np.argmax(row))
             if row[best] >= threshold:
-                votes[place][enrolled.names[best]] += 1
+                votes[place][near.names[best]] += 1
     return tuple(
         replace(one, known=_majority(found, len(one.faces))) for one, found in zip(groups, votes, strict=True)
     )

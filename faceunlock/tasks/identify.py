@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -24,7 +25,7 @@ from faceunlock.tasks.workspace import (
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration, OperatingPoint
-    from faceunlock.matching.crowd import Templates
+    from faceunlock.matching.candidates import Comparable
     from faceunlock.matching.templates import ModelIdentity
     from faceunlock.reports.annotation import Mark
     from faceunlock.reports.notebook import Line
@@ -121,6 +122,8 @@ class Identification:
         People whose templates were made by a different model.
     sure_threshold : float or None
         What the level ``normal`` needs for this number of people; None if nobody measured it.
+    approximate : bool
+        Whether an index searched that may miss the most similar person.
     """
 
     photos: tuple[IdentifiedPhoto, ...]
@@ -133,6 +136,7 @@ class Identification:
     identity: ModelIdentity
     not_compared: tuple[str, ...] = ()
     sure_threshold: float | None = None
+    approximate: bool = False
 
     @property
     def doubtful(self) -> tuple[NamedFace, ...]:
@@ -287,24 +291,28 @@ def identify(
         point=point,
         identity=identity,
         not_compared=crowd.others(identity),
+        approximate=comparable.approximate,
         sure_threshold=None if usual.status == "not-calibrated" else operating_point(usual, looks, None)[1],
     )
 
 
-def named(photo: PhotoFaces, enrolled: Templates, threshold: float) -> tuple[NamedFace, ...]:
+def named(photo: PhotoFaces, enrolled: Comparable, threshold: float) -> tuple[NamedFace, ...]:
     """Return the name of each face in a photo.
 
     Parameters
     ----------
     photo : PhotoFaces
-    enrolled : Templates
+    enrolled : Comparable
         At least one person's. The most similar look of a person counts.
     threshold : float
         Lowest similarity at which a face may be assigned to a person.
     """
-    names = enrolled.names
     embeddings = [face.embedding for face in photo.faces if face.embedding is not None]
-    scores = enrolled.best_looks(np.stack(embeddings)) if embeddings else np.empty((0, len(names)))
+    scores = np.empty((0, 0))
+    names: Sequence[str] = ()
+    if embeddings:
+        near = enrolled.near(embeddings, threshold)
+        scores, names = near.best_looks(np.stack(embeddings)), near.names
     rows = iter(zip(scores, assign(scores, threshold), strict=True))
     faces = []
     for found in photo.faces:

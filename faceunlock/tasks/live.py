@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from faceunlock.gallery.attempts import Attempt
+    from faceunlock.gallery.attempts import Admitted, Attempt
     from faceunlock.liveness.dialogue import Turned
     from faceunlock.photos.face import Quality
     from faceunlock.settings import Security
@@ -156,7 +156,7 @@ class _Judge:
             raise TypeError("nothing was seen")
         answer = self._people.answering(*self._first, turned, counted=self._attempt.counted)
 
-        def checked(admitted: Collection[str]) -> Verification:
+        def checked(admitted: Admitted) -> Verification:
             found = answer(admitted)
             complete = turned is not None and self._shown.issuperset(SHOWN)
             if found.decision.match and (not complete or found.decision.name != self._person):

@@ -237,8 +237,15 @@ class NetworkLoader:
         engine = self._engine(photos)
         return self.acquiring(Networks(self._detector(engine, small_faces=False), cropper, engine))
 
-    def acquiring(self, networks: Networks) -> Acquisition:
-        """Return an acquisition that turns photos into samples with these networks."""
+    def acquiring(self, networks: Networks, *, workers: int | None = None) -> Acquisition:
+        """Return an acquisition that turns photos into samples with these networks.
+
+        Parameters
+        ----------
+        networks : Networks
+        workers : int, optional
+            Number of threads; as many as the engine serves when omitted.
+        """
         from faceunlock.pipeline.acquisition import Acquisition
 
         return Acquisition(
@@ -246,7 +253,7 @@ class NetworkLoader:
             networks.embedder,
             max_pixels=self._settings.max_pixels,
             min_face_pixels=self._settings.min_face_pixels,
-            workers=1 if networks.engine is None else networks.engine.workers,
+            workers=workers or (1 if networks.engine is None else networks.engine.workers),
             subject_detector=networks.subject_detector,
         )
 

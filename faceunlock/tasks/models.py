@@ -38,7 +38,7 @@ from faceunlock.tasks.loading import NetworkLoader, Networks, Preparation
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
-    from faceunlock.matching.crowd import Crowd, Templates
+    from faceunlock.matching.candidates import Comparable, Everybody
     from faceunlock.pipeline.acquisition import Acquisition
     from faceunlock.pipeline.detection import Detector
     from faceunlock.pipeline.embedding import Embedder
@@ -202,6 +202,17 @@ class ModelChoice:
             spec.id, sha256, spec.preprocessing, spec.dimension
         )
 
+    def identity(self, spec: ModelSpec) -> ModelIdentity:
+        """Return what a model's embeddings will be made by; loads no network.
+
+        Raises
+        ------
+        ModelError
+            ``weights-missing`` or ``weights-corrupt``.
+        """
+        sha256 = weights.trusted_sha256(spec, self._cache)
+        return ModelIdentity(spec.id, sha256, spec.preprocessing, spec.dimension)
+
     def states(self) -> tuple[ModelState, ...]:
         """Return the state of every model, those that judge liveness last; reads no weights."""
         trained = [self._trained.spec.id] if self._trained is not None else []
@@ -283,7 +294,7 @@ class ModelChoice:
         if person is not None and person.template.identity != identity:
             raise self._mismatch(person.name, person.template.identity, identity.model)
 
-    def comparable(self, crowd: Crowd, identity: ModelIdentity) -> Templates:
+    def comparable(self, crowd: Everybody, identity: ModelIdentity) -> Comparable:
         """Return those of at least one person that embeddings can be compared with; ``model-mismatch``."""
         found = crowd.made_by(identity)
         if found is None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError, ModelError
+from faceunlock.gallery.journal import discard
 from faceunlock.pipeline import weights
 from faceunlock.pipeline.models.folder import TRAIN_AGAIN, weights_file
 from faceunlock.pipeline.models.registry import MINIFASNET, WITH_WEIGHTS
@@ -158,6 +159,7 @@ def protect(workspace: Workspace, place: Place | None = None) -> bool:
     Networks that are prepared already stay unproven. Nothing says who wrote them, and a comparison with the
     originals would not notice one that differs for a single face. The log names the command to prepare them.
     """
+    discard(workspace.locations.data)  # what a stopped bulk enrolment has seen is not encrypted
     changed = workspace.gallery.protect(place)
     _say_unprepared(workspace)
     return changed

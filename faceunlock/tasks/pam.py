@@ -370,7 +370,7 @@ def _home_problems(home: Path) -> Iterator[str]:
 
 def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]:
     """Yield why a gallery or the camera cannot answer; without a home, checks the current user's gallery."""
-    from faceunlock.settings import default_settings, load_settings, locate
+    from faceunlock.settings import LOCAL, default_settings, load_settings, locate
     from faceunlock.tasks.models import AUTO
     from faceunlock.tasks.status import status
     from faceunlock.tasks.workspace import Workspace
@@ -385,6 +385,9 @@ def _gallery_problems(options: dict[str, str], *, system: bool) -> Iterator[str]
     except FaceUnlockError as error:
         yield error.message
         settings = default_settings()  # to find what else is wrong
+    if settings.gallery != LOCAL:
+        yield 'the gallery is on a server, which cannot answer a login; set gallery = "local" there'
+        return
     try:
         opened = Workspace(locations=locations, settings=settings)
     except FaceUnlockError as error:  # the folder of a trained model, for one

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from faceunlock.errors import GalleryError
 from faceunlock.files.text import quoted
+from faceunlock.gallery.journal import discard
 
 if TYPE_CHECKING:
     from faceunlock.matching.likeness import Likeness
@@ -48,6 +49,7 @@ def forget(workspace: Workspace, name: str) -> str:
     with contextlib.suppress(GalleryError):  # a damaged row can be forgotten, too
         stored = workspace.gallery.get(name).name
     workspace.gallery.forget(name)
+    discard(workspace.locations.data)
     for spelling in {name, stored}:
         workspace.attempts.forget(spelling)
     return stored
@@ -83,6 +85,7 @@ def no_such_look(person: Person, look: str) -> GalleryError:
 def forget_all(workspace: Workspace) -> int:
     """Delete everything stored about everyone and return the number of people; raises as `rename`."""
     workspace.attempts.check()
+    discard(workspace.locations.data)
     count = workspace.gallery.forget_all()
     workspace.attempts.forget_all()
     return count

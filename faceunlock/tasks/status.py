@@ -53,6 +53,8 @@ class Status:
         How alike the people are; None if there are fewer than two, or nothing was measured.
     liveness : Stages or None
         Which stages ``verify --camera --require-live`` has; None if their measurement cannot be read.
+    gallery : str
+        The file of the gallery, or the address of its database.
     """
 
     locations: Locations
@@ -66,6 +68,7 @@ class Status:
     templates: int = 0
     likeness: Likeness | None = None
     liveness: Stages | None = None
+    gallery: str = ""
 
 
 def _preparation_problems(workspace: Workspace, model: ModelState) -> list[str]:
@@ -178,6 +181,7 @@ def status(workspace: Workspace) -> Status:
         templates=templates,
         likeness=likeness,
         liveness=liveness,
+        gallery=str(gallery.path),
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
+
+import numpy as np
 
 from faceunlock.errors import GalleryError, PhotoError
 from faceunlock.matching.crowd import Crowd
@@ -31,9 +34,10 @@ from faceunlock.tasks.workspace import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from faceunlock.gallery.attempts import Attempt
+    from faceunlock.gallery.attempts import Admitted, Attempt
     from faceunlock.liveness.dialogue import Turned
     from faceunlock.matching.calibration import Calibration, OperatingPoint
+    from faceunlock.matching.candidates import Everybody
     from faceunlock.matching.people import Person
     from faceunlock.matching.similarity import Decision
     from faceunlock.matching.templates import ModelIdentity
@@ -94,6 +98,8 @@ class Verification:
         Whether a no is so close that two single photos this similar would match.
     counted : bool
         Whether the attempt was counted and logged.
+    approximate : bool
+        Whether an index searched that may miss the most similar template, so a no may be wrong more often.
     face : tuple of bytes
         A small picture of the face, as JPEG; empty unless the workspace keeps faces.
     """
@@ -110,6 +116,7 @@ class Verification:
     named: bool = False
     near_miss: bool = False
     counted: bool = True
+    approximate: bool = False
     face: tuple[bytes, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
@@ -213,7 +220,7 @@ def candidates(workspace: Workspace, attempt: Attempt, name: str | None) -> Cand
         ``nobody-enrolled``, ``not-enrolled``; also if the gallery cannot be trusted.
     """
     person = None if name is None else workspace.gallery.get(name)
-    crowd = workspace.gallery.crowd() if person is None else Crowd.of([person])
+    crowd: Everybody = workspace.gallery.crowd() if person is None else Crowd.of([person])
     if not len(crowd):
         raise GalleryError("nobody-enrolled")
     attempt.admit(crowd.names(), named=person is not None)
@@ -226,7 +233,7 @@ class Candidates:
     Parameters
     ----------
     workspace : Workspace
-    crowd : Crowd
+    crowd : Everybody
         The claimed person, or everybody.
     person : Person or None
         The claimed person.
@@ -241,7 +248,7 @@ class Candidates:
 
     identity: ModelIdentity
 
-    def __init__(self, workspace: Workspace, crowd: Crowd, person: Person | None) -> None:
+    def __init__(self, workspace: Workspace, crowd: Everybody, person: Person | None) -> None:
         self.person = person
         self._workspace, self._crowd = workspace, crowd
 
@@ -276,7 +283,7 @@ class Candidates:
         self._threshold = threshold
 
     @property
-    def names(self) -> Sequence[str]:
+    def names(self) -> Collection[str]:
         """The people who can be compared."""
         return self._comparable.names
 
@@ -294,15 +301,19 @@ class Candidates:
         *,
         counted: bool = True,
         crop: RGBImage | None = None,
-    ) -> Callable[[Collection[str]], Verification]:
-        """Return the function that decides among the people who are not locked out."""
-        face = small_faces([crop])
+    ) -> Callable[[Admitted], Verification]:
+        """Return the function that decides among the people who are not locked out.
 
-        def answer(admitted: Collection[str]) -> Verification:
-            locked = {*self.names} - {*admitted}
-            there = self._comparable.without(locked)
+        Who is near is found now: a server may search for a second, and other attempts wait for the function.
+        """
+        face = small_faces([crop])
+        near = self._comparable.near(np.asarray(embedding)[None, :], math.inf)
+
+        def answer(admitted: Admitted) -> Verification:
+            there = self._comparable.without(admitted.locked)
             point, limit = operating_point(self._calibration, len(there), self._threshold)
-            decision = there.decide(embedding, limit)
+            deciding = there if admitted.locked else near
+            decision = replace(deciding.decide(embedding, limit), candidates=len(there))
             return Verification(
                 decision=decision,
                 identity=self.identity,
@@ -310,12 +321,13 @@ class Candidates:
                 point=point,
                 quality=quality,
                 not_compared=self._crowd.others(self.identity),
-                locked_out=in_order(locked),
+                locked_out=in_order(admitted.locked),
                 liveness=turned,
                 people=len(there.names),
                 named=self.person is not None,
                 near_miss=self._near is not None and self._near <= decision.similarity < limit,
                 counted=counted,
+                approximate=there.approximate,
                 face=face,
             )
 

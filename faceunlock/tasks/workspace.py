@@ -14,13 +14,13 @@ from faceunlock.files.dependencies import write_only_below
 from faceunlock.files.outputs import never_replace
 from faceunlock.files.reading import local_path
 from faceunlock.gallery.attempts import FILE_NAME as ATTEMPTS
-from faceunlock.gallery.attempts import Attempts
-from faceunlock.gallery.gallery import Gallery
-from faceunlock.gallery.lockout import Limits
+from faceunlock.gallery.file import FILE_NAME as GALLERY
+from faceunlock.gallery.journal import FILE_NAME as JOURNAL
 from faceunlock.liveness import CAMERAS, MEASUREMENT
 from faceunlock.matching.security import LEVELS
 from faceunlock.pipeline.runtime.kept import Told, untold
 from faceunlock.settings import Locations, Security, Settings, load_settings, locate
+from faceunlock.tasks.galleries import open_attempts, open_gallery
 from faceunlock.tasks.models import ModelChoice
 
 if TYPE_CHECKING:
@@ -106,25 +106,12 @@ class Workspace:
         self.locations = locations or locate(home)
         write_only_below(self.locations.cache)
         self.settings = settings or load_settings(self.locations.config)
-        self.gallery = Gallery(
-            self.locations.data,
-            busy_timeout=self.settings.busy_seconds,
-            keys=self.locations.keys,
-            keyring_timeout=self.settings.keyring_seconds,
-        )
-        self.attempts = Attempts(
-            self.locations.data,
-            Limits(
-                before_wait=self.settings.failures_before_wait,
-                wait_seconds=self.settings.wait_seconds,
-                before_lock=self.settings.failures_before_lock,
-            ),
-            log_entries=self.settings.log_entries,
-            busy_timeout=self.settings.busy_seconds,
-        )
+        self.gallery = open_gallery(self.settings.gallery, self.locations, self.settings)
+        self.attempts = open_attempts(self.locations, self.settings)
         never_replace(
-            self.gallery.path,
+            self.locations.data / GALLERY,
             self.locations.data / ATTEMPTS,
+            self.locations.data / JOURNAL,
             self.locations.data / MEASUREMENT,
             self.locations.data / CAMERAS,
             self.locations.config,
@@ -164,7 +151,7 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Close the files of the gallery and of the attempts."""
+        """Close the files of the gallery and of the attempts, or the connections to them."""
         self.gallery.close()
         self.attempts.close()
 
@@ -311,9 +298,14 @@ def is_apart(workspace: Workspace, *, root: bool = False) -> bool:
     root : bool
         Whether the task wants it for root, whatever the setting.
     """
-    if sys.platform != "linux" or workspace.choice.loader.is_own:
+    return not workspace.choice.loader.is_own and needs_apart(workspace.settings, root=root)
+
+
+def needs_apart(settings: Settings, *, root: bool = False) -> bool:
+    """Return whether photos must be read by a process without rights; `root` as for `is_apart`."""
+    if sys.platform != "linux":
         return False
-    return workspace.settings.decode_apart == "always" or (root and is_root())
+    return settings.decode_apart == "always" or (root and is_root())
 
 
 def is_root() -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any, Generic, TypeVar
 
 from faceunlock.errors import CalibrationError, PhotoError
-from faceunlock.photos.folders import PHOTO_SUFFIXES, one_level, status_of
+from faceunlock.photos.folders import PHOTO_SUFFIXES, cannot_open, one_level, status_of
 from faceunlock.tasks.workspace import as_path
 
 KEPT = 8
@@ -60,15 +60,26 @@ class Kept(Generic[T]):
 
 def whole_path(text: str) -> Path | None:
     """Return a path that a page names, absolute or with ``~`` for the home directory; None for any other."""
-    path = Path(as_path(text.strip())).expanduser()
+    try:
+        path = Path(as_path(text.strip())).expanduser()
+    except RuntimeError:  # the home directory of nobody
+        return None
     return path if path.is_absolute() else None
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is such a folder; ``unreadable-photo`` if that cannot be told."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise cannot_open(path, error) from error
 
 
 def folder_of(text: str) -> Path:
     """Return a folder that a page names; ``photo-not-found`` unless its path is whole."""
     folder = whole_path(text)
     if folder is None:
-        raise PhotoError("photo-not-found", "Name the folder by its whole path, or begin with ~.")
+        raise PhotoError("photo-not-found", "Give the whole path, or begin with ~.")
     return folder
 
 
@@ -184,7 +195,7 @@ class Folders:
         return found
 
     def _entered(self, folder: Path) -> dict[str, Any]:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise PhotoError("photo-not-found", f"{folder} is not a folder.")
         level = one_level(folder)
         if not (level.photos or level.folders):

@@ -25,7 +25,7 @@ SCHEMAS = {
         "match:boolean name:string look:string? similarity:number threshold:number candidates:integer "
         "threshold_status:string security:string? supported:boolean target_fmr:number? fmr:Rate? "
         "quality:Quality not_compared:string[] locked_out:string[] liveness:object? near_miss:boolean "
-        "counted:boolean model:Model"
+        "counted:boolean search:string model:Model"
     ),
     "IdentifiedFace": (
         "name:string? similarity:number? closest:string? box:integer[] confidence:number? reason:string?"
@@ -35,7 +35,7 @@ SCHEMAS = {
         "names:string[] photos:IdentifiedPhoto[] left_out:LeftOut[] skipped:integer faces:integer "
         "compared:integer people:integer threshold:number sure_threshold:number? threshold_status:string "
         "security:string? supported:boolean target_fmr:number? false_name_bound:number? fmr:Rate? "
-        "not_compared:string[] model:Model"
+        "not_compared:string[] search:string model:Model"
     ),
     "ComparedPhoto": "photo:string similarity:number distance:number match:boolean quality:Quality",
     "Compare": (

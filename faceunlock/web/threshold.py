@@ -15,7 +15,7 @@ from faceunlock.studies.effects import Effects
 from faceunlock.tasks.calibrate import compared
 from faceunlock.unlock import FaceUnlock
 from faceunlock.web.api import Desk, beside
-from faceunlock.web.folders import Kept, check_size, whole_path
+from faceunlock.web.folders import Kept, check_size, folder_of, is_folder
 from faceunlock.web.uploads import Field
 
 if TYPE_CHECKING:
@@ -89,17 +89,19 @@ def _found(opened: Opened, request: Request) -> Effects:
 
 
 def _start(unlock: FaceUnlock, opened: Opened, source: str | None, track: Track) -> dict[str, Any]:
-    named = source.strip() if source else ""
-    if named and (folder := whole_path(named)) is not None and folder.is_dir():
+    path = folder_of(source) if source and source.strip() else None
+    folder = path if path is not None and is_folder(path) else None
+    if folder is not None:
         instead = f"Make a file of scores and open that: faceunlock calibrate {quoted(str(folder))}"
         check_size(folder, f"{instead} --save-scores scores.npz")
-    comparisons = compared(unlock, named or None, track)
+    comparisons = compared(unlock, path, track)
     effects = Effects(comparisons)
     curves = effects.curves()
     now = unlock.choice.calibration(comparisons.identity, unlock.settings.level("normal"))
     return {
         "name": opened.keep(effects),
         "data": comparisons.data,
+        "root": "" if folder is None else str(folder),
         "model": comparisons.identity.model,
         "people": comparisons.people,
         "strangers": comparisons.strangers,

@@ -20,8 +20,10 @@ from support.fakes import GREY, FakeDetector, paint, save, slug_of, stream
 from faceunlock.errors import GalleryError, LockoutError, PhotoError
 from faceunlock.gallery.attempts import Attempts
 from faceunlock.gallery.lockout import Limits, Moment
+from faceunlock.gallery.postgres.database import PostgresDatabase
 from faceunlock.matching.crowd import Crowd
 from faceunlock.photos.photo import load_photo
+from faceunlock.settings import load_settings
 from faceunlock.tasks.verify import Candidates
 
 
@@ -39,7 +41,31 @@ class Clock:
 def clock(monkeypatch):
     moving = Clock()
     monkeypatch.setitem(Attempts.__init__.__kwdefaults__, "clock", moving)
+    monkeypatch.setattr(PostgresDatabase, "moment", lambda _: moving())
     return moving
+
+
+@pytest.fixture(params=["file", "server"])
+def place(request):
+    """Where attempts are counted: most tests are about both."""
+    if request.param == "file":
+        return "local"
+    return request.getfixturevalue("server").url(request.getfixturevalue("database"))
+
+
+on_file = pytest.mark.parametrize("place", ["file"], indirect=True)
+
+
+@pytest.fixture
+def open_home(open_home, place, tmp_path):
+    """Open the gallery, in its file or on the server."""
+
+    def open_it(**options):
+        usual = replace(load_settings(tmp_path / "none.toml", {}), min_sharpness=20.0)
+        settings = options.pop("settings", usual)
+        return open_home(settings=replace(settings, gallery=place), **options)
+
+    return open_it
 
 
 @pytest.fixture
@@ -431,6 +457,7 @@ def test_a_full_page_of_the_log_keeps_no_failure_from_counting(asked, what):
             assert counted(asked) == 8
 
 
+@on_file
 def test_a_yes_takes_its_failure_back(people, photos, home):
     fail(people, photos, 3)
     assert people.verify(photos["Ada"], "Ada").decision.match
@@ -440,11 +467,13 @@ def test_a_yes_takes_its_failure_back(people, photos, home):
     assert people.attempts_log("Bob")[-1].outcome == "yes" and counted(home) == 0
 
 
+@on_file
 def test_the_file_is_private(people, photos, home):
     fail(people, photos, 1)
     assert stat.S_IMODE((home / "attempts.db").stat().st_mode) == 0o600
 
 
+@on_file
 @pytest.mark.parametrize(
     "change",
     [
@@ -467,6 +496,7 @@ def test_a_changed_count_is_refused(people, photos, home, change):
     assert people.verify(photos[name], name).decision.match
 
 
+@on_file
 @pytest.mark.parametrize("content", [b"", b"no database" * 100])
 def test_a_damaged_file_is_refused_with_the_way_out(people, photos, home, content):
     fail(people, photos, 1)
@@ -481,6 +511,7 @@ def test_a_damaged_file_is_refused_with_the_way_out(people, photos, home, conten
     assert people.verify(photos["Ada"], "Ada").decision.match
 
 
+@on_file
 @pytest.mark.skipif(os.name != "posix", reason="modes mean nothing here")
 def test_a_file_that_others_can_write_is_refused(people, photos, home):
     fail(people, photos, 1)
@@ -488,6 +519,7 @@ def test_a_file_that_others_can_write_is_refused(people, photos, home):
     assert slug_of(people.verify, photos["Ada"], "Ada") == "insecure-permissions"
 
 
+@on_file
 def test_what_cannot_be_counted_is_not_decided(people, photos, home):
     fail(people, photos, 1)
     with closing(sqlite3.connect(home / "attempts.db")) as connection, connection:
@@ -515,6 +547,7 @@ def test_a_rename_that_is_refused_moves_no_count(people, photos):
     refused(people, photos["Ada"], "Ada")
 
 
+@on_file
 def test_forgetting_leaves_no_trace(people, photos, home, ada):
     fail(people, photos, 5)
     people.verify(photos["Bob"], "Bob")
@@ -596,6 +629,7 @@ def test_renaming_nobody_creates_nothing(unlock, home):
     assert not home.exists()
 
 
+@on_file
 def test_asking_for_the_log_creates_nothing(people, home):
     before = sorted(home.iterdir())
     assert people.attempts_log() == () and people.clear_log() == 0 and people.unlock_attempts() == 0

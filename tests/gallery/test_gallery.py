@@ -118,102 +118,6 @@ def test_files_and_directory_are_private_whatever_the_umask(gallery):
     assert stat.S_IMODE(gallery.path.parent.stat().st_mode) == 0o700
 
 
-def test_people_are_sorted_whatever_their_case(gallery):
-    for name in ("bob", "Cleo", "Ada"):
-        gallery.add(name, make_template())
-    assert names(gallery) == ["Ada", "bob", "Cleo"]
-
-
-def test_a_name_is_enrolled_once_whatever_its_case(gallery):
-    gallery.add("Ada", make_template())
-    assert slug_of(gallery.add, "ADA", make_template()) == "already-enrolled"
-    assert slug_of(gallery.add, "a/b", make_template()) == "bad-name"
-    assert names(gallery) == ["Ada"]
-
-
-def test_somebody_unknown_gets_the_closest_names_as_a_hint(gallery):
-    gallery.add("Ada Lovelace", make_template())
-    with pytest.raises(GalleryError, match="'Ada Lovelase'") as caught:
-        gallery.get("Ada Lovelase")
-    assert "Did you mean Ada Lovelace?" in caught.value.hint
-    with pytest.raises(GalleryError) as caught:
-        gallery.get("Zoë")
-    assert caught.value.hint == "See: faceunlock people"
-
-
-def test_replace_keeps_name_and_first_date_and_enrols_who_was_not(gallery, monkeypatch):
-    monkeypatch.setattr("faceunlock.gallery.gallery.now", lambda: "2025-01-01T00:00:00Z")
-    gallery.add("Ada", make_template())
-    monkeypatch.setattr("faceunlock.gallery.gallery.now", lambda: "2025-02-02T00:00:00Z")
-    gallery.replace("ada", make_template([9.0]))
-    gallery.replace("Bob", make_template())
-    ada, bob = gallery.people()
-    assert (ada.name, ada.created, ada.updated) == ("Ada", "2025-01-01T00:00:00Z", "2025-02-02T00:00:00Z")
-    assert (bob.name, bob.created) == ("Bob", "2025-02-02T00:00:00Z")
-    assert same(ada.template, make_template([9.0]))
-
-
-def test_update_merges_and_a_failing_merge_changes_nothing(gallery):
-    gallery.add("Ada", make_template(count=5))
-    gallery.update("ada", lambda template: dataclasses.replace(template, count=template.count + 2))
-    assert gallery.get("Ada").template.count == 7
-    with pytest.raises(ZeroDivisionError):
-        gallery.update("Ada", lambda template: dataclasses.replace(template, count=1 // 0))
-    assert gallery.get("Ada").template.count == 7
-
-
-def test_rename_moves_the_person_or_changes_the_spelling(gallery):
-    gallery.add("Ada", make_template())
-    gallery.add("Bob", make_template([2.0]))
-    assert gallery.rename("ada", "ADA").name == "ADA"
-    assert slug_of(gallery.rename, "Ada", "bob") == "already-enrolled"
-    gallery.rename("ADA", "Countess")
-    assert names(gallery) == ["Bob", "Countess"]
-    assert same(gallery.get("Countess").template, make_template())
-
-
-def test_forget_all_leaves_the_calibrations(gallery):
-    gallery.add("Ada", make_template())
-    gallery.add("Bob", make_template())
-    gallery.save_calibration(OTHER_MODEL, {"threshold": 0.5})
-    assert gallery.forget_all() == 2
-    assert gallery.people() == () and gallery.calibration(OTHER_MODEL) == {"threshold": 0.5}
-
-
-def test_models_are_those_of_the_templates(gallery):
-    gallery.add("Ada", make_template())
-    gallery.add("Bob", make_template())
-    gallery.add("Cleo", make_template(identity=OTHER_MODEL))
-    assert gallery.models() == (make_template().identity, OTHER_MODEL)
-
-
-def test_one_calibration_for_each_exact_model(gallery):
-    data = {"threshold": 0.1 + 0.2, "folder": "/photos/Zoë \udcff", "tail": [0.5, 1e-300], "eer": None}
-    gallery.save_calibration(OTHER_MODEL, {"threshold": 1.0})
-    gallery.save_calibration(OTHER_MODEL, data)
-    assert gallery.calibration(OTHER_MODEL) == data
-    assert gallery.calibrations() == ((OTHER_MODEL, data),)
-    assert gallery.calibration(dataclasses.replace(OTHER_MODEL, preprocessing="other")) is None
-    with pytest.raises(ValueError):
-        gallery.save_calibration(OTHER_MODEL, {"threshold": float("nan")})
-
-
-def test_an_invalid_template_is_never_stored(gallery):
-    with pytest.raises(ValueError):
-        gallery.add("Ada", make_template(count=0))
-    assert gallery.people() == ()
-
-
-def test_a_transaction_is_all_or_nothing(gallery):
-    gallery.add("Ada", make_template())
-    with pytest.raises(RuntimeError), gallery.transaction():
-        gallery.forget("Ada")
-        gallery.add("Bob", make_template())
-        assert names(gallery) == ["Bob"]
-        raise RuntimeError
-    assert names(gallery) == ["Ada"]
-
-
 def all_bytes(gallery) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(gallery.path.parent.iterdir()))
 
@@ -281,13 +185,6 @@ def test_a_value_of_another_type_is_refused(gallery, value):
     assert slug_of(gallery.get, "Ada") == "gallery-damaged"
 
 
-def test_a_damaged_person_is_mended_by_replacing(gallery):
-    gallery.add("Ada", make_template())
-    execute(gallery, "UPDATE people SET created = 'once'")
-    gallery.replace("ADA", make_template([4.0]))
-    assert names(gallery) == ["ADA"]
-
-
 def test_a_person_with_a_damaged_key_is_forgotten_by_the_name_that_is_shown(gallery):
     gallery.add("Ada", make_template())
     execute(gallery, "UPDATE people SET key = 'aDb'")
@@ -338,41 +235,6 @@ def test_a_wrong_template_is_refused_even_under_a_correct_checksum(gallery, chan
     )
     assert "'ada'" in gallery.problems()[0]
     assert gallery.crowd(intact=True).names() == ["Bob"]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [lambda marks: b"", lambda marks: marks[:-1], lambda marks: marks + marks, lambda marks: marks[:40]],
-)
-def test_wrong_marks_of_photos_are_refused_where_they_are_needed(gallery, change):
-    gallery.add("Ada", make_template())
-    with closing(sqlite3.connect(gallery.path)) as connection, connection:
-        ((_, marks, _),) = connection.execute("SELECT * FROM photos").fetchall()
-        marks = change(marks)
-        checksum = hashlib.sha256(b"photos\0ada\0" + marks).digest()
-        connection.execute("UPDATE photos SET marks = ?, checksum = ?", (marks, checksum))
-    assert slug_of(gallery.get, "Ada") == slug_of(gallery.people) == "gallery-damaged"
-    assert "'ada'" in gallery.problems()[0] and gallery.crowd().names() == ["Ada"]
-    gallery.forget("Ada")
-    assert gallery.people() == () == gallery.problems()
-
-
-@pytest.mark.parametrize("statement", ["DELETE FROM photos", "UPDATE photos SET key = 'bob'"])
-def test_missing_marks_of_photos_are_damage(gallery, statement):
-    gallery.add("Ada", make_template())
-    execute(gallery, statement)
-    assert slug_of(gallery.get, "Ada") == slug_of(gallery.people) == "gallery-damaged"
-    gallery.replace("Ada", make_template())
-    assert same(gallery.get("Ada").template, make_template())
-
-
-def test_a_person_without_marks_cannot_be_stored(gallery):
-    gallery.add("Ada", make_template())
-    (ada,) = gallery.people(marks=False)
-    assert ada.template.photo_hashes == frozenset() and ada.template.count == 5
-    with pytest.raises(ValueError):
-        gallery.restore(ada)
-    assert same(gallery.get("Ada").template, make_template())
 
 
 def random_people(random, count):
@@ -443,17 +305,6 @@ def test_a_crowd_is_read_once_until_somebody_changes_the_gallery(gallery):
     assert gallery.crowd().names() == ["Cleo"]
     execute(gallery, "UPDATE people SET name = 'Eve'")
     assert slug_of(gallery.crowd) == "gallery-damaged" and len(gallery.crowd(intact=True)) == 0
-
-
-def test_a_changed_calibration_is_refused_and_can_be_replaced_or_forgotten(gallery):
-    identity = make_template().identity
-    gallery.save_calibration(identity, {"threshold": 0.7})
-    execute(gallery, "UPDATE calibrations SET data = '{\"threshold\":0.1}'")
-    assert slug_of(gallery.calibration, identity) == "gallery-damaged"
-    assert "calibration" in gallery.problems()[0]
-    gallery.save_calibration(identity, {"threshold": 0.7})
-    assert gallery.calibration(identity) == {"threshold": 0.7}
-    execute(gallery, "UPDATE calibrations SET checksum = ''")
 
 
 def test_a_gallery_that_was_removed_does_not_go_on_answering(gallery, tmp_path):

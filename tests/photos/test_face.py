@@ -45,6 +45,14 @@ def test_a_single_face_is_the_subject(rule):
     assert choose_subject([face], SHAPE, rule) is face
 
 
+@given(faces, st.floats(0, 1), st.floats(0, 1))
+def test_of_a_place_the_nearest_face_is_chosen(many, x, y):
+    chosen = choose_subject(many, SHAPE, (x, y))
+    distances = [np.hypot(face.centre[0] - x * 400, face.centre[1] - y * 300) for face in many]
+    assert many.index(chosen) == int(np.argmin(distances))
+    assert choose_subject(many, SHAPE, (0.5, 0.5)) is choose_subject(many, SHAPE, "central")
+
+
 @given(faces)
 def test_the_largest_face_is_chosen_if_it_dominates(many):
     by_area = sorted((face.area for face in many), reverse=True)

@@ -27,7 +27,15 @@ from faceunlock.files.marks import Mark
 from faceunlock.files.outputs import write_picture
 from faceunlock.files.text import printable
 from faceunlock.photos import photo as photos
-from faceunlock.photos.folders import OURS, PHOTO_SUFFIXES, _natural, find_photos, person_folders
+from faceunlock.photos.folders import (
+    OURS,
+    PHOTO_SUFFIXES,
+    Level,
+    _natural,
+    find_photos,
+    one_level,
+    person_folders,
+)
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -498,3 +506,24 @@ def test_importing_it_loads_no_decoder() -> None:
     script = f"import sys, faceunlock.photos.photo; print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_one_level_of_a_folder_is_listed_and_nothing_below(tmp_path: Path) -> None:
+    for name in ("10", "2", ".hidden", "@eaDir"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "below.jpg").touch()
+    for name in ("b.JPG", "a.jpg", ".c.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "linked").symlink_to(tmp_path / "2")
+    folders, found = ("2", "10", "linked"), ("a.jpg", "b.JPG")
+    expected = Level(tuple(tmp_path / one for one in folders), tuple(tmp_path / one for one in found))
+    assert one_level(tmp_path) == expected
+
+
+@pytest.mark.parametrize("name", ["none", "file", "x" * 300, "nul\0"])
+def test_what_is_no_folder_has_no_level(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(PhotoError):
+        one_level(tmp_path / name)

@@ -337,3 +337,17 @@ def test_a_subject_that_only_a_group_search_finds_stays_as_it_is(tmp_path):
     photo = save(tmp_path / "one.png", paint(1))
     (found,) = Acquisition(FakeDetector(), BoxEmbedder(), subject_detector=Blind()).faces([photo])
     assert [face.face.box[0] for face in found.faces] == [20]
+
+
+def test_the_face_at_a_place_is_the_one_that_is_found_among_all(acquisition, tmp_path):
+    file = load_photo(save(tmp_path / "two.png", paint(3, 4, faces=2, second_side=45)))
+    (found,) = acquisition.faces([Path(file.name)], keep_crops=True)
+    for face, x in zip(found.faces, (0.3, 0.7), strict=True):
+        crop, place = acquisition.inspect_at(file, (x, 0.5))
+        assert place == face.face and np.array_equal(crop.pixels, face.crop)
+        assert crop.digest == file.digest and crop.quality.size == face.face.size
+    small = load_photo(save(tmp_path / "small.png", paint(3, 4, side=30)))
+    assert acquisition.inspect_at(small, (0.5, 0.5))[0].quality.size == 30  # looked at, though not compared
+    with pytest.raises(PhotoError) as caught:
+        acquisition.inspect_at(load_photo(save(tmp_path / "grey.png", np.zeros_like(paint()))), (0, 0))
+    assert caught.value.slug == "no-face" and caught.value.message.startswith(str(tmp_path))

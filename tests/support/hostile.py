@@ -39,7 +39,7 @@ def run(descriptor: int, action: str, argument: str) -> NoReturn:
         os._exit(1)
     loader = SimpleNamespace(
         networks=lambda spec, photos: spec,
-        acquiring=lambda networks: _acquisition(action, argument),
+        acquiring=lambda networks, workers=None: _acquisition(action, argument),
         texture=lambda: None,
     )
     apart_process.NetworkLoader = lambda *args, **options: loader  # type: ignore[assignment, misc]

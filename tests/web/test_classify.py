@@ -36,7 +36,9 @@ def test_every_face_has_a_name_or_none_with_its_probability(shared, head):
     assert face["name"] is None and face["closest"] in ("Ada", "Bob", "Cyd")
 
 
-@pytest.mark.parametrize("path", ["relative/head", "/no/such/head", "/dev", ""])
+@pytest.mark.parametrize(
+    "path", ["relative/head", "/no/such/head", "/dev", "", "~nosuchuser/x", "/" + "x" * 300, "/a\0b"]
+)
 def test_what_is_no_head_is_refused(shared, path):
     reply = shared("POST", "/classify", [("photo", png(paint(1, 9))), ("head", path)])
     assert reply.status in (400, 422, 503) and reply.document["error"]["hint"]

@@ -58,7 +58,9 @@ def test_a_large_folder_is_shown_in_part(shared, tmp_path):
     assert found["all"] == 180 and len(found["photos"]) == len(found["points"]) == HEATMAP_PHOTOS
 
 
-@pytest.mark.parametrize("path", ["", "relative", "/no/such/folder", "/dev/null"])
+@pytest.mark.parametrize(
+    "path", ["", "relative", "/no/such/folder", "/dev/null", "~nosuchuser/x", "/" + "x" * 300, "/a\0b"]
+)
 def test_what_is_no_folder_of_people_is_refused(shared, path):
     reply = shared("POST", "/explore", [("path", path)])
     assert reply.status == 422 and reply.document["error"]["hint"]

@@ -14,11 +14,18 @@ from support.served import png
 from faceunlock.errors import SLUGS
 from faceunlock.web.answers import OTHER, STATUSES
 from faceunlock.web.api import ENDPOINTS
+from faceunlock.web.folders import MOST_COMPARED
 from faceunlock.web.gate import API
 from faceunlock.web.openapi import SCHEMAS, description, object_of
+from faceunlock.web.patience import ASKING_SECONDS, READING_SECONDS
+from faceunlock.web.server import CONNECTIONS
+from faceunlock.web.uploads import MAX_PHOTOS, MAX_UPLOAD, UPLOAD_SECONDS
+from faceunlock.web.worker import WAITING
 
 DESCRIPTION = description("1.0", "http://127.0.0.1:1")
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "http.md").read_text(encoding="utf-8")
+PAGE_OF_COMMANDS = (DOCS / "cli.md").read_text(encoding="utf-8")
 SECTIONS = {
     "Rate": "Part: rate",
     "Model": "Part: embedding model",
@@ -147,6 +154,20 @@ def test_the_page_has_every_endpoint_with_its_fields():
         assert listed == [field.name for field in endpoint.fields], heading
         for field in endpoint.fields:
             assert all(f"`{choice}`" in section for choice in field.choices)
+
+
+def test_the_page_has_the_limits_that_the_server_has():
+    for words in (
+        f"at most {MAX_UPLOAD >> 20} MiB and {MAX_PHOTOS} photos a request",
+        f"a request, within {UPLOAD_SECONDS:.0f} seconds",
+        f"; {WAITING} may wait",
+        f"{CONNECTIONS} connections may be open",
+        f"its headers within {ASKING_SECONDS:.0f} seconds",
+        f"nothing of its answer for {READING_SECONDS:.0f} seconds",
+    ):
+        assert words in PAGE, words
+    commands = PAGE_OF_COMMANDS.partition("### faceunlock serve")[2]
+    assert f"more than {MOST_COMPARED:,} photos is refused" in commands
 
 
 def test_the_page_has_the_status_of_every_slug():

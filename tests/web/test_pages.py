@@ -136,10 +136,13 @@ def test_the_whole_disk_is_opened_at_once_and_a_level_at_a_time(shared, monkeypa
 
 def test_folders_without_end_and_names_of_any_bytes_are_opened(shared, tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "itself.png").symlink_to(tmp_path / "itself.png")
+    (tmp_path / "nowhere.png").symlink_to(tmp_path / "none")
+    os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
     save(tmp_path / os.fsdecode(b"caf\xe9") / "one.png", paint(1, 9))
     opened = answer(shared("POST", "/folder", [("path", str(tmp_path))]))
-    assert opened["folders"] == ["..", os.fsdecode(b"caf\xe9"), "loop"]
+    assert opened["folders"] == ["..", os.fsdecode(b"caf\xe9"), "loop"] and opened["photos"] == []
     inner = answer(shared("POST", f"/folder/{opened['folder']}/into/1"))
     assert inner["photos"] == ["one.png"]
     assert answer(shared("POST", f"/folder/{inner['folder']}/0"))["data"]["names"] == ["Ada"]
@@ -176,7 +179,8 @@ def test_no_path_leads_out_of_a_folder(shared, tmp_path):
         "/etc/passwd",
         "file://x/y",
         "/a\0b",
-        "~nobody/x",
+        "~nosuchuser/x",
+        "/" + "x" * 300,
     ],
 )
 def test_what_is_no_folder_with_photos_is_refused(shared, path):

@@ -60,12 +60,17 @@ def test_a_target_has_its_threshold_or_says_what_is_missing(shared, opened):
     assert not little["supported"] and "insufficient data" in little["message"] and little["hint"]
 
 
-def test_a_folder_of_people_is_compared(shared, tmp_path):
+def test_a_folder_of_people_is_compared(shared, tmp_path, monkeypatch):
     for number, name in enumerate(("Ada", "Bob", "Cyd"), start=1):
         save_person(tmp_path / "people" / name, number, 5, first=40)
     save(tmp_path / "people" / "Cyd" / "empty.png", GREY)
     found = answer(shared("POST", "/threshold", [("source", str(tmp_path / "people"))]))
     assert found["people"] == 3 and sum(found["genuine"]) == pytest.approx(1)
+    assert found["root"] == str(tmp_path / "people")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert answer(shared("POST", "/threshold", [("source", " ~/people/ ")]))["root"] == found["root"]
+    admitted = answer(shared("POST", f"/threshold/{found['name']}", [("threshold", "-1")]))["admitted"]
+    assert admitted and all(one["photo"].startswith(f"{found['root']}/") for one in admitted)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +79,9 @@ def test_a_folder_of_people_is_compared(shared, tmp_path):
         ("", 404, "no-strangers"),
         ("/no/such/file", 422, "file-unreadable"),
         ("/dev/zero", 422, None),
+        ("scores.npz", 422, "photo-not-found"),
+        ("~nosuchuser/scores.npz", 422, "photo-not-found"),
+        ("/" + "x" * 300, 422, None),
     ],
 )
 def test_what_cannot_be_compared_says_so(shared, tmp_path, source, status, slug):

@@ -95,6 +95,8 @@ def notes(found: Identification, output: Path | None) -> list[str]:
     """Return the notes below the answer."""
     said = not_compared(found.not_compared, found.identity)
     said += unproven(found.calibration, found.point)
+    if found.approximate and len(found.names) < found.compared:
+        said.append("An index searched the gallery, so somebody enrolled may be shown as unknown.")
     doubtful = found.doubtful
     if doubtful and found.sure_threshold is not None:
         names = ", ".join(dict.fromkeys(printable(face.name) for face in doubtful))
@@ -135,6 +137,7 @@ def document(found: Identification) -> Document:
         "target_fmr": None if point is None else point.fmr,
         "false_name_bound": found.false_name_bound,
         "fmr": None if point is None else fmr(calibration),
+        "search": "approximate" if found.approximate else "exact",
         "not_compared": list(found.not_compared),
         "model": identity(found.identity),
     }

@@ -14,6 +14,11 @@ def sentence(state: ProtectionState) -> str:
     """Return whether the gallery is sealed, where its key is, and what that protects against."""
     if state.waiting is not None:
         return f"the gallery that the key in {printable(state.waiting)} sealed is missing or empty"
+    if state.server:
+        return (
+            "not sealed, since the server searches the vectors: whoever can read the database can read the "
+            "templates. See docs/postgres.md"
+        )
     if not state.sealed:
         return (
             "not sealed: anyone who can read the file can read the templates. "

@@ -12,6 +12,7 @@ from faceunlock.cli.answers.parts import Document
 from faceunlock.files.text import local_time, printable
 from faceunlock.matching.security import chances, level_of
 from faceunlock.matching.wording import likeness_warning, rate, searched, threshold_origin
+from faceunlock.settings import LOCAL
 
 if TYPE_CHECKING:
     from faceunlock.matching.calibration import Calibration
@@ -34,7 +35,9 @@ def text(state: Status) -> str:
     config = printable(state.locations.config) + (
         "" if state.locations.config.exists() else " (no file, defaults apply)"
     )
+    elsewhere = state.settings.gallery != LOCAL
     lines = [
+        *([f"gallery     {printable(state.gallery)}"] if elsewhere else []),
         f"data        {printable(state.locations.data)}",
         f"cache       {printable(state.locations.cache)}",
         f"config      {config}",
@@ -105,6 +108,7 @@ def document(state: Status) -> Document:
     from faceunlock.cli.answers import protect
 
     return {
+        "gallery": state.gallery,
         "data": str(state.locations.data),
         "cache": str(state.locations.cache),
         "config": str(state.locations.config),

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from faceunlock.cli.answers.gallery import APPROXIMATE
 from faceunlock.cli.answers.parts import (
     Document,
     fmr,
@@ -67,6 +68,8 @@ def notes(
     notes = left_aside(answer) + unproven(answer.calibration, answer.point)
     if answer.decision.match:
         return notes
+    if answer.approximate:
+        notes.append(APPROXIMATE)
     limits = Limits(0, min_sharpness, min_brightness)
     notes += [FAULTS[one.fault] for one in measures(answer.quality, limits) if not one.good]
     if answer.near_miss:
@@ -133,6 +136,7 @@ def document(answer: Verification) -> Document:
         "not_compared": list(answer.not_compared),
         "locked_out": list(answer.locked_out),
         "liveness": None if answer.liveness is None else asdict(answer.liveness),
+        "search": "approximate" if answer.approximate else "exact",
         "near_miss": answer.near_miss,
         "counted": answer.counted,
         "model": identity(answer.identity),

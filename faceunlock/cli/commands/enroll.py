@@ -50,6 +50,15 @@ def enroll(
             show_default=False,
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="HOST:PORT|local",
+            help="With --each: look at the photos on a Ray cluster, or on one made on this machine.",
+            show_default=False,
+        ),
+    ] = None,
     look: Annotated[
         str | None,
         typer.Option(
@@ -87,6 +96,8 @@ def enroll(
         raise SettingsError("usage", "--accept needs --add or --look")
     if yes and not accept:
         raise SettingsError("usage", "--yes needs --accept")
+    if ray is not None and each is None:
+        raise SettingsError("usage", "--ray needs --each FOLDER")
     if each is not None:
         if name is not None or photos or camera or look is not None:
             raise SettingsError("usage", "--each takes one folder, and no NAME, PHOTOS, --look or --camera")
@@ -99,6 +110,7 @@ def enroll(
                 "min_photos": min_photos,
                 "even_so": even_so,
                 "dry_run": dry_run,
+                "ray": ray,
             },
         )
         return

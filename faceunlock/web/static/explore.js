@@ -117,7 +117,7 @@ function drawHeat() {
 
 function sayPair() {
   const [one, other] = cell.map((index) => data.photos[index]);
-  $('pair-said').textContent = cell[0] === cell[1] ? `${one.name} itself` : `${one.name} and ${other.name}: ${verdict()}`;
+  $('pair-said').textContent = cell[0] === cell[1] ? `${one.person}: ${one.name}` : `${one.name} and ${other.name}: ${verdict()}`;
 }
 
 function verdict() {
@@ -145,6 +145,9 @@ function under(event) {
   const { edge, step } = measured();
   const place = (value, start) => Math.min(data.photos.length - 1, Math.max(0, Math.floor((value - start - edge) / step)));
   cell = [place(event.clientY, box.top), place(event.clientX, box.left)];
+  // On a face along the sides: that photo itself.
+  if (event.clientY - box.top < edge) cell[0] = cell[1];
+  else if (event.clientX - box.left < edge) cell[1] = cell[0];
   sayPair();
 }
 heat.addEventListener('mousemove', (event) => {

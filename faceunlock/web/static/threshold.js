@@ -7,6 +7,7 @@ const HIGH = 260;
 const LEFT = 84;
 const BELOW = 36;
 const FIRST = 8; // of those who are wronged, shown at once
+const MARGIN = 0.005;
 const WAIT = 120; // milliseconds after which a moving slider counts as still
 
 let data;
@@ -21,8 +22,10 @@ $('open').addEventListener('submit', async (event) => {
   const found = await during('open', 'Comparing…', (signal) => ask('POST', '/threshold', [['source', $('source').value]], signal));
   if (!found) return;
   data = found;
-  const [low, high] = [data.edges[0], data.edges.at(-1)];
-  Object.assign($('range'), { min: low.toFixed(3), max: Math.min(1, high + 0.002).toFixed(3) });
+  // The slider and the axis hold every similarity, and the thresholds that are there already.
+  data.low = Math.min(data.edges[0], data.now, data.shipped) - MARGIN;
+  data.high = Math.min(1, Math.max(data.edges.at(-1), data.now, data.shipped) + MARGIN);
+  Object.assign($('range'), { min: data.low.toFixed(3), max: data.high.toFixed(3) });
   $('data').textContent = `${data.data}: ${count(data.people, 'person', 'people')} and ${count(data.strangers, 'stranger')}, model ${data.model}.`;
   $('now').textContent = `In use now: ${data.now.toFixed(4)} (${data.status}).`;
   $('target').value = [...$('target').options].find((one) => Number(one.value) === data.target)?.value ?? '1e-4';
@@ -55,7 +58,7 @@ function show({ fmr, fnmr, refused, admitted, target, keeps }) {
   $('fmr').textContent = fmr.words;
   $('fnmr').textContent = fnmr.words;
   $('spoken').textContent = `Strangers let in: ${fmr.words}. Own people refused: ${fnmr.words}.`;
-  $('refused-title').textContent = `Own photos refused: ${fnmr.errors.toLocaleString('en')}`;
+  $('refused-title').textContent = `Own photos refused: ${fnmr.value === null ? 'cannot tell' : fnmr.errors.toLocaleString('en')}`;
   $('admitted-title').textContent = `Strangers let in: ${fmr.errors.toLocaleString('en')}`;
   const own = fnmr.value === null ? 'None were compared: that takes a folder with photos of each person.' : 'None of those compared.';
   list('refused', refused, (one) => `${below(one.photo)}: ${one.similarity.toFixed(3)}, would not be taken for ${one.person}`, own);
@@ -68,7 +71,7 @@ function show({ fmr, fnmr, refused, admitted, target, keeps }) {
 }
 
 // A photo's path below the folder that was compared.
-const below = (photo) => (photo.startsWith(`${data.data}/`) ? photo.slice(data.data.length + 1) : photo);
+const below = (photo) => (data.root && photo.startsWith(`${data.root}/`) ? photo.slice(data.root.length + 1) : photo);
 
 function list(id, rows, words, none) {
   const items = rows.map((one) => make('li', { text: words(one) }));
@@ -112,7 +115,7 @@ $('use')?.addEventListener('click', () => save());
 // Drawings
 
 const words = (x, y, text, anchor = 'middle') => draw('text', { x, y, 'text-anchor': anchor }, document.createTextNode(text));
-const across = (value) => LEFT + ((value - data.edges[0]) / (data.edges.at(-1) - data.edges[0])) * (WIDE - LEFT - 26);
+const across = (value) => LEFT + ((value - data.low) / (data.high - data.low)) * (WIDE - LEFT - 26);
 
 function drawHistogram() {
   const most = Math.max(...data.genuine, ...data.impostor);
@@ -122,7 +125,7 @@ function drawHistogram() {
     shares.forEach((share, at) => parts.push(`V${y(share)}`, `H${across(data.edges[at + 1])}`));
     return [...parts, `V${y(0)}Z`].join('');
   };
-  const ticks = [0, 1, 2, 3, 4].map((at) => data.edges[0] + (at / 4) * (data.edges.at(-1) - data.edges[0]));
+  const ticks = [0, 1, 2, 3, 4].map((at) => data.low + (at / 4) * (data.high - data.low));
   const svg = draw('svg', { viewBox: `0 0 ${WIDE} ${HIGH}`, role: 'img', 'aria-label': 'Histograms of the similarities of own and of other people' },
     draw('path', { class: 'other', d: steps(data.impostor) }),
     draw('path', { class: 'own', d: steps(data.genuine) }),
@@ -158,7 +161,7 @@ function drawCurve() {
 }
 
 function placeLine(threshold) {
-  const at = across(Math.min(Math.max(threshold, data.edges[0]), data.edges.at(-1)));
+  const at = across(Math.min(Math.max(threshold, data.low), data.high));
   $('line').setAttribute('x1', at);
   $('line').setAttribute('x2', at);
   if (!data.det.length) return;

@@ -51,10 +51,11 @@ function meaning(data, faces) {
   if (!data.compared) return 'Come closer, or use a larger photo.';
   const people = data.people === 1 ? '1 person' : `${data.people} people`;
   const chance = data.false_name_bound;
+  const index = data.search === 'approximate' ? ' An index searched the gallery, so somebody enrolled may be shown as unknown.' : '';
   const risk = chance === null ? '' : data.compared === 1
     ? ` A stranger's face would get one with a chance of at most ${percent(chance)}.`
     : ` If all were strangers, the chance that any gets one is at most ${percent(chance)}.`;
-  return `${count(data.compared, 'face')} compared with ${people}. A name needs a similarity of ${score(data.threshold)}.${risk}`;
+  return `${count(data.compared, 'face')} compared with ${people}. A name needs a similarity of ${score(data.threshold)}.${risk}${index}`;
 }
 
 const percent = (chance) => `${Number((chance * 100).toPrecision(2))} %`;

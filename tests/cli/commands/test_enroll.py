@@ -206,3 +206,23 @@ def test_a_near_miss_is_asked_about_by_its_name(faceunlock, ada, tmp_path, monke
     data = faceunlock.data("enroll", "Ada", another, "--add", "--accept", "--yes")
     assert data["accepted"] == data["used"] == [str(another)]
     assert "--accept needs --add or --look" in faceunlock("enroll", "Bob", another, "--accept")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Ada", "x", "--ray", "local"], "--ray needs --each FOLDER"),
+        (["--each", "x", "--ray", "ray://x"], "HOST:PORT, or local for this machine alone, not 'ray://x'"),
+    ],
+)
+def test_ray_is_refused_in_plain_words(faceunlock, people, words, said):
+    given = [people if word == "x" else word for word in words]
+    code, out, err = faceunlock("enroll", *given)
+    assert (code, out) == (2, "") and said in err and "[usage]" in err
+
+
+def test_each_on_a_cluster_says_what_the_plain_way_says(faceunlock, people, made_cluster):
+    save(people / "Bob" / "empty.png", GREY)
+    code, out, err = faceunlock("enroll", "--each", people, "--ray", "local", "--dry-run")
+    assert (code, out, err) == faceunlock("enroll", "--each", people, "--dry-run")
+    assert len(made_cluster.looked) == 9
