@@ -43,7 +43,12 @@ class Result:
         """The error of the document, held to what stderr says."""
         assert not self.document["ok"], self
         error = self.document["error"]
-        assert set(error) - {"seconds_left", "groups"} == {"code", "message", "hint", "retryable"}
+        assert set(error) - {"seconds_left", "groups", "usable", "left_out"} == {
+            "code",
+            "message",
+            "hint",
+            "retryable",
+        }
         assert f"[{error['code']}]" in self.stderr
         return error
 

@@ -11,7 +11,6 @@ person may be missed, never confused.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceunlock.errors import GalleryError
+from faceunlock.files.reading import parse_json
 from faceunlock.gallery.cipher import document
 from faceunlock.gallery.entries import person_of
 from faceunlock.gallery.postgres.database import PostgresDatabase
@@ -330,7 +330,7 @@ class ServerCrowd:
 
     def _identity(self, text: str) -> ModelIdentity:
         try:
-            return record_to_identity(json.loads(text))
+            return record_to_identity(parse_json(text))
         except ValueError as error:
             raise GalleryError(
                 "gallery-damaged", f"{self._database.path}: a model is not one: {error}", hint=MENDING
