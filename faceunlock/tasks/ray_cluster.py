@@ -181,7 +181,7 @@ class Cluster:
         blocks = -(-len(asked) // rows)
         _quieten_data(ray)
         with warnings.catch_warnings():
-            # Ray means to name the numbers of restarts otherwise one day; no version that we allow does.
+            # Ray means to give the numbers of restarts another name one day.
             warnings.simplefilter("ignore", DeprecationWarning)
             photos = ray.data.from_items([asdict(one) for one in asked], override_num_blocks=blocks)
             answered = photos.map_batches(
