@@ -110,6 +110,7 @@ Camera = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 OverwriteCopies = Annotated[bool, typer.Option("--overwrite", help="Let -o replace existing files.")]
+OverwriteOutput = Annotated[bool, typer.Option("--overwrite", help="Let -o replace an existing file.")]
 
 Model = Annotated[
     str | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Faces, FacesChoice, Threshold, command
+from faceunlock.cli.options import Faces, FacesChoice, OverwriteOutput, Threshold, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -54,7 +54,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace an existing file.")] = False,
+    overwrite: OverwriteOutput = False,
     top: Annotated[
         int,
         typer.Option("--top", min=0, help="Photos of a folder to list, the most alike first; 0 lists all."),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Security, command
+from faceunlock.cli.options import OverwriteOutput, Security, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -39,7 +39,7 @@ def explain(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace an existing file.")] = False,
+    overwrite: OverwriteOutput = False,
     security: Security = None,
 ) -> None:
     """Explain why a photo is a yes or a no.

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from faceunlock.cli.exits import EXIT_COULD_NOT, EXIT_NO
-from faceunlock.cli.options import Threshold, command
+from faceunlock.cli.options import OverwriteOutput, Threshold, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -33,7 +33,7 @@ def group(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let -o replace an existing file.")] = False,
+    overwrite: OverwriteOutput = False,
     known: Annotated[
         bool, typer.Option("--known", help="Say which enrolled person each group matches.")
     ] = False,
@@ -77,8 +77,9 @@ def group(
         raise SettingsError("usage", "--overwrite needs -o")
     if output is not None:
         from faceunlock.files.outputs import check_destination
+        from faceunlock.photos.folders import photos_in
 
-        check_destination(output, overwrite=overwrite)
+        check_destination(output, overwrite=overwrite, never=photos_in(folder))
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock, console.naming_left_out():
         try:

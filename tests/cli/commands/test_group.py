@@ -163,6 +163,10 @@ def test_the_page_has_a_row_for_each_group(faceunlock, library, tmp_path):
     code, out, err = faceunlock("group", library, *AT, "-o", page)
     assert (code, out) == (2, "") and "[file-exists]" in err and page.read_text() == text
     assert faceunlock("group", library, *AT, "-o", page, "--overwrite")[0] == 0
+    photo = sorted(library.rglob("*.png"))[0]
+    before = photo.read_bytes()
+    code, out, err = faceunlock("group", library, *AT, "-o", photo, "--overwrite")
+    assert (code, out) == (2, "") and "[file-exists]" in err and photo.read_bytes() == before
     # The page shows faces only where somebody asked for one.
     assert "base64" not in faceunlock("group", library, *AT, "--json")[1]
 
