@@ -14,6 +14,7 @@ import typer
 
 from faceunlock.cli.help import COMMON_OPTIONS, CommandHelp, GroupHelp, command_name
 from faceunlock.cli.session import open_session
+from faceunlock.errors import SettingsError
 
 
 class DeviceChoice(StrEnum):
@@ -147,6 +148,18 @@ COMMON: dict[str, Any] = {
     "device": Device,
     "model": Model,
 }
+
+
+def check_overwrite(overwrite: bool, output: Path | None) -> None:
+    """Refuse ``--overwrite`` where there is nothing to write.
+
+    Raises
+    ------
+    SettingsError
+        ``usage``.
+    """
+    if overwrite and output is None:
+        raise SettingsError("usage", "--overwrite needs -o")
 
 
 def take_options(context: typer.Context, values: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import DataFacesChoice, OverwriteCopies, command, default_command
+from faceunlock.cli.options import DataFacesChoice, OverwriteCopies, check_overwrite, command, default_command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError, TrainingError
 from faceunlock.files.text import printable
@@ -149,8 +149,7 @@ def name(
     from faceunlock.cli.answers import classify as answers
     from faceunlock.pipeline.samples import LeftOut
 
-    if overwrite and output is None:
-        raise SettingsError("usage", "--overwrite needs -o")
+    check_overwrite(overwrite, output)
     rule = faces or (NameFacesChoice.dominant if output is None else NameFacesChoice.all)
     if output is not None and rule is not NameFacesChoice.all:
         raise SettingsError("usage", "-o names every face, so --faces must be all")

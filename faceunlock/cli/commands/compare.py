@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import Faces, FacesChoice, OverwriteOutput, Threshold, command
+from faceunlock.cli.options import Faces, FacesChoice, OverwriteOutput, Threshold, check_overwrite, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -69,8 +69,7 @@ def compare(
     """
     from faceunlock.cli.answers import compare as answers
 
-    if overwrite and output is None:
-        raise SettingsError("usage", "--overwrite needs -o")
+    check_overwrite(overwrite, output)
     if pairs is not None:
         if other is not None:
             raise SettingsError("usage", "--pairs takes one folder")

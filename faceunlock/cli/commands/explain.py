@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import OverwriteOutput, Security, command
+from faceunlock.cli.options import OverwriteOutput, Security, check_overwrite, command
 from faceunlock.cli.session import Session
-from faceunlock.errors import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +49,7 @@ def explain(
     """
     from faceunlock.cli.answers import explain as answers
 
-    if overwrite and output is None:
-        raise SettingsError("usage", "--overwrite needs -o")
+    check_overwrite(overwrite, output)
     if output is not None:
         from faceunlock.files.outputs import check_destination
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from faceunlock.cli.exits import EXIT_COULD_NOT, EXIT_NO
-from faceunlock.cli.options import OverwriteOutput, Threshold, command
+from faceunlock.cli.options import OverwriteOutput, Threshold, check_overwrite, command
 from faceunlock.cli.session import Session
 from faceunlock.errors import SettingsError
 
@@ -73,8 +73,7 @@ def group(
         raise SettingsError("usage", "--add and --even-so need --name")
     if output is not None and names:
         raise SettingsError("usage", "-o and --name cannot be combined: look at the groups, then name them")
-    if overwrite and output is None:
-        raise SettingsError("usage", "--overwrite needs -o")
+    check_overwrite(overwrite, output)
     if output is not None:
         from faceunlock.files.outputs import check_destination
         from faceunlock.photos.folders import photos_in

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from faceunlock.cli.options import OverwriteCopies, Security, Threshold, command
+from faceunlock.cli.options import OverwriteCopies, Security, Threshold, check_overwrite, command
 from faceunlock.cli.session import Session
-from faceunlock.errors import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -45,8 +44,7 @@ def identify(
     """
     from faceunlock.cli.answers import identify as answers
 
-    if overwrite and output is None:
-        raise SettingsError("usage", "--overwrite needs -o")
+    check_overwrite(overwrite, output)
     console = session.console
     with console.progress() as progress, session.unlock(progress) as unlock, console.naming_left_out():
         found = unlock.identify(
